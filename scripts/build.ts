@@ -1,0 +1,47 @@
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+rmSync('dist', { recursive: true, force: true });
+
+const shared = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22',
+  loader: { '.lua': 'text' },
+  legalComments: 'none',
+  logLevel: 'warning',
+} as const;
+
+await Promise.all([
+  build({
+    ...shared,
+    // The second entry is a worker thread and the third a child process: each needs a file of its own.
+    entryPoints: { cli: 'cli.tsx' },
+    outdir: 'dist',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    minify: true,
+    define: {
+      'process.env.NODE_ENV': '"production"',
+      'process.env.DEV': '"false"',
+      QUARTERDECK_VERSION: JSON.stringify(manifest.version),
+    },
+    // Ink reaches for it only in development, yet imports it statically.
+    alias: { 'react-devtools-core': './scripts/react-devtools-stub.ts' },
+    // ioredis is CommonJS and requires Node's own modules.
+    banner: {
+      js: "import{createRequire as quarterdeckRequire}from'node:module';const require=quarterdeckRequire(import.meta.url);",
+    },
+    external: ['pg-native'],
+  }),
+  build({
+    ...shared,
+    entryPoints: { index: 'source/index.ts' },
+    outdir: 'dist',
+    packages: 'external',
+  }),
+]);
+chmodSync('dist/cli.js', 0o755);

@@ -1,0 +1,232 @@
+import type { ComponentType } from 'react';
+import * as v from 'valibot';
+import type { Config } from '../config.ts';
+import type { Client } from '../redis/client.ts';
+import type { Connection } from '../redis/connect.ts';
+
+/**
+ * What a feature is: the slice of the store it owns, how the slice learns (feed), what an operator or a script may
+ * do (commands), which keys do it in the console, and how it looks (pane). Closed over its slice: nothing outside
+ * the folder knows its type.
+ */
+export type Feature<Slice> = {
+  /** The noun users say: the command, the pane, the field of `snapshot --json`, the folder. */
+  readonly noun: string;
+  /** One line for help. */
+  readonly summary: string;
+  /** What the pane shows before anything was learned. */
+  initial(config: Config): Slice;
+  readonly feed: Feed<Slice>;
+  // biome-ignore lint/suspicious/noExplicitAny: each command keeps its own input type; the table is heterogeneous
+  readonly commands: readonly Command<any>[];
+  readonly keys: readonly KeyBinding<Slice>[];
+  /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
+  headline(slice: Slice): string;
+  /** Sentences for the status line about what needs a human, such as `topic.lag > 1000`; none when all is well. */
+  alerts?(slice: Slice): readonly string[];
+  /** The feature's part of `snapshot --json`: the shape of its list or status command. */
+  snapshot(context: ReadContext): Promise<unknown>;
+  /** Lazy, so that scripted mode never loads ink or react. */
+  pane(): Promise<ComponentType<PaneProps<Slice>>>;
+};
+
+/** What a pane is told. It paints exactly `rows` lines of `columns` cells; it holds no timer and no socket. */
+export type PaneProps<Slice> = {
+  readonly slice: Slice;
+  readonly columns: number;
+  readonly rows: number;
+  readonly focused: boolean;
+  readonly zoomed: boolean;
+};
+
+/** A change rather than a value, so that a late reply cannot erase a newer neighbour. */
+export type Change<Slice> = (slice: Slice) => Slice;
+
+export type ReadContext = {
+  readonly redis: Client;
+  /** Every shard, in the order of `--url`; the first is `redis`. */
+  readonly connections: readonly Connection[];
+  readonly config: Config;
+};
+
+export type Feed<Slice> = {
+  /** How long to wait between two readings. */
+  readonly everyMs: number;
+  /**
+   * Asks Redis what the slice needs to know. Everything due in one tick travels in one pipeline, so issue commands
+   * without awaiting between them where possible: the whole console stays under 20 commands a second.
+   */
+  read(context: ReadContext, slice: Slice): Promise<Change<Slice>>;
+  /** Channels to hear; asked again whenever the slice changes. */
+  channels?(context: ReadContext, slice: Slice): readonly string[];
+  /** What a batch of messages tells; without it (or when it returns undefined) messages ring for a new reading. */
+  heard?(messages: readonly { channel: string; message: string }[]): Change<Slice> | undefined;
+};
+
+/** A positional word or a flag of a command, with the schema that turns its text into a value. */
+export type Parameter<Value> = {
+  /** `value`: one text; `switch`: true or absent; `list`: every remaining word, or a flag given repeatedly. */
+  readonly kind: 'value' | 'switch' | 'list';
+  /** How it is called in usage lines, such as `NAME`. */
+  readonly label: string;
+  readonly summary: string;
+  readonly schema: v.GenericSchema<unknown, Value>;
+  /** One-letter flag without a value, such as `n` in `lock run -n`. */
+  readonly short?: string;
+};
+
+type Parameters = Record<string, Parameter<unknown>>;
+export type InputOf<Words extends Parameters, Flags extends Parameters> = {
+  readonly [Name in keyof Words]: Words[Name] extends Parameter<infer Value> ? Value : never;
+} & { readonly [Name in keyof Flags]: Flags[Name] extends Parameter<infer Value> ? Value : never };
+
+export type Command<Input> = {
+  readonly verb: string;
+  readonly summary: string;
+  /** Positional words, in order; a `list` comes last. */
+  readonly words: Parameters;
+  readonly flags: Parameters;
+  /** Refused under `--read-only`. */
+  readonly writes: boolean;
+  /** Destructive: needs `--yes`, a terminal's yes, or the key binding's own confirmation. */
+  readonly confirm?: (input: Input) => string;
+  /** The words behind `--`, such as the command line of `lock run`. */
+  readonly takesCommandLine?: boolean;
+  /** Lines of examples for `--help`. */
+  readonly examples?: readonly string[];
+  run(context: CommandContext, input: Input): Promise<Outcome>;
+};
+
+/** Everything a command may touch besides Redis. In the console `emit` and `progress` go to the status line. */
+export type CommandContext = ReadContext & {
+  /** The connection's subscriber, opened on first use. */
+  listen(): Client;
+  /** Aborted by SIGINT, SIGTERM, a closed stdout, or leaving the console. */
+  readonly signal: AbortSignal;
+  /** The words behind `--`. */
+  readonly commandLine: readonly string[];
+  /** Lines of stdin, without their newline; empty in the console. */
+  stdin(): AsyncIterable<string>;
+  /** One item of a stream: NDJSON with `--json`, else its text. Resolves when it was handed to the reader. */
+  emit(item: unknown, text: string): Promise<void>;
+  /** Raw bytes to stdout, for commands whose output is a file's content. Resolves when handed on. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** A line for people: on stderr if that is a terminal, in the console's status line. Never data. */
+  progress(text: string): void;
+  /** A diagnostic that must be seen even without a terminal: one line on stderr. */
+  warn(text: string): void;
+};
+
+export type Outcome = {
+  /** The one JSON value of `--json`; absent when everything went out through `emit`. */
+  readonly json?: unknown;
+  /** The same for people; in the console its first line goes to the status line. */
+  readonly text: string;
+  /** Exit 0 or 1 for yes/no questions; a child's own code for commands that run one. */
+  readonly exitCode?: number;
+};
+
+/** What a key does while the feature's pane has the focus. Keys are `enter`, `up`, `ctrl+d`, `x`, … */
+export type KeyBinding<Slice> = {
+  readonly key: string | readonly string[];
+  readonly help: string;
+  /** Why it cannot be done now; said in the status line instead of doing it. */
+  refuse?(slice: Slice): string | undefined;
+  /** Moves within the pane: selection, scrolling, switching. Touches nothing outside the slice. */
+  change?(slice: Slice, size: { columns: number; rows: number }): Slice;
+  /** Runs one of the feature's commands, with this input (typed as the command's). */
+  readonly verb?: string;
+  input?(slice: Slice, typed: string): Record<string, unknown>;
+  /** Asks for a line of text first; it arrives as `typed`. */
+  readonly ask?: {
+    label(slice: Slice): string;
+    /** Called on every edit, for filters that follow the typing. */
+    follow?(slice: Slice, typed: string): Slice;
+    /** Keep asking after Enter, as a chat prompt does. */
+    readonly sticky?: boolean;
+  };
+  /** Asks before running: a yes/no sentence, or a word that must be typed. */
+  confirm?(slice: Slice): { readonly question: string; readonly type?: string };
+};
+
+/** Keeps the slice's type inside the folder. */
+export function defineFeature<Slice>(feature: Feature<Slice>): Feature<Slice> {
+  return feature;
+}
+
+/** Infers a command's input from its words and flags. */
+export function defineCommand<
+  const Words extends Parameters = Record<never, never>,
+  const Flags extends Parameters = Record<never, never>,
+>(
+  command: Omit<Command<InputOf<Words, Flags>>, 'words' | 'flags'> & { words?: Words; flags?: Flags },
+): Command<InputOf<Words, Flags>> {
+  return { ...command, words: command.words ?? {}, flags: command.flags ?? {} };
+}
+
+export function word<Value>(
+  label: string,
+  summary: string,
+  schema: v.GenericSchema<string, Value>,
+): Parameter<Value> {
+  return { kind: 'value', label, summary, schema: schema as v.GenericSchema<unknown, Value> };
+}
+
+export function optionalWord<Value>(
+  label: string,
+  summary: string,
+  schema: v.GenericSchema<string, Value>,
+): Parameter<Value | undefined> {
+  return {
+    kind: 'value',
+    label,
+    summary,
+    schema: v.optional(schema) as unknown as v.GenericSchema<unknown, Value | undefined>,
+  };
+}
+
+/** All remaining words (or a repeated flag), at least `min` of them. */
+export function list<Value>(
+  label: string,
+  summary: string,
+  schema: v.GenericSchema<string, Value>,
+  { min = 0 }: { min?: number } = {},
+): Parameter<Value[]> {
+  const items = v.pipe(v.array(schema), v.minLength(min, `Expected at least ${min} ${label}`));
+  return {
+    kind: 'list',
+    label,
+    summary,
+    schema: v.optional(items, []) as unknown as v.GenericSchema<unknown, Value[]>,
+  };
+}
+
+/** A flag that must be given. */
+export const flag = word;
+/** A flag that may be left out: its value is then undefined. */
+export const optionalFlag = optionalWord;
+
+/** A flag with a default, written as the user would write it (`10s`, `20`). */
+export function flagOr<Value>(
+  label: string,
+  summary: string,
+  schema: v.GenericSchema<string, Value>,
+  fallback: string,
+): Parameter<Value> {
+  return {
+    kind: 'value',
+    label,
+    summary: `${summary} (${fallback})`,
+    schema: v.optional(schema, fallback) as unknown as v.GenericSchema<unknown, Value>,
+  };
+}
+
+export function switchFlag(summary: string, { short }: { short?: string } = {}): Parameter<boolean> {
+  return {
+    kind: 'switch',
+    label: '',
+    summary,
+    schema: v.optional(v.boolean(), false) as unknown as v.GenericSchema<unknown, boolean>,
+    ...(short !== undefined && { short }),
+  };
+}

@@ -1,0 +1,41 @@
+import { QuarterdeckError } from '../errors.ts';
+
+/** Nothing answers there, or it refused. */
+export class UnreachableError extends QuarterdeckError {
+  constructor(url: string, cause: unknown, detail: string) {
+    super('connection', 'REDIS_UNREACHABLE', `Cannot reach Redis at ${url}: ${detail}`, {
+      cause,
+      hint: 'Check --url (or REDIS_URL) and that the server runs; `--embedded` starts a private one',
+    });
+  }
+}
+
+/** The server wants a user name or password that we do not have, or the one we have is wrong. */
+export class AuthenticationError extends QuarterdeckError {
+  constructor(url: string, cause: unknown, detail: string) {
+    super('connection', 'REDIS_AUTH', `Redis at ${url} refused the user or password: ${detail}`, {
+      cause,
+      hint: 'Set QUARTERDECK_PASSWORD or --password-file; an ACL user goes into the URL: redis://user@host',
+    });
+  }
+}
+
+/** It was there, went away, and did not come back in time. */
+export class LostError extends QuarterdeckError {
+  constructor(url: string, forMs: number, cause?: unknown) {
+    super('connection', 'REDIS_LOST', `Lost Redis at ${url} for ${Math.round(forMs / 1000)}s`, {
+      cause,
+      hint: 'Raise --timeout to wait longer; what was not acknowledged may be sent again',
+    });
+  }
+}
+
+/** A private redis-server could not be started. */
+export class EmbeddedError extends QuarterdeckError {
+  constructor(detail: string, options: { cause?: unknown; hint?: string } = {}) {
+    super('connection', 'EMBEDDED_FAILED', `Cannot start the private redis-server: ${detail}`, {
+      hint: 'Install redis-server (apt-get install redis-server, brew install redis) or use --url',
+      ...options,
+    });
+  }
+}

@@ -1,0 +1,37 @@
+import { type Client, isCluster } from './client.ts';
+
+/**
+ * The only place where key names are joined.
+ *
+ * A family is every key that belongs to one named thing (one room, one lock). On one server the names are the
+ * book's, as they are. In Cluster the thing's name becomes a hash tag, so that its family shares a slot and one
+ * script may touch all of it; a tag the user already wrote is respected.
+ */
+export function keyFamily<const Patterns extends Record<string, string>>(
+  client: Client,
+  name: string,
+  patterns: Patterns,
+): { readonly [Key in keyof Patterns]: string } {
+  const tagged = isCluster(client) ? withHashTag(name) : name;
+  return Object.fromEntries(
+    Object.entries(patterns).map(([key, pattern]) => [key, pattern.replace('*', () => tagged)]),
+  ) as { readonly [Key in keyof Patterns]: string };
+}
+
+/** A prefix and a name that share no slot with anything else, such as `seen:` + member. */
+export function singleKey(prefix: string, name: string): string {
+  return prefix + name;
+}
+
+/** The name as it stands in cluster keys: `{name}`, or unchanged if it already carries a tag. */
+export function withHashTag(name: string): string {
+  return hashTagOf(name) === undefined ? `{${name}}` : name;
+}
+
+/** The part Redis Cluster hashes when a key carries a tag: between the first `{` and the next `}`, if not empty. */
+function hashTagOf(key: string): string | undefined {
+  const open = key.indexOf('{');
+  if (open === -1) return;
+  const close = key.indexOf('}', open + 1);
+  return close <= open + 1 ? undefined : key.slice(open + 1, close);
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Client } from './client.ts';
+
+export type ScriptArgument = string | number | Buffer;
+
+export type ScriptOptions<Reply> = {
+  /** The text of a `.lua` file whose header lists every KEYS, every ARGV and the reply. */
+  readonly lua: string;
+  /** From what Redis answered to what callers get; throws on a reply the header does not promise. */
+  readonly parse: (reply: unknown) => Reply;
+  /** Ask for Buffers instead of strings: for values that need not be UTF-8. */
+  readonly binary?: boolean;
+};
+
+export type Script<Reply> = (
+  client: Client,
+  keys: readonly string[],
+  args: readonly ScriptArgument[],
+) => Promise<Reply>;
+
+/**
+ * Turns a Lua file into a typed function of one round trip.
+ *
+ * The number of keys is always declared. The first call on a client sends the text (which loads it), later ones
+ * the digest; NOSCRIPT after a restart, a failover or SCRIPT FLUSH is answered by sending the text again. ioredis
+ * resends what was in flight when a connection broke, so the script may run twice: it must be written for that.
+ */
+export function defineScript<Reply>({ lua, parse, binary = false }: ScriptOptions<Reply>): Script<Reply> {
+  const digest = createHash('sha1').update(lua).digest('hex');
+  const loaded = new WeakSet<Client>();
+
+  return async (client, keys, args) => {
+    const words = [keys.length, ...keys, ...args] as const;
+    const sendText = () =>
+      binary ? client.callBuffer('EVAL', lua, ...words) : client.call('EVAL', lua, ...words);
+    if (!loaded.has(client)) {
+      loaded.add(client);
+      return parse(await sendText());
+    }
+    try {
+      return parse(
+        await (binary ? client.callBuffer('EVALSHA', digest, ...words) : client.evalsha(digest, ...words)),
+      );
+    } catch (error) {
+      if (!isMissingScript(error)) throw error;
+      return parse(await sendText());
+    }
+  };
+}
+
+function isMissingScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}

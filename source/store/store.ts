@@ -1,0 +1,107 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { ConnectionState } from '../redis/connect.ts';
+
+/**
+ * The one store behind every pane. Feeds write slices, freshness, connection and server figures into it; the
+ * keyboard writes the screen; nothing else does. A slice's type is known to its own feature only.
+ */
+export type State = {
+  readonly connection: ConnectionState & { readonly url: string; readonly kind: string };
+  /** What INFO tells; undefined before the first answer. */
+  readonly server: ServerFigures | undefined;
+  /** Commands a second this console itself sends. */
+  readonly ownCommandsPerSecond: number;
+  readonly freshness: Readonly<Record<string, Freshness>>;
+  readonly slices: Readonly<Record<string, unknown>>;
+  readonly screen: Screen;
+};
+
+export type ServerFigures = {
+  readonly version: string;
+  readonly role: string;
+  readonly usedBytes: number;
+  /** 0: no limit. */
+  readonly maxBytes: number;
+  readonly commandsPerSecond: number;
+};
+
+/** When and whether a feature last learned something. */
+export type Freshness = {
+  readonly name: 'waiting' | 'fresh' | 'stale' | 'failed';
+  /** Epoch ms of the last reading that succeeded. */
+  readonly learnedAtMs?: number;
+  readonly error?: string;
+};
+
+export type Screen = {
+  readonly columns: number;
+  readonly rows: number;
+  /** The noun of the focused pane. */
+  readonly focus: string;
+  readonly isZoomed: boolean;
+  readonly mode: Mode;
+  readonly status: Status | undefined;
+};
+
+export type Status = { readonly text: string; readonly tone: 'info' | 'good' | 'bad'; readonly atMs: number };
+
+/** What the keyboard is doing. `line` modes edit one line of text. */
+export type Mode =
+  | { readonly name: 'browse' }
+  | { readonly name: 'help'; readonly scroll: number }
+  | { readonly name: 'palette'; readonly line: Line }
+  | { readonly name: 'ask'; readonly noun: string; readonly binding: number; readonly line: Line }
+  | {
+      readonly name: 'confirm';
+      readonly noun: string;
+      readonly binding: number;
+      readonly question: string;
+      readonly type: string | undefined;
+      readonly typed: string;
+      readonly line: Line;
+    };
+
+/** One edited line: `cursor` counts graphemes from its start; `history` holds earlier lines, oldest first. */
+export type Line = {
+  readonly text: string;
+  readonly cursor: number;
+  readonly history: readonly string[];
+  readonly historyIndex: number;
+};
+
+export type Store = StoreApi<State>;
+
+export function makeStore(initial: {
+  readonly slices: State['slices'];
+  readonly focus: string;
+  readonly columns: number;
+  readonly rows: number;
+  readonly connection: State['connection'];
+}): Store {
+  return createStore<State>(() => ({
+    connection: initial.connection,
+    server: undefined,
+    ownCommandsPerSecond: 0,
+    freshness: Object.fromEntries(Object.keys(initial.slices).map((noun) => [noun, { name: 'waiting' }])),
+    slices: initial.slices,
+    screen: {
+      columns: initial.columns,
+      rows: initial.rows,
+      focus: initial.focus,
+      isZoomed: false,
+      mode: { name: 'browse' },
+      status: undefined,
+    },
+  }));
+}
+
+/** Applies a change to one slice; listeners hear of it only if something changed. */
+export function changeSlice(store: Store, noun: string, change: (slice: unknown) => unknown): void {
+  const before = store.getState().slices;
+  const next = change(before[noun]);
+  if (next !== before[noun]) store.setState({ slices: { ...before, [noun]: next } });
+}
+
+export function changeScreen(store: Store, change: Partial<Screen>): void {
+  store.setState((state) => ({ screen: { ...state.screen, ...change } }));
+}

@@ -1,0 +1,89 @@
+import * as v from 'valibot';
+
+/**
+ * The kinds of value that flags, operands, the environment and the config file share, as schemas from text.
+ */
+
+const millisecondsPer: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+const bytesPer: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+/** `250ms`, `10s`, `5m`, `24h`, `7d` -> milliseconds. */
+export const durationMs = v.pipe(
+  v.string(),
+  v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(dataset.value);
+    const unit = millisecondsPer[match?.[2] ?? ''];
+    if (match?.[1] === undefined || unit === undefined) {
+      addIssue({
+        message: `Expected a duration such as 250ms, 10s, 5m, 24h or 7d, got \`${dataset.value}\``,
+      });
+      return NEVER;
+    }
+    return Math.round(Number(match[1]) * unit);
+  }),
+);
+
+/** `512KiB`, `64MiB`, `1GiB`, plain bytes -> bytes. */
+export const sizeBytes = v.pipe(
+  v.string(),
+  v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+    const match = /^(\d+(?:\.\d+)?)\s?([KMGT]iB|B)?$/.exec(dataset.value);
+    const unit = bytesPer[match?.[2] ?? ''];
+    if (match?.[1] === undefined || unit === undefined) {
+      addIssue({
+        message: `Expected a size such as 512KiB, 64MiB, 1GiB or plain bytes, got \`${dataset.value}\``,
+      });
+      return NEVER;
+    }
+    return Math.floor(Number(match[1]) * unit);
+  }),
+);
+
+/** A whole number in a range, from text. */
+export function wholeNumber({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: number; max?: number } = {}) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+      const value = /^-?\d+$/.test(dataset.value) ? Number(dataset.value) : Number.NaN;
+      if (!(value >= min && value <= max)) {
+        const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `from ${min} to ${max}`;
+        addIssue({ message: `Expected a whole number ${range}, got \`${dataset.value}\`` });
+        return NEVER;
+      }
+      return value;
+    }),
+  );
+}
+
+/** A name of a room, a lock, a member: not empty, at most 512 bytes, any characters. */
+export const name = v.pipe(
+  v.string(),
+  v.nonEmpty('Expected a name, got nothing'),
+  v.check((value) => Buffer.byteLength(value) <= 512, 'Expected a name of at most 512 bytes'),
+);
+
+/** A switch: a real boolean from flags and JSON; `1 true yes on` / `0 false no off` from the environment. */
+export const switchValue = v.union(
+  [
+    v.boolean(),
+    v.pipe(
+      v.picklist(['1', 'true', 'yes', 'on', '0', 'false', 'no', 'off']),
+      v.transform((word) => ['1', 'true', 'yes', 'on'].includes(word)),
+    ),
+  ],
+  'Expected true or false',
+);
