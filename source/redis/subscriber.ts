@@ -1,0 +1,89 @@
+import { type Client, isCluster } from './client.ts';
+
+/**
+ * Many channels on one socket. Messages are handed over once a tick, however many arrived; a gap is told whenever
+ * the subscription was (re)made, because whatever was published before is lost: pub/sub is a doorbell, never a mail.
+ *
+ * In Cluster these are sharded channels (SSUBSCRIBE): a doorbell is SPUBLISHed in the slot of the family it rings for.
+ */
+export type Subscriber = {
+  /** Makes the subscriptions exactly these. */
+  want(channels: readonly string[]): void;
+  stop(): void;
+};
+
+export type Heard = { readonly channel: string; readonly message: string };
+
+export type SubscriberOptions = {
+  readonly onMessages: (messages: readonly Heard[]) => void;
+  /** These channels were just (re)subscribed: look at what they ring for. */
+  readonly onGap: (channels: readonly string[]) => void;
+};
+
+const longestBatch = 10_000;
+
+export function startSubscriber(listen: () => Client, { onMessages, onGap }: SubscriberOptions): Subscriber {
+  let client: Client | undefined;
+  let wanted = new Set<string>();
+  let batch: Heard[] = [];
+  let dropped = new Set<string>();
+  let isStopped = false;
+
+  const deliver = (): void => {
+    const messages = batch;
+    const gaps = dropped;
+    batch = [];
+    dropped = new Set();
+    if (isStopped) return;
+    if (gaps.size > 0) onGap([...gaps]);
+    onMessages(messages);
+  };
+  const hear = (channel: string, message: string): void => {
+    if (!wanted.has(channel)) return;
+    if (batch.length === 0) setImmediate(deliver);
+    if (batch.length < longestBatch) batch.push({ channel, message });
+    else dropped.add(channel);
+  };
+  // ioredis resubscribes by itself after a reconnect; what was said meanwhile is gone.
+  const resubscribed = (): void => {
+    if (wanted.size > 0 && !isStopped) onGap([...wanted]);
+  };
+
+  const open = (): Client => {
+    if (client) return client;
+    client = listen();
+    client.on(isCluster(client) ? 'smessage' : 'message', hear);
+    client.on('ready', resubscribed);
+    return client;
+  };
+
+  const subscribe = async (channels: readonly string[]): Promise<void> => {
+    const on = open();
+    // Channels of one call must share a slot in Cluster, so there they go one by one.
+    if (isCluster(on)) await Promise.all(channels.map((channel) => on.ssubscribe(channel)));
+    else await on.subscribe(...channels);
+    if (!isStopped) onGap(channels);
+  };
+  const unsubscribe = async (channels: readonly string[]): Promise<void> => {
+    const on = open();
+    if (isCluster(on)) await Promise.all(channels.map((channel) => on.sunsubscribe(channel)));
+    else await on.unsubscribe(...channels);
+  };
+
+  return {
+    want(channels) {
+      const next = new Set(channels);
+      const added = [...next].filter((channel) => !wanted.has(channel));
+      const removed = [...wanted].filter((channel) => !next.has(channel));
+      wanted = next;
+      // A failure here means the connection is going: the reconnect subscribes again.
+      if (added.length > 0) subscribe(added).catch(() => {});
+      if (removed.length > 0) unsubscribe(removed).catch(() => {});
+    },
+    stop() {
+      isStopped = true;
+      client?.off(isCluster(client) ? 'smessage' : 'message', hear);
+      client?.off('ready', resubscribed);
+    },
+  };
+}
