@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // NODE_ENV is production here, where React has no development transform.
+  oxc: { jsx: { runtime: 'automatic', development: false } },
   plugins: [
     {
       name: 'lua-as-text',

@@ -1,0 +1,15 @@
+import { createContext, use } from 'react';
+import { useStore as useZustand } from 'zustand';
+import type { State, Store } from './store.ts';
+
+export const StoreContext = createContext<Store | undefined>(undefined);
+
+/**
+ * React's door to the store: paints again when what the selector picks is another value (by Object.is).
+ * @throws {Error} outside a StoreContext
+ */
+export function useStore<Picked>(select: (state: State) => Picked): Picked {
+  const store = use(StoreContext);
+  if (!store) throw new Error('Expected a StoreContext around whatever reads the store');
+  return useZustand(store, select);
+}

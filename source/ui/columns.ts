@@ -1,0 +1,70 @@
+import { sanitise, width } from './text.ts';
+
+/** How wide a table's column wants to be. */
+export type ColumnWidth = {
+  readonly heading: string;
+  /** Exactly this many cells; without it, as wide as its widest cell or heading. */
+  readonly width?: number;
+  /** Takes what the others leave; at least as wide as its heading. */
+  readonly grow?: boolean;
+  /** Never wider than this. */
+  readonly max?: number;
+  /** May be left out when room is short; the highest number goes first. */
+  readonly drop?: number;
+};
+
+export type LaidColumn = { readonly index: number; readonly cells: number };
+
+/**
+ * Which columns are shown and how wide each is, so that they and `gap` cells between them take at most `columns`.
+ * Droppable columns go first, then the widest one shrinks.
+ */
+export function layColumns(
+  wanted: readonly ColumnWidth[],
+  texts: readonly (readonly string[])[],
+  columns: number,
+  gap: number,
+): readonly LaidColumn[] {
+  let shown = wanted.map((column, index) => ({ index, column, cells: natural(column, texts, index) }));
+  const total = (): number =>
+    shown.reduce((sum, { cells }) => sum + cells, 0) + gap * Math.max(0, shown.length - 1);
+
+  while (total() > columns) {
+    const last = shown.reduce((worst, { column }) => Math.max(worst, column.drop ?? 0), 0);
+    if (last === 0) break;
+    shown = shown.filter(({ column }) => (column.drop ?? 0) < last);
+  }
+  while (total() > columns && shown.length > 0) {
+    const widest = shown.reduce((best, entry) => (entry.cells > best.cells ? entry : best));
+    if (widest.cells <= 1) {
+      shown = shown.slice(0, -1);
+      continue;
+    }
+    widest.cells -= 1;
+  }
+  const growing = shown.filter(({ column }) => column.grow);
+  let spare = columns - total();
+  for (const [position, entry] of growing.entries()) {
+    const share = Math.floor(spare / (growing.length - position));
+    const taken = Math.min(share, (entry.column.max ?? Number.POSITIVE_INFINITY) - entry.cells);
+    entry.cells += Math.max(0, taken);
+    spare -= Math.max(0, taken);
+  }
+  return shown.map(({ index, cells }) => ({ index, cells }));
+}
+
+function natural(column: ColumnWidth, texts: readonly (readonly string[])[], index: number): number {
+  if (column.width !== undefined) return column.width;
+  let cells = width(sanitise(column.heading));
+  // What grows is cut to what is left, so its content does not push the others away.
+  if (!column.grow) {
+    for (const row of texts) cells = Math.max(cells, width(sanitise(row[index] ?? '')));
+  }
+  return Math.max(1, Math.min(cells, column.max ?? cells));
+}
+
+/** The first shown row of a list of `total` in `rows` lines, so that the selected one is in view. */
+export function windowStart(total: number, rows: number, selected: number): number {
+  const centred = selected - Math.floor(rows / 2);
+  return Math.max(0, Math.min(centred, total - rows));
+}

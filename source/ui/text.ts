@@ -1,0 +1,152 @@
+import stringWidth from 'string-width';
+
+/**
+ * Text from Redis is written by strangers. Everything painted goes through `sanitise`, and every width through
+ * `width`, so that no message can move the cursor, hide, forge a second line or push a border out of place.
+ *
+ * What is not promised: two characters that look alike stay alike, and right-to-left scripts are left to the terminal.
+ */
+
+const replacement = '\uFFFD';
+
+/** Scripts and symbols that need no look: most of what is ever painted. */
+const harmless =
+  /^[\u0020-\u007E\u00A1-\u00AC\u00AE-\u02FF\u0370-\u0373\u0391-\u0482\u048A-\u052F\u2010-\u2027\u2030-\u205E\u2190-\u2328\u232B-\u23FF\u2500-\u26FF\u2701-\u2767\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3]*$/;
+/** Of those, the ones that are one cell wide. */
+const narrow =
+  /^[\u0020-\u007E\u00A1-\u00AC\u00AE-\u02FF\u0370-\u0373\u0391-\u0482\u048A-\u052F\u2010-\u2027\u2030-\u205E\u2190-\u2319\u2500-\u259F]*$/;
+
+const ends = /\r\n|[\u2028\u2029]/g;
+const controls = /[\u0000-\u001F\u007F]/g;
+const c1 = /[\u0080-\u009F]/g;
+/** Overrides, embeddings and isolates reorder their neighbours; the plain direction marks do not. */
+const reordering = /[\u202A-\u202E\u2066-\u2069]/g;
+/** Joiners, fillers, variation selectors, tags, skin tones: nothing to see, or nothing two terminals agree on. */
+const invisible =
+  /(?![\u{1F3FB}-\u{1F3FF}])\p{Default_Ignorable_Code_Point}|[\u{1F3FB}-\u{1F3FF}]|\p{Enclosing_Mark}/gu;
+const otherFormats = /[\p{Format}\p{Noncharacter_Code_Point}]/gu;
+const spaces = /[\u00A0\u1680\u2000-\u200A\u202F\u205F]/g;
+const flagLetters = /[\u{1F1E6}-\u{1F1FF}]/gu;
+/** Jamo that did not compose: some terminals give them no cell. */
+const loneJamo = /[\u1160-\u11FF\uD7B0-\uD7FF]/g;
+/** Clusters whose parts terminals paint in cells of their own. */
+const thaiAm = /\u0E33/g;
+const laoAm = /\u0EB3/g;
+const leadingMarks = /^\p{Mark}+/u;
+const stackedMarks = /(\p{Nonspacing_Mark}{2})\p{Nonspacing_Mark}+/gu;
+
+/**
+ * One harmless line: control characters become visible (`␛`), what reorders, hides or stacks is taken out or shown
+ * as `�`, newlines become `␊`. Applying it twice changes nothing.
+ */
+export function sanitise(text: string): string {
+  if (harmless.test(text)) return text;
+  return text
+    .toWellFormed()
+    .replaceAll('\t', ' ')
+    .replaceAll(ends, '\n')
+    .replaceAll(controls, (control) =>
+      control === '\u007F' ? '\u2421' : String.fromCharCode(0x2400 + control.charCodeAt(0)),
+    )
+    .replaceAll(c1, replacement)
+    .replaceAll(reordering, replacement)
+    .replaceAll(invisible, '')
+    .replaceAll(otherFormats, replacement)
+    .replaceAll(spaces, ' ')
+    .replaceAll(flagLetters, (letter) => String.fromCharCode((letter.codePointAt(0) ?? 0) - 0x1f1e6 + 0x41))
+    .normalize('NFC')
+    .replaceAll(loneJamo, replacement)
+    .replaceAll(thaiAm, '\u0E4D\u0E32')
+    .replaceAll(laoAm, '\u0ECD\u0EB2')
+    .replace(leadingMarks, '')
+    .replaceAll(stackedMarks, '$1');
+}
+
+/** How many terminal cells a sanitised line takes. */
+export function width(text: string): number {
+  return narrow.test(text) ? text.length : stringWidth(text);
+}
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** What a reader calls characters. */
+export function graphemes(text: string): string[] {
+  if (narrow.test(text)) return text.split('');
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
+/** At most `columns` cells, the last of them `…` when something had to go. */
+export function truncate(text: string, columns: number): string {
+  if (columns <= 0) return '';
+  if (width(text) <= columns) return text;
+  if (columns === 1) return '…';
+  return `${head(text, columns - 1)}…`;
+}
+
+/** The last `columns` cells, the first of them `…` when something had to go. */
+export function truncateStart(text: string, columns: number): string {
+  if (columns <= 0) return '';
+  if (width(text) <= columns) return text;
+  if (columns === 1) return '…';
+  let kept = '';
+  let taken = 0;
+  for (const grapheme of graphemes(text).reverse()) {
+    taken += width(grapheme);
+    if (taken > columns - 1) break;
+    kept = grapheme + kept;
+  }
+  return `…${kept}`;
+}
+
+/** The first graphemes that fit into `columns` cells; nothing shows that there was more. */
+export function head(text: string, columns: number): string {
+  if (narrow.test(text)) return text.slice(0, Math.max(0, columns));
+  let kept = '';
+  let taken = 0;
+  for (const grapheme of graphemes(text)) {
+    taken += width(grapheme);
+    if (taken > columns) break;
+    kept += grapheme;
+  }
+  return kept;
+}
+
+/** Spaces after the text up to `columns` cells; longer text is left as it is. */
+export function padEnd(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - width(text)));
+}
+
+/** Spaces before the text up to `columns` cells; longer text is left as it is. */
+export function padStart(text: string, columns: number): string {
+  return ' '.repeat(Math.max(0, columns - width(text))) + text;
+}
+
+/** Exactly `columns` cells: cut with `…`, or padded on the side away from `align`. */
+export function fitTo(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
+  const cut = truncate(text, columns);
+  return align === 'left' ? padEnd(cut, columns) : padStart(cut, columns);
+}
+
+/** Breaks a sanitised line at spaces into lines of at most `columns` cells; longer words are cut. */
+export function wrap(text: string, columns: number): string[] {
+  if (columns <= 0) return [];
+  const lines: string[] = [];
+  let line = '';
+  for (let word of text.split(' ')) {
+    const joined = line === '' ? word : `${line} ${word}`;
+    if (width(joined) <= columns) {
+      line = joined;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    while (width(word) > columns) {
+      const part = head(word, columns);
+      // A single character may be wider than the column.
+      lines.push(part || '…');
+      word = word.slice((part || graphemes(word)[0] || word).length);
+    }
+    line = word;
+  }
+  if (line !== '' || lines.length === 0) lines.push(line);
+  return lines;
+}
