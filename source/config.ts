@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir, tmpdir, userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf, UsageError } from './errors.ts';
@@ -46,6 +46,11 @@ export const globalFlags = {
   cluster: { kind: 'switch', summary: 'the URLs are nodes of a Redis Cluster' },
   sentinel: { kind: 'value', value: 'NAME', summary: 'the URLs are sentinels; NAME is the group they watch' },
   embedded: { kind: 'switch', summary: 'start, or join, a private redis-server on a unix socket' },
+  embeddedDirectory: {
+    kind: 'value',
+    value: 'DIR',
+    summary: "where the private server's socket and data are",
+  },
   passwordFile: { kind: 'value', value: 'FILE', summary: 'read the password from the first line of FILE' },
   tlsCa: { kind: 'value', value: 'FILE', summary: 'trust this certificate authority for rediss://' },
   timeout: { kind: 'value', value: 'DURATION', summary: 'give up on a lost Redis after this long (30s)' },
@@ -72,6 +77,7 @@ const schema = v.object({
   cluster: v.optional(switchValue),
   sentinel: v.optional(text),
   embedded: v.optional(switchValue),
+  embeddedDirectory: v.optional(text),
   passwordFile: v.optional(text),
   password: v.optional(text),
   tlsCa: v.optional(text),
@@ -160,10 +166,7 @@ export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
     debug: settings.debug ?? false,
     timeoutMs: settings.timeout ?? 30_000,
     operator: settings.operator ?? env.USER ?? userInfo().username,
-    embeddedDirectory: path.join(
-      env.XDG_RUNTIME_DIR ?? tmpdir(),
-      `quarterdeck-${process.getuid?.() ?? userInfo().username}`,
-    ),
+    embeddedDirectory: settings.embeddedDirectory ?? path.join(stateHome(env), 'quarterdeck', 'embedded'),
     configFile: existsSync(configFile) ? configFile : undefined,
     warnings: Object.freeze([...new Set(warnings)]),
   });
@@ -190,6 +193,10 @@ function rawFromEnv(env: NodeJS.ProcessEnv): Raw {
 
 function defaultConfigFile(env: NodeJS.ProcessEnv): string {
   return path.join(env.XDG_CONFIG_HOME ?? path.join(homedir(), '.config'), 'quarterdeck', 'config.json');
+}
+
+function stateHome(env: NodeJS.ProcessEnv): string {
+  return env.XDG_STATE_HOME ?? path.join(homedir(), '.local', 'state');
 }
 
 function rawFromFile(file: string, isNamed: boolean, mistakes: string[]): Raw {

@@ -90,6 +90,8 @@ export type Command<Input> = {
   readonly writes: boolean;
   /** Destructive: needs `--yes`, a terminal's yes, or the key binding's own confirmation. */
   readonly confirm?: (input: Input) => string;
+  /** Runs without Redis: `redis` and `connections` are there but never connected. */
+  readonly offline?: boolean;
   /** The words behind `--`, such as the command line of `lock run`. */
   readonly takesCommandLine?: boolean;
   /** Lines of examples for `--help`. */

@@ -4,4 +4,9 @@ import type { Feature } from './feature.ts';
 export type AnyFeature = Feature<any>;
 
 /** Every feature by its noun; the order is the order on screen. A command loads only its own. */
-export const features = {} as const satisfies Record<string, () => Promise<AnyFeature>>;
+export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {};
+
+/** The feature of this noun; undefined if there is none. */
+export async function loadFeature(noun: string): Promise<AnyFeature | undefined> {
+  return Object.hasOwn(features, noun) ? await features[noun]?.() : undefined;
+}

@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+import process from 'node:process';
+import { readArguments } from './source/app/arguments.ts';
+import { reportFailure } from './source/app/failure.ts';
+import { type Config, readConfig } from './source/config.ts';
+import { UsageError } from './source/errors.ts';
+
+declare const QUARTERDECK_VERSION: string;
+
+const exitCodes = { usage: 2, connection: 3, data: 4, program: 5, bug: 70 } as const;
+const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type EndSignal = keyof typeof exitCodeOf;
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === 'embedded-keeper' && argv[1] !== undefined) return await keep(argv[1]);
+  const invocation = await readArguments(argv);
+  if (invocation.name === 'version') {
+    process.stdout.write(`${QUARTERDECK_VERSION}\n`);
+    return 0;
+  }
+  if (invocation.name === 'help') {
+    const { helpText } = await import('./source/app/help.ts');
+    process.stdout.write(`${await helpText(invocation.noun, invocation.verb)}\n`);
+    return 0;
+  }
+  const config = readConfig(invocation.globals, process.env);
+  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
+  if (invocation.name === 'console') return await openConsole(config);
+
+  const { runBatch } = await import('./source/app/batch.ts');
+  const { path, command, raw } = invocation;
+  return await untilEnded((ended) => runBatch(path, command, raw, { config, streams: process, ended }));
+}
+
+/** Not a command: the process that ends a private server with its last user. */
+async function keep(directory: string): Promise<number> {
+  const { keepEmbedded } = await import('./source/redis/embedded.ts');
+  await keepEmbedded(directory);
+  return 0;
+}
+
+async function openConsole(config: Config): Promise<number> {
+  if (!process.stdout.isTTY || !process.stdin.isTTY) {
+    throw new UsageError('The console needs a terminal', {
+      code: 'NO_TERMINAL',
+      hint: 'In a script use a command, such as `quarterdeck snapshot`; see `quarterdeck --help`',
+    });
+  }
+  const { runConsole } = await import('./source/app/console.tsx');
+  return await runConsole(config);
+}
+
+/** Lets a command put things in order on SIGINT and SIGTERM; a second signal ends at once. */
+async function untilEnded(run: (ended: AbortSignal) => Promise<number>): Promise<number> {
+  const controller = new AbortController();
+  let endedBy: EndSignal | undefined;
+  for (const signal of Object.keys(exitCodeOf) as EndSignal[]) {
+    process.on(signal, () => {
+      if (endedBy) process.exit(exitCodeOf[signal]);
+      endedBy = signal;
+      controller.abort();
+    });
+  }
+  try {
+    const exitCode = await run(controller.signal);
+    return endedBy ? exitCodeOf[endedBy] : exitCode;
+  } catch (error) {
+    if (endedBy) return exitCodeOf[endedBy];
+    throw error;
+  }
+}
+
+const [major = 0] = process.versions.node.split('.').map(Number);
+if (major < 22) {
+  process.stderr.write(`quarterdeck: needs Node 22 or newer, this is ${process.versions.node}\n`);
+  process.exit(exitCodes.usage);
+}
+const argv = process.argv.slice(2);
+try {
+  process.exitCode = await main(argv);
+} catch (error) {
+  const failure = reportFailure(error, {
+    stderr: process.stderr,
+    json: argv.includes('--json'),
+    debug: argv.includes('--debug'),
+  });
+  process.exitCode = exitCodes[failure.kind];
+}

@@ -1,0 +1,148 @@
+import meow from 'meow';
+import { dashed, globalFlags } from '../config.ts';
+import { UsageError } from '../errors.ts';
+import { features, loadFeature } from '../features/index.ts';
+import { consoleCommands } from './console-commands.ts';
+import type { AnyCommand, RawInput } from './run-command.ts';
+
+/** What the words on the command line ask for. */
+export type Invocation =
+  | { readonly name: 'console'; readonly globals: Record<string, unknown> }
+  | { readonly name: 'version' }
+  | { readonly name: 'help'; readonly noun: string | undefined; readonly verb: string | undefined }
+  | {
+      readonly name: 'command';
+      readonly path: string;
+      readonly command: AnyCommand;
+      readonly raw: RawInput;
+      readonly globals: Record<string, unknown>;
+    };
+
+type MeowFlags = NonNullable<NonNullable<Parameters<typeof meow>[0]>['flags']>;
+
+/**
+ * Reads the words twice: first with the global flags only, to learn which command is meant, then with that
+ * command's own flags, so that a flag may stand anywhere and one feature alone is loaded.
+ * @throws {UsageError} for an unknown command
+ */
+export async function readArguments(argv: readonly string[]): Promise<Invocation> {
+  const end = argv.indexOf('--');
+  const before = end === -1 ? argv : argv.slice(0, end);
+  const behind = end === -1 ? [] : argv.slice(end + 1);
+
+  const first = parse(before, {});
+  if (first.flags.version === true) return { name: 'version' };
+  const [noun, verb] = namesAmong(first.input);
+  if (first.flags.help === true || noun === 'help') {
+    return noun === 'help'
+      ? { name: 'help', noun: first.input[1], verb: first.input[2] }
+      : { name: 'help', noun, verb };
+  }
+  if (noun === undefined) {
+    if (first.input.length > 0)
+      throw unknownCommand(first.input[0] ?? '', [...Object.keys(features), ...Object.keys(consoleCommands)]);
+    return { name: 'console', globals: checkedGlobals(first.flags) };
+  }
+
+  const [path, command] = await findCommand(noun, verb, first.input);
+  const second = parse(before, command.flags);
+  const words = second.input.slice(path.split(' ').length);
+  const globals: Record<string, unknown> = {};
+  const flags: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(second.flags)) {
+    if (name === 'help' || name === 'version' || value === undefined) continue;
+    const isGlobal = name in globalFlags && !(name in command.flags);
+    (isGlobal ? globals : flags)[name] = value;
+  }
+  return {
+    name: 'command',
+    path,
+    command,
+    globals: withoutEmptyLists(globals),
+    raw: {
+      words: command.takesCommandLine ? words : [...words, ...behind],
+      flags,
+      commandLine: command.takesCommandLine ? behind : [],
+    },
+  };
+}
+
+async function findCommand(
+  noun: string,
+  verb: string | undefined,
+  input: readonly string[],
+): Promise<[path: string, command: AnyCommand]> {
+  const load = consoleCommands[noun];
+  if (load) return [noun, await load()];
+  const feature = await loadFeature(noun);
+  const command = feature?.commands.find((candidate) => candidate.verb === verb);
+  if (command) return [`${noun} ${verb}`, command];
+  throw unknownCommand(
+    [noun, input[1]].filter((word) => word !== undefined).join(' '),
+    feature?.commands.map((candidate) => `${noun} ${candidate.verb}`) ?? [],
+  );
+}
+
+function unknownCommand(given: string, known: readonly string[]): UsageError {
+  return new UsageError(`There is no command \`${given}\``, {
+    code: 'UNKNOWN_COMMAND',
+    hint: `Known: ${known.join(', ')}; see \`quarterdeck --help\``,
+  });
+}
+
+/** The first two words, if the first is a noun we know: flags we do not know yet may have left their values among them. */
+function namesAmong(input: readonly string[]): [noun?: string, verb?: string] {
+  const [noun, verb] = input;
+  if (noun !== undefined && (noun in features || noun in consoleCommands || noun === 'help'))
+    return [noun, ...(verb === undefined ? [] : [verb])] as [string, string?];
+  return [];
+}
+
+function checkedGlobals(flags: Record<string, unknown>): Record<string, unknown> {
+  for (const name of Object.keys(flags)) {
+    if (!(name in globalFlags) && name !== 'help' && name !== 'version') {
+      throw new UsageError(`Unknown flag \`--${dashed(name)}\``, { hint: 'See `quarterdeck --help`' });
+    }
+  }
+  return withoutEmptyLists(flags);
+}
+
+function withoutEmptyLists(flags: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(flags).filter(
+      ([name, value]) =>
+        name in globalFlags && value !== undefined && !(Array.isArray(value) && value.length === 0),
+    ),
+  );
+}
+
+function parse(
+  argv: readonly string[],
+  own: AnyCommand['flags'],
+): { input: string[]; flags: Record<string, unknown> } {
+  const flags: Record<string, { type: 'string' | 'boolean'; isMultiple?: boolean; shortFlag?: string }> = {
+    help: { type: 'boolean', shortFlag: 'h' },
+    version: { type: 'boolean' },
+  };
+  for (const [name, { kind, short }] of [
+    ...Object.entries<{ kind: string; short?: string }>(globalFlags),
+    ...Object.entries(own),
+  ]) {
+    flags[name] = {
+      type: kind === 'switch' ? 'boolean' : 'string',
+      ...(kind === 'list' && { isMultiple: true }),
+      ...(short !== undefined && { shortFlag: short }),
+    };
+  }
+  const parsed = meow({
+    importMeta: import.meta,
+    argv,
+    pkg: { name: 'quarterdeck' },
+    description: false,
+    autoHelp: false,
+    autoVersion: false,
+    booleanDefault: undefined,
+    flags: flags as MeowFlags,
+  });
+  return { input: parsed.input.map(String), flags: parsed.flags };
+}

@@ -1,0 +1,122 @@
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import type { Config } from '../config.ts';
+import { UsageError } from '../errors.ts';
+import type { CommandContext } from '../features/feature.ts';
+import { type Connection, connect } from '../redis/connect.ts';
+import { startEmbedded } from '../redis/embedded.ts';
+import { sanitise } from '../ui/text.ts';
+import { makeOutput, type Output } from './output.ts';
+import { type AnyCommand, parseInput, type RawInput, runCommand } from './run-command.ts';
+
+/** Scripted mode: the same command tables, by name, with no terminal needed and nothing of Ink loaded. */
+export type Streams = {
+  readonly stdin: Readable & { isTTY?: boolean };
+  readonly stdout: Writable & { isTTY?: boolean };
+  readonly stderr: Writable & { isTTY?: boolean };
+};
+
+/**
+ * Runs one command from words to exit code.
+ * @param ended aborted by SIGINT or SIGTERM; the command then puts things in order and settles
+ * @throws whatever the command throws; a lost Redis past `--timeout` throws a LostError
+ */
+export async function runBatch(
+  path: string,
+  command: AnyCommand,
+  raw: RawInput,
+  { config, streams, ended }: { config: Config; streams: Streams; ended: AbortSignal },
+): Promise<number> {
+  const input = parseInput(path, command, raw);
+  const output = makeOutput(streams.stdout);
+  const signal = AbortSignal.any([ended, output.closed]);
+  if (command.confirm && !config.yes) await confirm(command.confirm(input), streams);
+
+  const connections = await openConnections(config, command.offline === true);
+  const context = makeContext({ config, streams, output, signal, connections, commandLine: raw.commandLine });
+  try {
+    if (!command.offline)
+      await Promise.all(connections.map((connection) => connection.ready(config.timeoutMs)));
+    const running = runCommand(path, command, input, context);
+    const outcome = await (command.offline
+      ? running
+      : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
+    if (config.json && outcome.json !== undefined) await output.write(`${JSON.stringify(outcome.json)}\n`);
+    if (!config.json && outcome.text !== '') await output.write(`${forPeople(outcome.text, output)}\n`);
+    return outcome.exitCode ?? 0;
+  } catch (error) {
+    if (output.closed.aborted) return 0;
+    throw error;
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
+
+/** The connections the settings ask for, or those of a private server. */
+export async function openConnections(
+  config: Config,
+  isOffline = false,
+): Promise<readonly [Connection, ...Connection[]]> {
+  const reachable =
+    config.embedded && !isOffline ? { ...config, urls: [await startEmbedded(config)] } : config;
+  const [first, ...others] = connect(reachable);
+  if (!first) throw new UsageError('Expected at least one --url');
+  return [first, ...others];
+}
+
+function makeContext({
+  config,
+  streams,
+  output,
+  signal,
+  connections,
+  commandLine,
+}: {
+  config: Config;
+  streams: Streams;
+  output: Output;
+  signal: AbortSignal;
+  connections: readonly [Connection, ...Connection[]];
+  commandLine: readonly string[];
+}): CommandContext {
+  const [first] = connections;
+  return {
+    config,
+    connections,
+    redis: first.ask,
+    listen: () => first.listen(),
+    signal,
+    commandLine,
+    stdin: () => createInterface({ input: streams.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+    async emit(item, text) {
+      await output.write(config.json ? `${JSON.stringify(item)}\n` : `${forPeople(text, output)}\n`);
+    },
+    write: (bytes) => output.write(bytes),
+    progress(text) {
+      if (streams.stderr.isTTY && !config.json) streams.stderr.write(`${sanitise(text)}\n`);
+    },
+    warn(text) {
+      streams.stderr.write(`quarterdeck: ${sanitise(text)}\n`);
+    },
+  };
+}
+
+/** What goes to a terminal is made safe line by line; what goes to a pipe is left as it is. */
+function forPeople(text: string, output: Output): string {
+  return output.isTerminal ? text.split('\n').map(sanitise).join('\n') : text;
+}
+
+async function confirm(question: string, { stdin, stderr }: Streams): Promise<void> {
+  const refusal = new UsageError(`${question} was not confirmed`, {
+    code: 'NOT_CONFIRMED',
+    hint: 'Add --yes to confirm it beforehand',
+  });
+  if (!stdin.isTTY || !stderr.isTTY) throw refusal;
+  const lines = createInterface({ input: stdin, output: stderr });
+  const answer = await new Promise<string>((resolve) => {
+    lines.question(`${sanitise(question)}? [y/N] `, resolve);
+    lines.once('close', () => resolve(''));
+  });
+  lines.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
+}

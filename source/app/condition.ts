@@ -1,0 +1,68 @@
+import * as v from 'valibot';
+import { UsageError } from '../errors.ts';
+import { durationMs, sizeBytes } from '../values.ts';
+
+/**
+ * A condition over a snapshot, for `--fail-if`: `topic.lag > 1000`, `ship.state == stalled`, `lock.heldMs > 5m`.
+ *
+ * The path names a feature, then fields; between two steps any number of levels and list items may lie, so
+ * `topic.lag` is the lag of every subscriber of every topic. It holds if any value it reaches does.
+ */
+export type Condition = { readonly text: string; holds(snapshot: unknown): boolean };
+
+const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
+  '>': (order) => order > 0,
+  '>=': (order) => order >= 0,
+  '<': (order) => order < 0,
+  '<=': (order) => order <= 0,
+  '==': (order) => order === 0,
+  '!=': (order) => order !== 0,
+};
+
+/** @throws {UsageError} when it is not `path operator value` */
+export function parseCondition(text: string): Condition {
+  const match = /^\s*([\w.-]+)\s*(>=|<=|==|!=|>|<)\s*(.+?)\s*$/.exec(text);
+  const [, path, operator, wanted] = match ?? [];
+  const compare = operator === undefined ? undefined : comparisons[operator];
+  if (path === undefined || wanted === undefined || compare === undefined) {
+    throw new UsageError(`Expected a condition such as \`topic.lag > 1000\`, got \`${text}\``);
+  }
+  const target = literal(wanted);
+  return {
+    text,
+    holds: (snapshot) =>
+      reached(snapshot, path.split('.')).some((value) => {
+        const order = ordered(value, target);
+        return order !== undefined && compare(order);
+      }),
+  };
+}
+
+/** Plain number, then duration in ms, then size in bytes, else the word itself. */
+function literal(text: string): number | string {
+  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  for (const schema of [durationMs, sizeBytes]) {
+    const result = v.safeParse(schema, text);
+    if (result.success) return result.output;
+  }
+  return text.replaceAll(/^["']|["']$/g, '');
+}
+
+function ordered(value: unknown, target: number | string): number | undefined {
+  if (typeof value === 'number' && typeof target === 'number') return value - target;
+  if (typeof value === 'string' || typeof value === 'boolean') {
+    const [left, right] = [String(value), String(target)];
+    return left === right ? 0 : left < right ? -1 : 1;
+  }
+}
+
+function reached(value: unknown, steps: readonly string[]): unknown[] {
+  const [step, ...rest] = steps;
+  if (step === undefined) return Array.isArray(value) ? value.flatMap((item) => reached(item, [])) : [value];
+  if (Array.isArray(value)) return value.flatMap((item) => reached(item, steps));
+  if (typeof value !== 'object' || value === null) return [];
+  const fields = Object.entries(value);
+  const direct = fields.filter(([name]) => name === step).flatMap(([, inner]) => reached(inner, rest));
+  const deeper = fields.filter(([name]) => name !== step).flatMap(([, inner]) => reached(inner, steps));
+  return [...direct, ...deeper];
+}

@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import * as v from 'valibot';
+import { defineCommand, flagOr, list } from '../features/feature.ts';
+import { connect } from '../redis/connect.ts';
+import { startEmbedded } from '../redis/embedded.ts';
+import { sizeBytes } from '../values.ts';
+import { startDemoTraffic } from './demo-traffic.ts';
+import { chosenFeatures, takeSnapshot } from './snapshot.ts';
+
+const looksAfterMs = 10_000;
+
+/** The console over a private server on which real processes ship this machine's logs and talk about it. */
+export const demoCommand = defineCommand({
+  verb: 'demo',
+  summary:
+    'ship the logs of this machine on a private redis-server and look on; without a terminal, a snapshot after 10s',
+  words: { paths: list('PATH', 'files or directories to ship (/var/log)', v.string()) },
+  flags: { budget: flagOr('SIZE', 'bytes of Redis that shipping may use', sizeBytes, '2MiB') },
+  writes: true,
+  offline: true,
+  async run(context, { paths, budget }) {
+    const directory = await mkdtemp(path.join(tmpdir(), 'quarterdeck-demo-'));
+    const url = await startEmbedded({ embeddedDirectory: directory });
+    const config = { ...context.config, urls: [url], embedded: false, cluster: false, sentinel: undefined };
+    const traffic = await startDemoTraffic({
+      url,
+      directory,
+      paths,
+      budgetBytes: budget,
+      operator: config.operator,
+    });
+    try {
+      if (process.stdout.isTTY && process.stdin.isTTY && !config.json) {
+        const { runConsole } = await import('./console.tsx');
+        return { text: '', exitCode: await runConsole(config) };
+      }
+      const [connection] = connect(config);
+      if (!connection) throw new Error('No connection to the private server');
+      try {
+        await connection.ready(config.timeoutMs);
+        await wait(looksAfterMs, undefined, { signal: context.signal });
+        const shown = { ...context, redis: connection.ask, connections: [connection] as const, config };
+        const chosen = await chosenFeatures(undefined);
+        const json = await takeSnapshot(shown, chosen);
+        if (config.json) return { json, text: '' };
+        const { printFrame } = await import('./print-frame.tsx');
+        return { json, text: await printFrame(shown, chosen, { columns: 120, rows: 40 }) };
+      } finally {
+        connection.close();
+      }
+    } finally {
+      await traffic.stop();
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+    }
+  },
+});

@@ -1,0 +1,104 @@
+import * as v from 'valibot';
+import { dashed } from '../config.ts';
+import { QuarterdeckError, UsageError } from '../errors.ts';
+import type { Command, CommandContext, Outcome, Parameter } from '../features/feature.ts';
+
+/**
+ * The one way a command runs, from a script, a key or the palette: its words and flags are validated by its own
+ * schemas, and nothing that writes gets past `--read-only`.
+ */
+
+// biome-ignore lint/suspicious/noExplicitAny: each command keeps its own input type; the tables are heterogeneous
+export type AnyCommand = Command<any>;
+
+/** What the user gave: positional words, flags by their camelCase name, and the words behind `--`. */
+export type RawInput = {
+  readonly words: readonly string[];
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly commandLine: readonly string[];
+};
+
+export class ReadOnlyError extends QuarterdeckError {
+  constructor(path: string) {
+    super('usage', 'READ_ONLY', `\`${path}\` writes, and this session is read-only`, {
+      hint: 'Run it without --read-only (QUARTERDECK_READ_ONLY, `readOnly` in the config file)',
+    });
+  }
+}
+
+/**
+ * @param path the command as typed, such as `chat send`
+ * @throws {UsageError} naming every mistake at once
+ */
+export function parseInput(path: string, command: AnyCommand, raw: RawInput): Record<string, unknown> {
+  const mistakes: string[] = [];
+  const input: Record<string, unknown> = {};
+  const left = [...raw.words];
+
+  for (const [name, parameter] of Object.entries(command.words)) {
+    const given = parameter.kind === 'list' ? left.splice(0) : left.shift();
+    const isMissing = given === undefined || (Array.isArray(given) && given.length === 0);
+    input[name] = validated(parameter, isMissing ? undefined : given, parameter.label, mistakes);
+  }
+  if (left.length > 0) mistakes.push(`Unexpected \`${left.join(' ')}\``);
+
+  for (const [name, parameter] of Object.entries(command.flags)) {
+    const given = raw.flags[name];
+    const isMissing = given === undefined || (Array.isArray(given) && given.length === 0);
+    input[name] = validated(parameter, isMissing ? undefined : given, `--${dashed(name)}`, mistakes);
+  }
+  for (const name of Object.keys(raw.flags)) {
+    if (!(name in command.flags))
+      mistakes.push(`Unknown flag \`${name.length === 1 ? '-' : '--'}${dashed(name)}\``);
+  }
+  if (command.takesCommandLine && raw.commandLine.length === 0)
+    mistakes.push('Missing a command behind `--`');
+  if (!command.takesCommandLine && raw.commandLine.length > 0) {
+    mistakes.push(`Unexpected \`${raw.commandLine.join(' ')}\` behind \`--\``);
+  }
+
+  if (mistakes.length > 0) {
+    throw new UsageError(mistakes.join('; '), { hint: `Usage: ${usageOf(path, command)}` });
+  }
+  return input;
+}
+
+/** `chat send ROOM TEXT... --as NAME`, as help and mistakes show it. */
+export function usageOf(path: string, command: AnyCommand): string {
+  const words = Object.values(command.words).map((parameter) => {
+    const shown = parameter.kind === 'list' ? `${parameter.label}...` : parameter.label;
+    return isRequired(parameter) ? shown : `[${shown}]`;
+  });
+  const flags = Object.entries(command.flags).map(([name, parameter]) => {
+    const shown = [`--${dashed(name)}`, parameter.label].filter(Boolean).join(' ');
+    return isRequired(parameter) ? shown : `[${shown}]`;
+  });
+  const tail = command.takesCommandLine ? ['-- CMD...'] : [];
+  return ['quarterdeck', path, ...words, ...flags, ...tail].filter(Boolean).join(' ');
+}
+
+export function isRequired(parameter: Parameter<unknown>): boolean {
+  return !v.safeParse(parameter.schema, undefined).success;
+}
+
+/** Runs a validated command, unless it writes and the session is read-only. */
+export async function runCommand(
+  path: string,
+  command: AnyCommand,
+  input: Record<string, unknown>,
+  context: CommandContext,
+): Promise<Outcome> {
+  if (command.writes && context.config.readOnly) throw new ReadOnlyError(path);
+  return await command.run(context, input);
+}
+
+function validated(
+  parameter: Parameter<unknown>,
+  given: unknown,
+  label: string,
+  mistakes: string[],
+): unknown {
+  const result = v.safeParse(parameter.schema, given);
+  if (result.success) return result.output;
+  mistakes.push(given === undefined ? `Missing ${label}` : `${label}: ${result.issues[0].message}`);
+}

@@ -1,0 +1,38 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { defineCommand, flagOr } from '../features/feature.ts';
+import { durationMs } from '../values.ts';
+import { parseCondition } from './condition.ts';
+import { chosenFeatures, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
+
+/** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
+export const watchCommand = defineCommand({
+  verb: 'watch',
+  summary: 'print what changes, as NDJSON `{at, pane, value}`',
+  flags: {
+    pane: paneFlag,
+    every: flagOr('DURATION', 'how often to look', durationMs, '1s'),
+    failIf: failIfFlag,
+  },
+  writes: false,
+  examples: ["quarterdeck watch --pane ship --fail-if 'ship.state == stalled'"],
+  async run(context, { pane, every, failIf }) {
+    const condition = failIf === undefined ? undefined : parseCondition(failIf);
+    const chosen = await chosenFeatures(pane);
+    const seen = new Map<string, string>();
+    for (;;) {
+      const snapshot = await takeSnapshot(context, chosen);
+      for (const { noun } of chosen) {
+        const text = JSON.stringify(snapshot[noun]);
+        if (seen.get(noun) === text) continue;
+        seen.set(noun, text);
+        const line = { at: snapshot.at, pane: noun, value: snapshot[noun] };
+        await context.emit(line, JSON.stringify(line));
+      }
+      if (condition?.holds(snapshot)) {
+        context.warn(`${condition.text} holds`);
+        return { text: '', exitCode: 1 };
+      }
+      await wait(every, undefined, { signal: context.signal });
+    }
+  },
+});
