@@ -20,6 +20,8 @@ export type Feature<Slice> = {
   // biome-ignore lint/suspicious/noExplicitAny: each command keeps its own input type; the table is heterogeneous
   readonly commands: readonly Command<any>[];
   readonly keys: readonly KeyBinding<Slice>[];
+  /** How much of its row the pane takes beside its neighbours; 1 unless told. */
+  readonly breadth?: number;
   /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
   headline(slice: Slice): string;
   /** Sentences for the status line about what needs a human, such as `topic.lag > 1000`; none when all is well. */
@@ -37,6 +39,8 @@ export type PaneProps<Slice> = {
   readonly rows: number;
   readonly focused: boolean;
   readonly zoomed: boolean;
+  /** What is being typed for a `sticky` question of this feature: the pane paints it itself, with ui's Prompt. */
+  readonly typing?: { readonly text: string; readonly cursor: number } | undefined;
 };
 
 /** A change rather than a value, so that a late reply cannot erase a newer neighbour. */
@@ -142,9 +146,11 @@ export type KeyBinding<Slice> = {
   /** Asks for a line of text first; it arrives as `typed`. */
   readonly ask?: {
     label(slice: Slice): string;
+    /** What the line holds at first, such as the filter in force; Escape brings it back. */
+    initial?(slice: Slice): string;
     /** Called on every edit, for filters that follow the typing. */
     follow?(slice: Slice, typed: string): Slice;
-    /** Keep asking after Enter, as a chat prompt does. */
+    /** Keep asking after Enter, as a chat prompt does; the pane paints the line (its `typing`). */
     readonly sticky?: boolean;
   };
   /** Asks before running: a yes/no sentence, or a word that must be typed. */

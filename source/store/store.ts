@@ -41,25 +41,44 @@ export type Screen = {
   readonly isZoomed: boolean;
   readonly mode: Mode;
   readonly status: Status | undefined;
+  /** Epoch ms; ticks while something is stale or lost, and stands still otherwise. */
+  readonly nowMs: number;
 };
 
-export type Status = { readonly text: string; readonly tone: 'info' | 'good' | 'bad'; readonly atMs: number };
+/** A sentence in the status line, until the next key. */
+export type Status = { readonly text: string; readonly tone: 'info' | 'good' | 'bad' };
 
-/** What the keyboard is doing. `line` modes edit one line of text. */
+/** What the keyboard is doing. */
 export type Mode =
   | { readonly name: 'browse' }
   | { readonly name: 'help'; readonly scroll: number }
-  | { readonly name: 'palette'; readonly line: Line }
+  /** Any command by name; `choice` counts the completions offered. */
+  | { readonly name: 'palette'; readonly line: Line; readonly choice: number }
+  /** A key binding wants a line of text. */
   | { readonly name: 'ask'; readonly noun: string; readonly binding: number; readonly line: Line }
+  /** A destructive command wants a yes, or a word typed. */
   | {
       readonly name: 'confirm';
-      readonly noun: string;
-      readonly binding: number;
       readonly question: string;
-      readonly type: string | undefined;
-      readonly typed: string;
+      readonly word: string | undefined;
       readonly line: Line;
+      readonly act: Act;
+    }
+  /** What a command of the palette printed. */
+  | {
+      readonly name: 'output';
+      readonly title: string;
+      readonly lines: readonly string[];
+      readonly scroll: number;
+      readonly isRunning: boolean;
     };
+
+/** A command waiting to be run. */
+export type Act = {
+  readonly noun: string;
+  readonly verb: string;
+  readonly input: Readonly<Record<string, unknown>>;
+};
 
 /** One edited line: `cursor` counts graphemes from its start; `history` holds earlier lines, oldest first. */
 export type Line = {
@@ -91,6 +110,7 @@ export function makeStore(initial: {
       isZoomed: false,
       mode: { name: 'browse' },
       status: undefined,
+      nowMs: Date.now(),
     },
   }));
 }
