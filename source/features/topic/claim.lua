@@ -1,0 +1,37 @@
+#!lua flags=allow-oom
+-- Registers a subscriber name and takes its seat, if no other live process sits there. Sent twice, it is ours twice.
+-- KEYS[1] subs: zset, subscriber -> the last id it has done
+-- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <label>`
+-- KEYS[3] ids: string, the highest id given
+-- KEYS[4] state: hash; `floor` is the highest id that is gone
+-- ARGV[1] name: the subscriber
+-- ARGV[2] token: this process
+-- ARGV[3] label: who this is, for people
+-- ARGV[4] lease: ms without a sign of life until others may take the seat
+-- ARGV[5] from: `start` or `now`, for a name not seen before
+-- Reply: {1, position, floor} when the seat is ours; {0, label, seen ms, now ms} when another sits there
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local seat = redis.call('HGET', KEYS[2], ARGV[1])
+local since = now
+if seat then
+  local token, seen, lease, sat, label = string.match(seat, '^(%S+) (%d+) (%d+) (%d+) (.*)$')
+  if token and token ~= '-' and token ~= ARGV[2] and seen + lease > now then
+    return { 0, label, tonumber(seen), now }
+  end
+  if token == ARGV[2] then since = sat end
+end
+local floor = tonumber(redis.call('HGET', KEYS[4], 'floor') or 0)
+local last = tonumber(redis.call('GET', KEYS[3]) or 0)
+local position = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
+if not position then
+  position = ARGV[5] == 'now' and last or floor
+  redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
+elseif position > last and last >= floor then
+  -- The server lost its newest messages (a failover, an unsynced file): their ids will be given again.
+  position = last
+  redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
+end
+redis.call('HSET', KEYS[2], ARGV[1],
+  ARGV[2] .. ' ' .. string.format('%.0f', now) .. ' ' .. ARGV[4] .. ' ' .. string.format('%.0f', since) .. ' ' .. ARGV[3])
+return { 1, position, floor }

@@ -1,0 +1,97 @@
+import type { Client } from '../../redis/client.ts';
+
+/** One message, as a subscriber gets it. */
+export type Message = {
+  readonly id: number;
+  /** Epoch ms at which the server stored it; null in the seed layout, which does not say. */
+  readonly at: number | null;
+  readonly message: string;
+};
+
+/** Retention removed these before this subscriber had seen them. */
+export type Gap = { readonly gap: { readonly from: number; readonly to: number } };
+
+export type Item = Message | Gap;
+
+export function isGap(item: Item): item is Gap {
+  return 'gap' in item;
+}
+
+/** How long and how much a topic keeps what not every subscriber has done yet; 0 is no limit. */
+export type Retention = {
+  readonly maxAgeMs: number;
+  readonly maxLen: number;
+  readonly maxBytes: number;
+  /** A subscriber not seen for so long holds nothing back any more. */
+  readonly lapseMs: number;
+};
+
+/** What one turn of a subscriber told. */
+export type Turn =
+  | { readonly name: 'read'; readonly floor: number; readonly messages: Message[]; readonly bytes: number }
+  | { readonly name: 'forgotten'; readonly last: number }
+  | { readonly name: 'dropped' }
+  | { readonly name: 'taken'; readonly by: string };
+
+export type Claim =
+  | { readonly name: 'ours'; readonly position: number; readonly floor: number }
+  | { readonly name: 'taken'; readonly by: string; readonly seenMs: number };
+
+export type TurnRequest = {
+  /** Everything up to this id is done; 0 changes nothing. */
+  readonly done: number;
+  readonly after: number;
+  /** How many entries to read at first; 0 reads nothing. */
+  readonly step: number;
+};
+
+export type Seat = { readonly name: string; readonly token: string };
+
+export type SubscriberStatus = {
+  readonly name: string;
+  readonly position: number;
+  readonly lag: number;
+  /** Epoch ms of its last sign of life; 0 when it never gave one. */
+  readonly seenMs: number;
+  readonly state: 'live' | 'idle' | 'lapsed';
+  /** How many messages retention removed before it saw them. */
+  readonly missed: number;
+  /** Epoch ms of the oldest message it has not done; null when there is none, or the layout does not say. */
+  readonly oldestAt: number | null;
+  /** host:pid of the process that serves it, or served it last. */
+  readonly owner: string;
+  readonly blocked: Blocked | null;
+};
+
+/** A message whose handler keeps failing. */
+export type Blocked = { readonly id: number; readonly attempts: number; readonly error: string };
+
+export type TopicStatus = {
+  readonly topic: string;
+  readonly lastId: number;
+  /** Every id up to this one is gone. */
+  readonly floor: number;
+  readonly retained: number;
+  readonly bytes: number;
+  readonly subscribers: readonly SubscriberStatus[];
+};
+
+/** One topic in one key layout: the acts everything else is made of. Each is one script, safe to be sent twice. */
+export type TopicStore = {
+  readonly client: Client;
+  readonly topic: string;
+  /** The channel to listen on. Its messages only say that there may be something. */
+  readonly bell: string;
+  /** @returns the id of the last of them */
+  publish(producer: string, sequence: number, messages: readonly string[]): Promise<number>;
+  /** Forgets a producer nothing of which is in flight. */
+  retire(producer: string): Promise<void>;
+  claim(seat: Seat, options: { from: 'start' | 'now'; label: string; leaseMs: number }): Promise<Claim>;
+  turn(seat: Seat, request: TurnRequest): Promise<Turn>;
+  release(seat: Seat): Promise<void>;
+  drop(name: string): Promise<boolean>;
+  block(name: string, blocked: Blocked | undefined): Promise<void>;
+  /** Removes what all have done and what retention no longer keeps. */
+  sweep(): Promise<void>;
+  status(most?: number): Promise<TopicStatus>;
+};

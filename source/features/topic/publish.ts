@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto';
+import type { Client } from '../../redis/client.ts';
+import { register } from '../../redis/registry.ts';
+import { MessageTooLargeError } from './errors.ts';
+import type { TopicStore } from './layout.ts';
+import { type LayoutName, largestMessageBytes, openTopic } from './topic.ts';
+
+/**
+ * A producer numbers its frames, so that one resent by the connection is recognised and not stored twice. What is
+ * published while the event loop is busy, or while as many frames are in flight as the server remembers, joins the
+ * next frame: under load many messages cost one command, alone one waits for nothing.
+ */
+
+export type Published = { readonly first: number; readonly last: number; readonly count: number };
+
+type Batch = {
+  readonly messages: readonly string[];
+  taken: number;
+  stored: number;
+  first: number;
+  readonly resolve: (published: Published) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+type Slice = { readonly batch: Batch; readonly count: number };
+
+// The server remembers 128 frames of each producer; what is in flight must be among them.
+const mostInFlight = 64;
+const mostMessages = 1000;
+const mostLength = 128 * 1024;
+const sweepEveryMessages = 64;
+const sweepEveryMs = 20;
+const registerEveryMs = 60_000;
+
+/**
+ * Stores messages in one go and wakes the subscribers. Resolves once they are stored: `first` and `last` are their
+ * ids (consecutive, unless a large batch met other publishers). Calls made in the same tick share one command.
+ * @throws {MessageTooLargeError | TopicNameError | WrongTypeError}
+ */
+export async function publish(
+  client: Client,
+  topic: string,
+  message: string | readonly string[],
+  { layout = 'own' }: { layout?: LayoutName } = {},
+): Promise<Published> {
+  const messages = typeof message === 'string' ? [message] : message;
+  for (const each of messages) {
+    if (each.length <= largestMessageBytes / 3) continue;
+    const bytes = Buffer.byteLength(each);
+    if (bytes > largestMessageBytes) throw new MessageTooLargeError(topic, bytes, largestMessageBytes);
+  }
+  return producerOf(client, topic, layout).add(messages);
+}
+
+/**
+ * Resolves when everything this client published is stored, swept, and its producers are forgotten on the server.
+ * For programs about to end; publishing again is fine.
+ */
+export async function settlePublished(client: Client): Promise<void> {
+  const known = producers.get(client);
+  producers.delete(client);
+  await Promise.all([...(known?.values() ?? [])].map((producer) => producer.settle()));
+}
+
+const producers = new WeakMap<Client, Map<string, Producer>>();
+
+function producerOf(client: Client, topic: string, layout: LayoutName): Producer {
+  const known = producers.get(client) ?? new Map<string, Producer>();
+  producers.set(client, known);
+  const id = `${layout} ${topic}`;
+  const existing = known.get(id);
+  if (existing) return existing;
+  // A program may publish to very many topics: forget the idle ones rather than grow.
+  if (known.size >= 1000) for (const [other, { isIdle }] of known) if (isIdle) known.delete(other);
+  const producer = new Producer(openTopic(client, topic, layout));
+  known.set(id, producer);
+  return producer;
+}
+
+class Producer {
+  readonly #store: TopicStore;
+  readonly #name = randomBytes(9).toString('base64url');
+  #waiting: Batch[] = [];
+  #isScheduled = false;
+  #sequence = 0;
+  #inFlight = 0;
+  #registeredAt = Number.NEGATIVE_INFINITY;
+  #unswept = sweepEveryMessages;
+  #sweptAt = Number.NEGATIVE_INFINITY;
+  #sweeping: Promise<void> | undefined;
+  #settled: (() => void)[] = [];
+
+  constructor(store: TopicStore) {
+    this.#store = store;
+  }
+
+  get isIdle(): boolean {
+    return this.#inFlight === 0 && this.#waiting.length === 0;
+  }
+
+  add(messages: readonly string[]): Promise<Published> {
+    if (messages.length === 0) return Promise.resolve({ first: 0, last: 0, count: 0 });
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ messages, taken: 0, stored: 0, first: 0, resolve, reject });
+      if (this.#isScheduled || this.#inFlight >= mostInFlight) return;
+      this.#isScheduled = true;
+      queueMicrotask(() => this.#send());
+    });
+  }
+
+  async settle(): Promise<void> {
+    if (!this.isIdle) await new Promise<void>((resolve) => this.#settled.push(resolve));
+    await this.#sweeping;
+    await this.#store.sweep();
+    await this.#store.retire(this.#name);
+  }
+
+  #send(): void {
+    this.#isScheduled = false;
+    while (this.#waiting.length > 0 && this.#inFlight < mostInFlight) {
+      const { messages, slices } = this.#nextFrame();
+      this.#inFlight += 1;
+      this.#sequence += 1;
+      void this.#store
+        .publish(this.#name, this.#sequence, messages)
+        .then(
+          (last) => this.#stored(slices, last, messages.length),
+          (error: unknown) => {
+            for (const { batch } of slices) batch.reject(error);
+          },
+        )
+        .then(() => this.#landed(messages.length));
+    }
+  }
+
+  #nextFrame(): { messages: readonly string[]; slices: Slice[] } {
+    const slices: Slice[] = [];
+    let messages: string[] | undefined;
+    let length = 0;
+    let count = 0;
+    let finished = 0;
+    for (const batch of this.#waiting) {
+      const { taken } = batch;
+      while (batch.taken < batch.messages.length && count < mostMessages) {
+        const size = batch.messages[batch.taken]?.length ?? 0;
+        if (count > 0 && length + size > mostLength) break;
+        length += size;
+        count += 1;
+        batch.taken += 1;
+      }
+      if (batch.taken === taken) break;
+      slices.push({ batch, count: batch.taken - taken });
+      const isWhole = taken === 0 && batch.taken === batch.messages.length;
+      // One batch that fits is sent as it is, uncopied.
+      if (isWhole && count === batch.messages.length && this.#waiting.length === 1) {
+        this.#waiting = [];
+        return { messages: batch.messages, slices };
+      }
+      messages ??= [];
+      for (let index = taken; index < batch.taken; index += 1) messages.push(batch.messages[index] ?? '');
+      if (batch.taken < batch.messages.length) break;
+      finished += 1;
+    }
+    this.#waiting = this.#waiting.slice(finished);
+    return { messages: messages ?? [], slices };
+  }
+
+  #stored(slices: readonly Slice[], last: number, total: number): void {
+    let id = last - total + 1;
+    for (const { batch, count } of slices) {
+      if (batch.stored === 0) batch.first = id;
+      batch.stored += count;
+      id += count;
+      if (batch.stored === batch.messages.length) {
+        batch.resolve({ first: batch.first, last: id - 1, count: batch.stored });
+      }
+    }
+  }
+
+  #landed(count: number): void {
+    this.#inFlight -= 1;
+    this.#unswept += count;
+    const now = performance.now();
+    if (now - this.#registeredAt >= registerEveryMs) {
+      this.#registeredAt = now;
+      // An index that could not be written is written the next minute; the messages are stored.
+      register(this.#store.client, 'topic', this.#store.topic).catch(() => {});
+    }
+    if (this.#unswept >= sweepEveryMessages && now - this.#sweptAt >= sweepEveryMs && !this.#sweeping) {
+      this.#unswept = 0;
+      this.#sweptAt = now;
+      this.#sweeping = this.#store
+        .sweep()
+        .catch(() => {})
+        .finally(() => {
+          this.#sweeping = undefined;
+        });
+    }
+    if (this.#waiting.length > 0 && !this.#isScheduled) this.#send();
+    if (this.isIdle) for (const resolve of this.#settled.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import * as v from 'valibot';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { singleKey } from '../../redis/keys.ts';
+import { defineScript, type Script } from '../../redis/script.ts';
+import { LayoutError, SeedLockError } from './errors.ts';
+import type { Message, TopicStore, Turn } from './layout.ts';
+import { claimScript, dropScript, releaseScript } from './own-layout.ts';
+import { type ExpectedKeys, subscriberStatuses, withKeys } from './replies.ts';
+import advanceLua from './seed-advance.lua';
+import publishLua from './seed-publish.lua';
+import statusLua from './seed-status.lua';
+import sweepLua from './seed-sweep.lua';
+
+/**
+ * The keys of the durable pub/sub that Python programs run today: one topic for the whole server, whatever it is
+ * called here. Payload `{"msg_id": n, "message": text}`, the same in the store and on the channel. Where that
+ * program loses messages this one does not: bodies come from the store, in the order of ids, and positions only rise.
+ * No retention: as there, the slowest registered subscriber decides what is kept.
+ */
+const keys = {
+  ids: 'pubsub:msg_id',
+  msgs: 'pubsub:messages',
+  subs: 'pubsub:process_stats',
+  lock: 'pubsub:lock',
+  seats: 'pubsub:seats',
+  state: 'pubsub:state',
+  channel: 'news_id_pubsub',
+} as const;
+
+const types: ExpectedKeys = {
+  [keys.ids]: 'string',
+  [keys.msgs]: 'zset',
+  [keys.subs]: 'zset',
+  [keys.lock]: 'string',
+  [keys.seats]: 'hash',
+  [keys.state]: 'hash',
+};
+
+// As long as the Python side waits for the same lock.
+const lockPatienceMs = 10_000;
+
+const publishScript = defineScript({ lua: publishLua, parse: Number });
+const advanceScript = defineScript({ lua: advanceLua, parse: (reply) => reply as AdvanceReply });
+const sweepScript = defineScript({ lua: sweepLua, parse: Number });
+const statusScript = defineScript({ lua: statusLua, parse: (reply) => reply as (number | string)[] });
+
+type AdvanceReply = [state: number, detail: number | string, ...entries: string[]];
+
+const payload = v.object({ message: v.unknown() });
+
+/** @throws {LayoutError} in Cluster, where these keys lie in different slots */
+export function seedLayout(client: Client, topic: string): TopicStore {
+  if (isCluster(client)) throw new LayoutError('in Cluster its keys lie in different slots');
+  let publishing: Promise<unknown> = Promise.resolve();
+  const run = <Reply>(script: Script<Reply>, names: string[], args: (string | number)[]): Promise<Reply> =>
+    withKeys(client, types, script(client, names, args));
+
+  const publishUnlocked = async (
+    producer: string,
+    sequence: number,
+    messages: readonly string[],
+  ): Promise<number> => {
+    const started = performance.now();
+    const names = [keys.ids, keys.msgs, keys.lock, singleKey('pubsub:sent:', producer)];
+    const texts = messages.map((message) => JSON.stringify(message));
+    for (let attempt = 0; ; attempt += 1) {
+      const last = await run(publishScript, names, [sequence, keys.channel, ...texts]);
+      if (last !== -1) return last;
+      if (performance.now() - started > lockPatienceMs) throw new SeedLockError(lockPatienceMs);
+      await delay(Math.min(1 + attempt, 20));
+    }
+  };
+
+  return {
+    client,
+    topic,
+    bell: keys.channel,
+    publish(producer, sequence, messages) {
+      // One at a time: two that wait for the lock could overtake each other.
+      const next = publishing.then(
+        () => publishUnlocked(producer, sequence, messages),
+        () => publishUnlocked(producer, sequence, messages),
+      );
+      publishing = next;
+      return next;
+    },
+    async retire(producer) {
+      await client.unlink(singleKey('pubsub:sent:', producer));
+    },
+    async claim(seat, { from, label, leaseMs }) {
+      const [last, lowest, done] = await Promise.all([
+        client.get(keys.ids),
+        withKeys(client, types, client.zrange(keys.msgs, 0, 0, 'WITHSCORES')),
+        client.hget(keys.state, `done:${seat.name}`),
+      ]);
+      const oldest = lowest[1] === undefined ? Number(last ?? 0) : Number(lowest[1]) - 1;
+      const first = from === 'now' ? Number(last ?? 0) : oldest;
+      await withKeys(client, types, client.zadd(keys.subs, 'NX', String(first), seat.name));
+      const claim = await run(
+        claimScript,
+        [keys.subs, keys.seats, keys.ids, keys.state],
+        [seat.name, seat.token, label, leaseMs, from],
+      );
+      if (claim.name !== 'ours') return claim;
+      const remembered = Math.min(Number(done ?? 0), Number(last ?? 0));
+      return { ...claim, position: Math.max(claim.position, remembered) };
+    },
+    async turn(seat, { done, after, step }) {
+      const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
+      return parseTurn(await run(advanceScript, names, [seat.name, seat.token, done, after, step]));
+    },
+    async release(seat) {
+      await run(releaseScript, [keys.seats], [seat.name, seat.token, 'PUBLISH', keys.channel]);
+    },
+    async drop(name) {
+      const names = [keys.subs, keys.seats, keys.state];
+      return (await run(dropScript, names, [name, 'PUBLISH', keys.channel])) === 1;
+    },
+    async block(name, blocked) {
+      const field = `blocked:${name}`;
+      if (blocked) await client.hset(keys.state, field, JSON.stringify(blocked));
+      else await client.hdel(keys.state, field);
+    },
+    async sweep() {
+      await run(sweepScript, [keys.msgs, keys.subs], []);
+    },
+    async status(most = 1000) {
+      const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
+      const reply = await run(statusScript, names, [most]);
+      const [lastId = 0, floor = 0, bytes = 0, nowMs = 0, retained = 0] = reply.slice(0, 5).map(Number);
+      const subscribers = subscriberStatuses(reply.slice(6), { lastId, floor, nowMs, lapseMs: 0 });
+      return { topic, lastId, floor, retained, bytes, subscribers };
+    },
+  };
+}
+
+function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {
+  if (state === 0) return { name: 'dropped' };
+  if (state === -1) return { name: 'taken', by: String(detail) };
+  if (state === 2) return { name: 'forgotten', last: Number(detail) };
+  const messages: Message[] = [];
+  let bytes = 0;
+  for (let index = 0; index < entries.length; index += 2) {
+    const text = entries[index + 1] ?? '';
+    bytes += text.length;
+    messages.push({ id: Number(entries[index]), at: null, message: messageIn(text) });
+  }
+  return { name: 'read', floor: Number(detail), messages, bytes };
+}
+
+/** What another program stored, whatever it is: a message that is no text comes as its JSON. */
+function messageIn(text: string): string {
+  try {
+    const parsed = v.safeParse(payload, JSON.parse(text));
+    if (!parsed.success) return text;
+    const { message } = parsed.output;
+    return typeof message === 'string' ? message : JSON.stringify(message);
+  } catch {
+    return text;
+  }
+}

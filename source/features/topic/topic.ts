@@ -1,0 +1,73 @@
+import type { Client } from '../../redis/client.ts';
+import { registered } from '../../redis/registry.ts';
+import { NoSubscriberError, TopicNameError } from './errors.ts';
+import type { TopicStatus, TopicStore } from './layout.ts';
+import { ownLayout } from './own-layout.ts';
+import { seedLayout } from './seed-layout.ts';
+
+/**
+ * Durable publish/subscribe.
+ *
+ * The idea: a message is stored under a rising id before anyone is told of it, and what a subscriber hears on the
+ * channel is only a doorbell. It confirms its subscription, reads everything after its own position, and only then
+ * listens; it reads again on a ring, after a reconnect, and on a slow poll. So there is no instant between catching
+ * up and listening at which a message could be lost, and a lost ring costs at most one poll.
+ *
+ *   topic:msgs:<t>   stream; entry `<last id>-<epoch ms>`, one field: `m` = one message, `f<n>` = JSON array of n
+ *   topic:ids:<t>    the highest id given             topic:subs:<t>   zset, subscriber -> last id done
+ *   topic:seats:<t>  hash, subscriber -> who serves it topic:state:<t>  hash: floor, bell, retention, blocked:<sub>
+ *   topic:sent:<t>:<producer>  the producer's last frames, so that a resent one is not stored twice
+ *
+ * Publishing is one script: id, store, ring. The bell is rung only while a subscriber has read everything and said
+ * so (`bell` in the state), so a backlog costs no rings. Messages published together share an entry: one command,
+ * and less memory than a stream entry each. Ids are given inside the script: their order is the order of storing,
+ * whoever publishes. A position moves only forward, after the handler succeeded. What the slowest subscriber has
+ * done is removed; retention by age, length, bytes and lapsed subscribers moves the floor past the others, who then
+ * get a Gap. One process serves a subscriber name, by a lease; others stand by.
+ *
+ * Not promised: exactly once (a crash between handling and acknowledging repeats; use (topic, id) to be idempotent);
+ * messages the server itself lost (a failover, a file not yet synced); binary content (messages are text).
+ *
+ * After the durable pub/sub over a zset with one cursor a subscriber, whose keys `--layout seed` shares.
+ */
+export type LayoutName = 'own' | 'seed';
+
+export const largestMessageBytes = 16 * 1024 ** 2;
+
+/**
+ * One topic in one layout. Opens nothing; costs no round trip.
+ * @throws {TopicNameError | LayoutError}
+ */
+export function openTopic(client: Client, topic: string, layout: LayoutName = 'own'): TopicStore {
+  if (topic === '') throw new TopicNameError(topic, 'it is empty');
+  if (Buffer.byteLength(topic) > 512) throw new TopicNameError(topic.slice(0, 40), 'it has over 512 bytes');
+  // In Cluster it would become `{}...}`, whose empty tag puts the family's keys into different slots.
+  if (topic.startsWith('}')) throw new TopicNameError(topic, 'it begins with a closing brace');
+  return layout === 'seed' ? seedLayout(client, topic) : ownLayout(client, topic);
+}
+
+/** How far each subscriber of a topic is, and what the topic retains. A topic nobody used is all zeros. */
+export function topicStatus(client: Client, topic: string, layout: LayoutName = 'own'): Promise<TopicStatus> {
+  return openTopic(client, topic, layout).status();
+}
+
+/** The topics that exist, by name. */
+export async function topics(client: Client): Promise<string[]> {
+  return (await registered(client, 'topic')).sort();
+}
+
+/**
+ * Forgets a subscriber and removes what only it still held back. A process serving it ends with
+ * SubscriberDroppedError.
+ * @throws {NoSubscriberError}
+ */
+export async function dropSubscriber(
+  client: Client,
+  topic: string,
+  name: string,
+  layout: LayoutName = 'own',
+): Promise<void> {
+  const store = openTopic(client, topic, layout);
+  if (!(await store.drop(name))) throw new NoSubscriberError(topic, name);
+  await store.sweep();
+}
