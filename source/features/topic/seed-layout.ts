@@ -91,7 +91,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     async claim(seat, { from, label, leaseMs }) {
       const [last, lowest, done] = await Promise.all([
         client.get(keys.ids),
-        withKeys(client, types, client.zrange(keys.msgs, 0, 0, 'WITHSCORES')),
+        withKeys(client, types, client.zrange(keys.msgs, '0', '0', 'WITHSCORES')),
         client.hget(keys.state, `done:${seat.name}`),
       ]);
       const oldest = lowest[1] === undefined ? Number(last ?? 0) : Number(lowest[1]) - 1;
