@@ -43,6 +43,8 @@ export async function runBatch(
       : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
     if (config.json && outcome.json !== undefined) await output.write(`${JSON.stringify(outcome.json)}\n`);
     if (!config.json && outcome.text !== '') await output.write(`${forPeople(outcome.text, output)}\n`);
+    // Not when the reader has gone: a closed stdout is a write that did not happen.
+    if (!output.closed.aborted) await outcome.printed?.();
     return outcome.exitCode ?? 0;
   } catch (error) {
     if (output.closed.aborted) return 0;
@@ -80,6 +82,11 @@ function makeContext({
   commandLine: readonly string[];
 }): CommandContext {
   const [first] = connections;
+  // What nobody read must not count as read: the command ends here, and the run ends quietly.
+  const handOver = async (bytes: Uint8Array | string): Promise<void> => {
+    await output.write(bytes);
+    if (output.closed.aborted) throw new Error('The reader has gone');
+  };
   return {
     config,
     connections,
@@ -89,9 +96,9 @@ function makeContext({
     commandLine,
     stdin: () => createInterface({ input: streams.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
     async emit(item, text) {
-      await output.write(config.json ? `${JSON.stringify(item)}\n` : `${forPeople(text, output)}\n`);
+      await handOver(config.json ? `${JSON.stringify(item)}\n` : `${forPeople(text, output)}\n`);
     },
-    write: (bytes) => output.write(bytes),
+    write: handOver,
     progress(text) {
       if (streams.stderr.isTTY && !config.json) streams.stderr.write(`${sanitise(text)}\n`);
     },

@@ -38,6 +38,7 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   const context = { redis: connection.ask, connections, config };
   const questions = new Map<string, Question>();
   const channelsOf = new Map<string, readonly string[]>();
+  const subjectOf = new Map<string, unknown>();
   const settled = Promise.withResolvers<void>();
   let poller: Poller | undefined;
 
@@ -84,7 +85,12 @@ export function startEngine({ connections, config, store, features }: EngineOpti
     },
   });
   const tune = (slices: Readonly<Record<string, unknown>>): void => {
-    for (const { noun, feed } of features) channelsOf.set(noun, feed.channels?.(context, slices[noun]) ?? []);
+    for (const { noun, feed } of features) {
+      channelsOf.set(noun, feed.channels?.(context, slices[noun]) ?? []);
+      const subject = feed.subject?.(slices[noun]);
+      if (subjectOf.has(noun) && subjectOf.get(noun) !== subject) ring(noun);
+      subjectOf.set(noun, subject);
+    }
     subscriber.want([...new Set([...channelsOf.values()].flat())]);
   };
   tune(store.getState().slices);

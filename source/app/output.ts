@@ -22,7 +22,11 @@ export function makeOutput(stream: Writable & { isTTY?: boolean }): Output {
     write(bytes) {
       if (controller.signal.aborted || bytes.length === 0) return Promise.resolve();
       return new Promise((resolve) => {
-        stream.write(bytes, () => resolve());
+        // The callback hears of a closed reader before the error event does.
+        stream.write(bytes, (error) => {
+          if (error && 'code' in error && error.code === 'EPIPE') controller.abort();
+          resolve();
+        });
       });
     },
     closed: controller.signal,

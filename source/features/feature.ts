@@ -26,6 +26,7 @@ export type Feature<Slice> = {
   headline(slice: Slice): string;
   /** Sentences for the status line about what needs a human, such as `topic.lag > 1000`; none when all is well. */
   alerts?(slice: Slice): readonly string[];
+  readonly attention?: Attention<Slice>;
   /** The feature's part of `snapshot --json`: the shape of its list or status command. */
   snapshot(context: ReadContext): Promise<unknown>;
   /** Lazy, so that scripted mode never loads ink or react. */
@@ -41,6 +42,16 @@ export type PaneProps<Slice> = {
   readonly zoomed: boolean;
   /** What is being typed for a `sticky` question of this feature: the pane paints it itself, with ui's Prompt. */
   readonly typing?: { readonly text: string; readonly cursor: number } | undefined;
+};
+
+/** What follows from the operator looking at the pane, such as marking messages as seen. */
+export type Attention<Slice> = {
+  /** A frame with the pane in focus was handed to the terminal: what was on it is seen. The same slice if nothing new. */
+  seen(slice: Slice, size: { columns: number; rows: number }): Slice;
+  /** The focus went elsewhere, or the console ends. */
+  away(slice: Slice): Slice;
+  /** A command to run because of what was seen; asked again when that has ended. Not asked under `--read-only`. */
+  tell(slice: Slice): { readonly verb: string; readonly input: Record<string, unknown> } | undefined;
 };
 
 /** A change rather than a value, so that a late reply cannot erase a newer neighbour. */
@@ -61,6 +72,8 @@ export type Feed<Slice> = {
    * without awaiting between them where possible: the whole console stays under 20 commands a second.
    */
   read(context: ReadContext, slice: Slice): Promise<Change<Slice>>;
+  /** What the readings are about, such as the selected room: when it changes, the feed is read at once. */
+  subject?(slice: Slice): unknown;
   /** Channels to hear; asked again whenever the slice changes. */
   channels?(context: ReadContext, slice: Slice): readonly string[];
   /** What a batch of messages tells; without it (or when it returns undefined) messages ring for a new reading. */
@@ -130,6 +143,8 @@ export type Outcome = {
   readonly text: string;
   /** Exit 0 or 1 for yes/no questions; a child's own code for commands that run one. */
   readonly exitCode?: number;
+  /** Runs once all of it was handed to the reader, such as marking messages as seen; not when that failed. */
+  printed?(): Promise<void>;
 };
 
 /** What a key does while the feature's pane has the focus. Keys are `enter`, `up`, `ctrl+d`, `x`, … */

@@ -4,7 +4,9 @@ import type { Feature } from './feature.ts';
 export type AnyFeature = Feature<any>;
 
 /** Every feature by its noun; the order is the order on screen. A command loads only its own. */
-export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {};
+export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {
+  chat: async () => (await import('./chat/index.ts')).default,
+};
 
 /** The feature of this noun; undefined if there is none. */
 export async function loadFeature(noun: string): Promise<AnyFeature | undefined> {

@@ -11,13 +11,21 @@ import { singleKey } from './keys.ts';
 const refreshMs = 60_000;
 const lastRegistered = new WeakMap<Client, Map<string, number>>();
 
-/** Registers a name, at most once a minute for each client; free on the other calls. */
-export async function register(client: Client, family: string, name: string): Promise<void> {
+/**
+ * Registers a name, at most once a minute for each client; free on the other calls. `isNew` asks Redis in any case:
+ * for acts that make the thing, which another process may have taken out of the index meanwhile.
+ */
+export async function register(
+  client: Client,
+  family: string,
+  name: string,
+  { isNew = false }: { readonly isNew?: boolean } = {},
+): Promise<void> {
   const memory = lastRegistered.get(client) ?? new Map<string, number>();
   lastRegistered.set(client, memory);
   const id = `${family}\0${name}`;
   const now = Date.now();
-  if (now - (memory.get(id) ?? 0) < refreshMs) return;
+  if (!isNew && now - (memory.get(id) ?? 0) < refreshMs) return;
   // A process may meet very many names (one limiter a user): forget rather than grow.
   if (memory.size > 10_000) memory.clear();
   memory.set(id, now);

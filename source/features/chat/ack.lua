@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Moves a member's cursor forward, never back, and removes what every member has seen by now.
+-- KEYS[1] members: zset member -> id of the last message seen
+-- KEYS[2] ids: counter of the room's messages
+-- KEYS[3] messages: zset JSON -> id
+-- KEYS[4] seen: zset room -> id of the last message this member saw; absent in Cluster
+-- ARGV[1] room: its name as members know it
+-- ARGV[2] member: who has seen
+-- ARGV[3] id: everything up to this message; no further than the latest one
+-- Reply: {'seen', the member's cursor, messages removed}, {'stranger'} or {'unknown'}
+local last = tonumber(redis.call('GET', KEYS[2]) or 0)
+-- Who has left stays out: writing the cursor unasked would bring a ghost back that nobody waits for any more.
+if not redis.call('ZSCORE', KEYS[1], ARGV[2]) then
+  return { redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 and 'unknown' or 'stranger' }
+end
+local id = math.min(tonumber(ARGV[3]), last)
+if KEYS[4] then redis.call('ZADD', KEYS[4], 'GT', id, ARGV[1]) end
+redis.call('ZADD', KEYS[1], 'XX', 'GT', id, ARGV[2])
+local slowest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+local removed = redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', slowest[2])
+return { 'seen', redis.call('ZSCORE', KEYS[1], ARGV[2]), removed }

@@ -1,0 +1,206 @@
+import * as v from 'valibot';
+import { formatClock } from '../../ui/figures.ts';
+import { sanitise } from '../../ui/text.ts';
+import { name, wholeNumber } from '../../values.ts';
+import {
+  type CommandContext,
+  defineCommand,
+  list,
+  optionalFlag,
+  optionalWord,
+  switchFlag,
+  word,
+} from '../feature.ts';
+import { ack, create, join, leave, pending, send } from './chat.ts';
+import { type Entry, isMalformed, type Message } from './message.ts';
+import { figures, known, type RoomFigures } from './rooms.ts';
+import { follow } from './tail.ts';
+
+const room = word('ROOM', 'the room', name);
+const as = optionalFlag('NAME', 'who you are in the room (--operator)', name);
+const names = v.pipe(
+  v.string(),
+  v.transform((text) => text.split(',').filter((part) => part !== '')),
+  v.minLength(1, 'Expected names such as ann,bob'),
+  v.everyItem((member) => v.is(name, member), 'Expected names of at most 512 bytes'),
+);
+
+const createCommand = defineCommand({
+  verb: 'create',
+  summary: 'Make a room, or add members to one; without ROOM it gets a number',
+  words: { room: optionalWord('ROOM', 'what to call it', name) },
+  flags: { members: word('a,b,c', 'who is in it', names) },
+  writes: true,
+  examples: ['quarterdeck chat create ops --members ann,bob'],
+  async run({ redis }, input) {
+    const made = await create(redis, input.room, input.members);
+    return { json: made, text: `Room ${made.room} has ${people(made.members)}` };
+  },
+});
+
+const joinCommand = defineCommand({
+  verb: 'join',
+  summary: 'Become a member; what was sent before stays unseen by you',
+  words: { room },
+  flags: { as },
+  writes: true,
+  async run({ redis, config }, input) {
+    const member = input.as ?? config.operator;
+    const members = await join(redis, input.room, member);
+    return { json: { room: input.room, name: member, members }, text: `${member} is in ${input.room}` };
+  },
+});
+
+const leaveCommand = defineCommand({
+  verb: 'leave',
+  summary: 'Stop being a member; the last one takes the room away',
+  words: { room },
+  flags: { as },
+  writes: true,
+  async run({ redis, config }, input) {
+    const member = input.as ?? config.operator;
+    const members = await leave(redis, input.room, member);
+    const text = members.length === 0 ? `; the room is gone` : `; ${people(members)} stay`;
+    return { json: { room: input.room, name: member, members }, text: `${member} left ${input.room}${text}` };
+  },
+});
+
+const sendCommand = defineCommand({
+  verb: 'send',
+  summary: 'Send a message to everyone in a room',
+  words: { room, text: list('TEXT', 'the message; `-`: each line of stdin', v.string(), { min: 1 }) },
+  flags: { as },
+  writes: true,
+  examples: [
+    'quarterdeck chat send ops disk full on db3 --as monitor',
+    'tail -F errors | quarterdeck chat send ops -',
+  ],
+  async run(context, input) {
+    const { redis, config, signal } = context;
+    const member = input.as ?? config.operator;
+    if (input.text.length === 1 && input.text[0] === '-') {
+      for await (const line of context.stdin()) {
+        const sent = await send(redis, input.room, member, line, { signal });
+        await context.emit({ room: input.room, ...sent }, `${input.room} ${sent.id}`);
+      }
+      return { text: '' };
+    }
+    const sent = await send(redis, input.room, member, input.text.join(' '), { signal });
+    return { json: { room: input.room, ...sent }, text: `Sent ${sent.id} to ${input.room}` };
+  },
+});
+
+const readCommand = defineCommand({
+  verb: 'read',
+  summary: 'Print what you have not seen yet, and mark it as seen',
+  words: { room },
+  flags: { as, peek: switchFlag('leave it unseen') },
+  writes: true,
+  async run(context, input) {
+    const { redis, config } = context;
+    const member = input.as ?? config.operator;
+    const entries: Entry[] = [];
+    for (;;) {
+      const page = await pending(redis, input.room, member, { after: entries.at(-1)?.id });
+      entries.push(...page.entries);
+      if (page.entries.length === 0) break;
+    }
+    const last = entries.at(-1);
+    const messages = readable(context, entries);
+    return {
+      json: messages,
+      text: messages.map(line).join('\n'),
+      // Only what was really handed over counts as seen.
+      async printed() {
+        if (last && !input.peek) await ack(redis, input.room, member, last.id);
+      },
+    };
+  },
+});
+
+const tailCommand = defineCommand({
+  verb: 'tail',
+  summary: 'Print what you have not seen, then every message as it is sent',
+  words: { room },
+  flags: { as },
+  writes: true,
+  async run(context, input) {
+    const { redis, config, signal } = context;
+    const member = input.as ?? config.operator;
+    for await (const entries of follow(redis, () => context.listen(), input.room, member, { signal })) {
+      for (const message of readable(context, entries)) await context.emit(message, line(message));
+    }
+    return { text: '' };
+  },
+});
+
+const markCommand = defineCommand({
+  verb: 'mark',
+  summary: 'Mark everything up to a message as seen, such as after `read --peek`',
+  words: { room, id: word('ID', 'the message', wholeNumber()) },
+  flags: { as },
+  writes: true,
+  async run({ redis, config }, input) {
+    const member = input.as ?? config.operator;
+    const seen = await ack(redis, input.room, member, input.id);
+    return {
+      json: { room: input.room, name: member, seen },
+      text: `${member} has seen ${input.room} up to ${seen}`,
+    };
+  },
+});
+
+const listCommand = defineCommand({
+  verb: 'list',
+  summary: 'Rooms, who is in them, and what each has not seen',
+  writes: false,
+  async run({ redis }) {
+    const rooms = await figures(redis, await known(redis));
+    return { json: rooms.map(roomJson), text: rooms.map(roomText).join('\n') || 'No rooms' };
+  },
+});
+
+export const commands = [
+  createCommand,
+  joinCommand,
+  leaveCommand,
+  sendCommand,
+  readCommand,
+  tailCommand,
+  markCommand,
+  listCommand,
+] as const;
+
+/** A room as `chat list --json` and the snapshot tell of it. */
+export function roomJson({ room, members, messages, lastId }: RoomFigures) {
+  return {
+    room,
+    members: members.map(({ name, seen, unread }) => ({ name, seen, unread })),
+    messages,
+    lastId,
+  };
+}
+
+function roomText({ room, members, messages, lastId }: RoomFigures): string {
+  const counts = members.map(({ name, unread }) => (unread === 0 ? name : `${name} (${unread} unread)`));
+  return `${room}  ${messages} stored, last ${lastId}  ${counts.join(', ')}`;
+}
+
+/** Warns of what cannot be read, and leaves it out. */
+function readable({ warn }: CommandContext, entries: readonly Entry[]): Message[] {
+  return entries.flatMap((entry) => {
+    if (!isMalformed(entry)) return [entry];
+    warn(`Skipped message ${entry.id}, which is malformed: ${JSON.stringify(entry.malformed)}`);
+    return [];
+  });
+}
+
+function line({ at, sender, message }: Message): string {
+  return `${formatClock(at)}  ${sanitise(sender)}  ${sanitise(message)}`;
+}
+
+function people(members: readonly string[]): string {
+  return members.length === 1
+    ? String(members[0])
+    : `${members.slice(0, -1).join(', ')} and ${members.at(-1)}`;
+}

@@ -1,0 +1,52 @@
+import { QuarterdeckError } from '../../errors.ts';
+
+/** No such room: nobody created it, or its last member left. */
+export class UnknownRoomError extends QuarterdeckError {
+  constructor(room: string) {
+    super('data', 'CHAT_UNKNOWN_ROOM', `There is no room \`${room}\``, {
+      hint: 'See `quarterdeck chat list`; `quarterdeck chat create ROOM --members a,b` makes one',
+    });
+  }
+}
+
+/** Only members send, read and leave. */
+export class NotAMemberError extends QuarterdeckError {
+  constructor(room: string, member: string) {
+    super('data', 'CHAT_NOT_A_MEMBER', `\`${member}\` is not in the room \`${room}\``, {
+      hint: `Join it first: \`quarterdeck chat join ${room} --as ${member}\``,
+    });
+  }
+}
+
+export class MessageTooLongError extends QuarterdeckError {
+  constructor(bytes: number, limitBytes: number) {
+    super(
+      'data',
+      'CHAT_MESSAGE_TOO_LONG',
+      `The message has ${bytes} bytes; a room takes at most ${limitBytes}`,
+      {
+        hint: 'Send it in parts, or put it into a file and send where it is',
+      },
+    );
+  }
+}
+
+/** Another sender holds the lock the book puts around sending, and did not give it back in time. */
+export class RoomLockedError extends QuarterdeckError {
+  constructor(room: string, key: string, waitedMs: number, lockTtlMs: number) {
+    const until =
+      lockTtlMs < 0 ? 'and never expires: its owner has probably crashed' : `for ${lockTtlMs} ms more`;
+    super(
+      'data',
+      'CHAT_ROOM_LOCKED',
+      `Waited ${waitedMs} ms to send to \`${room}\`, but \`${key}\` is held ${until}`,
+      { hint: `If nobody is sending, free the room with \`redis-cli DEL ${key}\`` },
+    );
+  }
+}
+
+export class RoomNameError extends QuarterdeckError {
+  constructor(room: string, reason: string) {
+    super('usage', 'CHAT_BAD_ROOM_NAME', `Expected a name for a room, got \`${room}\`: ${reason}`);
+  }
+}

@@ -1,0 +1,41 @@
+import { defineFeature } from '../feature.ts';
+import { commands, roomJson } from './commands.ts';
+import { feed } from './feed.ts';
+import { keys } from './key-bindings.ts';
+import { layOut, viewHistory } from './layout.ts';
+import { figures, known } from './rooms.ts';
+import { type ChatSlice, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
+
+export default defineFeature<ChatSlice>({
+  noun: 'chat',
+  summary: 'Rooms where people and processes talk, and nobody misses a message',
+  initial: ({ operator }) => initial(operator),
+  feed,
+  commands,
+  keys,
+  headline(slice) {
+    const room = selectedRoom(slice);
+    if (!room) return '';
+    const elsewhere =
+      slice.rooms.reduce((sum, { own }) => sum + (own?.unread ?? 0), 0) - (room.own?.unread ?? 0);
+    const members = `${room.memberCount} ${room.memberCount === 1 ? 'member' : 'members'}`;
+    return [`#${room.room}`, members, ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : [])].join('  ');
+  },
+  attention: {
+    seen(slice, { columns, rows }) {
+      const { shown } = viewHistory(slice, layOut(columns).history, rows - 1);
+      return shown ? look(slice, shown.firstId, shown.lastId) : slice;
+    },
+    away: turnAway,
+    tell(slice) {
+      const own = selectedRoom(slice)?.own;
+      const looked = selectedHistory(slice)?.looked ?? 0;
+      if (!own || looked <= own.seen) return;
+      return { verb: 'mark', input: { room: slice.selected, id: looked, as: slice.operator } };
+    },
+  },
+  async snapshot({ redis }) {
+    return (await figures(redis, await known(redis))).map(roomJson);
+  },
+  pane: async () => (await import('./chat-pane.tsx')).ChatPane,
+});

@@ -1,0 +1,68 @@
+import type { KeyBinding } from '../feature.ts';
+import { type ChatSlice, scroll, selectedRoom, showUnseen, stepRoom } from './state.ts';
+
+const page = (rows: number): number => Math.max(1, Math.floor((rows - 1) / 2));
+
+export const keys: readonly KeyBinding<ChatSlice>[] = [
+  {
+    key: ['enter', 'i'],
+    help: 'write to the room',
+    verb: 'send',
+    refuse: notAMember,
+    ask: { label: ({ operator }) => `${operator} ›`, sticky: true },
+    // A lone `-` would ask for stdin.
+    input: (slice, typed) => ({
+      room: slice.selected,
+      text: [typed === '-' ? '- ' : typed],
+      as: slice.operator,
+    }),
+  },
+  { key: ['right', 'l', ']'], help: 'next room', change: (slice) => stepRoom(slice, 1) },
+  { key: ['left', 'h', '['], help: 'previous room', change: (slice) => stepRoom(slice, -1) },
+  { key: ['up', 'k'], help: 'older message', change: (slice) => scroll(slice, -1) },
+  { key: ['down', 'j'], help: 'newer message', change: (slice) => scroll(slice, 1) },
+  { key: ['pageup', 'ctrl+u'], help: 'older page', change: (slice, { rows }) => scroll(slice, -page(rows)) },
+  { key: ['pagedown', 'ctrl+d'], help: 'newer page', change: (slice, { rows }) => scroll(slice, page(rows)) },
+  { key: ['end', 'G'], help: 'newest message', change: (slice) => scroll(slice, Number.POSITIVE_INFINITY) },
+  { key: ['home', 'g'], help: 'oldest message', change: (slice) => scroll(slice, Number.NEGATIVE_INFINITY) },
+  { key: 'u', help: 'first unseen message', change: showUnseen },
+  {
+    key: 'm',
+    help: 'mark everything as seen',
+    verb: 'mark',
+    refuse: notAMember,
+    input: (slice) => ({ room: slice.selected, id: selectedRoom(slice)?.lastId, as: slice.operator }),
+  },
+  {
+    key: 'a',
+    help: 'join the room',
+    verb: 'join',
+    refuse(slice) {
+      const room = selectedRoom(slice);
+      if (!room) return 'There is no room to join: c makes one';
+      return room.own && `You are in ${room.room} already`;
+    },
+    input: (slice) => ({ room: slice.selected, as: slice.operator }),
+  },
+  {
+    key: 'x',
+    help: 'leave the room',
+    verb: 'leave',
+    refuse: notAMember,
+    input: (slice) => ({ room: slice.selected, as: slice.operator }),
+    confirm: ({ selected }) => ({ question: `Leave ${selected}?` }),
+  },
+  {
+    key: 'c',
+    help: 'make a room',
+    verb: 'create',
+    ask: { label: () => 'Name of the room ›' },
+    input: ({ operator }, typed) => ({ room: typed === '' ? undefined : typed, members: [operator] }),
+  },
+];
+
+function notAMember(slice: ChatSlice): string | undefined {
+  const room = selectedRoom(slice);
+  if (!room) return 'There is no room: c makes one';
+  if (!room.own) return `You are not in ${room.room}: a joins it`;
+}

@@ -1,0 +1,37 @@
+import { type Client, isCluster } from '../../redis/client.ts';
+import { keyFamily, singleKey } from '../../redis/keys.ts';
+import { RoomNameError } from './errors.ts';
+
+/** The keys of one room; in Cluster they share a slot. */
+export type RoomKeys = ReturnType<typeof roomKeys>;
+
+/** @throws {RoomNameError} for a name whose keys would be somebody else's */
+export function roomKeys(redis: Client, room: string) {
+  if (room === '') throw new RoomNameError(room, 'it is empty');
+  if (room === 'chat:') throw new RoomNameError(room, 'its counter would be the one that numbers rooms');
+  return keyFamily(redis, room, {
+    members: 'chat:*',
+    ids: 'ids:*',
+    messages: 'msgs:*',
+    lock: 'lock:chat:*',
+    guard: 'sent:*:',
+  });
+}
+
+/** The channel that rings when somebody sends to a room. */
+export function doorbell(redis: Client, room: string): string {
+  return roomKeys(redis, room).members;
+}
+
+/** Which rooms a member is in: in Cluster it lies in another slot than the rooms do. */
+export function seenKey(member: string): string {
+  return singleKey('seen:', member);
+}
+
+/** The member's key as a script may touch it: none in Cluster. */
+export function seenKeys(redis: Client, ...members: readonly string[]): string[] {
+  return isCluster(redis) ? [] : members.map(seenKey);
+}
+
+/** What numbers rooms that were given no name. */
+export const roomCounter = singleKey('ids:chat:', '');

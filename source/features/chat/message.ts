@@ -1,0 +1,56 @@
+/**
+ * What a room stores: JSON in the book's shape, `{"id": 7, "ts": 1795187586.852076, "sender": "ann", "message": "hi"}`
+ * with `ts` in float seconds, under the message's id as its score. The score is the truth about the id.
+ */
+export type Message = {
+  readonly id: number;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly sender: string;
+  readonly message: string;
+};
+
+/** Something else in the message's place: told of, and passed over. */
+export type Malformed = {
+  readonly id: number;
+  /** What was found, at most 200 characters of it. */
+  readonly malformed: string;
+};
+
+export type Entry = Message | Malformed;
+
+export function isMalformed(entry: Entry): entry is Malformed {
+  return 'malformed' in entry;
+}
+
+/** Reads one stored member; never throws. */
+export function parseEntry(stored: string, id: number): Entry {
+  const { ts, sender, message } = parseObject(stored);
+  if (typeof ts !== 'number' || !Number.isFinite(ts) || !isText(sender) || !isText(message)) {
+    return { id, malformed: stored.slice(0, 200) };
+  }
+  return { id, at: Math.round(ts * 1000), sender: String(sender), message: String(message) };
+}
+
+/** Reads a reply of JSON and score in turns, as ZRANGE WITHSCORES gives them. */
+export function parseEntries(reply: readonly string[]): Entry[] {
+  const entries: Entry[] = [];
+  for (let index = 0; index + 1 < reply.length; index += 2) {
+    entries.push(parseEntry(reply[index] ?? '', Number(reply[index + 1])));
+  }
+  return entries;
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Other programs may have used numbers for names. */
+function isText(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number';
+}

@@ -1,0 +1,48 @@
+#!lua
+-- Numbers, stores and announces one message.
+-- KEYS[1] members: zset member -> id of the last message seen
+-- KEYS[2] ids: counter of the room's messages
+-- KEYS[3] messages: zset JSON -> id
+-- KEYS[4] lock: the book's lock around sending; its owner holds an id that is not stored yet
+-- KEYS[5] guard: zset of this process's unacknowledged acts in this room, sequence number:reply -> sequence number
+-- KEYS[6] seen: zset room -> id of the last message the sender saw; absent in Cluster
+-- ARGV[1] sender: a member's name
+-- ARGV[2] sender as JSON
+-- ARGV[3] message as JSON
+-- ARGV[4] sequence number of this act
+-- ARGV[5] settled: every act of this process below this number has its answer
+-- ARGV[6] guard life: milliseconds
+-- ARGV[7] publish: PUBLISH, or SPUBLISH in Cluster
+-- ARGV[8] doorbell: the channel that hears of the message
+-- ARGV[9] room: its name as members know it
+-- Reply: {'sent', id, epoch ms}, {'locked', PTTL of the lock}, {'stranger'} or {'unknown'} when there is no such room
+local acts = redis.call('ZRANGE', KEYS[5], ARGV[4], ARGV[4], 'BYSCORE')
+if acts[1] then -- sent again after its answer was lost
+  local id, at = acts[1]:match(':(%d+):(%d+)$')
+  return { 'sent', tonumber(id), tonumber(at) }
+end
+local cursor = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not cursor then return { redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 and 'unknown' or 'stranger' } end
+if redis.call('EXISTS', KEYS[4]) == 1 then return { 'locked', redis.call('PTTL', KEYS[4]) } end
+if KEYS[6] then redis.call('ZCARD', KEYS[6]) end -- a key of another type fails here, before anything was written
+
+-- What everybody had seen before goes now: senders alone must not fill a room.
+local slowest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', slowest[2])
+
+local id = redis.call('INCR', KEYS[2])
+local time = redis.call('TIME')
+local at = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+local stored = string.format(
+  '{"id": %.0f, "ts": %s.%06d, "sender": %s, "message": %s}', id, time[1], time[2], ARGV[2], ARGV[3])
+redis.call('ZADD', KEYS[3], id, stored)
+-- Senders who were up to date have seen what they wrote.
+if tonumber(cursor) == id - 1 then
+  if KEYS[6] then redis.call('ZADD', KEYS[6], 'GT', id, ARGV[9]) end
+  redis.call('ZADD', KEYS[1], 'GT', id, ARGV[1])
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', '(' .. ARGV[5])
+redis.call('ZADD', KEYS[5], ARGV[4], string.format('%s:%.0f:%s', ARGV[4], id, at))
+redis.call('PEXPIRE', KEYS[5], ARGV[6])
+redis.call(ARGV[7], ARGV[8], stored)
+return { 'sent', id, tonumber(at) }

@@ -1,0 +1,205 @@
+import { type Entry, isMalformed } from './message.ts';
+
+/** What the console knows of chat, and where in it the operator is. */
+export type ChatSlice = {
+  readonly operator: string;
+  /** By name. */
+  readonly rooms: readonly Room[];
+  /** The room whose history is shown. */
+  readonly selected: string | undefined;
+  /** Of the selected room, those furthest behind first. */
+  readonly members: readonly Member[];
+  /** By room, of those that were shown; what Redis removed stays visible here. */
+  readonly histories: Readonly<Record<string, History>>;
+};
+
+export type Room = {
+  readonly room: string;
+  /** Where its doorbell rings. */
+  readonly channel: string;
+  readonly memberCount: number;
+  readonly lastId: number;
+  /** The operator's cursor and what lies behind it; undefined while not a member. */
+  readonly own: { readonly seen: number; readonly unread: number } | undefined;
+};
+
+export type Member = {
+  readonly name: string;
+  readonly unread: number;
+  readonly writesOnly: boolean;
+};
+
+export type History = {
+  /** Oldest first, a bounded number of them. */
+  readonly entries: readonly Entry[];
+  /** Everything up to this id was asked for; what was heard ahead of it lies in `entries` too. */
+  readonly cursor: number;
+  /** Messages up to this id were dropped from `entries`, or never loaded. */
+  readonly floor: number;
+  /** The operator has seen everything up to this id here. */
+  readonly looked: number;
+  /** `looked` as it was when the operator last turned away: what follows is new. */
+  readonly turnedAway: number;
+  /** The message at the bottom of the view; undefined follows the newest. */
+  readonly anchor: number | undefined;
+};
+
+/** What one reading of Redis tells. */
+export type Reading = {
+  readonly rooms: readonly Room[];
+  /** Of this room, if any is selected. */
+  readonly selected: string | undefined;
+  readonly members: readonly Member[];
+  readonly entries: readonly Entry[];
+  /** There were more new entries than were asked for: older ones are left out. */
+  readonly isPartial: boolean;
+  /** The cursor that `entries` were asked after. */
+  readonly after: number;
+};
+
+export const longestHistory = 500;
+/** Of a message's text, for what is kept in memory and painted; `chat read` gives all of it. */
+const longestText = 4096;
+
+export function initial(operator: string): ChatSlice {
+  return { operator, rooms: [], selected: undefined, members: [], histories: {} };
+}
+
+export function selectedRoom(slice: ChatSlice): Room | undefined {
+  return slice.rooms.find(({ room }) => room === slice.selected);
+}
+
+export function selectedHistory(slice: ChatSlice): History | undefined {
+  return slice.selected === undefined ? undefined : slice.histories[slice.selected];
+}
+
+/** The room to show when none is, or the shown one is gone: one the operator is in, if any. */
+export function roomToShow(rooms: readonly Room[], selected: string | undefined): string | undefined {
+  if (rooms.some(({ room }) => room === selected)) return selected;
+  return (rooms.find(({ own }) => own) ?? rooms[0])?.room;
+}
+
+export function learn(
+  slice: ChatSlice,
+  { rooms, selected, members, entries, isPartial, after }: Reading,
+): ChatSlice {
+  const shown = roomToShow(rooms, slice.selected);
+  const next = { ...slice, rooms, selected: shown };
+  // A reading of another room than the one selected meanwhile tells nothing of members or messages.
+  if (shown === undefined || selected !== shown)
+    return { ...next, members: shown === slice.selected ? slice.members : [] };
+  const room = rooms.find((candidate) => candidate.room === shown);
+  const last = room?.lastId ?? 0;
+  const before = slice.histories[shown];
+  // Ids that went back: the room was deleted and made anew.
+  const known = last < after ? undefined : before;
+  const history = known ?? {
+    entries: [],
+    cursor: 0,
+    floor: 0,
+    looked: room?.own?.seen ?? last,
+    turnedAway: room?.own?.seen ?? last,
+    anchor: undefined,
+  };
+  const floor = isPartial ? (entries[0]?.id ?? 1) - 1 : history.floor;
+  const newest = entries.at(-1)?.id ?? 0;
+  // What was marked elsewhere was seen too.
+  const looked = Math.max(history.looked, room?.own?.seen ?? 0);
+  const merged = merge({ ...history, floor, looked, cursor: Math.max(history.cursor, newest) }, entries);
+  return { ...next, members, histories: { ...slice.histories, [shown]: merged } };
+}
+
+/** A message that came with the doorbell: shown at once if its room is; the next reading confirms it. */
+export function hear(slice: ChatSlice, channel: string, entry: Entry): ChatSlice {
+  const room = slice.rooms.find((candidate) => candidate.channel === channel);
+  if (!room) return slice;
+  const isNew = entry.id > room.lastId;
+  const isOwn = !isMalformed(entry) && entry.sender === slice.operator;
+  const rooms = slice.rooms.map((candidate) =>
+    candidate === room && isNew
+      ? {
+          ...room,
+          lastId: entry.id,
+          own: room.own && { ...room.own, unread: room.own.unread + (isOwn ? 0 : 1) },
+        }
+      : candidate,
+  );
+  const history = slice.histories[room.room];
+  if (!history) return { ...slice, rooms };
+  const cursor = entry.id === history.cursor + 1 ? entry.id : history.cursor;
+  return {
+    ...slice,
+    rooms,
+    histories: { ...slice.histories, [room.room]: merge({ ...history, cursor }, [entry]) },
+  };
+}
+
+function merge(history: History, added: readonly Entry[]): History {
+  const known = new Set(history.entries.map(({ id }) => id));
+  const fresh = added.filter(({ id }) => !known.has(id) && id > history.floor).map(shorten);
+  if (fresh.length === 0) return history;
+  const all = [...history.entries, ...fresh].toSorted((a, b) => a.id - b.id);
+  const dropped = all.slice(0, -longestHistory).at(-1);
+  return { ...history, entries: all.slice(-longestHistory), floor: dropped?.id ?? history.floor };
+}
+
+function shorten(entry: Entry): Entry {
+  if (isMalformed(entry) || entry.message.length <= longestText) return entry;
+  return { ...entry, message: `${entry.message.slice(0, longestText)}…` };
+}
+
+/** Shows the room `step` places further, around the ends. */
+export function stepRoom(slice: ChatSlice, step: number): ChatSlice {
+  const { rooms } = slice;
+  if (rooms.length === 0) return slice;
+  const from = rooms.findIndex(({ room }) => room === slice.selected);
+  const next = rooms[(from + step + rooms.length) % rooms.length]?.room;
+  if (next === undefined || next === slice.selected) return slice;
+  return { ...turnAway(slice), selected: next, members: [] };
+}
+
+/** Moves the view by so many messages: back in time below zero, to the newest beyond the last. */
+export function scroll(slice: ChatSlice, by: number): ChatSlice {
+  const history = selectedHistory(slice);
+  if (!history || history.entries.length === 0) return slice;
+  const { entries, anchor } = history;
+  const last = entries.length - 1;
+  const at =
+    anchor === undefined
+      ? last
+      : Math.max(
+          0,
+          entries.findIndex(({ id }) => id >= anchor),
+        );
+  const to = Math.max(0, at + by);
+  return changeHistory(slice, { anchor: to >= last ? undefined : entries[to]?.id });
+}
+
+/** The view with the first unseen message at the bottom; follows the newest when nothing is unseen. */
+export function showUnseen(slice: ChatSlice): ChatSlice {
+  const history = selectedHistory(slice);
+  const first = history?.entries.find(({ id }) => id > history.looked);
+  return first ? changeHistory(slice, { anchor: first.id }) : slice;
+}
+
+/** These messages were on the screen, in focus. Counts only when no unseen one before them was left out. */
+export function look(slice: ChatSlice, firstId: number, lastId: number): ChatSlice {
+  const history = selectedHistory(slice);
+  if (!history || lastId <= history.looked || history.floor > history.looked) return slice;
+  const firstUnseen = history.entries.find(({ id }) => id > history.looked)?.id;
+  if (firstUnseen === undefined || firstUnseen < firstId) return slice;
+  return changeHistory(slice, { looked: lastId });
+}
+
+/** The operator looks elsewhere: what comes from now on is new. */
+export function turnAway(slice: ChatSlice): ChatSlice {
+  const history = selectedHistory(slice);
+  if (!history || history.turnedAway === history.looked) return slice;
+  return changeHistory(slice, { turnedAway: history.looked });
+}
+
+function changeHistory(slice: ChatSlice, change: Partial<History>): ChatSlice {
+  const history = selectedHistory(slice);
+  if (!history || slice.selected === undefined) return slice;
+  return { ...slice, histories: { ...slice.histories, [slice.selected]: { ...history, ...change } } };
+}

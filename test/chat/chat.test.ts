@@ -1,0 +1,268 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import {
+  ack,
+  create,
+  join,
+  leave,
+  longestMessageBytes,
+  pending,
+  send,
+} from '../../source/features/chat/chat.ts';
+import { figures, history, known } from '../../source/features/chat/rooms.ts';
+import type { Client } from '../../source/redis/client.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client({ enableAutoPipelining: true });
+});
+beforeEach(() => redis.flushall());
+afterAll(() => server.close());
+
+const texts = async (member: string, client: Client = redis): Promise<string[]> => {
+  const { entries } = await pending(client, 'ops', member);
+  return entries.map((entry) => ('message' in entry ? entry.message : `malformed ${entry.malformed}`));
+};
+const read = async (member: string): Promise<string[]> => {
+  const { entries } = await pending(redis, 'ops', member);
+  const last = entries.at(-1);
+  if (last) await ack(redis, 'ops', member, last.id);
+  return entries.map((entry) => ('message' in entry ? entry.message : 'malformed'));
+};
+
+test('everybody gets a message once, and it goes when all have seen it', async () => {
+  await create(redis, 'ops', ['ann', 'bob', 'eve']);
+  const sent = await send(redis, 'ops', 'ann', 'hello');
+  expect(sent.id).toBe(1);
+  expect(Math.abs(sent.at - Date.now())).toBeLessThan(5000);
+  expect(await read('bob')).toEqual(['hello']);
+  expect(await read('bob')).toEqual([]);
+  expect(await redis.zcard('msgs:ops')).toBe(1);
+  expect(await read('eve')).toEqual(['hello']);
+  expect(await redis.zcard('msgs:ops')).toBe(0);
+});
+
+test('what was fetched and not marked comes again', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'one');
+  expect(await texts('bob')).toEqual(['one']);
+  expect(await texts('bob')).toEqual(['one']);
+});
+
+test('a late mark never moves a member back, and a bold one not beyond the latest message', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  for (const text of ['one', 'two', 'three']) await send(redis, 'ops', 'ann', text);
+  expect(await ack(redis, 'ops', 'bob', 2)).toBe(2);
+  expect(await ack(redis, 'ops', 'bob', 1)).toBe(2);
+  expect(await ack(redis, 'ops', 'bob', 999)).toBe(3);
+  await send(redis, 'ops', 'ann', 'four');
+  expect(await texts('bob')).toEqual(['four']);
+});
+
+test('senders who were up to date have seen their own line; others keep theirs pending', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'one');
+  await send(redis, 'ops', 'bob', 'two');
+  expect(await texts('ann')).toEqual(['two']);
+  expect(await texts('bob')).toEqual(['one', 'two']);
+});
+
+test('a member who only writes keeps nothing alive', async () => {
+  await create(redis, 'logs:', ['0'], { writers: ['source'] });
+  for (let id = 1; id <= 100; id += 1) await send(redis, 'logs:', 'source', `file ${id}`);
+  await ack(redis, 'logs:', '0', 100);
+  expect(await redis.zcard('msgs:logs:')).toBe(0);
+  expect((await figures(redis, ['logs:']))[0]?.members).toEqual([
+    { name: '0', seen: 100, unread: 0, writesOnly: false },
+    { name: 'source', seen: 100, unread: 0, writesOnly: true },
+  ]);
+  await leave(redis, 'logs:', '0');
+  for (let id = 1; id <= 100; id += 1) await send(redis, 'logs:', 'source', `nobody reads ${id}`);
+  expect(await redis.zcard('msgs:logs:')).toBe(1);
+});
+
+test('a sender alone does not fill the room', async () => {
+  await create(redis, 'ops', ['ann']);
+  for (let id = 1; id <= 50; id += 1) await send(redis, 'ops', 'ann', `note ${id}`);
+  expect(await redis.zcard('msgs:ops')).toBe(1);
+});
+
+test('who joins sees what comes, not what was', async () => {
+  await create(redis, 'ops', ['ann']);
+  await send(redis, 'ops', 'ann', 'before');
+  expect(await join(redis, 'ops', 'bob')).toEqual(['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'after');
+  expect(await texts('bob')).toEqual(['after']);
+  await join(redis, 'ops', 'bob');
+  expect(await texts('bob')).toEqual(['after']);
+});
+
+test('the last who leaves takes the room away, and a later one starts from nothing', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'one');
+  expect(await leave(redis, 'ops', 'ann')).toEqual(['bob']);
+  expect(await texts('bob')).toEqual(['one']);
+  expect(await leave(redis, 'ops', 'bob')).toEqual([]);
+  expect(await redis.keys('*:ops')).toEqual([]);
+  expect(await redis.exists('seen:ann', 'seen:bob')).toBe(0);
+  expect(await known(redis)).toEqual([]);
+  await expect(join(redis, 'ops', 'ann')).rejects.toMatchObject({ code: 'CHAT_UNKNOWN_ROOM' });
+  await create(redis, 'ops', ['eve']);
+  expect(await send(redis, 'ops', 'eve', 'new')).toMatchObject({ id: 1 });
+});
+
+test('a room without a name takes the next free number', async () => {
+  await create(redis, '2', ['mine']);
+  await send(redis, '2', 'mine', 'not yours');
+  expect(await create(redis, undefined, ['ann'])).toEqual({ room: '1', members: ['ann'] });
+  expect(await create(redis, undefined, ['ann'])).toEqual({ room: '3', members: ['ann'] });
+});
+
+test('creating an existing room adds who is missing and moves nobody', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'one');
+  expect(await create(redis, 'ops', ['bob', 'eve'])).toEqual({ room: 'ops', members: ['bob', 'ann', 'eve'] });
+  expect(await texts('bob')).toEqual(['one']);
+  expect(await texts('eve')).toEqual([]);
+});
+
+test('strangers and unknown rooms are refused, each with its own code', async () => {
+  await create(redis, 'ops', ['ann']);
+  const acts = [
+    (room: string) => send(redis, room, 'eve', 'hi'),
+    (room: string) => pending(redis, room, 'eve'),
+    (room: string) => ack(redis, room, 'eve', 1),
+    (room: string) => leave(redis, room, 'eve'),
+  ];
+  for (const act of acts) {
+    await expect(act('ops')).rejects.toMatchObject({ code: 'CHAT_NOT_A_MEMBER', kind: 'data' });
+    await expect(act('nowhere')).rejects.toMatchObject({ code: 'CHAT_UNKNOWN_ROOM', kind: 'data' });
+  }
+  expect(await redis.zrange('chat:ops', '0', '-1')).toEqual(['ann']);
+  expect(await redis.exists('chat:nowhere', 'ids:nowhere', 'msgs:nowhere')).toBe(0);
+});
+
+test('a message of 64 KiB goes, one byte more does not', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'é'.repeat(longestMessageBytes / 2));
+  await expect(send(redis, 'ops', 'ann', `${'é'.repeat(longestMessageBytes / 2)}!`)).rejects.toMatchObject({
+    code: 'CHAT_MESSAGE_TOO_LONG',
+  });
+  expect(await texts('bob')).toEqual(['é'.repeat(longestMessageBytes / 2)]);
+});
+
+test('any text survives, also what JSON, Lua and C find special', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  const all = ['%s %d %%', '"\\\u0000\u001b[2J\n', '\u2028😀\ud800', '', '$1 $& */ /'];
+  for (const text of all) await send(redis, 'ops', 'ann', text);
+  expect(await texts('bob')).toEqual([
+    '%s %d %%',
+    '"\\\u0000\u001b[2J\n',
+    '\u2028😀\ud800',
+    '',
+    '$1 $& */ /',
+  ]);
+});
+
+test.each(['chat:ops', 'ids:ops', 'msgs:ops', 'seen:ann'])(
+  '%s of another type is named and left alone',
+  async (key) => {
+    await create(redis, 'ops', ['ann', 'bob']);
+    await redis.del(key);
+    await redis.rpush(key, 'mine');
+    const before = await dump();
+    const wrongType = { code: 'WRONG_TYPE', kind: 'data', message: expect.stringContaining(key) };
+    await expect(send(redis, 'ops', 'ann', 'hi')).rejects.toMatchObject(wrongType);
+    await expect(ack(redis, 'ops', 'ann', 1)).rejects.toMatchObject(wrongType);
+    await expect(leave(redis, 'ops', 'ann')).rejects.toMatchObject(wrongType);
+    await expect(create(redis, 'ops', ['ann'])).rejects.toMatchObject(wrongType);
+    if (key !== 'seen:ann') await expect(figures(redis, ['ops'])).rejects.toMatchObject(wrongType);
+    if (key !== 'msgs:ops') await expect(join(redis, 'ops', 'ann')).rejects.toMatchObject(wrongType);
+    else await expect(history(redis, 'ops')).rejects.toMatchObject(wrongType);
+    expect(await dump()).toEqual(before);
+  },
+);
+
+test('what is stored malformed is told of as such and passed over', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'fine');
+  await redis.zadd(
+    'msgs:ops',
+    '2',
+    '{"id": 2, "ts"',
+    '3',
+    '[]',
+    '4',
+    '{"ts": "x", "sender": "s", "message": "m"}',
+  );
+  await redis.set('ids:ops', '4');
+  expect(await texts('bob')).toEqual([
+    'fine',
+    'malformed {"id": 2, "ts"',
+    'malformed []',
+    'malformed {"ts": "x", "sender": "s", "message": "m"}',
+  ]);
+  await read('bob');
+  expect(await read('bob')).toEqual([]);
+});
+
+test('figures tell of members, unread counts and what is stored', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await create(redis, 'quiet', ['eve']);
+  await send(redis, 'ops', 'ann', 'one');
+  await send(redis, 'ops', 'ann', 'two');
+  expect(await figures(redis, ['ops', 'gone', 'quiet'])).toEqual([
+    {
+      room: 'ops',
+      lastId: 2,
+      messages: 2,
+      memberCount: 2,
+      members: [
+        { name: 'bob', seen: 0, unread: 2, writesOnly: false },
+        { name: 'ann', seen: 2, unread: 0, writesOnly: false },
+      ],
+    },
+    {
+      room: 'quiet',
+      lastId: 0,
+      messages: 0,
+      memberCount: 1,
+      members: [{ name: 'eve', seen: 0, unread: 0, writesOnly: false }],
+    },
+  ]);
+  expect((await known(redis)).toSorted()).toEqual(['ops', 'quiet']);
+});
+
+test('history shows the newest, oldest first, whoever asks', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  for (let id = 1; id <= 5; id += 1) await send(redis, 'ops', 'ann', `m${id}`);
+  expect((await history(redis, 'ops', 0, 2)).map(({ id }) => id)).toEqual([4, 5]);
+  expect((await history(redis, 'ops', 3)).map(({ id }) => id)).toEqual([4, 5]);
+});
+
+test('marking and leaving still work when Redis is full', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'one');
+  await Promise.all([
+    ack(redis, 'ops', 'bob', 0),
+    leave(redis, 'ops', 'ann').then(() => join(redis, 'ops', 'ann')),
+  ]);
+  await redis.config('SET', 'maxmemory', '1');
+  try {
+    await expect(send(redis, 'ops', 'ann', 'two')).rejects.toThrow('OOM');
+    expect(await ack(redis, 'ops', 'bob', 1)).toBe(1);
+    expect(await redis.zcard('msgs:ops')).toBe(0);
+    expect(await leave(redis, 'ops', 'ann')).toEqual(['bob']);
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+});
+
+async function dump(): Promise<Record<string, string | null>> {
+  const keys = (await redis.keys('*')).filter((key) => !key.startsWith('quarterdeck:')).toSorted();
+  const values = await Promise.all(keys.map((key) => redis.dumpBuffer(key)));
+  return Object.fromEntries(keys.map((key, index) => [key, values[index]?.toString('base64') ?? null]));
+}
