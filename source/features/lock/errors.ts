@@ -1,0 +1,43 @@
+import { QuarterdeckError, UsageError } from '../../errors.ts';
+
+const shortestTtlMs = 100;
+
+/** A lock that lapses before a slow round trip ends protects nothing. */
+export class LockTtlError extends UsageError {
+  constructor(ttlMs: number) {
+    super(`Expected \`ttl\` to be a duration from ${shortestTtlMs}ms up, got \`${ttlMs}ms\``, {
+      code: 'LOCK_TTL',
+      hint: 'Use a TTL several times the longest pause you expect, such as 10s: a holder renews well before',
+    });
+  }
+}
+
+/** @throws {LockTtlError} unless it is a whole number of milliseconds from 100 up */
+export function assertTtl(ttlMs: number): void {
+  if (!(Number.isSafeInteger(ttlMs) && ttlMs >= shortestTtlMs)) throw new LockTtlError(ttlMs);
+}
+
+/** The token given does not hold the lock: it lapsed, was broken, or was never ours. */
+export class LockNotHeldError extends QuarterdeckError {
+  constructor(name: string, token: string) {
+    super('data', 'LOCK_NOT_HELD', `Lock \`${name}\` is not held by the token \`${token}\``, {
+      hint: 'See who holds it with `quarterdeck lock list`; a lapsed lock cannot be extended, only acquired again',
+    });
+  }
+}
+
+/** The holder may hold no longer: the lock went to somebody else, or nobody could confirm in time that it did not. */
+export class LockLostError extends QuarterdeckError {
+  readonly reason: 'gone' | 'doubt';
+
+  constructor(name: string, reason: 'gone' | 'doubt') {
+    const told =
+      reason === 'gone'
+        ? 'it lapsed or was broken, and may be held by another'
+        : 'no renewal was confirmed in time, so another may hold it';
+    super('connection', 'LOCK_LOST', `Lost the lock \`${name}\`: ${told}`, {
+      hint: 'Whatever it protects must refuse writes with an older fence; a longer --ttl rides out longer outages',
+    });
+    this.reason = reason;
+  }
+}

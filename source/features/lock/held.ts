@@ -1,0 +1,122 @@
+import type { Client } from '../../redis/client.ts';
+import { assertTtl, LockLostError } from './errors.ts';
+import { extendTtl, lockKeys } from './scripts.ts';
+import { type Grant, roomFor } from './waiting-room.ts';
+
+/** A lock that was ours when we last heard. Every promise about it ends with `leftMs`. */
+export type Held = AsyncDisposable & {
+  readonly name: string;
+  readonly token: string;
+  /** Rises with every holder: pass it along, and let whatever the lock protects refuse a lower one. */
+  readonly fence: number;
+  readonly ttlMs: number;
+  /** How long it is surely still ours, by this machine's monotonic clock; 0 or less: in doubt. */
+  leftMs(): number;
+  /** Aborted with a LockLostError when the lock is gone, or when that is in doubt. */
+  readonly signal: AbortSignal;
+  /** Holds for another TTL from now. False: it is no longer ours. */
+  extend(ttlMs?: number): Promise<boolean>;
+  /** Frees it, and hands it to the next in line. False: it was no longer ours. Never waits beyond the TTL. */
+  release(): Promise<boolean>;
+};
+
+const longestTimerMs = 2 ** 31 - 1;
+/** Doubt begins this part of the TTL before its end, so that there is time to stop. */
+const marginOf = (ttlMs: number): number => Math.max(ttlMs / 10, 10);
+
+export class HeldLock implements Held {
+  readonly name: string;
+  readonly token: string;
+  readonly fence: number;
+  #ttlMs: number;
+  #endsAtMs: number;
+  #isReleased = false;
+  #isLost = false;
+  #controller: AbortController | undefined;
+  #doubt: NodeJS.Timeout | undefined;
+  #renewal: NodeJS.Timeout | undefined;
+  readonly #client: Client;
+
+  constructor(client: Client, name: string, token: string, ttlMs: number, { fence, sinceMs }: Grant) {
+    this.#client = client;
+    this.name = name;
+    this.token = token;
+    this.fence = fence;
+    this.#ttlMs = ttlMs;
+    this.#endsAtMs = sinceMs + ttlMs;
+  }
+
+  get ttlMs(): number {
+    return this.#ttlMs;
+  }
+
+  leftMs(): number {
+    return this.#isReleased ? 0 : this.#endsAtMs - performance.now();
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      this.#watch();
+    }
+    return this.#controller.signal;
+  }
+
+  async extend(ttlMs = this.#ttlMs): Promise<boolean> {
+    assertTtl(ttlMs);
+    const sentAtMs = performance.now();
+    const isHeld = (await extendTtl(this.#client, lockKeys(this.#client, this.name), this.token, ttlMs)) > 0;
+    if (isHeld) {
+      this.#ttlMs = ttlMs;
+      this.#endsAtMs = sentAtMs + ttlMs;
+    } else if (!this.#isReleased) {
+      this.#lose('gone');
+    }
+    return isHeld;
+  }
+
+  /** Extends every third of the TTL until released or lost. */
+  keepRenewing(): this {
+    this.#renewal = setTimeout(async () => {
+      // What fails here is tried again; if it goes on failing, the watch on the TTL speaks.
+      await this.extend().catch(() => {});
+      if (!this.#isReleased && !this.#isLost) this.keepRenewing();
+    }, this.#ttlMs / 3).unref();
+    return this;
+  }
+
+  async release(): Promise<boolean> {
+    if (this.#isReleased) return false;
+    // After its TTL it is free without our help: a Redis that does not answer is not waited for any longer.
+    const lapse = Promise.withResolvers<false>();
+    const timer = setTimeout(() => lapse.resolve(false), Math.min(this.#ttlMs, longestTimerMs));
+    this.#isReleased = true;
+    clearTimeout(this.#renewal);
+    clearTimeout(this.#doubt);
+    try {
+      return await Promise.race([roomFor(this.#client, this.name).leave(this.token), lapse.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  /** Looks again when doubt would begin; renewals since then move it. */
+  #watch(): void {
+    if (this.#isReleased) return;
+    const leftMs = this.leftMs() - marginOf(this.#ttlMs);
+    if (this.#isLost || leftMs <= 0) this.#lose(this.#isLost ? 'gone' : 'doubt');
+    else this.#doubt = setTimeout(() => this.#watch(), Math.min(Math.ceil(leftMs), longestTimerMs)).unref();
+  }
+
+  #lose(reason: 'gone' | 'doubt'): void {
+    this.#isLost = true;
+    this.#endsAtMs = Number.NEGATIVE_INFINITY;
+    clearTimeout(this.#doubt);
+    clearTimeout(this.#renewal);
+    this.#controller?.abort(new LockLostError(this.name, reason));
+  }
+}

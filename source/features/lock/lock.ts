@@ -1,0 +1,142 @@
+import type { Client } from '../../redis/client.ts';
+import { register } from '../../redis/registry.ts';
+import { assertTtl } from './errors.ts';
+import { type Held, HeldLock } from './held.ts';
+import { takeFree } from './scripts.ts';
+import { mintToken } from './token.ts';
+import { type Grant, roomFor } from './waiting-room.ts';
+
+/**
+ * A lock that at most one holds at a time: leased, fenced, first come first served.
+ *
+ * `lock:<name>` holds the holder's token with a TTL, set with NX, so that every program which takes a plain
+ * `SET lock:<name> ... NX PX` (redis-py, redis-semaphore) is excluded and excludes us. Beside it:
+ * `lock-queue:<name>` ZSET waiter -> arrival, `lock-waiting:<name>` HASH waiter -> lease and TTL wanted, both gone
+ * when the last waiter's lease ends; `lock-fence:<name>` the highest fence, gone a week after its last use.
+ *
+ * Whoever releases hands the lock over: the script writes the next waiter's token and tells it on the channel
+ * `lock-wake:<name>:<nonce>`. If nobody hears that channel the waiter is dead, and the next one gets it at once. A
+ * waiter speaks again only when the TTL it was told ends (or after 30 s): that is how a dead holder is found out.
+ *
+ * The fence is the server's clock in microseconds, or the last fence plus one where the clock stepped back.
+ *
+ * Not promised: that a holder which was paused (stopped, swapped out, suspended) past its TTL knows so before its
+ * next step; nor that a lock survives a failover to a replica which had not seen it. No TTL can promise this: pass
+ * the fence along and let the protected thing refuse a lower one. Plain clients may barge in ahead of our queue;
+ * they never overlap. A release whose reply was lost and which was then sent again answers false.
+ *
+ * After: M. Kleppmann, "How to do distributed locking" (2016), on fences; Redisson's RFairLock, on queues.
+ */
+export type LockOptions = {
+  /** How long it is held unless extended; 100 ms at least. */
+  readonly ttlMs?: number;
+  /** How long to wait in the queue; 0: not at all. */
+  readonly waitMs?: number;
+  /** What the holder is doing, for whoever looks at the console. */
+  readonly label?: string;
+  /** Stops waiting: `acquire` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** A connection that only listens, shared with others; by default a second one like `redis` is made. */
+  readonly listen?: () => Client;
+};
+
+/**
+ * Takes the lock, or waits in line for it. Undefined: not obtained within `waitMs`.
+ * @throws {LockTtlError} for a TTL under 100 ms
+ * @throws {WrongTypeError} if `lock:<name>` is not a lock
+ */
+export async function acquire(
+  redis: Client,
+  name: string,
+  options: LockOptions = {},
+): Promise<Held | undefined> {
+  return obtain(redis, name, options);
+}
+
+/**
+ * Like `acquire`, and renews it every third of the TTL until it is released or lost; heed `held.signal`.
+ * Renewal runs on this thread: work that blocks it for longer than the TTL loses the lock.
+ */
+export async function hold(
+  redis: Client,
+  name: string,
+  options: LockOptions = {},
+): Promise<Held | undefined> {
+  return (await obtain(redis, name, options))?.keepRenewing();
+}
+
+async function obtain(
+  redis: Client,
+  name: string,
+  { ttlMs = 10_000, waitMs = 0, label = '', signal, listen }: LockOptions,
+): Promise<HeldLock | undefined> {
+  assertTtl(ttlMs);
+  signal?.throwIfAborted();
+  const about = { redis, name, ttlMs, token: mintToken(redis, label), mayWait: waitMs > 0, listen };
+  // The index only helps the console to find it.
+  register(redis, 'lock', name).catch(() => {});
+  const attempt = attemptTo(about);
+  if (waitMs <= 0 && !signal) return attempt;
+
+  const patience = Promise.withResolvers<undefined>();
+  const timer =
+    waitMs > 0 && waitMs < 2 ** 31 ? setTimeout(() => patience.resolve(undefined), waitMs) : undefined;
+  const abort = (): void => patience.reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  let held: HeldLock | undefined;
+  try {
+    held = await Promise.race([attempt, patience.promise]);
+    return held;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+    if (!held) void giveBack(attempt, about);
+  }
+}
+
+type About = {
+  readonly redis: Client;
+  readonly name: string;
+  readonly ttlMs: number;
+  readonly token: string;
+  readonly mayWait: boolean;
+  readonly listen: (() => Client) | undefined;
+};
+
+async function attemptTo(about: About): Promise<HeldLock | undefined> {
+  const { redis, name, token, ttlMs, mayWait } = about;
+  for (;;) {
+    const grant = await grantFor(about);
+    if (!grant) return;
+    const held = new HeldLock(redis, name, token, ttlMs, grant);
+    // Its TTL may have begun to count long ago: make sure before anybody relies on it.
+    if (held.leftMs() > ttlMs / 2 || (await held.extend())) return held;
+    if (!mayWait) return;
+  }
+}
+
+async function grantFor({ redis, name, token, ttlMs, mayWait, listen }: About): Promise<Grant | undefined> {
+  const { isEmpty, keys } = roomFor(redis, name, listen);
+  if (isEmpty) {
+    const sinceMs = performance.now();
+    const fence = await takeFree(redis, keys, token, ttlMs);
+    if (fence > 0) return { fence, sinceMs };
+    if (fence === 0 && !mayWait) return;
+  }
+  const room = roomFor(redis, name, listen);
+  return mayWait ? room.wait(token, ttlMs) : room.ask(token, ttlMs);
+}
+
+/** After patience ended: whatever Redis still grants is released. Sent behind the asking on the same connection. */
+async function giveBack(
+  attempt: Promise<HeldLock | undefined>,
+  { redis, name, token }: About,
+): Promise<void> {
+  await roomFor(redis, name)
+    .leave(token)
+    .catch(() => {});
+  if (await attempt.catch(() => {}))
+    await roomFor(redis, name)
+      .leave(token)
+      .catch(() => {});
+}

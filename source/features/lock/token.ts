@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Client } from '../../redis/client.ts';
+
+/** Who holds or waits for a lock, as its token tells. */
+export type Owner = { readonly host: string; readonly pid: number; readonly label: string };
+
+/**
+ * A token is `qd1:NONCE:COUNT:PID:HOST:LABEL`: unique, because the nonce is random for each client; it names its
+ * owner, so that no second key has to be kept in step with the lock; and it leads to the channel its owner hears.
+ */
+const shape = /^qd1:[\w-]+:[0-9a-z]+:(\d+):([^:]*):([^:]*)$/;
+const longestLabel = 120;
+
+type Mint = { readonly nonce: string; count: number; label: string | undefined; tail: string };
+const mints = new WeakMap<Client, Mint>();
+
+function mintOf(client: Client): Mint {
+  let mint = mints.get(client);
+  if (!mint) {
+    mint = { nonce: randomBytes(9).toString('base64url'), count: 0, label: undefined, tail: '' };
+    mints.set(client, mint);
+  }
+  return mint;
+}
+
+/** What tells this client's waiters from all others. */
+export function nonceOf(client: Client): string {
+  return mintOf(client).nonce;
+}
+
+/** A token that was never used before. */
+export function mintToken(client: Client, label: string): string {
+  const mint = mintOf(client);
+  if (mint.label !== label) {
+    mint.label = label;
+    mint.tail = `:${process.pid}:${quote(hostname())}:${quote([...label].slice(0, longestLabel).join(''))}`;
+  }
+  mint.count += 1;
+  return `qd1:${mint.nonce}:${mint.count.toString(36)}${mint.tail}`;
+}
+
+/** Who minted a token; undefined for the token of any other program. */
+export function ownerOf(token: string): Owner | undefined {
+  const match = shape.exec(token);
+  if (!match) return;
+  const [, pid = '', host = '', label = ''] = match;
+  return { host: unquote(host), pid: Number(pid), label: unquote(label) };
+}
+
+/** Percent-encoded so far that a token is one word to any shell. */
+function quote(text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replaceAll(
+    /[!'()*~]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function unquote(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

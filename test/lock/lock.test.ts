@@ -1,0 +1,199 @@
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { acquire, hold } from '../../source/features/lock/lock.ts';
+import { ownerOf } from '../../source/features/lock/token.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+let redis: Redis;
+let other: Redis;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+  other = server.client();
+});
+afterAll(() => server.close());
+
+describe('a free lock', () => {
+  test('is taken with a token, a fence and a TTL, and is free after release', async () => {
+    const held = await acquire(redis, 'a', { ttlMs: 5000, label: 'deploy: web & co' });
+    expect(held?.fence).toBeGreaterThan(1e15);
+    expect(await redis.get('lock:a')).toBe(held?.token);
+    expect(await redis.pttl('lock:a')).toBeGreaterThan(4000);
+    expect(ownerOf(held?.token ?? '')).toMatchObject({ pid: process.pid, label: 'deploy: web & co' });
+    expect(await held?.release()).toBe(true);
+    expect(await redis.exists('lock:a')).toBe(0);
+    expect(await held?.release()).toBe(false);
+  });
+
+  test('gives every holder a higher fence, even when the clock stepped back', async () => {
+    const first = await acquire(redis, 'fenced');
+    await first?.release();
+    await redis.set('lock-fence:fenced', '9000000000000001');
+    const second = await acquire(other, 'fenced');
+    expect(second?.fence).toBe(9000000000000002);
+    const third = acquire(redis, 'fenced', { waitMs: 5000 });
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:fenced')).toBe(1));
+    await second?.release();
+    expect((await third)?.fence).toBe(9000000000000003);
+  });
+
+  test('is released at the end of its scope', async () => {
+    {
+      await using held = await acquire(redis, 'scoped');
+      expect(held).toBeDefined();
+      expect(await other.exists('lock:scoped')).toBe(1);
+    }
+    expect(await other.exists('lock:scoped')).toBe(0);
+  });
+});
+
+describe('a held lock', () => {
+  test('refuses others at once without a wait, and in time with one', async () => {
+    await using _held = await acquire(redis, 'busy');
+    expect(await acquire(other, 'busy')).toBeUndefined();
+    expect(await acquire(other, 'busy', { waitMs: 60 })).toBeUndefined();
+    await vi.waitFor(async () => expect(await redis.exists('lock-queue:busy')).toBe(0));
+  });
+
+  test('goes to the first in line, in the order of arrival, within one client and between clients', async () => {
+    const order: number[] = [];
+    const held = await acquire(redis, 'line');
+    const waits: Promise<void>[] = [];
+    for (let index = 0; index < 12; index += 1) {
+      const wait = acquire(index % 3 === 0 ? redis : other, 'line', { waitMs: 10_000 });
+      waits.push(
+        wait.then(async (mine) => {
+          order.push(index);
+          await mine?.release();
+        }),
+      );
+      await vi.waitFor(async () => expect(await redis.zcard('lock-queue:line')).toBe(index + 1));
+    }
+    await held?.release();
+    await Promise.all(waits);
+    expect(order).toEqual([...order.keys()]);
+    expect(await redis.exists('lock:line', 'lock-queue:line', 'lock-waiting:line')).toBe(0);
+  });
+
+  test('does not let a newcomer pass the line', async () => {
+    const held = await acquire(redis, 'pass');
+    const waiter = acquire(other, 'pass', { waitMs: 5000, ttlMs: 200 });
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:pass')).toBe(1));
+    await redis.del('lock:pass');
+    expect(await acquire(redis, 'pass')).toBeUndefined();
+    expect((await waiter)?.token).toBe(await redis.get('lock:pass'));
+    await held?.release();
+  });
+
+  test('is waited for in silence: no command below the TTL', async () => {
+    const held = await acquire(redis, 'silent', { ttlMs: 3000 });
+    const waits = Array.from({ length: 5 }, () => acquire(other, 'silent', { waitMs: 10_000 }));
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:silent')).toBe(5));
+    const scripts = async (): Promise<string | undefined> =>
+      /cmdstat_eval(?:sha)?:calls=\d+.*/g.exec(await redis.info('commandstats'))?.[0];
+    const before = await scripts();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(await scripts()).toBe(before);
+    await held?.release();
+    for (const wait of waits) await (await wait)?.release();
+  });
+
+  test('goes on when its holder dies: the next in line has it right after the TTL', async () => {
+    await acquire(redis, 'died', { ttlMs: 300 });
+    const startedAt = performance.now();
+    const next = await acquire(other, 'died', { waitMs: 5000 });
+    expect(next).toBeDefined();
+    expect(performance.now() - startedAt).toBeLessThan(600);
+    await next?.release();
+  });
+
+  test('skips waiters whose connection is gone', async () => {
+    const held = await acquire(redis, 'dead');
+    const doomed = server.client();
+    const controller = new AbortController();
+    const lost = acquire(doomed, 'dead', { waitMs: 5000, signal: controller.signal }).catch(() => undefined);
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:dead')).toBe(1));
+    const alive = acquire(other, 'dead', { waitMs: 5000 });
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:dead')).toBe(2));
+    doomed.disconnect();
+    await vi.waitFor(async () => expect(await redis.pubsub('CHANNELS', 'lock-wake:dead:*')).toHaveLength(1));
+    await held?.release();
+    const next = await alive;
+    expect(next?.token).toBe(await redis.get('lock:dead'));
+    await next?.release();
+    controller.abort();
+    await lost;
+  });
+
+  test('can be given up while waiting: the signal rejects, the place is free, nothing is held', async () => {
+    const held = await acquire(redis, 'abort');
+    const controller = new AbortController();
+    const wait = acquire(other, 'abort', { waitMs: 5000, signal: controller.signal });
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:abort')).toBe(1));
+    controller.abort(new Error('enough'));
+    await expect(wait).rejects.toThrow('enough');
+    await vi.waitFor(async () => expect(await redis.exists('lock-queue:abort')).toBe(0));
+    await held?.release();
+    expect(await redis.exists('lock:abort')).toBe(0);
+  });
+});
+
+describe('holding', () => {
+  test('extends by the token only, and says when the lock is gone', async () => {
+    const held = await acquire(redis, 'extend', { ttlMs: 500 });
+    expect(await held?.extend(5000)).toBe(true);
+    expect(await redis.pttl('lock:extend')).toBeGreaterThan(4000);
+    await redis.set('lock:extend', 'another');
+    const { signal } = held ?? {};
+    expect(await held?.extend()).toBe(false);
+    expect(signal?.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'gone' });
+    expect(await held?.release()).toBe(false);
+    expect(await redis.get('lock:extend')).toBe('another');
+  });
+
+  test('renews beyond the TTL until released', async () => {
+    const held = await hold(redis, 'renewed', { ttlMs: 150 });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(held?.signal.aborted).toBe(false);
+    expect(await redis.get('lock:renewed')).toBe(held?.token);
+    await held?.release();
+    expect(await redis.exists('lock:renewed')).toBe(0);
+  });
+
+  test('aborts within the TTL when the server falls silent', async () => {
+    const frozen = await startRedis();
+    const held = await hold(frozen.client(), 'frozen', { ttlMs: 400 });
+    const startedAt = performance.now();
+    const doubt = new Promise((resolve) => held?.signal.addEventListener('abort', resolve));
+    frozen.signal('SIGSTOP');
+    await doubt;
+    expect(performance.now() - startedAt).toBeLessThan(450);
+    expect(held?.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'doubt' });
+    expect(await held?.release()).toBe(false);
+    frozen.signal('SIGCONT');
+    await frozen.close();
+  });
+});
+
+describe('bad input', () => {
+  test.each([99, -1, Number.NaN, 150.5])('a TTL of %s is refused', async (ttlMs) => {
+    await expect(acquire(redis, 'bad', { ttlMs })).rejects.toMatchObject({ kind: 'usage', code: 'LOCK_TTL' });
+  });
+
+  test.each(['lock', 'lock-queue', 'lock-waiting', 'lock-fence'])(
+    'foreign data under %s is refused',
+    async (prefix) => {
+      const key = `${prefix}:mine-${prefix}`;
+      await redis.lpush(key, 'x');
+      const attempt = async (): Promise<void> => {
+        const held = await acquire(redis, `mine-${prefix}`, { waitMs: 50 });
+        await acquire(other, `mine-${prefix}`, { waitMs: 2000 });
+        await held?.release();
+      };
+      await expect(attempt()).rejects.toMatchObject({ kind: 'data', code: 'WRONG_TYPE' });
+      expect(await redis.type(key)).toBe('list');
+    },
+  );
+});
