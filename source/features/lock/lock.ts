@@ -6,6 +6,8 @@ import { takeFree } from './scripts.ts';
 import { mintToken } from './token.ts';
 import { type Grant, roomFor } from './waiting-room.ts';
 
+export type { Held } from './held.ts';
+
 /**
  * A lock that at most one holds at a time: leased, fenced, first come first served.
  *
