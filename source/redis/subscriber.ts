@@ -25,6 +25,7 @@ const longestBatch = 10_000;
 export function startSubscriber(listen: () => Client, { onMessages, onGap }: SubscriberOptions): Subscriber {
   let client: Client | undefined;
   let wanted = new Set<string>();
+  const confirmed = new Set<string>();
   let batch: Heard[] = [];
   let dropped = new Set<string>();
   let isStopped = false;
@@ -44,16 +45,18 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
     if (batch.length < longestBatch) batch.push({ channel, message });
     else dropped.add(channel);
   };
-  // ioredis resubscribes by itself after a reconnect; what was said meanwhile is gone.
-  const resubscribed = (): void => {
-    if (wanted.size > 0 && !isStopped) onGap([...wanted]);
+  // ioredis resubscribes by itself after a reconnect, but does not tell when that is done; asking once more does.
+  // Only then may the gap be told: what is published before the subscription stands is heard by nobody.
+  const resubscribe = (): void => {
+    const lost = [...confirmed].filter((channel) => wanted.has(channel));
+    if (lost.length > 0) subscribe(lost).catch(() => {});
   };
 
   const open = (): Client => {
     if (client) return client;
     client = listen();
     client.on(isCluster(client) ? 'smessage' : 'message', hear);
-    client.on('ready', resubscribed);
+    client.on('ready', resubscribe);
     return client;
   };
 
@@ -62,6 +65,7 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
     // Channels of one call must share a slot in Cluster, so there they go one by one.
     if (isCluster(on)) await Promise.all(channels.map((channel) => on.ssubscribe(channel)));
     else await on.subscribe(...channels);
+    for (const channel of channels) confirmed.add(channel);
     if (!isStopped) onGap(channels);
   };
   const unsubscribe = async (channels: readonly string[]): Promise<void> => {
@@ -76,6 +80,7 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
       const added = [...next].filter((channel) => !wanted.has(channel));
       const removed = [...wanted].filter((channel) => !next.has(channel));
       wanted = next;
+      for (const channel of removed) confirmed.delete(channel);
       // A failure here means the connection is going: the reconnect subscribes again.
       if (added.length > 0) subscribe(added).catch(() => {});
       if (removed.length > 0) unsubscribe(removed).catch(() => {});
@@ -83,7 +88,7 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
     stop() {
       isStopped = true;
       client?.off(isCluster(client) ? 'smessage' : 'message', hear);
-      client?.off('ready', resubscribed);
+      client?.off('ready', resubscribe);
     },
   };
 }

@@ -96,7 +96,8 @@ function ping(socket: string): Promise<boolean> {
     const connection = createConnection(socket, () => connection.write('PING\r\n'));
     connection.on('data', (data) => {
       connection.destroy();
-      resolve(data.toString().startsWith('+PONG'));
+      // A server with a password is up, too.
+      resolve(/^(\+PONG|-NOAUTH)/.test(data.toString()));
     });
     connection.on('error', () => resolve(false));
     connection.on('close', () => resolve(false));

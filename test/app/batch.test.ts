@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { errorOf, run, start } from '../helpers/cli.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+
+test('--version prints one line', async () => {
+  expect(await run(['--version'])).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    stderr: '',
+  });
+});
+
+test.each([
+  [['--help']],
+  [['help']],
+  [['snapshot', '--help']],
+  [['chat', '--help']],
+  [['chat', 'send', '--help']],
+])('help at every level: %j', async (words) => {
+  const { code, stdout, stderr } = await run(words);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toContain('quarterdeck');
+});
+
+test('without a terminal the console says so and exits 2', async () => {
+  const failed = await run(['--json']);
+  expect(failed.code).toBe(2);
+  expect(errorOf(failed).code).toBe('NO_TERMINAL');
+});
+
+test.each([
+  [['chatt', 'list'], 'UNKNOWN_COMMAND'],
+  [['chat', 'shout'], 'UNKNOWN_COMMAND'],
+  [['chat'], 'UNKNOWN_COMMAND'],
+  [['snapshot', '--bogus'], 'USAGE'],
+  [['snapshot', '--size', 'big'], 'USAGE'],
+  [['snapshot', '--timeout', 'soon'], 'BAD_CONFIG'],
+  [['snapshot', 'extra'], 'USAGE'],
+  [['snapshot', '--fail-if', 'nonsense'], 'USAGE'],
+])('%j is a usage failure, %s', async (words, code) => {
+  const failed = await run([...words, '--json'], { url: server.url });
+  expect(failed).toMatchObject({ code: 2, stdout: '' });
+  expect(errorOf(failed).code).toBe(code);
+  expect(failed.stderr.trim().split('\n')).toHaveLength(1);
+});
+
+test('an unreachable server is exit 3, in one line, with a hint', async () => {
+  const failed = await run(['snapshot', '--url', 'redis://127.0.0.1:1']);
+  expect(failed.code).toBe(3);
+  expect(failed.stderr).toMatch(
+    /^quarterdeck: Cannot reach Redis at redis:\/\/127\.0\.0\.1:1: .*--embedded.*\n$/,
+  );
+});
+
+test('--debug adds the stack', async () => {
+  const failed = await run(['snapshot', '--url', 'redis://127.0.0.1:1', '--debug']);
+  expect(failed.stderr).toMatch(/\n\s+at /);
+});
+
+test('a password is never printed', async () => {
+  const shown = await run(['config', '--url', 'redis://bob:hunter2@127.0.0.1:1']);
+  expect(shown.code).toBe(0);
+  expect(shown.stderr).toContain('visible in the process list');
+  expect(shown.stdout + shown.stderr).not.toContain('hunter2');
+  const failed = await run(['snapshot', '--url', 'redis://bob:hunter2@127.0.0.1:1']);
+  expect(failed.stdout + failed.stderr).not.toContain('hunter2');
+});
+
+test('--fail-if sets exit 1', async () => {
+  const words = ['snapshot', '--json', '--fail-if'];
+  expect((await run([...words, 'server.usedBytes > 1'], { url: server.url })).code).toBe(1);
+  expect((await run([...words, 'server.usedBytes > 1TiB'], { url: server.url })).code).toBe(0);
+});
+
+test('a flag may stand before the noun', async () => {
+  const { code, stdout } = await run(['--json', '--url', server.url, 'snapshot']);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ server: { url: server.url } });
+});
+
+test('watch prints what there is, then only changes, and SIGTERM ends it with 143', async () => {
+  const child = start(['watch', '--json', '--every', '100ms'], { url: server.url });
+  const first = await new Promise<string>((resolve) =>
+    child.stdout?.once('data', (data) => resolve(String(data))),
+  );
+  expect(JSON.parse(first.split('\n')[0] ?? '')).toMatchObject({
+    at: expect.any(Number),
+    pane: expect.any(String),
+  });
+  child.kill('SIGTERM');
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  expect(code).toBe(143);
+});
+
+test('a server lost for longer than --timeout is exit 3', async () => {
+  const going = await startRedis();
+  const child = start(['watch', '--json', '--every', '100ms', '--timeout', '500ms'], { url: going.url });
+  await new Promise((resolve) => child.stdout?.once('data', resolve));
+  let stderr = '';
+  child.stderr?.on('data', (data) => (stderr += String(data)));
+  await going.close();
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  expect(code).toBe(3);
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'REDIS_LOST' } });
+});
+
+test('a reader that closes early ends it quietly', async () => {
+  const child = start(['watch', '--json', '--every', '20ms'], { url: server.url });
+  let stderr = '';
+  child.stderr?.on('data', (data) => (stderr += String(data)));
+  await new Promise((resolve) => child.stdout?.once('data', resolve));
+  child.stdout?.destroy();
+  const writer = server.client();
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  // Only writing tells that nobody reads, so there must be news to write.
+  for (let turn = 0; child.exitCode === null; turn += 1) {
+    await writer.zadd(`chat:room-${turn}`, 0, 'ann');
+    await writer.zadd('quarterdeck:chat', turn, `room-${turn}`);
+  }
+  const code = await closed;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
+
+test.each(['bash', 'zsh', 'fish'])('completion for %s names every noun', async (shell) => {
+  const { code, stdout } = await run(['completion', shell]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('snapshot');
+  expect(stdout).toContain('fail-if');
+});

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { readConfig } from '../source/config.ts';
+import { UsageError } from '../source/errors.ts';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-config-'));
+const file = path.join(directory, 'config.json');
+const passwordFile = path.join(directory, 'password');
+writeFileSync(file, JSON.stringify({ url: 'redis://from-file', readOnly: true, timeout: '5s' }));
+writeFileSync(passwordFile, 'from-password-file\nsecond line\n');
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const nothing = { XDG_CONFIG_HOME: '/nonexistent', USER: 'ann' };
+
+test('without anything it is the local server', () => {
+  const config = readConfig({}, nothing);
+  expect(config).toMatchObject({
+    urls: ['redis://127.0.0.1:6379'],
+    timeoutMs: 30_000,
+    operator: 'ann',
+    color: true,
+  });
+  expect(Object.isFrozen(config)).toBe(true);
+});
+
+test('a flag wins over the environment, which wins over the file', () => {
+  expect(readConfig({ config: file }, nothing).urls).toEqual(['redis://from-file']);
+  const env = { ...nothing, QUARTERDECK_CONFIG: file, REDIS_URL: 'redis://from-redis-url' };
+  expect(readConfig({}, env).urls).toEqual(['redis://from-redis-url']);
+  expect(readConfig({}, { ...env, QUARTERDECK_URL: 'redis://from-env' }).urls).toEqual(['redis://from-env']);
+  expect(readConfig({ url: ['redis://from-flag'] }, env)).toMatchObject({
+    urls: ['redis://from-flag'],
+    readOnly: true,
+    timeoutMs: 5000,
+  });
+});
+
+test('a switch can be turned off by what is nearer', () => {
+  expect(readConfig({ config: file, readOnly: false }, nothing).readOnly).toBe(false);
+  expect(readConfig({ config: file }, { ...nothing, QUARTERDECK_READ_ONLY: 'no' }).readOnly).toBe(false);
+});
+
+test('NO_COLOR and --no-color paint without colour', () => {
+  expect(readConfig({}, { ...nothing, NO_COLOR: '1' }).color).toBe(false);
+  expect(readConfig({ color: false }, nothing).color).toBe(false);
+});
+
+test('a password in a URL is taken out of it and warned about', () => {
+  const config = readConfig({ url: ['redis://bob:hunter2@example.org:7000/3'] }, nothing);
+  expect(config.urls).toEqual(['redis://example.org:7000/3']);
+  expect(config).toMatchObject({ username: 'bob', password: 'hunter2' });
+  expect(config.warnings).toHaveLength(1);
+  expect(config.warnings[0]).not.toContain('hunter2');
+});
+
+test('a password comes from the environment or the first line of a file', () => {
+  expect(readConfig({}, { ...nothing, QUARTERDECK_PASSWORD: 'quiet' }).password).toBe('quiet');
+  expect(readConfig({ passwordFile }, nothing).password).toBe('from-password-file');
+});
+
+test('every mistake is reported together, and no password with them', () => {
+  const read = (): unknown =>
+    readConfig(
+      { url: ['gopher://user:hunter2@x'], timeout: 'soon', config: '/nonexistent/file.json' },
+      { ...nothing, QUARTERDECK_READ_ONLY: 'maybe' },
+    );
+  expect(read).toThrow(UsageError);
+  expect(read).toThrow(
+    /file\.json does not exist.*--timeout: Expected a duration.*QUARTERDECK_READ_ONLY: Expected true or false.*gopher/,
+  );
+  expect(read).not.toThrow(/hunter2/);
+});
+
+test('what excludes each other is refused', () => {
+  expect(() => readConfig({ cluster: true, sentinel: 'main' }, nothing)).toThrow(/exclude each other/);
+  expect(() => readConfig({ embedded: true, url: ['redis://x'] }, nothing)).toThrow(/exclude each other/);
+});
+
+test('a config file with an unknown setting or without an object is refused', () => {
+  const odd = path.join(directory, 'odd.json');
+  writeFileSync(odd, '{"colour": true}');
+  expect(() => readConfig({ config: odd }, nothing)).toThrow(/unknown setting `colour`/);
+  writeFileSync(odd, '[1]');
+  expect(() => readConfig({ config: odd }, nothing)).toThrow(/does not hold a JSON object/);
+  writeFileSync(odd, '{');
+  expect(() => readConfig({ config: odd }, nothing)).toThrow(/cannot be read/);
+});

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { vi } from 'vitest';
+import { freePort } from './ports.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+
+/** A primary, a replica and one sentinel that watches them; a failover takes about a second. */
+export type SentinelGroup = {
+  /** The sentinel's URL. */
+  readonly url: string;
+  readonly name: string;
+  readonly primary: RedisServer;
+  readonly replica: RedisServer;
+  close(): Promise<void>;
+};
+
+export async function startSentinel(name = 'main'): Promise<SentinelGroup> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-sentinel-'));
+  const [first, second, port] = [await freePort(), await freePort(), await freePort()];
+  const primary = await startRedis('--port', String(first), '--repl-diskless-sync-delay', '0');
+  const replica = await startRedis('--port', String(second), '--replicaof', '127.0.0.1', String(first));
+  const file = path.join(directory, 'sentinel.conf');
+  const lines = [
+    `port ${port}`,
+    `dir ${directory}`,
+    `sentinel monitor ${name} 127.0.0.1 ${first} 1`,
+    `sentinel down-after-milliseconds ${name} 300`,
+    `sentinel failover-timeout ${name} 2000`,
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const sentinel = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
+  const asking = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null });
+  asking.on('error', () => {});
+  // A failover needs a replica that the sentinel has already met and that has synchronised.
+  await vi.waitFor(
+    async () => {
+      const replicas = (await asking.call('SENTINEL', 'REPLICAS', name)) as string[][];
+      const fields = replicas[0] ?? [];
+      if (fields[fields.indexOf('master-link-status') + 1] !== 'ok')
+        throw new Error('The replica is not in sync yet');
+    },
+    { timeout: 30_000, interval: 100 },
+  );
+  asking.disconnect();
+
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    name,
+    primary,
+    replica,
+    async close() {
+      const exited = once(sentinel, 'exit');
+      sentinel.kill('SIGKILL');
+      await exited;
+      await primary.close();
+      await replica.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { startPoller } from '../../source/redis/poller.ts';
+
+beforeEach(() => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
+afterEach(() => vi.useRealTimers());
+
+/** Lets the readings that just began settle. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 100) {
+    vi.advanceTimersByTime(100);
+    await settle();
+  }
+}
+
+test('a question is asked at once and then about every so often', async () => {
+  const ask = vi.fn(async () => {});
+  const poller = startPoller([{ everyMs: 1000, ask }]);
+  expect(ask).toHaveBeenCalledTimes(1);
+  await pass(10_000);
+  expect(ask.mock.calls.length).toBeGreaterThanOrEqual(9);
+  expect(ask.mock.calls.length).toBeLessThanOrEqual(11);
+  poller.stop();
+});
+
+test('what is due in one tick is asked in the same turn', async () => {
+  const order: string[] = [];
+  const question = (name: string) => ({ everyMs: 1000, ask: async () => void order.push(name) });
+  const poller = startPoller([question('a'), question('b'), question('c')]);
+  expect(order).toEqual(['a', 'b', 'c']);
+  poller.stop();
+});
+
+test('one reading is in flight at most', async () => {
+  let answer = (): void => {};
+  const ask = vi.fn(() => new Promise<void>((resolve) => (answer = resolve)));
+  const question = { everyMs: 100, ask };
+  const poller = startPoller([question]);
+  poller.ring(question);
+  await pass(5000);
+  expect(ask).toHaveBeenCalledTimes(1);
+  answer();
+  await settle();
+  await pass(100);
+  expect(ask).toHaveBeenCalledTimes(2);
+  poller.stop();
+});
+
+test('failures back off and a success ends that', async () => {
+  let isDown = true;
+  const ask = vi.fn(async () => {
+    if (isDown) throw new Error('down');
+  });
+  const poller = startPoller([{ everyMs: 1000, ask }]);
+  await pass(31_000);
+  const whileDown = ask.mock.calls.length;
+  expect(whileDown).toBeLessThanOrEqual(6);
+  isDown = false;
+  await pass(16_000);
+  const recovered = ask.mock.calls.length;
+  await pass(10_000);
+  expect(ask.mock.calls.length - recovered).toBeGreaterThanOrEqual(8);
+  poller.stop();
+});
+
+test('ringing asks in the next tick', async () => {
+  const ask = vi.fn(async () => {});
+  const question = { everyMs: 60_000, ask };
+  const poller = startPoller([question]);
+  await pass(200);
+  poller.ring(question);
+  await pass(100);
+  expect(ask).toHaveBeenCalledTimes(2);
+  poller.stop();
+});
+
+test('stretching lengthens every interval', async () => {
+  const ask = vi.fn(async () => {});
+  const poller = startPoller([{ everyMs: 1000, ask }], () => 5);
+  await settle();
+  await pass(10_000);
+  expect(ask.mock.calls.length).toBeLessThanOrEqual(4);
+  poller.stop();
+});

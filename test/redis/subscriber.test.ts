@@ -1,0 +1,57 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { type Heard, type Subscriber, startSubscriber } from '../../source/redis/subscriber.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+let subscriber: Subscriber;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+afterEach(() => subscriber.stop());
+
+function listen() {
+  const batches: (readonly Heard[])[] = [];
+  const gaps: string[][] = [];
+  subscriber = startSubscriber(() => server.client(), {
+    onMessages: (messages) => batches.push(messages),
+    onGap: (channels) => gaps.push([...channels]),
+  });
+  return { batches, gaps };
+}
+
+test('a burst arrives in few batches, in order', async () => {
+  const { batches, gaps } = listen();
+  subscriber.want(['news']);
+  await vi.waitFor(() => expect(gaps).toEqual([['news']]));
+  const publisher = server.client();
+  const burst = publisher.pipeline();
+  for (let index = 0; index < 500; index += 1) burst.publish('news', String(index));
+  await burst.exec();
+  await vi.waitFor(() => expect(batches.flat()).toHaveLength(500));
+  expect(batches.flat().map(({ message }) => Number(message))).toEqual([...Array(500).keys()]);
+  expect(batches.length).toBeLessThan(100);
+});
+
+test('it hears exactly the channels it wants', async () => {
+  const { batches, gaps } = listen();
+  subscriber.want(['a', 'b']);
+  await vi.waitFor(() => expect(gaps.flat().sort()).toEqual(['a', 'b']));
+  subscriber.want(['b', 'c']);
+  await vi.waitFor(() => expect(gaps.flat()).toContain('c'));
+  const publisher = server.client();
+  for (const channel of ['a', 'b', 'c']) await publisher.publish(channel, `from ${channel}`);
+  await vi.waitFor(() => expect(batches.flat().map(({ channel }) => channel)).toEqual(['b', 'c']));
+});
+
+test('a reconnect is told as a gap, and listening goes on', async () => {
+  const { batches, gaps } = listen();
+  subscriber.want(['news']);
+  await vi.waitFor(() => expect(gaps).toHaveLength(1));
+  await server.stop();
+  await server.start();
+  await vi.waitFor(() => expect(gaps.length).toBeGreaterThanOrEqual(2), 10_000);
+  const publisher = server.client();
+  await vi.waitFor(async () => expect(await publisher.publish('news', 'again')).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(batches.flat().some(({ message }) => message === 'again')).toBe(true));
+});
