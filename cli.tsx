@@ -1,9 +1,6 @@
 #!/usr/bin/env node
 import process from 'node:process';
-import { readArguments } from './source/app/arguments.ts';
-import { reportFailure } from './source/app/failure.ts';
-import { type Config, readConfig } from './source/config.ts';
-import { UsageError } from './source/errors.ts';
+import type { Config } from './source/config.ts';
 
 declare const QUARTERDECK_VERSION: string;
 
@@ -13,16 +10,17 @@ type EndSignal = keyof typeof exitCodeOf;
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'embedded-keeper' && argv[1] !== undefined) return await keep(argv[1]);
+  // Before anything is loaded: scripts ask for the version on every start.
+  if (argv.length === 1 && argv[0] === '--version') return printVersion();
+  const { readArguments } = await import('./source/app/arguments.ts');
   const invocation = await readArguments(argv);
-  if (invocation.name === 'version') {
-    process.stdout.write(`${QUARTERDECK_VERSION}\n`);
-    return 0;
-  }
+  if (invocation.name === 'version') return printVersion();
   if (invocation.name === 'help') {
     const { helpText } = await import('./source/app/help.ts');
     process.stdout.write(`${await helpText(invocation.noun, invocation.verb)}\n`);
     return 0;
   }
+  const { readConfig } = await import('./source/config.ts');
   const config = readConfig(invocation.globals, process.env);
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
   if (invocation.name === 'console') return await openConsole(config);
@@ -30,6 +28,11 @@ async function main(argv: readonly string[]): Promise<number> {
   const { runBatch } = await import('./source/app/batch.ts');
   const { path, command, raw } = invocation;
   return await untilEnded((ended) => runBatch(path, command, raw, { config, streams: process, ended }));
+}
+
+function printVersion(): number {
+  process.stdout.write(`${QUARTERDECK_VERSION}\n`);
+  return 0;
 }
 
 /** Not a command: the process that ends a private server with its last user. */
@@ -41,6 +44,7 @@ async function keep(directory: string): Promise<number> {
 
 async function openConsole(config: Config): Promise<number> {
   if (!process.stdout.isTTY || !process.stdin.isTTY) {
+    const { UsageError } = await import('./source/errors.ts');
     throw new UsageError('The console needs a terminal', {
       code: 'NO_TERMINAL',
       hint: 'In a script use a command, such as `quarterdeck snapshot`; see `quarterdeck --help`',
@@ -79,6 +83,7 @@ const argv = process.argv.slice(2);
 try {
   process.exitCode = await main(argv);
 } catch (error) {
+  const { reportFailure } = await import('./source/app/failure.ts');
   const failure = reportFailure(error, {
     stderr: process.stderr,
     json: argv.includes('--json'),
