@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import {
-  ack,
-  create,
-  join,
-  leave,
-  longestMessageBytes,
-  pending,
-  send,
-} from '../../source/features/chat/chat.ts';
-import { figures, history, known } from '../../source/features/chat/rooms.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
+import { history, known, survey } from '../../source/features/chat/rooms.ts';
+import { longestMessageBytes, send } from '../../source/features/chat/send.ts';
 import type { Client } from '../../source/redis/client.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
@@ -75,7 +68,7 @@ test('a member who only writes keeps nothing alive', async () => {
   for (let id = 1; id <= 100; id += 1) await send(redis, 'logs:', 'source', `file ${id}`);
   await ack(redis, 'logs:', '0', 100);
   expect(await redis.zcard('msgs:logs:')).toBe(0);
-  expect((await figures(redis, ['logs:']))[0]?.members).toEqual([
+  expect((await survey(redis, ['logs:'])).rooms[0]?.members).toEqual([
     { name: '0', seen: 100, unread: 0, writesOnly: false },
     { name: 'source', seen: 100, unread: 0, writesOnly: true },
   ]);
@@ -171,6 +164,7 @@ test.each(['chat:ops', 'ids:ops', 'msgs:ops', 'seen:ann'])(
   '%s of another type is named and left alone',
   async (key) => {
     await create(redis, 'ops', ['ann', 'bob']);
+    await create(redis, 'quiet', ['eve']);
     await redis.del(key);
     await redis.rpush(key, 'mine');
     const before = await dump();
@@ -179,7 +173,11 @@ test.each(['chat:ops', 'ids:ops', 'msgs:ops', 'seen:ann'])(
     await expect(ack(redis, 'ops', 'ann', 1)).rejects.toMatchObject(wrongType);
     await expect(leave(redis, 'ops', 'ann')).rejects.toMatchObject(wrongType);
     await expect(create(redis, 'ops', ['ann'])).rejects.toMatchObject(wrongType);
-    if (key !== 'seen:ann') await expect(figures(redis, ['ops'])).rejects.toMatchObject(wrongType);
+    if (key !== 'seen:ann') {
+      const { rooms, wrong } = await survey(redis, ['quiet', 'ops']);
+      expect(rooms).toMatchObject([{ room: 'quiet' }]);
+      expect(wrong).toMatchObject([wrongType]);
+    }
     if (key !== 'msgs:ops') await expect(join(redis, 'ops', 'ann')).rejects.toMatchObject(wrongType);
     else await expect(history(redis, 'ops')).rejects.toMatchObject(wrongType);
     expect(await dump()).toEqual(before);
@@ -214,7 +212,7 @@ test('figures tell of members, unread counts and what is stored', async () => {
   await create(redis, 'quiet', ['eve']);
   await send(redis, 'ops', 'ann', 'one');
   await send(redis, 'ops', 'ann', 'two');
-  expect(await figures(redis, ['ops', 'gone', 'quiet'])).toEqual([
+  expect((await survey(redis, ['ops', 'gone', 'quiet'])).rooms).toEqual([
     {
       room: 'ops',
       lastId: 2,

@@ -1,18 +1,16 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { type Act, guardLifeMs, once } from '../../redis/once.ts';
+import { guardLifeMs, once } from '../../redis/once.ts';
 import { register, unregister } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import ackLua from './ack.lua';
 import createLua from './create.lua';
-import { MessageTooLongError, NotAMemberError, RoomLockedError, UnknownRoomError } from './errors.ts';
 import joinLua from './join.lua';
-import { type RoomKeys, roomCounter, roomKeys, seenKey, seenKeys } from './keys.ts';
+import { roomCounter, roomKeys, seenKey, seenKeys, typesOf } from './keys.ts';
 import leaveLua from './leave.lua';
 import { type Entry, parseEntries } from './message.ts';
 import pendingLua from './pending.lua';
-import sendLua from './send.lua';
+import { parseArray, parseCursor, parseTexts, refuseUnless } from './reply.ts';
 
 /**
  * Group chat: every member of a room gets every message sent while a member, at least once, however long away.
@@ -31,12 +29,7 @@ import sendLua from './send.lua';
  * an hour may happen twice; a member whom the book's own fetch brought back while leaving stays until it leaves again.
  */
 
-export const longestMessageBytes = 64 * 1024;
-/** As long as the book's `acquire_lock` tries. */
-const patienceMs = 10_000;
 const pageLength = 100;
-
-export type Sent = { readonly id: number /** Epoch ms. */; readonly at: number };
 
 export type Pending = {
   /** The id of the last message marked as seen; Infinity for a member who only writes. */
@@ -76,7 +69,7 @@ export async function create(
       register(redis, 'chat', name, { isNew: true }),
       ...(isCluster(redis) ? everyone.map((member) => redis.zadd(seenKey(member), 'NX', 0, name)) : []),
     ]);
-    return { room: name, members: texts(reply[1]) };
+    return { room: name, members: parseTexts(reply[1]) };
   }
 }
 
@@ -102,7 +95,7 @@ export async function join(
     register(redis, 'chat', room, { isNew: true }),
     isCluster(redis) && redis.zadd(seenKey(member), String(reply[1]), room),
   ]);
-  return texts(reply[2]);
+  return parseTexts(reply[2]);
 }
 
 /**
@@ -124,73 +117,12 @@ export async function leave(redis: Client, room: string, member: string): Promis
     ),
   );
   refuseUnless('left', reply, room, member);
-  const stay = texts(reply[1]);
+  const stay = parseTexts(reply[1]);
   await Promise.all([
     stay.length === 0 && unregister(redis, 'chat', room),
     isCluster(redis) && redis.zrem(seenKey(member), room),
   ]);
   return stay;
-}
-
-/**
- * Sends a message in one round trip. Waits up to `waitMs` while a sender that follows the book holds its lock.
- * @throws {MessageTooLongError | UnknownRoomError | NotAMemberError | RoomLockedError | WrongTypeError}
- */
-export async function send(
-  redis: Client,
-  room: string,
-  sender: string,
-  message: string,
-  { waitMs = patienceMs, signal }: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
-): Promise<Sent> {
-  const bytes = Buffer.byteLength(message);
-  if (bytes > longestMessageBytes) throw new MessageTooLongError(bytes, longestMessageBytes);
-  const keys = roomKeys(redis, room);
-  const startedAtMs = performance.now();
-  const reply = await once(keys.members, async (act) => {
-    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 100)) {
-      const answer = await sendOnce(redis, keys, room, sender, message, act);
-      if (answer[0] !== 'locked') return answer;
-      const waitedMs = Math.round(performance.now() - startedAtMs);
-      if (waitedMs >= waitMs) throw new RoomLockedError(room, keys.lock, waitedMs, Number(answer[1]));
-      await wait(pauseMs, undefined, { ...(signal && { signal }) });
-    }
-  });
-  refuseUnless('sent', reply, room, sender);
-  // Rooms made by others become known by being used.
-  await register(redis, 'chat', room);
-  return { id: Number(reply[1]), at: Number(reply[2]) };
-}
-
-function sendOnce(
-  redis: Client,
-  keys: RoomKeys,
-  room: string,
-  sender: string,
-  message: string,
-  { process, number, settled }: Act,
-): Promise<unknown[]> {
-  const seen = seenKeys(redis, sender);
-  const publish = isCluster(redis) ? 'SPUBLISH' : 'PUBLISH';
-  return typed(
-    redis,
-    typesOf(keys, seen),
-    sendScript(
-      redis,
-      [keys.members, keys.ids, keys.messages, keys.lock, keys.guard + process, ...seen],
-      [
-        sender,
-        JSON.stringify(sender),
-        JSON.stringify(message),
-        number,
-        settled,
-        guardLifeMs,
-        publish,
-        keys.members,
-        room,
-      ],
-    ),
-  );
 }
 
 /**
@@ -211,7 +143,7 @@ export async function pending(
     pendingScript(redis, [keys.members, keys.ids, keys.messages], [member, after ?? '', limit]),
   );
   refuseUnless('pending', reply, room, member);
-  return { seen: parseCursor(reply[1]), entries: parseEntries(texts(reply[2])) };
+  return { seen: parseCursor(reply[1]), entries: parseEntries(parseTexts(reply[2])) };
 }
 
 /**
@@ -233,39 +165,8 @@ export async function ack(redis: Client, room: string, member: string, id: numbe
   return parseCursor(reply[1]);
 }
 
-/** A cursor as Redis tells it; Infinity for a member who only writes. */
-export function parseCursor(score: unknown): number {
-  return score === 'inf' ? Number.POSITIVE_INFINITY : Number(score);
-}
-
-function refuseUnless(expected: string, reply: readonly unknown[], room: string, member: string): void {
-  if (reply[0] === 'unknown') throw new UnknownRoomError(room);
-  if (reply[0] === 'stranger') throw new NotAMemberError(room, member);
-  if (reply[0] !== expected)
-    throw new Error(`Expected \`${expected}\` from Redis, got \`${String(reply[0])}\``);
-}
-
-function typesOf(keys: RoomKeys, seen: readonly string[] = []) {
-  return {
-    [keys.members]: 'zset',
-    [keys.ids]: 'string',
-    [keys.messages]: 'zset',
-    ...Object.fromEntries(seen.map((key) => [key, 'zset' as const])),
-  } as const;
-}
-
-function words(reply: unknown): unknown[] {
-  if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
-  return reply;
-}
-
-function texts(reply: unknown): string[] {
-  return words(reply).map(String);
-}
-
-const createScript = defineScript({ lua: createLua, parse: words });
-const joinScript = defineScript({ lua: joinLua, parse: words });
-const leaveScript = defineScript({ lua: leaveLua, parse: words });
-const sendScript = defineScript({ lua: sendLua, parse: words });
-const pendingScript = defineScript({ lua: pendingLua, parse: words });
-const ackScript = defineScript({ lua: ackLua, parse: words });
+const createScript = defineScript({ lua: createLua, parse: parseArray });
+const joinScript = defineScript({ lua: joinLua, parse: parseArray });
+const leaveScript = defineScript({ lua: leaveLua, parse: parseArray });
+const pendingScript = defineScript({ lua: pendingLua, parse: parseArray });
+const ackScript = defineScript({ lua: ackLua, parse: parseArray });

@@ -1,19 +1,21 @@
 import * as v from 'valibot';
 import { formatClock } from '../../ui/figures.ts';
-import { sanitise } from '../../ui/text.ts';
-import { name, wholeNumber } from '../../values.ts';
+import { padEnd, padStart, sanitise, width } from '../../ui/text.ts';
+import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
   defineCommand,
+  flagOr,
   list,
   optionalFlag,
   optionalWord,
   switchFlag,
   word,
 } from '../feature.ts';
-import { ack, create, join, leave, pending, send } from './chat.ts';
+import { ack, create, join, leave, pending } from './chat.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
-import { figures, known, type RoomFigures } from './rooms.ts';
+import { adopt, discover, known, type RoomFigures, survey } from './rooms.ts';
+import { send } from './send.ts';
 import { follow } from './tail.ts';
 
 const room = word('ROOM', 'the room', name);
@@ -60,7 +62,7 @@ const leaveCommand = defineCommand({
   async run({ redis, config }, input) {
     const member = input.as ?? config.operator;
     const members = await leave(redis, input.room, member);
-    const text = members.length === 0 ? `; the room is gone` : `; ${people(members)} stay`;
+    const text = members.length === 0 ? '; the room is gone' : `; still in it: ${people(members)}`;
     return { json: { room: input.room, name: member, members }, text: `${member} left ${input.room}${text}` };
   },
 });
@@ -69,7 +71,10 @@ const sendCommand = defineCommand({
   verb: 'send',
   summary: 'Send a message to everyone in a room',
   words: { room, text: list('TEXT', 'the message; `-`: each line of stdin', v.string(), { min: 1 }) },
-  flags: { as },
+  flags: {
+    as,
+    wait: flagOr('DURATION', "how long to wait while a sender holds the book's lock", durationMs, '10s'),
+  },
   writes: true,
   examples: [
     'quarterdeck chat send ops disk full on db3 --as monitor',
@@ -78,14 +83,15 @@ const sendCommand = defineCommand({
   async run(context, input) {
     const { redis, config, signal } = context;
     const member = input.as ?? config.operator;
+    const options = { signal, waitMs: input.wait };
     if (input.text.length === 1 && input.text[0] === '-') {
       for await (const line of context.stdin()) {
-        const sent = await send(redis, input.room, member, line, { signal });
+        const sent = await send(redis, input.room, member, line, options);
         await context.emit({ room: input.room, ...sent }, `${input.room} ${sent.id}`);
       }
       return { text: '' };
     }
-    const sent = await send(redis, input.room, member, input.text.join(' '), { signal });
+    const sent = await send(redis, input.room, member, input.text.join(' '), options);
     return { json: { room: input.room, ...sent }, text: `Sent ${sent.id} to ${input.room}` };
   },
 });
@@ -153,10 +159,16 @@ const markCommand = defineCommand({
 const listCommand = defineCommand({
   verb: 'list',
   summary: 'Rooms, who is in them, and what each has not seen',
+  flags: { discover: switchFlag('look through all keys for rooms that others made') },
   writes: false,
-  async run({ redis }) {
-    const rooms = await figures(redis, await known(redis));
-    return { json: rooms.map(roomJson), text: rooms.map(roomText).join('\n') || 'No rooms' };
+  async run(context, input) {
+    const { redis, config, signal } = context;
+    const found = input.discover ? await discover(redis, signal) : [];
+    if (!config.readOnly) await adopt(redis, found);
+    const names = new Set([...(await known(redis)), ...found]);
+    const { rooms, wrong } = await survey(redis, [...names].toSorted());
+    for (const { message } of wrong) context.warn(message);
+    return { json: rooms.map(roomJson), text: roomTable(rooms) };
   },
 });
 
@@ -181,9 +193,23 @@ export function roomJson({ room, members, messages, lastId }: RoomFigures) {
   };
 }
 
-function roomText({ room, members, messages, lastId }: RoomFigures): string {
-  const counts = members.map(({ name, unread }) => (unread === 0 ? name : `${name} (${unread} unread)`));
-  return `${room}  ${messages} stored, last ${lastId}  ${counts.join(', ')}`;
+/** Aligned columns, one room a line. */
+function roomTable(rooms: readonly RoomFigures[]): string {
+  if (rooms.length === 0) return 'No rooms';
+  const rows = rooms.map(({ room, members, messages, lastId }) => [
+    room,
+    String(messages),
+    String(lastId),
+    members.map(({ name, unread }) => (unread === 0 ? name : `${name} (${unread} unread)`)).join(', '),
+  ]);
+  const table = [['ROOM', 'STORED', 'LAST', 'MEMBERS'], ...rows].map((row) => row.map(sanitise));
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => width(row[column] ?? ''))));
+  return table
+    .map(([room = '', stored = '', last = '', members = '']) => {
+      const [first = 0, second = 0, third = 0] = widths;
+      return `${padEnd(room, first)}  ${padStart(stored, second)}  ${padStart(last, third)}  ${members}`;
+    })
+    .join('\n');
 }
 
 /** Warns of what cannot be read, and leaves it out. */
@@ -196,7 +222,14 @@ function readable({ warn }: CommandContext, entries: readonly Entry[]): Message[
 }
 
 function line({ at, sender, message }: Message): string {
-  return `${formatClock(at)}  ${sanitise(sender)}  ${sanitise(message)}`;
+  return `${stamp(at)}  ${sanitise(sender)}  ${sanitise(message)}`;
+}
+
+/** `2026-11-20 15:53`, local time. */
+function stamp(at: number): string {
+  const date = new Date(at);
+  const parts = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
+  return `${parts.map((part) => String(part).padStart(2, '0')).join('-')} ${formatClock(at)}`;
 }
 
 function people(members: readonly string[]): string {

@@ -3,7 +3,7 @@ import { type Client, isCluster } from '../../redis/client.ts';
 import type { Feed } from '../feature.ts';
 import { doorbell } from './keys.ts';
 import { parseEntry } from './message.ts';
-import { figures, history, known, type RoomFigures } from './rooms.ts';
+import { history, known, type RoomFigures, survey } from './rooms.ts';
 import { type ChatSlice, hear, learn, longestHistory, type Room, roomToShow } from './state.ts';
 
 /** In Cluster each room costs a command of its own. */
@@ -22,23 +22,25 @@ export const feed: Feed<ChatSlice> = {
   async read({ redis }, slice) {
     const names = await known(redis, isCluster(redis) ? mostRooms.cluster : mostRooms.standalone);
     const { operator } = slice;
-    const summaries = figures(redis, names.toSorted(), { limit: 0, always: operator });
+    const summaries = survey(redis, names.toSorted(), { limit: 0, always: operator });
     const isKnown = slice.selected !== undefined && names.includes(slice.selected);
     // Only before the first reading, or when the room is gone, does one question wait for another.
     const selected = isKnown
       ? slice.selected
-      : roomToShow(summarise(redis, operator, await summaries), undefined);
+      : roomToShow(summarise(redis, operator, (await summaries).rooms), undefined);
     const after = selected === undefined ? 0 : (slice.histories[selected]?.cursor ?? 0);
     const [all, ofSelected, entries] = await Promise.all([
       summaries,
-      selected === undefined ? [] : figures(redis, [selected], { limit: mostMembers }),
+      selected === undefined ? undefined : survey(redis, [selected], { limit: mostMembers }),
       selected === undefined ? [] : history(redis, selected, after, longestHistory),
     ]);
     const reading = {
-      rooms: summarise(redis, operator, all),
+      rooms: summarise(redis, operator, all.rooms),
+      wrong: all.wrong.map(({ message }) => message),
       selected,
       members:
-        ofSelected[0]?.members.map(({ name, unread, writesOnly }) => ({ name, unread, writesOnly })) ?? [],
+        ofSelected?.rooms[0]?.members.map(({ name, unread, writesOnly }) => ({ name, unread, writesOnly })) ??
+        [],
       entries,
       isPartial: entries.length === longestHistory,
       after,

@@ -3,7 +3,7 @@ import { commands, roomJson } from './commands.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { layOut, viewHistory } from './layout.ts';
-import { figures, known } from './rooms.ts';
+import { known, survey } from './rooms.ts';
 import { type ChatSlice, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
 
 export default defineFeature<ChatSlice>({
@@ -21,6 +21,7 @@ export default defineFeature<ChatSlice>({
     const members = `${room.memberCount} ${room.memberCount === 1 ? 'member' : 'members'}`;
     return [`#${room.room}`, members, ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : [])].join('  ');
   },
+  alerts: ({ wrong }) => wrong,
   attention: {
     seen(slice, { columns, rows }) {
       const { shown } = viewHistory(slice, layOut(columns).history, rows - 1);
@@ -35,7 +36,8 @@ export default defineFeature<ChatSlice>({
     },
   },
   async snapshot({ redis }) {
-    return (await figures(redis, await known(redis))).map(roomJson);
+    const { rooms } = await survey(redis, (await known(redis)).toSorted());
+    return rooms.map(roomJson);
   },
   pane: async () => (await import('./chat-pane.tsx')).ChatPane,
 });

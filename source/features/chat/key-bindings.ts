@@ -15,6 +15,7 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
       room: slice.selected,
       text: [typed === '-' ? '- ' : typed],
       as: slice.operator,
+      wait: 2000,
     }),
   },
   { key: ['right', 'l', ']'], help: 'next room', change: (slice) => stepRoom(slice, 1) },

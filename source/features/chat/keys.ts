@@ -35,3 +35,13 @@ export function seenKeys(redis: Client, ...members: readonly string[]): string[]
 
 /** What numbers rooms that were given no name. */
 export const roomCounter = singleKey('ids:chat:', '');
+
+/** What the keys of a room hold, so that one of another type can be named. */
+export function typesOf(keys: RoomKeys, seen: readonly string[] = []) {
+  return {
+    [keys.members]: 'zset',
+    [keys.ids]: 'string',
+    [keys.messages]: 'zset',
+    ...Object.fromEntries(seen.map((key) => [key, 'zset' as const])),
+  } as const;
+}

@@ -1,13 +1,16 @@
+import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { registered } from '../../redis/registry.ts';
+import { masters } from '../../redis/connect.ts';
+import { register, registered } from '../../redis/registry.ts';
+import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { parseCursor } from './chat.ts';
-import figuresLua from './figures.lua';
 import { roomKeys } from './keys.ts';
 import { type Entry, parseEntries } from './message.ts';
+import { parseArray, parseCursor } from './reply.ts';
+import surveyLua from './survey.lua';
 
-/** Looking at rooms from outside: nothing here marks, writes, or needs to be a member. */
+/** Looking at rooms from outside: nothing here marks messages as seen or needs to be a member. */
 
 export type RoomFigures = {
   readonly room: string;
@@ -32,33 +35,65 @@ export function known(redis: Client, limit?: number): Promise<string[]> {
   return registered(redis, 'chat', limit);
 }
 
+/** Looks through every key for rooms, such as those of programs that follow the book; rate-bound, so it takes time. */
+export async function discover(redis: Client, signal?: AbortSignal): Promise<string[]> {
+  const rooms = new Set<string>();
+  for (const server of await masters(redis)) {
+    const options = { match: 'chat:*', type: 'zset', ...(signal && { signal }) };
+    for await (const keys of scan(server, options)) {
+      for (const key of keys) rooms.add(roomOf(redis, key));
+    }
+  }
+  return [...rooms];
+}
+
+/** Makes rooms known that others made. */
+export async function adopt(redis: Client, rooms: readonly string[]): Promise<void> {
+  await Promise.all(rooms.map((room) => register(redis, 'chat', room, { isNew: true })));
+}
+
+/** From `chat:ops`, in Cluster `chat:{ops}`, to `ops`. */
+function roomOf(redis: Client, key: string): string {
+  const name = key.slice('chat:'.length);
+  const untagged = /^\{([^{}]*)\}$/.exec(name)?.[1];
+  return isCluster(redis) && untagged !== undefined ? untagged : name;
+}
+
+export type Survey = {
+  readonly rooms: readonly RoomFigures[];
+  /** Rooms that cannot be told of, because one of their keys holds something else. */
+  readonly wrong: readonly WrongTypeError[];
+};
+
 /**
  * Tells of these rooms: members with what they have not read, and what is stored. Rooms that are gone are left out.
  * `limit` bounds the members told of (-1: all of them); `always` names one to tell of in any case.
- * @throws {WrongTypeError}
  */
-export async function figures(
+export async function survey(
   redis: Client,
-  rooms: readonly string[],
+  names: readonly string[],
   { limit = -1, always = '' }: { readonly limit?: number; readonly always?: string } = {},
-): Promise<RoomFigures[]> {
+): Promise<Survey> {
+  if (names.length === 0) return { rooms: [], wrong: [] };
   // In Cluster each room has its own slot, so each is asked by itself.
-  const groups = isCluster(redis) ? rooms.map((room) => [room]) : [rooms];
+  const groups = isCluster(redis) ? names.map((room) => [room]) : [names];
   const replies = await Promise.all(
-    groups
-      .filter((group) => group.length > 0)
-      .map(async (group) => {
-        const families = group.map((room) => roomKeys(redis, room));
-        const keys = families.flatMap(({ members, ids, messages }) => [members, ids, messages]);
-        const types = families.flatMap(({ members, ids, messages }) => [
-          [members, 'zset'],
-          [ids, 'string'],
-          [messages, 'zset'],
-        ]);
-        return typed(redis, Object.fromEntries(types), figuresScript(redis, keys, [limit, always]));
-      }),
+    groups.map((group) => {
+      const families = group.map((room) => roomKeys(redis, room));
+      const keys = families.flatMap(({ members, ids, messages }) => [members, ids, messages]);
+      return surveyScript(redis, keys, [limit, always]);
+    }),
   );
-  return replies.flat().flatMap((reply, index) => parseFigures(rooms[index] ?? '', reply));
+  const rooms: RoomFigures[] = [];
+  const wrong: WrongTypeError[] = [];
+  for (const [index, reply] of replies.flat().entries()) {
+    const room = names[index] ?? '';
+    if (Array.isArray(reply)) rooms.push(parseFigures(room, reply));
+    if (typeof reply === 'string') {
+      wrong.push(new WrongTypeError(reply, reply === roomKeys(redis, room).ids ? 'string' : 'zset'));
+    }
+  }
+  return { rooms, wrong };
 }
 
 /**
@@ -81,11 +116,9 @@ export async function history(redis: Client, room: string, after = 0, limit = 20
   return parseEntries(await typed(redis, { [messages]: 'zset' }, newestFirst)).reverse();
 }
 
-function parseFigures(room: string, reply: unknown): RoomFigures[] {
-  if (!Array.isArray(reply)) return [];
-  const [lastId, messages, memberCount, flat]: unknown[] = reply;
+function parseFigures(room: string, [lastId, messages, memberCount, flat]: readonly unknown[]): RoomFigures {
   const members: MemberFigures[] = [];
-  const cells = Array.isArray(flat) ? flat : [];
+  const cells: readonly unknown[] = Array.isArray(flat) ? flat : [];
   for (let index = 0; index < cells.length; index += 3) {
     const cursor = parseCursor(cells[index + 1]);
     members.push({
@@ -95,21 +128,13 @@ function parseFigures(room: string, reply: unknown): RoomFigures[] {
       writesOnly: !Number.isFinite(cursor),
     });
   }
-  return [
-    {
-      room,
-      lastId: Number(lastId),
-      messages: Number(messages),
-      memberCount: Number(memberCount),
-      members,
-    },
-  ];
+  return {
+    room,
+    lastId: Number(lastId),
+    messages: Number(messages),
+    memberCount: Number(memberCount),
+    members,
+  };
 }
 
-const figuresScript = defineScript({
-  lua: figuresLua,
-  parse(reply): unknown[] {
-    if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
-    return reply;
-  },
-});
+const surveyScript = defineScript({ lua: surveyLua, parse: parseArray });

@@ -5,6 +5,8 @@ export type ChatSlice = {
   readonly operator: string;
   /** By name. */
   readonly rooms: readonly Room[];
+  /** Sentences about rooms that cannot be shown. */
+  readonly wrong: readonly string[];
   /** The room whose history is shown. */
   readonly selected: string | undefined;
   /** Of the selected room, those furthest behind first. */
@@ -47,6 +49,7 @@ export type History = {
 /** What one reading of Redis tells. */
 export type Reading = {
   readonly rooms: readonly Room[];
+  readonly wrong: readonly string[];
   /** Of this room, if any is selected. */
   readonly selected: string | undefined;
   readonly members: readonly Member[];
@@ -62,7 +65,7 @@ export const longestHistory = 500;
 const longestText = 4096;
 
 export function initial(operator: string): ChatSlice {
-  return { operator, rooms: [], selected: undefined, members: [], histories: {} };
+  return { operator, rooms: [], wrong: [], selected: undefined, members: [], histories: {} };
 }
 
 export function selectedRoom(slice: ChatSlice): Room | undefined {
@@ -81,10 +84,10 @@ export function roomToShow(rooms: readonly Room[], selected: string | undefined)
 
 export function learn(
   slice: ChatSlice,
-  { rooms, selected, members, entries, isPartial, after }: Reading,
+  { rooms, wrong, selected, members, entries, isPartial, after }: Reading,
 ): ChatSlice {
   const shown = roomToShow(rooms, slice.selected);
-  const next = { ...slice, rooms, selected: shown };
+  const next = { ...slice, rooms, wrong, selected: shown };
   // A reading of another room than the one selected meanwhile tells nothing of members or messages.
   if (shown === undefined || selected !== shown)
     return { ...next, members: shown === slice.selected ? slice.members : [] };

@@ -1,0 +1,79 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { type Act, guardLifeMs, once } from '../../redis/once.ts';
+import { register } from '../../redis/registry.ts';
+import { defineScript } from '../../redis/script.ts';
+import { typed } from '../../redis/wrong-type.ts';
+import { MessageTooLongError, RoomLockedError } from './errors.ts';
+import { type RoomKeys, roomKeys, seenKeys, typesOf } from './keys.ts';
+import { parseArray, refuseUnless } from './reply.ts';
+import sendLua from './send.lua';
+
+export const longestMessageBytes = 64 * 1024;
+/** As long as the book's `acquire_lock` tries. */
+const patienceMs = 10_000;
+
+export type Sent = { readonly id: number /** Epoch ms. */; readonly at: number };
+
+/**
+ * Sends a message in one round trip. Waits up to `waitMs` while a sender that follows the book holds its lock.
+ * @throws {MessageTooLongError | UnknownRoomError | NotAMemberError | RoomLockedError | WrongTypeError}
+ */
+export async function send(
+  redis: Client,
+  room: string,
+  sender: string,
+  message: string,
+  { waitMs = patienceMs, signal }: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+): Promise<Sent> {
+  const bytes = Buffer.byteLength(message);
+  if (bytes > longestMessageBytes) throw new MessageTooLongError(bytes, longestMessageBytes);
+  const keys = roomKeys(redis, room);
+  const startedAtMs = performance.now();
+  const reply = await once(keys.members, async (act) => {
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 100)) {
+      const answer = await sendOnce(redis, keys, room, sender, message, act);
+      if (answer[0] !== 'locked') return answer;
+      const waitedMs = Math.round(performance.now() - startedAtMs);
+      if (waitedMs >= waitMs) throw new RoomLockedError(room, keys.lock, waitedMs, Number(answer[1]));
+      await wait(pauseMs, undefined, { ...(signal && { signal }) });
+    }
+  });
+  refuseUnless('sent', reply, room, sender);
+  // Rooms made by others become known by being used.
+  await register(redis, 'chat', room);
+  return { id: Number(reply[1]), at: Number(reply[2]) };
+}
+
+function sendOnce(
+  redis: Client,
+  keys: RoomKeys,
+  room: string,
+  sender: string,
+  message: string,
+  { process, number, settled }: Act,
+): Promise<unknown[]> {
+  const seen = seenKeys(redis, sender);
+  const publish = isCluster(redis) ? 'SPUBLISH' : 'PUBLISH';
+  return typed(
+    redis,
+    typesOf(keys, seen),
+    sendScript(
+      redis,
+      [keys.members, keys.ids, keys.messages, keys.lock, keys.guard + process, ...seen],
+      [
+        sender,
+        JSON.stringify(sender),
+        JSON.stringify(message),
+        number,
+        settled,
+        guardLifeMs,
+        publish,
+        keys.members,
+        room,
+      ],
+    ),
+  );
+}
+
+const sendScript = defineScript({ lua: sendLua, parse: parseArray });
