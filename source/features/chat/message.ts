@@ -29,7 +29,9 @@ export function parseEntry(stored: string, id: number): Entry {
   if (typeof ts !== 'number' || !Number.isFinite(ts) || !isText(sender) || !isText(message)) {
     return { id, malformed: stored.slice(0, 200) };
   }
-  return { id, at: Math.round(ts * 1000), sender: String(sender), message: String(message) };
+  // By way of whole microseconds, which is what was stored: the same millisecond that the sender was told.
+  const at = Math.floor(Math.round(ts * 1e6) / 1000);
+  return { id, at, sender: String(sender), message: String(message) };
 }
 
 /** Reads a reply of JSON and score in turns, as ZRANGE WITHSCORES gives them. */
