@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { again } from './again.ts';
 import type { Client } from './client.ts';
 
 export type ScriptArgument = string | number | Buffer;
@@ -22,8 +23,9 @@ export type Script<Reply> = (
  * Turns a Lua file into a typed function of one round trip.
  *
  * The number of keys is always declared. The first call on a client sends the text (which loads it), later ones
- * the digest; NOSCRIPT after a restart, a failover or SCRIPT FLUSH is answered by sending the text again. ioredis
- * resends what was in flight when a connection broke, so the script may run twice: it must be written for that.
+ * the digest; NOSCRIPT after a restart, a failover or SCRIPT FLUSH is answered by sending the text again. What
+ * was in flight when a connection broke is sent again, by ioredis or here, so the script may run twice: it must be
+ * written for that.
  */
 export function defineScript<Reply>({ lua, parse, binary = false }: ScriptOptions<Reply>): Script<Reply> {
   const digest = createHash('sha1').update(lua).digest('hex');
@@ -32,15 +34,17 @@ export function defineScript<Reply>({ lua, parse, binary = false }: ScriptOption
   return async (client, keys, args) => {
     const words = [keys.length, ...keys, ...args] as const;
     const sendText = () =>
-      binary ? client.callBuffer('EVAL', lua, ...words) : client.call('EVAL', lua, ...words);
+      again(() => (binary ? client.callBuffer('EVAL', lua, ...words) : client.call('EVAL', lua, ...words)));
+    const sendDigest = () =>
+      again(() =>
+        binary ? client.callBuffer('EVALSHA', digest, ...words) : client.evalsha(digest, ...words),
+      );
     if (!loaded.has(client)) {
       loaded.add(client);
       return parse(await sendText());
     }
     try {
-      return parse(
-        await (binary ? client.callBuffer('EVALSHA', digest, ...words) : client.evalsha(digest, ...words)),
-      );
+      return parse(await sendDigest());
     } catch (error) {
       if (!isMissingScript(error)) throw error;
       return parse(await sendText());

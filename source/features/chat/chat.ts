@@ -1,3 +1,4 @@
+import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guardLifeMs, once } from '../../redis/once.ts';
 import { register, unregister } from '../../redis/registry.ts';
@@ -50,7 +51,7 @@ export async function create(
   { writers = [] }: { readonly writers?: readonly string[] } = {},
 ): Promise<{ room: string; members: string[] }> {
   for (;;) {
-    const name = room ?? String(await redis.incr(roomCounter));
+    const name = room ?? String(await again(() => redis.incr(roomCounter)));
     const keys = roomKeys(redis, name);
     const everyone = [...new Set([...writers, ...members])];
     const seen = seenKeys(redis, ...everyone);

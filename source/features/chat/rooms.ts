@@ -1,4 +1,5 @@
 import { WrongTypeError } from '../../errors.ts';
+import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
 import { register, registered } from '../../redis/registry.ts';
@@ -102,16 +103,8 @@ export async function survey(
  */
 export async function history(redis: Client, room: string, after = 0, limit = 200): Promise<Entry[]> {
   const { messages } = roomKeys(redis, room);
-  const newestFirst = redis.zrange(
-    messages,
-    '+inf',
-    `(${after}`,
-    'BYSCORE',
-    'REV',
-    'LIMIT',
-    0,
-    limit,
-    'WITHSCORES',
+  const newestFirst = again(() =>
+    redis.zrange(messages, '+inf', `(${after}`, 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'),
   );
   return parseEntries(await typed(redis, { [messages]: 'zset' }, newestFirst)).reverse();
 }
