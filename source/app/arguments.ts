@@ -1,9 +1,9 @@
-import meow from 'meow';
 import { dashed, globalFlags } from '../config.ts';
 import { UsageError } from '../errors.ts';
 import { features, loadFeature } from '../features/index.ts';
-import { consoleCommands } from './console-commands.ts';
+import { parseWords } from './parse-words.ts';
 import type { AnyCommand, RawInput } from './run-command.ts';
+import { shellCommands } from './shell-commands.ts';
 
 /** What the words on the command line ask for. */
 export type Invocation =
@@ -18,8 +18,6 @@ export type Invocation =
       readonly globals: Record<string, unknown>;
     };
 
-type MeowFlags = NonNullable<NonNullable<Parameters<typeof meow>[0]>['flags']>;
-
 /**
  * Reads the words twice: first with the global flags only, to learn which command is meant, then with that
  * command's own flags, so that a flag may stand anywhere and one feature alone is loaded.
@@ -30,7 +28,7 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
   const before = end === -1 ? argv : argv.slice(0, end);
   const behind = end === -1 ? [] : argv.slice(end + 1);
 
-  const first = parse(before, {});
+  const first = parseWords(before, {});
   if (first.flags.version === true) return { name: 'version' };
   const [noun, verb] = namesAmong(first.input);
   if (first.flags.help === true || noun === 'help') {
@@ -40,12 +38,12 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
   }
   if (noun === undefined) {
     if (first.input.length > 0)
-      throw unknownCommand(first.input[0] ?? '', [...Object.keys(features), ...Object.keys(consoleCommands)]);
+      throw unknownCommand(first.input[0] ?? '', [...Object.keys(features), ...Object.keys(shellCommands)]);
     return { name: 'console', globals: checkedGlobals(first.flags) };
   }
 
   const [path, command] = await findCommand(noun, verb, first.input);
-  const second = parse(before, command.flags);
+  const second = parseWords(before, command.flags);
   const words = second.input.slice(path.split(' ').length);
   const globals: Record<string, unknown> = {};
   const flags: Record<string, unknown> = {};
@@ -72,7 +70,7 @@ async function findCommand(
   verb: string | undefined,
   input: readonly string[],
 ): Promise<[path: string, command: AnyCommand]> {
-  const load = consoleCommands[noun];
+  const load = shellCommands[noun];
   if (load) return [noun, await load()];
   const feature = await loadFeature(noun);
   const command = feature?.commands.find((candidate) => candidate.verb === verb);
@@ -93,7 +91,7 @@ function unknownCommand(given: string, known: readonly string[]): UsageError {
 /** The first two words, if the first is a noun we know: flags we do not know yet may have left their values among them. */
 function namesAmong(input: readonly string[]): [noun?: string, verb?: string] {
   const [noun, verb] = input;
-  if (noun !== undefined && (noun in features || noun in consoleCommands || noun === 'help'))
+  if (noun !== undefined && (noun in features || noun in shellCommands || noun === 'help'))
     return [noun, ...(verb === undefined ? [] : [verb])] as [string, string?];
   return [];
 }
@@ -114,35 +112,4 @@ function withoutEmptyLists(flags: Record<string, unknown>): Record<string, unkno
         name in globalFlags && value !== undefined && !(Array.isArray(value) && value.length === 0),
     ),
   );
-}
-
-function parse(
-  argv: readonly string[],
-  own: AnyCommand['flags'],
-): { input: string[]; flags: Record<string, unknown> } {
-  const flags: Record<string, { type: 'string' | 'boolean'; isMultiple?: boolean; shortFlag?: string }> = {
-    help: { type: 'boolean', shortFlag: 'h' },
-    version: { type: 'boolean' },
-  };
-  for (const [name, { kind, short }] of [
-    ...Object.entries<{ kind: string; short?: string }>(globalFlags),
-    ...Object.entries(own),
-  ]) {
-    flags[name] = {
-      type: kind === 'switch' ? 'boolean' : 'string',
-      ...(kind === 'list' && { isMultiple: true }),
-      ...(short !== undefined && { shortFlag: short }),
-    };
-  }
-  const parsed = meow({
-    importMeta: import.meta,
-    argv,
-    pkg: { name: 'quarterdeck' },
-    description: false,
-    autoHelp: false,
-    autoVersion: false,
-    booleanDefault: undefined,
-    flags: flags as MeowFlags,
-  });
-  return { input: parsed.input.map(String), flags: parsed.flags };
 }

@@ -1,6 +1,63 @@
+import process from 'node:process';
 import type { Config } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { features } from '../features/index.ts';
+import { changeScreen, makeStore, type Store } from '../store/store.ts';
+import { sanitise } from '../ui/text.ts';
+import { openConnections } from './batch.ts';
+import { watchEndings } from './endings.ts';
+import { startEngine } from './engine.ts';
+import { openTerminal } from './terminal.ts';
 
-/** Opens the console and resolves with its exit code. (Placeholder until the shell lands beside it.) */
-export async function runConsole(_config: Config): Promise<number> {
-  return 2;
+/** How long the first frame waits for data, so that it need not be painted twice. */
+const patienceMs = 40;
+
+/**
+ * Opens the console and resolves with its exit code once the operator leaves or a signal ends it. However it ends,
+ * the terminal is given back. Redis going away does not end it.
+ * @throws what the private server of `--embedded` fails with, and our own bugs
+ */
+export async function runConsole(config: Config): Promise<number> {
+  let store: Store | undefined;
+  const say = (text: string): void => {
+    if (store) changeScreen(store, { status: { text: sanitise(text), tone: 'bad' } });
+  };
+  const endings = watchEndings((reason) => say(messageOf(reason)));
+  const terminal = openTerminal({
+    stdin: process.stdin,
+    stdout: process.stdout,
+    greeting: ` quarterdeck   ${sanitise(config.urls.join(' '))}   ○ connecting`,
+    onStray: say,
+  });
+  try {
+    // Ink takes longest to load: what is asked of Redis meanwhile is there for the first frame.
+    const deck = import('./deck.tsx');
+    const [connections, all] = await Promise.all([
+      openConnections(config),
+      Promise.all(Object.values(features).map((load) => load())),
+    ]);
+    try {
+      const [connection] = connections;
+      store = makeStore({
+        slices: Object.fromEntries(all.map((feature) => [feature.noun, feature.initial(config)])),
+        focus: all[0]?.noun ?? '',
+        columns: terminal.screen.columns,
+        rows: terminal.screen.rows,
+        connection: { ...connection.state(), url: connection.url, kind: connection.kind },
+      });
+      const engine = startEngine({ connections, config, store, features: all });
+      try {
+        const { openDeck } = await deck;
+        await Promise.race([engine.settled(), new Promise((resolve) => setTimeout(resolve, patienceMs))]);
+        return await openDeck({ config, terminal, connections, features: all, store, engine, endings });
+      } finally {
+        engine.stop();
+      }
+    } finally {
+      for (const connection of connections) connection.close();
+    }
+  } finally {
+    terminal.restore();
+    endings.release();
+  }
 }

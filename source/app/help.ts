@@ -1,13 +1,13 @@
 import { dashed, type GlobalFlag, globalFlags } from '../config.ts';
 import type { Parameter } from '../features/feature.ts';
 import { features, loadFeature } from '../features/index.ts';
-import { consoleCommands } from './console-commands.ts';
 import { type AnyCommand, usageOf } from './run-command.ts';
+import { shellCommands } from './shell-commands.ts';
 
 /** `--help` at every level, made from the command tables. */
 export async function helpText(noun: string | undefined, verb: string | undefined): Promise<string> {
   if (noun === undefined) return await overview();
-  const load = consoleCommands[noun];
+  const load = shellCommands[noun];
   if (load) return commandHelp(noun, await load());
   const feature = await loadFeature(noun);
   if (!feature) return await overview();
@@ -29,7 +29,7 @@ type Row = readonly [name: string, meaning: string];
 async function overview(): Promise<string> {
   const all = await Promise.all(Object.values(features).map((load) => load()));
   const whole = await Promise.all(
-    Object.entries(consoleCommands).map(async ([name, load]): Promise<Row> => [name, (await load()).summary]),
+    Object.entries(shellCommands).map(async ([name, load]): Promise<Row> => [name, (await load()).summary]),
   );
   const nouns = all.map(({ noun, summary, commands }): Row => {
     return [noun, `${summary}: ${commands.map((command) => command.verb).join(', ')}`];

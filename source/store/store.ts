@@ -69,15 +69,18 @@ export type Mode =
       readonly name: 'output';
       readonly title: string;
       readonly lines: readonly string[];
-      readonly scroll: number;
+      /** The first line shown; undefined: the newest ones. */
+      readonly scroll: number | undefined;
       readonly isRunning: boolean;
     };
 
-/** A command waiting to be run. */
+/** A command waiting to be run, by the words that name it. */
 export type Act = {
-  readonly noun: string;
-  readonly verb: string;
+  readonly path: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** The words behind `--`. */
+  readonly commandLine: readonly string[];
+  readonly json: boolean;
 };
 
 /** One edited line: `cursor` counts graphemes from its start; `history` holds earlier lines, oldest first. */
@@ -85,7 +88,10 @@ export type Line = {
   readonly text: string;
   readonly cursor: number;
   readonly history: readonly string[];
+  /** Which line of the history is shown; its length: none, but what is being written. */
   readonly historyIndex: number;
+  /** What was being written when the history was entered. */
+  readonly draft: string;
 };
 
 export type Store = StoreApi<State>;

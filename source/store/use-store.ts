@@ -2,7 +2,10 @@ import { createContext, use } from 'react';
 import { useStore as useZustand } from 'zustand';
 import type { State, Store } from './store.ts';
 
-export const StoreContext = createContext<Store | undefined>(undefined);
+/** Any store of our state that can be watched, such as one that is paced. */
+export type Shown = Pick<Store, 'getState' | 'getInitialState' | 'subscribe'>;
+
+export const StoreContext = createContext<Shown | undefined>(undefined);
 
 /**
  * React's door to the store: paints again when what the selector picks is another value (by Object.is).

@@ -1,5 +1,6 @@
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
+import { frameCells } from './frame-cells.ts';
 import { Row, type Span, type Tone } from './row.tsx';
 
 export type FrameProps = {
@@ -7,29 +8,50 @@ export type FrameProps = {
   readonly title: readonly Span[];
   /** The age or state of what is shown, at the right of the top border. */
   readonly note?: { readonly text: string; readonly tone?: Tone } | undefined;
+  /** What went wrong, in the bottom border. */
+  readonly footer?: string | undefined;
   readonly columns: number;
   readonly rows: number;
   readonly focused: boolean;
+  /** Only the title line, for screens with no room for sides and a bottom. */
+  readonly bare?: boolean;
   readonly children?: ReactNode;
 };
 
-/** Cells the frame takes on each axis. */
-export const frameCells = { columns: 4, rows: 2 };
-
-const light = { left: '╭─', right: '─╮', dash: '─', side: '│', bottomLeft: '╰', bottomRight: '╯' };
-const heavy = { left: '┏━', right: '━┓', dash: '━', side: '┃', bottomLeft: '┗', bottomRight: '┛' };
+const light = { left: '╭─', right: '─╮', dash: '─', side: '│', bottomLeft: '╰─', bottomRight: '─╯' };
+const heavy = { left: '┏━', right: '━┓', dash: '━', side: '┃', bottomLeft: '┗━', bottomRight: '━┛' };
 
 /**
  * A border with a title and a note around `columns - 4` by `rows - 2` cells of content. The focused frame is drawn
  * with heavy lines, so that it shows without colour.
  */
-export function Frame({ title, note, columns, rows, focused, children }: FrameProps): ReactNode {
+export function Frame(props: FrameProps): ReactNode {
+  const { title, note, footer, columns, rows, focused, bare = false, children } = props;
   const line = focused ? heavy : light;
   const tone: Tone = focused ? 'info' : 'dim';
+  const right: Span[] = note ? [' ', { ...note, tone: note.tone ?? 'dim' }, ' '] : [];
+  const failure: Span[] = footer === undefined ? [] : [' ', { text: footer, tone: 'bad' }, ' '];
+  if (bare) {
+    const sides = { left: { text: line.dash, tone }, right: { text: line.dash, tone } };
+    const height = Math.max(0, rows - 1);
+    return (
+      <Box flexDirection="column" width={columns} height={rows} flexShrink={0}>
+        <Row
+          columns={columns}
+          spans={[sides.left, ' ', ...title, ...failure, ' ']}
+          right={[...right, sides.right]}
+          filler={line.dash}
+          fillerTone={tone}
+        />
+        <Box width={columns} height={height} flexDirection="column" overflow="hidden">
+          {children}
+        </Box>
+      </Box>
+    );
+  }
   const inner = Math.max(0, columns - frameCells.columns);
   const body = Math.max(0, rows - frameCells.rows);
   const side = Array.from({ length: body }, () => line.side).join('\n');
-  const right: Span[] = note ? [{ text: ' ' }, { ...note, tone: note.tone ?? 'dim' }, ' '] : [];
   return (
     <Box flexDirection="column" width={columns} height={rows} flexShrink={0}>
       <Row
@@ -48,7 +70,7 @@ export function Frame({ title, note, columns, rows, focused, children }: FramePr
       </Box>
       <Row
         columns={columns}
-        spans={[{ text: line.bottomLeft, tone }]}
+        spans={[{ text: line.bottomLeft, tone }, ...failure]}
         right={[{ text: line.bottomRight, tone }]}
         filler={line.dash}
         fillerTone={tone}

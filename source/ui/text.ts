@@ -67,6 +67,11 @@ export function width(text: string): number {
   return narrow.test(text) ? text.length : stringWidth(text);
 }
 
+/** Whether every character takes one cell in every terminal. */
+export function isNarrow(text: string): boolean {
+  return narrow.test(text);
+}
+
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /** What a reader calls characters. */

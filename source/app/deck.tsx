@@ -1,0 +1,150 @@
+import process from 'node:process';
+import type { Config } from '../config.ts';
+import type { AnyFeature } from '../features/index.ts';
+import type { Connection } from '../redis/connect.ts';
+import { changeScreen, type Store } from '../store/store.ts';
+import { frameCells } from '../ui/frame-cells.ts';
+import { placed } from './app.tsx';
+import { watchAttention } from './attention.ts';
+import { makeBindings } from './bindings.ts';
+import { consoleCommands } from './console-commands.ts';
+import type { Endings } from './endings.ts';
+import type { Engine } from './engine.ts';
+import { makeKeyboard } from './keyboard.ts';
+import { innerOf, layOut } from './layout.ts';
+import { loadPanes, mount } from './mount.tsx';
+import { paceStore } from './paced-store.ts';
+import { type CommandTable, commandTable } from './palette.ts';
+import { makePerformer } from './perform.ts';
+import type { AnyCommand } from './run-command.ts';
+import type { Terminal } from './terminal.ts';
+import { isAgeing } from './words.ts';
+
+export type DeckOptions = {
+  readonly config: Config;
+  readonly terminal: Terminal;
+  readonly connections: readonly [Connection, ...Connection[]];
+  readonly features: readonly AnyFeature[];
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly endings: Endings;
+};
+
+/** Data changes paint at most ten frames a second; keys paint at once. */
+const paintEveryMs = 100;
+
+/** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
+export async function openDeck(options: DeckOptions): Promise<number> {
+  const { config, terminal, connections, features, store, engine, endings } = options;
+  const left = Promise.withResolvers<number>();
+  const loaded = await loadPanes(features);
+  const shown = paceStore(store, paintEveryMs);
+  let table: CommandTable = commandTable(features, {});
+
+  const performer = makePerformer({
+    store,
+    table: () => table,
+    config,
+    connections,
+    refresh: engine.refresh,
+    async lendTerminal(run) {
+      terminal.pause();
+      try {
+        await run();
+      } finally {
+        terminal.resume();
+      }
+    },
+  });
+  const sizeOf = sizer(store, features);
+  const keyboard = makeKeyboard({
+    store,
+    features,
+    config,
+    table: () => table,
+    performer,
+    bindings: makeBindings({ store, features, config, table: () => table, performer, sizeOf }),
+    sizeOf,
+    quit: () => left.resolve(0),
+    suspend() {
+      terminal.pause();
+      // The whole job stops, as it would if the terminal had done it: npm and the shell script above us too.
+      process.kill(0, 'SIGTSTP');
+    },
+    redraw: () => terminal.screen.repaint(),
+  });
+  terminal.onResize((columns, rows) => {
+    changeScreen(store, { columns, rows });
+    shown.publish();
+  });
+  endings.onContinued(() => {
+    // After an outside SIGSTOP the shell has taken the terminal without our knowing.
+    terminal.pause();
+    terminal.resume();
+  });
+  const stopAgeing = ageWhileStale(store);
+  const attention = watchAttention({ store, features, performer, readOnly: config.readOnly, sizeOf });
+  // Out of the painting, which is still going on when its last bytes were written.
+  terminal.screen.onPainted = () => queueMicrotask(attention.painted);
+  const mounted = mount({
+    terminal,
+    shown,
+    loaded,
+    readOnly: config.readOnly,
+    table: () => table,
+    keyboard,
+  });
+  void loadConsoleCommands().then((whole) => {
+    table = commandTable(features, whole);
+  });
+  try {
+    return await Promise.race([left.promise, endings.ended, mounted.exited.then(() => 0)]);
+  } finally {
+    attention.left();
+    performer.close();
+    stopAgeing();
+    shown.stop();
+    terminal.screen.hold();
+    mounted.unmount();
+  }
+}
+
+/** The cells a pane has by its noun, or an overlay has by ''. */
+function sizer(store: Store, features: readonly AnyFeature[]) {
+  return (noun: string): { readonly columns: number; readonly rows: number } => {
+    const { columns, rows, focus, isZoomed } = store.getState().screen;
+    const { tiles, area } = layOut({ columns, rows, panes: placed(features), focus, isZoomed });
+    const tile = tiles.find((one) => one.noun === noun);
+    if (tile) return innerOf(tile);
+    return {
+      columns: Math.max(0, area.columns - frameCells.columns),
+      rows: Math.max(0, area.rows - frameCells.rows),
+    };
+  };
+}
+
+/** The clock of the screen ticks only while something on it grows older. */
+function ageWhileStale(store: Store): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const tick = (): void => changeScreen(store, { nowMs: Date.now() });
+  const judge = (): void => {
+    const isOld = isAgeing(store.getState());
+    if (isOld && !timer) timer = setInterval(tick, 1000);
+    if (isOld || !timer) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+  judge();
+  const unsubscribe = store.subscribe(judge);
+  return () => {
+    unsubscribe();
+    clearInterval(timer);
+  };
+}
+
+async function loadConsoleCommands(): Promise<Readonly<Record<string, AnyCommand>>> {
+  const entries = Object.entries(consoleCommands);
+  return Object.fromEntries(
+    await Promise.all(entries.map(async ([name, load]) => [name, await load()] as const)),
+  );
+}

@@ -1,0 +1,51 @@
+import type { AnyFeature } from '../features/index.ts';
+import type { Mode } from '../store/store.ts';
+import type { Span } from '../ui/row.tsx';
+import { width } from '../ui/text.ts';
+import { globalKeys } from './keymap.ts';
+import { keyLabel, keyList } from './keys.ts';
+
+export type Hint = { readonly key: string; readonly help: string };
+
+/** What the keys do right now, the most useful first. */
+export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: number): readonly Hint[] {
+  if (mode.name === 'ask') {
+    const binding = feature?.keys[mode.binding];
+    return [hint('enter', binding?.help ?? 'done'), hint('esc', 'back'), hint('tab', 'next pane')];
+  }
+  if (mode.name === 'palette') return [hint('enter', 'run'), hint('tab', 'complete'), hint('esc', 'back')];
+  if (mode.name === 'help') return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];
+  if (mode.name === 'output') {
+    return [hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
+  }
+  if (mode.name === 'confirm') return [];
+  const own = (feature?.keys ?? []).map(({ key, help }) => hint(keyList(key)[0] ?? '', help));
+  const { next, zoom, palette, quit } = globalKeys;
+  const general = [...(panes > 1 ? [next] : []), zoom, palette, quit];
+  return [...own, ...general.map(({ key, help }) => hint(key[0] ?? '', help))];
+}
+
+function hint(key: string, help: string): Hint {
+  return { key: keyLabel(key), help };
+}
+
+const gap = '  ';
+
+/** As many whole hints as fit; the way to the others, `? help`, always stays. */
+export function hintSpans(hints: readonly Hint[], columns: number, last?: Hint): readonly Span[] {
+  const cells = ({ key, help }: Hint): number => width(key) + 1 + width(help) + gap.length;
+  let room = columns - (last ? cells(last) : 0) + gap.length;
+  const kept: Hint[] = [];
+  for (const one of hints) {
+    room -= cells(one);
+    if (room < 0) break;
+    kept.push(one);
+  }
+  return [...kept, ...(last ? [last] : [])].flatMap(({ key, help }, index): Span[] => [
+    index === 0 ? '' : gap,
+    { text: key, bold: true },
+    { text: ` ${help}`, tone: 'dim' },
+  ]);
+}
+
+export const helpHint: Hint = { key: '?', help: 'help' };

@@ -1,0 +1,173 @@
+import { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+
+/**
+ * Stands between the terminal and Ink: takes out what a terminal says by itself (mouse, focus, colour and cursor
+ * reports, device attributes), which Ink would hand on as typed text, and bounds what is pasted.
+ */
+
+const pasteStart = '\u001B[200~';
+const pasteEnd = '\u001B[201~';
+const longestPaste = 256 * 1024;
+const longestReply = 4096;
+
+/** Strings that end with ST or BEL: OSC, DCS, SOS, PM, APC, by their second character. */
+const stringReply = /^\u001B[\]PX^_][^\u0007\u001B]*(?:\u0007|\u001B\\)/;
+const openStringReply = /^\u001B[\]PX^_][^\u0007\u001B]*\u001B?$/;
+/** SGR mouse, X10 mouse, focus in and out, cursor position, private replies and mode reports. */
+const controlReply = /^\u001B\[(?:<[\d;]*[Mm]|M[\s\S]{3}|[IO]|\d+;\d+R|[?>=][\d;]*[$]?[A-Za-z])/;
+const openControlReply = /^\u001B\[(?:<[\d;]*|M[\s\S]{0,2}|[?>=][\d;]*[$]?)$/;
+
+export type InputFilter = {
+  /** What of this chunk is typing. The start of a reply that is not complete yet is held back. */
+  push(chunk: string): string;
+  /** What was held back, when nothing followed: it was typed after all, such as Alt-]. */
+  flush(): string;
+  isHolding(): boolean;
+};
+
+export function makeInputFilter(): InputFilter {
+  let held = '';
+  let isPasting = false;
+  let pasted = 0;
+
+  const push = (chunk: string): string => {
+    let rest = held + chunk;
+    let typed = '';
+    held = '';
+    while (rest !== '') {
+      if (isPasting) {
+        const end = rest.indexOf(pasteEnd);
+        // The end marker itself may be cut in two.
+        const body = end === -1 ? rest.slice(0, rest.length - cutMarker(rest)) : rest.slice(0, end);
+        typed += body.slice(0, Math.max(0, longestPaste - pasted));
+        pasted += body.length;
+        if (end === -1) {
+          held = rest.slice(body.length);
+          break;
+        }
+        typed += pasteEnd;
+        isPasting = false;
+        rest = rest.slice(end + pasteEnd.length);
+        continue;
+      }
+      const start = rest.indexOf('\u001B');
+      if (start === -1) {
+        typed += rest;
+        break;
+      }
+      typed += rest.slice(0, start);
+      rest = rest.slice(start);
+      if (rest.startsWith(pasteStart)) {
+        isPasting = true;
+        pasted = 0;
+        typed += pasteStart;
+        rest = rest.slice(pasteStart.length);
+        continue;
+      }
+      const reply = stringReply.exec(rest)?.[0] ?? controlReply.exec(rest)?.[0];
+      if (reply !== undefined) {
+        rest = rest.slice(reply.length);
+        continue;
+      }
+      if ((openStringReply.test(rest) || openControlReply.test(rest)) && rest.length <= longestReply) {
+        held = rest;
+        break;
+      }
+      typed += rest[0];
+      rest = rest.slice(1);
+    }
+    return typed;
+  };
+
+  return {
+    push,
+    flush() {
+      const typed = isPasting ? '' : held;
+      if (!isPasting) held = '';
+      return typed;
+    },
+    isHolding: () => held !== '' && !isPasting,
+  };
+}
+
+/** How many characters at the end may be the beginning of the paste's end marker. */
+function cutMarker(text: string): number {
+  for (let length = pasteEnd.length - 1; length > 0; length -= 1) {
+    if (text.endsWith(pasteEnd.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+/** The part of a terminal's input stream that Ink uses. */
+export type TerminalInput = Readable & {
+  readonly isTTY?: boolean;
+  setRawMode?(isRaw: boolean): unknown;
+  ref?(): unknown;
+  unref?(): unknown;
+};
+
+const flushAfterMs = 50;
+
+/** A stream of typing only, which Ink can read as if it were the terminal. */
+export class FilteredInput extends Readable {
+  readonly isTTY = true;
+  readonly #source: TerminalInput;
+  readonly #filter = makeInputFilter();
+  readonly #decoder = new StringDecoder('utf8');
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(source: TerminalInput) {
+    super();
+    this.#source = source;
+    source.on('data', this.#hear);
+  }
+
+  setRawMode(isRaw: boolean): this {
+    this.#source.setRawMode?.(isRaw);
+    return this;
+  }
+
+  ref(): this {
+    this.#source.ref?.();
+    this.#source.resume();
+    return this;
+  }
+
+  unref(): this {
+    this.#source.unref?.();
+    return this;
+  }
+
+  /** Stops reading, so that another program may. */
+  pauseSource(): void {
+    clearTimeout(this.#timer);
+    this.#source.off('data', this.#hear);
+    this.#source.pause();
+  }
+
+  resumeSource(): void {
+    this.#source.off('data', this.#hear);
+    this.#source.on('data', this.#hear);
+    this.#source.resume();
+  }
+
+  /** Hands the terminal's input back for good; whoever reads here hears its end. */
+  detach(): void {
+    this.pauseSource();
+    this.push(null);
+  }
+
+  override _read(): void {}
+
+  readonly #hear = (chunk: Buffer | string): void => {
+    clearTimeout(this.#timer);
+    const typed = this.#filter.push(typeof chunk === 'string' ? chunk : this.#decoder.write(chunk));
+    if (typed !== '') this.push(typed, 'utf8');
+    if (!this.#filter.isHolding()) return;
+    this.#timer = setTimeout(() => {
+      const late = this.#filter.flush();
+      if (late !== '') this.push(late, 'utf8');
+    }, flushAfterMs);
+  };
+}

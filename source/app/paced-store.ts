@@ -1,0 +1,49 @@
+import type { State, Store } from '../store/store.ts';
+
+/**
+ * What React sees of the store: the same states, at most one every `everyMs`, unless `publish` hurries one.
+ *
+ * A thousand events a second change the store a thousand times and paint ten frames; a key paints at once; a change
+ * after a quiet time does not wait.
+ */
+export type PacedStore = Pick<Store, 'getState' | 'getInitialState' | 'subscribe'> & {
+  /** Shows the newest state now, as after a key or a resize. */
+  publish(): void;
+  stop(): void;
+};
+
+export function paceStore(store: Store, everyMs: number): PacedStore {
+  const listeners = new Set<(state: State, before: State) => void>();
+  let shown = store.getState();
+  let lastMs = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+
+  const publish = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    const next = store.getState();
+    if (next === shown) return;
+    const before = shown;
+    shown = next;
+    lastMs = performance.now();
+    for (const listener of listeners) listener(shown, before);
+  };
+  const unsubscribe = store.subscribe(() => {
+    if (timer) return;
+    timer = setTimeout(publish, Math.max(0, lastMs + everyMs - performance.now()));
+  });
+
+  return {
+    getState: () => shown,
+    getInitialState: store.getInitialState,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    publish,
+    stop() {
+      clearTimeout(timer);
+      unsubscribe();
+    },
+  };
+}

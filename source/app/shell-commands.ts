@@ -1,0 +1,9 @@
+import { consoleCommands } from './console-commands.ts';
+import type { AnyCommand } from './run-command.ts';
+
+/** Commands of the shell beside those of the features: the whole console's, and what makes sense before it opens. */
+export const shellCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
+  ...consoleCommands,
+  completion: async () => (await import('./completion.ts')).completionCommand(shellCommands),
+  demo: async () => (await import('./demo.ts')).demoCommand,
+};
