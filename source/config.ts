@@ -15,6 +15,8 @@ export type Config = {
   readonly password: string | undefined;
   readonly username: string | undefined;
   readonly tlsCaFile: string | undefined;
+  /** How keys spread over several servers. */
+  readonly router: (typeof routers)[number];
   readonly json: boolean;
   readonly readOnly: boolean;
   readonly yes: boolean;
@@ -52,6 +54,11 @@ export const globalFlags = {
     summary: "where the private server's socket and data are",
   },
   passwordFile: { kind: 'value', value: 'FILE', summary: 'read the password from the first line of FILE' },
+  router: {
+    kind: 'value',
+    value: 'NAME',
+    summary: 'how keys spread over several --url: crc32-signed (default), crc32, ketama or slot',
+  },
   tlsCa: { kind: 'value', value: 'FILE', summary: 'trust this certificate authority for rediss://' },
   timeout: { kind: 'value', value: 'DURATION', summary: 'give up on a lost Redis after this long (30s)' },
   operator: { kind: 'value', value: 'NAME', summary: 'who you are in chat rooms and locks (your user name)' },
@@ -72,6 +79,9 @@ type Raw = Partial<Record<FlagName | 'password', unknown>>;
 
 const text = v.pipe(v.string('Expected text'), v.nonEmpty('Expected text, got nothing'));
 
+const routers = ['crc32-signed', 'crc32', 'ketama', 'slot'] as const;
+const router = v.picklist(routers, `Expected one of ${routers.join(', ')}`);
+
 const schema = v.object({
   url: v.optional(v.pipe(v.array(text), v.minLength(1))),
   cluster: v.optional(switchValue),
@@ -80,6 +90,7 @@ const schema = v.object({
   embeddedDirectory: v.optional(text),
   passwordFile: v.optional(text),
   password: v.optional(text),
+  router: v.optional(router),
   tlsCa: v.optional(text),
   timeout: v.optional(durationMs),
   operator: v.optional(text),
@@ -159,6 +170,7 @@ export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
     password,
     username,
     tlsCaFile: settings.tlsCa,
+    router: settings.router ?? 'crc32-signed',
     json: settings.json ?? false,
     readOnly: settings.readOnly ?? false,
     yes: settings.yes ?? false,

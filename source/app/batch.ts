@@ -35,10 +35,9 @@ export async function runBatch(
   const connections = await openConnections(config, command.offline === true);
   const context = makeContext({ config, streams, output, signal, connections, commandLine: raw.commandLine });
   try {
-    if (!command.offline)
-      await Promise.all(connections.map((connection) => connection.ready(config.timeoutMs)));
+    if (!command.offline) await reach(connections, command.partial === true, config.timeoutMs);
     const running = runCommand(path, command, input, context);
-    const outcome = await (command.offline
+    const outcome = await (command.offline || command.partial
       ? running
       : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
     if (config.json && outcome.json !== undefined) await output.write(`${JSON.stringify(outcome.json)}\n`);
@@ -64,6 +63,22 @@ export async function openConnections(
   const [first, ...others] = connect(reachable);
   if (!first) throw new UsageError('Expected at least one --url');
   return [first, ...others];
+}
+
+/** Waits until every server answers; where some may be missing, until each has answered or failed and one answers. */
+async function reach(
+  connections: readonly Connection[],
+  isPartial: boolean,
+  timeoutMs: number,
+): Promise<void> {
+  const reached = connections.map((connection) => connection.ready(timeoutMs));
+  if (!isPartial) {
+    await Promise.all(reached);
+    return;
+  }
+  const results = await Promise.allSettled(reached);
+  const failures = results.filter((result) => result.status === 'rejected');
+  if (failures.length === results.length) throw failures[0]?.reason;
 }
 
 function makeContext({

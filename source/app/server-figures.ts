@@ -1,5 +1,6 @@
 import { isCluster } from '../redis/client.ts';
 import { type Connection, masters } from '../redis/connect.ts';
+import { parseInfo } from '../redis/info.ts';
 import type { Question } from '../redis/poller.ts';
 import type { ServerFigures, Store } from '../store/store.ts';
 
@@ -69,16 +70,6 @@ async function readInfo({ ask }: Connection): Promise<Info> {
       maxBytes: sum('maxmemory'),
     },
   };
-}
-
-/** The `field:value` lines of INFO. */
-export function parseInfo(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text
-      .split('\r\n')
-      .filter((line) => line.includes(':') && !line.startsWith('#'))
-      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
-  );
 }
 
 function steady(before: ServerFigures | undefined, next: ServerFigures): ServerFigures {

@@ -3,8 +3,8 @@ import { UsageError } from '../errors.ts';
 import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../features/feature.ts';
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { masters } from '../redis/connect.ts';
+import { parseInfo } from '../redis/info.ts';
 import { parseCondition } from './condition.ts';
-import { parseInfo } from './server-figures.ts';
 
 /** `120x40` -> columns and rows. */
 const frameSize = v.pipe(

@@ -109,6 +109,8 @@ export type Command<Input> = {
   readonly confirm?: (input: Input) => string;
   /** Runs without Redis: `redis` and `connections` are there but never connected. */
   readonly offline?: boolean;
+  /** Worth running while some of several servers are down: it tells itself what is missing. */
+  readonly partial?: boolean;
   /** The words behind `--`, such as the command line of `lock run`. */
   readonly takesCommandLine?: boolean;
   /** Lines of examples for `--help`. */

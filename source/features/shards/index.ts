@@ -1,0 +1,29 @@
+import { defineFeature } from '../feature.ts';
+import { commands } from './commands.ts';
+import { feed } from './feed.ts';
+import { initial, type ShardsSlice, select, shortName } from './state.ts';
+import { status } from './status.ts';
+
+export default defineFeature<ShardsSlice>({
+  noun: 'shards',
+  summary: 'The servers themselves: roles, memory, load, and where a key lives',
+  initial: () => initial,
+  feed,
+  commands,
+  keys: [
+    { key: ['up', 'k'], help: 'server above', change: (slice) => select(slice, -1) },
+    { key: ['down', 'j'], help: 'server below', change: (slice) => select(slice, 1) },
+  ],
+  headline({ servers }) {
+    const down = servers.filter(({ state }) => state === 'down').length;
+    if (servers.length === 0) return '';
+    const all = servers.length === 1 ? '1 server' : `${servers.length} servers`;
+    return down === 0 ? all : `${all}  ${down} DOWN`;
+  },
+  alerts: ({ servers, orderMistake }) => [
+    ...servers.filter(({ state }) => state === 'down').map(({ url }) => `${shortName(url)} is down`),
+    ...(orderMistake === undefined ? [] : ['shards in another order']),
+  ],
+  snapshot: ({ connections }) => status(connections),
+  pane: async () => (await import('./shards-pane.tsx')).ShardsPane,
+});

@@ -1,0 +1,91 @@
+/** What the pane knows of the servers, and which of them the operator looks at. */
+export type Server = {
+  readonly shard: number;
+  readonly url: string;
+  readonly role: string;
+  readonly state: string;
+  readonly usedBytes: number;
+  readonly maxBytes: number;
+  readonly opsPerSec: number;
+  readonly clients: number;
+  readonly keys: number;
+  readonly slots?: number;
+  readonly lagSeconds?: number;
+};
+
+export type ShardsSlice = {
+  readonly servers: readonly Server[];
+  /** In words: what changed of roles and states, newest last. */
+  readonly events: readonly { readonly text: string; readonly atMs: number }[];
+  /** Why the list of servers is not the one their data was written with. */
+  readonly orderMistake: string | undefined;
+  readonly selected: number;
+};
+
+export const initial: ShardsSlice = { servers: [], events: [], orderMistake: undefined, selected: 0 };
+
+const mostEvents = 50;
+
+/** Takes a reading in; figures that only jitter stay as they were, so that idle servers paint nothing. */
+export function learn(
+  slice: ShardsSlice,
+  servers: readonly Server[],
+  orderMistake: string | undefined,
+  nowMs: number,
+): ShardsSlice {
+  const before = new Map(slice.servers.map((server) => [server.url, server]));
+  const news = servers.flatMap((server) => changeOf(before.get(server.url), server));
+  const steadied = servers.map((server) => steady(before.get(server.url), server));
+  const isSame =
+    news.length === 0 &&
+    orderMistake === slice.orderMistake &&
+    steadied.length === slice.servers.length &&
+    steadied.every((server, index) => server === slice.servers[index]);
+  if (isSame) return slice;
+  return {
+    servers: steadied,
+    events: [...slice.events, ...news.map((text) => ({ text, atMs: nowMs }))].slice(-mostEvents),
+    orderMistake,
+    selected: Math.min(slice.selected, Math.max(0, servers.length - 1)),
+  };
+}
+
+export function select(slice: ShardsSlice, step: number): ShardsSlice {
+  const selected = Math.max(0, Math.min(slice.servers.length - 1, slice.selected + step));
+  return selected === slice.selected ? slice : { ...slice, selected };
+}
+
+/** `127.0.0.1:7001`: what is left of a URL that all servers share the rest of. */
+export function shortName(url: string): string {
+  return url.replace(/^rediss?:\/\//, '').replace(/^unix:\/\/.*\//, '');
+}
+
+function changeOf(before: Server | undefined, now: Server): string[] {
+  if (!before) return [];
+  const name = shortName(now.url);
+  const news: string[] = [];
+  if (before.role !== now.role && now.role !== 'unknown' && before.role !== 'unknown') {
+    news.push(now.role === 'primary' ? `${name} was promoted to primary` : `${name} became a replica`);
+  }
+  if (before.state !== now.state) news.push(`${name} is ${now.state}, was ${before.state}`);
+  return news;
+}
+
+function steady(before: Server | undefined, now: Server): Server {
+  if (!before) return now;
+  const held = {
+    ...now,
+    usedBytes: hold(before.usedBytes, now.usedBytes, 0.02, 1024 * 1024),
+    opsPerSec: hold(before.opsPerSec, now.opsPerSec, 0.1, 20),
+    clients: hold(before.clients, now.clients, 0, 0),
+    lagSeconds: now.lagSeconds === undefined ? undefined : hold(before.lagSeconds ?? 0, now.lagSeconds, 0, 1),
+  };
+  const { lagSeconds, ...rest } = held;
+  const next: Server = lagSeconds === undefined ? rest : { ...rest, lagSeconds };
+  const fields = Object.keys({ ...before, ...next }) as (keyof Server)[];
+  return fields.every((field) => before[field] === next[field]) ? before : next;
+}
+
+function hold(shown: number, measured: number, share: number, least: number): number {
+  return Math.abs(measured - shown) <= Math.max(shown * share, least) ? shown : measured;
+}

@@ -1,0 +1,193 @@
+import type { Redis } from 'ioredis';
+import { type Client, isCluster } from '../../redis/client.ts';
+import type { Connection } from '../../redis/connect.ts';
+import { parseInfo } from '../../redis/info.ts';
+
+/** One server as an operator sees it: a shard, a node of a cluster, or a member of a Sentinel group. */
+export type ServerStatus = {
+  /** Its place in the order of `--url`; in a cluster the primaries count in the order of their slots. */
+  readonly shard: number;
+  readonly url: string;
+  readonly role: 'primary' | 'replica' | 'unknown';
+  readonly state: 'up' | 'loading' | 'syncing' | 'unlinked' | 'failing' | 'down';
+  readonly usedBytes: number;
+  /** 0: no limit. */
+  readonly maxBytes: number;
+  readonly opsPerSec: number;
+  readonly clients: number;
+  readonly keys: number;
+  /** How many of the cluster's slots it serves; absent outside a cluster. */
+  readonly slots?: number;
+  /** How far a replica is behind, in whole seconds as its primary knows it. */
+  readonly lagSeconds?: number;
+};
+
+const patienceMs = 1000;
+
+/** Every server behind these connections, shard by shard, each primary before its replicas. */
+export async function status(connections: readonly Connection[]): Promise<readonly ServerStatus[]> {
+  const parts = await Promise.all(
+    connections.map((connection, shard) =>
+      isCluster(connection.ask) ? ofCluster(connection.ask) : ofServer(connection, shard),
+    ),
+  );
+  return parts.flat();
+}
+
+async function ofServer(connection: Connection, shard: number): Promise<readonly ServerStatus[]> {
+  const { ask, url, kind } = connection;
+  if (connection.state().name !== 'live') return [absent(shard, url)];
+  const info = await infoOf(ask);
+  if (!info) return [absent(shard, url)];
+  const own = fromInfo(shard, kind === 'sentinel' ? addressOf(info, url) : url, info);
+  return [own, ...replicasIn(info, shard)];
+}
+
+/** The replicas a primary knows of, from its own INFO: they are not asked, so only their lag is known. */
+function replicasIn(info: Info, shard: number): readonly ServerStatus[] {
+  return Object.entries(info)
+    .filter(([field]) => /^slave\d+$/.test(field))
+    .map(([, text]) => {
+      const fields = Object.fromEntries(
+        text.split(',').map((pair) => pair.split('=', 2) as [string, string]),
+      );
+      return {
+        ...absent(shard, `redis://${fields.ip}:${fields.port}`),
+        role: 'replica' as const,
+        state: fields.state === 'online' ? ('up' as const) : ('syncing' as const),
+        lagSeconds: Number(fields.lag ?? 0),
+      };
+    });
+}
+
+async function ofCluster(cluster: Exclude<Client, Redis>): Promise<readonly ServerStatus[]> {
+  const nodes = parseNodes((await within(String, cluster.cluster('NODES'))) ?? '');
+  const infos = new Map(
+    await Promise.all(
+      cluster.nodes('all').map(async (node): Promise<[string, Info | undefined]> => {
+        return [`${node.options.host}:${node.options.port}`, await infoOf(node)];
+      }),
+    ),
+  );
+  const primaries = nodes
+    .filter(({ primary }) => primary === undefined)
+    .sort((a, b) => a.firstSlot - b.firstSlot);
+  const shardOf = new Map(primaries.map(({ id }, shard) => [id, shard]));
+  return nodes
+    .map((node) => {
+      const shard = shardOf.get(node.primary ?? node.id) ?? 0;
+      const info = infos.get(node.address);
+      const known = info
+        ? fromInfo(shard, `redis://${node.address}`, info)
+        : absent(shard, `redis://${node.address}`);
+      const role = node.primary === undefined ? ('primary' as const) : ('replica' as const);
+      const state = node.isFailed ? ('down' as const) : node.isDoubted ? ('failing' as const) : known.state;
+      return { ...known, role, state, ...(role === 'primary' && { slots: node.slots }) };
+    })
+    .sort((a, b) => a.shard - b.shard || a.role.localeCompare(b.role) || a.url.localeCompare(b.url));
+}
+
+export type ClusterNode = {
+  readonly id: string;
+  readonly address: string;
+  /** The id of the primary it copies; undefined for a primary. */
+  readonly primary: string | undefined;
+  readonly isFailed: boolean;
+  readonly isDoubted: boolean;
+  readonly slots: number;
+  readonly firstSlot: number;
+};
+
+/** The lines of CLUSTER NODES. */
+export function parseNodes(text: string): readonly ClusterNode[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const [id = '', address = '', flags = '', primary = '-', , , , link, ...ranges] = line.split(' ');
+      const marks = flags.split(',');
+      const spans = ranges
+        .filter((range) => !range.startsWith('['))
+        .map((range) => range.split('-').map(Number))
+        .map(([from = 0, to = from]) => ({ from, to }));
+      return {
+        id,
+        address: address.split('@', 1)[0] ?? '',
+        primary: primary === '-' ? undefined : primary,
+        isFailed: marks.includes('fail') || marks.includes('noaddr'),
+        isDoubted: marks.includes('fail?') || (link === 'disconnected' && !marks.includes('myself')),
+        slots: spans.reduce((sum, { from, to }) => sum + to - from + 1, 0),
+        firstSlot: spans[0]?.from ?? Number.POSITIVE_INFINITY,
+      };
+    });
+}
+
+type Info = Record<string, string>;
+
+async function infoOf(client: Pick<Client, 'info'>): Promise<Info | undefined> {
+  return await within(parseInfo, client.info());
+}
+
+/** A server that hangs is as good as down for the one who looks. */
+async function within<Value>(
+  parse: (text: string) => Value,
+  reply: Promise<unknown>,
+): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), patienceMs);
+  });
+  const answer = await Promise.race([reply.catch(() => undefined), late]);
+  clearTimeout(timer);
+  return typeof answer === 'string' ? parse(answer) : undefined;
+}
+
+function fromInfo(shard: number, url: string, info: Info): ServerStatus {
+  const isPrimary = info.role === 'master';
+  const linked = info.master_link_status !== 'down';
+  const state =
+    info.loading === '1'
+      ? 'loading'
+      : info.master_sync_in_progress === '1'
+        ? 'syncing'
+        : isPrimary || linked
+          ? 'up'
+          : 'unlinked';
+  return {
+    shard,
+    url,
+    role: isPrimary ? 'primary' : 'replica',
+    state,
+    usedBytes: Number(info.used_memory ?? 0),
+    maxBytes: Number(info.maxmemory ?? 0),
+    opsPerSec: Number(info.instantaneous_ops_per_sec ?? 0),
+    clients: Number(info.connected_clients ?? 0),
+    keys: keysIn(info),
+    ...(!isPrimary && { lagSeconds: Number(info.master_last_io_seconds_ago ?? 0) }),
+  };
+}
+
+/** The sum over its databases: `db0:keys=12,expires=0,…`. */
+function keysIn(info: Info): number {
+  return Object.entries(info)
+    .filter(([field]) => /^db\d+$/.test(field))
+    .reduce((sum, [, text]) => sum + Number(/keys=(\d+)/.exec(text)?.[1] ?? 0), 0);
+}
+
+function addressOf(info: Info, fallback: string): string {
+  return info.tcp_port === undefined || info.tcp_port === '0' ? fallback : `redis://:${info.tcp_port}`;
+}
+
+function absent(shard: number, url: string): ServerStatus {
+  return {
+    shard,
+    url,
+    role: 'unknown',
+    state: 'down',
+    usedBytes: 0,
+    maxBytes: 0,
+    opsPerSec: 0,
+    clients: 0,
+    keys: 0,
+  };
+}
