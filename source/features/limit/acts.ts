@@ -1,0 +1,123 @@
+import { WrongTypeError } from '../../errors.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { learnServerMs } from '../../redis/clock.ts';
+import { defineScript } from '../../redis/script.ts';
+import hit from './hit.lua';
+import { type Rule, stateKey, windowOf } from './rules.ts';
+
+/** What a limit answered. An expected refusal is a value, never an exception. */
+export type Verdict = {
+  readonly subject: string;
+  readonly allowed: boolean;
+  /** The `max` of the limit that decided: the one that refused longest, else the one with the least left. */
+  readonly limit: number;
+  readonly remaining: number;
+  /** 0 when allowed; Infinity when the cost is above the limit itself. */
+  readonly retryAfterMs: number;
+  /** Until nothing of the limit is spent any more. */
+  readonly resetMs: number;
+  /** Redis did not answer in time: `onError` decided this. */
+  readonly undecided?: true;
+};
+
+/** One all-or-nothing act: for each rule, whose limit and how much of it. */
+export type Act = { readonly subjects: readonly string[]; readonly costs: readonly number[] };
+
+const never = -1;
+const foreign = -2;
+const moved = -3;
+const figuresEach = 3;
+
+const parse = (reply: unknown): number[] => reply as number[];
+const spend = defineScript({ lua: hit, parse });
+// The same arithmetic with the pen taken away: the server itself refuses a write under this flag.
+const look = defineScript({ lua: hit.replace('#!lua', '#!lua flags=no-writes'), parse });
+
+/**
+ * Performs acts that share their rules, in one round trip; each act succeeds or is refused as a whole. In Cluster
+ * all keys of one call must share a slot.
+ * @returns for each act its verdict, or the WrongTypeError of a key that holds something else
+ */
+export async function perform(
+  client: Client,
+  mode: 'spend' | 'look',
+  rules: readonly Rule[],
+  acts: readonly Act[],
+): Promise<(Verdict | WrongTypeError)[]> {
+  const results: (Verdict | WrongTypeError)[] = new Array(acts.length);
+  let due = acts.map((_, index) => index);
+  while (due.length > 0) {
+    const windows = rules.map((rule) => windowOf(client, rule));
+    const keys: string[] = [];
+    const words: (string | number)[] = [mode, rules.length];
+    for (const [i, { algorithm, max, perMs }] of rules.entries())
+      words.push(algorithm, max, perMs, windows[i] ?? '');
+    for (const index of due) {
+      const { subjects = [], costs = [] } = acts[index] ?? {};
+      for (const [i, rule] of rules.entries()) {
+        keys.push(stateKey(client, subjects[i] ?? '', rule, windows[i] ?? ''));
+        words.push(costs[i] ?? 1);
+      }
+    }
+    const figures = await (mode === 'spend' ? spend : look)(client, keys, words);
+    const again: number[] = [];
+    for (const [position, index] of due.entries()) {
+      const from = position * rules.length;
+      const result = verdictOf(acts[index]?.subjects ?? [], rules, keys, figures, from);
+      if (typeof result === 'object') results[index] = result;
+      else {
+        learnServerMs(client, result);
+        again.push(index);
+      }
+    }
+    due = again;
+  }
+  return results;
+}
+
+/** The verdict of the act whose first key is `keys[from]`; the server's time if it named another window's key. */
+function verdictOf(
+  subjects: readonly string[],
+  rules: readonly Rule[],
+  keys: readonly string[],
+  figures: readonly number[],
+  from: number,
+): Verdict | WrongTypeError | number {
+  let verdict: Verdict | undefined;
+  for (let i = 0; i < rules.length; i++) {
+    const at = (from + i) * figuresEach;
+    const [remaining = 0, code = 0, resetMs = 0] = [figures[at], figures[at + 1], figures[at + 2]];
+    if (code === moved) return resetMs;
+    if (code === foreign) return new WrongTypeError(keys[from + i] ?? '', 'rate limit');
+    const retryAfterMs = code === never ? Number.POSITIVE_INFINITY : code;
+    const decides =
+      !verdict ||
+      retryAfterMs > verdict.retryAfterMs ||
+      (retryAfterMs === verdict.retryAfterMs && remaining < verdict.remaining);
+    if (!decides) continue;
+    verdict = {
+      subject: subjects[i] ?? '',
+      allowed: retryAfterMs === 0,
+      limit: rules[i]?.max ?? 0,
+      remaining,
+      retryAfterMs,
+      resetMs,
+    };
+  }
+  if (!verdict) throw new Error('an act has at least one limit');
+  return verdict;
+}
+
+/** Groups of acts that one call may carry: any on one server, those of one subject in Cluster. */
+export function* loads<Waiting extends { readonly subject: string }>(
+  client: Client,
+  waiting: readonly Waiting[],
+  largest: number,
+): Generator<readonly Waiting[]> {
+  const groups = isCluster(client)
+    ? Map.groupBy(waiting, ({ subject }) => subject).values()
+    : [waiting].values();
+  for (const group of groups) {
+    for (let from = 0; from < group.length; from += largest) yield group.slice(from, from + largest);
+  }
+}

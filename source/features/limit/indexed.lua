@@ -1,0 +1,24 @@
+#!lua flags=no-writes
+-- Reads the index of limits, the most recently noted first.
+-- KEYS[1] index: zset of limits, by when they were last noted
+-- KEYS[2] most: hash of the max of each limit
+-- KEYS[3] denied: hash of the refusals of each limit
+-- ARGV[1] count: how many to read at most
+-- ARGV[2] skip: how many to leave out before
+-- Reply: server ms, how many there are, then member, max, refusals of each
+
+local clock = redis.call('TIME')
+local reply = { clock[1] * 1000 + math.floor(clock[2] / 1000), redis.call('ZCARD', KEYS[1]) }
+local from = tonumber(ARGV[2])
+local members = redis.call('ZRANGE', KEYS[1], from, from + ARGV[1] - 1, 'REV')
+for first = 1, #members, 1000 do
+  local some = { unpack(members, first, math.min(#members, first + 999)) }
+  local most = redis.call('HMGET', KEYS[2], unpack(some))
+  local denied = redis.call('HMGET', KEYS[3], unpack(some))
+  for i, member in ipairs(some) do
+    reply[#reply + 1] = member
+    reply[#reply + 1] = most[i] or '0'
+    reply[#reply + 1] = denied[i] or '0'
+  end
+end
+return reply

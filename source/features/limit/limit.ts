@@ -1,0 +1,180 @@
+import { UsageError, WrongTypeError } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
+import { type Act, loads, perform, type Verdict } from './acts.ts';
+import { Denials } from './denials.ts';
+import { Notes } from './notes.ts';
+import { Patience } from './patience.ts';
+import { isWhole, type Limit, memberOf, notWhole, type Rule, requireWhole, ruleOf } from './rules.ts';
+
+/**
+ * Rate limits: fixed windows, sliding windows, and GCRA (the generic cell rate algorithm, ITU-T I.371 annex A), all
+ * by the server's clock, so that clients may have any clocks of their own.
+ *
+ * One key for each limit of a subject, `limit:<subject>:<algorithm>:<perMs>`, in one slot; each expires when it no
+ * longer says anything. `max` is not part of the name: raising it takes effect on what is already spent. A check
+ * and what it spends are one script. A cost is admitted whole or refused whole, and a refusal spends nothing.
+ * Hits of one tick travel in one call, which is where the speed comes from; each is still judged by itself, in order.
+ *
+ * Not promised: a hit whose connection broke in flight may be sent, and spent, twice (never admitted twice: limits
+ * err towards refusing). A failover that loses the last writes forgets what they spent. Refusals are counted for the
+ * console as a statistic (see notes.ts).
+ */
+export class Limiter {
+  readonly #client: Client;
+  readonly #rules: readonly Rule[];
+  readonly #onError: 'open' | 'closed' | undefined;
+  readonly #patience: Patience | undefined;
+  readonly #denials: Denials | undefined;
+  readonly #notes: Notes;
+  readonly #sent = new Set<Promise<void>>();
+  #waiting: Waiting[] = [];
+
+  /**
+   * @param limits one, or several that a hit must all have room in: `[{max: 10, perMs: 1000}, {max: 1000, perMs: 3600000}]`
+   * @throws {UsageError} on a limit that cannot be meant
+   */
+  constructor(client: Client, limits: Limit | readonly Limit[], options: LimiterOptions = {}) {
+    const { onError, timeoutMs = 500, localDeny = true } = options;
+    this.#client = client;
+    this.#rules = distinct([limits].flat().map(ruleOf));
+    this.#onError = onError;
+    this.#patience = onError === undefined ? undefined : new Patience(timeoutMs);
+    this.#denials = localDeny ? new Denials() : undefined;
+    this.#notes = Notes.of(client);
+  }
+
+  /**
+   * Spends `cost`, or refuses and spends nothing.
+   * @throws {WrongTypeError} when the key holds something else
+   * @throws whatever Redis failed with, unless `onError` decides
+   */
+  hit(subject: string, cost = 1): Promise<Verdict> {
+    if (!isWhole(cost, 1)) return Promise.reject(notWhole('cost', cost, 1));
+    const denied = this.#denials?.recall(subject, cost);
+    if (denied) {
+      this.#notes.touch(subject, this.#rules, 1);
+      return Promise.resolve(denied);
+    }
+    return new Promise((resolve, reject) => {
+      // After the continuations of the last answers: whatever they ask travels together.
+      if (this.#waiting.push({ subject, cost, resolve, reject }) === 1) process.nextTick(() => this.#flush());
+    });
+  }
+
+  /** What a hit would be told, without spending. */
+  async peek(subject: string, cost = 1): Promise<Verdict> {
+    requireWhole('cost', cost, 0);
+    const [verdict] = await perform(this.#client, 'look', this.#rules, [actOf(this.#rules, subject, cost)]);
+    return required(verdict);
+  }
+
+  /** Resolves once every hit was answered and the index knows of them. The client stays open. */
+  async close(): Promise<void> {
+    this.#flush();
+    await Promise.all(this.#sent);
+    await this.#notes.flush();
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const load of loads(this.#client, waiting, largestLoad)) {
+      const sent = this.#send(load).finally(() => this.#sent.delete(sent));
+      this.#sent.add(sent);
+    }
+  }
+
+  async #send(hits: readonly Waiting[]): Promise<void> {
+    const sentAtMs = performance.now();
+    const acts = hits.map(({ subject, cost }) => actOf(this.#rules, subject, cost));
+    const ask = () => perform(this.#client, 'spend', this.#rules, acts);
+    try {
+      const verdicts = await (this.#patience ? this.#patience.within(this.#client, ask) : ask());
+      for (const [i, { cost, subject, resolve, reject }] of hits.entries()) {
+        const verdict = verdicts[i];
+        if (!verdict || verdict instanceof WrongTypeError) {
+          reject(verdict);
+          continue;
+        }
+        this.#denials?.learn(verdict, cost, sentAtMs);
+        this.#notes.touch(subject, this.#rules, verdict.allowed ? 0 : 1);
+        resolve(verdict);
+      }
+    } catch (error) {
+      for (const { subject, resolve, reject } of hits) {
+        if (this.#onError === undefined) reject(error);
+        else resolve(undecided(subject, this.#rules, this.#onError));
+      }
+    }
+  }
+}
+
+export type LimiterOptions = {
+  /** What to answer when Redis fails or is silent: `open` admits, `closed` refuses. By default the failure is thrown. */
+  readonly onError?: 'open' | 'closed';
+  /** How long Redis may take before `onError` decides (500). */
+  readonly timeoutMs?: number;
+  /** Refuse a refused subject without asking until it may be retried, looking again each second (true). */
+  readonly localDeny?: boolean;
+};
+
+/** One limit of one subject, and how much of it is wanted. */
+export type Demand = Limit & { readonly subject: string; readonly cost?: number };
+
+/**
+ * Spends from the limits of several subjects, such as a user, an address and everyone: all of them or none. In
+ * Cluster the subjects share a slot, so they carry one hash tag: `{acme}:user:7`, `{acme}:everyone`.
+ * @throws {UsageError} when one limit is named twice
+ */
+export async function hitAll(client: Client, demands: readonly Demand[]): Promise<Verdict> {
+  const rules = demands.map(ruleOf);
+  for (const { cost = 1 } of demands) requireWhole('cost', cost, 1);
+  const subjects = demands.map(({ subject }) => subject);
+  requireDistinct(rules.map((rule, i) => memberOf(subjects[i] ?? '', rule)));
+  const act = { subjects, costs: demands.map(({ cost = 1 }) => cost) };
+  const [result] = await perform(client, 'spend', rules, [act]);
+  const verdict = required(result);
+  const notes = Notes.of(client);
+  for (const [i, subject] of subjects.entries()) {
+    const denied = verdict.allowed || verdict.subject !== subject ? 0 : 1;
+    notes.touch(subject, rules.slice(i, i + 1), denied);
+  }
+  return verdict;
+}
+
+type Waiting = {
+  readonly subject: string;
+  readonly cost: number;
+  resolve(verdict: Verdict): void;
+  reject(error: unknown): void;
+};
+
+/** Keeps one call well under a millisecond of the server's time. */
+const largestLoad = 128;
+
+function actOf(rules: readonly Rule[], subject: string, cost: number): Act {
+  return { subjects: rules.map(() => subject), costs: rules.map(() => cost) };
+}
+
+function distinct(rules: readonly Rule[]): readonly Rule[] {
+  if (rules.length === 0) throw new UsageError('Expected at least one limit, got none');
+  requireDistinct(rules.map((rule) => memberOf('', rule)));
+  return rules;
+}
+
+function requireDistinct(members: readonly string[]): void {
+  if (new Set(members).size === members.length) return;
+  throw new UsageError('Expected each limit once: two of one algorithm and period share a key');
+}
+
+function required(result: Verdict | WrongTypeError | undefined): Verdict {
+  if (!result || result instanceof WrongTypeError) throw result;
+  return result;
+}
+
+function undecided(subject: string, rules: readonly Rule[], onError: 'open' | 'closed'): Verdict {
+  const allowed = onError === 'open';
+  const limit = Math.min(...rules.map(({ max }) => max));
+  const retryAfterMs = allowed ? 0 : 1000;
+  return { subject, allowed, limit, remaining: 0, retryAfterMs, resetMs: 0, undecided: true };
+}
