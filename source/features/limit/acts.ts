@@ -27,6 +27,7 @@ const never = -1;
 const foreign = -2;
 const moved = -3;
 const figuresEach = 3;
+const largestLook = 200;
 
 const parse = (reply: unknown): number[] => reply as number[];
 const spend = defineScript({ lua: hit, parse });
@@ -47,23 +48,11 @@ export async function perform(
   const results: (Verdict | WrongTypeError)[] = new Array(acts.length);
   let due = acts.map((_, index) => index);
   while (due.length > 0) {
-    const windows = rules.map((rule) => windowOf(client, rule));
-    const keys: string[] = [];
-    const words: (string | number)[] = [mode, rules.length];
-    for (const [i, { algorithm, max, perMs }] of rules.entries())
-      words.push(algorithm, max, perMs, windows[i] ?? '');
-    for (const index of due) {
-      const { subjects = [], costs = [] } = acts[index] ?? {};
-      for (const [i, rule] of rules.entries()) {
-        keys.push(stateKey(client, subjects[i] ?? '', rule, windows[i] ?? ''));
-        words.push(costs[i] ?? 1);
-      }
-    }
-    const figures = await (mode === 'spend' ? spend : look)(client, keys, words);
+    const called = due.flatMap((index) => acts[index] ?? []);
+    const { keys, figures } = await judge(client, mode, rules, called);
     const again: number[] = [];
     for (const [position, index] of due.entries()) {
-      const from = position * rules.length;
-      const result = verdictOf(acts[index]?.subjects ?? [], rules, keys, figures, from);
+      const result = verdictOf(called[position], rules, keys, figures, position * rules.length);
       if (typeof result === 'object') results[index] = result;
       else {
         learnServerMs(client, result);
@@ -75,9 +64,51 @@ export async function perform(
   return results;
 }
 
+/** What is left of many limits, and for how long something will be spent; undefined where the key is not ours. */
+export async function lookAt(
+  client: Client,
+  limits: readonly { readonly subject: string; readonly rule: Rule }[],
+): Promise<({ readonly remaining: number; readonly resetMs: number } | undefined)[]> {
+  const found: ({ remaining: number; resetMs: number } | undefined)[] = [];
+  for (let from = 0; from < limits.length; from += largestLook) {
+    const some = limits.slice(from, from + largestLook);
+    const rules = some.map(({ rule }) => rule);
+    const act = { subjects: some.map(({ subject }) => subject), costs: some.map(() => 0) };
+    const { figures } = await judge(client, 'look', rules, [act]);
+    for (const [i, { max }] of rules.entries()) {
+      const [remaining = 0, code = 0, resetMs = 0] = figures.slice(i * figuresEach, (i + 1) * figuresEach);
+      // A window that ended between two answers has nothing spent in the next.
+      if (code === moved) found.push({ remaining: max, resetMs: 0 });
+      else found.push(code === foreign ? undefined : { remaining, resetMs });
+    }
+  }
+  return found;
+}
+
+async function judge(
+  client: Client,
+  mode: 'spend' | 'look',
+  rules: readonly Rule[],
+  acts: readonly Act[],
+): Promise<{ readonly keys: readonly string[]; readonly figures: readonly number[] }> {
+  const windows = rules.map((rule) => windowOf(client, rule));
+  const keys: string[] = [];
+  const words: (string | number)[] = [mode, rules.length];
+  for (const [i, { algorithm, max, perMs }] of rules.entries()) {
+    words.push(algorithm, max, perMs, windows[i] ?? '');
+  }
+  for (const { subjects, costs } of acts) {
+    for (const [i, rule] of rules.entries()) {
+      keys.push(stateKey(client, subjects[i] ?? '', rule, windows[i] ?? ''));
+      words.push(costs[i] ?? 1);
+    }
+  }
+  return { keys, figures: await (mode === 'spend' ? spend : look)(client, keys, words) };
+}
+
 /** The verdict of the act whose first key is `keys[from]`; the server's time if it named another window's key. */
 function verdictOf(
-  subjects: readonly string[],
+  act: Act | undefined,
   rules: readonly Rule[],
   keys: readonly string[],
   figures: readonly number[],
@@ -96,7 +127,7 @@ function verdictOf(
       (retryAfterMs === verdict.retryAfterMs && remaining < verdict.remaining);
     if (!decides) continue;
     verdict = {
-      subject: subjects[i] ?? '',
+      subject: act?.subjects[i] ?? '',
       allowed: retryAfterMs === 0,
       limit: rules[i]?.max ?? 0,
       remaining,

@@ -1,0 +1,106 @@
+import { type Client, isCluster } from '../../redis/client.ts';
+import { learnServerMs, serverMs } from '../../redis/clock.ts';
+import { defineScript } from '../../redis/script.ts';
+import { lookAt } from './acts.ts';
+import indexed from './indexed.lua';
+import { indexKeys } from './notes.ts';
+import { type Algorithm, limitOfMember, memberOf, type Rule, stateKey, windowOf } from './rules.ts';
+
+/** One limit of one subject, as it stands. */
+export type LimitUse = {
+  readonly subject: string;
+  readonly algorithm: Algorithm;
+  readonly limit: number;
+  readonly perMs: number;
+  readonly used: number;
+  readonly remaining: number;
+  /** Until nothing is spent any more; 0 when nothing is. */
+  readonly resetMs: number;
+  /** Refusals since the subject was first seen; forgotten with it, seven quiet days later. */
+  readonly denied: number;
+  /** Counted in the plain keys of the third seed. */
+  readonly layout?: 'seed';
+};
+
+const mostKept = 10_000;
+
+const read = defineScript({
+  lua: indexed,
+  parse(reply) {
+    const [serverMs = 0, total = 0, ...words] = reply as (string | number)[];
+    const entries: { member: string; max: number; denied: number }[] = [];
+    for (let at = 0; at + 2 < words.length; at += 3) {
+      entries.push({ member: String(words[at]), max: Number(words[at + 1]), denied: Number(words[at + 2]) });
+    }
+    return { serverMs: Number(serverMs), total: Number(total), entries };
+  },
+});
+
+/**
+ * The limits in use, most recently noted first, and how many there are. Two round trips and as many commands; in
+ * Cluster one more for each limit.
+ */
+export async function list(
+  client: Client,
+  { count = 1000, skip = 0 }: { readonly count?: number; readonly skip?: number } = {},
+): Promise<{ readonly total: number; readonly limits: readonly LimitUse[] }> {
+  const { total, entries } = await readIndex(client, count, skip);
+  const known = entries.flatMap(({ member, max, denied }) => {
+    const limit = limitOfMember(member, max);
+    return limit ? [{ ...limit, denied }] : [];
+  });
+  const looks = isCluster(client)
+    ? (await Promise.all(known.map((one) => lookAt(client, [one])))).flat()
+    : await lookAt(client, known);
+  const limits = known.flatMap(({ subject, rule, denied }, i): LimitUse[] => {
+    const { algorithm, max: limit, perMs } = rule;
+    const found = looks[i];
+    // The key holds something else: there is nothing to tell but that it was once a limit.
+    if (!found) return [];
+    const { remaining, resetMs } = found;
+    const use = { subject, limit, perMs, used: limit - remaining, remaining, resetMs, denied };
+    return [algorithm === 'seed' ? { ...use, algorithm: 'fixed', layout: 'seed' } : { ...use, algorithm }];
+  });
+  return { total, limits };
+}
+
+/** Nearest to its limit first; of those alike, the one that refused most. */
+export function byNearness(a: LimitUse, b: LimitUse): number {
+  return (
+    b.used / b.limit - a.used / a.limit ||
+    b.denied - a.denied ||
+    (a.subject < b.subject ? -1 : Number(a.subject > b.subject)) ||
+    a.perMs - b.perMs
+  );
+}
+
+/**
+ * Gives a subject all of its limits back and forgets its refusals. Processes that refuse it from memory notice
+ * within a second.
+ * @returns how many limits that were; 0 if none is known
+ */
+export async function reset(client: Client, subject: string): Promise<number> {
+  const { entries } = await readIndex(client, mostKept, 0);
+  const rules = entries.flatMap(({ member, max }): Rule[] => {
+    const limit = limitOfMember(member, max);
+    return limit?.subject === subject ? [limit.rule] : [];
+  });
+  if (rules.length === 0) return 0;
+  await serverMs(client);
+  await client.del(...rules.map((rule) => stateKey(client, subject, rule, windowOf(client, rule))));
+  const members = rules.map((rule) => memberOf(subject, rule));
+  const [index, most, denied] = indexKeys();
+  await Promise.all([
+    client.zrem(index, ...members),
+    client.hdel(most, ...members),
+    client.hdel(denied, ...members),
+  ]);
+  return rules.length;
+}
+
+async function readIndex(client: Client, count: number, skip: number) {
+  const [index, most, denied] = indexKeys();
+  const found = await read(client, [index, most, denied], [count, skip]);
+  learnServerMs(client, found.serverMs);
+  return found;
+}

@@ -1,0 +1,265 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LeasedLimiter } from '../../source/features/limit/lease.ts';
+import { hitAll, Limiter } from '../../source/features/limit/limit.ts';
+import { byNearness, list, reset } from '../../source/features/limit/list.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+// A fresh client for each test: what limiters note is kept by client.
+beforeEach(async () => {
+  redis = server.client({ enableAutoPipelining: true });
+  await redis.flushall();
+});
+afterEach(() => redis.disconnect());
+
+const allowedOf = (verdicts: readonly { allowed: boolean }[]): number =>
+  verdicts.filter(({ allowed }) => allowed).length;
+
+/** Not within a few milliseconds of a window's end, so that a test's hits fall into one window. */
+async function awayFromTheEdge(perMs: number, marginMs = 300): Promise<void> {
+  await vi.waitUntil(
+    async () => {
+      const [seconds, microseconds] = await redis.time();
+      return perMs - ((Number(seconds) * 1000 + Number(microseconds) / 1000) % perMs) > marginMs;
+    },
+    { timeout: 2 * marginMs, interval: 20 },
+  );
+}
+
+test('a verdict tells what a client needs to know', async () => {
+  await awayFromTheEdge(60_000);
+  const limiter = new Limiter(redis, { max: 3, perMs: 60_000 });
+  expect(await limiter.hit('key:7f3', 2)).toEqual({
+    subject: 'key:7f3',
+    allowed: true,
+    limit: 3,
+    remaining: 1,
+    retryAfterMs: 0,
+    resetMs: expect.any(Number),
+  });
+  const refused = await limiter.hit('key:7f3', 2);
+  expect(refused).toMatchObject({ allowed: false, remaining: 1, limit: 3 });
+  expect(refused.retryAfterMs).toBeGreaterThan(0);
+  expect(refused.retryAfterMs).toBeLessThanOrEqual(60_000);
+  expect(await limiter.peek('key:7f3')).toMatchObject({ allowed: true, remaining: 1 });
+  expect(await limiter.hit('key:7f3')).toMatchObject({ allowed: true, remaining: 0 });
+});
+
+test.each(['fixed', 'sliding', 'gcra'] as const)(
+  '%s: a thousand hits at once admit its maximum',
+  async (algorithm) => {
+    await awayFromTheEdge(3_600_000);
+    const limiter = new Limiter(redis, { algorithm, max: 137, perMs: 3_600_000 }, { localDeny: false });
+    const verdicts = await Promise.all(Array.from({ length: 1000 }, () => limiter.hit('hot')));
+    expect(allowedOf(verdicts)).toBe(137);
+  },
+);
+
+test('a cost above the limit is never admitted, and says so', async () => {
+  const limiter = new Limiter(redis, { max: 5, perMs: 60_000 });
+  expect(await limiter.hit('big', 6)).toMatchObject({ allowed: false, retryAfterMs: Infinity, remaining: 5 });
+  expect(await limiter.hit('big', 5)).toMatchObject({ allowed: true });
+});
+
+describe('misuse', () => {
+  test.each([
+    [{ max: 0, perMs: 1000 }, '`max` to be a whole number from 1 to 1000000000, got `0`'],
+    [{ max: -3, perMs: 1000 }, 'got `-3`'],
+    [{ max: 1.5, perMs: 1000 }, 'got `1.5`'],
+    [{ max: Number.NaN, perMs: 1000 }, 'got `NaN`'],
+    [{ max: 5, perMs: 9 }, '`perMs` to be whole milliseconds from 10ms to 366d, got `9`'],
+    [{ max: 5, perMs: 10.5 }, 'got `10.5`'],
+    [{ max: 5, perMs: 1000, algorithm: 'leaky' as 'gcra' }, '`algorithm` to be one of fixed, sliding, gcra'],
+    [{ max: 5, perMs: 1000, layout: 'seed' as const }, 'fixed windows of 1m only'],
+    [[], 'at least one limit'],
+    [
+      [
+        { max: 5, perMs: 1000 },
+        { max: 6, perMs: 1000 },
+      ],
+      'each limit once',
+    ],
+  ])('%j is refused', (limit, sentence) => {
+    expect(() => new Limiter(redis, limit)).toThrow(sentence);
+  });
+
+  test.each([0, -1, 0.5, Number.NaN])('a cost of %s is refused', async (cost) => {
+    const limiter = new Limiter(redis, { max: 5, perMs: 1000 });
+    await expect(limiter.hit('a', cost)).rejects.toMatchObject({ kind: 'usage' });
+    const leased = new LeasedLimiter(redis, { max: 5, perMs: 1000 }, { permits: 5 });
+    await expect(leased.hit('a', cost)).rejects.toMatchObject({ kind: 'usage' });
+  });
+});
+
+test('a key that holds something else is said to, left alone, and fails nobody beside it', async () => {
+  await redis.lpush('limit:bad:fixed:60000', 'x');
+  const limiter = new Limiter(redis, { max: 5, perMs: 60_000 });
+  const [bad, good] = await Promise.allSettled([limiter.hit('bad'), limiter.hit('good')]);
+  expect(bad).toMatchObject({
+    status: 'rejected',
+    reason: { code: 'WRONG_TYPE', kind: 'data', message: expect.stringContaining('limit:bad:fixed:60000') },
+  });
+  expect(good).toMatchObject({ status: 'fulfilled', value: { allowed: true } });
+  expect(await redis.lrange('limit:bad:fixed:60000', 0, -1)).toEqual(['x']);
+  await redis.set('limit:word:gcra:60000', 'hello');
+  const gcra = new Limiter(redis, { algorithm: 'gcra', max: 5, perMs: 60_000 });
+  await expect(gcra.hit('word')).rejects.toMatchObject({ code: 'WRONG_TYPE' });
+});
+
+describe('several limits', () => {
+  test('of one subject: the tightest answers, and a refusal by one spends from none', async () => {
+    await awayFromTheEdge(60_000);
+    const limiter = new Limiter(redis, [
+      { algorithm: 'gcra', max: 2, perMs: 60_000 },
+      { max: 100, perMs: 3_600_000 },
+    ]);
+    const verdicts = [await limiter.hit('s'), await limiter.hit('s'), await limiter.hit('s')];
+    expect(verdicts).toMatchObject([
+      { allowed: true, limit: 2, remaining: 1 },
+      { allowed: true, limit: 2, remaining: 0 },
+      { allowed: false, limit: 2, remaining: 0 },
+    ]);
+    expect(await redis.get('limit:s:fixed:3600000')).toBe('2');
+  });
+
+  test('of several subjects: all or none', async () => {
+    const demands = (user: string) =>
+      [
+        { subject: user, max: 10, perMs: 60_000, algorithm: 'sliding' },
+        { subject: 'everyone', max: 3, perMs: 60_000, algorithm: 'gcra', cost: 2 },
+      ] as const;
+    expect(await hitAll(redis, demands('ann'))).toMatchObject({ allowed: true, subject: 'everyone' });
+    expect(await hitAll(redis, demands('bob'))).toMatchObject({ allowed: false, subject: 'everyone' });
+    expect(await redis.exists('limit:bob:sliding:60000')).toBe(0);
+    await expect(hitAll(redis, [...demands('ann'), ...demands('ann')])).rejects.toThrow('each limit once');
+  });
+});
+
+describe('a refused subject', () => {
+  const evals = async (): Promise<number> => {
+    const stats = await redis.info('commandstats');
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+  };
+
+  test('is refused from memory, smaller costs are asked about', async () => {
+    await awayFromTheEdge(60_000);
+    const limiter = new Limiter(redis, { max: 10, perMs: 60_000 });
+    await limiter.hit('s', 8);
+    await limiter.hit('s', 3);
+    await redis.config('RESETSTAT');
+    for (let i = 0; i < 100; i += 1) expect((await limiter.hit('s', 3)).allowed).toBe(false);
+    expect(await evals()).toBeLessThanOrEqual(2);
+    expect(await limiter.hit('s', 2)).toMatchObject({ allowed: true, remaining: 0 });
+  });
+
+  test('is asked about again within a second, so that a reset shows', async () => {
+    const limiter = new Limiter(redis, { max: 1, perMs: 3_600_000 });
+    await limiter.hit('s');
+    expect((await limiter.hit('s')).allowed).toBe(false);
+    await limiter.close();
+    expect(await reset(redis, 's')).toBe(1);
+    await vi.waitFor(async () => expect((await limiter.hit('s')).allowed).toBe(true), { timeout: 2000 });
+  });
+});
+
+describe('the index', () => {
+  test('lists what is in use, nearest to its limit first, with its refusals', async () => {
+    await awayFromTheEdge(60_000);
+    const limiter = new Limiter(redis, { max: 20, perMs: 60_000 });
+    const sliding = new Limiter(redis, { algorithm: 'sliding', max: 4, perMs: 10_000 });
+    await limiter.hit('key:a10', 13);
+    await limiter.hit('key:7f3', 20);
+    await Promise.all(Array.from({ length: 50 }, () => limiter.hit('key:7f3')));
+    await sliding.hit('key:7f3');
+    await limiter.close();
+    const { total, limits } = await list(redis);
+    expect(total).toBe(3);
+    expect(limits.toSorted(byNearness)).toEqual([
+      expect.objectContaining({ subject: 'key:7f3', algorithm: 'fixed', used: 20, remaining: 0, denied: 50 }),
+      expect.objectContaining({ subject: 'key:a10', limit: 20, perMs: 60_000, used: 13, denied: 0 }),
+      expect.objectContaining({ subject: 'key:7f3', algorithm: 'sliding', limit: 4, used: 1, remaining: 3 }),
+    ]);
+  });
+
+  test('forgets a subject that is reset, and gives all of its limits back', async () => {
+    const limits = [
+      { max: 5, perMs: 60_000 },
+      { algorithm: 'gcra' as const, max: 5, perMs: 60_000 },
+    ];
+    const limiter = new Limiter(redis, limits);
+    await limiter.hit('a', 5);
+    await limiter.hit('b', 5);
+    await limiter.close();
+    expect(await reset(redis, 'a')).toBe(2);
+    expect(await limiter.peek('a')).toMatchObject({ allowed: true, remaining: 5 });
+    expect(await limiter.peek('b')).toMatchObject({ allowed: false });
+    expect((await list(redis)).limits.map(({ subject }) => subject)).toEqual(['b', 'b']);
+    expect(await reset(redis, 'a')).toBe(0);
+  });
+
+  test('leaves no key without a deadline', async () => {
+    for (const algorithm of ['fixed', 'sliding', 'gcra'] as const) {
+      const limiter = new Limiter(redis, { algorithm, max: 5, perMs: 60_000 });
+      await Promise.all(Array.from({ length: 9 }, () => limiter.hit('s')));
+      await limiter.close();
+    }
+    const keys = await redis.keys('*');
+    expect(keys.length).toBe(7);
+    for (const key of keys)
+      expect([key, await redis.pttl(key)]).toEqual([key, expect.toSatisfy((ttl) => ttl > 0)]);
+  });
+
+  test('costs a hit nothing: a subject is noted once a minute, refusals a few times a second', async () => {
+    const limiter = new Limiter(redis, { max: 1_000_000, perMs: 60_000 });
+    await limiter.hit('s');
+    await limiter.close();
+    await redis.config('RESETSTAT');
+    for (let i = 0; i < 200; i += 1) await limiter.hit('s');
+    await limiter.close();
+    expect(await redis.info('commandstats')).not.toContain('cmdstat_zadd');
+  });
+});
+
+describe('the seed layout', () => {
+  test('counts in the key that a program following the third seed counts in', async () => {
+    await awayFromTheEdge(60_000);
+    const window = async () => Math.floor(Number((await redis.time())[0]) / 60);
+    const limiter = new Limiter(redis, { max: 20, perMs: 60_000, layout: 'seed' });
+    const key = `7:${await window()}`;
+    // What such a program does on a hit.
+    await redis.multi().incr(key).expire(key, 60).exec();
+    expect(await limiter.hit('7', 2)).toMatchObject({ allowed: true, remaining: 17 });
+    expect(await redis.get(key)).toBe('3');
+    await redis.multi().incrby(key, 30).expire(key, 60).exec();
+    expect(await limiter.hit('7')).toMatchObject({ allowed: false, remaining: 0 });
+    expect(await redis.get(key)).toBe('33');
+    expect(await redis.keys('7:*')).toEqual([key]);
+    await limiter.close();
+    expect((await list(redis)).limits).toMatchObject([
+      { subject: '7', algorithm: 'fixed', layout: 'seed', limit: 20, used: 20, denied: 1 },
+    ]);
+    expect(await reset(redis, '7')).toBe(1);
+    expect(await redis.exists(key)).toBe(0);
+  });
+
+  test("gives its key a deadline, and finds the server's window though our clock is hours off", async () => {
+    await awayFromTheEdge(60_000);
+    const real = Date.now;
+    Date.now = () => real() + 5 * 3_600_000;
+    try {
+      const limiter = new Limiter(redis, { max: 20, perMs: 60_000, layout: 'seed' });
+      expect(await limiter.hit('8')).toMatchObject({ allowed: true });
+    } finally {
+      Date.now = real;
+    }
+    const key = `8:${Math.floor(Number((await redis.time())[0]) / 60)}`;
+    expect(await redis.keys('8:*')).toEqual([key]);
+    expect(await redis.ttl(key)).toBeLessThanOrEqual(60);
+    expect(await redis.ttl(key)).toBeGreaterThanOrEqual(0);
+  });
+});
