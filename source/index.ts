@@ -1,4 +1,9 @@
 export * as chat from './features/chat/library.ts';
+export type { Verdict } from './features/limit/acts.ts';
+export { LeasedLimiter } from './features/limit/lease.ts';
+export { type Demand, hitAll, Limiter, type LimiterOptions } from './features/limit/limit.ts';
+export { type LimitUse, list as limits, reset as resetLimit } from './features/limit/list.ts';
+export type { Algorithm, Limit } from './features/limit/rules.ts';
 export { acquire, type Held, hold, type LockOptions } from './features/lock/lock.ts';
 export { type Gap, type Item, isGap, type Message, type TopicStatus } from './features/topic/layout.ts';
 export { type Published, publish, settlePublished } from './features/topic/publish.ts';

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LeasedLimiter } from '../../source/features/limit/lease.ts';
 import { hitAll, Limiter } from '../../source/features/limit/limit.ts';
-import { byNearness, list, reset } from '../../source/features/limit/list.ts';
+import { list, reset } from '../../source/features/limit/list.ts';
+import { byNearness } from '../../source/features/limit/state.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;

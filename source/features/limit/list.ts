@@ -1,5 +1,6 @@
+import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { learnServerMs, serverMs } from '../../redis/clock.ts';
+import { learnServerMs } from '../../redis/clock.ts';
 import { defineScript } from '../../redis/script.ts';
 import { lookAt } from './acts.ts';
 import indexed from './indexed.lua';
@@ -64,20 +65,11 @@ export async function list(
   return { total, limits };
 }
 
-/** Nearest to its limit first; of those alike, the one that refused most. */
-export function byNearness(a: LimitUse, b: LimitUse): number {
-  return (
-    b.used / b.limit - a.used / a.limit ||
-    b.denied - a.denied ||
-    (a.subject < b.subject ? -1 : Number(a.subject > b.subject)) ||
-    a.perMs - b.perMs
-  );
-}
-
 /**
  * Gives a subject all of its limits back and forgets its refusals. Processes that refuse it from memory notice
  * within a second.
  * @returns how many limits that were; 0 if none is known
+ * @throws {WrongTypeError} when a key holds something else by now; nothing is deleted then
  */
 export async function reset(client: Client, subject: string): Promise<number> {
   const { entries } = await readIndex(client, mostKept, 0);
@@ -86,10 +78,16 @@ export async function reset(client: Client, subject: string): Promise<number> {
     return limit?.subject === subject ? [limit.rule] : [];
   });
   if (rules.length === 0) return 0;
-  await serverMs(client);
-  await client.del(...rules.map((rule) => stateKey(client, subject, rule, windowOf(client, rule))));
+  const keys = rules.map((rule) => stateKey(client, subject, rule, windowOf(client, rule)));
+  const looks = await lookAt(
+    client,
+    rules.map((rule) => ({ subject, rule })),
+  );
+  const foreign = keys.find((_, i) => !looks[i]);
+  if (foreign !== undefined) throw new WrongTypeError(foreign, 'rate limit');
+  await client.del(...keys);
   const members = rules.map((rule) => memberOf(subject, rule));
-  const [index, most, denied] = indexKeys();
+  const { index, most, denied } = indexKeys(client);
   await Promise.all([
     client.zrem(index, ...members),
     client.hdel(most, ...members),
@@ -99,7 +97,7 @@ export async function reset(client: Client, subject: string): Promise<number> {
 }
 
 async function readIndex(client: Client, count: number, skip: number) {
-  const [index, most, denied] = indexKeys();
+  const { index, most, denied } = indexKeys(client);
   const found = await read(client, [index, most, denied], [count, skip]);
   learnServerMs(client, found.serverMs);
   return found;

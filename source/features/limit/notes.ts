@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '../../redis/client.ts';
+import { keyFamily } from '../../redis/keys.ts';
 import { registryKey } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
 import note from './note.lua';
@@ -72,7 +73,9 @@ export class Notes {
       const batch = [...this.#due].slice(0, noteSize);
       for (const [member] of batch) this.#due.delete(member);
       const words = batch.flatMap(([member, { max, denied }]) => [member, max, denied]);
-      this.#confirmed = await send(this.#client, indexKeys(), [this.#writer, this.#confirmed, ...words]);
+      const { index, most, denied, writers } = indexKeys(this.#client);
+      const args = [this.#writer, this.#confirmed, ...words];
+      this.#confirmed = await send(this.#client, [index, most, denied, writers], args);
     }
   }
 }
@@ -85,8 +88,8 @@ const mostDue = 10_000;
 const notesOf = new WeakMap<Client, Notes>();
 const send = defineScript({ lua: note, parse: Number });
 
-/** The index and what hangs off it; the tag keeps all of it in the slot of the untagged index in Cluster. */
-export function indexKeys(): readonly [index: string, most: string, denied: string, writers: string] {
+/** The index and what hangs off it, all in one slot. */
+export function indexKeys(client: Client): Readonly<Record<'index' | 'most' | 'denied' | 'writers', string>> {
   const index = registryKey('limit');
-  return [index, `{${index}}:max`, `{${index}}:denied`, `{${index}}:writers`];
+  return { index, ...keyFamily(client, index, { most: '*:max', denied: '*:denied', writers: '*:writers' }) };
 }

@@ -1,0 +1,171 @@
+import * as v from 'valibot';
+import { UsageError } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
+import { formatDuration } from '../../ui/figures.ts';
+import { fitTo, sanitise } from '../../ui/text.ts';
+import { durationMs, name, wholeNumber } from '../../values.ts';
+import { defineCommand, flag, flagOr, list as listOf, optionalFlag, word } from '../feature.ts';
+import type { Verdict } from './acts.ts';
+import { Limiter } from './limit.ts';
+import { type LimitUse, list, reset } from './list.ts';
+import { formatPeriod } from './period.ts';
+import { algorithms, type Limit, largestMax, longestPerMs, shortestPerMs } from './rules.ts';
+import { byNearness } from './state.ts';
+
+const subject = word('SUBJECT', 'who is limited, such as key:7f3', name);
+const max = wholeNumber({ min: 1, max: largestMax });
+const per = v.pipe(
+  durationMs,
+  v.check(
+    (ms) => ms >= shortestPerMs && ms <= longestPerMs,
+    ({ input }) => `Expected a duration from ${shortestPerMs}ms to 366d, got \`${input}ms\``,
+  ),
+);
+const algorithm = v.picklist(algorithms, `Expected one of ${algorithms.join(', ')}`);
+const further = v.pipe(
+  v.string(),
+  v.rawTransform<string, Limit>(({ dataset, addIssue, NEVER }) => {
+    const [maxText, perText, algorithmText = 'fixed', ...rest] = dataset.value.split('/');
+    const parsed = v.safeParse(v.tuple([max, per, algorithm]), [maxText, perText, algorithmText]);
+    if (parsed.success && rest.length === 0) {
+      const [max, perMs, algorithm] = parsed.output;
+      return { max, perMs, algorithm };
+    }
+    addIssue({ message: `Expected a limit such as 1000/1h or 1000/1h/gcra, got \`${dataset.value}\`` });
+    return NEVER;
+  }),
+);
+
+const flags = {
+  max: flag('N', 'how much in each period', max),
+  per: flag('DURATION', 'the period', per),
+  algorithm: flagOr('NAME', 'fixed, sliding or gcra', algorithm, 'fixed'),
+  cost: flagOr('N', 'how much this one takes', wholeNumber({ min: 1, max: largestMax }), '1'),
+  and: listOf('N/DURATION', 'a further limit it must have room in, such as 1000/1h or 1000/1h/gcra', further),
+  layout: optionalFlag(
+    'NAME',
+    'seed: count in plain keys SUBJECT:<epoch/60>',
+    v.picklist(['seed'], 'Expected seed'),
+  ),
+};
+
+type HitInput = {
+  readonly subject: string;
+  readonly max: number;
+  readonly per: number;
+  readonly algorithm: Limit['algorithm'] & string;
+  readonly cost: number;
+  readonly and: readonly Limit[];
+  readonly layout: 'seed' | undefined;
+};
+
+const hitCommand = defineCommand({
+  verb: 'hit',
+  summary: 'Spend from a limit; exit 1 when there is no room, and nothing is spent then',
+  words: { subject },
+  flags,
+  writes: true,
+  examples: [
+    'quarterdeck limit hit key:7f3 --max 20 --per 1m',
+    'quarterdeck limit hit ip:10.7 --max 10 --per 1s --algorithm gcra --and 1000/1h || echo slow down',
+  ],
+  async run({ redis }, input) {
+    const limiter = limiterOf(redis, input);
+    const verdict = await limiter.hit(input.subject, input.cost);
+    await limiter.close();
+    return outcome(verdict);
+  },
+});
+
+const peekCommand = defineCommand({
+  verb: 'peek',
+  summary: 'Whether a hit would be allowed, without spending',
+  words: { subject },
+  flags,
+  writes: false,
+  async run({ redis }, input) {
+    return outcome(await limiterOf(redis, input).peek(input.subject, input.cost));
+  },
+});
+
+const resetCommand = defineCommand({
+  verb: 'reset',
+  summary: 'Give a subject all of its limits back',
+  words: { subject },
+  writes: true,
+  async run({ redis }, input) {
+    const cleared = await reset(redis, input.subject);
+    const limits = cleared === 1 ? 'its limit' : `its ${cleared} limits`;
+    return {
+      json: { subject: input.subject, cleared },
+      text:
+        cleared === 0
+          ? `No limit of ${sanitise(input.subject)} is known`
+          : `${sanitise(input.subject)} has ${limits} back`,
+    };
+  },
+});
+
+const listCommand = defineCommand({
+  verb: 'list',
+  summary: 'Subjects and what they have used, nearest to the limit first',
+  writes: false,
+  async run({ redis }) {
+    const { total, limits } = await list(redis);
+    const sorted = limits.toSorted(byNearness);
+    const more = total > limits.length ? [`and ${total - limits.length} more`] : [];
+    return { json: sorted.map(limitJson), text: [...sorted.map(line), ...more].join('\n') || 'No limits' };
+  },
+});
+
+export const commands = [hitCommand, peekCommand, resetCommand, listCommand] as const;
+
+/** A limit as `limit list --json` and the snapshot tell of it. */
+export function limitJson(use: LimitUse) {
+  const { subject, algorithm, limit, perMs, used, remaining, resetMs, denied, layout } = use;
+  return {
+    subject,
+    algorithm,
+    limit,
+    perMs,
+    used,
+    remaining,
+    resetMs,
+    denied,
+    ...(layout !== undefined && { layout }),
+  };
+}
+
+function limiterOf(redis: Client, { max, per, algorithm, cost, and, layout }: HitInput): Limiter {
+  const limits: Limit[] = [{ max, perMs: per, algorithm, ...(layout !== undefined && { layout }) }, ...and];
+  const smallest = Math.min(...limits.map((limit) => limit.max));
+  if (cost > smallest) {
+    throw new UsageError(`Expected --cost to be at most ${smallest}, the whole limit, got \`${cost}\``);
+  }
+  return new Limiter(redis, limits);
+}
+
+function outcome(verdict: Verdict) {
+  const { subject, allowed, limit, remaining, retryAfterMs, resetMs } = verdict;
+  const left = `${remaining} of ${limit} left`;
+  const text = allowed
+    ? `allowed  ${sanitise(subject)}  ${left}${resetMs > 0 ? `, all back in ${formatDuration(resetMs)}` : ''}`
+    : `refused  ${sanitise(subject)}  ${left}, try again in ${formatDuration(retryAfterMs)}`;
+  return {
+    json: { subject, allowed, limit, remaining, retryAfterMs, resetMs },
+    text,
+    exitCode: allowed ? 0 : 1,
+  };
+}
+
+function line({ subject, algorithm, limit, perMs, used, resetMs, denied }: LimitUse): string {
+  const rate = `${used}/${limit} per ${formatPeriod(perMs)}`;
+  const back = resetMs > 0 ? `all back in ${formatDuration(resetMs)}` : 'unused';
+  return [
+    fitTo(sanitise(subject), 28),
+    fitTo(rate, 20, 'right'),
+    fitTo(algorithm, 7),
+    fitTo(back, 18),
+    `denied ${denied}`,
+  ].join('  ');
+}

@@ -1,0 +1,25 @@
+import { defineFeature } from '../feature.ts';
+import { commands, limitJson } from './commands.ts';
+import { feed } from './feed.ts';
+import { keys } from './key-bindings.ts';
+import { list } from './list.ts';
+import { byNearness, initial, isFull, type LimitSlice, shown } from './state.ts';
+
+export default defineFeature<LimitSlice>({
+  noun: 'limit',
+  summary: 'Rate limits: who is near one, who is refused, and for how long',
+  initial: () => initial,
+  feed,
+  commands,
+  keys,
+  headline(slice) {
+    const full = slice.meters.filter(isFull).length;
+    const filter = slice.filter === '' ? [] : [`/${slice.filter} ${shown(slice).length}`];
+    return [...(full > 0 ? [`${full} full`] : []), ...filter].join('  ');
+  },
+  async snapshot({ redis }) {
+    const { limits } = await list(redis);
+    return limits.toSorted(byNearness).map(limitJson);
+  },
+  pane: async () => (await import('./limit-pane.tsx')).LimitPane,
+});

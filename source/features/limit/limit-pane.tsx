@@ -1,0 +1,136 @@
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { formatCount, formatDuration, formatShort } from '../../ui/figures.ts';
+import { gauge, gaugeTone } from '../../ui/gauge.tsx';
+import { Row, type Span } from '../../ui/row.tsx';
+import { sparkline } from '../../ui/sparkline.tsx';
+import { type Column, Table } from '../../ui/table.tsx';
+import type { PaneProps } from '../feature.ts';
+import { layOut, tableColumns } from './layout.ts';
+import { formatPeriod } from './period.ts';
+import { idOf, isFull, type LimitSlice, type Meter, selectedIndex, shown } from './state.ts';
+
+/** Meters by subject, nearest to its limit first. */
+export function LimitPane({ slice, columns, rows, focused, zoomed }: PaneProps<LimitSlice>): ReactNode {
+  const meters = shown(slice);
+  const selected = selectedIndex(slice);
+  const footer = footerOf(slice, meters.length);
+  const body = footer === '' || rows < 3 ? rows : rows - 1;
+  return (
+    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+      <Box flexDirection="column" height={body} overflow="hidden">
+        {meters.length === 0 ? (
+          <Row columns={columns} spans={[{ text: nothing(slice), tone: 'dim' }]} />
+        ) : columns >= tableColumns ? (
+          <Table
+            columns={tableOf(columns)}
+            items={meters}
+            width={columns}
+            height={body}
+            selected={focused ? selected : undefined}
+            lines={zoomed && columns >= 100}
+            empty=""
+          />
+        ) : (
+          layOut(meters, body, focused ? selected : -1).map(({ meter, hasDetail }) => (
+            <Narrow
+              key={idOf(meter)}
+              meter={meter}
+              columns={columns}
+              hasDetail={hasDetail}
+              selected={focused && idOf(meter) === slice.selected}
+            />
+          ))
+        )}
+      </Box>
+      {body < rows && <Row columns={columns} spans={[{ text: footer, tone: 'dim' }]} />}
+    </Box>
+  );
+}
+
+function nothing({ total, filter }: LimitSlice): string {
+  if (total === undefined) return 'Not read yet';
+  return filter === '' ? 'Nothing is limited yet' : `No subject with "${filter}"`;
+}
+
+function footerOf({ total = 0, filter }: LimitSlice, count: number): string {
+  if (count === 0) return '';
+  const filtered = filter === '' ? '' : ` with "${filter}"`;
+  return `${formatCount(count)} of ${formatCount(total)} limits${filtered}`;
+}
+
+const share = ({ used, limit }: Meter): number => used / limit;
+const use = ({ used, limit }: Meter): string =>
+  limit < 100_000
+    ? `${formatCount(used)}/${formatCount(limit)}`
+    : `${formatShort(used)}/${formatShort(limit)}`;
+
+function state(meter: Meter): Span {
+  if (isFull(meter)) return { text: 'FULL', tone: 'bad' };
+  return share(meter) >= 0.9 ? { text: 'near', tone: 'warn' } : '';
+}
+
+function tableOf(columns: number): readonly Column<Meter>[] {
+  const cells = columns >= 90 ? 12 : 8;
+  return [
+    { heading: 'subject', grow: true, max: 60, cell: ({ subject }) => subject },
+    {
+      heading: 'used',
+      width: cells,
+      cell: (meter) => ({ text: gauge(share(meter), cells), tone: gaugeTone(share(meter)) }),
+    },
+    { heading: '', align: 'right', cell: use },
+    { heading: 'per', align: 'right', drop: 2, cell: ({ perMs }) => formatPeriod(perMs) },
+    { heading: 'by', drop: 4, cell: ({ algorithm }) => algorithm },
+    { heading: 'state', width: 5, cell: state },
+    {
+      heading: 'resets',
+      align: 'right',
+      cell: ({ resetMs }) => (resetMs > 0 ? formatDuration(resetMs) : '–'),
+    },
+    {
+      heading: 'denied',
+      align: 'right',
+      cell: ({ denied }) => (denied > 0 ? { text: formatCount(denied), tone: 'warn' } : '–'),
+    },
+    {
+      heading: 'lately',
+      width: columns >= 90 ? 20 : 10,
+      drop: 3,
+      cell: ({ history, limit }) => sparkline(history, columns >= 90 ? 20 : 10, { max: limit }),
+    },
+  ];
+}
+
+type NarrowProps = { meter: Meter; columns: number; hasDetail: boolean; selected: boolean };
+
+function Narrow({ meter, columns, hasDetail, selected }: NarrowProps): ReactNode {
+  const figures = use(meter);
+  const cells = Math.min(8, Math.max(0, columns - figures.length - 10));
+  const bar: Span = { text: ` ${gauge(share(meter), cells)}`, tone: gaugeTone(share(meter)) };
+  return (
+    <>
+      <Row
+        columns={columns}
+        inverse={selected}
+        spans={[meter.subject]}
+        right={[...(cells > 1 ? [bar] : []), ` ${figures.padStart(7)}`]}
+      />
+      {hasDetail && (
+        <Row columns={columns} spans={['  ', ...detail(meter)]} right={[' ', lately(meter, columns)]} />
+      )}
+    </>
+  );
+}
+
+function detail(meter: Meter): readonly Span[] {
+  const word = state(meter);
+  const parts: Span[] = word === '' ? [] : [word, ' '];
+  if (meter.denied > 0) parts.push({ text: `denied ${formatCount(meter.denied)}, `, tone: 'warn' });
+  parts.push(meter.resetMs > 0 ? `free ${formatDuration(meter.resetMs)}` : 'unused');
+  return parts;
+}
+
+function lately({ history, limit }: Meter, columns: number): string {
+  return columns < 36 ? '' : sparkline(history, 8, { max: limit });
+}

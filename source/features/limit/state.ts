@@ -1,0 +1,132 @@
+/** One limit of one subject, and how full it was lately. */
+export type Meter = {
+  readonly subject: string;
+  readonly algorithm: string;
+  readonly limit: number;
+  readonly perMs: number;
+  readonly used: number;
+  readonly remaining: number;
+  /** Whole seconds, so that a second passes between two frames. */
+  readonly resetMs: number;
+  readonly denied: number;
+  /** What was used at the last readings, oldest first. */
+  readonly history: readonly number[];
+  /** The sweep through the index that saw it last. */
+  readonly sweep: number;
+};
+
+export type LimitSlice = {
+  /** Nearest to its limit first. */
+  readonly meters: readonly Meter[];
+  /** How many limits there are; undefined before the first answer. */
+  readonly total: number | undefined;
+  /** Where the next reading of the index begins, and which sweep through it that is. */
+  readonly next: number;
+  readonly sweep: number;
+  /** The id of the selected meter. */
+  readonly selected: string | undefined;
+  readonly filter: string;
+};
+
+export type Reading = {
+  readonly total: number;
+  readonly limits: readonly Omit<Meter, 'history' | 'sweep'>[];
+  readonly skip: number;
+};
+
+export const longestHistory = 40;
+
+export const initial: LimitSlice = {
+  meters: [],
+  total: undefined,
+  next: 0,
+  sweep: 0,
+  selected: undefined,
+  filter: '',
+};
+
+export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'algorithm' | 'perMs'>): string {
+  return `${algorithm}:${perMs}:${subject}`;
+}
+
+/**
+ * Takes in one reading of the index. Where it takes several to read it all, meters that this one did not reach stay,
+ * until a whole sweep has passed without them.
+ */
+export function learn(slice: LimitSlice, { total, limits, skip }: Reading): LimitSlice {
+  const known = new Map(slice.meters.map((meter) => [idOf(meter), meter]));
+  const isLast = skip + limits.length >= total || limits.length === 0;
+  const isWhole = isLast && skip === 0;
+  const sweep = isWhole ? 0 : slice.sweep;
+  const fresh = limits.map((use): Meter => {
+    const history = extended(known.get(idOf(use))?.history ?? [], use.used);
+    return { ...use, resetMs: Math.ceil(use.resetMs / 1000) * 1000, history, sweep };
+  });
+  const read = new Set(fresh.map(idOf));
+  const kept = isWhole
+    ? []
+    : slice.meters.filter((meter) => !read.has(idOf(meter)) && meter.sweep >= sweep - 1);
+  const meters = [...fresh, ...kept].toSorted(byNearness);
+  const hasSelected = meters.some((meter) => idOf(meter) === slice.selected);
+  const first = meters[0];
+  return {
+    ...slice,
+    meters,
+    total,
+    next: isLast ? 0 : skip + limits.length,
+    sweep: isLast && !isWhole ? sweep + 1 : sweep,
+    selected: hasSelected ? slice.selected : first && idOf(first),
+  };
+}
+
+/** A level that never changed needs no more of the same, so that an idle console paints nothing. */
+function extended(history: readonly number[], used: number): readonly number[] {
+  if (history.length > 0 && history.every((value) => value === used)) return history;
+  return [...history, used].slice(-longestHistory);
+}
+
+type Use = Pick<Meter, 'subject' | 'perMs' | 'limit' | 'used' | 'denied'>;
+
+/** Nearest to its limit first; of those alike, the one that refused most. */
+export function byNearness(a: Use, b: Use): number {
+  return (
+    b.used / b.limit - a.used / a.limit ||
+    b.denied - a.denied ||
+    (a.subject < b.subject ? -1 : Number(a.subject > b.subject)) ||
+    a.perMs - b.perMs
+  );
+}
+
+export function shown({ meters, filter }: LimitSlice): readonly Meter[] {
+  if (filter === '') return meters;
+  const wanted = filter.toLowerCase();
+  return meters.filter(({ subject }) => subject.toLowerCase().includes(wanted));
+}
+
+export function selectedIndex(slice: LimitSlice): number {
+  return shown(slice).findIndex((meter) => idOf(meter) === slice.selected);
+}
+
+export function selectedMeter(slice: LimitSlice): Meter | undefined {
+  return shown(slice)[selectedIndex(slice)];
+}
+
+/** Selects the meter so many places further, stopping at the ends. */
+export function move(slice: LimitSlice, by: number): LimitSlice {
+  const meters = shown(slice);
+  const to = Math.min(meters.length - 1, Math.max(0, selectedIndex(slice) + by));
+  const meter = meters[to];
+  if (!meter || idOf(meter) === slice.selected) return slice;
+  return { ...slice, selected: idOf(meter) };
+}
+
+export function filterBy(slice: LimitSlice, filter: string): LimitSlice {
+  if (filter === slice.filter) return slice;
+  const next = { ...slice, filter };
+  const first = shown(next)[0];
+  return selectedIndex(next) >= 0 || !first ? next : { ...next, selected: idOf(first) };
+}
+
+export function isFull({ remaining }: Meter): boolean {
+  return remaining <= 0;
+}
