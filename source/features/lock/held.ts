@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import { assertTtl, LockLostError } from './errors.ts';
 import { extendTtl, lockKeys } from './scripts.ts';
-import { type Grant, roomFor } from './waiting-room.ts';
+import { roomFor } from './waiting-room.ts';
 
 /** A lock that was ours when we last heard. Every promise about it ends with `leftMs`. */
 export type Held = AsyncDisposable & {
@@ -37,7 +37,7 @@ export class HeldLock implements Held {
   #renewal: NodeJS.Timeout | undefined;
   readonly #client: Client;
 
-  constructor(client: Client, name: string, token: string, ttlMs: number, { fence, sinceMs }: Grant) {
+  constructor(client: Client, name: string, token: string, ttlMs: number, fence: number, sinceMs: number) {
     this.#client = client;
     this.name = name;
     this.token = token;
@@ -85,19 +85,19 @@ export class HeldLock implements Held {
     return this;
   }
 
-  async release(): Promise<boolean> {
-    if (this.#isReleased) return false;
-    // After its TTL it is free without our help: a Redis that does not answer is not waited for any longer.
-    const lapse = Promise.withResolvers<false>();
-    const timer = setTimeout(() => lapse.resolve(false), Math.min(this.#ttlMs, longestTimerMs));
+  release(): Promise<boolean> {
+    if (this.#isReleased) return Promise.resolve(false);
     this.#isReleased = true;
     clearTimeout(this.#renewal);
     clearTimeout(this.#doubt);
-    try {
-      return await Promise.race([roomFor(this.#client, this.name).leave(this.token), lapse.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return new Promise((resolve, reject) => {
+      // After its TTL it is free without our help: a Redis that does not answer is not waited for any longer.
+      const lapse = setTimeout(resolve, Math.min(this.#ttlMs, longestTimerMs), false);
+      roomFor(this.#client, this.name)
+        .leave(this.token)
+        .then(resolve, reject)
+        .finally(() => clearTimeout(lapse));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

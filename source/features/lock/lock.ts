@@ -1,10 +1,9 @@
 import type { Client } from '../../redis/client.ts';
-import { register } from '../../redis/registry.ts';
 import { assertTtl } from './errors.ts';
 import { type Held, HeldLock } from './held.ts';
 import { takeFree } from './scripts.ts';
 import { mintToken } from './token.ts';
-import { type Grant, roomFor } from './waiting-room.ts';
+import { roomFor } from './waiting-room.ts';
 
 export type { Held } from './held.ts';
 
@@ -67,22 +66,16 @@ export async function hold(
   return (await obtain(redis, name, options))?.keepRenewing();
 }
 
-async function obtain(
-  redis: Client,
-  name: string,
-  { ttlMs = 10_000, waitMs = 0, label = '', signal, listen }: LockOptions,
-): Promise<HeldLock | undefined> {
+async function obtain(redis: Client, name: string, options: LockOptions): Promise<HeldLock | undefined> {
+  const { ttlMs = 10_000, waitMs = 0, label = '', signal, listen } = options;
   assertTtl(ttlMs);
   signal?.throwIfAborted();
   const about = { redis, name, ttlMs, token: mintToken(redis, label), mayWait: waitMs > 0, listen };
-  // The index only helps the console to find it.
-  register(redis, 'lock', name).catch(() => {});
   const attempt = attemptTo(about);
   if (waitMs <= 0 && !signal) return attempt;
 
   const patience = Promise.withResolvers<undefined>();
-  const timer =
-    waitMs > 0 && waitMs < 2 ** 31 ? setTimeout(() => patience.resolve(undefined), waitMs) : undefined;
+  const timer = waitMs > 0 && waitMs < 2 ** 31 ? setTimeout(patience.resolve, waitMs, undefined) : undefined;
   const abort = (): void => patience.reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   let held: HeldLock | undefined;
@@ -105,40 +98,38 @@ type About = {
   readonly listen: (() => Client) | undefined;
 };
 
-async function attemptTo(about: About): Promise<HeldLock | undefined> {
-  const { redis, name, token, ttlMs, mayWait } = about;
+async function attemptTo({
+  redis,
+  name,
+  token,
+  ttlMs,
+  mayWait,
+  listen,
+}: About): Promise<HeldLock | undefined> {
   for (;;) {
-    const grant = await grantFor(about);
-    if (!grant) return;
-    const held = new HeldLock(redis, name, token, ttlMs, grant);
+    let room = roomFor(redis, name, listen);
+    let sinceMs = performance.now();
+    let fence = room.isEmpty ? await takeFree(redis, room.keys, token, ttlMs) : -1;
+    if (fence === 0 && !mayWait) return;
+    if (fence <= 0) {
+      room = roomFor(redis, name, listen);
+      const grant = await (mayWait ? room.wait(token, ttlMs) : room.ask(token, ttlMs));
+      if (!grant) return;
+      ({ fence, sinceMs } = grant);
+    }
+    const held = new HeldLock(redis, name, token, ttlMs, fence, sinceMs);
     // Its TTL may have begun to count long ago: make sure before anybody relies on it.
     if (held.leftMs() > ttlMs / 2 || (await held.extend())) return held;
     if (!mayWait) return;
   }
 }
 
-async function grantFor({ redis, name, token, ttlMs, mayWait, listen }: About): Promise<Grant | undefined> {
-  const { isEmpty, keys } = roomFor(redis, name, listen);
-  if (isEmpty) {
-    const sinceMs = performance.now();
-    const fence = await takeFree(redis, keys, token, ttlMs);
-    if (fence > 0) return { fence, sinceMs };
-    if (fence === 0 && !mayWait) return;
-  }
-  const room = roomFor(redis, name, listen);
-  return mayWait ? room.wait(token, ttlMs) : room.ask(token, ttlMs);
-}
-
 /** After patience ended: whatever Redis still grants is released. Sent behind the asking on the same connection. */
-async function giveBack(
-  attempt: Promise<HeldLock | undefined>,
-  { redis, name, token }: About,
-): Promise<void> {
-  await roomFor(redis, name)
-    .leave(token)
-    .catch(() => {});
-  if (await attempt.catch(() => {}))
-    await roomFor(redis, name)
+async function giveBack(attempt: Promise<unknown>, { redis, name, token }: About): Promise<void> {
+  const leave = (): Promise<unknown> =>
+    roomFor(redis, name)
       .leave(token)
       .catch(() => {});
+  await leave();
+  if (await attempt.catch(() => {})) await leave();
 }

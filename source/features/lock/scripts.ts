@@ -17,11 +17,6 @@ export type LockKeys = {
   readonly wake: string;
 };
 
-/**
- * A fence is taken from the server's clock, so it rises by itself; the counter is needed only while the clock is
- * behind a fence given out before. It is forgotten a week after its last use, lest a name used once stays for ever.
- */
-const fenceTtlMs = 7 * 86_400_000;
 /** How long a waiter may be late in saying that it lives. */
 const leaseMs = 5000;
 export const heartbeatMs = 30_000;
@@ -81,23 +76,24 @@ export type Place = { readonly token: string; readonly ttlMs: number; readonly a
 
 /** The fence, or 0: held by another, or -1: free, but there is a queue. */
 export function takeFree(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  return typed(
-    client,
-    keys,
-    acquireScript(client, [keys.lock, keys.queue, keys.fence], [token, ttlMs, fenceTtlMs]),
-  );
+  const reply = acquireScript(client, [keys.lock, keys.queue, keys.fence], [token, ttlMs]);
+  return reply.catch((error: unknown) => explain(client, keys, error));
 }
 
 /** The fence, or 0: not held by this token. */
 export function extendTtl(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  return typed(client, keys, extendScript(client, [keys.lock, keys.fence], [token, ttlMs, fenceTtlMs]));
+  const reply = extendScript(client, [keys.lock, keys.fence], [token, ttlMs]);
+  return reply.catch((error: unknown) => explain(client, keys, error));
 }
 
 /** Frees the lock, or the place in its queue. */
 export function giveUp(client: Client, keys: LockKeys, token: string): Promise<Released> {
-  const { lock, queue, fence, waiting, wake } = keys;
-  const words = [token, nonceOf(client), wake, publishVerb(client), fenceTtlMs];
-  return typed(client, keys, releaseScript(client, [lock, queue, fence, waiting], words));
+  const reply = releaseScript(
+    client,
+    [keys.lock, keys.queue, keys.fence, keys.waiting],
+    [token, nonceOf(client)],
+  );
+  return reply.catch((error: unknown) => explain(client, keys, error));
 }
 
 /** Queues (or with `stay` false asks once) for every place; hands a free lock to whoever is first. */
@@ -107,28 +103,27 @@ export function queueUp(
   places: readonly Place[],
   stay: boolean,
 ): Promise<Waited> {
-  const { lock, queue, fence, waiting, wake } = keys;
-  const words = [nonceOf(client), wake, publishVerb(client), fenceTtlMs, leaseMs, heartbeatMs, stay ? 1 : 0];
+  const hears = `${isCluster(client) ? 'SPUBLISH' : 'PUBLISH'} ${channelOf(client, keys)}`;
+  const words = [nonceOf(client), hears, leaseMs, heartbeatMs, stay ? 1 : 0];
   const triples = places.flatMap(({ token, ttlMs, arrival }) => [token, ttlMs, arrival]);
-  return typed(client, keys, waitScript(client, [lock, queue, fence, waiting], [...words, ...triples]));
+  const reply = waitScript(client, [keys.lock, keys.queue, keys.fence, keys.waiting], [...words, ...triples]);
+  return reply.catch((error: unknown) => explain(client, keys, error));
 }
 
-function publishVerb(client: Client): string {
-  return isCluster(client) ? 'SPUBLISH' : 'PUBLISH';
+/** Where this client hears that one of its waiters was given the lock: `TOKEN FENCE`. */
+export function channelOf(client: Client, keys: LockKeys): string {
+  return keys.wake + nonceOf(client);
 }
 
 /** Says which of the keys holds somebody else's data, instead of Redis' WRONGTYPE. */
-async function typed<Reply>(client: Client, keys: LockKeys, reply: Promise<Reply>): Promise<Reply> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('WRONGTYPE'))) throw error;
+async function explain(client: Client, keys: LockKeys, error: unknown): Promise<never> {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) {
     const expected = { lock: 'string', queue: 'zset', fence: 'string', waiting: 'hash' } as const;
     for (const key of ['lock', 'queue', 'fence', 'waiting'] as const) {
       const type = await client.type(keys[key]);
-      if (type !== 'none' && type !== expected[key])
-        throw new WrongTypeError(keys[key], 'lock', { cause: error });
+      if (type === 'none' || type === expected[key]) continue;
+      throw new WrongTypeError(keys[key], 'lock', { cause: error });
     }
-    throw error;
   }
+  throw error;
 }

@@ -1,6 +1,8 @@
 import type { Client } from '../../redis/client.ts';
+import { register } from '../../redis/registry.ts';
 import { type Ears, earsOf, ownListener } from './ears.ts';
 import {
+  channelOf,
   giveUp,
   heartbeatMs,
   type LockKeys,
@@ -10,7 +12,7 @@ import {
   type Released,
   type Waited,
 } from './scripts.ts';
-import { nonceOf, ownerOf } from './token.ts';
+import { ownerOf } from './token.ts';
 
 /** The lock is ours. Its TTL began to count at `sinceMs` (`performance.now()`) at the earliest. */
 export type Grant = { readonly fence: number; readonly sinceMs: number };
@@ -26,6 +28,7 @@ type Waiter = {
 };
 
 const foreignPollMs = 100;
+const announceEveryMs = 60_000;
 const lingerMs = 1000;
 /** If the subscription is not confirmed by then, queue without: at worst a grant is found when the TTL ends. */
 const unheardMs = 1000;
@@ -41,11 +44,13 @@ const unheardMs = 1000;
 export class WaitingRoom {
   readonly keys: LockKeys;
   readonly #client: Client;
+  readonly #name: string;
   readonly #channel: string;
   readonly #ears: Ears;
   readonly #waiters = new Map<string, Waiter>();
   /** Tokens that went out with a grant and did not come back: theirs is not a stray grant. */
   readonly #holders = new Set<string>();
+  #announceAfterMs = 0;
   #newcomers: Waiter[] = [];
   #hearing: 'no' | 'asked' | 'yes' = 'no';
   #timer: NodeJS.Timeout | undefined;
@@ -54,8 +59,17 @@ export class WaitingRoom {
   constructor(client: Client, name: string, listen: () => Client) {
     this.keys = lockKeys(client, name);
     this.#client = client;
-    this.#channel = this.keys.wake + nonceOf(client);
+    this.#name = name;
+    this.#channel = channelOf(client, this.keys);
     this.#ears = earsOf(client, listen);
+  }
+
+  /** Makes sure that the console finds this lock. The index is not worth failing for. */
+  announce(): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#announceAfterMs) return;
+    this.#announceAfterMs = nowMs + announceEveryMs;
+    register(this.#client, 'lock', this.#name).catch(() => {});
   }
 
   get isEmpty(): boolean {
@@ -180,7 +194,7 @@ const rooms = new WeakMap<Client, Map<string, WaitingRoom>>();
 const mostIdleRooms = 1000;
 
 /** The one room of this client for this lock. Do not keep it: an idle one makes place for others. */
-export function roomFor(client: Client, name: string, listen = ownListener(client)): WaitingRoom {
+export function roomFor(client: Client, name: string, listen?: () => Client): WaitingRoom {
   let known = rooms.get(client);
   if (!known) {
     known = new Map();
@@ -190,8 +204,9 @@ export function roomFor(client: Client, name: string, listen = ownListener(clien
   if (!room) {
     // A program may lock very many names, one a job.
     if (known.size >= mostIdleRooms) for (const [other, { isIdle }] of known) if (isIdle) known.delete(other);
-    room = new WaitingRoom(client, name, listen);
+    room = new WaitingRoom(client, name, listen ?? ownListener(client));
     known.set(name, room);
   }
+  room.announce();
   return room;
 }
