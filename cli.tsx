@@ -27,7 +27,9 @@ async function main(argv: readonly string[]): Promise<number> {
 
   const { runBatch } = await import('./source/app/batch.ts');
   const { path, command, raw } = invocation;
-  return await untilEnded((ended) => runBatch(path, command, raw, { config, streams: process, ended }));
+  const run = (ended: AbortSignal): Promise<number> =>
+    runBatch(path, command, raw, { config, streams: process, ended });
+  return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
 }
 
 function printVersion(): number {

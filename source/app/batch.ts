@@ -37,7 +37,7 @@ export async function runBatch(
   try {
     if (!command.offline) await reach(connections, command.partial === true, config.timeoutMs);
     const running = runCommand(path, command, input, context);
-    const outcome = await (command.offline || command.partial
+    const outcome = await (command.offline || command.partial || command.supervises
       ? running
       : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
     if (config.json && outcome.json !== undefined) await output.write(`${JSON.stringify(outcome.json)}\n`);

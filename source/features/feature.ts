@@ -88,7 +88,7 @@ export type Parameter<Value> = {
   readonly label: string;
   readonly summary: string;
   readonly schema: v.GenericSchema<unknown, Value>;
-  /** One-letter flag without a value, such as `n` in `lock run -n`. */
+  /** The flag's one letter, such as `n` in `lock run -n`. */
   readonly short?: string;
 };
 
@@ -113,6 +113,11 @@ export type Command<Input> = {
   readonly partial?: boolean;
   /** The words behind `--`, such as the command line of `lock run`. */
   readonly takesCommandLine?: boolean;
+  /**
+   * Runs another program and passes its exit code through: signals are passed on to it instead of ending the run,
+   * and what a lost Redis means for it is the command's to decide.
+   */
+  readonly supervises?: boolean;
   /** Lines of examples for `--help`. */
   readonly examples?: readonly string[];
   run(context: CommandContext, input: Input): Promise<Outcome>;
