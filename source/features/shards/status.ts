@@ -36,7 +36,7 @@ export async function status(connections: readonly Connection[]): Promise<readon
 
 async function ofServer(connection: Connection, shard: number): Promise<readonly ServerStatus[]> {
   const { ask, url, kind } = connection;
-  if (connection.state().name !== 'live') return [absent(shard, url)];
+  if (connection.state().name === 'lost') return [absent(shard, url)];
   const info = await infoOf(ask);
   if (!info) return [absent(shard, url)];
   const own = fromInfo(shard, kind === 'sentinel' ? addressOf(info, url) : url, info);
