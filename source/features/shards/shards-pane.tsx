@@ -19,11 +19,14 @@ const stateTones: Readonly<Record<string, Tone>> = {
 
 /** One line a server, what is wrong with the whole below, and what changed last. */
 export function ShardsPane({ slice, columns, rows, focused, zoomed }: PaneProps<ShardsSlice>): ReactNode {
-  const notes = notesOf(slice).slice(0, Math.max(0, rows - 2));
+  // The servers come first; what is said below them gets the lines they leave, and two at least.
+  const spare = Math.max(2, rows - 1 - slice.servers.length);
+  const notes = notesOf(slice).slice(0, Math.min(spare, rows - 2));
+  const isCluster = slice.servers.some(({ slots }) => slots !== undefined);
   return (
     <Box flexDirection="column" width={columns} height={rows}>
       <Table
-        columns={tableColumns}
+        columns={isCluster ? [...tableColumns, slotsColumn] : tableColumns}
         items={slice.servers}
         width={columns}
         height={rows - notes.length}
@@ -40,7 +43,7 @@ export function ShardsPane({ slice, columns, rows, focused, zoomed }: PaneProps<
 
 const tableColumns: readonly Column<Server>[] = [
   { heading: '#', align: 'right', cell: ({ shard }) => String(shard) },
-  { heading: 'server', grow: true, cell: ({ url }) => shortName(url) },
+  { heading: 'server', max: 40, cell: ({ url }) => shortName(url) },
   { heading: 'role', cell: ({ role }) => role },
   {
     heading: 'state',
@@ -72,13 +75,14 @@ const tableColumns: readonly Column<Server>[] = [
   },
   { heading: 'clients', align: 'right', drop: 5, cell: ({ clients }) => formatCount(clients) },
   { heading: 'keys', align: 'right', drop: 6, cell: ({ keys }) => formatShort(keys) },
-  {
-    heading: 'slots',
-    align: 'right',
-    drop: 5,
-    cell: ({ slots }) => (slots === undefined ? '' : formatCount(slots)),
-  },
 ];
+
+const slotsColumn: Column<Server> = {
+  heading: 'slots',
+  align: 'right',
+  drop: 5,
+  cell: ({ slots }) => (slots === undefined ? '' : formatCount(slots)),
+};
 
 type Note = { readonly text: string; readonly tone: Tone };
 

@@ -1,0 +1,65 @@
+import { Box, renderToString } from 'ink';
+import type { ComponentType } from 'react';
+import { expect } from 'vitest';
+import type { Feature, PaneProps } from '../../source/features/feature.ts';
+import { Frame } from '../../source/ui/frame.tsx';
+import { width } from '../../source/ui/text.ts';
+
+/** The sizes every pane is snapshotted at. */
+export const paneSizes = [
+  [40, 10],
+  [80, 24],
+  [120, 40],
+] as const;
+
+/** What the frame says in its corner, for the four states every pane is snapshotted in. */
+export const paneNotes = {
+  waiting: { text: 'waiting', tone: 'dim' },
+  live: { text: 'live', tone: 'good' },
+  stale: { text: 'stale 12s, retry in 4s', tone: 'warn' },
+  failed: { text: 'failed', tone: 'bad' },
+} as const;
+
+export type PaneLook<Slice> = {
+  readonly feature: Feature<Slice>;
+  readonly pane: ComponentType<PaneProps<Slice>>;
+  readonly slice: Slice;
+  readonly columns: number;
+  readonly rows: number;
+  readonly note?: (typeof paneNotes)[keyof typeof paneNotes];
+  readonly focused?: boolean;
+  readonly zoomed?: boolean;
+};
+
+/** A pane in its frame as plain text; checks that it fills its cells exactly and lets no control character through. */
+export function paintPane<Slice>(look: PaneLook<Slice>): string {
+  const {
+    feature,
+    pane: Pane,
+    slice,
+    columns,
+    rows,
+    note = paneNotes.live,
+    focused = true,
+    zoomed = false,
+  } = look;
+  const frame = renderToString(
+    <Box width={columns} height={rows}>
+      <Frame
+        title={[{ text: `1 ${feature.noun}`, bold: true }, `  ${feature.headline(slice)}`]}
+        note={note}
+        columns={columns}
+        rows={rows}
+        focused={focused}
+      >
+        <Pane slice={slice} columns={columns - 4} rows={rows - 2} focused={focused} zoomed={zoomed} />
+      </Frame>
+    </Box>,
+    { columns },
+  );
+  const lines = frame.split('\n');
+  expect(lines).toHaveLength(rows);
+  expect(lines.map((line) => width(line))).toEqual(lines.map(() => columns));
+  expect(frame).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+  return frame;
+}
