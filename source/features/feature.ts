@@ -50,7 +50,10 @@ export type Attention<Slice> = {
   seen(slice: Slice, size: { columns: number; rows: number }): Slice;
   /** The focus went elsewhere, or the console ends. */
   away(slice: Slice): Slice;
-  /** A command to run because of what was seen; asked again when that has ended. Not asked under `--read-only`. */
+  /**
+   * A command to run because of what was seen. Asked after each frame, never while one runs, and what went well is
+   * not run twice in a row. Not asked under `--read-only`.
+   */
   tell(slice: Slice): { readonly verb: string; readonly input: Record<string, unknown> } | undefined;
 };
 

@@ -16,7 +16,7 @@ export function ChatPane({ slice, columns, rows, typing }: PaneProps<ChatSlice>)
       <Box height={body}>
         {layout.rooms > 0 && <Rooms slice={slice} columns={layout.rooms} rows={body} />}
         <History slice={slice} columns={layout.history} rows={body} />
-        {layout.members > 0 && <Members members={slice.members} columns={layout.members} rows={body} />}
+        {layout.members > 0 && <Members slice={slice} columns={layout.members} rows={body} />}
       </Box>
       {rows > 1 && (
         <Prompt label={`${slice.operator} ›`} line={typing} placeholder={hint(slice)} columns={columns} />
@@ -27,6 +27,7 @@ export function ChatPane({ slice, columns, rows, typing }: PaneProps<ChatSlice>)
 
 function hint(slice: ChatSlice): string {
   const room = selectedRoom(slice);
+  if (!slice.hasLearned) return '';
   if (!room) return 'c makes a room';
   return room.own ? `Enter writes to ${room.room}` : `a joins ${room.room}`;
 }
@@ -55,14 +56,11 @@ function unread({ own }: Room): readonly Span[] {
 }
 
 function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; rows: number }): ReactNode {
-  const { lines, below } = viewHistory(slice, columns, rows);
-  const note = `▼ ${below} newer, End shows them`;
-  const painted = below > 0 ? [...lines.slice(1), [{ text: note, tone: 'warn' as const }]] : lines;
-  const empty = slice.rooms.length === 0 ? 'No rooms yet' : 'No messages yet';
+  const { lines } = viewHistory(slice, columns, rows);
   return (
     <Column columns={columns}>
-      {painted.length === 0 && <Row columns={columns} spans={[{ text: empty, tone: 'dim' }]} />}
-      {painted.map((spans, index) => (
+      {lines.length === 0 && <Row columns={columns} spans={[{ text: emptiness(slice), tone: 'dim' }]} />}
+      {lines.map((spans, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
         <Row key={index} columns={columns} spans={spans} />
       ))}
@@ -70,33 +68,31 @@ function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
   );
 }
 
-function Members({
-  members,
-  columns,
-  rows,
-}: {
-  members: readonly Member[];
-  columns: number;
-  rows: number;
-}): ReactNode {
+function emptiness({ hasLearned, rooms, selected, histories }: ChatSlice): string {
+  if (!hasLearned) return 'Looking for rooms';
+  if (rooms.length === 0) return 'No rooms yet';
+  const isLoaded = selected !== undefined && histories[selected] !== undefined;
+  return isLoaded ? 'No messages yet' : 'Looking for messages';
+}
+
+function Members({ slice, columns, rows }: { slice: ChatSlice; columns: number; rows: number }): ReactNode {
+  const all = selectedRoom(slice)?.memberCount ?? 0;
+  const shown = slice.members.slice(0, all > rows ? rows - 1 : rows);
   return (
     <Column columns={columns} start>
-      {members.slice(0, rows).map(({ name, unread, writesOnly }) => (
-        <Row
-          key={name}
-          columns={columns}
-          spans={[name]}
-          right={[
-            writesOnly
-              ? ' writes'
-              : unread === 0
-                ? { text: ' seen', tone: 'good' }
-                : { text: ` ${unread} unread`, tone: 'warn' },
-          ]}
-        />
+      {shown.map((member) => (
+        <Row key={member.name} columns={columns} spans={[member.name]} right={[state(member)]} />
       ))}
+      {all > shown.length && shown.length > 0 && (
+        <Row columns={columns} spans={[{ text: `and ${all - shown.length} more`, tone: 'dim' }]} />
+      )}
     </Column>
   );
+}
+
+function state({ unread, writesOnly }: Member): Span {
+  if (writesOnly) return { text: ' writes', tone: 'dim' };
+  return unread === 0 ? { text: ' seen', tone: 'good' } : { text: ` ${unread} unread`, tone: 'warn' };
 }
 
 type ColumnProps = { columns: number; start?: boolean; end?: boolean; children: ReactNode };

@@ -2,51 +2,43 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Client, isCluster } from '../../redis/client.ts';
 import type { Feed } from '../feature.ts';
 import { doorbell } from './keys.ts';
+import { type Look, look } from './look.ts';
 import { parseEntry } from './message.ts';
-import { history, known, type RoomFigures, survey } from './rooms.ts';
-import { type ChatSlice, hear, learn, longestHistory, type Room, roomToShow } from './state.ts';
+import { known, survey } from './rooms.ts';
+import { type ChatSlice, hear, learn, longestHistory, type Reading, type Room, roomToShow } from './state.ts';
 
 /** In Cluster each room costs a command of its own. */
 const mostRooms = { standalone: 100, cluster: 8 };
 const mostMembers = 50;
+const everyMs = 2000;
+const surveyEveryMs = 10_000;
+
+/** When this console last read, and last asked for every room. */
+const lastRead = new WeakMap<Client, { readonly atMs: number; readonly surveyedAtMs: number }>();
 
 /**
- * Polls which rooms there are, their counts, and the selected room's members and new messages; hears every listed
- * room's doorbell, which carries the message itself, so that a busy room costs no extra reading.
+ * Looks into the selected room every two seconds and asks for all rooms every ten, or at once when somebody rings;
+ * hears every known room's doorbell, which carries the message itself, so that a busy room costs no reading at all.
  */
 export const feed: Feed<ChatSlice> = {
-  everyMs: 2000,
+  everyMs,
 
   subject: ({ selected }) => selected,
 
   async read({ redis }, slice) {
-    const names = await known(redis, isCluster(redis) ? mostRooms.cluster : mostRooms.standalone);
-    const { operator } = slice;
-    const summaries = survey(redis, names.toSorted(), { limit: 0, always: operator });
-    const isKnown = slice.selected !== undefined && names.includes(slice.selected);
-    // Only before the first reading, or when the room is gone, does one question wait for another.
-    const selected = isKnown
-      ? slice.selected
-      : roomToShow(summarise(redis, operator, (await summaries).rooms), undefined);
-    const after = selected === undefined ? 0 : (slice.histories[selected]?.cursor ?? 0);
-    const [all, ofSelected, entries] = await Promise.all([
-      summaries,
-      selected === undefined ? undefined : survey(redis, [selected], { limit: mostMembers }),
-      selected === undefined ? [] : history(redis, selected, after, longestHistory),
-    ]);
-    const reading = {
-      rooms: summarise(redis, operator, all.rooms),
-      wrong: all.wrong.map(({ message }) => message),
-      selected,
-      members:
-        ofSelected?.rooms[0]?.members.map(({ name, unread, writesOnly }) => ({ name, unread, writesOnly })) ??
-        [],
-      entries,
-      isPartial: entries.length === longestHistory,
-      after,
-    };
+    const isDue = isSurveyDue(redis);
+    const isKnown = slice.rooms.some(({ room }) => room === slice.selected);
+    const surveying = isDue || !isKnown ? readAll(redis, slice.operator) : undefined;
+    const opening = isKnown ? readOpen(redis, slice, slice.selected) : undefined;
+    let [all, open] = await Promise.all([surveying, opening]);
+    if (!open) {
+      // Before the first reading, or when the room is gone, one question waits for another.
+      all ??= await readAll(redis, slice.operator);
+      open = await readOpen(redis, slice, roomToShow(all.rooms, slice.selected));
+    }
+    noteReading(redis, all !== undefined);
     return (current) => {
-      const next = learn(current, reading);
+      const next = learn(current, { all, open });
       return isDeepStrictEqual(next, current) ? current : next;
     };
   },
@@ -63,17 +55,55 @@ export const feed: Feed<ChatSlice> = {
   },
 };
 
-function summarise(redis: Client, operator: string, found: readonly RoomFigures[]): Room[] {
-  return found.map(({ room, memberCount, lastId, members }) => {
-    const own = members.find(({ name }) => name === operator);
-    return {
-      room,
-      channel: doorbell(redis, room),
-      memberCount,
-      lastId,
-      own: own && { seen: own.seen, unread: own.unread },
-    };
-  });
+/** Also when a reading comes before its time: somebody rang, and may know of a new room. */
+function isSurveyDue(redis: Client): boolean {
+  const { atMs = 0, surveyedAtMs = 0 } = lastRead.get(redis) ?? {};
+  const now = performance.now();
+  return atMs === 0 || now - atMs < everyMs * 0.9 || now - surveyedAtMs >= surveyEveryMs;
+}
+
+function noteReading(redis: Client, isSurvey: boolean): void {
+  const atMs = performance.now();
+  lastRead.set(redis, { atMs, surveyedAtMs: isSurvey ? atMs : (lastRead.get(redis)?.surveyedAtMs ?? 0) });
+}
+
+async function readAll(redis: Client, operator: string): Promise<NonNullable<Reading['all']>> {
+  const names = await known(redis, isCluster(redis) ? mostRooms.cluster : mostRooms.standalone);
+  const { rooms, wrong } = await survey(redis, names.toSorted(), { limit: 0, always: operator });
+  return {
+    wrong: wrong.map(({ message }) => message),
+    rooms: rooms.map(({ room, memberCount, lastId, members }) => {
+      const own = members.find(({ name }) => name === operator);
+      return summary(redis, room, { memberCount, lastId, seen: own?.seen });
+    }),
+  };
+}
+
+async function readOpen(redis: Client, slice: ChatSlice, room: string | undefined): Promise<Reading['open']> {
+  if (room === undefined) return;
+  const after = slice.histories[room]?.cursor ?? 0;
+  const options = { member: slice.operator, after, mostMembers, mostEntries: longestHistory };
+  const found = await look(redis, room, options);
+  if (!found) return;
+  return {
+    room: summary(redis, room, found),
+    members: found.members.map(({ name, seen }) => ({
+      name,
+      unread: Math.max(0, found.lastId - seen),
+      writesOnly: !Number.isFinite(seen),
+    })),
+    entries: found.entries,
+    isPartial: found.entries.length === longestHistory,
+    after,
+  };
+}
+
+type Figures = Pick<Look, 'memberCount' | 'lastId' | 'seen'>;
+
+function summary(redis: Client, room: string, { memberCount, lastId, seen }: Figures): Room {
+  const own =
+    seen === undefined ? undefined : { seen: Math.min(seen, lastId), unread: Math.max(0, lastId - seen) };
+  return { room, channel: doorbell(redis, room), memberCount, lastId, own };
 }
 
 /** Anybody may publish anything. */

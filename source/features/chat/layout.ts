@@ -1,8 +1,12 @@
 import { formatClock } from '../../ui/figures.ts';
 import type { Span } from '../../ui/row.tsx';
-import { fitTo, padEnd, sanitise, width, wrap } from '../../ui/text.ts';
+import { fitTo, sanitise, width, wrap } from '../../ui/text.ts';
 import { type Entry, isMalformed } from './message.ts';
-import { type ChatSlice, selectedHistory } from './state.ts';
+import { type ChatSlice, type History, selectedHistory } from './state.ts';
+
+/** Below this the text continues under the sender instead of beside it. */
+const narrow = 50;
+const clockCells = 6;
 
 /** Where the pane's parts go; rooms and members only where the history still has room to breathe. */
 export type Layout = { readonly rooms: number; readonly members: number; readonly history: number };
@@ -16,54 +20,67 @@ export function layOut(columns: number): Layout {
 
 export type View = {
   readonly lines: readonly (readonly Span[])[];
-  /** The first message of which all is shown, and the last; undefined when there is none. */
+  /** The first message that is shown from its start, and the last; undefined when there is none. */
   readonly shown: { readonly firstId: number; readonly lastId: number } | undefined;
-  /** Messages below the view. */
-  readonly below: number;
 };
 
-/** The history as lines of at most `columns` cells, at most `rows` of them, the newest at the bottom. */
+/** The history as at most `rows` lines of at most `columns` cells, the newest at the bottom. */
 export function viewHistory(slice: ChatSlice, columns: number, rows: number): View {
   const history = selectedHistory(slice);
-  if (!history || rows <= 0 || columns <= 0) return { lines: [], shown: undefined, below: 0 };
-  const { entries, anchor, turnedAway } = history;
+  if (!history || history.entries.length === 0 || rows <= 0 || columns <= 0)
+    return { lines: [], shown: undefined };
+  const { entries, anchor, looked } = history;
   const found = anchor === undefined ? -1 : entries.findIndex(({ id }) => id >= anchor);
   const bottom = found === -1 ? entries.length - 1 : found;
-  const senders = Math.min(
-    senderCells(columns),
-    widestSender(entries.slice(Math.max(0, bottom - rows), bottom + 1)),
-  );
+  const below = entries.length - 1 - bottom;
+  const newer = below > 0 ? [note(`▼ ${below} newer, End shows the newest`)] : [];
+
+  const room = rows - newer.length;
+  const whole = fill(history, bottom, columns, room);
+  const unseen = entries.filter(({ id }) => id > looked && id < whole.shown.firstId).length;
+  if (unseen === 0 || room < 2) return { lines: [...whole.lines, ...newer], shown: whole.shown };
+  const rest = fill(history, bottom, columns, room - 1);
+  const missed = entries.filter(({ id }) => id > looked && id < rest.shown.firstId).length;
+  return {
+    lines: [note(`▲ ${missed} unseen above, u shows them`), ...rest.lines, ...newer],
+    shown: rest.shown,
+  };
+}
+
+type Filled = Required<Pick<View, 'lines'>> & { readonly shown: { firstId: number; lastId: number } };
+
+/** As many lines as fit, from the message at `bottom` up. */
+function fill({ entries, turnedAway }: History, bottom: number, columns: number, rows: number): Filled {
+  const senders = widestSender(entries.slice(Math.max(0, bottom - rows), bottom + 1), columns);
+  const lastId = entries[bottom]?.id ?? 0;
   const lines: (readonly Span[])[] = [];
-  let firstId: number | undefined;
+  let firstId = lastId;
   for (let index = bottom; index >= 0 && lines.length < rows; index -= 1) {
     const entry = entries[index];
     if (!entry) break;
     const before = entries[index - 1];
-    const own = entryLines(entry, columns, senders, Math.max(1, Math.floor(rows / 2)));
-    lines.unshift(...own);
+    lines.unshift(...entryLines(entry, columns, senders, Math.max(1, Math.floor(rows / 2))));
     if (lines.length <= rows) firstId = entry.id;
-    if (entry.id > turnedAway && (before === undefined || before.id <= turnedAway) && index > 0) {
-      lines.unshift(ruled('new since you looked', columns, 'right'));
-    }
+    const isFirstNew = entry.id > turnedAway && before !== undefined && before.id <= turnedAway;
+    if (isFirstNew) lines.unshift(ruled('new since you looked', columns, 'right'));
     const day = dayOf(entry);
-    if (day !== undefined && (before === undefined || day !== dayOf(before)))
+    if (day !== undefined && (before === undefined || day !== dayOf(before))) {
       lines.unshift(ruled(day, columns, 'left'));
+    }
   }
-  const lastId = entries[bottom]?.id;
-  return {
-    lines: lines.slice(-rows),
-    shown: firstId === undefined || lastId === undefined ? undefined : { firstId, lastId },
-    below: entries.length - 1 - bottom,
-  };
+  return { lines: lines.slice(-rows), shown: { firstId, lastId } };
 }
 
-function senderCells(columns: number): number {
-  return columns < 50 ? 8 : 12;
+function note(text: string): readonly Span[] {
+  return [{ text, tone: 'warn' }];
 }
 
-function widestSender(entries: readonly Entry[]): number {
+/** The sender's column: as wide as it must be, but the text comes first. */
+function widestSender(entries: readonly Entry[], columns: number): number {
+  const most = columns < narrow ? 8 : 12;
   return entries.reduce(
-    (most, entry) => (isMalformed(entry) ? most : Math.max(most, width(sanitise(entry.sender)))),
+    (widest, entry) =>
+      isMalformed(entry) ? widest : Math.min(most, Math.max(widest, width(sanitise(entry.sender)))),
     1,
   );
 }
@@ -78,22 +95,27 @@ function entryLines(entry: Entry, columns: number, senders: number, most: number
       ],
     ];
   }
-  const indent = 6 + senders + 2;
-  const room = Math.max(1, columns - indent);
-  const wrapped = wrap(sanitise(entry.message), room);
+  const beside = clockCells + senders + 2;
+  const under = columns < narrow ? clockCells : beside;
+  const text = sanitise(entry.message);
+  const [first = ''] = wrap(text, Math.max(1, columns - beside));
+  const rest = text.slice(first.length).trimStart();
+  const wrapped = [first, ...(rest === '' ? [] : wrap(rest, Math.max(1, columns - under)))];
   const kept =
     wrapped.length > most
-      ? [...wrapped.slice(0, most - 1), `… ${wrapped.length - most + 1} more lines`]
+      ? [...wrapped.slice(0, Math.max(1, most - 1)), `… ${wrapped.length - Math.max(1, most - 1)} more lines`]
       : wrapped;
-  return kept.map((text, index) =>
-    index === 0
-      ? [
-          { text: `${formatClock(entry.at)} `, tone: 'dim' },
-          { text: fitTo(sanitise(entry.sender), senders), tone: 'info' },
-          `  ${text}`,
-        ]
-      : [padEnd('', indent) + text],
-  );
+  return kept
+    .slice(0, Math.max(1, most))
+    .map((line, index) =>
+      index === 0
+        ? [
+            { text: `${formatClock(entry.at)} `, tone: 'dim' },
+            { text: fitTo(sanitise(entry.sender), senders), tone: 'info' },
+            `  ${line}`,
+          ]
+        : [`${' '.repeat(under)}${line}`],
+    );
 }
 
 /** A line across with a word in it. */

@@ -3,6 +3,8 @@ import { type Entry, isMalformed } from './message.ts';
 /** What the console knows of chat, and where in it the operator is. */
 export type ChatSlice = {
   readonly operator: string;
+  /** Whether Redis has told anything yet. */
+  readonly hasLearned: boolean;
   /** By name. */
   readonly rooms: readonly Room[];
   /** Sentences about rooms that cannot be shown. */
@@ -48,16 +50,20 @@ export type History = {
 
 /** What one reading of Redis tells. */
 export type Reading = {
-  readonly rooms: readonly Room[];
-  readonly wrong: readonly string[];
-  /** Of this room, if any is selected. */
-  readonly selected: string | undefined;
-  readonly members: readonly Member[];
-  readonly entries: readonly Entry[];
-  /** There were more new entries than were asked for: older ones are left out. */
-  readonly isPartial: boolean;
-  /** The cursor that `entries` were asked after. */
-  readonly after: number;
+  /** Every room, when they were asked for, and sentences about those that cannot be shown. */
+  readonly all: { readonly rooms: readonly Room[]; readonly wrong: readonly string[] } | undefined;
+  /** The room that was looked into, if any. */
+  readonly open:
+    | {
+        readonly room: Room;
+        readonly members: readonly Member[];
+        readonly entries: readonly Entry[];
+        /** There were more new entries than were asked for: older ones are left out. */
+        readonly isPartial: boolean;
+        /** The cursor that `entries` were asked after. */
+        readonly after: number;
+      }
+    | undefined;
 };
 
 export const longestHistory = 500;
@@ -65,7 +71,15 @@ export const longestHistory = 500;
 const longestText = 4096;
 
 export function initial(operator: string): ChatSlice {
-  return { operator, rooms: [], wrong: [], selected: undefined, members: [], histories: {} };
+  return {
+    operator,
+    hasLearned: false,
+    rooms: [],
+    wrong: [],
+    selected: undefined,
+    members: [],
+    histories: {},
+  };
 }
 
 export function selectedRoom(slice: ChatSlice): Room | undefined {
@@ -82,34 +96,36 @@ export function roomToShow(rooms: readonly Room[], selected: string | undefined)
   return (rooms.find(({ own }) => own) ?? rooms[0])?.room;
 }
 
-export function learn(
-  slice: ChatSlice,
-  { rooms, wrong, selected, members, entries, isPartial, after }: Reading,
-): ChatSlice {
-  const shown = roomToShow(rooms, slice.selected);
-  const next = { ...slice, rooms, wrong, selected: shown };
-  // A reading of another room than the one selected meanwhile tells nothing of members or messages.
-  if (shown === undefined || selected !== shown)
-    return { ...next, members: shown === slice.selected ? slice.members : [] };
-  const room = rooms.find((candidate) => candidate.room === shown);
-  const last = room?.lastId ?? 0;
-  const before = slice.histories[shown];
+export function learn(slice: ChatSlice, { all, open }: Reading): ChatSlice {
+  const known = all?.rooms ?? slice.rooms;
+  const rooms = open ? known.map((room) => (room.room === open.room.room ? open.room : room)) : known;
+  const selected = roomToShow(rooms, slice.selected);
+  const members = selected === slice.selected ? slice.members : [];
+  const next = { ...slice, hasLearned: true, rooms, wrong: all?.wrong ?? slice.wrong, selected, members };
+  // What was read of another room than the one selected meanwhile tells nothing of members or messages.
+  if (!open || open.room.room !== selected) return next;
+  const history = read(slice.histories[selected], open);
+  return { ...next, members: open.members, histories: { ...slice.histories, [selected]: history } };
+}
+
+function read(
+  before: History | undefined,
+  { room, entries, isPartial, after }: NonNullable<Reading['open']>,
+): History {
+  const seen = room.own?.seen ?? 0;
   // Ids that went back: the room was deleted and made anew.
-  const known = last < after ? undefined : before;
-  const history = known ?? {
+  const history = (room.lastId < after ? undefined : before) ?? {
     entries: [],
     cursor: 0,
     floor: 0,
-    looked: room?.own?.seen ?? last,
-    turnedAway: room?.own?.seen ?? last,
+    looked: room.own ? seen : room.lastId,
+    turnedAway: room.own ? seen : room.lastId,
     anchor: undefined,
   };
+  const cursor = Math.max(history.cursor, entries.at(-1)?.id ?? 0);
   const floor = isPartial ? (entries[0]?.id ?? 1) - 1 : history.floor;
-  const newest = entries.at(-1)?.id ?? 0;
   // What was marked elsewhere was seen too.
-  const looked = Math.max(history.looked, room?.own?.seen ?? 0);
-  const merged = merge({ ...history, floor, looked, cursor: Math.max(history.cursor, newest) }, entries);
-  return { ...next, members, histories: { ...slice.histories, [shown]: merged } };
+  return merge({ ...history, cursor, floor, looked: Math.max(history.looked, seen) }, entries);
 }
 
 /** A message that came with the doorbell: shown at once if its room is; the next reading confirms it. */

@@ -1,0 +1,222 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import feature from '../../source/features/chat/index.ts';
+import {
+  type ChatSlice,
+  hear,
+  initial,
+  learn,
+  longestHistory,
+  look,
+  scroll,
+  selectedHistory,
+  selectedRoom,
+  showUnseen,
+  stepRoom,
+  turnAway,
+} from '../../source/features/chat/state.ts';
+import { live, opsRoom, readOps, say, withMessages } from './slices.ts';
+
+const ids = (slice: ChatSlice): number[] => selectedHistory(slice)?.entries.map(({ id }) => id) ?? [];
+const read = readOps;
+const empty: ChatSlice = { ...initial('oncall'), selected: 'ops' };
+
+test('the slice survives JSON', () => {
+  expect(JSON.parse(JSON.stringify(live))).toEqual(live);
+});
+
+test('shows a room the operator is in before any other', () => {
+  const rooms = [
+    { ...opsRoom(1), room: 'a', own: undefined },
+    { ...opsRoom(1), room: 'b' },
+  ];
+  expect(learn(initial('oncall'), { all: { rooms, wrong: [] }, open: undefined }).selected).toBe('b');
+});
+
+describe('history', () => {
+  test('whatever order readings and doorbells come in, every message is there once, in order', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 5 })), { maxLength: 30 }),
+        (steps) => {
+          let slice = empty;
+          let sent = 0;
+          for (const [isHeard, count] of steps) {
+            const before = sent;
+            sent += count;
+            const fresh = Array.from({ length: count }, (_, index) => say(before + index + 1, 'ann', 'x', 0));
+            if (isHeard) {
+              // A doorbell may get lost.
+              for (const entry of fresh) if (entry.id % 4 !== 0) slice = hear(slice, 'chat:ops', entry);
+            } else {
+              const after = selectedHistory(slice)?.cursor ?? 0;
+              const missing = Array.from({ length: sent - after }, (_, index) =>
+                say(after + index + 1, 'ann', 'x', 0),
+              );
+              slice = read(slice, missing, sent, { after });
+              expect(ids(slice)).toEqual(Array.from({ length: sent }, (_, index) => index + 1));
+            }
+          }
+          expect(ids(slice)).toEqual(ids(slice).toSorted((a, b) => a - b));
+          expect(new Set(ids(slice)).size).toBe(ids(slice).length);
+        },
+      ),
+    );
+  });
+
+  test('stays when Redis has removed the messages', () => {
+    expect(ids(read(withMessages(5), [], 5, { after: 5, seen: 5 }))).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('is bounded in messages and in the length of each', () => {
+    let slice = withMessages(longestHistory);
+    slice = hear(slice, 'chat:ops', say(longestHistory + 1, 'ann', 'x'.repeat(60_000), 0));
+    expect(ids(slice)).toHaveLength(longestHistory);
+    expect(ids(slice)[0]).toBe(2);
+    expect(JSON.stringify(slice).length).toBeLessThan(100_000);
+  });
+
+  test('starts again when the room was deleted and made anew', () => {
+    const again = read(withMessages(5), [], 2, { after: 5 });
+    expect(ids(again)).toEqual([]);
+    expect(ids(read(again, [say(1, 'eve', 'new', 0), say(2, 'eve', 'new', 0)], 2))).toEqual([1, 2]);
+  });
+
+  test('a late reading does not take away what was heard meanwhile', () => {
+    const heard = hear(withMessages(5), 'chat:ops', say(6, 'ann', 'heard', 0));
+    expect(ids(read(heard, [], 5, { after: 5, seen: 5 }))).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test('a reading of a room that is no longer selected changes counts only', () => {
+    const other = stepRoom(live, 1);
+    const open = { members: [], entries: [], isPartial: false, after: 0 };
+    expect(other.selected).toBe('random');
+    const late = learn(other, { all: undefined, open: { ...open, room: { ...opsRoom(9), memberCount: 8 } } });
+    expect(late.histories).toEqual(other.histories);
+    expect(late.members).toEqual([]);
+    expect(late.rooms.find(({ room }) => room === 'ops')).toMatchObject({ lastId: 9, memberCount: 8 });
+  });
+});
+
+describe('what counts as looked at', () => {
+  const unseen = (count: number): ChatSlice =>
+    read(
+      empty,
+      Array.from({ length: count }, (_, index) => say(index + 1, 'ann', `m${index + 1}`, 0)),
+      count,
+    );
+
+  test('only what was painted without leaving out an unseen one before it', () => {
+    const slice = unseen(20);
+    expect(look(slice, 11, 20)).toBe(slice);
+    const top = look(slice, 1, 10);
+    expect(selectedHistory(top)?.looked).toBe(10);
+    expect(selectedHistory(look(top, 11, 20))?.looked).toBe(20);
+  });
+
+  test('never what was too old to be loaded', () => {
+    const entries = Array.from({ length: longestHistory }, (_, index) => say(index + 101, 'ann', 'x', 0));
+    const slice = read(empty, entries, 600, { isPartial: true });
+    expect(look(slice, 101, 600)).toBe(slice);
+    // Marking everything as seen, by the key or elsewhere, mends it.
+    const marked = read(slice, [], 600, { after: 600, seen: 600 });
+    expect(selectedHistory(marked)?.looked).toBe(600);
+  });
+
+  test('is told to Redis once more than Redis knows, and only for members', () => {
+    const tell = feature.attention?.tell;
+    const slice = unseen(3);
+    expect(tell?.(slice)).toBeUndefined();
+    const looked = look(slice, 1, 3);
+    expect(tell?.(looked)).toEqual({ verb: 'mark', input: { room: 'ops', id: 3, as: 'oncall' } });
+    expect(tell?.(read(looked, [], 3, { after: 3, seen: 3 }))).toBeUndefined();
+    const stranger = { ...looked, rooms: looked.rooms.map((known) => ({ ...known, own: undefined })) };
+    expect(tell?.(stranger)).toBeUndefined();
+  });
+
+  test('what the pane shows at its size is what is seen', () => {
+    const seen = feature.attention?.seen;
+    const slice = unseen(20);
+    expect(seen?.(slice, { columns: 40, rows: 8 })).toBe(slice);
+    const looked = seen?.(slice, { columns: 40, rows: 30 });
+    expect(looked && selectedHistory(looked)?.looked).toBe(20);
+    let paged = showUnseen(slice);
+    for (let page = 0; page < 20; page += 1)
+      paged = scroll(seen?.(paged, { columns: 40, rows: 8 }) ?? paged, 3);
+    expect(selectedHistory(paged)?.looked).toBe(20);
+  });
+
+  test('what comes after turning away is new, until the next time', () => {
+    let slice = turnAway(withMessages(3));
+    slice = hear(slice, 'chat:ops', say(4, 'ann', 'new', 0));
+    expect(selectedHistory(slice)).toMatchObject({ looked: 3, turnedAway: 3 });
+    slice = turnAway(look(slice, 1, 4));
+    expect(selectedHistory(slice)).toMatchObject({ looked: 4, turnedAway: 4 });
+  });
+
+  test('looking again at what is known changes nothing, so nothing is painted', () => {
+    const slice = withMessages(3);
+    expect(look(slice, 1, 3)).toBe(slice);
+    expect(turnAway(slice)).toBe(slice);
+  });
+});
+
+describe('unread counts', () => {
+  test('rise with the doorbell, not by own messages', () => {
+    const heard = hear(live, 'chat:deploys', say(10, 'ci', 'done'));
+    expect(heard.rooms[0]).toMatchObject({ lastId: 10, own: { unread: 4 } });
+    const own = hear(live, 'chat:deploys', say(10, 'oncall', 'thanks'));
+    expect(own.rooms[0]).toMatchObject({ lastId: 10, own: { unread: 3 } });
+    expect(hear(heard, 'chat:deploys', say(10, 'ci', 'done')).rooms[0]?.own?.unread).toBe(4);
+  });
+
+  test('the headline tells of the other rooms', () => {
+    expect(feature.headline(live)).toBe('#ops  5 members  3 new elsewhere');
+  });
+});
+
+describe('keys', () => {
+  const press = (slice: ChatSlice, key: string): ChatSlice => {
+    const binding = feature.keys.find((candidate) => [candidate.key].flat().includes(key));
+    return binding?.change?.(slice, { columns: 76, rows: 22 }) ?? slice;
+  };
+  const refusal = (slice: ChatSlice, key: string): string | undefined =>
+    feature.keys.find((candidate) => [candidate.key].flat().includes(key))?.refuse?.(slice);
+
+  test('left and right go around the rooms', () => {
+    expect(press(live, 'right').selected).toBe('random');
+    expect(press(press(live, 'right'), 'right').selected).toBe('deploys');
+    expect(press(press(live, 'left'), 'left').selected).toBe('random');
+  });
+
+  test('scrolling stops at both ends, and End follows again', () => {
+    const slice = withMessages(10);
+    const top = press(slice, 'home');
+    expect(selectedHistory(top)?.anchor).toBe(1);
+    expect(selectedHistory(press(top, 'up'))?.anchor).toBe(1);
+    expect(selectedHistory(press(top, 'down'))?.anchor).toBe(2);
+    expect(selectedHistory(press(top, 'end'))?.anchor).toBeUndefined();
+    expect(selectedHistory(press(press(slice, 'up'), 'down'))?.anchor).toBeUndefined();
+  });
+
+  test('what cannot be done is refused with a reason', () => {
+    const nowhere = initial('oncall');
+    expect(refusal(nowhere, 'enter')).toMatch(/no room/i);
+    expect(refusal(live, 'enter')).toBeUndefined();
+    expect(refusal(press(live, 'right'), 'enter')).toMatch(/not in random/);
+    expect(refusal(live, 'a')).toMatch(/already/);
+    expect(refusal(press(live, 'right'), 'a')).toBeUndefined();
+    expect(refusal(press(live, 'right'), 'x')).toMatch(/not in random/);
+  });
+
+  test('every binding that runs a command gives it what it takes', () => {
+    for (const binding of feature.keys) {
+      if (binding.verb === undefined) continue;
+      const command = feature.commands.find(({ verb }) => verb === binding.verb);
+      const given = Object.keys(binding.input?.(live, 'typed') ?? {});
+      const taken = Object.keys({ ...command?.words, ...command?.flags });
+      expect(taken).toEqual(expect.arrayContaining(given));
+    }
+    expect(selectedRoom(live)?.room).toBe('ops');
+  });
+});
