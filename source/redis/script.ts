@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Command } from 'ioredis';
 import { again } from './again.ts';
 import type { Client } from './client.ts';
 
@@ -11,6 +12,8 @@ export type ScriptOptions<Reply> = {
   readonly parse: (reply: unknown) => Reply;
   /** Ask for Buffers instead of strings: for values that need not be UTF-8. */
   readonly binary?: boolean;
+  /** Send at once, past autopipelining: for what is batched already, where waiting for the next tick only costs. */
+  readonly immediate?: boolean;
 };
 
 export type Script<Reply> = (
@@ -27,7 +30,12 @@ export type Script<Reply> = (
  * was in flight when a connection broke is sent again, by ioredis or here, so the script may run twice: it must be
  * written for that.
  */
-export function defineScript<Reply>({ lua, parse, binary = false }: ScriptOptions<Reply>): Script<Reply> {
+export function defineScript<Reply>({
+  lua,
+  parse,
+  binary = false,
+  immediate = false,
+}: ScriptOptions<Reply>): Script<Reply> {
   const digest = createHash('sha1').update(lua).digest('hex');
   const loaded = new WeakSet<Client>();
 
@@ -35,10 +43,12 @@ export function defineScript<Reply>({ lua, parse, binary = false }: ScriptOption
     const words = [keys.length, ...keys, ...args] as const;
     const sendText = () =>
       again(() => (binary ? client.callBuffer('EVAL', lua, ...words) : client.call('EVAL', lua, ...words)));
-    const sendDigest = () =>
-      again(() =>
+    const sendDigest = () => {
+      if (immediate) return sendNow(client, [digest, ...words], binary);
+      return again(() =>
         binary ? client.callBuffer('EVALSHA', digest, ...words) : client.evalsha(digest, ...words),
       );
+    };
     if (!loaded.has(client)) {
       loaded.add(client);
       return parse(await sendText());
@@ -50,6 +60,16 @@ export function defineScript<Reply>({ lua, parse, binary = false }: ScriptOption
       return parse(await sendText());
     }
   };
+}
+
+/** A command outside of any batch: ioredis itself resends it, in its order. */
+function sendNow(client: Client, words: readonly ScriptArgument[], binary: boolean): Promise<unknown> {
+  const command = new Command('evalsha', words.map(asText), { replyEncoding: binary ? null : 'utf8' });
+  return client.sendCommand(command) as Promise<unknown>;
+}
+
+function asText(argument: ScriptArgument): string | Buffer {
+  return typeof argument === 'number' ? String(argument) : argument;
 }
 
 function isMissingScript(error: unknown): boolean {

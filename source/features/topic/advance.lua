@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- One turn of a subscriber: what is done moves forward, the seat is kept, the next frames are read; with none, the
--- bell is armed. Sent twice: the position only rises, and reading changes nothing.
+-- bell may be armed. Sent twice: the position only rises, and reading changes nothing.
 -- KEYS[1] msgs: stream of frames
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
 -- KEYS[3] seats: hash, subscriber -> seat
@@ -12,6 +12,7 @@
 -- ARGV[4] after: read what comes after this id
 -- ARGV[5] step: how many entries to read at first; 0 reads nothing
 -- ARGV[6] bytes: stop reading once this much was read
+-- ARGV[7] arm: 1 to be rung for the next message when there is none yet
 -- Reply: {1, floor, id, kind, body, id, kind, body...}; {2, last} when the server forgot ids that were already read;
 --   {0} when the subscriber was dropped; {-1, label} when another process has the seat
 local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -51,6 +52,6 @@ if #reply == 2 then
     redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', math.min(last, tonumber(position))), name)
     return { 2, last }
   end
-  redis.call('HSET', KEYS[5], 'bell', '1')
+  if ARGV[7] == '1' then redis.call('HSET', KEYS[5], 'bell', '1') end
 end
 return reply

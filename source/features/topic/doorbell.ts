@@ -10,6 +10,9 @@ const hubs = new WeakMap<Client, Hub>();
 /** What a ring says when the subscription had to be made again: something may have been missed. */
 export const missed = 'missed';
 
+/** What a ring says when a seat was given up, or a subscriber dropped. */
+export const seatRing = 'seat';
+
 /**
  * Resolves once the server confirmed the subscription: whatever is published from then on rings. After a reconnect
  * the subscription is confirmed again, and then rings `missed`.

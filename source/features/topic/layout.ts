@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import type { Client } from '../../redis/client.ts';
 
 /** One message, as a subscriber gets it. */
@@ -26,9 +27,11 @@ export type Retention = {
   readonly lapseMs: number;
 };
 
+export type Read = { readonly messages: readonly Message[]; readonly bytes: number };
+
 /** What one turn of a subscriber told. */
 export type Turn =
-  | { readonly name: 'read'; readonly floor: number; readonly messages: Message[]; readonly bytes: number }
+  | (Read & { readonly name: 'read'; readonly floor: number })
   | { readonly name: 'forgotten'; readonly last: number }
   | { readonly name: 'dropped' }
   | { readonly name: 'taken'; readonly by: string };
@@ -43,7 +46,11 @@ export type TurnRequest = {
   readonly after: number;
   /** How many entries to read at first; 0 reads nothing. */
   readonly step: number;
+  /** Ask for a ring when there is nothing to read. */
+  readonly arm: boolean;
 };
+
+export type AwaitRequest = { readonly after: number; readonly step: number; readonly withinMs: number };
 
 export type Seat = { readonly name: string; readonly token: string };
 
@@ -88,6 +95,8 @@ export type TopicStore = {
   retire(producer: string): Promise<void>;
   claim(seat: Seat, options: { from: 'start' | 'now'; label: string; leaseMs: number }): Promise<Claim>;
   turn(seat: Seat, request: TurnRequest): Promise<Turn>;
+  /** Reads what comes next, waiting for it on a connection of its own; none where that cannot be done. */
+  readonly await?: (connection: Redis, request: AwaitRequest) => Promise<Read>;
   release(seat: Seat): Promise<void>;
   drop(name: string): Promise<boolean>;
   block(name: string, blocked: Blocked | undefined): Promise<void>;

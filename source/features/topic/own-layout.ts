@@ -1,10 +1,20 @@
+import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, singleKey } from '../../redis/keys.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import advanceLua from './advance.lua';
 import claimLua from './claim.lua';
 import dropLua from './drop.lua';
-import type { Claim, Message, Retention, TopicStatus, TopicStore, Turn } from './layout.ts';
+import type {
+  AwaitRequest,
+  Claim,
+  Message,
+  Read,
+  Retention,
+  TopicStatus,
+  TopicStore,
+  Turn,
+} from './layout.ts';
 import publishLua from './publish.lua';
 import releaseLua from './release.lua';
 import { type ExpectedKeys, subscriberStatuses, withKeys } from './replies.ts';
@@ -21,11 +31,15 @@ export const defaultRetention: Retention = {
 
 const readBytes = 256 * 1024;
 
-const publishScript = defineScript({ lua: publishLua, parse: Number });
+const publishScript = defineScript({ lua: publishLua, parse: Number, immediate: true });
 export const claimScript = defineScript({ lua: claimLua, parse: parseClaim });
 export const releaseScript = defineScript({ lua: releaseLua, parse: Number });
 export const dropScript = defineScript({ lua: dropLua, parse: Number });
-const advanceScript = defineScript({ lua: advanceLua, parse: (reply) => reply as AdvanceReply });
+const advanceScript = defineScript({
+  lua: advanceLua,
+  parse: (reply) => reply as AdvanceReply,
+  immediate: true,
+});
 const sweepScript = defineScript({ lua: sweepLua, parse: (reply) => reply as [number, number] });
 const statusScript = defineScript({ lua: statusLua, parse: (reply) => reply as (number | string)[] });
 
@@ -83,7 +97,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
         [keys.subs, keys.seats, keys.ids, keys.state],
         [seat.name, seat.token, label, leaseMs, from],
       ),
-    async turn(seat, { done, after, step }) {
+    async turn(seat, { done, after, step, arm }) {
       const reply = await run(advanceScript, subscriberKeys, [
         seat.name,
         seat.token,
@@ -91,9 +105,13 @@ export function ownLayout(client: Client, topic: string): TopicStore {
         after,
         step,
         readBytes,
+        arm ? 1 : 0,
       ]);
       return parseTurn(reply, after);
     },
+    ...(!isCluster(client) && {
+      await: (connection: Redis, request: AwaitRequest) => awaitEntries(connection, keys.msgs, request),
+    }),
     async release(seat) {
       await run(releaseScript, [keys.seats], [seat.name, seat.token, ring, keys.bell]);
     },
@@ -141,17 +159,25 @@ function parseTurn(reply: AdvanceReply, after: number): Turn {
   if (state === -1) return { name: 'taken', by: String(detail) };
   if (state === 2) return { name: 'forgotten', last: Number(detail) };
   const floor = Number(detail);
-  const seen = Math.max(after, floor);
+  const entries: Entry[] = [];
+  for (let index = 2; index < reply.length; index += 3) {
+    entries.push([reply[index] as string, [reply[index + 1] as string, reply[index + 2] as string]]);
+  }
+  return { name: 'read', floor, ...decode(entries, Math.max(after, floor)) };
+}
+
+type Entry = readonly [id: string, fields: readonly string[]];
+
+/** The messages after `seen` in these entries: the first entry may hold some before it. */
+function decode(entries: readonly Entry[], seen: number): Read {
   const messages: Message[] = [];
   let bytes = 0;
-  for (let index = 2; index < reply.length; index += 3) {
-    const entry = reply[index] as string;
-    const body = reply[index + 2] as string;
+  for (const [entry, [kind = '', body = '']] of entries) {
     const dash = entry.indexOf('-');
     const last = Number(entry.slice(0, dash));
     const at = Number(entry.slice(dash + 1));
     bytes += body.length;
-    if (reply[index + 1] === 'm') {
+    if (kind === 'm') {
       messages.push({ id: last, at, message: body });
       continue;
     }
@@ -162,7 +188,17 @@ function parseTurn(reply: AdvanceReply, after: number): Turn {
       if (id > seen) messages.push({ id, at, message });
     }
   }
-  return { name: 'read', floor, messages, bytes };
+  return { messages, bytes };
+}
+
+async function awaitEntries(
+  connection: Redis,
+  key: string,
+  { after, step, withinMs }: AwaitRequest,
+): Promise<Read> {
+  const start = `${after}-18446744073709551615`;
+  const reply = await connection.xread('COUNT', step, 'BLOCK', withinMs, 'STREAMS', key, start);
+  return decode(reply?.[0]?.[1] ?? [], after);
 }
 
 function parseStatus(topic: string, reply: readonly (number | string)[]): TopicStatus {

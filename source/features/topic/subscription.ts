@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
-import { type Doorbell, openDoorbell } from './doorbell.ts';
+import { type Doorbell, openDoorbell, seatRing } from './doorbell.ts';
 import { SeatLostError, SubscriberDroppedError, SubscriberInUseError } from './errors.ts';
-import type { Blocked, Item, Seat, TopicStore, Turn } from './layout.ts';
+import type { Blocked, Item, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
+import { Reader } from './reader.ts';
 import { type LayoutName, openTopic } from './topic.ts';
 
 export type SubscriptionOptions = {
@@ -25,8 +28,8 @@ export type SubscriptionOptions = {
 };
 
 const acknowledgeWithinMs = 50;
+const claimEveryMs = 250;
 const sweepEvery = 64;
-const readBytes = 256 * 1024;
 
 /**
  * A subscriber of a topic, by hand: `take()` what is there, `ack()` what is done, `close()`. Reading ahead of what is
@@ -37,42 +40,36 @@ export class Subscription {
   readonly #seat: Seat;
   readonly #options: SubscriptionOptions;
   readonly #leaseMs: number;
-  readonly #pollMs: number;
+  readonly #opened: Client[] = [];
+  readonly #onAbort = (): void => this.stop();
   #doorbell: Doorbell | undefined;
-  #ownListener: Client | undefined;
-  #after = 0;
+  #reader: Reader | undefined;
   #done = 0;
   #saved = 0;
   #swept = 0;
-  #step = 8;
-  #isBehind = false;
-  #ahead: Promise<Item[]> | undefined;
-  #isRung = false;
-  #wake: (() => void) | undefined;
+  /** When the last turn that succeeded was asked for, on the local monotonic clock. */
+  #sureAt = 0;
   #acknowledging: NodeJS.Timeout | undefined;
   #renewing: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
   #isStopped = false;
   #isClosed = false;
-  #isSeated = false;
-  readonly #onAbort = (): void => this.stop();
+  #wakeClaim: (() => void) | undefined;
 
   private constructor(store: TopicStore, options: SubscriptionOptions) {
     this.#store = store;
     this.#options = options;
     this.#seat = { name: options.as, token: randomBytes(9).toString('base64url') };
     this.#leaseMs = options.leaseMs ?? 5000;
-    this.#pollMs = options.pollMs ?? 1000;
   }
 
   /**
-   * Registers the name, and resolves once this process serves it; with `standby` that may take long, and ends with a
+   * Registers the name, and resolves once this process serves it; with `standby` that may take long, and gives a
    * stopped subscription when `signal` is aborted first.
    * @throws {SubscriberInUseError} when another process proves to be alive at it
    */
   static async open(client: Client, topic: string, options: SubscriptionOptions): Promise<Subscription> {
-    const store = openTopic(client, topic, options.layout);
-    const subscription = new Subscription(store, options);
+    const subscription = new Subscription(openTopic(client, topic, options.layout), options);
     try {
       await subscription.#sit();
     } catch (error) {
@@ -82,43 +79,25 @@ export class Subscription {
     return subscription;
   }
 
-  /** Every id up to here is done and acknowledged by this process, or was before. */
-  get done(): number {
-    return this.#done;
-  }
-
   get isStopped(): boolean {
     return this.#isStopped;
   }
 
-  /** From now on nothing more is taken; what was taken may still be acknowledged. */
-  stop(): void {
-    this.#isStopped = true;
-    this.#wake?.();
+  /** Every id up to here is done. */
+  get done(): number {
+    return this.#done;
   }
 
   /**
    * The next items after those taken before, in the order of their ids. Waits for the first of them; with `wait`
-   * false it resolves with none when there are none. A stopped subscription gives none.
+   * false it resolves with none when there are none. A stopped subscription gives none. One call at a time.
    * @throws {SeatLostError | SubscriberDroppedError}
    */
   async take({ wait = true }: { wait?: boolean } = {}): Promise<readonly Item[]> {
-    for (;;) {
-      if (this.#failure) throw this.#failure;
-      if (this.#isStopped) return [];
-      const items = await (this.#ahead ?? this.#read());
-      this.#ahead = undefined;
-      if (items.length > 0) {
-        if (this.#isBehind) {
-          // While the caller works on these, the next ones already travel.
-          this.#ahead = this.#read();
-          this.#ahead.catch(() => {});
-        }
-        return items;
-      }
-      if (!wait) return [];
-      await this.#ring();
-    }
+    if (this.#failure) throw this.#failure;
+    const items = (await this.#reader?.take(wait)) ?? [];
+    if (this.#failure) throw this.#failure;
+    return items;
   }
 
   /** Everything up to this id is done. Sent soon, together with others. */
@@ -138,10 +117,18 @@ export class Subscription {
 
   /** Resolves when everything acknowledged is known to the server. */
   async settle(): Promise<void> {
-    if (this.#isSeated && !this.#failure) await this.#save();
+    if (this.#failure) throw this.#failure;
+    await this.#save();
   }
 
-  /** Acknowledges what is done and gives up the seat; those standing by take over at once. */
+  /** From now on nothing more is taken; what was taken may still be acknowledged. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#reader?.stop();
+    this.#wakeClaim?.();
+  }
+
+  /** Sends what is acknowledged and gives up the seat; those standing by take over at once. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -151,115 +138,104 @@ export class Subscription {
     clearInterval(this.#renewing);
     this.#doorbell?.close();
     try {
-      if (this.#isSeated && !this.#failure) {
+      if (this.#reader && !this.#failure) {
         await this.#save();
         await this.#store.sweep();
         await this.#store.release(this.#seat);
       }
     } finally {
-      this.#ownListener?.disconnect();
+      for (const client of this.#opened) client.disconnect();
     }
   }
 
   async #sit(): Promise<void> {
-    const { from = 'start', standby = false, signal } = this.#options;
+    const { from = 'start', standby = false, signal, pollMs = 1000 } = this.#options;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (signal?.aborted) return this.stop();
+    if (signal?.aborted) this.stop();
+    if (this.#isStopped) return;
 
-    const listener = this.#options.listener ?? this.#openListener();
-    this.#doorbell = await openDoorbell(listener, this.#store.bell, () => {
-      this.#isRung = true;
-      this.#wake?.();
+    const listener = this.#options.listener ?? this.#keep(listenerFor(this.#store.client));
+    this.#doorbell = await openDoorbell(listener, this.#store.bell, (message) => {
+      this.#reader?.ring();
+      this.#wakeClaim?.();
+      if (message === seatRing && this.#reader) this.#save().catch(() => {});
     });
     const label = `${hostname()}:${process.pid}`;
     let firstSeenMs: number | undefined;
-    while (!this.#isStopped) {
-      this.#isRung = false;
+    while (!this.#isStopped && !this.#reader) {
+      this.#sureAt = performance.now();
       const claim = await this.#store.claim(this.#seat, { from, label, leaseMs: this.#leaseMs });
       if (claim.name === 'ours') {
-        this.#isSeated = true;
-        this.#after = this.#done = this.#saved = this.#swept = claim.position;
+        this.#done = this.#saved = this.#swept = claim.position;
+        this.#reader = new Reader(claim.position, {
+          store: this.#store,
+          connection: this.#store.await && !isCluster(listener) ? this.#readerFor(listener) : undefined,
+          pollMs,
+          turn: (request) => this.#turn(request),
+          isSeatSure: () => performance.now() - this.#sureAt < this.#leaseMs * 0.7,
+        });
         break;
       }
-      // A crashed process still holds its seat for a while: only one that shows up again is in our way.
+      // A crashed process holds its seat until its lease ends: only one that shows up again is in our way.
       firstSeenMs ??= claim.seenMs;
       if (!standby && claim.seenMs > firstSeenMs) {
         throw new SubscriberInUseError(this.#store.topic, this.#seat.name, claim.by);
       }
-      await this.#ring(Math.min(250, this.#pollMs));
+      const wait = new AbortController();
+      this.#wakeClaim = () => wait.abort();
+      await delay(claimEveryMs, undefined, { signal: wait.signal }).catch(() => {});
     }
-    if (!this.#isSeated) return;
+    if (!this.#reader) return;
     this.#renewing = setInterval(() => {
       this.#save().catch(() => {});
     }, this.#leaseMs / 4);
     await register(this.#store.client, 'topic', this.#store.topic);
   }
 
-  #openListener(): Client {
-    const { client } = this.#store;
-    this.#ownListener = isCluster(client)
-      ? client.duplicate([], { shardedSubscribers: true })
-      : client.duplicate();
-    this.#ownListener.on('error', () => {});
-    return this.#ownListener;
+  /** What waits for the next entry must not hold up other commands, and must notice a silent server. */
+  #readerFor(listener: Redis): Redis {
+    const socketTimeout = (this.#options.pollMs ?? 1000) + 5000;
+    return this.#keep(listener.duplicate({ socketTimeout, enableAutoPipelining: false }));
   }
 
-  /** Resolves on a ring, on the slow poll, or when stopped. */
-  #ring(withinMs = this.#pollMs): Promise<void> {
-    if (this.#isRung || this.#isStopped) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#wake?.(), withinMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        resolve();
-      };
-    });
-  }
-
-  async #read(): Promise<Item[]> {
-    this.#isRung = false;
-    const turn = await this.#turn(this.#step);
-    if (turn.name !== 'read') return [];
-    const { messages, bytes, floor } = turn;
-    const newest = messages.at(-1);
-    // A few entries at first, so that large ones do not come many at a time.
-    if (newest)
-      this.#step = Math.max(1, Math.min(128, Math.floor(readBytes / 4 / (bytes / messages.length))));
-    this.#isBehind = bytes > readBytes / 16;
-    const gap = floor > this.#after ? [{ gap: { from: this.#after + 1, to: floor } }] : [];
-    this.#after = newest?.id ?? Math.max(this.#after, floor);
-    return gap.length > 0 ? [...gap, ...messages] : messages;
+  #keep<Opened extends Client>(client: Opened): Opened {
+    client.on('error', () => {});
+    this.#opened.push(client);
+    return client;
   }
 
   async #save(): Promise<void> {
-    await this.#turn(0);
+    await this.#turn({ after: 0, step: 0, arm: false });
   }
 
-  async #turn(step: number): Promise<Turn> {
+  async #turn(request: Omit<TurnRequest, 'done'>): Promise<Turn> {
     const done = this.#done;
-    const turn = await this.#store.turn(this.#seat, { done, after: this.#after, step });
+    const askedAt = performance.now();
+    const turn = await this.#store.turn(this.#seat, { ...request, done });
     if (turn.name === 'taken') this.#fail(new SeatLostError(this.#store.topic, this.#seat.name, turn.by));
     if (turn.name === 'dropped') this.#fail(new SubscriberDroppedError(this.#store.topic, this.#seat.name));
-    if (turn.name === 'forgotten') this.#after = this.#done = this.#saved = turn.last;
-    if (turn.name === 'read') this.#saved = Math.max(this.#saved, done);
-    if (this.#saved - this.#swept >= sweepEvery || (step > 0 && turn.name === 'read' && turn.bytes === 0)) {
-      this.#sweep();
+    this.#sureAt = Math.max(this.#sureAt, askedAt);
+    if (turn.name === 'forgotten') this.#done = this.#saved = this.#swept = turn.last;
+    if (turn.name === 'read') {
+      this.#saved = Math.max(this.#saved, done);
+      const isIdle = request.step > 0 && turn.messages.length === 0;
+      if (this.#saved - this.#swept >= sweepEvery || (isIdle && this.#saved > this.#swept)) {
+        this.#swept = this.#saved;
+        this.#store.sweep().catch(() => {});
+      }
     }
     return turn;
-  }
-
-  #sweep(): void {
-    if (this.#swept === this.#saved) return;
-    this.#swept = this.#saved;
-    this.#store.sweep().catch(() => {});
   }
 
   #fail(error: Error): never {
     this.#failure ??= error;
     clearInterval(this.#renewing);
     clearTimeout(this.#acknowledging);
-    this.#wake?.();
-    throw error;
+    this.stop();
+    throw this.#failure;
   }
+}
+
+function listenerFor(client: Client): Client {
+  return isCluster(client) ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
 }

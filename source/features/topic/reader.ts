@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { Item, Message, Read, TopicStore, Turn } from './layout.ts';
+import { Pace, restMs } from './pace.ts';
+
+/**
+ * How a subscriber reads: by id, always from the store.
+ *
+ * It drains with turns until there is nothing left. Then it is live: on a server it reads with a command that waits
+ * for the next entry on a connection of its own, in Cluster and in the seed layout it waits for the doorbell. Both
+ * end with the slow poll, which drains again, so nothing depends on a ring or a waiting command coming through.
+ */
+export type ReaderOptions = {
+  readonly store: TopicStore;
+  /** For the command that waits; without it the doorbell must ring. */
+  readonly connection: Redis | undefined;
+  readonly pollMs: number;
+  /** One turn: keeps the seat, sends what is acknowledged, reads up to `step` entries. */
+  turn(request: { after: number; step: number; arm: boolean }): Promise<Turn>;
+  /** Whether the seat is certainly still ours; if not, what came without a turn must not be handed out. */
+  isSeatSure(): boolean;
+};
+
+const wantedBytes = 64 * 1024;
+const behindBytes = 16 * 1024;
+
+export class Reader {
+  readonly #options: ReaderOptions;
+  readonly #pace = new Pace();
+  #after: number;
+  /** How many entries to ask for: few at first, so that large ones do not come many at a time. */
+  #step = 8;
+  #isBehind = false;
+  #ahead: Promise<readonly Item[]> | undefined;
+  #isLive = false;
+  #awaited: Promise<Read | undefined> | undefined;
+  #isRung = false;
+  #isStopped = false;
+  #wake: (() => void) | undefined;
+
+  constructor(after: number, options: ReaderOptions) {
+    this.#after = after;
+    this.#options = options;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** There may be something to read. */
+  ring(): void {
+    this.#isRung = true;
+    if (!this.#isLive) this.#wake?.();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake?.();
+  }
+
+  /** The next items; none when stopped, or when there are none and `wait` is false. */
+  async take(wait: boolean): Promise<readonly Item[]> {
+    while (!this.#isStopped) {
+      if (this.#pace.isResting) await delay(restMs);
+      const items = this.#isLive && wait ? await this.#takeLive() : await this.#drain(wait);
+      if (items.length > 0 || !wait) return items;
+    }
+    return [];
+  }
+
+  async #drain(wait: boolean): Promise<readonly Item[]> {
+    const items = await (this.#ahead ?? this.#read());
+    this.#ahead = undefined;
+    if (items.length > 0) {
+      if (this.#isBehind) this.#ahead = quietly(this.#read());
+    } else if (wait) {
+      this.#isLive = this.#options.connection !== undefined;
+      if (!this.#isLive) await this.#ringOr(this.#options.pollMs);
+    }
+    return items;
+  }
+
+  async #read(): Promise<readonly Item[]> {
+    this.#isRung = false;
+    const arm = this.#options.connection === undefined;
+    const turn = await this.#options.turn({ after: this.#after, step: this.#step, arm });
+    if (turn.name === 'forgotten') this.#after = turn.last;
+    if (turn.name !== 'read') return [];
+    const { messages, floor } = turn;
+    const gap = floor > this.#after ? [{ gap: { from: this.#after + 1, to: floor } }] : [];
+    this.#after = messages.at(-1)?.id ?? Math.max(this.#after, floor);
+    this.#judge(turn);
+    return gap.length > 0 ? [...gap, ...messages] : messages;
+  }
+
+  async #takeLive(): Promise<readonly Message[]> {
+    this.#awaited ??= this.#await();
+    const awaited = this.#awaited;
+    let read: Read | undefined;
+    await new Promise<void>((resolve, reject) => {
+      this.#wake = resolve;
+      awaited.then((result) => {
+        read = result;
+        resolve();
+      }, reject);
+    });
+    if (this.#isStopped) return [];
+    this.#awaited = undefined;
+    const { messages } = read ?? { messages: [] };
+    const first = messages[0]?.id;
+    // Nothing came, something is missing, or another process may sit here by now: take a turn.
+    if (read === undefined || first !== this.#after + 1 || !this.#options.isSeatSure()) {
+      this.#isLive = false;
+      return [];
+    }
+    this.#after += messages.length;
+    this.#judge(read);
+    // While the caller works on these, the next ones may already travel.
+    if (!this.#pace.isResting) this.#awaited = quietly(this.#await());
+    return messages;
+  }
+
+  #await(): Promise<Read | undefined> {
+    const { store, connection, pollMs } = this.#options;
+    if (!store.await || !connection) return Promise.resolve(undefined);
+    return store.await(connection, { after: this.#after, step: this.#step, withinMs: pollMs });
+  }
+
+  #judge({ messages, bytes }: Read): void {
+    this.#pace.read(messages.length, performance.now());
+    this.#isBehind = bytes > behindBytes;
+    if (messages.length === 0) return;
+    this.#step = Math.max(1, Math.min(128, Math.floor(wantedBytes / (bytes / messages.length))));
+  }
+
+  #ringOr(withinMs: number): Promise<void> {
+    if (this.#isRung || this.#isStopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** A reading ahead may fail before anybody waits for it; whoever takes it then hears of it. */
+function quietly<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {});
+  return promise;
+}
