@@ -73,13 +73,20 @@ export type SubscriberStatus = {
 /** A message whose handler keeps failing. */
 export type Blocked = { readonly id: number; readonly attempts: number; readonly error: string };
 
+export type LayoutName = 'own' | 'seed';
+
 export type TopicStatus = {
   readonly topic: string;
+  readonly layout: LayoutName;
+  /** When this was so, by the server's clock. */
+  readonly at: number;
   readonly lastId: number;
   /** Every id up to this one is gone. */
   readonly floor: number;
   readonly retained: number;
   readonly bytes: number;
+  /** A subscriber unseen for so long holds nothing back; 0: it always does. */
+  readonly lapseMs: number;
   readonly subscribers: readonly SubscriberStatus[];
 };
 
@@ -100,7 +107,9 @@ export type TopicStore = {
   release(seat: Seat): Promise<void>;
   drop(name: string): Promise<boolean>;
   block(name: string, blocked: Blocked | undefined): Promise<void>;
-  /** Removes what all have done and what retention no longer keeps. */
-  sweep(): Promise<void>;
-  status(most?: number): Promise<TopicStatus>;
+  /** Removes what all have done and what retention no longer keeps. @returns how many messages */
+  sweep(): Promise<number>;
+  /** Puts the topic into the index of what exists; at most once a minute. */
+  register(): Promise<void>;
+  status(): Promise<TopicStatus>;
 };

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, singleKey } from '../../redis/keys.ts';
+import { register } from '../../redis/registry.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import advanceLua from './advance.lua';
 import claimLua from './claim.lua';
@@ -17,7 +18,7 @@ import type {
 } from './layout.ts';
 import publishLua from './publish.lua';
 import releaseLua from './release.lua';
-import { type ExpectedKeys, subscriberStatuses, withKeys } from './replies.ts';
+import { type ExpectedKeys, isWrongType, parseStatus, withKeys, wrongType } from './replies.ts';
 import statusLua from './status.lua';
 import sweepLua from './sweep.lua';
 
@@ -41,13 +42,15 @@ const advanceScript = defineScript({
   immediate: true,
 });
 const sweepScript = defineScript({ lua: sweepLua, parse: (reply) => reply as [number, number] });
-const statusScript = defineScript({ lua: statusLua, parse: (reply) => reply as (number | string)[] });
+const statusScript = defineScript({
+  lua: statusLua,
+  parse: (reply) => reply as ((number | string)[] | string)[],
+});
 
 type AdvanceReply = [state: number, detail: number | string, ...entries: string[]];
 
-/** Keys under `topic:`, messages in a stream. The layout of `topic.ts`'s design note. */
-export function ownLayout(client: Client, topic: string): TopicStore {
-  const keys = keyFamily(client, topic, {
+function keysOf(client: Client, topic: string) {
+  return keyFamily(client, topic, {
     msgs: 'topic:msgs:*',
     subs: 'topic:subs:*',
     seats: 'topic:seats:*',
@@ -56,17 +59,52 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     bell: 'topic:bell:*',
     sent: 'topic:sent:*:',
   });
-  const ring = isCluster(client) ? 'SPUBLISH' : 'PUBLISH';
-  const types: ExpectedKeys = {
+}
+
+/** In the order in which the scripts of subscribers take them. */
+function typesOf(keys: ReturnType<typeof keysOf>): ExpectedKeys {
+  return {
     [keys.msgs]: 'stream',
     [keys.subs]: 'zset',
     [keys.seats]: 'hash',
     [keys.ids]: 'string',
     [keys.state]: 'hash',
   };
+}
+
+/**
+ * The status of many topics: one command on one server, one for each topic in Cluster. A topic whose keys hold
+ * something else is an error among the others.
+ */
+export async function surveyTopics(
+  client: Client,
+  topics: readonly string[],
+  mostSubscribers = 1000,
+): Promise<(TopicStatus | Error)[]> {
+  if (topics.length === 0) return [];
+  const types = topics.map((topic) => typesOf(keysOf(client, topic)));
+  const args = [defaultRetention.lapseMs, mostSubscribers];
+  const replies = isCluster(client)
+    ? (await Promise.all(types.map((each) => statusScript(client, Object.keys(each), args)))).flat(1)
+    : await statusScript(client, types.flatMap(Object.keys), args);
+  return await Promise.all(
+    topics.map((topic, index) => {
+      const reply = replies[index] ?? '';
+      if (typeof reply !== 'string') return parseStatus(topic, 'own', reply);
+      const error = new Error(reply);
+      return isWrongType(reply) ? wrongType(client, types[index] ?? {}, error) : error;
+    }),
+  );
+}
+
+/** Keys under `topic:`, messages in a stream. The layout of `topic.ts`'s design note. */
+export function ownLayout(client: Client, topic: string): TopicStore {
+  const keys = keysOf(client, topic);
+  const ring = isCluster(client) ? 'SPUBLISH' : 'PUBLISH';
+  const types = typesOf(keys);
   const run = <Reply>(script: Script<Reply>, names: string[], args: (string | number)[]): Promise<Reply> =>
     withKeys(client, types, script(client, names, args));
-  const subscriberKeys = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
+  const subscriberKeys = Object.keys(types);
 
   return {
     client,
@@ -126,11 +164,14 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     },
     async sweep() {
       const { maxAgeMs, maxLen, maxBytes, lapseMs } = defaultRetention;
-      await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);
+      const [, rise] = await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);
+      return rise;
     },
-    async status(most = 1000) {
-      const reply = await run(statusScript, subscriberKeys, [defaultRetention.lapseMs, most]);
-      return parseStatus(topic, reply);
+    register: () => register(client, 'topic', topic),
+    async status() {
+      const [status] = await surveyTopics(client, [topic]);
+      if (status instanceof Error) throw status;
+      return status as TopicStatus;
     },
   };
 }
@@ -199,16 +240,4 @@ async function awaitEntries(
   const start = `${after}-18446744073709551615`;
   const reply = await connection.xread('COUNT', step, 'BLOCK', withinMs, 'STREAMS', key, start);
   return decode(reply?.[0]?.[1] ?? [], after);
-}
-
-function parseStatus(topic: string, reply: readonly (number | string)[]): TopicStatus {
-  const [lastId = 0, floor = 0, bytes = 0, nowMs = 0, lapseMs = 0] = reply.slice(0, 5).map(Number);
-  return {
-    topic,
-    lastId,
-    floor,
-    retained: lastId - floor,
-    bytes,
-    subscribers: subscriberStatuses(reply.slice(6), { lastId, floor, nowMs, lapseMs }),
-  };
 }

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from '../../redis/client.ts';
-import { register } from '../../redis/registry.ts';
 import { MessageTooLargeError } from './errors.ts';
-import type { TopicStore } from './layout.ts';
-import { type LayoutName, largestMessageBytes, openTopic } from './topic.ts';
+import type { LayoutName, TopicStore } from './layout.ts';
+import { largestMessageBytes, openTopic } from './topic.ts';
 
 /**
  * A producer numbers its frames, so that one resent by the connection is recognised and not stored twice. What is
@@ -88,6 +87,7 @@ class Producer {
   #unswept = sweepEveryMessages;
   #sweptAt = Number.NEGATIVE_INFINITY;
   #sweeping: Promise<void> | undefined;
+  #registering: Promise<void> | undefined;
   #settled: (() => void)[] = [];
 
   constructor(store: TopicStore) {
@@ -110,6 +110,7 @@ class Producer {
 
   async settle(): Promise<void> {
     if (!this.isIdle) await new Promise<void>((resolve) => this.#settled.push(resolve));
+    await this.#registering;
     await this.#sweeping;
     await this.#store.sweep();
     await this.#store.retire(this.#name);
@@ -184,15 +185,18 @@ class Producer {
     if (now - this.#registeredAt >= registerEveryMs) {
       this.#registeredAt = now;
       // An index that could not be written is written the next minute; the messages are stored.
-      register(this.#store.client, 'topic', this.#store.topic).catch(() => {});
+      this.#registering = this.#store.register().catch(() => {});
     }
     if (this.#unswept >= sweepEveryMessages && now - this.#sweptAt >= sweepEveryMs && !this.#sweeping) {
       this.#unswept = 0;
       this.#sweptAt = now;
       this.#sweeping = this.#store
         .sweep()
-        .catch(() => {})
-        .finally(() => {
+        .then(
+          () => {},
+          () => {},
+        )
+        .then(() => {
           this.#sweeping = undefined;
         });
     }

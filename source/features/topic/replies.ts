@@ -1,6 +1,6 @@
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import type { Blocked, SubscriberStatus } from './layout.ts';
+import type { Blocked, SubscriberStatus, TopicStatus } from './layout.ts';
 
 /** Key -> the type it must have. */
 export type ExpectedKeys = Readonly<Record<string, string>>;
@@ -17,13 +17,52 @@ export async function withKeys<Reply>(
   try {
     return await reply;
   } catch (error) {
-    if (!(error instanceof Error && error.message.includes('WRONGTYPE'))) throw error;
-    for (const [key, expected] of Object.entries(keys)) {
-      const type = await client.type(key);
-      if (type !== 'none' && type !== expected) throw new WrongTypeError(key, expected, { cause: error });
-    }
+    if (error instanceof Error && isWrongType(error.message)) throw await wrongType(client, keys, error);
     throw error;
   }
+}
+
+export function isWrongType(text: string): boolean {
+  return text.includes('WRONGTYPE');
+}
+
+/** The key that has another type than it must have; the error itself if all is well by now. */
+export async function wrongType(client: Client, keys: ExpectedKeys, error: Error): Promise<Error> {
+  for (const [key, expected] of Object.entries(keys)) {
+    const type = await client.type(key);
+    if (type !== 'none' && type !== expected) return new WrongTypeError(key, expected, { cause: error });
+  }
+  return error;
+}
+
+/** From the flat list the status scripts give. */
+export function parseStatus(
+  topic: string,
+  layout: TopicStatus['layout'],
+  flat: readonly (number | string)[],
+): TopicStatus {
+  const [at = 0, lastId = 0, floor = 0, retained = 0, bytes = 0, lapseMs = 0] = flat.slice(0, 6).map(Number);
+  const subscribers: SubscriberStatus[] = [];
+  for (let index = 6; index < flat.length; index += 5) {
+    const [name = '', done = 0, seatText = '', oldest = 0, blocked = ''] = flat.slice(index, index + 5);
+    const position = Number(done);
+    const seat = parseSeat(String(seatText));
+    const isLive = seat.isTaken && seat.seenMs + seat.leaseMs > at;
+    const isLapsed = lapseMs > 0 && at - seat.seenMs > lapseMs;
+    subscribers.push({
+      name: String(name),
+      position,
+      lag: Math.max(0, lastId - position),
+      seenMs: seat.seenMs,
+      state: isLive ? 'live' : isLapsed ? 'lapsed' : 'idle',
+      missed: Math.max(0, floor - position),
+      oldestAt: Number(oldest) || null,
+      owner: seat.owner,
+      blocked: blockedAt(String(blocked), position),
+    });
+  }
+  subscribers.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { topic, layout, at, lastId, floor, retained, bytes, lapseMs, subscribers };
 }
 
 /** The seat of a subscriber: `<token or -> <seen ms> <lease ms> <since ms> <label>`. */
@@ -35,33 +74,6 @@ function parseSeat(seat: string): { isTaken: boolean; seenMs: number; leaseMs: n
     leaseMs: Number(lease),
     owner: label.join(' '),
   };
-}
-
-/** From the flat list a status script gives: name, position, seat, oldest waiting ms, blocked. */
-export function subscriberStatuses(
-  flat: readonly (number | string)[],
-  topic: { lastId: number; floor: number; nowMs: number; lapseMs: number },
-): SubscriberStatus[] {
-  const statuses: SubscriberStatus[] = [];
-  for (let index = 0; index < flat.length; index += 5) {
-    const [name = '', at = 0, seatText = '', oldest = 0, blocked = ''] = flat.slice(index, index + 5);
-    const position = Number(at);
-    const seat = parseSeat(String(seatText));
-    const isLive = seat.isTaken && seat.seenMs + seat.leaseMs > topic.nowMs;
-    const isLapsed = topic.lapseMs > 0 && topic.nowMs - seat.seenMs > topic.lapseMs;
-    statuses.push({
-      name: String(name),
-      position,
-      lag: Math.max(0, topic.lastId - position),
-      seenMs: seat.seenMs,
-      state: isLive ? 'live' : isLapsed ? 'lapsed' : 'idle',
-      missed: Math.max(0, topic.floor - position),
-      oldestAt: Number(oldest) || null,
-      owner: seat.owner,
-      blocked: blockedAt(String(blocked), position),
-    });
-  }
-  return statuses.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** What was said of a message that has been handled since no longer matters. */

@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { singleKey } from '../../redis/keys.ts';
+import { register } from '../../redis/registry.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import { LayoutError, SeedLockError } from './errors.ts';
 import type { Message, TopicStore, Turn } from './layout.ts';
 import { claimScript, dropScript, releaseScript } from './own-layout.ts';
-import { type ExpectedKeys, subscriberStatuses, withKeys } from './replies.ts';
+import { type ExpectedKeys, parseStatus, withKeys } from './replies.ts';
 import advanceLua from './seed-advance.lua';
 import publishLua from './seed-publish.lua';
 import statusLua from './seed-status.lua';
@@ -122,15 +123,11 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       if (blocked) await client.hset(keys.state, field, JSON.stringify(blocked));
       else await client.hdel(keys.state, field);
     },
-    async sweep() {
-      await run(sweepScript, [keys.msgs, keys.subs], []);
-    },
-    async status(most = 1000) {
+    sweep: () => run(sweepScript, [keys.msgs, keys.subs], []),
+    register: () => register(client, 'topic-seed', 'pubsub'),
+    async status() {
       const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
-      const reply = await run(statusScript, names, [most]);
-      const [lastId = 0, floor = 0, bytes = 0, nowMs = 0, retained = 0] = reply.slice(0, 5).map(Number);
-      const subscribers = subscriberStatuses(reply.slice(6), { lastId, floor, nowMs, lapseMs: 0 });
-      return { topic, lastId, floor, retained, bytes, subscribers };
+      return parseStatus(topic, 'seed', await run(statusScript, names, [1000]));
     },
   };
 }

@@ -6,13 +6,13 @@
 -- KEYS[4] ids: string `pubsub:msg_id`, the highest id given
 -- KEYS[5] state: hash; `blocked:<subscriber>`
 -- ARGV[1] most: how many subscribers to tell of, the slowest first
--- Reply: {last, floor, bytes, now ms, retained, subscribers in all, name, position, seat, 0, blocked...}
+-- Reply: {now ms, last, floor, retained, bytes, 0, name, position, seat, 0, blocked, name...}
 local last = tonumber(redis.call('GET', KEYS[4]) or 0)
 local lowest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 local time = redis.call('TIME')
 local reply = {
-  last, lowest and tonumber(lowest) - 1 or last, redis.call('MEMORY', 'USAGE', KEYS[1]) or 0,
-  time[1] * 1000 + math.floor(time[2] / 1000), redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]),
+  time[1] * 1000 + math.floor(time[2] / 1000), last, lowest and tonumber(lowest) - 1 or last,
+  redis.call('ZCARD', KEYS[1]), redis.call('MEMORY', 'USAGE', KEYS[1]) or 0, 0,
 }
 local page = redis.call('ZRANGE', KEYS[2], 0, ARGV[1] - 1, 'WITHSCORES')
 for i = 1, #page, 2 do

@@ -1,34 +1,47 @@
 #!lua flags=no-writes
--- What a topic holds and how far each subscriber is.
+-- What topics hold and how far their subscribers are: five keys for each topic, again and again.
 -- KEYS[1] msgs: stream of frames
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
 -- KEYS[3] seats: hash, subscriber -> seat
 -- KEYS[4] ids: string, the highest id given
 -- KEYS[5] state: hash; `floor`, `lapseMs`, `blocked:<subscriber>`
+-- KEYS[6..] more: the five keys of the next topics
 -- ARGV[1] lapseMs: unless set in the state
--- ARGV[2] most: how many subscribers to tell of, the slowest first
--- Reply: {last, floor, bytes, now ms, lapse ms, subscribers in all, name, position, seat, oldest waiting ms, blocked...}
-local last = tonumber(redis.call('GET', KEYS[4]) or 0)
-local state = redis.call('HMGET', KEYS[5], 'floor', 'lapseMs')
-local floor = tonumber(state[1] or 0)
+-- ARGV[2] most: how many subscribers of a topic to tell of, the slowest first
+-- Reply: for each topic {now ms, last, floor, retained, bytes, lapse ms, name, position, seat, oldest waiting ms,
+--   blocked, name...}, or the text of its error
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local reply = {
-  last, floor, redis.call('MEMORY', 'USAGE', KEYS[1]) or 0, now, tonumber(state[2] or ARGV[1]),
-  redis.call('ZCARD', KEYS[2]),
-}
-local page = redis.call('ZRANGE', KEYS[2], 0, ARGV[2] - 1, 'WITHSCORES')
-local known, oldest
-for i = 1, #page, 2 do
-  local next = math.max(tonumber(page[i + 1]), floor) + 1
-  if next ~= known then
-    local entry = next <= last and redis.call('XRANGE', KEYS[1], string.format('%.0f', next), '+', 'COUNT', 1)[1]
-    known, oldest = next, entry and tonumber(string.match(entry[1], '(%d+)$')) or 0
+
+local function tell(msgs, subs, seats, ids, state)
+  local last = tonumber(redis.call('GET', ids) or 0)
+  local known = redis.call('HMGET', state, 'floor', 'lapseMs')
+  local floor = tonumber(known[1] or 0)
+  redis.call('XLEN', msgs)
+  local reply = {
+    now, last, floor, last - floor, redis.call('MEMORY', 'USAGE', msgs) or 0, tonumber(known[2] or ARGV[1]),
+  }
+  local page = redis.call('ZRANGE', subs, 0, ARGV[2] - 1, 'WITHSCORES')
+  local from, oldest
+  for i = 1, #page, 2 do
+    local next = math.max(tonumber(page[i + 1]), floor) + 1
+    if next ~= from then
+      local entry = next <= last and redis.call('XRANGE', msgs, string.format('%.0f', next), '+', 'COUNT', 1)[1]
+      from, oldest = next, entry and tonumber(string.match(entry[1], '(%d+)$')) or 0
+    end
+    local n = #reply
+    reply[n + 1], reply[n + 2] = page[i], tonumber(page[i + 1])
+    reply[n + 3] = redis.call('HGET', seats, page[i]) or ''
+    reply[n + 4] = oldest
+    reply[n + 5] = redis.call('HGET', state, 'blocked:' .. page[i]) or ''
   end
-  local n = #reply
-  reply[n + 1], reply[n + 2] = page[i], tonumber(page[i + 1])
-  reply[n + 3] = redis.call('HGET', KEYS[3], page[i]) or ''
-  reply[n + 4] = oldest
-  reply[n + 5] = redis.call('HGET', KEYS[5], 'blocked:' .. page[i]) or ''
+  return reply
 end
-return reply
+
+local topics = {}
+for i = 1, #KEYS, 5 do
+  local isTold, reply = pcall(tell, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4])
+  if not isTold and type(reply) == 'table' then reply = reply.err end
+  topics[#topics + 1] = reply
+end
+return topics

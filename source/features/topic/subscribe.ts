@@ -61,6 +61,7 @@ export async function subscribe(
     let error = first;
     const { retries = 5, onRetry, as } = options;
     const id = isGap(item) ? item.gap.to : item.id;
+    if (signal?.aborted) return false;
     for (let attempt = 1; attempt <= retries; attempt += 1) {
       const waitMs = Math.min(firstWaitMs * 2 ** (attempt - 1), longestWaitMs);
       await subscription.block({ id, attempts: attempt, error: messageOf(error) });

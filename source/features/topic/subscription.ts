@@ -3,12 +3,11 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { register } from '../../redis/registry.ts';
 import { type Doorbell, openDoorbell, seatRing } from './doorbell.ts';
 import { SeatLostError, SubscriberDroppedError, SubscriberInUseError } from './errors.ts';
-import type { Blocked, Item, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
+import type { Blocked, Item, LayoutName, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
 import { Reader } from './reader.ts';
-import { type LayoutName, openTopic } from './topic.ts';
+import { openTopic } from './topic.ts';
 
 export type SubscriptionOptions = {
   /** The subscriber: its position outlives this process. */
@@ -189,7 +188,7 @@ export class Subscription {
     this.#renewing = setInterval(() => {
       this.#save().catch(() => {});
     }, this.#leaseMs / 4);
-    await register(this.#store.client, 'topic', this.#store.topic);
+    await this.#store.register();
   }
 
   /** What waits for the next entry must not hold up other commands, and must notice a silent server. */

@@ -1,8 +1,8 @@
-import type { Client } from '../../redis/client.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
 import { NoSubscriberError, TopicNameError } from './errors.ts';
-import type { TopicStatus, TopicStore } from './layout.ts';
-import { ownLayout } from './own-layout.ts';
+import type { LayoutName, TopicStatus, TopicStore } from './layout.ts';
+import { ownLayout, surveyTopics } from './own-layout.ts';
 import { seedLayout } from './seed-layout.ts';
 
 /**
@@ -30,8 +30,6 @@ import { seedLayout } from './seed-layout.ts';
  *
  * After the durable pub/sub over a zset with one cursor a subscriber, whose keys `--layout seed` shares.
  */
-export type LayoutName = 'own' | 'seed';
-
 export const largestMessageBytes = 16 * 1024 ** 2;
 
 /**
@@ -51,14 +49,37 @@ export function topicStatus(client: Client, topic: string, layout: LayoutName = 
   return openTopic(client, topic, layout).status();
 }
 
-/** The topics that exist, by name. */
+/** The topics that were published to or subscribed to, by name. */
 export async function topics(client: Client): Promise<string[]> {
   return (await registered(client, 'topic')).sort();
+}
+
+/** How many topics one look takes in: in Cluster each costs a command of its own. */
+const mostTopics = { server: 1000, cluster: 100 };
+
+/**
+ * The status of every topic, also of the one in the seed layout if it was used through here. A topic whose keys hold
+ * something else is an error among the others.
+ */
+export async function surveyAll(
+  client: Client,
+  { most = isCluster(client) ? mostTopics.cluster : mostTopics.server, mostSubscribers = 1000 } = {},
+): Promise<(TopicStatus | Error)[]> {
+  const [own, seed] = await Promise.all([
+    registered(client, 'topic', most),
+    isCluster(client) ? [] : registered(client, 'topic-seed', 1),
+  ]);
+  const [statuses, shared] = await Promise.all([
+    surveyTopics(client, own.sort(), mostSubscribers),
+    seed.length > 0 ? topicStatus(client, 'pubsub', 'seed').catch((error: Error) => error) : undefined,
+  ]);
+  return shared ? [...statuses, shared] : statuses;
 }
 
 /**
  * Forgets a subscriber and removes what only it still held back. A process serving it ends with
  * SubscriberDroppedError.
+ * @returns how many messages were removed
  * @throws {NoSubscriberError}
  */
 export async function dropSubscriber(
@@ -66,8 +87,8 @@ export async function dropSubscriber(
   topic: string,
   name: string,
   layout: LayoutName = 'own',
-): Promise<void> {
+): Promise<number> {
   const store = openTopic(client, topic, layout);
   if (!(await store.drop(name))) throw new NoSubscriberError(topic, name);
-  await store.sweep();
+  return await store.sweep();
 }

@@ -1,0 +1,290 @@
+import * as v from 'valibot';
+import { UsageError } from '../../errors.ts';
+import { formatAge, formatBytes, formatClockSeconds, formatCount } from '../../ui/figures.ts';
+import { padEnd, padStart, width } from '../../ui/text.ts';
+import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
+import {
+  type CommandContext,
+  defineCommand,
+  flagOr,
+  list,
+  optionalFlag,
+  optionalWord,
+  switchFlag,
+  word,
+} from '../feature.ts';
+import { LayoutError } from './errors.ts';
+import { runExec } from './exec.ts';
+import { type Item, isGap, type LayoutName, type Retention, type TopicStatus } from './layout.ts';
+import { setRetention } from './own-layout.ts';
+import { type Published, publish, settlePublished } from './publish.ts';
+import { subscribe } from './subscribe.ts';
+import { dropSubscriber, surveyAll, topicStatus } from './topic.ts';
+
+const topic = word('TOPIC', 'the topic', name);
+const layout = flagOr(
+  'own|seed',
+  'which keys: `topic:…`, or the one topic under `pubsub:` that Python programs share',
+  v.picklist(['own', 'seed'], 'Expected own or seed'),
+  'own',
+);
+
+const publishCommand = defineCommand({
+  verb: 'publish',
+  summary: 'Store messages and wake the subscribers',
+  words: {
+    topic,
+    messages: list('MESSAGE', 'each one message; `-`: each line of stdin', v.string(), { min: 1 }),
+  },
+  flags: {
+    layout,
+    maxAge: optionalFlag('DURATION', 'from now on keep messages at most so long (7d)', durationMs),
+    maxLen: optionalFlag(
+      'N',
+      'from now on keep at most so many messages (no limit)',
+      wholeNumber({ min: 1 }),
+    ),
+    maxBytes: optionalFlag('SIZE', 'from now on let messages take at most so much memory (1GiB)', sizeBytes),
+    lapse: optionalFlag('DURATION', 'a subscriber unseen for so long holds nothing back (7d)', durationMs),
+  },
+  writes: true,
+  examples: [
+    'quarterdeck topic publish news "disk full on db3"',
+    'tail -F events.ndjson | quarterdeck topic publish events - --max-age 2d',
+  ],
+  async run(context, input) {
+    const { redis } = context;
+    const retention = {
+      ...(input.maxAge !== undefined && { maxAgeMs: input.maxAge }),
+      ...(input.maxLen !== undefined && { maxLen: input.maxLen }),
+      ...(input.maxBytes !== undefined && { maxBytes: input.maxBytes }),
+      ...(input.lapse !== undefined && { lapseMs: input.lapse }),
+    };
+    await keep(context, input.topic, input.layout, retention);
+    const isStream = input.messages.length === 1 && input.messages[0] === '-';
+    const published = isStream
+      ? await publishLines(context, input.topic, input.layout)
+      : await publish(redis, input.topic, input.messages, { layout: input.layout });
+    await settlePublished(redis);
+    const { first, last, count } = published;
+    const span = first === last ? `id ${first}` : `ids ${first} to ${last}`;
+    const text =
+      count === 0 ? 'Published nothing' : `Published ${formatCount(count)} to ${input.topic}: ${span}`;
+    return { json: { topic: input.topic, ...published }, text };
+  },
+});
+
+async function keep(
+  { redis }: CommandContext,
+  topicName: string,
+  layoutName: LayoutName,
+  retention: Partial<Retention>,
+): Promise<void> {
+  if (Object.keys(retention).length === 0) return;
+  if (layoutName === 'seed') throw new LayoutError('it has no retention by age, length or bytes');
+  await setRetention(redis, topicName, retention);
+}
+
+/** Lines that arrive together travel together; no more than a bounded number is on its way. */
+async function publishLines(
+  context: CommandContext,
+  topicName: string,
+  layoutName: LayoutName,
+): Promise<Published> {
+  let first = 0;
+  let last = 0;
+  let count = 0;
+  let failure: unknown;
+  let onTheWay = 0;
+  let room = Promise.withResolvers<void>();
+  for await (const line of context.stdin()) {
+    if (context.signal.aborted || failure !== undefined) break;
+    onTheWay += 1;
+    publish(context.redis, topicName, line, { layout: layoutName }).then(
+      (published) => {
+        if (first === 0) first = published.first;
+        last = published.last;
+        count += 1;
+        onTheWay -= 1;
+        room.resolve();
+      },
+      (error: unknown) => {
+        failure ??= error;
+        onTheWay -= 1;
+        room.resolve();
+      },
+    );
+    while (onTheWay >= mostLinesOnTheWay) {
+      room = Promise.withResolvers();
+      await room.promise;
+    }
+  }
+  while (onTheWay > 0) {
+    room = Promise.withResolvers();
+    await room.promise;
+  }
+  if (failure !== undefined) throw failure;
+  return { first, last, count };
+}
+
+const mostLinesOnTheWay = 10_000;
+
+const subscribeCommand = defineCommand({
+  verb: 'subscribe',
+  summary: 'Print every message, in order; each is acknowledged after it was written or CMD exited with 0',
+  words: { topic },
+  flags: {
+    as: word('NAME', 'the subscriber: its position is kept under this name', name),
+    from: flagOr(
+      'start|now',
+      'where a name never seen before begins',
+      v.picklist(['start', 'now'], 'Expected start or now'),
+      'start',
+    ),
+    exec: optionalFlag('CMD', 'run this shell command for each message, which is on its stdin', v.string()),
+    retries: flagOr(
+      'N',
+      'how often a failing CMD is run again before giving up',
+      wholeNumber({ max: 1000 }),
+      '5',
+    ),
+    untilCaughtUp: switchFlag('end when nothing is left'),
+    count: optionalFlag('N', 'end after so many', wholeNumber({ min: 1 })),
+    standby: switchFlag('wait while another process serves NAME, and take over when it ends'),
+    lease: flagOr(
+      'DURATION',
+      'when this process is silent for so long, another may take over',
+      durationMs,
+      '5s',
+    ),
+    layout,
+  },
+  writes: true,
+  examples: [
+    'quarterdeck topic subscribe news --as billing --json | jq -r .message',
+    "quarterdeck topic subscribe news --as mailer --exec './mail.sh' --standby",
+  ],
+  async run(context, input) {
+    if (input.lease < 500) {
+      throw new UsageError(`Expected \`--lease\` to be a duration from 500ms up, got \`${input.lease}ms\``);
+    }
+    const { exec } = input;
+    const handled = await subscribe(
+      context.redis,
+      input.topic,
+      {
+        as: input.as,
+        from: input.from,
+        standby: input.standby,
+        leaseMs: input.lease,
+        layout: input.layout,
+        untilCaughtUp: input.untilCaughtUp,
+        retries: exec === undefined ? 0 : input.retries,
+        listener: context.listen(),
+        signal: context.signal,
+        ...(input.count !== undefined && { count: input.count }),
+        onRetry(item, error, waitMs) {
+          const id = isGap(item) ? item.gap.to : item.id;
+          const reason = error instanceof Error ? error.message : String(error);
+          context.warn(`message ${id}: ${reason}; again in ${waitMs / 1000}s`);
+        },
+      },
+      async (item) => {
+        if (exec !== undefined && !isGap(item)) {
+          await runExec(item, {
+            command: exec,
+            topic: input.topic,
+            signal: context.signal,
+            // With --json stdout is for JSON alone.
+            onStdout: async (bytes) =>
+              context.config.json
+                ? context.warn(Buffer.from(bytes).toString().trimEnd())
+                : context.write(bytes),
+            onStderr: (line) => context.warn(line),
+          });
+          if (!context.config.json) return;
+        }
+        await context.emit(item, itemLine(item));
+      },
+    );
+    context.progress(`${formatCount(handled)} handled`);
+    return { text: '' };
+  },
+});
+
+function itemLine(item: Item): string {
+  if (isGap(item)) {
+    const { from, to } = item.gap;
+    return `gap: messages ${from} to ${to} were removed by retention before they were read`;
+  }
+  return `${item.id}  ${item.at === null ? '-' : formatClockSeconds(item.at)}  ${item.message}`;
+}
+
+const statusCommand = defineCommand({
+  verb: 'status',
+  summary: 'How far each subscriber is, and what is retained for them',
+  words: { topic: optionalWord('TOPIC', 'only this one', name) },
+  flags: { layout },
+  writes: false,
+  async run(context, input) {
+    const statuses =
+      input.topic === undefined
+        ? await readable(context)
+        : [await topicStatus(context.redis, input.topic, input.layout)].filter(exists);
+    return { json: statuses, text: statuses.length === 0 ? 'No topics' : table(statuses, Date.now()) };
+  },
+});
+
+/** Every topic that can be read; of the others one line on stderr. */
+async function readable(context: CommandContext): Promise<TopicStatus[]> {
+  const found = await surveyAll(context.redis);
+  for (const each of found) if (each instanceof Error) context.warn(each.message);
+  return found.filter((each): each is TopicStatus => !(each instanceof Error));
+}
+
+function exists({ lastId, subscribers }: TopicStatus): boolean {
+  return lastId > 0 || subscribers.length > 0;
+}
+
+function table(statuses: readonly TopicStatus[], nowMs: number): string {
+  const rows = [['topic', 'last id', 'retained', 'bytes', 'subscriber', 'position', 'lag', 'state', 'seen']];
+  for (const status of statuses) {
+    const { topic: topicName, lastId, retained, bytes, subscribers } = status;
+    const own = [topicName, String(lastId), formatCount(retained), formatBytes(bytes)];
+    for (const each of subscribers) {
+      const state = each.blocked ? `blocked at ${each.blocked.id}` : each.state;
+      const seen = each.seenMs === 0 ? '-' : formatAge(nowMs - each.seenMs);
+      rows.push([...own, each.name, String(each.position), formatCount(each.lag), state, seen]);
+    }
+    if (subscribers.length === 0) rows.push([...own, '-', '', '', '', '']);
+  }
+  const isRight = (column: number): boolean => [1, 2, 3, 5, 6, 8].includes(column);
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ''))));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (isRight(column) ? padStart : padEnd)(cell, widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const dropCommand = defineCommand({
+  verb: 'drop',
+  summary: 'Forget a subscriber, and remove what only it held back',
+  words: { topic, subscriber: word('NAME', 'the subscriber', name) },
+  flags: { layout },
+  writes: true,
+  confirm: ({ topic: topicName, subscriber }) =>
+    `Forget subscriber \`${subscriber}\` of topic \`${topicName}\` and what only it still has to read`,
+  async run({ redis }, input) {
+    const freed = await dropSubscriber(redis, input.topic, input.subscriber, input.layout);
+    return {
+      json: { topic: input.topic, name: input.subscriber, freed },
+      text: `Dropped ${input.subscriber} of ${input.topic}; ${formatCount(freed)} messages freed`,
+    };
+  },
+});
+
+export const commands = [publishCommand, subscribeCommand, statusCommand, dropCommand];

@@ -1,0 +1,181 @@
+/** What the console knows of topics, and which subscriber the operator looks at. */
+export type TopicSlice = {
+  /** By name. */
+  readonly topics: readonly Topic[];
+  /** Sentences about topics that cannot be shown. */
+  readonly wrong: readonly string[];
+  /** `rowKey` of the selected row. */
+  readonly selected: string | undefined;
+  /** Only rows whose topic or subscriber holds this are shown. */
+  readonly filter: string;
+};
+
+export type Topic = {
+  readonly topic: string;
+  readonly layout: 'own' | 'seed';
+  readonly lastId: number;
+  readonly retained: number;
+  readonly bytes: number;
+  readonly subscribers: readonly Subscriber[];
+};
+
+/**
+ * `idle`: no process serves it, and nothing much waits. `dead`: no process, and messages wait. `overloaded`: a process
+ * serves it, and falls behind. They need different people.
+ */
+export type Condition = 'live' | 'idle' | 'overloaded' | 'catching up' | 'dead' | 'lapsed' | 'blocked';
+
+export type Subscriber = {
+  readonly name: string;
+  readonly condition: Condition;
+  readonly position: number;
+  readonly lag: number;
+  /** The lag at the last readings, oldest first. */
+  readonly lags: readonly number[];
+  /** How many messages retention removed before it saw them. */
+  readonly missed: number;
+  /** Age of the oldest message it has not done, coarse; undefined when nothing waits, or nobody knows. */
+  readonly oldestMs: number | undefined;
+  /** Epoch ms since when nothing was heard of it; undefined while it is live, 0 when it never was. */
+  readonly silentSinceMs: number | undefined;
+  /** Epoch ms until when messages are kept for it although it is silent; undefined: without end, or not at all. */
+  readonly keptUntilMs: number | undefined;
+  readonly owner: string;
+  readonly blocked: { readonly id: number; readonly attempts: number; readonly error: string } | undefined;
+};
+
+/** What a reading tells of a topic: the shape of `topic status`. */
+export type TopicFigures = Omit<Topic, 'subscribers'> & {
+  readonly at: number;
+  readonly lapseMs: number;
+  readonly subscribers: readonly {
+    readonly name: string;
+    readonly position: number;
+    readonly lag: number;
+    readonly missed: number;
+    readonly seenMs: number;
+    readonly state: 'live' | 'idle' | 'lapsed';
+    readonly oldestAt: number | null;
+    readonly owner: string;
+    readonly blocked: Subscriber['blocked'] | null;
+  }[];
+};
+
+/** A line of the pane: a subscriber, or a topic that has none. */
+export type Line = { readonly topic: Topic; readonly subscriber: Subscriber | undefined };
+
+const mostLags = 24;
+/** Older than this, a message is late: whoever should have handled it is overloaded, or dead. */
+const lateMs = 30_000;
+
+export const initial: TopicSlice = { topics: [], wrong: [], selected: undefined, filter: '' };
+
+/** The slice after a reading. */
+export function learn(slice: TopicSlice, figures: readonly TopicFigures[], wrong: readonly string[]): TopicSlice {
+  const known = new Map(
+    slice.topics.flatMap((topic) =>
+      topic.subscribers.map((each) => [rowKey({ topic, subscriber: each }), each.lags] as const),
+    ),
+  );
+  const topics = figures.map(({ at, lapseMs, subscribers, topic, layout, lastId, retained, bytes }) => {
+    const own = { topic, layout, lastId, retained, bytes };
+    return {
+      ...own,
+      subscribers: subscribers.map((each): Subscriber => {
+        const lags = follow(known.get(keyOf(layout, topic, each.name)) ?? [], each.lag);
+        const waitedMs = each.oldestAt === null || each.lag === 0 ? undefined : Math.max(0, at - each.oldestAt);
+        const isLive = each.state === 'live';
+        const holdsBack = !isLive && each.state !== 'lapsed' && each.lag > each.missed && lapseMs > 0;
+        return {
+          name: each.name,
+          condition: judge(each, lags, waitedMs, at),
+          position: each.position,
+          lag: each.lag,
+          lags,
+          missed: each.missed,
+          oldestMs: waitedMs === undefined ? undefined : coarse(waitedMs),
+          silentSinceMs: isLive ? undefined : each.seenMs,
+          keptUntilMs: holdsBack ? each.seenMs + lapseMs : undefined,
+          owner: each.owner,
+          blocked: each.blocked ?? undefined,
+        };
+      }),
+    };
+  });
+  return { ...slice, topics, wrong };
+}
+
+function judge(
+  each: TopicFigures['subscribers'][number],
+  lags: readonly number[],
+  waitedMs: number | undefined,
+  at: number,
+): Condition {
+  const { state, blocked, lag, seenMs } = each;
+  if (blocked) return 'blocked';
+  if (state === 'lapsed') return 'lapsed';
+  if (lag === 0) return state;
+  if (state === 'idle') return at - seenMs > lateMs ? 'dead' : 'idle';
+  if (waitedMs === undefined || waitedMs <= lateMs) return 'live';
+  return lag < Math.max(...lags) ? 'catching up' : 'overloaded';
+}
+
+/** A lag that stays the same leaves the list as it is, so that nothing is painted anew. */
+function follow(lags: readonly number[], lag: number): readonly number[] {
+  if (lags.length > 0 && lags.every((each) => each === lag)) return lags;
+  return [...lags, lag].slice(-mostLags);
+}
+
+/** Coarser as it grows, so that what is old does not tick. */
+function coarse(ms: number): number {
+  const unit = ms < 10_000 ? 100 : ms < 3_600_000 ? 1000 : ms < 86_400_000 ? 60_000 : 3_600_000;
+  return Math.floor(ms / unit) * unit;
+}
+
+/** Whether the lag grows (1), shrinks (-1) or neither. */
+export function trend({ lags, lag }: Subscriber): number {
+  const before = lags[Math.max(0, lags.length - 6)] ?? lag;
+  return Math.sign(lag - before);
+}
+
+export function shownLines({ topics, filter }: TopicSlice): readonly Line[] {
+  const wanted = filter.toLowerCase();
+  const lines = topics.flatMap((topic): Line[] =>
+    topic.subscribers.length === 0
+      ? [{ topic, subscriber: undefined }]
+      : topic.subscribers.map((subscriber) => ({ topic, subscriber })),
+  );
+  if (wanted === '') return lines;
+  return lines.filter(({ topic, subscriber }) =>
+    `${topic.topic} ${subscriber?.name ?? ''}`.toLowerCase().includes(wanted),
+  );
+}
+
+export function rowKey({ topic, subscriber }: Line): string {
+  return keyOf(topic.layout, topic.topic, subscriber?.name);
+}
+
+function keyOf(layout: string, topic: string, subscriber: string | undefined): string {
+  return JSON.stringify([layout, topic, subscriber ?? null]);
+}
+
+/** Where the selection is among the shown lines; the first when what was selected is gone. */
+export function selectedIndex(slice: TopicSlice, lines = shownLines(slice)): number {
+  return Math.max(0, lines.findIndex((line) => rowKey(line) === slice.selected));
+}
+
+export function selectedLine(slice: TopicSlice): Line | undefined {
+  const lines = shownLines(slice);
+  return lines[selectedIndex(slice, lines)];
+}
+
+export function move(slice: TopicSlice, by: number): TopicSlice {
+  const lines = shownLines(slice);
+  const line = lines[Math.max(0, Math.min(selectedIndex(slice, lines) + by, lines.length - 1))];
+  const selected = line && rowKey(line);
+  return selected === slice.selected ? slice : { ...slice, selected };
+}
+
+export function total(slice: TopicSlice, figure: 'retained' | 'bytes'): number {
+  return slice.topics.reduce((sum, topic) => sum + topic[figure], 0);
+}

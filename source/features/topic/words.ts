@@ -1,0 +1,83 @@
+import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/figures.ts';
+import type { Span, Tone } from '../../ui/row.tsx';
+import { type Subscriber, type Topic, type TopicSlice, total, trend } from './state.ts';
+
+const tones: Readonly<Record<Subscriber['condition'], Tone>> = {
+  live: 'good',
+  idle: 'dim',
+  overloaded: 'bad',
+  'catching up': 'warn',
+  dead: 'bad',
+  lapsed: 'warn',
+  blocked: 'bad',
+};
+
+const arrows: Readonly<Record<number, string>> = { 1: ' ▲', 0: '', [-1]: ' ▼' };
+
+/** The state in words, with what tells a dead subscriber from an overloaded one. */
+export function stateOf(subscriber: Subscriber): Span {
+  const { condition, missed, silentSinceMs, blocked } = subscriber;
+  const lost = missed > 0 ? `, lost ${formatShort(missed)}` : '';
+  const since = silentSinceMs === undefined || silentSinceMs === 0 ? '' : ` ${formatDay(silentSinceMs)}`;
+  const words: Readonly<Record<Subscriber['condition'], string>> = {
+    live: `live${lost}`,
+    idle: `idle${lost}`,
+    overloaded: `OVERLOADED${arrows[trend(subscriber)]}${lost}`,
+    'catching up': `catching up ▼${lost}`,
+    dead: `DEAD${since}${lost}`,
+    lapsed: `LAPSED${since}${lost}`,
+    blocked: `BLOCKED at ${blocked?.id ?? ''}`,
+  };
+  return { text: words[condition], tone: tones[condition] };
+}
+
+/** One sentence for each subscriber that needs a human. */
+export function alertsOf(slice: TopicSlice): readonly string[] {
+  return [
+    ...slice.wrong,
+    ...slice.topics.flatMap(({ topic, subscribers }) =>
+      subscribers.flatMap(({ name, condition, lag, missed, blocked }) => {
+        const who = `${topic}/${name}`;
+        if (condition === 'blocked') return [`topic ${who} blocked at ${blocked?.id ?? ''}`];
+        if (condition === 'dead') return [`topic ${who} dead, lag ${formatCount(lag)}`];
+        if (condition === 'overloaded') return [`topic ${who} overloaded, lag ${formatCount(lag)}`];
+        return condition === 'lapsed' && missed > 0 ? [`topic ${who} lapsed, lost ${formatCount(missed)}`] : [];
+      }),
+    ),
+  ];
+}
+
+/** What all topics retain, and for whom longest. */
+export function retainedOf(slice: TopicSlice): string {
+  const kept = `retained ${formatShort(total(slice, 'retained'))} messages, ${formatBytes(total(slice, 'bytes'))}`;
+  const silent = slice.topics.flatMap(({ subscribers }) =>
+    subscribers.filter(({ keptUntilMs, condition }) => keptUntilMs !== undefined && condition === 'dead'),
+  );
+  const [worst] = silent.toSorted((a, b) => b.lag - a.lag);
+  return worst?.keptUntilMs === undefined
+    ? kept
+    : `${kept}; kept for ${worst.name} until ${formatDay(worst.keptUntilMs)}`;
+}
+
+/** What there is to say about one subscriber beyond its row. */
+export function detailOf(topic: Topic, subscriber: Subscriber | undefined): string {
+  if (!subscriber) return `${topic.topic}: nobody is subscribed, the last id is ${formatCount(topic.lastId)}`;
+  const { name, position, owner, blocked, missed, silentSinceMs } = subscriber;
+  if (blocked) return `${name}: message ${blocked.id} failed ${blocked.attempts} times: ${blocked.error}`;
+  const by = owner === '' ? 'another program' : owner;
+  const parts = [
+    `${name}: done ${formatCount(position)} of ${formatCount(topic.lastId)}`,
+    ...(missed > 0 ? [`${formatCount(missed)} removed unread`] : []),
+    silentSinceMs === undefined ? `served by ${by}` : `last served by ${by}`,
+    ...(silentSinceMs ? [`silent since ${formatDay(silentSinceMs)}`] : []),
+  ];
+  return parts.join(', ');
+}
+
+/** `18 Nov 15:41`, local time: a date does not tick. */
+export function formatDay(atMs: number): string {
+  const at = new Date(atMs);
+  return `${at.getDate()} ${months[at.getMonth()]} ${formatClock(atMs)}`;
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
