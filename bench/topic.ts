@@ -161,7 +161,6 @@ async function child(job: Job): Promise<void> {
     await subscribers[job.kind]?.();
     setTimeout(() => process.send?.({ name: 'ready' }), 150);
     await finished.promise;
-    if ((globalThis as any).H) console.log(JSON.stringify((globalThis as any).H), process.cpuUsage());
     process.send?.({ name: 'done', atMs: now(), latencies });
   } else {
     process.send?.({ name: 'started', atMs: now() });

@@ -17,7 +17,9 @@ export default defineFeature<TopicSlice>({
   headline({ topics, filter }) {
     if (filter !== '') return `/${filter}`;
     const subscribers = topics.reduce((sum, topic) => sum + topic.subscribers.length, 0);
-    return topics.length === 0 ? '' : `${topics.length} topics  ${subscribers} subscribers`;
+    return topics.length === 0
+      ? ''
+      : `${counted(topics.length, 'topic')}  ${counted(subscribers, 'subscriber')}`;
   },
   alerts: alertsOf,
   async snapshot({ redis }) {
@@ -26,3 +28,7 @@ export default defineFeature<TopicSlice>({
   },
   pane: async () => (await import('./topic-pane.tsx')).TopicPane,
 });
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -96,8 +96,8 @@ export type TopicStore = {
   readonly topic: string;
   /** The channel to listen on. Its messages only say that there may be something. */
   readonly bell: string;
-  /** @returns the id of the last of them */
-  publish(producer: string, sequence: number, messages: readonly string[]): Promise<number>;
+  /** @returns the id of the last of them; -1 when the frame it `follows` (0: none) is not stored */
+  publish(producer: string, sequence: number, messages: readonly string[], follows: number): Promise<number>;
   /** Forgets a producer nothing of which is in flight. */
   retire(producer: string): Promise<void>;
   claim(seat: Seat, options: { from: 'start' | 'now'; label: string; leaseMs: number }): Promise<Claim>;

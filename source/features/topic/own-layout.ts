@@ -110,7 +110,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     client,
     topic,
     bell: keys.bell,
-    publish(producer, sequence, messages) {
+    publish(producer, sequence, messages, follows) {
       const [only] = messages;
       const isOne = messages.length === 1 && only !== undefined;
       return run(
@@ -123,6 +123,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
           isOne ? only : JSON.stringify(messages),
           ring,
           keys.bell,
+          follows,
         ],
       );
     },

@@ -10,14 +10,22 @@
 -- ARGV[4] body: the message or the array
 -- ARGV[5] ring: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[6] bell: the channel to ring on
--- Reply: the id of the frame's last message
-local sequence = tonumber(ARGV[1])
+-- ARGV[7] follows: the frame that must be stored before this one; 0 if that does not matter
+-- Reply: the id of the frame's last message; -1 when the frame it follows is not stored
+local sequence, follows = tonumber(ARGV[1]), tonumber(ARGV[7])
 local slot = (sequence % 128) * 16
-local sent = redis.call('GETRANGE', KEYS[4], slot, slot + 15)
-if #sent == 16 then
-  local before, last = struct.unpack('dd', sent)
-  if before == sequence then return last end
+
+local function stored(number)
+  local place = (number % 128) * 16
+  local sent = redis.call('GETRANGE', KEYS[4], place, place + 15)
+  if #sent < 16 then return nil end
+  local there, last = struct.unpack('dd', sent)
+  return there == number and last or nil
 end
+
+local before = stored(sequence)
+if before then return before end
+if follows > 0 and not stored(follows) then return -1 end
 local last = redis.call('INCRBY', KEYS[2], ARGV[2])
 local time = redis.call('TIME')
 local stamp = '-' .. time[1] .. string.format('%03d', math.floor(time[2] / 1000))

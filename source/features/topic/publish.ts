@@ -17,6 +17,7 @@ type Batch = {
   taken: number;
   stored: number;
   first: number;
+  last: number;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: unknown) => void;
 };
@@ -83,6 +84,7 @@ class Producer {
   #isScheduled = false;
   #sequence = 0;
   #inFlight = 0;
+  #latest: Promise<unknown> = Promise.resolve();
   #registeredAt = Number.NEGATIVE_INFINITY;
   #unswept = sweepEveryMessages;
   #sweptAt = Number.NEGATIVE_INFINITY;
@@ -101,7 +103,15 @@ class Producer {
   add(messages: readonly string[]): Promise<Published> {
     if (messages.length === 0) return Promise.resolve({ first: 0, last: 0, count: 0 });
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ messages, taken: 0, stored: 0, first: 0, resolve, reject });
+      this.#waiting.push({
+        messages,
+        taken: 0,
+        stored: 0,
+        first: Number.POSITIVE_INFINITY,
+        last: 0,
+        resolve,
+        reject,
+      });
       if (this.#isScheduled || this.#inFlight >= mostInFlight) return;
       this.#isScheduled = true;
       queueMicrotask(() => this.#send());
@@ -122,8 +132,9 @@ class Producer {
       const { messages, slices } = this.#nextFrame();
       this.#inFlight += 1;
       this.#sequence += 1;
-      void this.#store
-        .publish(this.#name, this.#sequence, messages)
+      const storing = this.#deliver(this.#sequence, messages, this.#latest);
+      this.#latest = storing;
+      void storing
         .then(
           (last) => this.#stored(slices, last, messages.length),
           (error: unknown) => {
@@ -132,6 +143,14 @@ class Producer {
         )
         .then(() => this.#landed(messages.length));
     }
+  }
+
+  /** In order: one that overtook its predecessor, as may happen around a reconnect, waits for it. */
+  async #deliver(sequence: number, messages: readonly string[], latest: Promise<unknown>): Promise<number> {
+    const last = await this.#store.publish(this.#name, sequence, messages, sequence - 1);
+    if (last !== -1) return last;
+    await latest.catch(() => {});
+    return await this.#store.publish(this.#name, sequence, messages, 0);
   }
 
   #nextFrame(): { messages: readonly string[]; slices: Slice[] } {
@@ -169,11 +188,12 @@ class Producer {
   #stored(slices: readonly Slice[], last: number, total: number): void {
     let id = last - total + 1;
     for (const { batch, count } of slices) {
-      if (batch.stored === 0) batch.first = id;
+      batch.first = Math.min(batch.first, id);
       batch.stored += count;
       id += count;
+      batch.last = Math.max(batch.last, id - 1);
       if (batch.stored === batch.messages.length) {
-        batch.resolve({ first: batch.first, last: id - 1, count: batch.stored });
+        batch.resolve({ first: batch.first, last: batch.last, count: batch.stored });
       }
     }
   }

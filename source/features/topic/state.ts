@@ -71,7 +71,11 @@ const lateMs = 30_000;
 export const initial: TopicSlice = { topics: [], wrong: [], selected: undefined, filter: '' };
 
 /** The slice after a reading. */
-export function learn(slice: TopicSlice, figures: readonly TopicFigures[], wrong: readonly string[]): TopicSlice {
+export function learn(
+  slice: TopicSlice,
+  figures: readonly TopicFigures[],
+  wrong: readonly string[],
+): TopicSlice {
   const known = new Map(
     slice.topics.flatMap((topic) =>
       topic.subscribers.map((each) => [rowKey({ topic, subscriber: each }), each.lags] as const),
@@ -83,7 +87,8 @@ export function learn(slice: TopicSlice, figures: readonly TopicFigures[], wrong
       ...own,
       subscribers: subscribers.map((each): Subscriber => {
         const lags = follow(known.get(keyOf(layout, topic, each.name)) ?? [], each.lag);
-        const waitedMs = each.oldestAt === null || each.lag === 0 ? undefined : Math.max(0, at - each.oldestAt);
+        const waitedMs =
+          each.oldestAt === null || each.lag === 0 ? undefined : Math.max(0, at - each.oldestAt);
         const isLive = each.state === 'live';
         const holdsBack = !isLive && each.state !== 'lapsed' && each.lag > each.missed && lapseMs > 0;
         return {
@@ -161,7 +166,10 @@ function keyOf(layout: string, topic: string, subscriber: string | undefined): s
 
 /** Where the selection is among the shown lines; the first when what was selected is gone. */
 export function selectedIndex(slice: TopicSlice, lines = shownLines(slice)): number {
-  return Math.max(0, lines.findIndex((line) => rowKey(line) === slice.selected));
+  return Math.max(
+    0,
+    lines.findIndex((line) => rowKey(line) === slice.selected),
+  );
 }
 
 export function selectedLine(slice: TopicSlice): Line | undefined {

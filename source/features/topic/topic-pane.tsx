@@ -34,14 +34,22 @@ export function TopicPane({ slice, columns, rows, focused, zoomed }: PaneProps<T
         />
       </Box>
       {footer.map((text) => (
-        <Row key={text} columns={columns} spans={[{ text, tone: slice.wrong.includes(text) ? 'bad' : 'plain' }]} />
+        <Row
+          key={text}
+          columns={columns}
+          spans={[{ text, tone: slice.wrong.includes(text) ? 'bad' : 'plain' }]}
+        />
       ))}
     </Box>
   );
 }
 
 const tableColumns: readonly Column<Line>[] = [
-  { heading: 'topic', max: 24, cell: ({ topic }) => topic.topic + (topic.layout === 'seed' ? ' (seed)' : '') },
+  {
+    heading: 'topic',
+    max: 24,
+    cell: ({ topic }) => topic.topic + (topic.layout === 'seed' ? ' (seed)' : ''),
+  },
   { heading: 'subscriber', max: 24, cell: ({ subscriber }) => subscriber?.name ?? '–' },
   {
     heading: '',
@@ -64,7 +72,6 @@ const tableColumns: readonly Column<Line>[] = [
   {
     heading: 'state',
     grow: true,
-    cell: ({ subscriber }) =>
-      subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'dim' },
+    cell: ({ subscriber }) => (subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'dim' }),
   },
 ];

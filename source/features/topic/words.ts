@@ -41,7 +41,9 @@ export function alertsOf(slice: TopicSlice): readonly string[] {
         if (condition === 'blocked') return [`topic ${who} blocked at ${blocked?.id ?? ''}`];
         if (condition === 'dead') return [`topic ${who} dead, lag ${formatCount(lag)}`];
         if (condition === 'overloaded') return [`topic ${who} overloaded, lag ${formatCount(lag)}`];
-        return condition === 'lapsed' && missed > 0 ? [`topic ${who} lapsed, lost ${formatCount(missed)}`] : [];
+        return condition === 'lapsed' && missed > 0
+          ? [`topic ${who} lapsed, lost ${formatCount(missed)}`]
+          : [];
       }),
     ),
   ];
@@ -49,7 +51,7 @@ export function alertsOf(slice: TopicSlice): readonly string[] {
 
 /** What all topics retain, and for whom longest. */
 export function retainedOf(slice: TopicSlice): string {
-  const kept = `retained ${formatShort(total(slice, 'retained'))} messages, ${formatBytes(total(slice, 'bytes'))}`;
+  const kept = `retained messages ${formatShort(total(slice, 'retained'))}, ${formatBytes(total(slice, 'bytes'))}`;
   const silent = slice.topics.flatMap(({ subscribers }) =>
     subscribers.filter(({ keptUntilMs, condition }) => keptUntilMs !== undefined && condition === 'dead'),
   );
