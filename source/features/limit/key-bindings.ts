@@ -1,5 +1,5 @@
 import type { KeyBinding } from '../feature.ts';
-import { filterBy, type LimitSlice, move, selectedMeter } from './state.ts';
+import { filterBy, followNearest, type LimitSlice, move, selectedMeter } from './state.ts';
 
 const half = (rows: number): number => Math.max(1, Math.floor(rows / 2));
 
@@ -8,11 +8,7 @@ export const keys: readonly KeyBinding<LimitSlice>[] = [
   { key: ['up', 'k'], help: 'previous limit', change: (slice) => move(slice, -1) },
   { key: ['pagedown', 'ctrl+d'], help: 'further down', change: (slice, { rows }) => move(slice, half(rows)) },
   { key: ['pageup', 'ctrl+u'], help: 'further up', change: (slice, { rows }) => move(slice, -half(rows)) },
-  {
-    key: ['home', 'g'],
-    help: 'nearest to its limit',
-    change: (slice) => move(slice, Number.NEGATIVE_INFINITY),
-  },
+  { key: ['home', 'g'], help: 'whichever is nearest to its limit', change: followNearest },
   {
     key: ['end', 'G'],
     help: 'furthest from its limit',

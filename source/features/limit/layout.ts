@@ -3,11 +3,14 @@ import { isFull, type Meter } from './state.ts';
 /** From this width on everything about a meter stands on one line. */
 export const tableColumns = 56;
 
-export type Block = { readonly meter: Meter; readonly hasDetail: boolean };
+export type Block = { readonly meter: Meter; readonly hasDetail: boolean; readonly isSelected: boolean };
 
 /** Which meters fit into `rows` lines, with a second line for those that refuse and for the selected one. */
 export function layOut(meters: readonly Meter[], rows: number, selected: number): readonly Block[] {
-  const blocks = meters.map((meter, index) => ({ meter, hasDetail: isFull(meter) || index === selected }));
+  const blocks = meters.map((meter, index) => {
+    const isSelected = index === selected;
+    return { meter, isSelected, hasDetail: isFull(meter) || isSelected };
+  });
   const lines = ({ hasDetail }: Block): number => (hasDetail ? 2 : 1);
   let start = 0;
   const before = blocks.slice(0, selected + 1);

@@ -32,13 +32,13 @@ export function LimitPane({ slice, columns, rows, focused, zoomed }: PaneProps<L
             empty=""
           />
         ) : (
-          layOut(meters, body, focused ? selected : -1).map(({ meter, hasDetail }) => (
+          layOut(meters, body, focused ? selected : -1).map(({ meter, hasDetail, isSelected }) => (
             <Narrow
               key={idOf(meter)}
               meter={meter}
               columns={columns}
               hasDetail={hasDetail}
-              selected={focused && idOf(meter) === slice.selected}
+              selected={isSelected}
             />
           ))
         )}
@@ -71,7 +71,7 @@ function state(meter: Meter): Span {
 }
 
 function tableOf(columns: number): readonly Column<Meter>[] {
-  const cells = columns >= 90 ? 12 : 8;
+  const [cells, past] = columns >= 90 ? [12, 20] : [8, 10];
   return [
     { heading: 'subject', grow: true, max: 60, cell: ({ subject }) => subject },
     {
@@ -80,8 +80,8 @@ function tableOf(columns: number): readonly Column<Meter>[] {
       cell: (meter) => ({ text: gauge(share(meter), cells), tone: gaugeTone(share(meter)) }),
     },
     { heading: '', align: 'right', cell: use },
-    { heading: 'per', align: 'right', drop: 2, cell: ({ perMs }) => formatPeriod(perMs) },
-    { heading: 'by', drop: 4, cell: ({ algorithm }) => algorithm },
+    { heading: 'per', align: 'right', cell: ({ perMs }) => formatPeriod(perMs) },
+    ...(columns < 84 ? [] : [{ heading: 'by', cell: ({ algorithm }: Meter) => algorithm }]),
     { heading: 'state', width: 5, cell: state },
     {
       heading: 'resets',
@@ -93,12 +93,9 @@ function tableOf(columns: number): readonly Column<Meter>[] {
       align: 'right',
       cell: ({ denied }) => (denied > 0 ? { text: formatCount(denied), tone: 'warn' } : '–'),
     },
-    {
-      heading: 'lately',
-      width: columns >= 90 ? 20 : 10,
-      drop: 3,
-      cell: ({ history, limit }) => sparkline(history, columns >= 90 ? 20 : 10, { max: limit }),
-    },
+    ...(columns < 70
+      ? []
+      : [{ heading: 'lately', width: past, cell: (meter: Meter) => lately(meter, past) }]),
   ];
 }
 
@@ -117,7 +114,11 @@ function Narrow({ meter, columns, hasDetail, selected }: NarrowProps): ReactNode
         right={[...(cells > 1 ? [bar] : []), ` ${figures.padStart(7)}`]}
       />
       {hasDetail && (
-        <Row columns={columns} spans={['  ', ...detail(meter)]} right={[' ', lately(meter, columns)]} />
+        <Row
+          columns={columns}
+          spans={['  ', ...detail(meter)]}
+          right={columns < 36 ? [] : [' ', lately(meter, 8)]}
+        />
       )}
     </>
   );
@@ -131,6 +132,6 @@ function detail(meter: Meter): readonly Span[] {
   return parts;
 }
 
-function lately({ history, limit }: Meter, columns: number): string {
-  return columns < 36 ? '' : sparkline(history, 8, { max: limit });
+function lately({ history, limit }: Meter, cells: number): string {
+  return sparkline(history, cells, { max: limit });
 }

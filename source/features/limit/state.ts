@@ -23,7 +23,7 @@ export type LimitSlice = {
   /** Where the next reading of the index begins, and which sweep through it that is. */
   readonly next: number;
   readonly sweep: number;
-  /** The id of the selected meter. */
+  /** The id of the selected meter; undefined: whichever is nearest to its limit. */
   readonly selected: string | undefined;
   readonly filter: string;
 };
@@ -68,14 +68,13 @@ export function learn(slice: LimitSlice, { total, limits, skip }: Reading): Limi
     : slice.meters.filter((meter) => !read.has(idOf(meter)) && meter.sweep >= sweep - 1);
   const meters = [...fresh, ...kept].toSorted(byNearness);
   const hasSelected = meters.some((meter) => idOf(meter) === slice.selected);
-  const first = meters[0];
   return {
     ...slice,
     meters,
     total,
     next: isLast ? 0 : skip + limits.length,
     sweep: isLast && !isWhole ? sweep + 1 : sweep,
-    selected: hasSelected ? slice.selected : first && idOf(first),
+    selected: hasSelected ? slice.selected : undefined,
   };
 }
 
@@ -103,8 +102,11 @@ export function shown({ meters, filter }: LimitSlice): readonly Meter[] {
   return meters.filter(({ subject }) => subject.toLowerCase().includes(wanted));
 }
 
+/** The place of the selected meter among those shown, -1 if there are none. */
 export function selectedIndex(slice: LimitSlice): number {
-  return shown(slice).findIndex((meter) => idOf(meter) === slice.selected);
+  const meters = shown(slice);
+  const found = meters.findIndex((meter) => idOf(meter) === slice.selected);
+  return Math.max(found, Math.min(0, meters.length - 1));
 }
 
 export function selectedMeter(slice: LimitSlice): Meter | undefined {
@@ -116,15 +118,16 @@ export function move(slice: LimitSlice, by: number): LimitSlice {
   const meters = shown(slice);
   const to = Math.min(meters.length - 1, Math.max(0, selectedIndex(slice) + by));
   const meter = meters[to];
-  if (!meter || idOf(meter) === slice.selected) return slice;
+  if (!meter || to === selectedIndex(slice)) return slice;
   return { ...slice, selected: idOf(meter) };
 }
 
+export function followNearest(slice: LimitSlice): LimitSlice {
+  return slice.selected === undefined ? slice : { ...slice, selected: undefined };
+}
+
 export function filterBy(slice: LimitSlice, filter: string): LimitSlice {
-  if (filter === slice.filter) return slice;
-  const next = { ...slice, filter };
-  const first = shown(next)[0];
-  return selectedIndex(next) >= 0 || !first ? next : { ...next, selected: idOf(first) };
+  return filter === slice.filter ? slice : { ...slice, filter };
 }
 
 export function isFull({ remaining }: Meter): boolean {

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import limit from '../../source/features/limit/index.ts';
+import {
+  filterBy,
+  initial,
+  type LimitSlice,
+  learn,
+  type Meter,
+  move,
+  selectedMeter,
+} from '../../source/features/limit/state.ts';
+import { width } from '../../source/ui/text.ts';
+import { paneFrame } from '../helpers/pane-frame.tsx';
+
+type Use = Omit<Meter, 'history' | 'sweep'>;
+
+const use = (subject: string, used: number, limit: number, more: Partial<Use> = {}): Use => ({
+  subject,
+  algorithm: 'fixed',
+  limit,
+  perMs: 60_000,
+  used,
+  remaining: limit - used,
+  resetMs: used > 0 ? 38_000 : 0,
+  denied: 0,
+  ...more,
+});
+
+const limits = [
+  use('key:7f3', 20, 20, { denied: 3977 }),
+  use('near', 95, 100),
+  use('key:a10', 13, 20, { algorithm: 'gcra', resetMs: 39_000 }),
+  use('signup', 55, 240, { algorithm: 'sliding', perMs: 3_600_000, resetMs: 3_540_000, denied: 2 }),
+  use('ip:10.7', 2, 100, { perMs: 250 }),
+  use('forged\u001B[2J\nadmin: all is well', 0, 1_000_000),
+];
+
+/** Fourteen readings, in which key:7f3 filled up. */
+const live = Array.from({ length: 14 }, (_, reading) => Math.min(20, reading * 2)).reduce(
+  (slice: LimitSlice, used) => {
+    const now = limits.map((one) =>
+      one.subject === 'key:7f3' ? { ...one, used, remaining: 20 - used } : one,
+    );
+    return learn(slice, { total: 1204, skip: 0, limits: now });
+  },
+  { ...initial, next: 0 },
+);
+
+test.each([
+  ['before data', initial, { freshness: { name: 'waiting' } }],
+  ['nothing limited', learn(initial, { total: 0, skip: 0, limits: [] }), {}],
+  ['live', live, {}],
+  ['stale', live, { freshness: { name: 'stale', learnedAtMs: 0 } }],
+  ['failed', live, { freshness: { name: 'failed', learnedAtMs: 0, error: 'OOM command not allowed' } }],
+  ['filtered', filterBy(live, 'KEY'), {}],
+  ['filtered to nothing', filterBy(live, 'nobody'), {}],
+] as const)('%s', async (_, slice, more) => {
+  const sizes = [
+    { columns: 40, rows: 10 },
+    { columns: 80, rows: 24 },
+    { columns: 120, rows: 40, zoomed: true },
+  ];
+  for (const size of sizes) {
+    const frame = await paneFrame(limit, slice, { ...size, ...more });
+    expect(frame).toMatchSnapshot(`${size.columns}x${size.rows}`);
+    const lines = frame.split('\n');
+    expect(lines).toHaveLength(size.rows);
+    for (const line of lines) expect(width(line)).toBeLessThanOrEqual(size.columns);
+  }
+});
+
+test('in a narrow corner of the console, not in focus', async () => {
+  expect(await paneFrame(limit, live, { columns: 30, rows: 9, focused: false })).toMatchInlineSnapshot(`
+    "╭─ 1 limit  1 full ─── live ─╮
+    │ key:7f3   ▇▇▇▇▇▇▇▇   20/20 │
+    │   FULL denied 3,977, free… │
+    │ near      ▇▇▇▇▇▇▇░  95/100 │
+    │ key:a10   ▇▇▇▇▇░░░   13/20 │
+    │ signup    ▇▇░░░░░░  55/240 │
+    │ ip:10.7   ▇░░░░░░░   2/100 │
+    │ 6 of 1,204 limits          │
+    ╰────────────────────────────╯"
+  `);
+});
+
+test('paints within any size', async () => {
+  for (const columns of [30, 37, 41, 55, 59, 60, 61, 72, 99, 104, 200]) {
+    for (const rows of [7, 9, 16, 23]) {
+      const lines = (await paneFrame(limit, move(live, 5), { columns, rows, zoomed: rows === 23 })).split(
+        '\n',
+      );
+      expect(lines.length).toBeLessThanOrEqual(rows);
+      for (const line of lines) expect(width(line)).toBeLessThanOrEqual(columns);
+    }
+  }
+});
+
+describe('the selection', () => {
+  const selected = (slice: LimitSlice): string | undefined => selectedMeter(slice)?.subject;
+
+  test('is the nearest until it is moved; then it stays with its limit when the order changes', () => {
+    expect(selected(live)).toBe('key:7f3');
+    expect(selected(move(live, 2))).toBe('key:a10');
+    expect(selected(move(live, Number.POSITIVE_INFINITY))).toContain('forged');
+    expect(move(live, -1)).toBe(live);
+    const reordered = learn(move(live, 2), {
+      total: 3,
+      skip: 0,
+      limits: [use('key:a10', 20, 20, { algorithm: 'gcra' }), ...limits.slice(0, 2)],
+    });
+    expect(selected(reordered)).toBe('key:a10');
+    expect(selected(learn(reordered, { total: 1, skip: 0, limits: limits.slice(0, 1) }))).toBe('key:7f3');
+  });
+
+  test('follows a filter onto what is shown', () => {
+    expect(selected(filterBy(live, 'signup'))).toBe('signup');
+  });
+
+  test('is what reset asks about', () => {
+    const reset = limit.keys.find(({ verb }) => verb === 'reset');
+    expect(reset?.refuse?.(initial)).toBe('There is no limit to reset');
+    expect(reset?.refuse?.(live)).toBeUndefined();
+    expect(reset?.input?.(live, '')).toEqual({ subject: 'key:7f3' });
+    expect(reset?.confirm?.(live).question).toBe(
+      'Give key:7f3 all of its limits back? It has used 20 of 20.',
+    );
+  });
+});
+
+test('a slice that nothing happened to stays the same, and survives JSON', () => {
+  const idle = [use('a', 0, 5), use('b', 3, 5, { resetMs: 0 })];
+  const once = learn(initial, { total: 2, skip: 0, limits: idle });
+  expect(learn(once, { total: 2, skip: 0, limits: idle })).toEqual(once);
+  expect(JSON.parse(JSON.stringify(live))).toEqual(live);
+});
+
+test('read in several pages, limits stay until a whole sweep passed without them', () => {
+  const pages = [[use('a', 1, 5), use('b', 1, 5)], [use('c', 1, 5)]];
+  const sweep = (slice: LimitSlice, all: readonly (readonly Use[])[]): LimitSlice =>
+    all.reduce((now, page) => learn(now, { total: 3, skip: now.next, limits: page }), slice);
+  const names = ({ meters }: LimitSlice): string[] => meters.map(({ subject }) => subject);
+  const first = sweep(initial, pages);
+  expect(names(first)).toEqual(['a', 'b', 'c']);
+  expect(first.next).toBe(0);
+  const gone = [[use('a', 1, 5), use('d', 1, 5)], [use('c', 1, 5)]];
+  expect(names(sweep(first, gone))).toEqual(['a', 'b', 'c', 'd']);
+  expect(names(sweep(sweep(first, gone), gone))).toEqual(['a', 'c', 'd']);
+});
