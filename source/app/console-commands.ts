@@ -8,5 +8,6 @@ export const consoleCommands: Readonly<Record<string, () => Promise<AnyCommand>>
   snapshot: async () => (await import('./snapshot.ts')).snapshotCommand,
   watch: async () => (await import('./watch.ts')).watchCommand,
   completion: async () => (await import('./completion.ts')).completionCommand(consoleCommands),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
   config: async () => (await import('./show-config.ts')).configCommand,
 };

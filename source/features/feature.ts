@@ -29,6 +29,7 @@ export type Feature<Slice> = {
   readonly attention?: Attention<Slice>;
   /** The feature's part of `snapshot --json`: the shape of its list or status command. */
   snapshot(context: ReadContext): Promise<unknown>;
+  readonly doctor?: Doctor;
   /** Lazy, so that scripted mode never loads ink or react. */
   pane(): Promise<ComponentType<PaneProps<Slice>>>;
 };
@@ -81,6 +82,27 @@ export type Feed<Slice> = {
   channels?(context: ReadContext, slice: Slice): readonly string[];
   /** What a batch of messages tells; without it (or when it returns undefined) messages ring for a new reading. */
   heard?(messages: readonly { channel: string; message: string }[]): Change<Slice> | undefined;
+};
+
+/** What the feature knows of its patients: the keys that may be its own, whoever wrote them. */
+export type Doctor = {
+  /** Whether to look at this key, by its name alone. */
+  claims(key: string): boolean;
+  /** Looks at a batch of claimed keys; `redis` is the server or cluster they were found on. */
+  examine(redis: Client, keys: readonly string[]): Promise<readonly Finding[]>;
+};
+
+export type Finding = {
+  /** Such as `LOCK_WITHOUT_TTL`. */
+  readonly code: string;
+  readonly severity: 'warning' | 'error';
+  readonly key: string;
+  /** What is wrong and what follows from it. */
+  readonly message: string;
+  /** What mends it: what `--fix` does, or what to do by hand. */
+  readonly fix: string;
+  /** Mends it; only what is certain to lose nothing. Safe to run twice. */
+  readonly repair?: () => Promise<void>;
 };
 
 /** A positional word or a flag of a command, with the schema that turns its text into a value. */

@@ -1,5 +1,6 @@
 import { defineFeature } from '../feature.ts';
 import { commands, roomJson } from './commands.ts';
+import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { layOut, viewHistory } from './layout.ts';
@@ -35,6 +36,7 @@ export default defineFeature<ChatSlice>({
       return { verb: 'mark', input: { room: slice.selected, id: looked, as: slice.operator } };
     },
   },
+  doctor,
   async snapshot({ redis }) {
     const { rooms } = await survey(redis, (await known(redis)).toSorted());
     return rooms.map(roomJson);

@@ -54,7 +54,7 @@ export async function adopt(redis: Client, rooms: readonly string[]): Promise<vo
 }
 
 /** From `chat:ops`, in Cluster `chat:{ops}`, to `ops`. */
-function roomOf(redis: Client, key: string): string {
+export function roomOf(redis: Client, key: string): string {
   const name = key.slice('chat:'.length);
   const untagged = /^\{([^{}]*)\}$/.exec(name)?.[1];
   return isCluster(redis) && untagged !== undefined ? untagged : name;

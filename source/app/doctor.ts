@@ -1,0 +1,98 @@
+import type { Redis } from 'ioredis';
+import { defineCommand, type Finding, switchFlag } from '../features/feature.ts';
+import { type AnyFeature, features } from '../features/index.ts';
+import type { Client } from '../redis/client.ts';
+import { masters } from '../redis/connect.ts';
+import { parseInfo } from '../redis/info.ts';
+import { scan } from '../redis/scan.ts';
+import { ReadOnlyError } from './run-command.ts';
+
+/**
+ * Looks through every key once, at a bounded rate, and lets each feature examine those that may be its own, whoever
+ * wrote them; then at the servers' settings. Mends only what is certain to lose nothing, and only when told to.
+ */
+export const doctorCommand = defineCommand({
+  verb: 'doctor',
+  summary: 'look for what went wrong in every family of keys; exit 1 if something is found',
+  flags: { fix: switchFlag('mend what can be mended without losing anything') },
+  writes: false,
+  examples: ['quarterdeck doctor', 'quarterdeck doctor --fix --json'],
+  async run(context, { fix }) {
+    if (fix && context.config.readOnly) throw new ReadOnlyError('doctor --fix');
+    const chosen = await Promise.all(Object.values(features).map((load) => load()));
+    const findings: Finding[] = [];
+    for (const { ask } of context.connections) {
+      for (const server of await masters(ask)) {
+        findings.push(...(await examineServer(server)));
+        findings.push(...(await examineKeys(ask, server, chosen, context.signal)));
+      }
+    }
+    let mended = 0;
+    for (const { repair } of fix ? findings : []) {
+      if (!repair) continue;
+      await repair();
+      mended += 1;
+    }
+    const json = findings.map(({ repair: _repair, ...shown }) => shown);
+    return { json, text: textOf(findings, mended), exitCode: findings.length > mended ? 1 : 0 };
+  },
+});
+
+function textOf(findings: readonly Finding[], mended: number): string {
+  if (findings.length === 0) return 'Nothing found';
+  const lines = findings.map(
+    ({ severity, code, key, message, fix }) =>
+      `${severity.toUpperCase()} ${code} ${key}\n  ${message}\n  ${fix}`,
+  );
+  return [...lines, `${findings.length} found, ${mended} mended`].join('\n');
+}
+
+async function examineKeys(
+  redis: Client,
+  server: Redis,
+  chosen: readonly AnyFeature[],
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const keys of scan(server, { count: 1000, perSecond: 50, signal })) {
+    // SCAN may show a key twice in one batch.
+    const distinct = [...new Set(keys)];
+    for (const { doctor } of chosen) {
+      const own = doctor ? distinct.filter((key) => doctor.claims(key)) : [];
+      if (doctor && own.length > 0) findings.push(...(await doctor.examine(redis, own)));
+    }
+  }
+  return [...new Map(findings.map((finding) => [`${finding.code} ${finding.key}`, finding])).values()];
+}
+
+async function examineServer(server: Redis): Promise<Finding[]> {
+  const info = parseInfo(await server.info());
+  const at = server.options.path ?? `${server.options.host}:${server.options.port}`;
+  const findings: Finding[] = [];
+  if (Number(info.maxmemory ?? 0) > 0 && info.maxmemory_policy !== 'noeviction') {
+    findings.push({
+      code: 'EVICTION',
+      severity: 'error',
+      key: at,
+      message: `Its policy is ${info.maxmemory_policy}: when full it drops locks, counters and messages silently`,
+      fix: 'CONFIG SET maxmemory-policy noeviction, and keep caches on a server of their own',
+    });
+  }
+  if (info.aof_enabled === '0' && Number(info.rdb_last_save_time ?? 0) <= startedAt(info)) {
+    findings.push({
+      code: 'NOT_PERSISTENT',
+      severity: 'warning',
+      key: at,
+      message:
+        'It writes no append-only file and has saved nothing since it started: a restart forgets everything',
+      fix: 'CONFIG SET appendonly yes, and the same in its configuration file',
+    });
+  }
+  return findings;
+}
+
+/** Epoch seconds; a server that never saved reports its own start as the last save. */
+function startedAt(info: Record<string, string>): number {
+  const nowUs = Number(info.server_time_usec ?? 0);
+  return Math.floor(nowUs / 1e6) - Number(info.uptime_in_seconds ?? 0) + 1;
+}
