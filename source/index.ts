@@ -10,3 +10,4 @@ export { type Published, publish, settlePublished } from './features/topic/publi
 export { type SubscribeOptions, subscribe } from './features/topic/subscribe.ts';
 export { Subscription, type SubscriptionOptions } from './features/topic/subscription.ts';
 export { dropSubscriber, topicStatus, topics } from './features/topic/topic.ts';
+export * as buffer from './features/buffer/library.ts';

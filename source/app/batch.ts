@@ -109,7 +109,7 @@ function makeContext({
     listen: () => first.listen(),
     signal,
     commandLine,
-    stdin: () => createInterface({ input: streams.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+    stdin: () => createInterface({ input: streams.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal }),
     async emit(item, text) {
       await handOver(config.json ? `${JSON.stringify(item)}\n` : `${forPeople(text, output)}\n`);
     },

@@ -156,7 +156,7 @@ export type CommandContext = ReadContext & {
   readonly signal: AbortSignal;
   /** The words behind `--`. */
   readonly commandLine: readonly string[];
-  /** Lines of stdin, without their newline; empty in the console. */
+  /** Lines of stdin, without their newline, until its end or the signal; empty in the console. */
   stdin(): AsyncIterable<string>;
   /** One item of a stream: NDJSON with `--json`, else its text. Resolves when it was handed to the reader. */
   emit(item: unknown, text: string): Promise<void>;

@@ -1,0 +1,179 @@
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { windowStart } from '../../ui/columns.ts';
+import { formatAge, formatClock, formatCount, formatDuration } from '../../ui/figures.ts';
+import { Row, type Span } from '../../ui/row.tsx';
+import { type Column, Table } from '../../ui/table.tsx';
+import type { PaneProps } from '../feature.ts';
+import { type BufferRow, type BufferSlice, isOld, ordinal, selectedIndex, selectedRow } from './state.ts';
+
+/** From here on a type takes one line of a table; below, two lines that need no columns. */
+const tableColumns = 64;
+const detailLines = 2;
+
+/** Two lines for each type in a narrow pane, a table in a wide one; below it the selected type's whole story. */
+export function BufferPane({ slice, columns, rows, focused, zoomed }: PaneProps<BufferSlice>): ReactNode {
+  if (slice.types.length === 0) return <Nothing columns={columns} rows={rows} />;
+  if (columns < tableColumns) return <Pairs slice={slice} columns={columns} rows={rows} focused={focused} />;
+  const selected = selectedRow(slice);
+  const details = selected && rows > 6 ? detailLines : 0;
+  return (
+    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+      <Box flexDirection="column" height={rows - details} overflow="hidden">
+        <Table
+          columns={tableOf}
+          items={slice.types}
+          width={columns}
+          height={rows - details}
+          selected={focused ? selectedIndex(slice) : undefined}
+          lines={zoomed && rows >= 20}
+          empty=""
+        />
+      </Box>
+      {selected && details > 0 && <Details row={selected} columns={columns} />}
+    </Box>
+  );
+}
+
+function Nothing({ columns, rows }: { columns: number; rows: number }): ReactNode {
+  return (
+    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+      <Row columns={columns} spans={[{ text: 'Nothing buffered yet', tone: 'dim' }]} />
+      {rows > 1 && <Row columns={columns} spans={[{ text: 'buffer incr TYPE ID counts', tone: 'dim' }]} />}
+    </Box>
+  );
+}
+
+const tableOf: readonly Column<BufferRow>[] = [
+  { heading: 'type', max: 24, cell: ({ type }) => type },
+  { heading: 'ids', align: 'right', cell: (row) => (row.error === undefined ? formatCount(row.ids) : '') },
+  { heading: 'pending', align: 'right', cell: totalText },
+  { heading: 'in flight', align: 'right', drop: 2, cell: inflightText },
+  { heading: 'oldest', align: 'right', drop: 1, cell: oldestText },
+  { heading: 'last batch', drop: 3, cell: lastText },
+  { heading: 'state', grow: true, cell: stateText },
+];
+
+function Pairs({
+  slice,
+  columns,
+  rows,
+  focused,
+}: {
+  slice: BufferSlice;
+  columns: number;
+  rows: number;
+  focused: boolean;
+}): ReactNode {
+  const room = Math.max(1, Math.floor(rows / 2));
+  const index = selectedIndex(slice);
+  const start = windowStart(slice.types.length, room, index);
+  const shown = slice.types.slice(start, start + room);
+  return (
+    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+      {shown.map((row, position) => (
+        <Pair
+          key={row.type}
+          row={row}
+          columns={columns}
+          isTwoLines={rows > 1}
+          inverse={focused && start + position === index}
+        />
+      ))}
+    </Box>
+  );
+}
+
+function Pair({
+  row,
+  columns,
+  isTwoLines,
+  inverse,
+}: {
+  row: BufferRow;
+  columns: number;
+  isTwoLines: boolean;
+  inverse: boolean;
+}): ReactNode {
+  const figures = row.error === undefined ? [`  ${formatCount(row.ids)} ids`, `  ${totalText(row)}`] : [];
+  return (
+    <>
+      <Row columns={columns} spans={[row.type]} right={figures} inverse={inverse} />
+      {isTwoLines && <Row columns={columns} spans={['  ', ...secondLine(row)]} />}
+    </>
+  );
+}
+
+function secondLine(row: BufferRow): readonly Span[] {
+  const state = stateText(row);
+  if (row.error !== undefined || row.failure || row.flusher?.isSilent) return [state];
+  const inflight = row.inflight ? [`${inflightText(row)} in flight  `] : [];
+  const oldest = row.oldestSeconds === undefined ? [] : [oldestText(row), '  '];
+  const last = row.last ? [`last flush ${formatDuration(row.last.durationMs)} ok`] : ['never flushed'];
+  if (oldest.length > 0) oldest.unshift('oldest ');
+  return [...inflight, ...oldest, ...last];
+}
+
+/** What the columns have no room for: why it fails, where it goes, how often. */
+function Details({ row, columns }: { row: BufferRow; columns: number }): ReactNode {
+  const { error, failure, last, target, flusher } = row;
+  const story: Span[] =
+    error !== undefined
+      ? [{ text: error, tone: 'bad' }]
+      : failure
+        ? [{ text: `since ${formatClock(failure.sinceMs)}: ${failure.message}`, tone: 'bad' }]
+        : last
+          ? [
+              `last: ${formatCount(last.rows)} rows, ${signed(last.total)} in ${formatDuration(last.durationMs)} at ${formatClock(last.atMs)}`,
+            ]
+          : ['never flushed'];
+  const place = target ? `to ${target.table}.${target.column} in ${target.to}` : 'f flushes it';
+  const often = flusher ? `, every ${formatDuration(flusher.everyMs)}` : target ? ', by hand' : '';
+  return (
+    <Box flexDirection="column" height={detailLines}>
+      <Row columns={columns} spans={[{ text: `${row.type}  `, bold: true }, ...story]} />
+      <Row columns={columns} spans={[{ text: place + often, tone: 'dim' }]} />
+    </Box>
+  );
+}
+
+function totalText({ error, total, isExact }: BufferRow): string {
+  if (error !== undefined) return '';
+  return isExact ? signed(total) : `~${signed(total)}`;
+}
+
+function inflightText({ inflight }: BufferRow): string {
+  return inflight ? signed(inflight.total) : '';
+}
+
+function oldestText(row: BufferRow): Span {
+  if (row.oldestSeconds === undefined) return '';
+  return { text: formatAge(row.oldestSeconds * 1000), tone: isOld(row) ? 'warn' : 'plain' };
+}
+
+function lastText({ last }: BufferRow): string {
+  if (!last) return '';
+  return `${formatCount(last.rows)} rows in ${formatDuration(last.durationMs)} at ${formatClock(last.atMs)}`;
+}
+
+function stateText(row: BufferRow): Span {
+  const { error, failure, flusher, inflight, ids } = row;
+  if (error !== undefined) return { text: 'FOREIGN KEY, not a buffer', tone: 'bad' };
+  if (failure) {
+    const { attempts, retryInSeconds, sinceMs } = failure;
+    if (retryInSeconds === undefined)
+      return { text: `FAILED, no retry since ${formatClock(sinceMs)}`, tone: 'bad' };
+    const when = retryInSeconds === 0 ? 'now' : `in ${formatDuration(retryInSeconds * 1000)}`;
+    return { text: `RETRYING ${ordinal(attempts + 1)} time ${when}`, tone: 'warn' };
+  }
+  if (flusher?.isSilent) return { text: `FLUSHER SILENT since ${formatClock(flusher.seenMs)}`, tone: 'bad' };
+  if (inflight) return { text: 'flushing', tone: 'info' };
+  if (isOld(row)) return { text: 'OLD, nobody flushes', tone: 'warn' };
+  if (ids > 0)
+    return flusher ? `waits for the flush, every ${formatDuration(flusher.everyMs)}` : 'waits for a flush';
+  return { text: 'all flushed', tone: 'good' };
+}
+
+function signed(total: number): string {
+  return `${total < 0 ? '' : '+'}${formatCount(total)}`;
+}

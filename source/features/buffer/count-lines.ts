@@ -1,0 +1,50 @@
+import { messageOf } from '../../errors.ts';
+import type { CommandContext } from '../feature.ts';
+import { IncrementBuffer } from './buffer.ts';
+import { BadCountError, BadIdError, BadLineError } from './errors.ts';
+import { pendingOf } from './pending.ts';
+
+export type Counted = { readonly lines: number; readonly total: number; readonly pending: number };
+
+/**
+ * Counts lines `ID<TAB>BY` from stdin (or `ID`, by `fallback`) until its end or the signal. However it ends, what
+ * was read is counted.
+ * @throws {BadLineError} after counting the lines before it
+ */
+export async function countLines(context: CommandContext, type: string, fallback: number): Promise<Counted> {
+  const buffer = new IncrementBuffer(context.redis);
+  let lines = 0;
+  let total = 0;
+  let badLine: BadLineError | undefined;
+  try {
+    for await (const line of context.stdin()) {
+      lines += 1;
+      if (line === '') continue;
+      try {
+        const [id, by] = parsed(line, fallback);
+        total += by;
+        if (!buffer.add(type, id, by)) await buffer.flush();
+      } catch (error) {
+        if (!(error instanceof BadCountError || error instanceof BadIdError)) throw error;
+        badLine = new BadLineError(lines, messageOf(error));
+        break;
+      }
+    }
+    await buffer.close();
+  } catch (error) {
+    buffer.discard();
+    throw error;
+  }
+  if (badLine) throw badLine;
+  return { lines, total, pending: (await pendingOf(context.redis, type)).total };
+}
+
+function parsed(line: string, fallback: number): [id: string, by: number] {
+  const tab = line.lastIndexOf('\t');
+  const id = tab === -1 ? line : line.slice(0, tab);
+  const by = tab === -1 ? `${fallback}` : line.slice(tab + 1);
+  // What reading as UTF-8 leaves of other bytes: different ids would become one.
+  if (id.includes('\uFFFD')) throw new BadIdError(id);
+  if (!/^\d+$/.test(by)) throw new BadCountError(by);
+  return [id, Number(by)];
+}

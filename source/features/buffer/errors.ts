@@ -1,0 +1,100 @@
+import { QuarterdeckError, UsageError } from '../../errors.ts';
+
+/** A type whose name would collide with the keys kept beside another type's counts, or none at all. */
+export class BadTypeError extends UsageError {
+  constructor(type: string, reason: string) {
+    super(`Expected the type of a buffer, got \`${type}\`: ${reason}`, { code: 'BAD_TYPE' });
+  }
+}
+
+/** SQL indexes refuse much longer keys, and one such key would hold up its whole batch. */
+export const longestId = 512;
+
+/** An id that SQL would not take as a key, and that would hold up its whole batch. */
+export class BadIdError extends UsageError {
+  constructor(id: string) {
+    const shown = id.length > 40 ? `${id.slice(0, 40)}…` : id.replaceAll('\0', '\\0');
+    super(`Expected \`id\` to be UTF-8 text of 1 to ${longestId} characters without NUL, got \`${shown}\``, {
+      code: 'BAD_ID',
+    });
+  }
+}
+
+/** Not a count: negative, zero, fractional, or past what a double counts exactly. */
+export class BadCountError extends UsageError {
+  constructor(by: unknown) {
+    super(`Expected \`by\` to be a whole number from 1 to 2^53 - 1, got \`${String(by)}\``, {
+      code: 'BAD_COUNT',
+      hint: 'Counts only grow; scale fractions up, such as cents instead of euros',
+    });
+  }
+}
+
+/** The sum would pass 2^53 - 1, where sorted sets stop counting exactly. Nothing of the call was counted. */
+export class CountTooLargeError extends QuarterdeckError {
+  constructor(type: string, id: string) {
+    super('data', 'COUNT_TOO_LARGE', `The pending count of \`${id}\` in \`${type}\` would pass 2^53 - 1`, {
+      hint: `Flush it to SQL first: \`quarterdeck buffer flush ${type} --to ...\``,
+    });
+  }
+}
+
+/** A line of stdin that is not `ID<TAB>BY`; the lines before it were counted. */
+export class BadLineError extends QuarterdeckError {
+  constructor(lineNumber: number, reason: string) {
+    super('data', 'BAD_LINE', `Line ${lineNumber} is not \`ID<TAB>BY\`: ${reason}`, {
+      hint:
+        lineNumber > 1
+          ? `The ${lineNumber - 1} lines before it were counted: mend it, then send on from line ${lineNumber}`
+          : 'Nothing was counted',
+    });
+  }
+}
+
+/** A batch was claimed for another database and may be applied there already. */
+export class BatchElsewhereError extends QuarterdeckError {
+  constructor(type: string, batchKey: string) {
+    super('data', 'BATCH_ELSEWHERE', `A batch of \`${type}\` is in flight to another database`, {
+      hint:
+        'Flush there once more. If that database is gone for good, ' +
+        `\`redis-cli HDEL ${batchKey} target\` hands the batch to the next flush`,
+    });
+  }
+}
+
+/** `--to`, `--table`, `--key` or `--column` is not something SQL is asked with. */
+export class BadTargetError extends UsageError {
+  constructor(message: string, hint?: string) {
+    super(message, { code: 'BAD_TARGET', ...(hint !== undefined && { hint }) });
+  }
+}
+
+const stays = 'Every count stays pending in Redis; flush again afterwards';
+
+/** The database cannot be opened or reached, or refuses us. */
+export class SqlUnreachableError extends QuarterdeckError {
+  constructor(label: string, detail: string, options: { cause?: unknown; hint?: string } = {}) {
+    super('program', 'SQL_UNREACHABLE', `Cannot open ${label}: ${detail}`, { hint: stays, ...options });
+  }
+}
+
+/** The table, the column or the unique key that a flush needs is not there. */
+export class SqlSchemaError extends QuarterdeckError {
+  constructor(
+    code: 'SQL_NO_TABLE' | 'SQL_NO_COLUMN' | 'SQL_NO_KEY' | 'SQL_COLUMN_TYPE',
+    message: string,
+    hint: string,
+  ) {
+    super('program', code, message, { hint: `${hint}. ${stays}` });
+  }
+}
+
+/** SQL refused a statement, or went away in the middle; the transaction did not commit as far as we know. */
+export class SqlFailedError extends QuarterdeckError {
+  constructor(label: string, detail: string, options: { cause?: unknown; hint?: string } = {}) {
+    super('program', 'SQL_FAILED', `${label} did not take the batch: ${detail}`, {
+      hint: 'The batch stays in flight and is offered again under the same id: nothing is lost or counted twice',
+      ...options,
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import { formatShort } from '../../ui/figures.ts';
+import { defineFeature } from '../feature.ts';
+import { allPending, commands, pendingJson } from './commands.ts';
+import { feed } from './feed.ts';
+import { keys } from './key-bindings.ts';
+import { alertsOf, type BufferSlice, initialSlice } from './state.ts';
+
+export default defineFeature<BufferSlice>({
+  noun: 'buffer',
+  summary: 'Counts that wait in Redis until a flush writes them to SQL, each exactly once',
+  initial: () => initialSlice,
+  feed,
+  commands,
+  keys,
+  headline({ types }) {
+    const total = types.reduce((sum, row) => sum + row.total, 0);
+    const failing = types.filter((row) => row.failure).length;
+    const sum = total > 0 ? [`+${formatShort(total)}`] : [];
+    return [...sum, ...(failing > 0 ? [`${failing} failing`] : [])].join('  ');
+  },
+  alerts: alertsOf,
+  async snapshot({ redis }) {
+    return (await allPending(redis)).map(pendingJson);
+  },
+  pane: async () => (await import('./buffer-pane.tsx')).BufferPane,
+});

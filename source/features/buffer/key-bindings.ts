@@ -1,0 +1,41 @@
+import type { KeyBinding } from '../feature.ts';
+import { type BufferSlice, move, selectedRow } from './state.ts';
+
+export const keys: readonly KeyBinding<BufferSlice>[] = [
+  { key: ['up', 'k'], help: 'type above', change: (slice) => move(slice, -1) },
+  { key: ['down', 'j'], help: 'type below', change: (slice) => move(slice, 1) },
+  { key: ['home', 'g'], help: 'first type', change: (slice) => move(slice, Number.NEGATIVE_INFINITY) },
+  { key: ['end', 'G'], help: 'last type', change: (slice) => move(slice, Number.POSITIVE_INFINITY) },
+  {
+    key: 'f',
+    help: 'flush the type to SQL',
+    verb: 'flush',
+    refuse(slice) {
+      const row = selectedRow(slice);
+      if (!row) return 'There is nothing to flush';
+      return row.error ?? (row.ids === 0 && !row.inflight ? `${row.type} has nothing pending` : undefined);
+    },
+    ask: {
+      label: (slice) => `Flush ${selectedRow(slice)?.type} to ›`,
+      initial: (slice) => selectedRow(slice)?.target?.to ?? 'sqlite:',
+    },
+    input(slice, typed) {
+      const row = selectedRow(slice);
+      const { table = row?.type, key = 'id', column = 'count' } = row?.target ?? {};
+      return { type: row?.type, to: typed, table, key, column };
+    },
+  },
+  {
+    key: 'i',
+    help: 'count one id',
+    verb: 'incr',
+    refuse: (slice) => selectedRow(slice)?.error,
+    ask: { label: (slice) => `Count in ${selectedRow(slice)?.type ?? 'which type'}: ID BY ›` },
+    input(slice, typed) {
+      const words = typed.trim().split(/\s+/);
+      const type = selectedRow(slice)?.type ?? words.shift() ?? '';
+      const [id = '', by = '1'] = words;
+      return { type, id, by: Number(by) };
+    },
+  },
+];

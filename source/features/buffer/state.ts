@@ -1,0 +1,189 @@
+/** What the console knows about write buffers: figures as of the last reading, and where the operator looks. */
+export type BufferSlice = {
+  /** Those that need a human first, then by what waits. */
+  readonly types: readonly BufferRow[];
+  /** The type the cursor is on; undefined: the first. */
+  readonly selected: string | undefined;
+};
+
+export type BufferRow = {
+  readonly type: string;
+  /** The keys belong to something else; nothing more is known. */
+  readonly error?: string;
+  readonly ids: number;
+  readonly total: number;
+  /** False: the totals are estimates, and already rounded. */
+  readonly isExact: boolean;
+  readonly inflight: { readonly ids: number; readonly total: number } | undefined;
+  /** Whole seconds. */
+  readonly oldestSeconds: number | undefined;
+  readonly last: LastBatch | undefined;
+  readonly failure: Failure | undefined;
+  readonly flusher:
+    | { readonly everyMs: number; readonly isSilent: boolean; readonly seenMs: number }
+    | undefined;
+  readonly target: Destination | undefined;
+};
+
+export type LastBatch = {
+  readonly rows: number;
+  readonly total: number;
+  readonly durationMs: number;
+  readonly atMs: number;
+};
+
+export type Failure = {
+  readonly attempts: number;
+  readonly message: string;
+  readonly sinceMs: number;
+  /** Whole seconds; 0: just now. Undefined: nobody tries again. */
+  readonly retryInSeconds: number | undefined;
+};
+
+export type Destination = {
+  readonly to: string;
+  readonly table: string;
+  readonly key: string;
+  readonly column: string;
+};
+
+/** What a reading tells about one type, in the figures of the server. */
+export type Reading = {
+  readonly type: string;
+  readonly nowMs: number;
+  readonly ids: number;
+  readonly total: number;
+  readonly isExact: boolean;
+  readonly inflight: { readonly ids: number; readonly total: number; readonly batch: string | undefined };
+  readonly oldestMs: number | undefined;
+  readonly status:
+    | {
+        readonly last?: LastBatch;
+        readonly failure?: { attempts: number; message: string; sinceMs: number; retryAtMs: number | null };
+        readonly flusher?: { everyMs: number; seenMs: number };
+        readonly target?: Destination;
+      }
+    | undefined;
+};
+
+/** A flusher that missed its time by this much has gone. */
+const silentAfterMs = 15_000;
+/** What waits longer than this, and longer than three of its flusher's intervals, needs a human. */
+const oldAfterSeconds = 600;
+
+export const initialSlice: BufferSlice = { types: [], selected: undefined };
+
+/** Takes a reading in; the same slice if nothing changed that is shown. */
+export function learn(
+  slice: BufferSlice,
+  readings: readonly (Reading | { type: string; error: string })[],
+): BufferSlice {
+  const types = readings.map((reading) => ('error' in reading ? foreign(reading) : rowOf(reading)));
+  types.sort((one, other) => urgency(other) - urgency(one) || (one.type < other.type ? -1 : 1));
+  return JSON.stringify(types) === JSON.stringify(slice.types) ? slice : { ...slice, types };
+}
+
+export function selectedIndex({ types, selected }: BufferSlice): number {
+  return Math.max(
+    0,
+    types.findIndex(({ type }) => type === selected),
+  );
+}
+
+export function selectedRow(slice: BufferSlice): BufferRow | undefined {
+  return slice.types[selectedIndex(slice)];
+}
+
+/** Moves the cursor by rows; stays at the ends. */
+export function move(slice: BufferSlice, by: number): BufferSlice {
+  const index = Math.min(slice.types.length - 1, Math.max(0, selectedIndex(slice) + by));
+  const selected = slice.types[index]?.type;
+  return selected === undefined || selected === slice.selected ? slice : { ...slice, selected };
+}
+
+/** What needs a human, as `--fail-if` would name it. */
+export function alertsOf({ types }: BufferSlice): string[] {
+  return types.flatMap((row) => {
+    if (row.error !== undefined) return [`buffer.${row.type} foreign`];
+    if (row.failure)
+      return [`buffer.${row.type} ${row.failure.retryInSeconds === undefined ? 'failed' : 'retrying'}`];
+    if (row.flusher?.isSilent) return [`buffer.${row.type} flusher silent`];
+    return isOld(row) ? [`buffer.${row.type} oldest ${Math.floor((row.oldestSeconds ?? 0) / 60)}m`] : [];
+  });
+}
+
+export function isOld({ oldestSeconds = 0, flusher }: BufferRow): boolean {
+  return oldestSeconds > Math.max(oldAfterSeconds, (3 * (flusher?.everyMs ?? 0)) / 1000);
+}
+
+/** `1st`, `2nd`, `3rd`, `11th`. */
+export function ordinal(count: number): string {
+  const isTeen = Math.floor((count % 100) / 10) === 1;
+  const suffix = isTeen ? 'th' : (['th', 'st', 'nd', 'rd'][count % 10] ?? 'th');
+  return `${count}${suffix}`;
+}
+
+function rowOf({ type, nowMs, ids, total, isExact, inflight, oldestMs, status = {} }: Reading): BufferRow {
+  const { last, failure, flusher, target } = status;
+  return {
+    type,
+    ids,
+    total: isExact ? total : roughly(total),
+    isExact,
+    inflight:
+      inflight.batch === undefined
+        ? undefined
+        : { ids: inflight.ids, total: isExact ? inflight.total : roughly(inflight.total) },
+    oldestSeconds: oldestMs === undefined ? undefined : Math.max(0, Math.floor((nowMs - oldestMs) / 1000)),
+    last,
+    failure: failure && {
+      attempts: failure.attempts,
+      message: failure.message,
+      sinceMs: failure.sinceMs,
+      retryInSeconds: retryInSeconds(failure.retryAtMs, nowMs),
+    },
+    flusher: flusher && {
+      everyMs: flusher.everyMs,
+      isSilent:
+        nowMs - flusher.seenMs > flusher.everyMs + silentAfterMs && !isAwaited(failure?.retryAtMs, nowMs),
+      seenMs: flusher.seenMs,
+    },
+    target,
+  };
+}
+
+/** Past its time by more than a little, nobody is going to. */
+function retryInSeconds(retryAtMs: number | null, nowMs: number): number | undefined {
+  if (retryAtMs === null || !isAwaited(retryAtMs, nowMs)) return;
+  return Math.max(0, Math.ceil((retryAtMs - nowMs) / 1000));
+}
+
+function isAwaited(retryAtMs: number | null | undefined, nowMs: number): boolean {
+  return typeof retryAtMs === 'number' && nowMs - retryAtMs < 2 * silentAfterMs;
+}
+
+/** Two digits: the estimate is not better, and a steady figure does not flicker. */
+function roughly(total: number): number {
+  return Number(total.toPrecision(2));
+}
+
+function foreign({ type, error }: { type: string; error: string }): BufferRow {
+  return {
+    type,
+    error,
+    ids: 0,
+    total: 0,
+    isExact: true,
+    inflight: undefined,
+    oldestSeconds: undefined,
+    last: undefined,
+    failure: undefined,
+    flusher: undefined,
+    target: undefined,
+  };
+}
+
+function urgency(row: BufferRow): number {
+  if (row.error !== undefined || row.failure || row.flusher?.isSilent) return 2;
+  return row.ids > 0 || row.inflight ? 1 : 0;
+}

@@ -1,0 +1,163 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import process from 'node:process';
+import { build } from 'esbuild';
+import { expect, vi } from 'vitest';
+import { IncrementBuffer } from '../../source/features/buffer/buffer.ts';
+import { flush } from '../../source/features/buffer/flush.ts';
+import { openTarget } from '../../source/features/buffer/open-target.ts';
+import type { RedisServer } from '../helpers/redis-server.ts';
+import type { Database } from './databases.ts';
+
+/** The moments a flusher is killed in; every one lies between two effects on Redis or SQL. */
+export const steps = [
+  'claiming',
+  'claimed',
+  'page-read',
+  'begun',
+  'recorded',
+  'page-written',
+  'written',
+  'sql-committed',
+  'put-back',
+  'committed',
+] as const;
+
+export type Tally = { seeds: number; killed: number; byStep: Record<string, number>; counted: number };
+
+const patience = { timeout: 30_000, interval: 2 };
+
+/** A generator of numbers from 0 up to 1, the same for the same seed (mulberry32). */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Round after round on one buffer and one table: counts go in, also while a flusher runs, which is killed somewhere;
+ * after each kill SQL + pending + in flight must be what was counted, id by id. At the end all of it is in SQL.
+ */
+export async function killRounds(server: RedisServer, database: Database, seeds: number): Promise<Tally> {
+  const redis = server.client();
+  const program = path.join(server.directory, 'flush-and-die.mjs');
+  await bundle(program);
+  const type = 'project';
+  await database.run(`CREATE TABLE ${type} (id text PRIMARY KEY, count bigint NOT NULL DEFAULT 0)`);
+  const sent = new Map<string, number>();
+  const tally: Tally = { seeds, killed: 0, byStep: {}, counted: 0 };
+
+  const count = async (next: () => number, ids: number): Promise<void> => {
+    const buffer = new IncrementBuffer(redis, { maxIds: 700 });
+    const plain = redis.pipeline();
+    for (let turn = 0; turn < ids; turn += 1) {
+      const id = `id${Math.floor(next() * ids * 2)}`;
+      const kind = next();
+      // Halves are exact in doubles; they make flushes put something back.
+      const by = kind < 0.05 || ids > 1000 ? 0.5 : 1 + Math.floor(next() * 100);
+      if (kind < 0.6 && Number.isInteger(by)) buffer.add(type, id, by);
+      else plain.zincrby(`pending:${type}`, by, id);
+      sent.set(id, (sent.get(id) ?? 0) + by);
+      tally.counted += by;
+    }
+    await Promise.all([buffer.close(), plain.exec()]);
+  };
+
+  const sendToItsDeath = async (next: () => number): Promise<void> => {
+    const step = steps[Math.floor(next() * steps.length)];
+    const visit = next() < 0.8 ? 1 : 2;
+    const afterMs = [-1, -1, 0, 0, 1, 3][Math.floor(next() * 6)] ?? -1;
+    const fate = { socket: server.socket, type, to: database.to, table: type, step, visit, afterMs };
+    const child = spawn(process.execPath, [program, JSON.stringify(fate)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { PATH: process.env.PATH },
+    });
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    expect(code === 0 || signal === 'SIGKILL').toBe(true);
+    if (signal === null) return;
+    tally.killed += 1;
+    tally.byStep[step ?? ''] = (tally.byStep[step ?? ''] ?? 0) + 1;
+  };
+
+  for (let seed = 1; seed <= seeds; seed += 1) {
+    const next = random(seed);
+    await count(next, next() < 0.04 ? 1500 : Math.ceil(next() * 40));
+    const flushers = next() < 0.15 ? 2 : 1;
+    await Promise.all([
+      ...Array.from({ length: flushers }, () => sendToItsDeath(next)),
+      count(next, Math.ceil(next() * 10)),
+    ]);
+    // What a dead process had sent is still carried out by the servers.
+    await vi.waitFor(async () => expect(await redis.client('LIST')).not.toContain('name=doomed'), patience);
+    await vi.waitFor(async () => expect(await database.flushers()).toBe(0), patience);
+    const found = await everything(server, database, type);
+    expect(Object.fromEntries(found), `seed ${seed}`).toEqual(Object.fromEntries(sent));
+  }
+
+  const target = await openTarget({ to: database.to, table: type });
+  await flush(redis, type, target);
+  await flush(redis, type, target);
+  await target.close();
+  expect(await redis.exists(`pending:${type}:inflight`, `pending:${type}:batch`)).toBe(0);
+  expect(Object.fromEntries(await everything(server, database, type))).toEqual(Object.fromEntries(sent));
+  const left = await redis.zrange(`pending:${type}`, '0', '-1', 'WITHSCORES');
+  expect(left.every((score, index) => index % 2 === 0 || score === '0.5')).toBe(true);
+  redis.disconnect();
+  return tally;
+}
+
+/** One file starts several times faster than the sources, and a thousand of them are started. */
+async function bundle(outfile: string): Promise<void> {
+  await build({
+    entryPoints: ['test/buffer/flush-and-die.ts'],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    loader: { '.lua': 'text' },
+    external: ['pg-native'],
+    banner: {
+      js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
+    },
+  });
+}
+
+/** SQL + pending + what is in flight and not in SQL, id by id. */
+async function everything(
+  server: RedisServer,
+  database: Database,
+  type: string,
+): Promise<Map<string, number>> {
+  const redis = server.client();
+  const found = new Map(Object.entries(await database.counts(type)));
+  const add = (id: string, by: number): void => {
+    if (by !== 0) found.set(id, (found.get(id) ?? 0) + by);
+  };
+  for (const [id, score] of await entries(redis, `pending:${type}`)) add(id, score);
+  const { id: batch, putBack = '0' } = await redis.hgetall(`pending:${type}:batch`);
+  const inflight = await entries(redis, `pending:${type}:inflight`);
+  const isRecorded =
+    batch !== undefined &&
+    (await database.run(`SELECT id FROM quarterdeck_batches WHERE id = '${batch}'`)).length > 0;
+  if (!isRecorded) for (const [id, score] of inflight) add(id, score);
+  else {
+    // SQL has the whole parts; of the fractions, the parts that were put back are pending again.
+    const fractions = inflight.filter(([, score]) => !Number.isInteger(score));
+    for (const [id, score] of fractions.slice(Number(putBack) * 500)) add(id, score % 1);
+  }
+  redis.disconnect();
+  return found;
+}
+
+async function entries(
+  redis: ReturnType<RedisServer['client']>,
+  key: string,
+): Promise<(readonly [string, number])[]> {
+  const flat = await redis.zrange(key, '0', '-1', 'WITHSCORES');
+  return flat.flatMap((id, index) => (index % 2 ? [] : [[id, Number(flat[index + 1])] as const]));
+}

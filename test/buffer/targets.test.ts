@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openTarget } from '../../source/features/buffer/open-target.ts';
+import type { Batch, Target } from '../../source/features/buffer/target.ts';
+import { type Database, databases } from './databases.ts';
+
+let serial = 0;
+function batch(counts: Record<string, number>, more: Partial<Batch> = {}): Batch {
+  serial += 1;
+  const rows = Object.entries(counts).map(([id, count]) => ({ id, count }));
+  return { id: `batch-${serial}`, note: 'test', rows, forget: [], ...more };
+}
+
+/** What every database must do to take part in a flush that is exactly once in effect. */
+describe.each(Object.entries(databases))('%s', (kind, make) => {
+  let database: Database;
+  const opened: Target[] = [];
+
+  beforeAll(async () => {
+    database = await make();
+  });
+  afterAll(async () => {
+    await Promise.all(opened.map((target) => target.close()));
+    await database.close();
+  });
+
+  async function open(table: string, more: { key?: string; column?: string } = {}): Promise<Target> {
+    const target = await openTarget({ to: database.to, table, ...more });
+    opened.push(target);
+    return target;
+  }
+  async function fresh(table: string, id = 'text', count = 'bigint NOT NULL DEFAULT 0'): Promise<Target> {
+    await database.run(`CREATE TABLE ${table} (id ${id} PRIMARY KEY, count ${count})`);
+    return open(table);
+  }
+
+  test('adds to rows that exist and makes those that do not', async () => {
+    const target = await fresh('plain');
+    await database.run(`INSERT INTO plain VALUES ('a', 10)`);
+    expect(await target.apply(batch({ a: 1, b: 2 }))).toBe(true);
+    expect(await target.apply(batch({ b: 40 }))).toBe(true);
+    expect(await database.counts('plain')).toEqual({ a: 11, b: 42 });
+  });
+
+  test('applies a batch id once, by whichever connection, also at the same moment', async () => {
+    const one = await fresh('once');
+    const other = await open('once');
+    const same = batch({ a: 1 });
+    const applied = await Promise.all([one.apply(same), other.apply(same)]);
+    expect(applied.filter(Boolean)).toHaveLength(1);
+    expect(await other.apply(same)).toBe(false);
+    expect(await database.counts('once')).toEqual({ a: 1 });
+  });
+
+  test('batches at the same moment over one connection do not mingle', async () => {
+    const target = await fresh('single', 'text', 'integer NOT NULL CHECK (count < 100)');
+    const outcomes = await Promise.allSettled([
+      target.apply(batch({ a: 1 })),
+      target.apply(batch({ a: 10, z: 1000 })),
+      target.apply(batch({ a: 20 })),
+    ]);
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await database.counts('single')).toEqual({ a: 21 });
+  });
+
+  test('applies all of a batch or nothing, and takes it afterwards', async () => {
+    const target = await fresh('whole', 'text', 'integer NOT NULL CHECK (count < 100)');
+    const big = batch({ a: 1, z: 1000 });
+    await expect(target.apply(big)).rejects.toMatchObject({ code: 'SQL_FAILED', kind: 'program' });
+    expect(await database.counts('whole')).toEqual({});
+    expect(await target.apply({ ...big, rows: [{ id: 'z', count: 10 }] })).toBe(true);
+    expect(await database.counts('whole')).toEqual({ z: 10 });
+  });
+
+  test('counts large numbers exactly, and adds to NULL as to 0', async () => {
+    const target = await fresh('large', 'text', 'bigint');
+    await database.run(`INSERT INTO large VALUES ('a', 9007199254740993), ('b', NULL)`);
+    await target.apply(batch({ a: 9007199254740991, b: 9007199254740991 }));
+    const rows = await database.run('SELECT id, CAST(count AS text) AS n FROM large ORDER BY id');
+    expect(rows.map((row) => row.n)).toEqual(['18014398509481984', '9007199254740991']);
+  });
+
+  test('takes whole-number keys; two spellings of one key are one row', async () => {
+    const target = await fresh('numbers', 'integer');
+    await target.apply(batch({ 7: 1, '07': 10, 8: 100 }));
+    expect(await database.counts('numbers')).toEqual({ 7: 11, 8: 100 });
+    const bad = target.apply(batch({ 7: 1, undefined: 1 }));
+    await expect(bad).rejects.toMatchObject({ code: 'SQL_FAILED', kind: 'program' });
+    expect(await database.counts('numbers')).toEqual({ 7: 11, 8: 100 });
+  });
+
+  test('updates rows of a table that wants more than key and count, and names a row that is not there', async () => {
+    await database.run(
+      'CREATE TABLE project (id integer PRIMARY KEY, title text NOT NULL, count bigint NOT NULL DEFAULT 0)',
+    );
+    await database.run(`INSERT INTO project (id, title) VALUES (1, 'one'), (2, 'two')`);
+    const target = await open('project');
+    await target.apply(batch({ 1: 5, 2: 6 }));
+    expect(await database.counts('project')).toEqual({ 1: 5, 2: 6 });
+    await expect(target.apply(batch({ 1: 5, 3: 6 }))).rejects.toMatchObject({
+      code: 'SQL_FAILED',
+      message: expect.stringContaining('no row `3`'),
+    });
+    expect(await database.counts('project')).toEqual({ 1: 5, 2: 6 });
+  });
+
+  test('quotes words of SQL and odd but plain names', async () => {
+    await database.run('CREATE TABLE "select" ("from" text UNIQUE, "Group" bigint)');
+    const target = await open('select', { key: 'from', column: 'Group' });
+    await target.apply(batch({ "'; DROP TABLE x; --": 3, 'a"b\\': 4 }));
+    const rows = await database.run('SELECT "from" AS k, "Group" AS n FROM "select" ORDER BY "Group"');
+    expect(rows.map((row) => [row.k, Number(row.n)])).toEqual([
+      ["'; DROP TABLE x; --", 3],
+      ['a"b\\', 4],
+    ]);
+  });
+
+  test('refuses names that are not plain before opening anything', async () => {
+    for (const table of ['a b', 'a;b', '"a"', 'a.b.c', '', '1a', 'x'.repeat(64), 'quarterdeck_batches']) {
+      await expect(openTarget({ to: database.to, table })).rejects.toMatchObject({ code: 'BAD_TARGET' });
+    }
+    await expect(openTarget({ to: database.to, table: 'a', key: "id'" })).rejects.toMatchObject({
+      kind: 'usage',
+    });
+    await expect(openTarget({ to: database.to, table: 'a', column: 'id' })).rejects.toMatchObject({
+      kind: 'usage',
+    });
+  });
+
+  test('says what the schema lacks, without having changed it', async () => {
+    await database.run('CREATE TABLE lacking (id text, label text, n bigint)');
+    const refusal = async (table: string, more: { key?: string; column?: string }) =>
+      openTarget({ to: database.to, table, ...more }).catch((error: unknown) => error);
+    expect(await refusal('nowhere', {})).toMatchObject({ code: 'SQL_NO_TABLE', kind: 'program' });
+    expect(await refusal('lacking', {})).toMatchObject({ code: 'SQL_NO_COLUMN', kind: 'program' });
+    expect(await refusal('lacking', { column: 'n' })).toMatchObject({ code: 'SQL_NO_KEY', kind: 'program' });
+    await database.run('CREATE UNIQUE INDEX lacking_id ON lacking (id)');
+    expect(await refusal('lacking', { column: 'label' })).toMatchObject({ code: 'SQL_COLUMN_TYPE' });
+    expect(await refusal('lacking', { column: 'n', key: 'nope' })).toMatchObject({ code: 'SQL_NO_COLUMN' });
+    await (await open('lacking', { column: 'n' })).apply(batch({ a: 1 }));
+  });
+
+  test('a partial unique index or one over two columns does not make a key', async () => {
+    await database.run('CREATE TABLE pairs (id text, day text, count bigint, UNIQUE (id, day))');
+    await database.run('CREATE UNIQUE INDEX pairs_some ON pairs (id) WHERE day IS NULL');
+    await expect(openTarget({ to: database.to, table: 'pairs' })).rejects.toMatchObject({
+      code: 'SQL_NO_KEY',
+    });
+  });
+
+  test('keeps one identity for good and forgets the batches it is told to', async () => {
+    const first = await fresh('memory');
+    const second = await open('memory');
+    expect(second.identity).toBe(first.identity);
+    const old = batch({ a: 1 });
+    await first.apply(old);
+    await first.apply(batch({ a: 1 }, { forget: [old.id] }));
+    expect(await database.run(`SELECT id FROM quarterdeck_batches WHERE id = '${old.id}'`)).toEqual([]);
+  });
+
+  test('many pages in one transaction', async () => {
+    const target = await fresh('pages');
+    const counts = Object.fromEntries(Array.from({ length: 3500 }, (_, id) => [`id${id}`, id + 1]));
+    expect(await target.apply(batch(counts))).toBe(true);
+    expect(await database.counts('pages')).toEqual(counts);
+  });
+
+  test('meeting batches over the same rows do not deadlock', async () => {
+    await fresh('meeting');
+    const counts = Object.fromEntries(Array.from({ length: 1500 }, (_, id) => [`${id}`, 1]));
+    const sorted = Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1));
+    const rows = sorted.map(([id, count]) => ({ id, count }));
+    const targets = await Promise.all([1, 2, 3, 4].map(() => open('meeting')));
+    await Promise.all(targets.map((target) => target.apply(batch({}, { rows }))));
+    const after = await database.counts('meeting');
+    expect(new Set(Object.values(after))).toEqual(new Set([4]));
+  });
+
+  test.runIf(kind === 'postgres')('ids are not cut to the length of the column', async () => {
+    const target = await fresh('short', 'varchar(3)');
+    await expect(target.apply(batch({ abcd: 1 }))).rejects.toMatchObject({ code: 'SQL_FAILED' });
+    await database.run('CREATE TABLE fixed (id char(8) PRIMARY KEY, count real)');
+    await (await open('fixed')).apply(batch({ abcd: 1, abcde: 2 }));
+    expect(Object.values(await database.counts('fixed'))).toEqual([1, 2]);
+  });
+
+  test.runIf(kind === 'postgres')('writes to a table in another schema, and to uuid keys', async () => {
+    await database.run('CREATE SCHEMA stats');
+    await database.run('CREATE TABLE stats.views (id uuid PRIMARY KEY, count numeric NOT NULL)');
+    const target = await open('stats.views');
+    await target.apply(batch({ 'A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11': 3 }));
+    expect(await database.counts('stats.views')).toEqual({ 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11': 3 });
+  });
+});

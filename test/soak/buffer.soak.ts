@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { databases } from '../buffer/databases.ts';
+import { killRounds, steps } from '../buffer/kill-rounds.ts';
+import { startRedis } from '../helpers/redis-server.ts';
+
+const seeds = 1000;
+
+test.each(['sqlite', 'postgres'] as const)('%s: a thousand flushers, killed at every step', async (kind) => {
+  const [server, database] = await Promise.all([startRedis(), databases[kind]()]);
+  try {
+    const tally = await killRounds(server, database, seeds);
+    console.log(`${kind}: ${JSON.stringify(tally)}`);
+    for (const step of steps) expect(tally.byStep[step] ?? 0, step).toBeGreaterThan(0);
+  } finally {
+    await Promise.all([server.close(), database.close()]);
+  }
+});
