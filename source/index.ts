@@ -1,3 +1,4 @@
+export * as buffer from './features/buffer/library.ts';
 export * as chat from './features/chat/library.ts';
 export type { Verdict } from './features/limit/acts.ts';
 export { LeasedLimiter } from './features/limit/lease.ts';
@@ -10,4 +11,3 @@ export { type Published, publish, settlePublished } from './features/topic/publi
 export { type SubscribeOptions, subscribe } from './features/topic/subscribe.ts';
 export { Subscription, type SubscriptionOptions } from './features/topic/subscription.ts';
 export { dropSubscriber, topicStatus, topics } from './features/topic/topic.ts';
-export * as buffer from './features/buffer/library.ts';

@@ -71,7 +71,11 @@ test('a call that is resent because its reply was lost counts once', async () =>
 
 test('a call that failed without a reply is repeated as it was, and counts once', async () => {
   const proxy = await startFaultProxy(server.socket);
-  const client = proxy.client({ maxRetriesPerRequest: 0, retryStrategy: () => 1, enableAutoPipelining: true });
+  const client = proxy.client({
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => 1,
+    enableAutoPipelining: true,
+  });
   const buffer = new IncrementBuffer(client, { maxDelayMs: 3_600_000 });
   buffer.add('project', 'x');
   await buffer.flush();
