@@ -219,7 +219,7 @@ function rawFromFile(file: string, isNamed: boolean, mistakes: string[]): Raw {
   try {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     const result = v.safeParse(v.record(v.string(), v.unknown()), parsed);
-    if (!result.success) {
+    if (!result.success || Array.isArray(parsed)) {
       mistakes.push(`The config file ${file} does not hold a JSON object`);
       return {};
     }
