@@ -16,11 +16,16 @@ export type WatchOptions = {
   readonly features: readonly AnyFeature[];
   readonly performer: Performer;
   readonly readOnly: boolean;
+  /** What is on the screen, which may be older than what the store knows. */
+  readonly shown: Pick<Store, 'getState'>;
+  /** The cells a pane has there. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
 };
 
-export function watchAttention({ store, features, performer, readOnly, sizeOf }: WatchOptions): Watch {
+export function watchAttention({ store, features, performer, readOnly, shown, sizeOf }: WatchOptions): Watch {
   const telling = new Set<string>();
+  /** What was told last: the slice learns of it only with its next reading. */
+  const told = new Map<string, string>();
   let looked: string | undefined;
 
   const attentionOf = (noun: string | undefined): Attention<unknown> | undefined =>
@@ -32,9 +37,13 @@ export function watchAttention({ store, features, performer, readOnly, sizeOf }:
     try {
       for (;;) {
         const act = attention.tell(store.getState().slices[noun]);
-        if (!act) return;
+        // Done, and known to be done: the same may have to be told again another time.
+        if (!act) told.delete(noun);
+        const words = JSON.stringify(act);
+        if (!act || told.get(noun) === words) return;
         const path = `${noun} ${act.verb}`;
         if (performer.refusal(path) !== undefined || !(await performer.runQuietly(path, act.input))) return;
+        told.set(noun, words);
       }
     } finally {
       telling.delete(noun);
@@ -48,13 +57,14 @@ export function watchAttention({ store, features, performer, readOnly, sizeOf }:
 
   return {
     painted() {
-      const { focus, mode } = store.getState().screen;
+      const { screen, slices } = shown.getState();
+      const { focus, mode } = screen;
       if (looked !== focus) turnAway(looked);
       looked = focus;
       const attention = attentionOf(focus);
       // Help and printed text lie over the panes.
       if (!attention || mode.name === 'help' || mode.name === 'output') return;
-      changeSlice(store, focus, (slice) => attention.seen(slice, sizeOf(focus)));
+      changeSlice(store, focus, (slice) => attention.seen(slice, slices[focus], sizeOf(focus)));
       void tell(focus, attention);
     },
     left: () => turnAway(looked),

@@ -83,7 +83,14 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     terminal.resume();
   });
   const stopAgeing = ageWhileStale(store);
-  const attention = watchAttention({ store, features, performer, readOnly: config.readOnly, sizeOf });
+  const attention = watchAttention({
+    store,
+    shown,
+    features,
+    performer,
+    readOnly: config.readOnly,
+    sizeOf: sizer(shown, features),
+  });
   // Out of the painting, which is still going on when its last bytes were written.
   terminal.screen.onPainted = () => queueMicrotask(attention.painted);
   const mounted = mount({
@@ -110,7 +117,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
 }
 
 /** The cells a pane has by its noun, or an overlay has by ''. */
-function sizer(store: Store, features: readonly AnyFeature[]) {
+function sizer(store: Pick<Store, 'getState'>, features: readonly AnyFeature[]) {
   return (noun: string): { readonly columns: number; readonly rows: number } => {
     const { columns, rows, focus, isZoomed } = store.getState().screen;
     const { tiles, area } = layOut({ columns, rows, panes: placed(features), focus, isZoomed });

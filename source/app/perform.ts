@@ -86,6 +86,7 @@ export function makePerformer(options: PerformerOptions): Performer {
     try {
       const outcome = await perform(command, act, context, options);
       report(outcome, { act, isShown, view, say });
+      await outcome.printed?.();
       return true;
     } catch (error) {
       if (!signal.aborted) say(sentenceOf(error), 'bad');

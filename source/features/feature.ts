@@ -47,8 +47,11 @@ export type PaneProps<Slice> = {
 
 /** What follows from the operator looking at the pane, such as marking messages as seen. */
 export type Attention<Slice> = {
-  /** A frame with the pane in focus was handed to the terminal: what was on it is seen. The same slice if nothing new. */
-  seen(slice: Slice, size: { columns: number; rows: number }): Slice;
+  /**
+   * A frame with the pane in focus was handed to the terminal. `painted` is the slice as it was then; `slice` may know
+   * more by now, which nobody has seen. Returns the same slice if nothing new was seen.
+   */
+  seen(slice: Slice, painted: Slice, size: { columns: number; rows: number }): Slice;
   /** The focus went elsewhere, or the console ends. */
   away(slice: Slice): Slice;
   /**

@@ -135,15 +135,22 @@ describe('what counts as looked at', () => {
   });
 
   test('what the pane shows at its size is what is seen', () => {
-    const seen = feature.attention?.seen;
+    const seen = (slice: ChatSlice, size: { columns: number; rows: number }): ChatSlice =>
+      feature.attention?.seen(slice, slice, size) ?? slice;
     const slice = unseen(20);
-    expect(seen?.(slice, { columns: 40, rows: 8 })).toBe(slice);
-    const looked = seen?.(slice, { columns: 40, rows: 30 });
-    expect(looked && selectedHistory(looked)?.looked).toBe(20);
+    expect(seen(slice, { columns: 40, rows: 8 })).toBe(slice);
+    const looked = seen(slice, { columns: 40, rows: 30 });
+    expect(selectedHistory(looked)?.looked).toBe(20);
     let paged = showUnseen(slice);
-    for (let page = 0; page < 20; page += 1)
-      paged = scroll(seen?.(paged, { columns: 40, rows: 8 }) ?? paged, 3);
+    for (let page = 0; page < 20; page += 1) paged = scroll(seen(paged, { columns: 40, rows: 8 }), 3);
     expect(selectedHistory(paged)?.looked).toBe(20);
+  });
+
+  test('what came after the frame was painted is not seen', () => {
+    const painted = unseen(3);
+    const slice = hear(painted, 'chat:ops', say(4, 'ann', 'm4', 0));
+    const looked = feature.attention?.seen(slice, painted, { columns: 40, rows: 30 }) ?? slice;
+    expect(selectedHistory(looked)?.looked).toBe(3);
   });
 
   test('what comes after turning away is new, until the next time', () => {

@@ -29,6 +29,7 @@ export type PaneLook<Slice> = {
   readonly note?: (typeof paneNotes)[keyof typeof paneNotes];
   readonly focused?: boolean;
   readonly zoomed?: boolean;
+  readonly typing?: PaneProps<Slice>['typing'];
 };
 
 /** A pane in its frame as plain text; checks that it fills its cells exactly and lets no control character through. */
@@ -42,6 +43,7 @@ export function paintPane<Slice>(look: PaneLook<Slice>): string {
     note = paneNotes.live,
     focused = true,
     zoomed = false,
+    typing,
   } = look;
   const frame = renderToString(
     <Box width={columns} height={rows}>
@@ -52,7 +54,14 @@ export function paintPane<Slice>(look: PaneLook<Slice>): string {
         rows={rows}
         focused={focused}
       >
-        <Pane slice={slice} columns={columns - 4} rows={rows - 2} focused={focused} zoomed={zoomed} />
+        <Pane
+          slice={slice}
+          columns={columns - 4}
+          rows={rows - 2}
+          focused={focused}
+          zoomed={zoomed}
+          typing={typing}
+        />
       </Frame>
     </Box>,
     { columns },

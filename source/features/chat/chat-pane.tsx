@@ -4,13 +4,13 @@ import { windowStart } from '../../ui/columns.ts';
 import { Prompt } from '../../ui/prompt.tsx';
 import { Row, type Span } from '../../ui/row.tsx';
 import type { PaneProps } from '../feature.ts';
-import { layOut, viewHistory } from './layout.ts';
+import { historyRows, layOut, viewHistory } from './layout.ts';
 import { type ChatSlice, type Member, type Room, selectedRoom } from './state.ts';
 
 /** Rooms, history, members, and the prompt below; the outer two only where there is width for them. */
 export function ChatPane({ slice, columns, rows, typing }: PaneProps<ChatSlice>): ReactNode {
   const layout = layOut(columns);
-  const body = rows > 1 ? rows - 1 : rows;
+  const body = historyRows(rows);
   return (
     <Box flexDirection="column" width={columns} height={rows}>
       <Box height={body}>

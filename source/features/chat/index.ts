@@ -3,7 +3,7 @@ import { commands, roomJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { layOut, viewHistory } from './layout.ts';
+import { historyRows, layOut, viewHistory } from './layout.ts';
 import { known, survey } from './rooms.ts';
 import { type ChatSlice, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
 
@@ -24,9 +24,9 @@ export default defineFeature<ChatSlice>({
   },
   alerts: ({ wrong }) => wrong,
   attention: {
-    seen(slice, { columns, rows }) {
-      const { shown } = viewHistory(slice, layOut(columns).history, rows - 1);
-      return shown ? look(slice, shown.firstId, shown.lastId) : slice;
+    seen(slice, painted, { columns, rows }) {
+      const { shown } = viewHistory(painted, layOut(columns).history, historyRows(rows));
+      return shown && painted.selected === slice.selected ? look(slice, shown.firstId, shown.lastId) : slice;
     },
     away: turnAway,
     tell(slice) {

@@ -18,6 +18,11 @@ export function layOut(columns: number): Layout {
   return { rooms, members, history: columns - (rooms && rooms + gap) - (members && members + gap) };
 }
 
+/** All but the prompt's row, which goes first when there is no room. */
+export function historyRows(rows: number): number {
+  return rows > 1 ? rows - 1 : rows;
+}
+
 export type View = {
   readonly lines: readonly (readonly Span[])[];
   /** The first message that is shown from its start, and the last; undefined when there is none. */
