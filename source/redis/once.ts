@@ -25,16 +25,27 @@ let last = 0;
 
 /** Runs one act of a scope (such as one room); everything it sends carries the same number. */
 export async function once<Reply>(scope: string, run: (act: Act) => Promise<Reply>): Promise<Reply> {
+  const { act, settle } = begin(scope);
+  try {
+    return await run(act);
+  } finally {
+    settle();
+  }
+}
+
+/** The same for an act that is tried again after it failed, with the same number: call `settle` when it is over. */
+export function begin(scope: string): { readonly act: Act; settle(): void } {
   last += 1;
   const number = last;
   const numbers = inFlight.get(scope) ?? new Set();
   inFlight.set(scope, numbers.add(number));
   // Numbers rise and a Set keeps their order: the first is the lowest.
   const [settled = number] = numbers;
-  try {
-    return await run({ process: ownName, number, settled });
-  } finally {
-    numbers.delete(number);
-    if (numbers.size === 0) inFlight.delete(scope);
-  }
+  return {
+    act: { process: ownName, number, settled },
+    settle() {
+      numbers.delete(number);
+      if (numbers.size === 0) inFlight.delete(scope);
+    },
+  };
 }

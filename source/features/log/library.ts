@@ -1,0 +1,7 @@
+/** What `import { log } from 'quarterdeck'` gives. */
+export type { LogName } from './keys.ts';
+export { type Common, common, type Entry, logs, type ReadOptions, recent } from './log.ts';
+export { mask } from './mask.ts';
+export { Miner } from './miner.ts';
+export type { RecentLine } from './recent-line.ts';
+export { LogWriter, type LogWriterOptions } from './writer.ts';

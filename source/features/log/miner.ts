@@ -1,0 +1,213 @@
+import { mask } from './mask.ts';
+import { isLevel, wild } from './mask-rules.ts';
+
+/**
+ * Online template mining: what `mask` cannot see by form is learned from what varies.
+ *
+ * After Drain (He, Zhu, Zheng and Lyu, "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017)
+ * masked lines of equally many words are compared word by word. Drain merges lines that agree in a fixed share of
+ * their words, in the order they come, and so needs a threshold (and masks) for each kind of log. Here a word
+ * becomes a wildcard on evidence: the same words around it were seen with several different words in that place
+ * (a slot), or with one that is variable by its form. How many are needed depends on how much of the line agrees
+ * and on whether the words in front announce a value (`for user …`), never on the log.
+ *
+ * What is learned is a list of patterns, each a template in which `<*>` also covers words. Lines only ever move to
+ * more general templates, so processes that share the list, in its order, agree on every line whatever each of
+ * them saw (`LogWriter` keeps the list in Redis). Not promised: that words which vary together (`up`/`down`) or
+ * too little are told from constants; a template is never split again.
+ */
+export class Miner {
+  readonly #shared: Pattern[] = [];
+  #proposed: Pattern[] = [];
+  readonly #templateOf = new Map<string, string>();
+  readonly #slots = new Map<string, Slot>();
+  readonly #seen = new Set<string>();
+
+  /** The template of one line, and what is new about the world is learned from it. */
+  template(line: string): string {
+    const masked = mask(line);
+    const known = this.#templateOf.get(masked);
+    if (known !== undefined) return known;
+    this.learn(masked);
+    const template = this.resolve(masked);
+    if (this.#templateOf.size >= maxCached) this.#templateOf.clear();
+    this.#templateOf.set(masked, template);
+    return template;
+  }
+
+  /** Takes in a template somebody saw. */
+  learn(template: string): void {
+    let current = this.resolve(template);
+    while (!this.#seen.has(current)) {
+      this.#seen.add(current);
+      const pattern = this.#shared.length + this.#proposed.length < maxPatterns && this.#generalise(current);
+      if (!pattern) return;
+      this.#proposed.push(patternOf(pattern));
+      this.#templateOf.clear();
+      current = pattern;
+    }
+  }
+
+  /** The most general known template that covers this one; itself if none does. */
+  resolve(template: string): string {
+    let current = template;
+    for (let step = 0; step < maxSteps; step += 1) {
+      const words = wordCount(current);
+      const isWider = (pattern: Pattern): boolean =>
+        pattern.words === words && pattern.template !== current && covers(pattern, current);
+      const next = this.#shared.find(isWider) ?? this.#proposed.find(isWider);
+      if (!next) break;
+      current = next.template;
+    }
+    return current;
+  }
+
+  /** The agreed patterns, oldest first. */
+  get shared(): readonly string[] {
+    return this.#shared.map((pattern) => pattern.template);
+  }
+
+  /** Patterns learned here that the others do not have yet, oldest first. */
+  get proposed(): readonly string[] {
+    return this.#proposed.map((pattern) => pattern.template);
+  }
+
+  /**
+   * Takes over the agreed list from its `from`-th pattern on. What it does not have (any more) and does not cover stays
+   * proposed.
+   */
+  adopt(patterns: readonly string[], from: number): void {
+    const proposed = [...this.#shared.splice(from), ...this.#proposed];
+    this.#proposed = [];
+    this.#shared.push(...patterns.map(patternOf));
+    this.#proposed = proposed.filter(({ template }) => {
+      return !patterns.includes(template) && this.resolve(template) === template;
+    });
+    this.#templateOf.clear();
+  }
+
+  /** Enters a template into the slots of its words; answers with a pattern once one has seen enough. */
+  #generalise(template: string): string | undefined {
+    const words = template.split(' ');
+    if (words.length > maxWords) return;
+    const body = bodyStart(words);
+    const constants = words.map((word, at) => (at >= body && hasLetters(word) ? 1 : 0));
+    const total = constants.reduce<number>((sum, one) => sum + one, 0);
+    for (let at = body; at < words.length; at += 1) {
+      const word = words[at] ?? '';
+      const around = total - (constants[at] ?? 0);
+      if (around === 0 || word === '') continue;
+      const key = words.with(at, '\0').join(' ');
+      const slot = this.#slots.get(key) ?? { values: new Set(), hasWild: false, before: word, after: word };
+      if (this.#slots.size >= maxSlots) this.#forget();
+      this.#slots.set(key, slot);
+      enter(slot, word);
+      const isArgument = announces(words[at - 1] ?? '', words[at - 2] ?? '');
+      if (slot.values.size < evidence(around, isArgument, slot.hasWild)) continue;
+      const pattern = words.with(at, slot.before + wild + slot.after).join(' ');
+      if (pattern !== template) return pattern;
+    }
+  }
+
+  /** Starts learning afresh, without unlearning: for logs in which every line is new. */
+  #forget(): void {
+    this.#slots.clear();
+    this.#seen.clear();
+  }
+}
+
+/** The places of one template in which one word differed: its values, and the punctuation they share. */
+type Slot = { readonly values: Set<string>; hasWild: boolean; before: string; after: string };
+
+/** A template's words, and the literal text around its wildcards. */
+type Pattern = { readonly template: string; readonly words: number; readonly parts: readonly string[] };
+
+const maxPatterns = 1000;
+const maxWords = 64;
+const maxSlots = 50_000;
+const maxCached = 20_000;
+const maxSteps = 16;
+const maxValues = 8;
+
+/** How many different words make a place variable. */
+function evidence(around: number, isArgument: boolean, hasWild: boolean): number {
+  if (hasWild) return around === 1 ? 3 : 2;
+  if (around === 1) return isArgument ? 6 : maxValues;
+  return isArgument ? 3 : 5;
+}
+
+/** Whether the words in front announce a value: `key: …`, `from …`, `for user …`. */
+function announces(oneBefore: string, twoBefore: string): boolean {
+  return /[:=]$/.test(oneBefore) || prepositions.has(oneBefore) || prepositions.has(twoBefore);
+}
+
+const prepositions = new Set('as at by called for from in into named of on onto to via with'.split(' '));
+
+function enter(slot: Slot, word: string): void {
+  if (slot.values.size < maxValues) slot.values.add(word);
+  if (isBareWild(word)) slot.hasWild = true;
+  slot.before = sharedStart(slot.before, /^[^\p{L}\p{N}<]*/u.exec(word)?.[0] ?? '');
+  slot.after = sharedEnd(slot.after, /[^\p{L}\p{N}>]*$/u.exec(word)?.[0] ?? '');
+}
+
+function sharedStart(a: string, b: string): string {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return a.slice(0, length);
+}
+
+function sharedEnd(a: string, b: string): string {
+  let length = 0;
+  while (length < a.length && length < b.length && a.at(-1 - length) === b.at(-1 - length)) length += 1;
+  return length === 0 ? '' : a.slice(-length);
+}
+
+/** Where the message starts behind `<stamp> LEVEL [thread] tag:`; words in front are never generalised. */
+function bodyStart(words: readonly string[]): number {
+  let at = 0;
+  while (at < words.length && isHeader(words[at] ?? '')) at += 1;
+  if (at > 0 && at + 1 < words.length && /^[^\s=]+:$/.test(words[at] ?? '')) at += 1;
+  // A lone wildcard in front may as well be the first word of a message.
+  return at > 1 ? at : 0;
+}
+
+function isHeader(word: string): boolean {
+  if (isBareWild(word) || /^[\W_]*$/.test(word)) return true;
+  // Bare and in small letters it is more likely a word of the message.
+  const bare = word.replace(/^\W+|\W+$/g, '');
+  return isLevel(bare) && (word.startsWith('[') || bare === bare.toUpperCase());
+}
+
+function isBareWild(word: string): boolean {
+  return word.includes(wild) && !/[\p{L}\p{N}]/u.test(word);
+}
+
+function hasLetters(word: string): boolean {
+  return /\p{L}{2}/u.test(word);
+}
+
+function wordCount(template: string): number {
+  let count = 1;
+  for (let at = template.indexOf(' '); at !== -1; at = template.indexOf(' ', at + 1)) count += 1;
+  return count;
+}
+
+function patternOf(template: string): Pattern {
+  return { template, words: wordCount(template), parts: template.split(wild) };
+}
+
+/**
+ * Whether the pattern's literal parts stand in this text with one word without digits, or a piece of one, between them: what
+ * has digits was masked, or is an exact text of somebody else's. Each part is taken where it first fits, so this takes
+ * linear time whatever a log contains; `write.lua` does the same.
+ */
+function covers({ parts }: Pattern, text: string): boolean {
+  let at = 0;
+  for (const [index, part] of parts.entries()) {
+    const isLast = index === parts.length - 1;
+    const found = index === 0 ? 0 : isLast ? text.length - part.length : text.indexOf(part, at);
+    if (found < at || !text.startsWith(part, found) || /[\t-\r \d]/.test(text.slice(at, found))) return false;
+    at = found + part.length;
+  }
+  return true;
+}

@@ -1,0 +1,247 @@
+import type { Client } from '../../redis/client.ts';
+import { begin } from '../../redis/once.ts';
+import { register } from '../../redis/registry.ts';
+import { typed } from '../../redis/wrong-type.ts';
+import { cut, short } from './cut.ts';
+import { joinLogName, type LogName, logKeys, severityName } from './keys.ts';
+import { type Counted, mostDistinct, mostRecent, type Written, writeBatch } from './log.ts';
+import { mask } from './mask.ts';
+import { Miner } from './miner.ts';
+import { recentLine } from './recent-line.ts';
+
+export type LogWriterOptions = {
+  /** `info` unless told; the book's numbers become names, anything else is kept in small letters. */
+  readonly severity?: string | number;
+  /** Count exact texts instead of templates. */
+  readonly raw?: boolean;
+  /** How long a message waits at most before it is sent. */
+  readonly flushMs?: number;
+  /** How many messages are gathered at most before they are sent. */
+  readonly flushMessages?: number;
+  /** Epoch seconds instead of the server's clock: for tests. */
+  readonly clock?: () => number;
+};
+
+/**
+ * Writes messages to one log, gathered on this side: one script call for up to 1,000 messages or 250 ms of them, one
+ * call in flight at a time. While it is, the next batch gathers.
+ *
+ * Nothing written is lost while the process lives: a lost connection, a full server or a wrong key keep it in memory,
+ * to be sent by the next flush, and what is in flight when the connection breaks counts once. `close()` (or `await
+ * using`) sends the rest; a pending batch keeps the process alive until it is sent. A process that is killed loses at
+ * most what it gathered since the last flush.
+ */
+export class LogWriter {
+  readonly log: LogName;
+  readonly #redis: Client;
+  readonly #options: Required<Omit<LogWriterOptions, 'severity' | 'clock'>> & Pick<LogWriterOptions, 'clock'>;
+  readonly #miner = new Miner();
+  #gathered = new Map<string, Gathered>();
+  #lines: { atMs: number; message: string }[] = [];
+  #waiting = 0;
+  #sending: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #batch: Batch | undefined;
+  #failure: unknown;
+  #hour = '';
+  #sampled = new Set<string>();
+  #learnedFrom = 0;
+  #written = 0;
+
+  constructor(redis: Client, name: string, options: LogWriterOptions = {}) {
+    const { severity = 'info', raw = false, flushMs = 250, flushMessages = 1000, clock } = options;
+    this.#redis = redis;
+    this.log = { name, severity: severityName(severity) };
+    this.#options = { raw, flushMs, flushMessages, ...(clock && { clock }) };
+  }
+
+  /** How many messages Redis has acknowledged. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /**
+   * Takes a message; it is in Redis once `flush()` or `close()` resolved. The promise that comes back now and then
+   * resolves when the writer has room again: who does not wait for it lets memory grow (by distinct messages only).
+   */
+  write(message: string): Promise<void> | undefined {
+    const text = cut(message);
+    const counted = short(this.#options.raw ? text : this.#miner.template(text));
+    this.#gather(counted, 1, text);
+    this.#lines.push({ atMs: Date.now(), message: text });
+    if (this.#lines.length >= 2 * mostRecent) this.#lines.splice(0, this.#lines.length - mostRecent);
+    this.#waiting += 1;
+    if (this.#waiting >= this.#options.flushMessages) {
+      if (this.#sending) return this.#sending;
+      this.#start();
+    } else {
+      this.#plan();
+    }
+  }
+
+  /**
+   * Resolves once everything taken so far is in Redis.
+   * @throws {WrongTypeError} and whatever Redis refuses; the messages are kept for the next flush
+   */
+  async flush(): Promise<void> {
+    await this.#sending;
+    while (this.#waiting > 0 || this.#batch) {
+      this.#failure = undefined;
+      this.#start();
+      await this.#sending;
+      if (this.#failure !== undefined) throw this.#failure;
+    }
+  }
+
+  /** Sends the rest. @throws as `flush` does; then what was not written is lost */
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+    } finally {
+      clearTimeout(this.#timer);
+      this.#batch?.settle();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** What the last flush failed with, if it did and none has succeeded since. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  #gather(message: string, count: number, sample: string): void {
+    const known = this.#gathered.get(message);
+    if (known) known.count += count;
+    else if (this.#gathered.size < mostDistinct) this.#gathered.set(message, { count, sample });
+    // Only a process that never waits comes here, with Redis away for long: the sum stays right.
+    else
+      this.#gathered.set(overflow, { count: count + (this.#gathered.get(overflow)?.count ?? 0), sample: '' });
+  }
+
+  #start(): void {
+    this.#sending ??= this.#send()
+      .then(
+        () => {
+          this.#failure = undefined;
+        },
+        (error: unknown) => {
+          this.#failure = error;
+        },
+      )
+      .finally(() => {
+        this.#sending = undefined;
+        if (this.#waiting > 0 || this.#batch) this.#plan();
+      });
+  }
+
+  #plan(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#start();
+    }, this.#options.flushMs);
+  }
+
+  /** Sends the batch that failed, if one did, else what has gathered. */
+  async #send(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { raw } = this.#options;
+    if (!raw && this.#hour === '') await this.#learn();
+    const batch = this.#batch ?? this.#take();
+    this.#batch = batch;
+    let reply = await this.#attempt(batch);
+    while (reply.state === 'stale') {
+      this.#miner.adopt(reply.patterns, reply.from);
+      reply = await this.#attempt(batch);
+    }
+    batch.settle();
+    this.#batch = undefined;
+    this.#written += batch.size;
+    // The batch counts: what these add can as well come with the next one.
+    await this.#acknowledged(batch, reply.hour, reply.distinct).catch(() => {});
+  }
+
+  #take(): Batch {
+    const batch = {
+      ...begin(logKeys(this.#redis, this.log).common),
+      gathered: this.#gathered,
+      lines: this.#lines.slice(-mostRecent).map(({ atMs, message }) => recentLine(atMs, message)),
+      size: this.#waiting,
+    };
+    this.#gathered = new Map();
+    this.#lines = [];
+    this.#waiting = 0;
+    return batch;
+  }
+
+  async #attempt({ act, gathered, lines }: Batch): Promise<Written> {
+    const { raw, clock } = this.#options;
+    const known = [...this.#miner.shared];
+    const learned = [...this.#miner.proposed];
+    const counted = this.#counted(gathered);
+    const patterns = raw ? {} : { patterns: { known, learned } };
+    const reply = await writeBatch(
+      this.#redis,
+      this.log,
+      { counted, lines, ...patterns },
+      { act, clock: clock?.() },
+    );
+    if (!raw && reply.state === 'written') this.#miner.adopt(learned, known.length);
+    return reply;
+  }
+
+  /** The batch under the templates as they are known by now. */
+  #counted(gathered: ReadonlyMap<string, Gathered>): Counted[] {
+    const merged = new Map<string, Gathered>();
+    for (const [message, { count, sample }] of gathered) {
+      const template = this.#options.raw ? message : this.#miner.resolve(message);
+      const known = merged.get(template);
+      if (known) known.count += count;
+      else merged.set(template, { count, sample });
+    }
+    return Array.from(merged, ([message, { count, sample }]) => ({
+      message,
+      count,
+      sample: sample === message || this.#sampled.has(message) ? '' : short(sample),
+    }));
+  }
+
+  async #acknowledged({ gathered }: Batch, hour: string, distinct: number): Promise<void> {
+    await register(this.#redis, 'log', joinLogName(this.log));
+    if (this.#options.raw) return;
+    const isNewHour = hour !== this.#hour;
+    if (isNewHour || this.#sampled.size > mostDistinct) this.#sampled.clear();
+    this.#hour = hour;
+    for (const message of gathered.keys()) this.#sampled.add(this.#miner.resolve(message));
+    // What several writers saw between them may be evidence where what each saw is not.
+    if (isNewHour || distinct > 2 * this.#learnedFrom + 16) await this.#learn();
+  }
+
+  async #learn(): Promise<void> {
+    const { common, last } = logKeys(this.#redis, this.log);
+    const heaviest = (key: string): Promise<string[]> =>
+      typed(this.#redis, { [key]: 'zset' }, this.#redis.zrevrange(key, 0, mostLearnedFrom - 1));
+    const [current, previous] = await Promise.all([heaviest(common), heaviest(last)]);
+    this.#learnedFrom = current.length;
+    for (const message of [...current, ...previous]) {
+      // Exact texts of others are no templates.
+      if (mask(message) === message) this.#miner.learn(message);
+    }
+  }
+}
+
+type Gathered = { count: number; readonly sample: string };
+
+/** What is, or was, in flight: sent again as it is, under the same number, until Redis has answered. */
+type Batch = ReturnType<typeof begin> & {
+  readonly gathered: ReadonlyMap<string, Gathered>;
+  readonly lines: readonly string[];
+  readonly size: number;
+};
+
+const mostLearnedFrom = 1000;
+/** Everything, as a template. */
+const overflow = '<*>';

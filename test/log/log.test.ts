@@ -1,0 +1,296 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { WrongTypeError } from '../../source/errors.ts';
+import { type LogName, logKeys, severityName } from '../../source/features/log/keys.ts';
+import { common, recent, writeBatch } from '../../source/features/log/log.ts';
+import { parseLine, recentLine } from '../../source/features/log/recent-line.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { bookLogCommon } from './book.ts';
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+});
+beforeEach(() => redis.flushall());
+afterAll(() => server.close());
+
+const web: LogName = { name: 'web', severity: 'error' };
+const noon = Date.UTC(2026, 10, 25, 12, 30) / 1000;
+const hour = 3600;
+
+const count = (counts: Record<string, number>, clock = noon, distinct?: number) =>
+  writeBatch(
+    redis,
+    web,
+    {
+      counted: Object.entries(counts).map(([message, times]) => ({ message, count: times, sample: '' })),
+      lines: Object.keys(counts).map((message) => recentLine(clock * 1000, message)),
+    },
+    { clock, ...(distinct && { distinct }) },
+  );
+const scores = async (key: string): Promise<Record<string, number>> => {
+  const flat = await redis.zrevrange(key, 0, -1, 'WITHSCORES');
+  return Object.fromEntries(
+    flat.flatMap((text, index) => (index % 2 ? [] : [[text, Number(flat[index + 1])]])),
+  );
+};
+const sum = async (key: string): Promise<number> =>
+  Object.values(await scores(key)).reduce((total, score) => total + score, 0);
+
+test('counts by the hour under the names of the book', async () => {
+  expect(await count({ 'timed out': 3, reset: 1 })).toEqual({
+    state: 'written',
+    hour: '2026-11-25T12:00:00',
+    distinct: 2,
+  });
+  expect(await scores('common:web:error')).toEqual({ 'timed out': 3, reset: 1 });
+  expect(await redis.get('common:web:error:start')).toBe('2026-11-25T12:00:00');
+  expect(await redis.lrange('recent:web:error', 0, -1)).toEqual([
+    recentLine(noon * 1000, 'reset'),
+    recentLine(noon * 1000, 'timed out'),
+  ]);
+});
+
+test('rotates when the hour is over, and compares with the hour before', async () => {
+  await count({ a: 9, b: 5, c: 1 });
+  await count({ b: 7, d: 2 }, noon + hour);
+  expect(await redis.get('common:web:error:pstart')).toBe('2026-11-25T12:00:00');
+  expect(await scores('common:web:error:last')).toEqual({ a: 9, b: 5, c: 1 });
+  expect(await common(redis, web, { clock: noon + hour })).toEqual({
+    ...web,
+    hour: '2026-11-25T13:00:00',
+    previousHour: '2026-11-25T12:00:00',
+    elapsed: 0.5,
+    total: 9,
+    distinct: 2,
+    previousTotal: 15,
+    entries: [
+      { message: 'b', count: 7, previous: 5, rank: 1, previousRank: 2, sample: 'b' },
+      { message: 'd', count: 2, previous: 0, rank: 2, previousRank: null, sample: 'd' },
+    ],
+    gone: [
+      { message: 'a', previous: 9 },
+      { message: 'c', previous: 1 },
+    ],
+  });
+});
+
+test('the last hour is the previous one only if it is', async () => {
+  await count({ a: 1 });
+  await count({ b: 1 }, noon + 2 * hour);
+  expect(await scores('common:web:error:last')).toEqual({ a: 1 });
+  const found = await common(redis, web, { clock: noon + 2 * hour });
+  expect(found).toMatchObject({ previousHour: null, previousTotal: 0, gone: [] });
+  expect(found.entries[0]).toMatchObject({ message: 'b', previous: 0, previousRank: null });
+});
+
+test.each([
+  [1, '2026-11-25T12:00:00', [{ message: 'a', previous: 4 }]],
+  [2, null, []],
+  [30, null, []],
+])(
+  'a log that has been quiet for %i hours shows an empty hour, and reading rotates',
+  async (hours, previous, gone) => {
+    await count({ a: 4 });
+    const clock = noon + hours * hour;
+    const seen = await common(redis, web, { clock, readOnly: true });
+    expect(seen).toMatchObject({ total: 0, distinct: 0, entries: [], previousHour: previous, gone });
+    expect(await redis.exists('common:web:error:last')).toBe(0);
+    expect(await common(redis, web, { clock })).toEqual(seen);
+    expect(await scores('common:web:error:last')).toEqual({ a: 4 });
+    expect(await redis.get('common:web:error:start')).toBe(seen.hour);
+    expect(await common(redis, web, { clock })).toEqual(seen);
+  },
+);
+
+test('a log nobody has written is empty', async () => {
+  expect(await common(redis, web, { clock: noon })).toMatchObject({
+    hour: '2026-11-25T12:00:00',
+    previousHour: null,
+    total: 0,
+    entries: [],
+  });
+  expect(await recent(redis, web)).toEqual([]);
+  expect(await redis.dbsize()).toBe(0);
+});
+
+test('hours are UTC hours of the civil calendar, from 1970 to 2099', async () => {
+  const clocks = fc.integer({ min: 0, max: Date.UTC(2100, 0, 1) / 1000 - 1 });
+  const edges = ['1972-02-29', '2000-02-29', '2000-03-01', '2024-12-31', '2026-10-25', '2099-12-31'];
+  await fc.assert(
+    fc.asyncProperty(clocks, async (clock) => {
+      await redis.flushall();
+      const expected = `${new Date(clock * 1000).toISOString().slice(0, 13)}:00:00`;
+      expect(await count({ a: 1 }, clock)).toMatchObject({ hour: expected });
+      await count({ a: 2 }, clock + hour);
+      const found = await common(redis, web, { clock: clock + hour });
+      expect(found).toMatchObject({ previousHour: expected, previousTotal: 1, total: 2 });
+    }),
+    { examples: edges.map((day) => [Date.parse(`${day}T23:59:59Z`) / 1000]) },
+  );
+});
+
+test('the sum of all counts is what was written, however many distinct messages came', async () => {
+  const batch = fc.dictionary(
+    fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz'),
+    fc.integer({ min: 1, max: 9 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(batch, { maxLength: 30 }),
+      fc.integer({ min: 1, max: 8 }),
+      async (batches, cap) => {
+        await redis.flushall();
+        const truth = new Map<string, number>();
+        for (const counts of batches) {
+          await count(counts, noon, cap);
+          for (const [message, times] of Object.entries(counts)) {
+            truth.set(message, (truth.get(message) ?? 0) + times);
+          }
+        }
+        const found = await scores('common:web:error');
+        const written = [...truth.values()].reduce((total, times) => total + times, 0);
+        expect(Object.values(found).reduce((total, score) => total + score, 0)).toBe(written);
+        expect(Object.keys(found).length).toBe(Math.min(cap, truth.size));
+        // Space-Saving: nothing heavy is missing, nothing counts less than it came, or too much by more than the lightest.
+        const lightest = truth.size > cap ? Math.min(...Object.values(found)) : 0;
+        for (const [message, times] of truth) {
+          if (times > written / cap) expect(found).toHaveProperty(message);
+          if (message in found) expect(found[message]).toBeGreaterThanOrEqual(times);
+          if (message in found) expect(found[message]).toBeLessThanOrEqual(times + lightest);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('the recent list keeps the last hundred lines, newest first', async () => {
+  for (let id = 0; id < 130; id += 1) await count({ [`line ${id}`]: 1 });
+  const lines = await recent(redis, web);
+  expect(lines).toHaveLength(100);
+  expect(lines[0]).toEqual({ at: noon * 1000, message: 'line 129' });
+  expect(await recent(redis, web, 2)).toHaveLength(2);
+  expect(parseLine('no time at all')).toEqual({ at: null, message: 'no time at all' });
+  expect(recentLine(new Date(2024, 5, 9, 1, 2, 3).getTime(), 'x')).toBe('Sun Jun  9 01:02:03 2024 x');
+});
+
+test('severities are named as the book names them', () => {
+  expect([10, 20, '30', 40, 50, 25, 'Error', 'Audit'].map(severityName)).toEqual([
+    'debug',
+    'info',
+    'warning',
+    'error',
+    'critical',
+    '25',
+    'error',
+    'audit',
+  ]);
+});
+
+test.each([
+  ['common', 'zset'],
+  ['start', 'string'],
+  ['recent', 'list'],
+  ['samples', 'hash'],
+  ['patterns', 'list'],
+] as const)('a key of another type under `%s` is refused before anything is written', async (part, type) => {
+  const key = logKeys(redis, web)[part];
+  await (type === 'string' ? redis.lpush(key, 'mine') : redis.set(key, 'mine'));
+  const refused = count({ a: 1 });
+  await expect(refused).rejects.toThrow(WrongTypeError);
+  await expect(refused).rejects.toThrow(key);
+  expect(await redis.dbsize()).toBe(1);
+});
+
+test('a batch that arrives twice counts once', async () => {
+  const twice = server.client();
+  const evaluate = twice.evalsha.bind(twice);
+  Object.assign(twice, {
+    async evalsha(...words: Parameters<typeof evaluate>) {
+      await evaluate(...words);
+      return await evaluate(...words);
+    },
+  });
+  const send = () =>
+    writeBatch(
+      twice,
+      web,
+      { counted: [{ message: 'a', count: 2, sample: '' }], lines: ['line'] },
+      { clock: noon },
+    );
+  await send();
+  for (let round = 0; round < 5; round += 1)
+    expect(await send()).toMatchObject({ state: 'written', distinct: 1 });
+  expect(await scores('common:web:error')).toEqual({ a: 12 });
+  expect(await redis.llen('recent:web:error')).toBe(6);
+});
+
+test('programs that follow the book count beside us, and rotation is understood from either side', async () => {
+  const python = server.client();
+  const options = { severity: 'error', atMs: noon * 1000 };
+  for (let round = 0; round < 10; round += 1) {
+    await bookLogCommon(python, 'web', 'timed out', options);
+    await count({ 'timed out': 1, reset: 1 });
+  }
+  expect(await scores('common:web:error')).toEqual({ 'timed out': 20, reset: 10 });
+  expect(await redis.llen('recent:web:error')).toBe(30);
+
+  // They rotate, we write on.
+  await bookLogCommon(python, 'web', 'timed out', { ...options, atMs: (noon + hour) * 1000 });
+  await count({ 'timed out': 1 }, noon + hour);
+  expect(await common(redis, web, { clock: noon + hour })).toMatchObject({
+    hour: '2026-11-25T13:00:00',
+    previousHour: '2026-11-25T12:00:00',
+    total: 2,
+    previousTotal: 30,
+  });
+
+  // We rotate, they write on.
+  await count({ reset: 1 }, noon + 2 * hour);
+  await bookLogCommon(python, 'web', 'reset', { ...options, atMs: (noon + 2 * hour) * 1000 });
+  expect(await scores('common:web:error')).toEqual({ reset: 2 });
+  expect(await scores('common:web:error:last')).toEqual({ 'timed out': 2 });
+  expect(await redis.get('common:web:error:pstart')).toBe('2026-11-25T13:00:00');
+});
+
+test('writers of both kinds at once lose nothing', async () => {
+  const pythons = Array.from({ length: 3 }, () => server.client());
+  await Promise.all([
+    ...pythons.map(async (python) => {
+      for (let round = 0; round < 60; round += 1) {
+        await bookLogCommon(python, 'web', `m${round % 5}`, { severity: 'error', atMs: noon * 1000 });
+      }
+    }),
+    ...[0, 1, 2].map(async () => {
+      for (let round = 0; round < 60; round += 1) await count({ [`m${round % 7}`]: 2 });
+    }),
+  ]);
+  expect(await sum('common:web:error')).toBe(3 * 60 + 3 * 60 * 2);
+});
+
+test('what others add above the bound is inherited, not lost', async () => {
+  for (let id = 0; id < 30; id += 1) await redis.zadd('common:web:error', id + 1, `theirs ${id}`);
+  await redis.set('common:web:error:start', '2026-11-25T12:00:00');
+  await count({ ours: 1 }, noon, 10);
+  expect(await redis.zcard('common:web:error')).toBe(10);
+  expect(await sum('common:web:error')).toBe((30 * 31) / 2 + 1);
+});
+
+test('samples go with the messages they belong to', async () => {
+  const write = (message: string, sample: string, clock: number) =>
+    writeBatch(redis, web, { counted: [{ message, count: 1, sample }], lines: [] }, { clock });
+  await write('job <*>', 'job 1', noon);
+  await write('job <*>', 'job 2', noon);
+  await write('user <*>', 'user 3', noon + hour);
+  expect(await redis.hgetall('common:web:error:samples')).toEqual({
+    'job <*>': 'job 1',
+    'user <*>': 'user 3',
+  });
+  expect(await redis.ttl('common:web:error:samples')).toBeGreaterThan(6 * 24 * hour);
+  await write('user <*>', '', noon + 2 * hour);
+  expect(await redis.hgetall('common:web:error:samples')).toEqual({ 'user <*>': 'user 3' });
+});
