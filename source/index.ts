@@ -6,6 +6,7 @@ export { type Demand, hitAll, Limiter, type LimiterOptions } from './features/li
 export { type LimitUse, list as limits, reset as resetLimit } from './features/limit/list.ts';
 export type { Algorithm, Limit } from './features/limit/rules.ts';
 export { acquire, type Held, hold, type LockOptions } from './features/lock/lock.ts';
+export * as log from './features/log/library.ts';
 export { type Gap, type Item, isGap, type Message, type TopicStatus } from './features/topic/layout.ts';
 export { type Published, publish, settlePublished } from './features/topic/publish.ts';
 export { type SubscribeOptions, subscribe } from './features/topic/subscribe.ts';

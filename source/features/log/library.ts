@@ -1,4 +1,4 @@
-/** What `import { log } from 'quarterdeck'` gives. */
+/** What the library offers of logs: `import { log } from 'quarterdeck'`. */
 export type { LogName } from './keys.ts';
 export { type Common, common, type Entry, logs, type ReadOptions, recent } from './log.ts';
 export { mask } from './mask.ts';
