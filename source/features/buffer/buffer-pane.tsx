@@ -1,7 +1,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { windowStart } from '../../ui/columns.ts';
-import { formatAge, formatClock, formatCount, formatDuration } from '../../ui/figures.ts';
+import { formatAge, formatClock, formatCount, formatDuration, formatShort } from '../../ui/figures.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
@@ -46,12 +46,12 @@ function Nothing({ columns, rows }: { columns: number; rows: number }): ReactNod
 
 const tableOf: readonly Column<BufferRow>[] = [
   { heading: 'type', max: 24, cell: ({ type }) => type },
-  { heading: 'ids', align: 'right', cell: (row) => (row.error === undefined ? formatCount(row.ids) : '') },
+  { heading: 'ids', align: 'right', cell: ({ ids }) => (ids > 0 ? formatCount(ids) : '') },
   { heading: 'pending', align: 'right', cell: totalText },
   { heading: 'in flight', align: 'right', drop: 2, cell: inflightText },
   { heading: 'oldest', align: 'right', drop: 1, cell: oldestText },
   { heading: 'last batch', drop: 3, cell: lastText },
-  { heading: 'state', grow: true, cell: stateText },
+  { heading: 'state', max: 36, cell: stateText },
 ];
 
 function Pairs({
@@ -95,7 +95,7 @@ function Pair({
   isTwoLines: boolean;
   inverse: boolean;
 }): ReactNode {
-  const figures = row.error === undefined ? [`  ${formatCount(row.ids)} ids`, `  ${totalText(row)}`] : [];
+  const figures = row.ids === 0 ? [] : [`  ${formatCount(row.ids)} ids`, `  ${totalText(row)}`];
   return (
     <>
       <Row columns={columns} spans={[row.type]} right={figures} inverse={inverse} />
@@ -108,9 +108,8 @@ function secondLine(row: BufferRow): readonly Span[] {
   const state = stateText(row);
   if (row.error !== undefined || row.failure || row.flusher?.isSilent) return [state];
   const inflight = row.inflight ? [`${inflightText(row)} in flight  `] : [];
-  const oldest = row.oldestSeconds === undefined ? [] : [oldestText(row), '  '];
-  const last = row.last ? [`last flush ${formatDuration(row.last.durationMs)} ok`] : ['never flushed'];
-  if (oldest.length > 0) oldest.unshift('oldest ');
+  const oldest = row.oldestSeconds === undefined ? [] : ['oldest ', oldestText(row), '  '];
+  const last = row.last ? [`last flush ok ${formatDuration(row.last.durationMs)}`] : ['never flushed'];
   return [...inflight, ...oldest, ...last];
 }
 
@@ -128,7 +127,7 @@ function Details({ row, columns }: { row: BufferRow; columns: number }): ReactNo
             ]
           : ['never flushed'];
   const place = target ? `to ${target.table}.${target.column} in ${target.to}` : 'f flushes it';
-  const often = flusher ? `, every ${formatDuration(flusher.everyMs)}` : target ? ', by hand' : '';
+  const often = flusher ? `, every ${interval(flusher.everyMs)}` : target ? ', by hand' : '';
   return (
     <Box flexDirection="column" height={detailLines}>
       <Row columns={columns} spans={[{ text: `${row.type}  `, bold: true }, ...story]} />
@@ -137,9 +136,9 @@ function Details({ row, columns }: { row: BufferRow; columns: number }): ReactNo
   );
 }
 
-function totalText({ error, total, isExact }: BufferRow): string {
-  if (error !== undefined) return '';
-  return isExact ? signed(total) : `~${signed(total)}`;
+function totalText({ ids, total, isExact }: BufferRow): string {
+  if (ids === 0) return '';
+  return isExact ? signed(total) : `about ${formatShort(total)}`;
 }
 
 function inflightText({ inflight }: BufferRow): string {
@@ -163,15 +162,18 @@ function stateText(row: BufferRow): Span {
     const { attempts, retryInSeconds, sinceMs } = failure;
     if (retryInSeconds === undefined)
       return { text: `FAILED, no retry since ${formatClock(sinceMs)}`, tone: 'bad' };
-    const when = retryInSeconds === 0 ? 'now' : `in ${formatDuration(retryInSeconds * 1000)}`;
+    const when = retryInSeconds === 0 ? 'now' : `in ${formatAge(retryInSeconds * 1000)}`;
     return { text: `RETRYING ${ordinal(attempts + 1)} time ${when}`, tone: 'warn' };
   }
   if (flusher?.isSilent) return { text: `FLUSHER SILENT since ${formatClock(flusher.seenMs)}`, tone: 'bad' };
   if (inflight) return { text: 'flushing', tone: 'info' };
   if (isOld(row)) return { text: 'OLD, nobody flushes', tone: 'warn' };
-  if (ids > 0)
-    return flusher ? `waits for the flush, every ${formatDuration(flusher.everyMs)}` : 'waits for a flush';
+  if (ids > 0) return flusher ? `waits, flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';
   return { text: 'all flushed', tone: 'good' };
+}
+
+function interval(ms: number): string {
+  return ms < 1000 ? `${ms}ms` : formatAge(ms);
 }
 
 function signed(total: number): string {

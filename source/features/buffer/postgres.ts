@@ -53,7 +53,7 @@ export async function openPostgres(url: string, names: Names): Promise<Target> {
 }
 
 /** How a URL may be shown, and what takes its password out of other people's messages. */
-export function disguised(url: string): { label: string; to: string; scrub(text: string): string } {
+function disguised(url: string): { label: string; to: string; scrub(text: string): string } {
   if (!URL.canParse(url)) throw new BadTargetError('Expected `to` to be postgres://USER@HOST:PORT/DATABASE');
   const { protocol, username, password, host, pathname, searchParams } = new URL(url);
   const user = username === '' ? '' : `${username}@`;

@@ -74,7 +74,7 @@ export type Names = {
 
 export const batchesTable = 'quarterdeck_batches';
 /** Of one statement: bounds what a driver holds at once, and how long SQLite keeps the event loop. */
-export const pageRows = 1000;
+const pageRows = 1000;
 
 /** @throws {BadTargetError} */
 export function kindOf(to: string): 'sqlite' | 'postgres' {
