@@ -18,8 +18,8 @@ const shared = {
 await Promise.all([
   build({
     ...shared,
-    // The second entry is a worker thread and the third a child process: each needs a file of its own.
-    entryPoints: { cli: 'cli.tsx' },
+    // The second entry is a worker thread, which needs a file of its own.
+    entryPoints: { cli: 'cli.tsx', 'lock-keeper': 'source/features/lock/keeper.ts' },
     outdir: 'dist',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',

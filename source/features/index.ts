@@ -7,6 +7,7 @@ export type AnyFeature = Feature<any>;
 export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {
   chat: async () => (await import('./chat/index.ts')).default,
   limit: async () => (await import('./limit/index.ts')).default,
+  lock: async () => (await import('./lock/index.ts')).default,
   topic: async () => (await import('./topic/index.ts')).default,
   buffer: async () => (await import('./buffer/index.ts')).default,
   shards: async () => (await import('./shards/index.ts')).default,

@@ -1,6 +1,6 @@
 import type { Client } from '../../redis/client.ts';
 import { assertTtl, LockLostError } from './errors.ts';
-import { extendTtl, lockKeys } from './scripts.ts';
+import { extendTtl } from './scripts.ts';
 import { roomFor } from './waiting-room.ts';
 
 /** A lock that was ours when we last heard. Every promise about it ends with `leftMs`. */
@@ -20,6 +20,8 @@ export type Held = AsyncDisposable & {
   release(): Promise<boolean>;
 };
 
+/** However long the TTL: so soon is it noticed that the lock was broken. */
+const longestRenewalMs = 10_000;
 const longestTimerMs = 2 ** 31 - 1;
 /** Doubt begins this part of the TTL before its end, so that there is time to stop. */
 const marginOf = (ttlMs: number): number => Math.max(ttlMs / 10, 10);
@@ -65,7 +67,8 @@ export class HeldLock implements Held {
   async extend(ttlMs = this.#ttlMs): Promise<boolean> {
     assertTtl(ttlMs);
     const sentAtMs = performance.now();
-    const isHeld = (await extendTtl(this.#client, lockKeys(this.#client, this.name), this.token, ttlMs)) > 0;
+    const { keys } = roomFor(this.#client, this.name);
+    const isHeld = (await extendTtl(this.#client, keys, this.token, ttlMs)) > 0;
     if (isHeld) {
       this.#ttlMs = ttlMs;
       this.#endsAtMs = sentAtMs + ttlMs;
@@ -75,13 +78,16 @@ export class HeldLock implements Held {
     return isHeld;
   }
 
-  /** Extends every third of the TTL until released or lost. */
+  /** Extends every third of the TTL, and every 10 s at least, until released or lost. */
   keepRenewing(): this {
-    this.#renewal = setTimeout(async () => {
-      // What fails here is tried again; if it goes on failing, the watch on the TTL speaks.
-      await this.extend().catch(() => {});
-      if (!this.#isReleased && !this.#isLost) this.keepRenewing();
-    }, this.#ttlMs / 3).unref();
+    this.#renewal = setTimeout(
+      async () => {
+        // What fails here is tried again; if it goes on failing, the watch on the TTL speaks.
+        await this.extend().catch(() => {});
+        if (!this.#isReleased && !this.#isLost) this.keepRenewing();
+      },
+      Math.min(this.#ttlMs / 3, longestRenewalMs),
+    ).unref();
     return this;
   }
 

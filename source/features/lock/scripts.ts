@@ -1,7 +1,7 @@
-import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
 import { defineScript } from '../../redis/script.ts';
+import { typed } from '../../redis/wrong-type.ts';
 import acquireLua from './acquire.lua';
 import extendLua from './extend.lua';
 import releaseLua from './release.lua';
@@ -15,6 +15,8 @@ export type LockKeys = {
   readonly fence: string;
   readonly waiting: string;
   readonly wake: string;
+  /** What each key should hold, to tell which one belongs to somebody else. */
+  readonly types: Readonly<Record<string, 'string' | 'zset' | 'hash'>>;
 };
 
 /** How long a waiter may be late in saying that it lives. */
@@ -22,13 +24,20 @@ const leaseMs = 5000;
 export const heartbeatMs = 30_000;
 
 export function lockKeys(client: Client, name: string): LockKeys {
-  return keyFamily(client, name, {
+  const keys = keyFamily(client, name, {
     lock: 'lock:*',
     queue: 'lock-queue:*',
     fence: 'lock-fence:*',
     waiting: 'lock-waiting:*',
     wake: 'lock-wake:*:',
   });
+  const types = {
+    [keys.lock]: 'string',
+    [keys.queue]: 'zset',
+    [keys.fence]: 'string',
+    [keys.waiting]: 'hash',
+  } as const;
+  return { ...keys, types };
 }
 
 const wholeNumber = (reply: unknown): number => {
@@ -77,23 +86,18 @@ export type Place = { readonly token: string; readonly ttlMs: number; readonly a
 /** The fence, or 0: held by another, or -1: free, but there is a queue. */
 export function takeFree(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
   const reply = acquireScript(client, [keys.lock, keys.queue, keys.fence], [token, ttlMs]);
-  return reply.catch((error: unknown) => explain(client, keys, error));
+  return typed(client, keys.types, reply);
 }
 
 /** The fence, or 0: not held by this token. */
 export function extendTtl(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  const reply = extendScript(client, [keys.lock, keys.fence], [token, ttlMs]);
-  return reply.catch((error: unknown) => explain(client, keys, error));
+  return typed(client, keys.types, extendScript(client, [keys.lock, keys.fence], [token, ttlMs]));
 }
 
 /** Frees the lock, or the place in its queue. */
 export function giveUp(client: Client, keys: LockKeys, token: string): Promise<Released> {
-  const reply = releaseScript(
-    client,
-    [keys.lock, keys.queue, keys.fence, keys.waiting],
-    [token, nonceOf(client)],
-  );
-  return reply.catch((error: unknown) => explain(client, keys, error));
+  const { lock, queue, fence, waiting, types } = keys;
+  return typed(client, types, releaseScript(client, [lock, queue, fence, waiting], [token, nonceOf(client)]));
 }
 
 /** Queues (or with `stay` false asks once) for every place; hands a free lock to whoever is first. */
@@ -103,27 +107,14 @@ export function queueUp(
   places: readonly Place[],
   stay: boolean,
 ): Promise<Waited> {
+  const { lock, queue, fence, waiting, types } = keys;
   const hears = `${isCluster(client) ? 'SPUBLISH' : 'PUBLISH'} ${channelOf(client, keys)}`;
   const words = [nonceOf(client), hears, leaseMs, heartbeatMs, stay ? 1 : 0];
   const triples = places.flatMap(({ token, ttlMs, arrival }) => [token, ttlMs, arrival]);
-  const reply = waitScript(client, [keys.lock, keys.queue, keys.fence, keys.waiting], [...words, ...triples]);
-  return reply.catch((error: unknown) => explain(client, keys, error));
+  return typed(client, types, waitScript(client, [lock, queue, fence, waiting], [...words, ...triples]));
 }
 
 /** Where this client hears that one of its waiters was given the lock: `TOKEN FENCE`. */
 export function channelOf(client: Client, keys: LockKeys): string {
   return keys.wake + nonceOf(client);
-}
-
-/** Says which of the keys holds somebody else's data, instead of Redis' WRONGTYPE. */
-async function explain(client: Client, keys: LockKeys, error: unknown): Promise<never> {
-  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) {
-    const expected = { lock: 'string', queue: 'zset', fence: 'string', waiting: 'hash' } as const;
-    for (const key of ['lock', 'queue', 'fence', 'waiting'] as const) {
-      const type = await client.type(keys[key]);
-      if (type === 'none' || type === expected[key]) continue;
-      throw new WrongTypeError(keys[key], 'lock', { cause: error });
-    }
-  }
-  throw error;
 }

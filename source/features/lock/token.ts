@@ -48,6 +48,20 @@ export function ownerOf(token: string): Owner | undefined {
   return { host: unquote(host), pid: Number(pid), label: unquote(label) };
 }
 
+/** `host:pid`, `(foreign)` for a token of another program, `nobody` for none. */
+export function place(token: string): string {
+  const owner = ownerOf(token);
+  if (owner) return `${owner.host}:${owner.pid}`;
+  return token === '' ? 'nobody' : '(foreign)';
+}
+
+/** The place and the label, for a sentence. */
+export function describe(token: string): string {
+  const label = ownerOf(token)?.label;
+  const where = place(token) === '(foreign)' ? 'another program' : place(token);
+  return label ? `${where} (${label})` : where;
+}
+
 /** Percent-encoded so far that a token is one word to any shell. */
 function quote(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replaceAll(

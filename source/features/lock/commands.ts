@@ -1,0 +1,203 @@
+import path from 'node:path';
+import { UsageError } from '../../errors.ts';
+import { register } from '../../redis/registry.ts';
+import { formatDuration } from '../../ui/figures.ts';
+import { durationMs, name as nameValue, wholeNumber } from '../../values.ts';
+import {
+  type CommandContext,
+  defineCommand,
+  flag,
+  flagOr,
+  optionalFlag,
+  switchFlag,
+  word,
+} from '../feature.ts';
+import { breakLock, extend, release } from './by-token.ts';
+import { assertTtl, LockLostError, LockNotHeldError } from './errors.ts';
+import { lockJson, lockTable } from './list.ts';
+import { acquire } from './lock.ts';
+import { runLocked } from './run.ts';
+import { discover, forgetIdle, known, survey } from './survey.ts';
+import { describe, ownerOf } from './token.ts';
+
+const lock = word('NAME', 'the lock', nameValue);
+const token = word('TOKEN', 'what `lock acquire` printed, or $LOCK_TOKEN', nameValue);
+const ttl = flagOr('DURATION', 'held so long unless extended; from 100ms up', durationMs, '10s');
+const label = optionalFlag('TEXT', 'what it is held for, shown in the console', nameValue);
+const defaultRunWaitMs = 30_000;
+
+const runCommand = defineCommand({
+  verb: 'run',
+  summary: 'Run a command while holding a lock, renewing it, and pass its exit code through',
+  words: { name: lock },
+  flags: {
+    ttl,
+    wait: optionalFlag('DURATION', 'wait so long for the lock (30s)', durationMs),
+    nonblock: switchFlag('do not wait', { short: 'n' }),
+    conflictExitCode: {
+      ...flagOr(
+        'CODE',
+        'the exit code when the lock was not obtained',
+        wholeNumber({ min: 0, max: 255 }),
+        '1',
+      ),
+      short: 'E',
+    },
+    label,
+  },
+  writes: true,
+  takesCommandLine: true,
+  supervises: true,
+  examples: [
+    'quarterdeck lock run deploy:web --ttl 30s -- ./deploy.sh',
+    'quarterdeck lock run reindex -n -E 75 -- make reindex',
+  ],
+  async run(context, input) {
+    if (input.nonblock && input.wait !== undefined) {
+      throw new UsageError('Expected either -n or --wait, got both', {
+        hint: '-n does not wait at all; --wait 0s says the same',
+      });
+    }
+    assertTtl(input.ttl);
+    const { config, commandLine, connections } = context;
+    const [connection] = connections;
+    // A private server has its socket only now; a password never stands in `connection.url`.
+    const urls = connection?.kind === 'standalone' ? [connection.url] : config.urls;
+    const ran = await runLocked({
+      config: { ...config, urls, embedded: false },
+      name: input.name,
+      ttlMs: input.ttl,
+      waitMs: input.nonblock ? 0 : (input.wait ?? defaultRunWaitMs),
+      // Not its arguments: they may be secret.
+      label: input.label ?? path.basename(commandLine[0] ?? ''),
+      commandLine,
+    });
+    if (ran.name === 'not-obtained') {
+      context.progress(await whoHolds(context, input.name));
+      return { text: '', exitCode: input.conflictExitCode };
+    }
+    if (ran.name === 'ran' && !ran.wasHeld) context.warn(new LockLostError(input.name, 'gone').message);
+    return { text: '', exitCode: ran.exitCode };
+  },
+});
+
+const acquireCommand = defineCommand({
+  verb: 'acquire',
+  summary: 'Take a lock and print its token; it ends with its TTL unless extended or released',
+  words: { name: lock },
+  flags: {
+    ttl,
+    wait: flagOr('DURATION', 'wait so long for the lock', durationMs, '0s'),
+    label,
+  },
+  writes: true,
+  examples: ['quarterdeck lock acquire nightly --ttl 1h --json'],
+  async run(context, input) {
+    const { redis, config, signal } = context;
+    const held = await acquire(redis, input.name, {
+      ttlMs: input.ttl,
+      waitMs: input.wait,
+      label: input.label ?? config.operator,
+      signal,
+      listen: context.listen,
+    });
+    const { name, ttl: ttlMs } = input;
+    if (!held) {
+      const json = { name, token: null, fence: null, ttlMs };
+      return { json, text: await whoHolds(context, name), exitCode: 1 };
+    }
+    const text = `Holding ${name} for ${formatDuration(ttlMs)}, fence ${held.fence}, token ${held.token}`;
+    return { json: { name, token: held.token, fence: held.fence, ttlMs }, text };
+  },
+});
+
+const extendCommand = defineCommand({
+  verb: 'extend',
+  summary: 'Hold a lock for another TTL from now',
+  words: { name: lock, token },
+  flags: { ttl: flag('DURATION', 'held so long from now; from 100ms up', durationMs) },
+  writes: true,
+  async run({ redis }, { name, token, ttl: ttlMs }) {
+    const held = await extend(redis, name, token, ttlMs);
+    if (!held) throw new LockNotHeldError(name, token);
+    return {
+      json: { name, token, fence: held.fence, ttlMs },
+      text: `Holding ${name} for another ${formatDuration(ttlMs)}`,
+    };
+  },
+});
+
+const releaseCommand = defineCommand({
+  verb: 'release',
+  summary: 'Free a lock, and hand it to the next in line',
+  words: { name: lock, token },
+  writes: true,
+  async run({ redis }, { name, token }) {
+    if (!(await release(redis, name, token))) throw new LockNotHeldError(name, token);
+    return { json: { name, released: true }, text: `Released ${name}` };
+  },
+});
+
+const breakCommand = defineCommand({
+  verb: 'break',
+  summary: 'Take a lock away from whoever holds it, and hand it to the next in line',
+  words: { name: lock },
+  flags: { token: optionalFlag('TOKEN', 'only if this token holds it', nameValue) },
+  writes: true,
+  confirm: ({ name }) => `Break the lock ${name}`,
+  async run({ redis }, input) {
+    const broken = await breakLock(redis, input.name, input.token);
+    if (broken === undefined) {
+      const text =
+        input.token === undefined
+          ? `Nobody holds ${input.name}`
+          : `${input.name} has changed hands meanwhile`;
+      return { json: { name: input.name, broken: false }, text, exitCode: 1 };
+    }
+    const owner = ownerOf(broken) ?? null;
+    return {
+      json: { name: input.name, broken: true, owner },
+      text: `Broke ${input.name}, held by ${describe(broken)}`,
+    };
+  },
+});
+
+const listCommand = defineCommand({
+  verb: 'list',
+  summary: 'Locks that are held, by whom, and who waits for them',
+  flags: { discover: switchFlag('look through all keys for locks that other programs hold') },
+  writes: false,
+  async run(context, input) {
+    const { redis, config, signal } = context;
+    const found = input.discover ? await discover(redis, signal) : [];
+    const names = [...new Set([...(await known(redis)), ...found])].toSorted();
+    const { locks, wrong, idle, nowMs } = await survey(redis, names, mostWaiters);
+    if (!config.readOnly) {
+      const held = new Set(locks.map(({ name }) => name));
+      await Promise.all(found.filter((name) => held.has(name)).map((name) => register(redis, 'lock', name)));
+      await forgetIdle(redis, nowMs, idle);
+    }
+    for (const name of wrong) context.warn(`The keys of lock \`${name}\` hold other data`);
+    return { json: locks.map(lockJson), text: lockTable(locks) };
+  },
+});
+
+export const mostWaiters = 1000;
+
+export const commands = [
+  runCommand,
+  acquireCommand,
+  extendCommand,
+  releaseCommand,
+  breakCommand,
+  listCommand,
+] as const;
+
+async function whoHolds({ redis }: CommandContext, name: string): Promise<string> {
+  const { locks } = await survey(redis, [name], 0);
+  const [held] = locks;
+  if (!held || held.token === '') return `Lock ${name} was not obtained in time`;
+  const left = held.ttlMs === undefined ? 'without a TTL' : `${formatDuration(held.ttlMs)} left`;
+  const queue = held.waiting > 0 ? `, ${held.waiting} waiting` : '';
+  return `Lock ${name} is held by ${describe(held.token)}, ${left}${queue}`;
+}

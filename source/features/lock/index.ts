@@ -1,0 +1,35 @@
+import { defineFeature } from '../feature.ts';
+import { commands, mostWaiters } from './commands.ts';
+import { doctor } from './doctor.ts';
+import { feed } from './feed.ts';
+import { keys } from './key-bindings.ts';
+import { lockJson } from './list.ts';
+import { initial, type LockSlice } from './state.ts';
+import { known, survey } from './survey.ts';
+
+export default defineFeature<LockSlice>({
+  noun: 'lock',
+  summary: 'Who holds what, for how long, and who waits for it',
+  initial: () => initial,
+  feed,
+  commands,
+  keys,
+  headline({ locks, known }) {
+    if (known === undefined) return '';
+    const held = locks.filter(({ token }) => token !== '').length;
+    const waiting = locks.reduce((sum, lock) => sum + lock.waiting, 0);
+    return waiting === 0 ? `${held} held` : `${held} held  ${waiting} waiting`;
+  },
+  alerts: ({ locks, wrong }) => [
+    ...locks
+      .filter(({ token, ttlMs, waiting }) => token !== '' && ttlMs === undefined && waiting > 0)
+      .map(({ name, waiting }) => `lock ${name} has no TTL and ${waiting} waiting`),
+    ...wrong.map((name) => `lock ${name} holds other data`),
+  ],
+  async snapshot({ redis }) {
+    const { locks } = await survey(redis, (await known(redis)).toSorted(), mostWaiters);
+    return locks.map(lockJson);
+  },
+  doctor,
+  pane: async () => (await import('./lock-pane.tsx')).LockPane,
+});

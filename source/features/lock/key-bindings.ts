@@ -1,0 +1,43 @@
+import { formatDuration } from '../../ui/figures.ts';
+import type { KeyBinding } from '../feature.ts';
+import { filterBy, type LockSlice, move, selectedLock } from './state.ts';
+
+const half = (rows: number): number => Math.max(1, Math.floor(rows / 2));
+
+export const keys: readonly KeyBinding<LockSlice>[] = [
+  { key: ['down', 'j'], help: 'next lock', change: (slice) => move(slice, 1) },
+  { key: ['up', 'k'], help: 'previous lock', change: (slice) => move(slice, -1) },
+  { key: ['pagedown', 'ctrl+d'], help: 'further down', change: (slice, { rows }) => move(slice, half(rows)) },
+  { key: ['pageup', 'ctrl+u'], help: 'further up', change: (slice, { rows }) => move(slice, -half(rows)) },
+  { key: ['home', 'g'], help: 'first lock', change: (slice) => move(slice, Number.NEGATIVE_INFINITY) },
+  { key: ['end', 'G'], help: 'last lock', change: (slice) => move(slice, Number.POSITIVE_INFINITY) },
+  {
+    key: '/',
+    help: 'filter by name, owner or label',
+    ask: { label: () => 'Locks with ›', initial: ({ filter }) => filter, follow: filterBy },
+  },
+  {
+    key: ['x', 'delete'],
+    help: 'break: take the lock from its holder',
+    verb: 'break',
+    refuse(slice) {
+      const lock = selectedLock(slice);
+      if (!lock) return 'There is no lock to break';
+      return lock.token === '' ? `Nobody holds ${lock.name}` : undefined;
+    },
+    input(slice) {
+      const lock = selectedLock(slice);
+      return { name: lock?.name, token: lock?.token };
+    },
+    confirm(slice) {
+      const lock = selectedLock(slice);
+      if (!lock) return { question: 'There is no lock to break' };
+      const held = lock.heldMs === undefined ? '' : ` for ${formatDuration(lock.heldMs)}`;
+      const next = lock.waiters[0] ? ` ${lock.waiters[0].place} gets it.` : '';
+      return {
+        question: `Break ${lock.name}, held by ${lock.owner}${held}?${next} Its holder may go on until it renews.`,
+        type: lock.name,
+      };
+    },
+  },
+];

@@ -1,0 +1,113 @@
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { formatDuration } from '../../ui/figures.ts';
+import { gauge } from '../../ui/gauge.tsx';
+import { Row, type Span } from '../../ui/row.tsx';
+import { type Column, Table } from '../../ui/table.tsx';
+import type { PaneProps } from '../feature.ts';
+import { isForeign, type Lock, type LockSlice, selectedIndex, selectedLock, shown } from './state.ts';
+
+/** One line a lock; below, the fence and the queue of the selected one. */
+export function LockPane({ slice, columns, rows, focused, zoomed }: PaneProps<LockSlice>): ReactNode {
+  const locks = shown(slice);
+  const lock = selectedLock(slice);
+  const lines = zoomed && columns >= 100 && rows > locks.length * 2 + 8;
+  const table = Math.min(rows, locks.length === 0 ? 1 : lines ? locks.length * 2 + 3 : locks.length + 1);
+  const details = lock ? detailsOf(lock).slice(0, Math.max(rows < 4 ? 0 : 2, rows - table - 1)) : [];
+  const body = Math.min(table, rows - details.length);
+  // A blank line between the two, where there is one to spare.
+  const gap = Math.min(1, rows - body - details.length);
+  return (
+    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+      <Table
+        columns={tableOf(columns)}
+        items={locks}
+        width={columns}
+        height={body}
+        selected={focused ? selectedIndex(slice) : undefined}
+        lines={lines}
+        empty={nothing(slice)}
+      />
+      {details.length > 0 && gap > 0 && <Row columns={columns} spans={[]} />}
+      {details.map((spans, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
+        <Row key={index} columns={columns} spans={spans} />
+      ))}
+    </Box>
+  );
+}
+
+function nothing({ known, filter, locks }: LockSlice): string {
+  if (known === undefined) return 'Not read yet';
+  return locks.length > 0 ? `No lock with "${filter}"` : 'No lock is held';
+}
+
+function tableOf(columns: number): readonly Column<Lock>[] {
+  const cells = columns >= 70 ? 10 : 6;
+  return [
+    { heading: 'name', grow: true, max: 60, cell: ({ name }) => name },
+    {
+      heading: 'owner',
+      max: 40,
+      cell: ({ owner, token }) => (token === '' ? { text: owner, tone: 'dim' } : owner),
+    },
+    { heading: 'label', max: 30, drop: 3, cell: ({ label }) => label },
+    { heading: 'held', align: 'right', drop: 1, cell: held },
+    {
+      heading: 'left',
+      width: cells,
+      drop: 2,
+      cell: (lock) => ({ text: bar(lock, cells), tone: left(lock).tone }),
+    },
+    { heading: '', align: 'right', cell: left },
+    {
+      heading: 'queue',
+      align: 'right',
+      cell: ({ waiting }) => ({ text: String(waiting), tone: waiting > 0 ? 'warn' : 'plain' }),
+    },
+    {
+      heading: 'fence',
+      align: 'right',
+      drop: 4,
+      cell: ({ fence }) => (fence === undefined ? '–' : String(fence)),
+    },
+  ];
+}
+
+function held(lock: Lock): Span {
+  if (lock.heldMs === undefined) return '–';
+  const age = formatDuration(lock.heldMs);
+  return isForeign(lock) ? `≥${age}` : age;
+}
+
+function bar({ token, ttlMs, fullMs }: Lock, cells: number): string {
+  return token === '' || ttlMs === undefined ? '' : gauge(ttlMs / fullMs, cells);
+}
+
+/** A holder that renews never lets it fall so low. */
+const lateBelow = 1 / 3;
+
+function left({ token, ttlMs, fullMs }: Lock): Exclude<Span, string> {
+  if (token === '') return { text: 'free', tone: 'dim' };
+  if (ttlMs === undefined) return { text: 'no TTL !', tone: 'bad' };
+  const isLate = ttlMs < fullMs * lateBelow;
+  return { text: `${isLate ? 'late ' : ''}${formatDuration(ttlMs)}`, tone: isLate ? 'warn' : 'good' };
+}
+
+/** What there is no column for: the fence and label, then who waits, first in line first. */
+function detailsOf(lock: Lock): readonly (readonly Span[])[] {
+  const fence: Span =
+    lock.fence === undefined
+      ? { text: isForeign(lock) ? 'no fence: another program holds it' : 'nobody holds it', tone: 'dim' }
+      : `fence ${lock.fence}`;
+  const first: Span[] = [{ text: `${lock.name}  `, bold: true }, fence];
+  if (lock.label !== '') first.push({ text: `  ${lock.label}`, tone: 'dim' });
+  const queue = lock.waiters.map(({ place, label, waitedMs }, index): readonly Span[] => [
+    index === 0 ? { text: '  next: ', tone: 'warn' } : '        ',
+    `${place} waiting ${formatDuration(waitedMs)}`,
+    ...(label === '' ? [] : [{ text: `  ${label}`, tone: 'dim' as const }]),
+  ]);
+  const more = lock.waiting - lock.waiters.length;
+  if (more > 0) queue.push([{ text: `        and ${more} more`, tone: 'dim' }]);
+  return [first, ...queue];
+}
