@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '../../redis/client.ts';
 import { assertTtl } from './errors.ts';
 import { type Held, HeldLock } from './held.ts';
@@ -85,9 +86,11 @@ async function obtain(redis: Client, name: string, options: LockOptions): Promis
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
-    if (!held) void giveBack(attempt, about);
+    if (!held) await giveBack(attempt, about);
   }
 }
+
+const longestFarewellMs = 1000;
 
 type About = {
   readonly redis: Client;
@@ -124,12 +127,13 @@ async function attemptTo({
   }
 }
 
-/** After patience ended: whatever Redis still grants is released. Sent behind the asking on the same connection. */
+/**
+ * After patience ended: leaves the queue, and releases whatever Redis still grants. Resolves when the queue was left,
+ * or soon, if Redis does not answer.
+ */
 async function giveBack(attempt: Promise<unknown>, { redis, name, token }: About): Promise<void> {
-  const leave = (): Promise<unknown> =>
-    roomFor(redis, name)
-      .leave(token)
-      .catch(() => {});
-  await leave();
-  if (await attempt.catch(() => {})) await leave();
+  const leave = (): Promise<unknown> => roomFor(redis, name).leave(token);
+  const left = leave().catch(() => {});
+  attempt.then((late) => late && leave()).catch(() => {});
+  await Promise.race([left, wait(longestFarewellMs, undefined, { ref: false })]);
 }
