@@ -16,14 +16,15 @@ const stringReply = /^\u001B[\]PX^_][^\u0007\u001B]*(?:\u0007|\u001B\\)/;
 const openStringReply = /^\u001B[\]PX^_][^\u0007\u001B]*\u001B?$/;
 /** SGR mouse, X10 mouse, focus in and out, cursor position, private replies and mode reports. */
 const controlReply = /^\u001B\[(?:<[\d;]*[Mm]|M[\s\S]{3}|[IO]|\d+;\d+R|[?>=][\d;]*[$]?[A-Za-z])/;
-const openControlReply = /^\u001B\[(?:<[\d;]*|M[\s\S]{0,2}|[?>=][\d;]*[$]?)$/;
+const openControlReply = /^\u001B(?:\[(?:<[\d;]*|M[\s\S]{0,2}|[?>=][\d;]*[$]?|[\d;]*)?)?$/;
 
 export type InputFilter = {
   /** What of this chunk is typing. The start of a reply that is not complete yet is held back. */
   push(chunk: string): string;
   /** What was held back, when nothing followed: it was typed after all, such as Alt-]. */
   flush(): string;
-  isHolding(): boolean;
+  /** What would be flushed. */
+  held(): string;
 };
 
 export function makeInputFilter(): InputFilter {
@@ -87,7 +88,7 @@ export function makeInputFilter(): InputFilter {
       if (!isPasting) held = '';
       return typed;
     },
-    isHolding: () => held !== '' && !isPasting,
+    held: () => (isPasting ? '' : held),
   };
 }
 
@@ -107,7 +108,8 @@ export type TerminalInput = Readable & {
   unref?(): unknown;
 };
 
-const flushAfterMs = 50;
+/** How long the rest of a reply may take. A lone Escape is most likely the key, which should not be felt to wait. */
+const flushAfterMs = { escape: 5, reply: 50 };
 
 /** A stream of typing only, which Ink can read as if it were the terminal. */
 export class FilteredInput extends Readable {
@@ -164,10 +166,13 @@ export class FilteredInput extends Readable {
     clearTimeout(this.#timer);
     const typed = this.#filter.push(typeof chunk === 'string' ? chunk : this.#decoder.write(chunk));
     if (typed !== '') this.push(typed, 'utf8');
-    if (!this.#filter.isHolding()) return;
-    this.#timer = setTimeout(() => {
-      const late = this.#filter.flush();
-      if (late !== '') this.push(late, 'utf8');
-    }, flushAfterMs);
+    if (this.#filter.held() === '') return;
+    this.#timer = setTimeout(
+      () => {
+        const late = this.#filter.flush();
+        if (late !== '') this.push(late, 'utf8');
+      },
+      flushAfterMs[this.#filter.held() === '\u001B' ? 'escape' : 'reply'],
+    );
   };
 }

@@ -1,42 +1,45 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { Line } from '../store/store.ts';
-import { graphemes, sanitise } from '../ui/text.ts';
+import { graphemes } from '../ui/text.ts';
 
 /**
- * A line editor as a pure reducer. Text is sanitised as it enters, so what is edited is what will be sent; cursor
- * positions count graphemes, so one key moves over what a reader calls one character.
+ * A line editor as a pure reducer. Cursor positions count graphemes, so one key moves over what a reader calls one
+ * character. Nothing that steers a terminal or hides gets in; emoji and scripts stay as they were typed.
  */
 
 export const longestLine = 16_384;
 
 export function emptyLine(history: readonly string[] = [], text = ''): Line {
-  const clean = sanitise(text);
+  const clean = typeable(text);
   return { text: clean, cursor: graphemes(clean).length, history, historyIndex: history.length, draft: '' };
 }
 
 /** Types or pastes text at the cursor; what goes past `longestLine` characters is left out. */
 export function insert(line: Line, typed: string): Line {
   const letters = graphemes(line.text);
-  const before = letters.slice(0, line.cursor).join('');
-  const after = letters.slice(line.cursor).join('');
   const room = longestLine - letters.length;
   if (room <= 0) return line;
-  // Sanitised again as a whole: a mark typed behind a letter joins it.
-  const head = sanitise(before + graphemes(oneLine(typed)).slice(0, room).join(''));
-  return { ...line, text: sanitise(head + after), cursor: graphemes(head).length };
+  const added = graphemes(typeable(typed)).slice(0, room).join('');
+  const before = letters.slice(0, line.cursor).join('') + added;
+  return { ...line, text: before + letters.slice(line.cursor).join(''), cursor: graphemes(before).length };
 }
 
-/** Pasted lines become one; the newline that ends most pastes is dropped. */
-function oneLine(text: string): string {
-  return text
-    .slice(0, longestLine * 4)
+const steering = /[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g;
+/** Reordering marks, tags and zero-width spaces: nobody types them. */
+const hiding = /[\u200B\u202A-\u202E\u2060-\u2069\uFEFF\u{E0000}-\u{E007F}]/gu;
+
+/** One line: escape sequences go, other control characters become spaces, the newline that ends most pastes goes. */
+function typeable(text: string): string {
+  return stripVTControlCharacters(text.slice(0, longestLine * 4).toWellFormed())
     .replace(/[\r\n]+$/, '')
-    .replaceAll(/\r\n?|\n/g, ' ');
+    .replaceAll('\r\n', ' ')
+    .replaceAll(steering, ' ')
+    .replaceAll(hiding, '');
 }
 
 /** What an editing key does to the line; undefined for a key that does not edit. */
 export function edit(line: Line, key: string): Line | undefined {
-  const act = edits[key];
-  return act?.(line);
+  return Object.hasOwn(edits, key) ? edits[key]?.(line) : undefined;
 }
 
 type Edit = (line: Line) => Line;
@@ -90,7 +93,7 @@ function cut(line: Line, from: number, to: number): Line {
   const before = letters.slice(0, start).join('');
   return {
     ...line,
-    text: sanitise(before + letters.slice(end).join('')),
+    text: before + letters.slice(end).join(''),
     cursor: graphemes(before).length,
   };
 }

@@ -32,6 +32,12 @@ const loneJamo = /[\u1160-\u11FF\uD7B0-\uD7FF]/g;
 /** Clusters whose parts terminals paint in cells of their own. */
 const thaiAm = /\u0E33/g;
 const laoAm = /\u0EB3/g;
+/** Letters that join the one behind them into one cluster; terminals give both a cell. */
+const joiningLetters =
+  /[\u0D4E\u{111C2}\u{111C3}\u{113D1}\u{1193F}\u{11941}\u{11A84}-\u{11A89}\u{11D46}\u{11F02}]/gu;
+/** A sign that joins two consonants into one cluster: a non-joiner behind it keeps each in cells of its own. */
+const conjuncts =
+  /([\u094D\u09CD\u0ACD\u0B4D\u0C4D\u0D4D\u1039\u17D2\u1A60\u1B44\u1BAB\uA9C0\uAAF6\u{10A3F}\u{11133}\u{113D0}\u{1193E}\u{11A47}\u{11A99}\u{11F42}]\p{Nonspacing_Mark}*)(?=\p{Letter})/gu;
 const leadingMarks = /^\p{Mark}+/u;
 const stackedMarks = /(\p{Nonspacing_Mark}{2})\p{Nonspacing_Mark}+/gu;
 
@@ -56,10 +62,12 @@ export function sanitise(text: string): string {
     .replaceAll(flagLetters, (letter) => String.fromCharCode((letter.codePointAt(0) ?? 0) - 0x1f1e6 + 0x41))
     .normalize('NFC')
     .replaceAll(loneJamo, replacement)
+    .replaceAll(joiningLetters, replacement)
     .replaceAll(thaiAm, '\u0E4D\u0E32')
     .replaceAll(laoAm, '\u0ECD\u0EB2')
     .replace(leadingMarks, '')
-    .replaceAll(stackedMarks, '$1');
+    .replaceAll(stackedMarks, '$1')
+    .replaceAll(conjuncts, '$1\u200C');
 }
 
 /** How many terminal cells a sanitised line takes. */

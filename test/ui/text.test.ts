@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { fitTo, graphemes, sanitise, truncate, truncateStart, width, wrap } from '../../source/ui/text.ts';
 
@@ -33,6 +34,7 @@ describe('sanitise', () => {
     ['a flag', '🇩🇪', 'DE'],
     ['delete', 'a\u007F', 'a␡'],
     ['half a pair', 'a\uD800b', 'a�b'],
+    ['a conjunct', 'क्ष', 'क्\u200Cष'],
   ])('%s', (_, text, painted) => {
     expect(sanitise(text)).toBe(painted);
   });
@@ -42,7 +44,9 @@ describe('sanitise', () => {
       fc.property(anyText, (text) => {
         const once = sanitise(text);
         expect(once).not.toMatch(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/);
-        expect(once).not.toMatch(/\p{Default_Ignorable_Code_Point}|\p{Surrogate}|\p{Nonspacing_Mark}{3}/u);
+        expect(once).not.toMatch(
+          /(?!\u200C)\p{Default_Ignorable_Code_Point}|\p{Surrogate}|\p{Nonspacing_Mark}{3}/u,
+        );
         expect(sanitise(once)).toBe(once);
       }),
       { numRuns: 2000 },
@@ -62,6 +66,31 @@ describe('columns', () => {
         if (width(text) <= columns) expect(truncate(text, columns)).toBe(text);
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  test('width is what a terminal that counts code points gives the line', () => {
+    const cells = (text: string): number =>
+      Array.from(text).reduce(
+        (sum, point) =>
+          sum + (/[\p{Nonspacing_Mark}\p{Enclosing_Mark}\p{Format}]/u.test(point) ? 0 : stringWidth(point)),
+        0,
+      );
+    const scripts = fc.string({
+      unit: fc
+        .oneof(
+          fc.integer({ min: 0x80, max: 0x3100 }),
+          fc.integer({ min: 0x900, max: 0xe7f }),
+          fc.integer({ min: 0x1f000, max: 0x1ffff }),
+        )
+        .map((point) => String.fromCodePoint(point)),
+    });
+    fc.assert(
+      fc.property(fc.oneof(anyText, scripts), (raw) => {
+        const text = sanitise(raw);
+        expect(width(text)).toBe(cells(text));
+      }),
+      { numRuns: 5000 },
     );
   });
 
