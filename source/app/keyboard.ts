@@ -174,6 +174,8 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
         type(typed);
         typed = '';
         handle(key);
+        // What was typed ahead meant the question that was refused, not the keys of the pane.
+        if (screen().status?.tone === 'bad') return;
       }
       type(typed);
     },
