@@ -44,12 +44,13 @@ function everywhere(): readonly Entry[] {
 }
 
 function section(title: string, entries: readonly Entry[], columns: number): readonly (readonly Span[])[] {
-  const longest = Math.max(0, ...entries.map(([name]) => width(name)));
-  const isWide = longest + 30 <= columns;
-  const lines = entries.flatMap(([name, meaning]): (readonly Span[])[] =>
-    isWide
-      ? [[`  ${padEnd(name, longest)}`, { text: `  ${meaning}`, tone: 'dim' }]]
-      : [[`  ${name}`], [{ text: `      ${meaning}`, tone: 'dim' }]],
-  );
+  // A name too long for its column has a line of its own, and its meaning stands below it.
+  const most = Math.max(0, Math.min(46, Math.floor(columns / 2)));
+  const longest = Math.min(most, Math.max(0, ...entries.map(([name]) => width(name))));
+  const lines = entries.flatMap(([name, meaning]): (readonly Span[])[] => {
+    const told: Span = { text: `  ${meaning}`, tone: 'dim' };
+    if (width(name) <= longest) return [[`  ${padEnd(name, longest)}`, told]];
+    return [[`  ${name}`], [padEnd('', longest + 2), told]];
+  });
   return [[{ text: title, bold: true }], ...lines, []];
 }

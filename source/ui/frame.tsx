@@ -51,7 +51,6 @@ export function Frame(props: FrameProps): ReactNode {
   }
   const inner = Math.max(0, columns - frameCells.columns);
   const body = Math.max(0, rows - frameCells.rows);
-  const side = Array.from({ length: body }, () => line.side).join('\n');
   return (
     <Box flexDirection="column" width={columns} height={rows} flexShrink={0}>
       <Row
@@ -62,11 +61,11 @@ export function Frame(props: FrameProps): ReactNode {
         fillerTone={tone}
       />
       <Box height={body}>
-        <Side text={side} tone={tone} />
-        <Box width={inner} height={body} marginX={1} flexDirection="column" overflow="hidden">
+        <Side text={`${line.side} `} rows={body} tone={tone} />
+        <Box width={inner} height={body} flexDirection="column" overflow="hidden">
           {children}
         </Box>
-        <Side text={side} tone={tone} />
+        <Side text={` ${line.side}`} rows={body} tone={tone} />
       </Box>
       <Row
         columns={columns}
@@ -79,11 +78,13 @@ export function Frame(props: FrameProps): ReactNode {
   );
 }
 
-function Side({ text, tone }: { readonly text: string; readonly tone: Tone }): ReactNode {
+type SideProps = { readonly text: string; readonly rows: number; readonly tone: Tone };
+
+function Side({ text, rows, tone }: SideProps): ReactNode {
   return (
-    <Box width={1} flexShrink={0}>
+    <Box width={2} flexShrink={0}>
       <Text dimColor={tone === 'dim'} {...(tone === 'info' && { color: 'cyan' })}>
-        {text}
+        {Array.from({ length: rows }, () => text).join('\n')}
       </Text>
     </Box>
   );

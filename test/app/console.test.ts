@@ -162,7 +162,7 @@ describe('help, palette and modes', () => {
     await play.shows('In every pane');
     await play.shows(/chat: .*\n.*Enter/);
     play.press('G');
-    await play.shows(/snapshot .*print one frame/);
+    await play.shows(/config +show the settings in force/);
     play.press('g');
     await play.shows('In every pane');
     play.press('esc');
