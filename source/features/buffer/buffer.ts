@@ -67,7 +67,7 @@ export class IncrementBuffer implements AsyncDisposable {
   #size = 0;
   #isClosed = false;
 
-  constructor(redis: Client, { maxDelayMs = 250, maxIds = 1000, onError }: IncrementBufferOptions = {}) {
+  constructor(redis: Client, { maxDelayMs = 250, maxIds = 10_000, onError }: IncrementBufferOptions = {}) {
     this.#redis = redis;
     this.#maxDelayMs = maxDelayMs;
     this.#maxIds = maxIds;
