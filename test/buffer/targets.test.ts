@@ -190,4 +190,24 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     await target.apply(batch({ 'A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11': 3 }));
     expect(await database.counts('stats.views')).toEqual({ 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11': 3 });
   });
+
+  test.runIf(kind === 'postgres')('a user with no more rights than it takes', async () => {
+    const owner = await fresh('modest');
+    await database.run("CREATE ROLE modest LOGIN PASSWORD 'x'");
+    const to = database.to.replace('postgres@', 'modest:x@');
+    const denied = openTarget({ to, table: 'modest' });
+    await expect(denied).rejects.toMatchObject({
+      code: 'SQL_UNREACHABLE',
+      hint: expect.stringContaining('SELECT'),
+    });
+    await database.run('GRANT SELECT, INSERT, UPDATE ON modest, quarterdeck_batches TO modest');
+    const target = await openTarget({ to, table: 'modest' });
+    const old = batch({ a: 1 });
+    await target.apply(old);
+    await target.apply(batch({ a: 1 }, { forget: [old.id] }));
+    expect(await target.apply(old)).toBe(false);
+    expect(await owner.apply(batch({ a: 1 }))).toBe(true);
+    expect(await database.counts('modest')).toEqual({ a: 3 });
+    await target.close();
+  });
 });

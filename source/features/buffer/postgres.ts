@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Client as PostgresClient } from 'pg';
 import { messageOf } from '../../errors.ts';
 import { BadTargetError, SqlFailedError, SqlSchemaError, SqlUnreachableError } from './errors.ts';
+import { causeOf, detailOf, disguised, hintFor, isTimeout, sqlState } from './postgres-errors.ts';
 import { checkTable, type Table } from './postgres-schema.ts';
 import { type Batch, batchesTable, type Names, type OnStep, pagesOf, quoted, type Target } from './target.ts';
 
@@ -11,16 +14,29 @@ import { type Batch, batchesTable, type Names, type OnStep, pagesOf, quoted, typ
  */
 
 const connectPatienceMs = 10_000;
-/** Of one statement: a server that went silent, or a row that somebody else keeps locked. */
+/** Of one statement, here: a server that went silent. */
 const statementPatienceMs = 60_000;
+const closingPatienceMs = 2000;
+
+/**
+ * For our transaction only. A commit that was answered must outlive a crash, or Redis lets go of what SQL then
+ * forgets; whoever locks our rows is not waited for without end; and should our machine vanish, the rows that we
+ * locked are free again soon.
+ */
+const settings = `SELECT
+  CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
+  CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '30s', true) END,
+  set_config('idle_in_transaction_session_timeout', '60s', true)`;
 
 /** @throws {SqlUnreachableError | SqlSchemaError} */
 export async function openPostgres(url: string, names: Names): Promise<Target> {
   const { label, to, scrub } = disguised(url);
   const { default: pg } = await import('pg');
+  const socket = new Socket();
   let client: PostgresClient;
   try {
     client = new pg.Client({
+      stream: () => socket,
       connectionString: url,
       connectionTimeoutMillis: connectPatienceMs,
       query_timeout: statementPatienceMs,
@@ -37,49 +53,38 @@ export async function openPostgres(url: string, names: Names): Promise<Target> {
     await client.connect();
     const table = await checkTable(client, names, label);
     const batches = `${quoted(table.schema)}.${quoted(batchesTable)}`;
-    const identity = await identityOf(client, batches);
+    const { identity, mayForget } = await prepareBatches(client, batches);
     return {
       label,
       to,
       identity,
-      apply: (batch, onStep) => apply(client, { names, label, scrub, batches, table }, batch, onStep),
-      close: () => client.end().catch(() => {}),
+      apply: (batch, onStep) =>
+        apply(client, { names, label, scrub, batches, table, mayForget }, batch, onStep),
+      close: () => close(client, socket),
     };
   } catch (error) {
-    await client.end().catch(() => {});
+    await close(client, socket);
     if (error instanceof SqlSchemaError) throw error;
-    throw new SqlUnreachableError(label, scrub(detailOf(error)), { cause: error, ...hintFor(error) });
+    throw new SqlUnreachableError(label, scrub(detailOf(error)), {
+      ...causeOf(error, scrub),
+      ...hintFor(error),
+    });
   }
 }
 
-/** How a URL may be shown, and what takes its password out of other people's messages. */
-function disguised(url: string): { label: string; to: string; scrub(text: string): string } {
-  if (!URL.canParse(url)) throw new BadTargetError('Expected `to` to be postgres://USER@HOST:PORT/DATABASE');
-  const { protocol, username, password, host, pathname, searchParams } = new URL(url);
-  const user = username === '' ? '' : `${username}@`;
-  const place = searchParams.get('host') ?? (host === '' ? 'localhost' : host);
-  const shown = new URL(url);
-  shown.password = '';
-  shown.searchParams.delete('password');
-  const secrets = [password, decoded(password), searchParams.get('password') ?? ''].filter(
-    (word) => word !== '',
-  );
-  return {
-    label: `${protocol}//${user}${place}${pathname}`,
-    to: shown.href,
-    scrub: (text) => secrets.reduce((scrubbed, secret) => scrubbed.replaceAll(secret, '***'), text),
-  };
+async function close(client: PostgresClient, socket: Socket): Promise<void> {
+  const patience = new AbortController();
+  const end = client.end().catch(() => {});
+  await Promise.race([end, wait(closingPatienceMs, undefined, { signal: patience.signal }).catch(() => {})]);
+  patience.abort();
+  // A server that went silent does not say goodbye.
+  socket.destroy();
 }
 
-function decoded(word: string): string {
-  try {
-    return decodeURIComponent(word);
-  } catch {
-    return word;
-  }
-}
-
-async function identityOf(client: PostgresClient, batches: string): Promise<string> {
+async function prepareBatches(
+  client: PostgresClient,
+  batches: string,
+): Promise<{ identity: string; mayForget: boolean }> {
   // Even IF NOT EXISTS asks for the right to create, which a careful administrator took away again.
   const { rows } = await client.query('SELECT to_regclass($1) IS NOT NULL AS exists', [batches]);
   if (!rows[0]?.exists) {
@@ -96,8 +101,12 @@ async function identityOf(client: PostgresClient, batches: string): Promise<stri
   await client.query(`INSERT INTO ${batches} (id, note) VALUES ('target', $1) ON CONFLICT DO NOTHING`, [
     randomUUID(),
   ]);
-  const found = await client.query(`SELECT note FROM ${batches} WHERE id = 'target'`);
-  return String(found.rows[0]?.note);
+  const found = await client.query(
+    `SELECT note, has_table_privilege($1, 'DELETE') AS "mayForget" FROM ${batches} WHERE id = 'target'`,
+    [batches],
+  );
+  const [row] = found.rows;
+  return { identity: String(row?.note), mayForget: row?.mayForget === true };
 }
 
 type Opened = {
@@ -106,6 +115,8 @@ type Opened = {
   readonly scrub: (text: string) => string;
   readonly batches: string;
   readonly table: Table;
+  /** Whether old batch ids may be deleted; where not, they stay. */
+  readonly mayForget: boolean;
 };
 
 async function apply(
@@ -117,10 +128,7 @@ async function apply(
   const { label, batches } = opened;
   try {
     await client.query('BEGIN');
-    // A commit that was answered must outlive a crash, or Redis lets go of what SQL then forgets.
-    await client.query(
-      "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
-    );
+    await client.query(settings);
     onStep?.('begun');
     // Waits for whoever is recording the same id just now.
     const recorded = await client.query(
@@ -140,7 +148,7 @@ async function apply(
         : updatePage(client, opened, ids, counts));
       onStep?.('page-written');
     }
-    if (batch.forget.length > 0) {
+    if (opened.mayForget && batch.forget.length > 0) {
       await client.query(`DELETE FROM ${batches} WHERE id = ANY($1::text[])`, [batch.forget]);
     }
     onStep?.('written');
@@ -150,9 +158,13 @@ async function apply(
     onStep?.('sql-committed');
     return true;
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
+    // A statement that is still under way would keep it waiting; closing the connection ends both.
+    if (!isTimeout(error)) await client.query('ROLLBACK').catch(() => {});
     if (error instanceof SqlFailedError) throw error;
-    throw new SqlFailedError(label, opened.scrub(detailOf(error)), { cause: error, ...hintFor(error) });
+    throw new SqlFailedError(label, opened.scrub(detailOf(error)), {
+      ...causeOf(error, opened.scrub),
+      ...hintFor(error),
+    });
   }
 }
 
@@ -204,34 +216,4 @@ async function updatePage(
       WHERE t.${key} = v.id`,
     [ids, counts],
   );
-}
-
-function sqlState(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-function detailOf(error: unknown): string {
-  // Node joins the attempts at several addresses into an AggregateError without a message.
-  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
-  if (messageOf(error) === 'Query read timeout') return `no answer within ${statementPatienceMs / 1000}s`;
-  const state = sqlState(error);
-  return /^[0-9A-Z]{5}$/.test(state) ? `${messageOf(error)} (SQLSTATE ${state})` : messageOf(error);
-}
-
-function hintFor(error: unknown): { hint?: string } {
-  switch (sqlState(error)) {
-    case '28P01':
-    case '28000':
-      return { hint: 'Give the password by PGPASSWORD or ~/.pgpass, the user in the URL' };
-    case '42501':
-      return {
-        hint: `The user needs SELECT, INSERT, UPDATE on the table and on ${batchesTable} (and DELETE on that), or the right to create it`,
-      };
-    case '22P02':
-      return {
-        hint: 'One id does not fit the type of the key column. Find it among `redis-cli ZRANGE pending:<type>:inflight 0 -1`, drop it there with ZREM, and flush again',
-      };
-    default:
-      return {};
-  }
 }
