@@ -7,10 +7,10 @@ import {
   initialSlice,
   learn,
   move,
-  ordinal,
   type Reading,
   selectedRow,
 } from '../../source/features/buffer/state.ts';
+import { ordinal } from '../../source/features/buffer/words.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
 /** Local time, so that the clocks in the frames are the same everywhere. */

@@ -1,11 +1,12 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { windowStart } from '../../ui/columns.ts';
-import { formatAge, formatClock, formatCount, formatDuration, formatShort } from '../../ui/figures.ts';
+import { formatAge, formatClock, formatCount, formatShort } from '../../ui/figures.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
-import { type BufferRow, type BufferSlice, isOld, ordinal, selectedIndex, selectedRow } from './state.ts';
+import { type BufferRow, type BufferSlice, isOld, selectedIndex, selectedRow } from './state.ts';
+import { interval, ordinal, signed, took } from './words.ts';
 
 /** From here on a type takes one line of a table; below, two lines that need no columns. */
 const tableColumns = 64;
@@ -109,7 +110,7 @@ function secondLine(row: BufferRow): readonly Span[] {
   if (row.error !== undefined || row.failure || row.flusher?.isSilent) return [state];
   const inflight = row.inflight ? [`${inflightText(row)} in flight  `] : [];
   const oldest = row.oldestSeconds === undefined ? [] : ['oldest ', oldestText(row), '  '];
-  const last = row.last ? [`last flush ok ${formatDuration(row.last.durationMs)}`] : ['never flushed'];
+  const last = row.last ? [`last flush ok ${took(row.last.durationMs)}`] : ['never flushed'];
   return [...inflight, ...oldest, ...last];
 }
 
@@ -123,7 +124,7 @@ function Details({ row, columns }: { row: BufferRow; columns: number }): ReactNo
         ? [{ text: `since ${formatClock(failure.sinceMs)}: ${failure.message}`, tone: 'bad' }]
         : last
           ? [
-              `last: ${formatCount(last.rows)} rows, ${signed(last.total)} in ${formatDuration(last.durationMs)} at ${formatClock(last.atMs)}`,
+              `last: ${formatCount(last.rows)} rows, ${signed(last.total)} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`,
             ]
           : ['never flushed'];
   const place = target ? `to ${target.table}.${target.column} in ${target.to}` : 'f flushes it';
@@ -152,7 +153,7 @@ function oldestText(row: BufferRow): Span {
 
 function lastText({ last }: BufferRow): string {
   if (!last) return '';
-  return `${formatCount(last.rows)} rows in ${formatDuration(last.durationMs)} at ${formatClock(last.atMs)}`;
+  return `${formatCount(last.rows)} rows in ${took(last.durationMs)} at ${formatClock(last.atMs)}`;
 }
 
 function stateText(row: BufferRow): Span {
@@ -170,12 +171,4 @@ function stateText(row: BufferRow): Span {
   if (isOld(row)) return { text: 'OLD, nobody flushes', tone: 'warn' };
   if (ids > 0) return flusher ? `waits, flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';
   return { text: 'all flushed', tone: 'good' };
-}
-
-function interval(ms: number): string {
-  return ms < 1000 ? `${ms}ms` : formatAge(ms);
-}
-
-function signed(total: number): string {
-  return `${total < 0 ? '' : '+'}${formatCount(total)}`;
 }

@@ -20,8 +20,8 @@ import { discover } from './discover.ts';
 import type { Flushed } from './flush.ts';
 import { isOwnType } from './keys.ts';
 import { type Pending, pendingOf } from './pending.ts';
-import { ordinal } from './state.ts';
 import type { TargetOptions } from './target.ts';
+import { ordinal, signed, took } from './words.ts';
 
 const incr = defineCommand({
   verb: 'incr',
@@ -135,9 +135,9 @@ function flushedJson({ type, batch, rows, total, setAside, durationMs }: Flushed
   return { type, batch: batch ?? null, rows, total, setAside, durationMs };
 }
 
-function flushedText({ type, batch, rows, total, durationMs: tookMs }: Flushed): string {
+function flushedText({ type, batch, rows, total, durationMs }: Flushed): string {
   if (batch === undefined) return `${type}: nothing pending`;
-  return `${type}: ${formatCount(rows)} rows, ${signed(total)} in ${formatDuration(tookMs)}`;
+  return `${type}: ${formatCount(rows)} rows, ${signed(total)} in ${took(durationMs)}`;
 }
 
 /** Every type in the index and every one given; a type whose keys are something else is told and left out. */
@@ -197,10 +197,6 @@ function pendingText(rows: readonly Pending[]): string {
         .trimEnd(),
     )
     .join('\n');
-}
-
-function signed(total: number): string {
-  return `${total < 0 ? '' : '+'}${formatCount(total)}`;
 }
 
 export const commands = [incr, pending, flush];

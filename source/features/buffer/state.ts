@@ -116,13 +116,6 @@ export function isOld({ oldestSeconds = 0, flusher }: BufferRow): boolean {
   return oldestSeconds > Math.max(oldAfterSeconds, (3 * (flusher?.everyMs ?? 0)) / 1000);
 }
 
-/** `1st`, `2nd`, `3rd`, `11th`. */
-export function ordinal(count: number): string {
-  const isTeen = Math.floor((count % 100) / 10) === 1;
-  const suffix = isTeen ? 'th' : (['th', 'st', 'nd', 'rd'][count % 10] ?? 'th');
-  return `${count}${suffix}`;
-}
-
 function rowOf({ type, nowMs, ids, total, isExact, inflight, oldestMs, status = {} }: Reading): BufferRow {
   const { last, failure, flusher, target } = status;
   return {
