@@ -61,22 +61,27 @@ export class LogWriter {
   }
 
   /**
-   * Takes a message; it is in Redis once `flush()` or `close()` resolved. The promise that comes back now and then
-   * resolves when the writer has room again: who does not wait for it lets memory grow (by distinct messages only).
+   * Takes a message; it is in Redis once `flush()` or `close()` resolved. False asks to wait for `room()` before the
+   * next one: who does not lets memory grow, by distinct messages only.
    */
-  write(message: string): Promise<void> | undefined {
+  write(message: string): boolean {
     const text = cut(message);
-    const counted = short(this.#options.raw ? text : this.#miner.template(text));
-    this.#gather(counted, 1, text);
+    this.#gather(short(this.#options.raw ? text : this.#miner.template(text)), 1, text);
     this.#lines.push({ atMs: Date.now(), message: text });
     if (this.#lines.length >= 2 * mostRecent) this.#lines.splice(0, this.#lines.length - mostRecent);
     this.#waiting += 1;
-    if (this.#waiting >= this.#options.flushMessages) {
-      if (this.#sending) return this.#sending;
-      this.#start();
-    } else {
+    if (this.#waiting < this.#options.flushMessages) {
       this.#plan();
+      return true;
     }
+    if (this.#sending) return false;
+    this.#start();
+    return true;
+  }
+
+  /** Resolves once the batch in flight is through, or has failed. */
+  async room(): Promise<void> {
+    await this.#sending;
   }
 
   /**
