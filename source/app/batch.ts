@@ -6,6 +6,7 @@ import type { CommandContext } from '../features/feature.ts';
 import { type Connection, connect } from '../redis/connect.ts';
 import { startEmbedded } from '../redis/embedded.ts';
 import { sanitise } from '../ui/text.ts';
+import { linesOf } from './lines.ts';
 import { makeOutput, type Output } from './output.ts';
 import { type AnyCommand, parseInput, type RawInput, runCommand } from './run-command.ts';
 
@@ -109,7 +110,7 @@ function makeContext({
     listen: () => first.listen(),
     signal,
     commandLine,
-    stdin: () => createInterface({ input: streams.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal }),
+    stdin: () => linesOf(streams.stdin, signal),
     async emit(item, text) {
       await handOver(config.json ? `${JSON.stringify(item)}\n` : `${forPeople(text, output)}\n`);
     },
