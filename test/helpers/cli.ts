@@ -9,6 +9,8 @@ export type CliOptions = {
   /** The server; omitted, the command gets the default URL. */
   readonly url?: string;
   readonly stdin?: string | Buffer;
+  /** An open file instead of a pipe. */
+  readonly stdinFd?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 };
@@ -16,7 +18,7 @@ export type CliOptions = {
 /** Starts a command; stdin stays open unless given. */
 export function start(
   words: readonly string[],
-  { url, stdin, env = {}, cwd }: CliOptions = {},
+  { url, stdin, stdinFd, env = {}, cwd }: CliOptions = {},
 ): ChildProcess {
   const child = spawn(process.execPath, [cliFile, ...words], {
     cwd,
@@ -28,7 +30,7 @@ export function start(
       ...(url !== undefined && { QUARTERDECK_URL: url }),
       ...env,
     },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: [stdinFd ?? 'pipe', 'pipe', 'pipe'],
   });
   // A command that ended without reading all of its input closes the pipe: its business, not the test's.
   child.stdin?.on('error', () => {});
