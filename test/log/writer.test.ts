@@ -1,10 +1,8 @@
-import { createConnection, createServer } from 'node:net';
-import path from 'node:path';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { WrongTypeError } from '../../source/errors.ts';
 import { common, logs, recent } from '../../source/features/log/log.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
+import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { groupingAccuracy, syntheticLog } from './synthetic-log.ts';
 
@@ -202,21 +200,20 @@ test('a full server takes nothing and loses nothing', async () => {
 });
 
 test('a batch whose answer was lost with the connection counts once', async () => {
-  const proxy = await startProxy(server.socket);
-  const client = new Redis({ path: proxy.path, maxRetriesPerRequest: null, retryStrategy: () => 1 });
-  const writer = new LogWriter(client, 'web', { flushMs: 60_000 });
+  const proxy = await startFaultProxy(server.socket);
+  const writer = new LogWriter(proxy.client(), 'web', { flushMs: 60_000 });
   writer.write('warm');
   await writer.flush();
   const before = await callsOf('evalsha');
   for (let round = 0; round < 20; round += 1) {
     writer.write('once');
-    proxy.loseNextAnswer();
+    const lost = proxy.swallowReplyTo('evalsha');
     await writer.flush();
+    await lost;
   }
   expect(await callsOf('evalsha')).toBe(before + 40);
   expect(await counts()).toEqual({ once: 20, warm: 1 });
-  client.disconnect();
-  proxy.close();
+  await proxy.close();
 });
 
 test('a megabyte is cut with a mark', async () => {
@@ -240,36 +237,3 @@ test('what is no text is kept as it is', async () => {
   const found = await recent(redis, web);
   expect(found.map(({ message }) => message).reverse()).toEqual(odd.map((text) => text.toWellFormed()));
 });
-
-/** Passes everything on until it is told to lose an answer: then the server has acted, and the connection breaks. */
-async function startProxy(socket: string) {
-  const file = path.join(server.directory, 'proxy');
-  let isLosing = false;
-  const proxy = createServer((client) => {
-    const upstream = createConnection(socket);
-    client.on('data', (data) => upstream.write(data));
-    upstream.on('data', (data) => {
-      if (!isLosing) {
-        client.write(data);
-        return;
-      }
-      isLosing = false;
-      client.destroy();
-    });
-    for (const end of [client, upstream]) {
-      end.on('error', () => {});
-      end.on('close', () => {
-        client.destroy();
-        upstream.destroy();
-      });
-    }
-  });
-  await new Promise<void>((resolve) => proxy.listen(file, resolve));
-  return {
-    path: file,
-    loseNextAnswer() {
-      isLosing = true;
-    },
-    close: () => proxy.close(),
-  };
-}

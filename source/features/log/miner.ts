@@ -1,5 +1,6 @@
 import { mask } from './mask.ts';
 import { isLevel, wild } from './mask-rules.ts';
+import { covers, type Pattern, patternOf, wordCount } from './pattern.ts';
 
 /**
  * Online template mining: what `mask` cannot see by form is learned from what varies.
@@ -119,9 +120,6 @@ export class Miner {
 /** The places of one template in which one word differed: its values, and the punctuation they share. */
 type Slot = { readonly values: Set<string>; hasWild: boolean; before: string; after: string };
 
-/** A template's words, and the literal text around its wildcards. */
-type Pattern = { readonly template: string; readonly words: number; readonly parts: readonly string[] };
-
 const maxPatterns = 1000;
 const maxWords = 64;
 const maxSlots = 50_000;
@@ -184,30 +182,4 @@ function isBareWild(word: string): boolean {
 
 function hasLetters(word: string): boolean {
   return /\p{L}{2}/u.test(word);
-}
-
-function wordCount(template: string): number {
-  let count = 1;
-  for (let at = template.indexOf(' '); at !== -1; at = template.indexOf(' ', at + 1)) count += 1;
-  return count;
-}
-
-function patternOf(template: string): Pattern {
-  return { template, words: wordCount(template), parts: template.split(wild) };
-}
-
-/**
- * Whether the pattern's literal parts stand in this text with one word without digits, or a piece of one, between them: what
- * has digits was masked, or is an exact text of somebody else's. Each part is taken where it first fits, so this takes
- * linear time whatever a log contains; `write.lua` does the same.
- */
-function covers({ parts }: Pattern, text: string): boolean {
-  let at = 0;
-  for (const [index, part] of parts.entries()) {
-    const isLast = index === parts.length - 1;
-    const found = index === 0 ? 0 : isLast ? text.length - part.length : text.indexOf(part, at);
-    if (found < at || !text.startsWith(part, found) || /[\t-\r \d]/.test(text.slice(at, found))) return false;
-    at = found + part.length;
-  }
-  return true;
 }

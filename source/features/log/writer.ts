@@ -3,11 +3,11 @@ import { begin } from '../../redis/once.ts';
 import { register } from '../../redis/registry.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { cut, short } from './cut.ts';
+import { type Count, type Gathered, Gathering } from './gathering.ts';
 import { joinLogName, type LogName, logKeys, severityName } from './keys.ts';
-import { type Counted, mostDistinct, mostRecent, type Written, writeBatch } from './log.ts';
+import { type Counted, mostDistinct, type Written, writeBatch } from './log.ts';
 import { mask } from './mask.ts';
 import { Miner } from './miner.ts';
-import { recentLine } from './recent-line.ts';
 
 export type LogWriterOptions = {
   /** `info` unless told; the book's numbers become names, anything else is kept in small letters. */
@@ -19,7 +19,7 @@ export type LogWriterOptions = {
   /** How many messages are gathered at most before they are sent. */
   readonly flushMessages?: number;
   /** Epoch seconds instead of the server's clock: for tests. */
-  readonly clock?: () => number;
+  readonly clock?: () => number | undefined;
 };
 
 /**
@@ -34,30 +34,34 @@ export type LogWriterOptions = {
 export class LogWriter {
   readonly log: LogName;
   readonly #redis: Client;
-  readonly #options: Required<Omit<LogWriterOptions, 'severity' | 'clock'>> & Pick<LogWriterOptions, 'clock'>;
+  readonly #options: Required<Omit<LogWriterOptions, 'severity'>>;
   readonly #miner = new Miner();
-  #gathered = new Map<string, Gathered>();
-  #lines: { atMs: number; message: string }[] = [];
-  #waiting = 0;
+  readonly #gathering = new Gathering();
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #batch: Batch | undefined;
   #failure: unknown;
   #hour = '';
   #sampled = new Set<string>();
+  /** How many distinct messages there were when this writer last looked at all of them. */
   #learnedFrom = 0;
   #written = 0;
 
   constructor(redis: Client, name: string, options: LogWriterOptions = {}) {
-    const { severity = 'info', raw = false, flushMs = 250, flushMessages = 1000, clock } = options;
+    const { severity = 'info', ...others } = options;
     this.#redis = redis;
     this.log = { name, severity: severityName(severity) };
-    this.#options = { raw, flushMs, flushMessages, ...(clock && { clock }) };
+    this.#options = { raw: false, flushMs: 250, flushMessages: 1000, clock: () => undefined, ...others };
   }
 
   /** How many messages Redis has acknowledged. */
   get written(): number {
     return this.#written;
+  }
+
+  /** What the last flush failed with, if it did and none has succeeded since. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /**
@@ -66,11 +70,8 @@ export class LogWriter {
    */
   write(message: string): boolean {
     const text = cut(message);
-    this.#gather(short(this.#options.raw ? text : this.#miner.template(text)), 1, text);
-    this.#lines.push({ atMs: Date.now(), message: text });
-    if (this.#lines.length >= 2 * mostRecent) this.#lines.splice(0, this.#lines.length - mostRecent);
-    this.#waiting += 1;
-    if (this.#waiting < this.#options.flushMessages) {
+    this.#gathering.add(short(this.#options.raw ? text : this.#miner.template(text)), text);
+    if (this.#gathering.size < this.#options.flushMessages) {
       this.#plan();
       return true;
     }
@@ -90,7 +91,7 @@ export class LogWriter {
    */
   async flush(): Promise<void> {
     await this.#sending;
-    while (this.#waiting > 0 || this.#batch) {
+    while (this.#gathering.size > 0 || this.#batch) {
       this.#failure = undefined;
       this.#start();
       await this.#sending;
@@ -112,20 +113,6 @@ export class LogWriter {
     await this.close();
   }
 
-  /** What the last flush failed with, if it did and none has succeeded since. */
-  get failure(): unknown {
-    return this.#failure;
-  }
-
-  #gather(message: string, count: number, sample: string): void {
-    const known = this.#gathered.get(message);
-    if (known) known.count += count;
-    else if (this.#gathered.size < mostDistinct) this.#gathered.set(message, { count, sample });
-    // Only a process that never waits comes here, with Redis away for long: the sum stays right.
-    else
-      this.#gathered.set(overflow, { count: count + (this.#gathered.get(overflow)?.count ?? 0), sample: '' });
-  }
-
   #start(): void {
     this.#sending ??= this.#send()
       .then(
@@ -138,7 +125,7 @@ export class LogWriter {
       )
       .finally(() => {
         this.#sending = undefined;
-        if (this.#waiting > 0 || this.#batch) this.#plan();
+        if (this.#gathering.size > 0 || this.#batch) this.#plan();
       });
   }
 
@@ -155,8 +142,9 @@ export class LogWriter {
     this.#timer = undefined;
     const { raw } = this.#options;
     if (!raw && this.#hour === '') await this.#learn();
-    const batch = this.#batch ?? this.#take();
-    this.#batch = batch;
+    const scope = logKeys(this.#redis, this.log).common;
+    this.#batch ??= { ...begin(scope), ...this.#gathering.take() };
+    const batch = this.#batch;
     let reply = await this.#attempt(batch);
     while (reply.state === 'stale') {
       this.#miner.adopt(reply.patterns, reply.from);
@@ -169,39 +157,26 @@ export class LogWriter {
     await this.#acknowledged(batch, reply.hour, reply.distinct).catch(() => {});
   }
 
-  #take(): Batch {
-    const batch = {
-      ...begin(logKeys(this.#redis, this.log).common),
-      gathered: this.#gathered,
-      lines: this.#lines.slice(-mostRecent).map(({ atMs, message }) => recentLine(atMs, message)),
-      size: this.#waiting,
-    };
-    this.#gathered = new Map();
-    this.#lines = [];
-    this.#waiting = 0;
-    return batch;
-  }
-
-  async #attempt({ act, gathered, lines }: Batch): Promise<Written> {
+  async #attempt({ act, counts, lines }: Batch): Promise<Written> {
     const { raw, clock } = this.#options;
     const known = [...this.#miner.shared];
     const learned = [...this.#miner.proposed];
-    const counted = this.#counted(gathered);
+    const counted = this.#counted(counts);
     const patterns = raw ? {} : { patterns: { known, learned } };
     const reply = await writeBatch(
       this.#redis,
       this.log,
       { counted, lines, ...patterns },
-      { act, clock: clock?.() },
+      { act, clock: clock() },
     );
     if (!raw && reply.state === 'written') this.#miner.adopt(learned, known.length);
     return reply;
   }
 
   /** The batch under the templates as they are known by now. */
-  #counted(gathered: ReadonlyMap<string, Gathered>): Counted[] {
-    const merged = new Map<string, Gathered>();
-    for (const [message, { count, sample }] of gathered) {
+  #counted(counts: Gathered['counts']): Counted[] {
+    const merged = new Map<string, Count>();
+    for (const [message, { count, sample }] of counts) {
       const template = this.#options.raw ? message : this.#miner.resolve(message);
       const known = merged.get(template);
       if (known) known.count += count;
@@ -214,15 +189,17 @@ export class LogWriter {
     }));
   }
 
-  async #acknowledged({ gathered }: Batch, hour: string, distinct: number): Promise<void> {
+  async #acknowledged({ counts }: Batch, hour: string, distinct: number): Promise<void> {
     await register(this.#redis, 'log', joinLogName(this.log));
     if (this.#options.raw) return;
     const isNewHour = hour !== this.#hour;
     if (isNewHour || this.#sampled.size > mostDistinct) this.#sampled.clear();
     this.#hour = hour;
-    for (const message of gathered.keys()) this.#sampled.add(this.#miner.resolve(message));
+    for (const message of counts.keys()) this.#sampled.add(this.#miner.resolve(message));
     // What several writers saw between them may be evidence where what each saw is not.
-    if (isNewHour || distinct > 2 * this.#learnedFrom + 16) await this.#learn();
+    if (!isNewHour && distinct <= 2 * this.#learnedFrom + 16) return;
+    await this.#learn();
+    this.#learnedFrom = distinct;
   }
 
   async #learn(): Promise<void> {
@@ -230,7 +207,6 @@ export class LogWriter {
     const heaviest = (key: string): Promise<string[]> =>
       typed(this.#redis, { [key]: 'zset' }, this.#redis.zrevrange(key, 0, mostLearnedFrom - 1));
     const [current, previous] = await Promise.all([heaviest(common), heaviest(last)]);
-    this.#learnedFrom = current.length;
     for (const message of [...current, ...previous]) {
       // Exact texts of others are no templates.
       if (mask(message) === message) this.#miner.learn(message);
@@ -238,15 +214,7 @@ export class LogWriter {
   }
 }
 
-type Gathered = { count: number; readonly sample: string };
-
 /** What is, or was, in flight: sent again as it is, under the same number, until Redis has answered. */
-type Batch = ReturnType<typeof begin> & {
-  readonly gathered: ReadonlyMap<string, Gathered>;
-  readonly lines: readonly string[];
-  readonly size: number;
-};
+type Batch = Gathered & ReturnType<typeof begin>;
 
 const mostLearnedFrom = 1000;
-/** Everything, as a template. */
-const overflow = '<*>';

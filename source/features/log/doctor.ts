@@ -1,0 +1,61 @@
+import type { Client } from '../../redis/client.ts';
+import { isCluster } from '../../redis/client.ts';
+import type { Doctor, Finding } from '../feature.ts';
+import { nameOfKey } from './discover.ts';
+import { logKeys, parseLogName } from './keys.ts';
+import { mostDistinct } from './log.ts';
+
+const ownParts = /:(?:start|last|pstart|samples|patterns|guard:[^:]+)$/;
+
+/** Logs that nobody rotates or bounds, as programs leave them that follow the book's printed text. */
+export const doctor: Doctor = {
+  claims: (key) => key.startsWith('common:') && !ownParts.test(key),
+  async examine(redis, keys) {
+    const findings = await Promise.all(keys.map((key) => examineLog(redis, key)));
+    return findings.flat();
+  },
+};
+
+async function examineLog(redis: Client, key: string): Promise<Finding[]> {
+  const keys = logKeys(redis, parseLogName(nameOfKey(key, isCluster(redis))));
+  const [type, start] = await Promise.all([redis.type(key), redis.exists(keys.start)]);
+  if (type === 'none') return [];
+  if (type !== 'zset') {
+    return [
+      {
+        code: 'WRONG_TYPE',
+        severity: 'warning',
+        key,
+        message: 'It is named like a log but holds something else',
+        fix: 'Rename it if a log of that name is wanted',
+      },
+    ];
+  }
+  const findings: Finding[] = [];
+  if (start === 0) {
+    findings.push({
+      code: 'LOG_NEVER_ROTATES',
+      severity: 'warning',
+      key,
+      message: `There is no ${keys.start}: its counts are of no particular hour and grow for ever`,
+      fix: '--fix lets its hour begin now',
+      repair: async () => void (await redis.set(keys.start, await serverHour(redis), 'NX')),
+    });
+  }
+  const distinct = await redis.zcard(key);
+  if (distinct > mostDistinct) {
+    findings.push({
+      code: 'LOG_UNBOUNDED',
+      severity: 'warning',
+      key,
+      message: `It holds ${distinct} distinct messages; others write exact texts without a bound`,
+      fix: `The next \`quarterdeck log write\` keeps the ${mostDistinct} heaviest; write templates to need fewer`,
+    });
+  }
+  return findings;
+}
+
+async function serverHour(redis: Client): Promise<string> {
+  const [seconds] = await redis.time();
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 13)}:00:00`;
+}

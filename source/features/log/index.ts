@@ -1,0 +1,32 @@
+import { formatClock } from '../../ui/figures.ts';
+import { defineFeature } from '../feature.ts';
+import { commands, listLogs } from './commands.ts';
+import { doctor } from './doctor.ts';
+import { feed } from './feed.ts';
+import { keys } from './key-bindings.ts';
+import { joinLogName } from './keys.ts';
+import { type Board, initial, type LogSlice } from './state.ts';
+
+export default defineFeature<LogSlice>({
+  noun: 'log',
+  summary: 'What happens often, against the hour before, and what happened last',
+  initial: () => initial,
+  feed,
+  commands,
+  keys,
+  breadth: 2,
+  headline({ selected, board, filter }) {
+    if (!selected) return '';
+    const range = board && `${previousOf(board)}${formatClock(board.hourMs)}-now`;
+    return [joinLogName(selected), ...(range ? [range] : []), ...(filter === '' ? [] : [`/${filter}`])].join(
+      '  ',
+    );
+  },
+  doctor,
+  snapshot: (context) => listLogs(context),
+  pane: async () => (await import('./log-pane.tsx')).LogPane,
+});
+
+function previousOf({ previousHourMs, hourMs }: Board): string {
+  return previousHourMs === undefined ? '' : `${formatClock(previousHourMs)}-${formatClock(hourMs)} → `;
+}

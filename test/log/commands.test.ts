@@ -1,0 +1,243 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { errorOf, finished, type Run, run, start } from '../helpers/cli.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { bookLogCommon } from './book.ts';
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+});
+beforeEach(() => redis.flushall());
+afterAll(() => server.close());
+
+const log = (words: string, stdin: string | Buffer = ''): Promise<Run> =>
+  run(['log', ...words.split(' ')], { url: server.url, stdin });
+const json = async (words: string, stdin: string | Buffer = '') => {
+  const { code, stdout, stderr } = await log(`${words} --json`, stdin);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout);
+};
+const hour = (atMs = Date.now()): string => `${new Date(atMs).toISOString().slice(0, 13)}:00:00`;
+
+test('write, common, recent and list tell what the contract says', async () => {
+  expect(await json('write web --severity Error upstream timed out')).toEqual({
+    name: 'web',
+    severity: 'error',
+    written: 1,
+  });
+  expect(await json('write web --severity ERROR', 'job 7 done\njob 8 done\n')).toMatchObject({ written: 2 });
+  expect(await json('common web --severity error')).toEqual({
+    name: 'web',
+    severity: 'error',
+    hour: hour(),
+    previousHour: null,
+    total: 3,
+    distinct: 2,
+    previousTotal: 0,
+    gone: [],
+    entries: [
+      { message: 'job <*> done', count: 2, previous: 0, rank: 1, previousRank: null, sample: 'job 7 done' },
+      {
+        message: 'upstream timed out',
+        count: 1,
+        previous: 0,
+        rank: 2,
+        previousRank: null,
+        sample: 'upstream timed out',
+      },
+    ],
+  });
+  const lines = await json('recent web --severity error --count 2');
+  expect(lines).toEqual([
+    { at: expect.any(Number), message: 'job 8 done' },
+    { at: expect.any(Number), message: 'job 7 done' },
+  ]);
+  expect(Math.abs(lines[0].at - Date.now())).toBeLessThan(60_000);
+  expect(await json('list')).toEqual([{ name: 'web', severity: 'error', total: 3, distinct: 2 }]);
+  expect(await json('common nobody')).toMatchObject({ total: 0, entries: [] });
+});
+
+test('people get a leaderboard with movers, aligned', async () => {
+  await redis.mset('common:web:info:start', hour(), 'common:web:info:pstart', hour(Date.now() - 3_600_000));
+  await redis.zadd('common:web:info', 60_000, 'slow', 5000, 'brand new', 4, 'fading');
+  await redis.zadd('common:web:info:last', 300, 'slow', 40_000, 'fading', 9, 'lost');
+  const { stdout } = await log('common web --top 3');
+  expect(stdout).toMatch(/^web:info {2}\d\d:\d\d-\d\d:\d\d → \d\d:\d\d-now {2}65,004 lines, 3 distinct\n/);
+  const rows = stdout.split('\n').slice(1);
+  expect(rows[0]).toMatch(/^#\s+was\s+count\s+share\s+last h\s+Δ\s+message$/);
+  expect(rows[1]).toMatch(/^1\s+2\s+60,000\s+92%\s+300\s+▲\d+×\s+slow$/);
+  expect(rows[2]).toMatch(/^2\s+–\s+5,000\s+8%\s+0\s+new\s+brand new$/);
+  expect(rows[3]).toMatch(/^3\s+1\s+4\s+<1%\s+40,000\s+▼99%\s+fading$/);
+  expect(rows[4]).toBe('gone: lost (9 last hour)');
+});
+
+test('exact texts are counted on request, and shown on request', async () => {
+  await json('write web --raw', 'job 7\njob 7\njob 8\n');
+  expect((await json('common web')).entries.map((entry: { message: string }) => entry.message)).toEqual([
+    'job 7',
+    'job 8',
+  ]);
+  await json('write other', 'job 7\njob 8\n');
+  expect((await json('common other --raw')).entries).toMatchObject([
+    { message: 'job 7', template: 'job <*>' },
+  ]);
+});
+
+test('an unknown severity is kept in small letters, a number of the book gets its name', async () => {
+  expect(await json('write web --severity AUDIT x')).toMatchObject({ severity: 'audit' });
+  expect(await json('write web --severity 30 x')).toMatchObject({ severity: 'warning' });
+  expect(await redis.zscore('common:web:audit', 'x')).toBe('1');
+  expect(await redis.zscore('common:web:warning', 'x')).toBe('1');
+});
+
+test('one-shot writers of one message each agree on a template', async () => {
+  for (const user of ['ann', 'bob', 'eve']) await json(`write web session opened for user ${user} by root`);
+  expect((await json('common web')).entries).toMatchObject([
+    { message: 'session opened for user <*> by root', count: 3 },
+  ]);
+});
+
+test('what is no text counts, and reaches a terminal harmless', async () => {
+  const lines = Buffer.concat([
+    Buffer.from([0xff, 0xfe, 0x00, 10]),
+    Buffer.from('\u001b[2Jforged\u0007\n\n\n'),
+  ]);
+  expect(await json('write web', lines)).toMatchObject({ written: 4 });
+  expect((await json('common web')).total).toBe(4);
+  expect((await log('recent web')).stdout).toContain('␛[2Jforged␇');
+  expect((await log('common web')).stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+});
+
+test('a message of a megabyte is cut with a mark', async () => {
+  expect(await json('write web', `${'x'.repeat(2 ** 20)}\n`)).toMatchObject({ written: 1 });
+  const [line] = await json('recent web');
+  expect(line.message).toMatch(/^x+… \(1040384 more characters\)$/);
+});
+
+test.each([
+  ['common web --top 0', 'USAGE', '--top'],
+  ['common web --top -1', 'USAGE', '--top'],
+  ['common web --top 1.5', 'USAGE', '--top'],
+  ['recent web --count 0', 'USAGE', '--count'],
+  ['recent web --count x', 'USAGE', '--count'],
+  ['write', 'USAGE', 'NAME'],
+  ['common', 'USAGE', 'NAME'],
+  [`write ${'n'.repeat(600)} x`, 'USAGE', 'NAME'],
+  ['write web --severity= x', 'USAGE', '--severity'],
+])('%s is a mistake', async (words, code, label) => {
+  const result = await log(`${words} --json`);
+  expect(result.code).toBe(2);
+  expect(errorOf(result)).toMatchObject({ code, message: expect.stringContaining(label) });
+  expect(errorOf(result).hint).toContain('Usage: quarterdeck log');
+  expect(await redis.dbsize()).toBe(0);
+});
+
+test('a key of another type is left alone: exit 4', async () => {
+  await redis.set('common:web:info', 'mine');
+  for (const words of ['write web x', 'common web']) {
+    const result = await log(`${words} --json`);
+    expect(result.code).toBe(4);
+    expect(errorOf(result)).toMatchObject({
+      code: 'WRONG_TYPE',
+      message: expect.stringContaining('common:web:info'),
+      hint: expect.any(String),
+    });
+  }
+  const piped = await log('write web --json', 'x\n'.repeat(5000));
+  expect(piped.code).toBe(4);
+  expect(await redis.get('common:web:info')).toBe('mine');
+  expect(await redis.dbsize()).toBe(1);
+});
+
+test('a full server refuses: exit 3, and what it had stays', async () => {
+  await json('write web x');
+  await redis.config('SET', 'maxmemory', '1');
+  const result = await log('write web --json', 'x\nx\n');
+  await redis.config('SET', 'maxmemory', '0');
+  expect(result.code).toBe(3);
+  expect(errorOf(result)).toMatchObject({ code: 'REDIS_FULL' });
+  expect(await redis.zscore('common:web:info', 'x')).toBe('1');
+});
+
+test('under --read-only nothing is written, not even a rotation', async () => {
+  await redis.set('common:web:info:start', hour(Date.now() - 3_600_000));
+  await redis.zadd('common:web:info', 7, 'x');
+  expect(await json('common web --read-only')).toMatchObject({ total: 0, previousHour: expect.any(String) });
+  expect(await redis.exists('common:web:info:last')).toBe(0);
+  const result = await log('write web y --read-only --json');
+  expect(errorOf(result).code).toBe('READ_ONLY');
+  expect(await json('common web')).toMatchObject({ total: 0, gone: [{ message: 'x', previous: 7 }] });
+  expect(await redis.zscore('common:web:info:last', 'x')).toBe('7');
+});
+
+test('logs that only others write are found on request', async () => {
+  await bookLogCommon(server.client(), 'theirs', 'x', { severity: 'error' });
+  expect(await json('list')).toEqual([]);
+  expect(await json('list --discover')).toEqual([
+    { name: 'theirs', severity: 'error', total: 1, distinct: 1 },
+  ]);
+});
+
+test('doctor finds logs that never rotate, and begins their hour', async () => {
+  await redis.zadd('common:web:info', 1, 'x');
+  await redis.set('common:odd:info', 'mine');
+  const result = await run(['doctor', '--json'], { url: server.url });
+  expect(result.code).toBe(1);
+  const codes = (JSON.parse(result.stdout) as { code: string; key: string }[]).map(({ code, key }) => [
+    code,
+    key,
+  ]);
+  expect(codes).toContainEqual(['LOG_NEVER_ROTATES', 'common:web:info']);
+  expect(codes).toContainEqual(['WRONG_TYPE', 'common:odd:info']);
+  await run(['doctor', '--fix'], { url: server.url });
+  expect(await redis.get('common:web:info:start')).toBe(hour());
+});
+
+test('SIGTERM loses no line that was taken from the pipe', async () => {
+  const fifo = path.join(server.directory, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  // Both ends stay open here, so what the writer leaves in the pipe can be counted.
+  const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  const child = start(['log', 'write', 'web', '--raw', '--json'], { url: server.url, stdinFd: pipe });
+  const done = finished(child);
+  let sent = 0;
+  const pump = (): void => {
+    try {
+      for (;;) {
+        writeSync(pipe, 'x\n'.repeat(100));
+        sent += 100;
+      }
+    } catch {
+      // The pipe is full.
+    }
+  };
+  await vi.waitFor(async () => {
+    pump();
+    expect(Number(await redis.zscore('common:web:info', 'x'))).toBeGreaterThan(50_000);
+  });
+  pump();
+  child.kill('SIGTERM');
+  const { code, stdout } = await done;
+  expect(code).toBe(143);
+  const rest = Buffer.alloc(1 << 20);
+  const left = rest.subarray(0, readSync(pipe, rest)).toString().split('\n').length - 1;
+  closeSync(pipe);
+  expect(Number(await redis.zscore('common:web:info', 'x'))).toBe(sent - left);
+  expect(JSON.parse(stdout)).toMatchObject({ written: sent - left });
+});
+
+test('a lone line from a pipe that stays open is there within a moment', async () => {
+  const child = start(['log', 'write', 'web'], { url: server.url });
+  child.stdin?.write('upstream timed out\n');
+  await vi.waitFor(async () => expect(await redis.zscore('common:web:info', 'upstream timed out')).toBe('1'));
+  child.stdin?.end();
+  const [code] = await once(child, 'close');
+  expect(code).toBe(0);
+});
