@@ -35,7 +35,7 @@ await Promise.all([
     banner: {
       js: "import{createRequire as quarterdeckRequire}from'node:module';const require=quarterdeckRequire(import.meta.url);",
     },
-    external: ['pg-native'],
+    external: ['pg-native', '@parcel/watcher'],
   }),
   build({
     ...shared,

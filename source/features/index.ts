@@ -11,6 +11,7 @@ export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {
   lock: async () => (await import('./lock/index.ts')).default,
   topic: async () => (await import('./topic/index.ts')).default,
   buffer: async () => (await import('./buffer/index.ts')).default,
+  sync: async () => (await import('./sync/index.ts')).default,
   shards: async () => (await import('./shards/index.ts')).default,
 };
 

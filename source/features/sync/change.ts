@@ -1,0 +1,57 @@
+import path from 'node:path';
+
+/**
+ * One thing said about a path below the base: it changed, it is gone, or everything below it is to be looked at again.
+ * What is found on disk when the batch is made decides; the word is only a hint.
+ */
+export type Change = { readonly path: string; readonly op: 'change' | 'delete' | 'rescan' };
+
+/** A payload that names nothing below the base, and why. */
+export type Refused = { readonly refused: string; readonly reason: string };
+
+export function isRefused(change: Change | Refused): change is Refused {
+  return 'refused' in change;
+}
+
+/**
+ * Reads a payload: a bare path as other programs publish it, or JSON `{path, op}`. A path is relative to the base or
+ * absolute inside it; `..`, a NUL and anything outside are refused.
+ */
+export function parseChange(payload: string, base: string): Change | Refused {
+  const said = payload.startsWith('{') ? fromJson(payload) : { path: payload, op: 'change' as const };
+  if (!said) return { refused: payload, reason: 'it is not JSON with a path' };
+  const inside = confine(said.path, base);
+  return 'reason' in inside
+    ? { refused: said.path, reason: inside.reason }
+    : { path: inside.path, op: said.op };
+}
+
+/** What is published for a change. */
+export function payloadOf({ path: changed, op }: Change): string {
+  return JSON.stringify({ path: changed, op });
+}
+
+/** The path relative to the base, `''` for the base itself; or why it is not one. Looks at the text alone. */
+export function confine(
+  given: string,
+  base: string,
+): { readonly path: string } | { readonly reason: string } {
+  if (given.includes('\0')) return { reason: 'it holds a NUL' };
+  if (given.split('/').includes('..')) return { reason: 'it climbs with `..`' };
+  const relative = path.isAbsolute(given) ? path.relative(base, given) : path.normalize(given);
+  if (relative.startsWith('..')) return { reason: 'it lies outside the base' };
+  return { path: relative === '.' ? '' : relative.replace(/\/+$/, '') };
+}
+
+function fromJson(payload: string): { path: string; op: Change['op'] } | undefined {
+  try {
+    const value: unknown = JSON.parse(payload);
+    if (typeof value !== 'object' || value === null || !('path' in value)) return;
+    if (typeof value.path !== 'string') return;
+    const op = 'op' in value ? value.op : 'change';
+    return { path: value.path, op: op === 'delete' || op === 'rescan' ? op : 'change' };
+  } catch {
+    // Not JSON after all: a file name may begin with a brace.
+    return { path: payload, op: 'change' };
+  }
+}

@@ -1,0 +1,113 @@
+import * as v from 'valibot';
+import { durationMs, name } from '../../values.ts';
+import { type Command, defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
+import { runSync, type SyncEvent } from './runner.ts';
+import { status } from './status.ts';
+import { notify, watch } from './watch.ts';
+
+const channel = flagOr('CHANNEL', 'the topic that tells of changes', name, 'new_files');
+const folder = v.pipe(v.string(), v.nonEmpty('Expected a folder'));
+
+const notifyCommand = defineCommand({
+  verb: 'notify',
+  summary: 'Tell that files changed or are gone',
+  words: { paths: list('PATH', 'relative to the base, or absolute inside it', v.string(), { min: 1 }) },
+  flags: {
+    channel,
+    base: optionalFlag('DIR', 'what the paths are relative to (the current folder)', folder),
+  },
+  writes: true,
+  examples: ['quarterdeck sync notify img/logo.png --base /srv/site'],
+  async run({ redis }, { paths, channel, base }) {
+    const { last, count } = await notify(redis, channel, paths, base === undefined ? {} : { base });
+    return { json: { channel, count, id: last }, text: `Told ${channel} of ${count}, up to id ${last}` };
+  },
+});
+
+const watchCommand = defineCommand({
+  verb: 'watch',
+  summary: 'Publish changes of a folder as they happen, until stopped',
+  words: { folder: word('DIR', 'the folder', folder) },
+  flags: { channel },
+  writes: true,
+  async run({ redis, signal, progress, warn }, { folder, channel }) {
+    let told = 0;
+    progress(`Watching ${folder} for ${channel}`);
+    await watch(redis, folder, channel, {
+      signal,
+      onTold(count) {
+        told += count;
+      },
+      onTrouble: warn,
+    });
+    return { json: { channel, count: told }, text: `Told ${channel} of ${told}` };
+  },
+});
+
+const runSyncCommand = defineCommand({
+  verb: 'run',
+  summary: 'Keep a target equal to a folder: follow its changes, compare everything now and then',
+  words: {
+    base: word('DIR', 'the folder to copy from', folder),
+    target: word('DEST', 'a local path, host:path or rsync://host/module', folder),
+  },
+  flags: {
+    channel,
+    every: flagOr('DURATION', 'how long changes gather into a batch', durationMs, '2s'),
+    fullEvery: flagOr(
+      'DURATION',
+      'how often everything is compared, from 3/4 to 5/4 of it',
+      durationMs,
+      '1h',
+    ),
+    before: optionalFlag('CMD', 'sees each batch first: its paths on stdin, each ended by a NUL', v.string()),
+    delete: switchFlag('remove at the target what is gone from the folder'),
+    standby: switchFlag('wait while another process serves this target'),
+  },
+  writes: true,
+  examples: ['quarterdeck sync run /srv/img cdn1:/srv/img --delete'],
+  async run(context, { base, target, channel, every, fullEvery, before, delete: deletes, standby }) {
+    await runSync(context.redis, {
+      base,
+      target,
+      channel,
+      everyMs: every,
+      fullEveryMs: fullEvery,
+      before,
+      deletes,
+      standby,
+      signal: context.signal,
+      listen: () => context.listen(),
+      onEvent: (event) => context.emit(event, sentenceOf(event)),
+      onTrouble: (sentence) => context.warn(sentence),
+    });
+    return { text: '' };
+  },
+});
+
+function sentenceOf(event: SyncEvent): string {
+  if ('full' in event) {
+    return `full comparison ${event.full}: ${event.files} files, ${event.missedByEvents} missed by events, ${event.durationMs} ms`;
+  }
+  const { batch, files, bytes, deleted, failed, durationMs } = event;
+  return `batch ${batch}: ${files} files, ${bytes} bytes, ${deleted} deleted, ${failed} failed, ${durationMs} ms`;
+}
+
+const statusCommand = defineCommand({
+  verb: 'status',
+  summary: 'Show every target: what is queued, what was done, what events missed',
+  writes: false,
+  async run({ redis }) {
+    const targets = await status(redis);
+    const text = targets
+      .map(
+        ({ channel, base, target, state, queued, synced, failed, missedByEvents }) =>
+          `${channel}  ${base} > ${target}  ${state}  ${queued} queued  ${synced} synced  ${failed} failed  ${missedByEvents} missed by events`,
+      )
+      .join('\n');
+    return { json: targets, text: text === '' ? 'Nothing is synced' : text };
+  },
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: each command keeps its own input type; the table is heterogeneous
+export const commands: readonly Command<any>[] = [notifyCommand, watchCommand, runSyncCommand, statusCommand];

@@ -1,0 +1,93 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Client } from '../../redis/client.ts';
+import { type Item, isGap } from '../topic/layout.ts';
+import type { Subscription } from '../topic/subscription.ts';
+import { isRefused, parseChange, type Refused } from './change.ts';
+import { Pending } from './pending.ts';
+
+const mostWaiting = 50_000;
+
+/**
+ * Everything said about a base and not yet done: from the topic, which keeps it, and from plain PUBLISH on the same
+ * name, which does not. Reads no further ahead than memory is meant to hold.
+ */
+export class Inbox {
+  readonly pending = new Pending();
+  readonly #base: string;
+  readonly #signal: AbortSignal;
+  #refused: Refused[] = [];
+  #takenId = 0;
+  #hasGap = false;
+
+  constructor(base: string, signal: AbortSignal) {
+    this.#base = base;
+    this.#signal = signal;
+  }
+
+  /** The id up to which the topic's messages are in here. */
+  get takenId(): number {
+    return this.#takenId;
+  }
+
+  /** Whether retention removed messages since this was asked last. */
+  takeGap(): boolean {
+    const hadGap = this.#hasGap;
+    this.#hasGap = false;
+    return hadGap;
+  }
+
+  takeRefused(): Refused[] {
+    return this.#refused.splice(0);
+  }
+
+  get hasRefused(): boolean {
+    return this.#refused.length > 0;
+  }
+
+  /** Takes in what the topic kept while nobody read it. */
+  async catchUp(subscription: Subscription): Promise<void> {
+    while (!this.#signal.aborted && this.pending.size < mostWaiting) {
+      const items = await subscription.take({ wait: false });
+      if (items.length === 0) return;
+      for (const item of items) this.#note(item);
+    }
+  }
+
+  /** Takes in whatever comes; resolves when the subscription is closed or the signal aborted. */
+  async follow(subscription: Subscription): Promise<void> {
+    while (!this.#signal.aborted) {
+      if (this.pending.size >= mostWaiting) {
+        await wait(50, undefined, { signal: this.#signal }).catch(() => {});
+        continue;
+      }
+      const items = await subscription.take({ wait: true });
+      if (items.length === 0) return;
+      for (const item of items) this.#note(item);
+    }
+  }
+
+  /** Hears plain PUBLISH; returns how to stop. */
+  async hear(listener: Client, channel: string): Promise<() => void> {
+    const hear = (heardOn: string, payload: string): void => {
+      if (heardOn === channel) this.#said(payload);
+    };
+    listener.on('message', hear);
+    await listener.subscribe(channel);
+    return () => {
+      listener.off('message', hear);
+      listener.unsubscribe(channel).catch(() => {});
+    };
+  }
+
+  #note(item: Item): void {
+    if (isGap(item)) this.#hasGap = true;
+    else this.#said(item.message);
+    this.#takenId = isGap(item) ? item.gap.to : item.id;
+  }
+
+  #said(payload: string): void {
+    const change = parseChange(payload, this.#base);
+    if (isRefused(change)) this.#refused.push(change);
+    else this.pending.add(change);
+  }
+}

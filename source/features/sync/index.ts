@@ -1,0 +1,29 @@
+import { defineFeature } from '../feature.ts';
+import { commands } from './commands.ts';
+import { feed } from './feed.ts';
+import { conditionOf, initial, type SyncSlice, select } from './state.ts';
+import { status } from './status.ts';
+
+export default defineFeature<SyncSlice>({
+  noun: 'sync',
+  summary: 'Folders whose files follow their change messages to other disks at once',
+  initial: () => initial,
+  feed,
+  commands,
+  keys: [
+    { key: ['up', 'k'], help: 'target above', change: (slice) => select(slice, -1) },
+    { key: ['down', 'j'], help: 'target below', change: (slice) => select(slice, 1) },
+  ],
+  headline({ targets }) {
+    const [only] = targets;
+    if (!only) return '';
+    if (targets.length > 1) return `${targets.length} targets`;
+    return `${only.base} → ${only.target}`;
+  },
+  alerts: ({ targets }) =>
+    targets
+      .filter((target) => ['DOWN', 'RETRYING'].includes(conditionOf(target)))
+      .map((target) => `sync ${target.target} ${conditionOf(target)}`),
+  snapshot: ({ redis }) => status(redis),
+  pane: async () => (await import('./sync-pane.tsx')).SyncPane,
+});

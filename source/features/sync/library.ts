@@ -1,0 +1,5 @@
+/** What the library offers of sync: `import { sync } from 'quarterdeck'`. */
+export * from './errors.ts';
+export { type RunnerOptions, runSync, type SyncEvent } from './runner.ts';
+export { status, type TargetStatus } from './status.ts';
+export { notify, watch } from './watch.ts';

@@ -1,0 +1,262 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { QuarterdeckError } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
+import { type Held, hold } from '../lock/lock.ts';
+import { Subscription } from '../topic/subscription.ts';
+import { folderAt } from './base.ts';
+import { runBefore } from './before.ts';
+import type { Change } from './change.ts';
+import { TargetInUseError } from './errors.ts';
+import { type Failures, failuresOf } from './failures.ts';
+import { Inbox } from './inbox.ts';
+import { targetName } from './keys.ts';
+import { plan, wantsFullScan } from './pending.ts';
+import { copyAll, copyBatch, type Rsync } from './rsync.ts';
+import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
+
+/**
+ * Keeps a target equal to a folder: changes are told on a durable topic, gathered into batches, and copied by rsync.
+ *
+ * A message is acknowledged after rsync ended well with its path, or after the path was set aside among the failed,
+ * which are tried again. Each target of a base is a subscriber of its own, served by one process at a time, by a lock.
+ * What events missed (a watcher that overflowed, a message published while nobody kept it, a gap of retention) a full
+ * comparison finds: at the start, after a gap, and every `fullEveryMs`, jittered from 3/4 to 5/4 of it. It tells how
+ * much it found, because that says whether events can be relied on.
+ *
+ * Plain PUBLISH on the channel is heard too, as programs without our topic do it; such a message is lost while no
+ * runner listens.
+ *
+ * Not promised: a consistent state of several files at one moment, or anything when two bases write to one target.
+ */
+export type RunnerOptions = {
+  readonly base: string;
+  /** A local path, `host:path`, or `rsync://host/module`. */
+  readonly target: string;
+  readonly channel: string;
+  readonly everyMs: number;
+  readonly fullEveryMs: number;
+  /** A shell command that sees the batch first: its paths on stdin, each ended by a NUL. */
+  readonly before: string | undefined;
+  /** Remove at the target what is gone from the base. */
+  readonly deletes: boolean;
+  readonly standby: boolean;
+  readonly signal: AbortSignal;
+  readonly listen: () => Client;
+  readonly onEvent: (event: SyncEvent) => Promise<void>;
+  readonly onTrouble: (sentence: string) => void;
+};
+
+export type SyncEvent =
+  | {
+      readonly batch: number;
+      readonly files: number;
+      readonly bytes: number;
+      readonly deleted: number;
+      readonly failed: number;
+      readonly refused: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly full: number;
+      readonly files: number;
+      readonly missedByEvents: number;
+      readonly durationMs: number;
+    };
+
+const mostPaths = 1000;
+const longestBackoffMs = 60_000;
+
+/**
+ * Runs until `signal` is aborted.
+ * @throws {BaseError | RsyncMissingError | TargetInUseError}
+ */
+export async function runSync(redis: Client, options: RunnerOptions): Promise<void> {
+  const base = await folderAt(options.base);
+  const name = targetName(base, options.target);
+  const held = await hold(redis, name, {
+    label: `sync to ${options.target}`,
+    signal: options.signal,
+    waitMs: options.standby ? Number.MAX_SAFE_INTEGER : 0,
+    listen: options.listen,
+  });
+  if (!held) throw new TargetInUseError(options.target);
+  try {
+    const runner = new Runner(redis, { ...options, base }, held);
+    await runner.run();
+  } finally {
+    await held.release();
+  }
+}
+
+class Runner {
+  readonly #redis: Client;
+  readonly #options: RunnerOptions;
+  readonly #signal: AbortSignal;
+  readonly #rsync: Rsync;
+  readonly #inbox: Inbox;
+  #batches = 0;
+  #fulls = 0;
+  #needsFull = true;
+  readonly #failures: Failures;
+  #record: TargetRecord;
+
+  constructor(redis: Client, options: RunnerOptions, held: Held) {
+    this.#redis = redis;
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, held.signal]);
+    this.#inbox = new Inbox(options.base, this.#signal);
+    this.#rsync = { base: options.base, destination: options.target, signal: this.#signal };
+    this.#failures = failuresOf(redis, options.channel, options.target);
+    this.#record = unused(options.base);
+  }
+
+  async run(): Promise<void> {
+    const { channel, base, target, listen, fullEveryMs, everyMs } = this.#options;
+    this.#record = (await readRecord(this.#redis, channel, target)) ?? this.#record;
+    this.#retry(await this.#failures.all());
+    const subscription = await Subscription.open(this.#redis, channel, {
+      as: targetName(base, target),
+      from: 'now',
+      standby: true,
+      signal: this.#signal,
+      listener: listen(),
+    });
+    const stopHearing = await this.#inbox.hear(listen(), channel);
+    await this.#inbox.catchUp(subscription);
+    const taking = this.#inbox.follow(subscription);
+    let fullAtMs = 0;
+    try {
+      while (!this.#signal.aborted) {
+        await this.#untilDone('batch', () => this.#batch(subscription));
+        if (this.#inbox.takeGap()) this.#needsFull = true;
+        if (this.#needsFull || performance.now() >= fullAtMs) {
+          await this.#untilDone('full comparison', () => this.#full());
+          fullAtMs = performance.now() + fullEveryMs * (0.75 + Math.random() * 0.5);
+        }
+        await wait(everyMs, undefined, { signal: this.#signal }).catch(() => {});
+      }
+    } finally {
+      stopHearing();
+      await subscription.close();
+      await taking;
+    }
+    this.#options.signal.throwIfAborted();
+    this.#signal.throwIfAborted();
+  }
+
+  async #batch(subscription: Subscription): Promise<void> {
+    const taken = this.#inbox.takenId;
+    const changes = this.#inbox.pending.take();
+    try {
+      for (let start = 0; start < changes.length; start += mostPaths) {
+        await this.#copy(changes.slice(start, start + mostPaths));
+      }
+      if (changes.length === 0 && this.#inbox.hasRefused) await this.#copy([]);
+    } catch (error) {
+      // What was said meanwhile is newer: it stays as it is.
+      for (const change of changes)
+        if (!this.#inbox.pending.has(change.path)) this.#inbox.pending.add(change);
+      throw error;
+    }
+    if (taken > 0) subscription.ack(taken);
+  }
+
+  async #copy(changes: readonly Change[]): Promise<void> {
+    const startedAtMs = performance.now();
+    const { base, before, deletes, onEvent, onTrouble } = this.#options;
+    if (wantsFullScan(changes)) this.#needsFull = true;
+    const { refused, ...todo } = await plan(base, changes);
+    const isEmpty = todo.changed.length === 0 && todo.swept.length === 0;
+    const allRefused = [...this.#inbox.takeRefused(), ...refused];
+    for (const each of allRefused) onTrouble(`Refused \`${each.refused}\`: ${each.reason}`);
+    if (before !== undefined && !isEmpty) await runBefore(before, changes, { base, signal: this.#signal });
+    const copied = isEmpty ? undefined : await copyBatch(this.#rsync, todo, { deletes });
+    await this.#setAside(changes, copied?.failed ?? []);
+    this.#batches += 1;
+    await this.#remember({
+      lastBatchAt: Date.now(),
+      lastFiles: copied?.files ?? 0,
+      lastBytes: copied?.bytes ?? 0,
+      synced: this.#record.synced + (copied?.files ?? 0),
+      refused: this.#record.refused + allRefused.length,
+      error: null,
+    });
+    await onEvent({
+      batch: this.#batches,
+      files: copied?.files ?? 0,
+      bytes: copied?.bytes ?? 0,
+      deleted: copied?.deleted ?? 0,
+      failed: copied?.failed.length ?? 0,
+      refused: allRefused.length,
+      durationMs: Math.round(performance.now() - startedAtMs),
+    });
+  }
+
+  async #full(): Promise<void> {
+    const startedAtMs = performance.now();
+    this.#needsFull = false;
+    const isFirst = this.#record.lastFullAt === null;
+    let copied: Awaited<ReturnType<typeof copyAll>>;
+    try {
+      copied = await copyAll(this.#rsync, { deletes: this.#options.deletes });
+    } catch (error) {
+      this.#needsFull = true;
+      throw error;
+    }
+    // What changed while it ran was found by it and told by an event, which may still be on its way.
+    await wait(Math.min(this.#options.everyMs, 500), undefined, { signal: this.#signal }).catch(() => {});
+    const missed = isFirst ? 0 : copied.paths.filter((name) => !this.#inbox.pending.has(name)).length;
+    this.#fulls += 1;
+    await this.#remember({
+      lastFullAt: Date.now(),
+      synced: this.#record.synced + copied.files,
+      missedByEvents: this.#record.missedByEvents + missed,
+      error: null,
+    });
+    const durationMs = Math.round(performance.now() - startedAtMs);
+    await this.#options.onEvent({
+      full: this.#fulls,
+      files: copied.files,
+      missedByEvents: missed,
+      durationMs,
+    });
+  }
+
+  /** Does it again, with back-off, until it succeeds: what is queued stays queued. */
+  async #untilDone(what: string, act: () => Promise<void>): Promise<void> {
+    for (let attempt = 0; !this.#signal.aborted; attempt += 1) {
+      try {
+        await act();
+        return;
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        if (!(error instanceof QuarterdeckError) || error.code === 'RSYNC_MISSING') throw error;
+        const waitMs = Math.min(this.#options.everyMs * 2 ** attempt, longestBackoffMs);
+        this.#options.onTrouble(
+          `The ${what} failed: ${error.message}; again in ${Math.ceil(waitMs / 1000)}s`,
+        );
+        await this.#remember({ error: error.message });
+        await wait(waitMs, undefined, { signal: this.#signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** Paths that rsync complained of are tried again later: at once they would only hold up the next batches. */
+  async #setAside(changes: readonly Change[], failed: readonly (string | undefined)[]): Promise<void> {
+    const again = await this.#failures.note(
+      changes.map(({ path }) => path),
+      failed,
+    );
+    if (again.length > 0)
+      setTimeout(() => this.#retry(again), Math.max(this.#options.everyMs * 4, 5000)).unref();
+  }
+
+  #retry(names: readonly string[]): void {
+    if (!this.#signal.aborted) for (const path of names) this.#inbox.pending.add({ path, op: 'change' });
+  }
+
+  async #remember(news: Partial<TargetRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...news };
+    await writeRecord(this.#redis, this.#options.channel, this.#options.target, this.#record);
+  }
+}

@@ -1,0 +1,83 @@
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { formatBytes, formatClock, formatCount } from '../../ui/figures.ts';
+import { Row, type Span, type Tone } from '../../ui/row.tsx';
+import { type Column, Table } from '../../ui/table.tsx';
+import type { PaneProps } from '../feature.ts';
+import { conditionOf, type SyncSlice, type Target } from './state.ts';
+
+const tones: Readonly<Record<ReturnType<typeof conditionOf>, Tone>> = {
+  live: 'good',
+  idle: 'dim',
+  FAILING: 'warn',
+  RETRYING: 'bad',
+  DOWN: 'bad',
+};
+
+/** One line a target; below it what the selected one did last and what events missed. */
+export function SyncPane({ slice, columns, rows, focused, zoomed }: PaneProps<SyncSlice>): ReactNode {
+  const chosen = slice.targets[slice.selected];
+  const details = chosen ? detailsOf(chosen).slice(0, Math.max(0, rows - 2)) : [];
+  return (
+    <Box flexDirection="column" width={columns} height={rows}>
+      <Table
+        columns={tableColumns}
+        items={slice.targets}
+        width={columns}
+        height={rows - details.length}
+        selected={focused ? slice.selected : undefined}
+        lines={zoomed && rows > slice.targets.length * 2 + 8}
+        empty="nothing is synced: quarterdeck sync run DIR DEST"
+      />
+      {details.map((spans, index) => (
+        // The lines have no identity of their own: they are what the selected target has to say.
+        // biome-ignore lint/suspicious/noArrayIndexKey: see above
+        <Row key={index} columns={columns} spans={spans} />
+      ))}
+    </Box>
+  );
+}
+
+const tableColumns: readonly Column<Target>[] = [
+  { heading: 'target', max: 40, cell: ({ target }) => target },
+  {
+    heading: 'state',
+    cell: (target) => {
+      const condition = conditionOf(target);
+      return { text: condition, tone: tones[condition] };
+    },
+  },
+  { heading: 'queued', align: 'right', cell: ({ queued }) => formatCount(queued) },
+  { heading: 'synced', align: 'right', drop: 2, cell: ({ synced }) => formatCount(synced) },
+  { heading: 'failed', align: 'right', drop: 1, cell: ({ failed }) => formatCount(failed) },
+  { heading: 'missed', align: 'right', drop: 3, cell: ({ missedByEvents }) => formatCount(missedByEvents) },
+  { heading: 'from', drop: 4, max: 40, cell: ({ base }) => base },
+  { heading: 'channel', drop: 5, cell: ({ channel }) => channel },
+];
+
+function detailsOf(target: Target): (readonly Span[])[] {
+  const { lastBatchAt, lastFiles, lastBytes, lastFullAt, missedByEvents, failed, refused, error } = target;
+  const lines: (readonly Span[])[] = [];
+  if (error !== null) lines.push([{ text: error, tone: 'bad' }]);
+  lines.push(
+    lastBatchAt === null
+      ? ['no batch yet']
+      : [`last batch ${formatClock(lastBatchAt)}  ${formatCount(lastFiles)} files ${formatBytes(lastBytes)}`],
+  );
+  const missed: Span = {
+    text: `${formatCount(missedByEvents)} missed by events`,
+    tone: missedByEvents > 0 ? 'warn' : 'plain',
+  };
+  lines.push(
+    lastFullAt === null
+      ? ['not compared in full yet']
+      : [`compared in full ${formatClock(lastFullAt)}  `, missed],
+  );
+  if (failed > 0)
+    lines.push([
+      { text: `${formatCount(failed)} paths could not be copied and are tried again`, tone: 'warn' },
+    ]);
+  if (refused > 0)
+    lines.push([{ text: `${formatCount(refused)} paths outside the base were refused`, tone: 'warn' }]);
+  return lines;
+}

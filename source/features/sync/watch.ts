@@ -1,0 +1,83 @@
+import path from 'node:path';
+import { subscribe as watchFolder } from '@parcel/watcher';
+import { messageOf } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
+import { type Published, publish, settlePublished } from '../topic/publish.ts';
+import { folderAt } from './base.ts';
+import { type Change, confine, payloadOf } from './change.ts';
+import { BaseError } from './errors.ts';
+
+/**
+ * Tells of paths that changed below a folder. Resolves once the topic keeps it.
+ * @param base what the paths are relative to; those outside are refused whole
+ * @throws {BaseError} naming the first path that is not below the base
+ */
+export async function notify(
+  redis: Client,
+  channel: string,
+  paths: readonly string[],
+  { base = process.cwd() }: { readonly base?: string } = {},
+): Promise<Published> {
+  const payloads = paths.map((given) => {
+    const inside = confine(given, base);
+    if ('reason' in inside) throw new BaseError(given, inside.reason);
+    return payloadOf({ path: inside.path, op: 'change' });
+  });
+  return await publish(redis, channel, payloads);
+}
+
+export type WatchOptions = {
+  readonly signal: AbortSignal;
+  readonly onTold: (count: number) => void;
+  readonly onTrouble: (sentence: string) => void;
+};
+
+/**
+ * Publishes every change below `folder` as it happens, until aborted. When the watcher lost events it asks for a full
+ * comparison instead of saying nothing.
+ * @throws {BaseError}
+ */
+export async function watch(
+  redis: Client,
+  folder: string,
+  channel: string,
+  options: WatchOptions,
+): Promise<void> {
+  const { signal, onTold, onTrouble } = options;
+  const base = await folderAt(folder);
+  const failed = Promise.withResolvers<never>();
+  const tell = (changes: readonly Change[]): void => {
+    publish(redis, channel, changes.map(payloadOf)).then(() => onTold(changes.length), failed.reject);
+  };
+  const watching = await watchFolder(base, (error, events) => {
+    if (error) {
+      onTrouble(`The watcher lost events (${messageOf(error)}): asking for a full comparison`);
+      tell([{ path: '', op: 'rescan' }]);
+      return;
+    }
+    const changes = events.map(({ type, path: changed }) =>
+      changeOf(path.relative(base, changed), type === 'delete'),
+    );
+    if (changes.length > 0) tell([...new Map(changes.map((change) => [change.path, change])).values()]);
+  });
+  try {
+    const ended = new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
+    if (!signal.aborted) await Promise.race([ended, failed.promise]);
+  } finally {
+    await watching.unsubscribe();
+    await settlePublished(redis);
+  }
+}
+
+/** A name that is not UTF-8 reaches us mangled: its folder is to be looked at instead. */
+function changeOf(changed: string, isGone: boolean): Change {
+  if (!changed.includes('\uFFFD')) return { path: changed, op: isGone ? 'delete' : 'change' };
+  const parts = changed.split('/');
+  const sound = parts.slice(
+    0,
+    parts.findIndex((part) => part.includes('\uFFFD')),
+  );
+  return { path: sound.join('/'), op: 'rescan' };
+}
