@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { runSync, type SyncEvent } from '../../source/features/sync/runner.ts';
+import type { SyncEvent } from '../../source/features/sync/options.ts';
+import { runSync } from '../../source/features/sync/runner.ts';
 import { status } from '../../source/features/sync/status.ts';
 import { notify, watch } from '../../source/features/sync/watch.ts';
 import { errorOf, run } from '../helpers/cli.ts';

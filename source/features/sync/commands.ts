@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { durationMs, name } from '../../values.ts';
 import { type Command, defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
-import { runSync, type SyncEvent } from './runner.ts';
+import type { SyncEvent } from './options.ts';
+import { runSync } from './runner.ts';
 import { status } from './status.ts';
 import { notify, watch } from './watch.ts';
 

@@ -10,9 +10,13 @@ import { TargetInUseError } from './errors.ts';
 import { type Failures, failuresOf } from './failures.ts';
 import { Inbox } from './inbox.ts';
 import { targetName } from './keys.ts';
+import type { RunnerOptions } from './options.ts';
 import { plan, wantsFullScan } from './pending.ts';
 import { copyAll, copyBatch, type Rsync } from './rsync.ts';
 import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
+
+const mostPaths = 1000;
+const longestBackoffMs = 60_000;
 
 /**
  * Keeps a target equal to a folder: changes are told on a durable topic, gathered into batches, and copied by rsync.
@@ -27,46 +31,7 @@ import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts'
  * runner listens.
  *
  * Not promised: a consistent state of several files at one moment, or anything when two bases write to one target.
- */
-export type RunnerOptions = {
-  readonly base: string;
-  /** A local path, `host:path`, or `rsync://host/module`. */
-  readonly target: string;
-  readonly channel: string;
-  readonly everyMs: number;
-  readonly fullEveryMs: number;
-  /** A shell command that sees the batch first: its paths on stdin, each ended by a NUL. */
-  readonly before: string | undefined;
-  /** Remove at the target what is gone from the base. */
-  readonly deletes: boolean;
-  readonly standby: boolean;
-  readonly signal: AbortSignal;
-  readonly listen: () => Client;
-  readonly onEvent: (event: SyncEvent) => Promise<void>;
-  readonly onTrouble: (sentence: string) => void;
-};
-
-export type SyncEvent =
-  | {
-      readonly batch: number;
-      readonly files: number;
-      readonly bytes: number;
-      readonly deleted: number;
-      readonly failed: number;
-      readonly refused: number;
-      readonly durationMs: number;
-    }
-  | {
-      readonly full: number;
-      readonly files: number;
-      readonly missedByEvents: number;
-      readonly durationMs: number;
-    };
-
-const mostPaths = 1000;
-const longestBackoffMs = 60_000;
-
-/**
+ *
  * Runs until `signal` is aborted.
  * @throws {BaseError | RsyncMissingError | TargetInUseError}
  */
