@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * Numbers for acts that must happen once although ioredis may send them twice.
+ * Numbers for acts that must happen once although they may be sent twice.
  *
- * ioredis resends what was in flight when a connection broke, and cannot know whether it was executed. A script that
- * must not run twice keeps a ZSET for each process it hears from: what it answered, under the number of the act; it
- * looks there first, and forgets every number below `settled`, whose answers have all arrived. So the ZSET holds no
- * more than what is in flight, and a time to live takes it away after the process has gone.
+ * What was in flight when a connection broke is sent again, and nobody can know whether it was executed. A script that
+ * must not run twice keeps what it answered in a guard key for each process it hears from, and looks there first. The
+ * guard holds no more than what is in flight: either a HASH under the act's `slot`, which no other act has until this
+ * one has its answer, or a ZSET under its `number`, of which everything below `settled` may go. A time to live takes
+ * the guard away after the process has gone.
  */
 export type Act = {
-  /** Goes into the name of the guard key: numbers are this process's own. */
+  /** Goes into the name of the guard key: numbers and slots are this process's own. */
   readonly process: string;
   readonly number: number;
+  /** The lowest whole number that no other act in flight in this scope has. */
+  readonly slot: number;
   /** Every act of this process in this scope with a lower number has its answer. */
   readonly settled: number;
 };
@@ -19,11 +22,13 @@ export type Act = {
 /** How long a guard key outlives its last act: longer than any reconnect is waited for. */
 export const guardLifeMs = 3_600_000;
 
+type Scope = { readonly numbers: Set<number>; readonly free: number[]; slots: number };
+
 const ownName = randomBytes(9).toString('base64url');
-const inFlight = new Map<string, Set<number>>();
+const scopes = new Map<string, Scope>();
 let last = 0;
 
-/** Runs one act of a scope (such as one room); everything it sends carries the same number. */
+/** Runs one act of a scope (such as one room); everything it sends carries the same number and slot. */
 export async function once<Reply>(scope: string, run: (act: Act) => Promise<Reply>): Promise<Reply> {
   const { act, settle } = begin(scope);
   try {
@@ -37,15 +42,19 @@ export async function once<Reply>(scope: string, run: (act: Act) => Promise<Repl
 export function begin(scope: string): { readonly act: Act; settle(): void } {
   last += 1;
   const number = last;
-  const numbers = inFlight.get(scope) ?? new Set();
-  inFlight.set(scope, numbers.add(number));
+  const inFlight: Scope = scopes.get(scope) ?? { numbers: new Set(), free: [], slots: 0 };
+  scopes.set(scope, inFlight);
+  const { numbers, free } = inFlight;
+  numbers.add(number);
+  const slot = free.pop() ?? inFlight.slots++;
   // Numbers rise and a Set keeps their order: the first is the lowest.
   const [settled = number] = numbers;
   return {
-    act: { process: ownName, number, settled },
+    act: { process: ownName, number, slot, settled },
     settle() {
-      numbers.delete(number);
-      if (numbers.size === 0) inFlight.delete(scope);
+      if (!numbers.delete(number)) return;
+      free.push(slot);
+      if (numbers.size === 0) scopes.delete(scope);
     },
   };
 }

@@ -113,7 +113,7 @@ export async function leave(redis: Client, room: string, member: string): Promis
       leaveScript(
         redis,
         [keys.members, keys.ids, keys.messages, keys.lock, keys.guard + act.process, ...seen],
-        [room, member, act.number, guardLifeMs],
+        [room, member, act.slot, act.number, guardLifeMs],
       ),
     ),
   );

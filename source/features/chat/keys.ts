@@ -3,10 +3,25 @@ import { keyFamily, singleKey } from '../../redis/keys.ts';
 import { RoomNameError } from './errors.ts';
 
 /** The keys of one room; in Cluster they share a slot. */
-export type RoomKeys = ReturnType<typeof roomKeys>;
+export type RoomKeys = ReturnType<typeof joinKeys>;
+
+const known = new WeakMap<Client, Map<string, RoomKeys>>();
+const mostKnown = 1000;
 
 /** @throws {RoomNameError} for a name whose keys would be somebody else's */
-export function roomKeys(redis: Client, room: string) {
+export function roomKeys(redis: Client, room: string): RoomKeys {
+  const rooms = known.get(redis) ?? new Map<string, RoomKeys>();
+  known.set(redis, rooms);
+  let keys = rooms.get(room);
+  if (!keys) {
+    if (rooms.size >= mostKnown) rooms.clear();
+    keys = joinKeys(redis, room);
+    rooms.set(room, keys);
+  }
+  return keys;
+}
+
+function joinKeys(redis: Client, room: string) {
   if (room === '') throw new RoomNameError(room, 'it is empty');
   if (room === 'chat:') throw new RoomNameError(room, 'its counter would be the one that numbers rooms');
   return keyFamily(redis, room, {

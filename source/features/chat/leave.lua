@@ -4,15 +4,17 @@
 -- KEYS[2] ids: counter of the room's messages
 -- KEYS[3] messages: zset JSON -> id
 -- KEYS[4] lock: the book's lock around sending
--- KEYS[5] guard: zset of this process's unacknowledged acts in this room, sequence number:reply -> sequence number
+-- KEYS[5] guard: hash of this process's acts in flight in this room, slot -> number:reply
 -- KEYS[6] seen: zset room -> id of the last message this member saw; absent in Cluster
 -- ARGV[1] room: its name as members know it
 -- ARGV[2] member: who leaves
--- ARGV[3] sequence number of this act
--- ARGV[4] guard life: milliseconds
+-- ARGV[3] slot: where the guard keeps this act
+-- ARGV[4] number: which act this is
+-- ARGV[5] guard life: milliseconds
 -- Reply: {'left', the names of those who stay}, {'stranger'} or {'unknown'} when there is no such room
-local acts = redis.call('ZRANGE', KEYS[5], ARGV[3], ARGV[3], 'BYSCORE')
-if acts[1] then return { 'left', redis.call('ZRANGE', KEYS[1], 0, -1) } end
+if redis.call('HGET', KEYS[5], ARGV[3]) == ARGV[4] .. ':left' then -- sent again, its answer was lost
+  return { 'left', redis.call('ZRANGE', KEYS[1], 0, -1) }
+end
 -- A key of another type fails here, before anything was written.
 redis.call('ZCARD', KEYS[1])
 redis.call('GET', KEYS[2])
@@ -21,8 +23,8 @@ if KEYS[6] then redis.call('ZREM', KEYS[6], ARGV[1]) end
 if redis.call('ZREM', KEYS[1], ARGV[2]) == 0 then
   return { redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 and 'unknown' or 'stranger' }
 end
-redis.call('ZADD', KEYS[5], ARGV[3], ARGV[3] .. ':left')
-redis.call('PEXPIRE', KEYS[5], ARGV[4])
+redis.call('HSET', KEYS[5], ARGV[3], ARGV[4] .. ':left')
+redis.call('PEXPIRE', KEYS[5], ARGV[5])
 local slowest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 if slowest[2] then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', slowest[2])

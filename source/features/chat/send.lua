@@ -4,22 +4,22 @@
 -- KEYS[2] ids: counter of the room's messages
 -- KEYS[3] messages: zset JSON -> id
 -- KEYS[4] lock: the book's lock around sending; its owner holds an id that is not stored yet
--- KEYS[5] guard: zset of this process's unacknowledged acts in this room, sequence number:reply -> sequence number
+-- KEYS[5] guard: hash of this process's acts in flight in this room, slot -> number:reply
 -- KEYS[6] seen: zset room -> id of the last message the sender saw; absent in Cluster
 -- ARGV[1] sender: a member's name
 -- ARGV[2] sender as JSON
 -- ARGV[3] message as JSON
--- ARGV[4] sequence number of this act
--- ARGV[5] settled: every act of this process below this number has its answer
+-- ARGV[4] slot: where the guard keeps this act
+-- ARGV[5] number: which act this is
 -- ARGV[6] guard life: milliseconds
 -- ARGV[7] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[8] doorbell: the channel that hears of the message
 -- ARGV[9] room: its name as members know it
 -- Reply: {'sent', id, epoch ms}, {'locked', PTTL of the lock}, {'stranger'} or {'unknown'} when there is no such room
-local acts = redis.call('ZRANGE', KEYS[5], ARGV[4], ARGV[4], 'BYSCORE')
-if acts[1] then -- sent again after its answer was lost
-  local id, at = acts[1]:match(':(%d+):(%d+)$')
-  return { 'sent', tonumber(id), tonumber(at) }
+local before = redis.call('HGET', KEYS[5], ARGV[4])
+if before then
+  local number, id, at = before:match('^(%d+):(%d+):(%d+)$')
+  if number == ARGV[5] then return { 'sent', tonumber(id), tonumber(at) } end -- sent again, its answer was lost
 end
 local cursor = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not cursor then return { redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 and 'unknown' or 'stranger' } end
@@ -41,8 +41,7 @@ if tonumber(cursor) == id - 1 then
   if KEYS[6] then redis.call('ZADD', KEYS[6], 'GT', id, ARGV[9]) end
   redis.call('ZADD', KEYS[1], 'GT', id, ARGV[1])
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', '(' .. ARGV[5])
-redis.call('ZADD', KEYS[5], ARGV[4], string.format('%s:%.0f:%s', ARGV[4], id, at))
+redis.call('HSET', KEYS[5], ARGV[4], string.format('%s:%.0f:%s', ARGV[5], id, at))
 redis.call('PEXPIRE', KEYS[5], ARGV[6])
 redis.call(ARGV[7], ARGV[8], stored)
 return { 'sent', id, tonumber(at) }

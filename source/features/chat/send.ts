@@ -51,13 +51,13 @@ function sendOnce(
   room: string,
   sender: string,
   message: string,
-  { process, number, settled }: Act,
+  { process, slot, number }: Act,
 ): Promise<unknown[]> {
   const seen = seenKeys(redis, sender);
   const publish = isCluster(redis) ? 'SPUBLISH' : 'PUBLISH';
   return typed(
     redis,
-    typesOf(keys, seen),
+    () => typesOf(keys, seen),
     sendScript(
       redis,
       [keys.members, keys.ids, keys.messages, keys.lock, keys.guard + process, ...seen],
@@ -65,8 +65,8 @@ function sendOnce(
         sender,
         JSON.stringify(sender),
         JSON.stringify(message),
+        slot,
         number,
-        settled,
         guardLifeMs,
         publish,
         keys.members,
