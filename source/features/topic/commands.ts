@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
-import { formatAge, formatBytes, formatClockSeconds, formatCount } from '../../ui/figures.ts';
-import { padEnd, padStart, width } from '../../ui/text.ts';
+import { formatClockSeconds, formatCount } from '../../ui/figures.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -17,7 +16,9 @@ import { LayoutError } from './errors.ts';
 import { runExec } from './exec.ts';
 import { type Item, isGap, type LayoutName, type Retention, type TopicStatus } from './layout.ts';
 import { setRetention } from './own-layout.ts';
-import { type Published, publish, settlePublished } from './publish.ts';
+import { publish, settlePublished } from './publish.ts';
+import { publishLines } from './publish-lines.ts';
+import { statusTable } from './status-table.ts';
 import { subscribe } from './subscribe.ts';
 import { dropSubscriber, surveyAll, topicStatus } from './topic.ts';
 
@@ -63,7 +64,10 @@ const publishCommand = defineCommand({
     await keep(context, input.topic, input.layout, retention);
     const isStream = input.messages.length === 1 && input.messages[0] === '-';
     const published = isStream
-      ? await publishLines(context, input.topic, input.layout)
+      ? await publishLines(redis, input.topic, context.stdin(), {
+          layout: input.layout,
+          signal: context.signal,
+        })
       : await publish(redis, input.topic, input.messages, { layout: input.layout });
     await settlePublished(redis);
     const { first, last, count } = published;
@@ -84,50 +88,6 @@ async function keep(
   if (layoutName === 'seed') throw new LayoutError('it has no retention by age, length or bytes');
   await setRetention(redis, topicName, retention);
 }
-
-/** Lines that arrive together travel together; no more than a bounded number is on its way. */
-async function publishLines(
-  context: CommandContext,
-  topicName: string,
-  layoutName: LayoutName,
-): Promise<Published> {
-  let first = 0;
-  let last = 0;
-  let count = 0;
-  let failure: unknown;
-  let onTheWay = 0;
-  let room = Promise.withResolvers<void>();
-  for await (const line of context.stdin()) {
-    if (context.signal.aborted || failure !== undefined) break;
-    onTheWay += 1;
-    publish(context.redis, topicName, line, { layout: layoutName }).then(
-      (published) => {
-        if (first === 0) first = published.first;
-        last = published.last;
-        count += 1;
-        onTheWay -= 1;
-        room.resolve();
-      },
-      (error: unknown) => {
-        failure ??= error;
-        onTheWay -= 1;
-        room.resolve();
-      },
-    );
-    while (onTheWay >= mostLinesOnTheWay) {
-      room = Promise.withResolvers();
-      await room.promise;
-    }
-  }
-  while (onTheWay > 0) {
-    room = Promise.withResolvers();
-    await room.promise;
-  }
-  if (failure !== undefined) throw failure;
-  return { first, last, count };
-}
-
-const mostLinesOnTheWay = 10_000;
 
 const subscribeCommand = defineCommand({
   verb: 'subscribe',
@@ -231,7 +191,7 @@ const statusCommand = defineCommand({
       input.topic === undefined
         ? await readable(context)
         : [await topicStatus(context.redis, input.topic, input.layout)].filter(exists);
-    return { json: statuses, text: statuses.length === 0 ? 'No topics' : table(statuses, Date.now()) };
+    return { json: statuses, text: statuses.length === 0 ? 'No topics' : statusTable(statuses, Date.now()) };
   },
 });
 
@@ -244,30 +204,6 @@ async function readable(context: CommandContext): Promise<TopicStatus[]> {
 
 function exists({ lastId, subscribers }: TopicStatus): boolean {
   return lastId > 0 || subscribers.length > 0;
-}
-
-function table(statuses: readonly TopicStatus[], nowMs: number): string {
-  const rows = [['topic', 'last id', 'retained', 'bytes', 'subscriber', 'position', 'lag', 'state', 'seen']];
-  for (const status of statuses) {
-    const { topic: topicName, lastId, retained, bytes, subscribers } = status;
-    const own = [topicName, String(lastId), formatCount(retained), formatBytes(bytes)];
-    for (const each of subscribers) {
-      const state = each.blocked ? `blocked at ${each.blocked.id}` : each.state;
-      const seen = each.seenMs === 0 ? '-' : formatAge(nowMs - each.seenMs);
-      rows.push([...own, each.name, String(each.position), formatCount(each.lag), state, seen]);
-    }
-    if (subscribers.length === 0) rows.push([...own, '-', '', '', '', '']);
-  }
-  const isRight = (column: number): boolean => [1, 2, 3, 5, 6, 8].includes(column);
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ''))));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (isRight(column) ? padStart : padEnd)(cell, widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 const dropCommand = defineCommand({

@@ -96,8 +96,16 @@ export type TopicStore = {
   readonly topic: string;
   /** The channel to listen on. Its messages only say that there may be something. */
   readonly bell: string;
-  /** @returns the id of the last of them; -1 when the frame it `follows` (0: none) is not stored */
-  publish(producer: string, sequence: number, messages: readonly string[], follows: number): Promise<number>;
+  /**
+   * @returns the id of the last of them; -1 when the frame with the number before is not stored, unless it
+   *   `followsAny`
+   */
+  publish(
+    producer: string,
+    sequence: number,
+    messages: readonly string[],
+    followsAny?: boolean,
+  ): Promise<number>;
   /** Forgets a producer nothing of which is in flight. */
   retire(producer: string): Promise<void>;
   claim(seat: Seat, options: { from: 'start' | 'now'; label: string; leaseMs: number }): Promise<Claim>;

@@ -56,7 +56,6 @@ function keysOf(client: Client, topic: string) {
     seats: 'topic:seats:*',
     ids: 'topic:ids:*',
     state: 'topic:state:*',
-    bell: 'topic:bell:*',
     sent: 'topic:sent:*:',
   });
 }
@@ -109,21 +108,18 @@ export function ownLayout(client: Client, topic: string): TopicStore {
   return {
     client,
     topic,
-    bell: keys.bell,
-    publish(producer, sequence, messages, follows) {
+    bell: keys.msgs,
+    publish(producer, sequence, messages, followsAny = false) {
       const [only] = messages;
       const isOne = messages.length === 1 && only !== undefined;
       return run(
         publishScript,
         [keys.msgs, keys.ids, keys.state, singleKey(keys.sent, producer)],
         [
-          sequence,
-          messages.length,
+          followsAny ? -sequence : sequence,
           isOne ? 'm' : `f${messages.length}`,
           isOne ? only : JSON.stringify(messages),
           ring,
-          keys.bell,
-          follows,
         ],
       );
     },
@@ -152,10 +148,10 @@ export function ownLayout(client: Client, topic: string): TopicStore {
       await: (connection: Redis, request: AwaitRequest) => awaitEntries(connection, keys.msgs, request),
     }),
     async release(seat) {
-      await run(releaseScript, [keys.seats], [seat.name, seat.token, ring, keys.bell]);
+      await run(releaseScript, [keys.seats], [seat.name, seat.token, ring, keys.msgs]);
     },
     async drop(name) {
-      const dropped = await run(dropScript, [keys.subs, keys.seats, keys.state], [name, ring, keys.bell]);
+      const dropped = await run(dropScript, [keys.subs, keys.seats, keys.state], [name, ring, keys.msgs]);
       return dropped === 1;
     },
     async block(name, blocked) {

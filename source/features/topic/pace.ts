@@ -8,33 +8,43 @@ export const restMs = 1;
 
 const quickMs = 1;
 const payingCount = 4;
+const mostPoor = 3;
 const firstTry = 8;
 const rarestTry = 1024;
 
 export class Pace {
-  #isPaying = false;
-  #isTrying = false;
+  #isResting = false;
+  /** How many rests in a row did not pay. */
+  #poor = 0;
+  /** How many readings in quick succession brought little. */
   #quick = 0;
   #tryAfter = firstTry;
   #readAtMs = Number.NEGATIVE_INFINITY;
 
+  /** Whether to rest before the next reading. */
   get isResting(): boolean {
-    return this.#isPaying || this.#isTrying;
+    return this.#isResting;
   }
 
   /** What a reading brought, and when. */
   read(count: number, nowMs: number): void {
-    if (count === 0) return;
+    if (count === 0) {
+      this.#isResting = false;
+      return;
+    }
     const wasQuick = nowMs - this.#readAtMs <= quickMs;
     this.#readAtMs = nowMs;
-    if (this.isResting) {
-      this.#isPaying = count >= payingCount;
-      this.#tryAfter = this.#isPaying ? firstTry : Math.min(this.#tryAfter * 2, rarestTry);
+    if (this.#isResting) {
+      this.#poor = count >= payingCount ? 0 : this.#poor + 1;
+      if (this.#poor === 0) this.#tryAfter = firstTry;
+      if (this.#poor < mostPoor) return;
+      this.#isResting = false;
+      this.#tryAfter = Math.min(this.#tryAfter * 4, rarestTry);
       this.#quick = 0;
-      this.#isTrying = false;
       return;
     }
     this.#quick = wasQuick && count < payingCount ? this.#quick + 1 : 0;
-    this.#isTrying = this.#quick >= this.#tryAfter;
+    this.#isResting = this.#quick >= this.#tryAfter;
+    if (this.#isResting) this.#poor = 0;
   }
 }

@@ -24,7 +24,7 @@ type Batch = {
 
 type Slice = { readonly batch: Batch; readonly count: number };
 
-// The server remembers 128 frames of each producer; what is in flight must be among them.
+// The server remembers 127 frames of each producer; what is in flight must be among them.
 const mostInFlight = 64;
 const mostMessages = 1000;
 const mostLength = 128 * 1024;
@@ -147,10 +147,10 @@ class Producer {
 
   /** In order: one that overtook its predecessor, as may happen around a reconnect, waits for it. */
   async #deliver(sequence: number, messages: readonly string[], latest: Promise<unknown>): Promise<number> {
-    const last = await this.#store.publish(this.#name, sequence, messages, sequence - 1);
+    const last = await this.#store.publish(this.#name, sequence, messages);
     if (last !== -1) return last;
     await latest.catch(() => {});
-    return await this.#store.publish(this.#name, sequence, messages, 0);
+    return await this.#store.publish(this.#name, sequence, messages, true);
   }
 
   #nextFrame(): { messages: readonly string[]; slices: Slice[] } {

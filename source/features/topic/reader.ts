@@ -53,6 +53,12 @@ export class Reader {
     if (!this.#isLive) this.#wake?.();
   }
 
+  /** Something may have been missed: take a turn, whatever else is awaited. */
+  look(): void {
+    this.#isLive = false;
+    this.ring();
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#wake?.();
@@ -69,6 +75,9 @@ export class Reader {
   }
 
   async #drain(wait: boolean): Promise<readonly Item[]> {
+    // What was read ahead may be old by now: whether it is still ours to hand out, a turn tells.
+    if (this.#ahead && !this.#options.isSeatSure())
+      await this.#options.turn({ after: 0, step: 0, arm: false });
     const items = await (this.#ahead ?? this.#read());
     this.#ahead = undefined;
     if (items.length > 0) {
@@ -104,16 +113,16 @@ export class Reader {
         resolve();
       }, reject);
     });
-    if (this.#isStopped) return [];
+    if (this.#isStopped || !this.#isLive) return [];
     this.#awaited = undefined;
-    const { messages } = read ?? { messages: [] };
-    const first = messages[0]?.id;
+    const newest = read?.messages.at(-1);
     // Nothing came, something is missing, or another process may sit here by now: take a turn.
-    if (read === undefined || first !== this.#after + 1 || !this.#options.isSeatSure()) {
+    if (!read || !newest || read.messages[0]?.id !== this.#after + 1 || !this.#options.isSeatSure()) {
       this.#isLive = false;
       return [];
     }
-    this.#after += messages.length;
+    const { messages } = read;
+    this.#after = newest.id;
     this.#judge(read);
     // While the caller works on these, the next ones may already travel.
     if (!this.#pace.isResting) this.#awaited = quietly(this.#await());

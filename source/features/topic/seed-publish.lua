@@ -4,13 +4,13 @@
 -- KEYS[1] ids: string `pubsub:msg_id`, the highest id given
 -- KEYS[2] msgs: zset `pubsub:messages`, JSON -> id
 -- KEYS[3] lock: string `pubsub:lock`, there while another publisher is between its id and its message
--- KEYS[4] sent: string, the producer's last 128 frames in 16 bytes each: sequence number, last id
+-- KEYS[4] sent: string, the producer's last 127 frames in 16 bytes each: sequence number, last id
 -- ARGV[1] sequence: the producer's number of this frame, from 1
 -- ARGV[2] channel: every payload is published there too, for subscribers that take it from the channel
 -- ARGV[3..] message: each as JSON text
 -- Reply: the id of the last message; -1 while the lock is held
 local sequence = tonumber(ARGV[1])
-local slot = (sequence % 128) * 16
+local slot = ((sequence - 1) % 127 + 1) * 16
 local sent = redis.call('GETRANGE', KEYS[4], slot, slot + 15)
 if #sent == 16 then
   local before, last = struct.unpack('dd', sent)

@@ -41,6 +41,7 @@ export async function subscribe(
       if (items.length === 0) break;
       for (const item of items) {
         if (handled >= count || signal?.aborted) break;
+        if (!subscription.isSure) await subscription.settle();
         try {
           const result = handler(item);
           if (result instanceof Promise) await result;

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { type Doorbell, openDoorbell, seatRing } from './doorbell.ts';
+import { type Doorbell, missed, openDoorbell, seatRing } from './doorbell.ts';
 import { SeatLostError, SubscriberDroppedError, SubscriberInUseError } from './errors.ts';
 import type { Blocked, Item, LayoutName, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
 import { Reader } from './reader.ts';
@@ -23,6 +23,8 @@ export type SubscriptionOptions = {
   readonly leaseMs?: number;
   /** How often to look although nobody rang. */
   readonly pollMs?: number;
+  /** Wait for the doorbell even where a connection of its own could wait for the entry itself: one socket less. */
+  readonly doorbellOnly?: boolean;
   readonly signal?: AbortSignal;
 };
 
@@ -87,6 +89,11 @@ export class Subscription {
     return this.#done;
   }
 
+  /** No other process can have taken over yet, by the local monotonic clock; if not sure, `settle()` finds out. */
+  get isSure(): boolean {
+    return performance.now() - this.#sureAt < this.#leaseMs * 0.7;
+  }
+
   /**
    * The next items after those taken before, in the order of their ids. Waits for the first of them; with `wait`
    * false it resolves with none when there are none. A stopped subscription gives none. One call at a time.
@@ -114,7 +121,10 @@ export class Subscription {
     await this.#store.block(this.#seat.name, blocked);
   }
 
-  /** Resolves when everything acknowledged is known to the server. */
+  /**
+   * Resolves when everything acknowledged is known to the server.
+   * @throws {SeatLostError | SubscriberDroppedError}
+   */
   async settle(): Promise<void> {
     if (this.#failure) throw this.#failure;
     await this.#save();
@@ -155,8 +165,9 @@ export class Subscription {
 
     const listener = this.#options.listener ?? this.#keep(listenerFor(this.#store.client));
     this.#doorbell = await openDoorbell(listener, this.#store.bell, (message) => {
-      this.#reader?.ring();
       this.#wakeClaim?.();
+      if (message === missed) this.#reader?.look();
+      else this.#reader?.ring();
       if (message === seatRing && this.#reader) this.#save().catch(() => {});
     });
     const label = `${hostname()}:${process.pid}`;
@@ -168,10 +179,10 @@ export class Subscription {
         this.#done = this.#saved = this.#swept = claim.position;
         this.#reader = new Reader(claim.position, {
           store: this.#store,
-          connection: this.#store.await && !isCluster(listener) ? this.#readerFor(listener) : undefined,
+          connection: this.#canAwait(listener) ? this.#readerFor(listener) : undefined,
           pollMs,
           turn: (request) => this.#turn(request),
-          isSeatSure: () => performance.now() - this.#sureAt < this.#leaseMs * 0.7,
+          isSeatSure: () => this.isSure,
         });
         break;
       }
@@ -189,6 +200,10 @@ export class Subscription {
       this.#save().catch(() => {});
     }, this.#leaseMs / 4);
     await this.#store.register();
+  }
+
+  #canAwait(listener: Client): listener is Redis {
+    return this.#store.await !== undefined && !this.#options.doorbellOnly && !isCluster(listener);
   }
 
   /** What waits for the next entry must not hold up other commands, and must notice a silent server. */
@@ -236,5 +251,7 @@ export class Subscription {
 }
 
 function listenerFor(client: Client): Client {
-  return isCluster(client) ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
+  return isCluster(client)
+    ? client.duplicate([], { shardedSubscribers: true })
+    : client.duplicate({ maxRetriesPerRequest: null });
 }

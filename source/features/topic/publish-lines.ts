@@ -1,0 +1,53 @@
+import type { Client } from '../../redis/client.ts';
+import type { LayoutName } from './layout.ts';
+import { type Published, publish } from './publish.ts';
+
+const mostOnTheWay = 10_000;
+
+/**
+ * Publishes each line. Lines that arrive together travel together, and no more than a bounded number is on its way;
+ * ends with the lines, the signal, or the first failure.
+ */
+export async function publishLines(
+  client: Client,
+  topic: string,
+  lines: AsyncIterable<string>,
+  { layout, signal }: { layout: LayoutName; signal: AbortSignal },
+): Promise<Published> {
+  let first = 0;
+  let last = 0;
+  let count = 0;
+  let failure: unknown;
+  let onTheWay = 0;
+  let landed = Promise.withResolvers<void>();
+  const land = (): void => {
+    onTheWay -= 1;
+    landed.resolve();
+  };
+  const roomFor = async (most: number): Promise<void> => {
+    while (onTheWay > most) {
+      landed = Promise.withResolvers();
+      await landed.promise;
+    }
+  };
+  for await (const line of lines) {
+    if (signal.aborted || failure !== undefined) break;
+    onTheWay += 1;
+    publish(client, topic, line, { layout }).then(
+      (published) => {
+        if (first === 0) first = published.first;
+        last = Math.max(last, published.last);
+        count += 1;
+        land();
+      },
+      (error: unknown) => {
+        failure ??= error;
+        land();
+      },
+    );
+    await roomFor(mostOnTheWay);
+  }
+  await roomFor(0);
+  if (failure !== undefined) throw failure;
+  return { first, last, count };
+}

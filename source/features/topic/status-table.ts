@@ -1,0 +1,28 @@
+import { formatAge, formatBytes, formatCount } from '../../ui/figures.ts';
+import { padEnd, padStart, width } from '../../ui/text.ts';
+import type { TopicStatus } from './layout.ts';
+
+/** `topic status` for people: a line for each subscriber, or for a topic that has none. */
+export function statusTable(statuses: readonly TopicStatus[], nowMs: number): string {
+  const rows = [['topic', 'last id', 'retained', 'bytes', 'subscriber', 'position', 'lag', 'state', 'seen']];
+  for (const status of statuses) {
+    const { topic: topicName, lastId, retained, bytes, subscribers } = status;
+    const own = [topicName, String(lastId), formatCount(retained), formatBytes(bytes)];
+    for (const each of subscribers) {
+      const state = each.blocked ? `blocked at ${each.blocked.id}` : each.state;
+      const seen = each.seenMs === 0 ? '-' : formatAge(nowMs - each.seenMs);
+      rows.push([...own, each.name, String(each.position), formatCount(each.lag), state, seen]);
+    }
+    if (subscribers.length === 0) rows.push([...own, '-', '', '', '', '']);
+  }
+  const isRight = (column: number): boolean => [1, 2, 3, 5, 6, 8].includes(column);
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ''))));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (isRight(column) ? padStart : padEnd)(cell, widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
