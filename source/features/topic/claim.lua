@@ -3,7 +3,8 @@
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
 -- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <label>`
 -- KEYS[3] ids: string, the highest id given
--- KEYS[4] state: hash; `floor` is the highest id that is gone
+-- KEYS[4] state: hash; `floor` is the highest id that is gone, `done:<subscriber>` outlives a reset of the positions
+-- KEYS[5] zset: only in the seed layout, JSON -> id; there is no `floor` then, what is lowest here tells it
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] label: who this is, for people
@@ -21,8 +22,12 @@ if seat then
   end
   if token == ARGV[2] then since = sat end
 end
-local floor = tonumber(redis.call('HGET', KEYS[4], 'floor') or 0)
 local last = tonumber(redis.call('GET', KEYS[3]) or 0)
+local floor = tonumber(redis.call('HGET', KEYS[4], 'floor') or 0)
+if KEYS[5] then
+  local lowest = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')[2]
+  floor = lowest and tonumber(lowest) - 1 or last
+end
 local position = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
 if not position then
   position = ARGV[5] == 'now' and last or floor
@@ -32,6 +37,8 @@ elseif position > last and last >= floor then
   position = last
   redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
 end
+local done = tonumber(KEYS[5] and redis.call('HGET', KEYS[4], 'done:' .. ARGV[1]) or 0)
+if done <= last then position = math.max(position, done) end
 redis.call('HSET', KEYS[2], ARGV[1],
   ARGV[2] .. ' ' .. string.format('%.0f', now) .. ' ' .. ARGV[4] .. ' ' .. string.format('%.0f', since) .. ' ' .. ARGV[3])
 return { 1, position, floor }

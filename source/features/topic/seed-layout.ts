@@ -89,24 +89,12 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     async retire(producer) {
       await client.unlink(singleKey('pubsub:sent:', producer));
     },
-    async claim(seat, { from, label, leaseMs }) {
-      const [last, lowest, done] = await Promise.all([
-        client.get(keys.ids),
-        withKeys(client, types, client.zrange(keys.msgs, '0', '0', 'WITHSCORES')),
-        client.hget(keys.state, `done:${seat.name}`),
-      ]);
-      const oldest = lowest[1] === undefined ? Number(last ?? 0) : Number(lowest[1]) - 1;
-      const first = from === 'now' ? Number(last ?? 0) : oldest;
-      await withKeys(client, types, client.zadd(keys.subs, 'NX', String(first), seat.name));
-      const claim = await run(
+    claim: (seat, { from, label, leaseMs }) =>
+      run(
         claimScript,
-        [keys.subs, keys.seats, keys.ids, keys.state],
+        [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs],
         [seat.name, seat.token, label, leaseMs, from],
-      );
-      if (claim.name !== 'ours') return claim;
-      const remembered = Math.min(Number(done ?? 0), Number(last ?? 0));
-      return { ...claim, position: Math.max(claim.position, remembered) };
-    },
+      ),
     async turn(seat, { done, after, step }) {
       const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
       return parseTurn(await run(advanceScript, names, [seat.name, seat.token, done, after, step]));
