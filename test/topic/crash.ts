@@ -1,0 +1,170 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, existsSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { vi } from 'vitest';
+import { topicStatus } from '../../source/features/topic/topic.ts';
+import { startRedis } from '../helpers/redis-server.ts';
+
+export type CrashPlan = {
+  readonly messages: number;
+  readonly kills: number;
+  readonly restarts: number;
+  /** Between two kills, at most. */
+  readonly pauseMs: number;
+  readonly patienceMs: number;
+};
+
+export type Seen = {
+  /** The highest id; all below it were seen too. */
+  readonly last: number;
+  readonly missing: number;
+  /** Seen again right after a restart of the subscriber. */
+  readonly duplicates: number;
+  /** Seen again at another time. */
+  readonly unexplained: number;
+  readonly gaps: number;
+  /** What was promised to the publisher and reads otherwise, or is not there. */
+  readonly wrong: number;
+};
+
+export type CrashResult = {
+  readonly lastId: number;
+  readonly promised: number;
+  readonly kills: number;
+  readonly restarts: number;
+  readonly seen: readonly Seen[];
+};
+
+const worker = new URL('./crash-worker.ts', import.meta.url).pathname;
+const register = new URL('../../scripts/register-lua.ts', import.meta.url).pathname;
+
+/** A publisher and two subscribers are killed at random, the server too; then both subscribers' files are read. */
+export async function crash({
+  messages,
+  kills,
+  restarts,
+  pauseMs,
+  patienceMs,
+}: CrashPlan): Promise<CrashResult> {
+  const server = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
+  const redis = server.client({ retryStrategy: () => 20 });
+  const file = (name: string): string => path.join(server.directory, name);
+  const roles = [
+    ['publisher', file('promised')],
+    ['subscriber', file('a'), 'a'],
+    ['subscriber', file('b'), 'b'],
+  ] as const;
+  const start = ([role, log, name]: readonly [string, string, string?]): ChildProcess =>
+    spawn(process.execPath, ['--import', register, worker, role, server.socket, log, 'crash', name ?? ''], {
+      stdio: 'inherit',
+    });
+  const processes = roles.map(start);
+  try {
+    for (let kill = 0; kill < kills; kill += 1) {
+      await redis.incrby('quota', Math.ceil(messages / kills / 100) * 100);
+      await delay(Math.random() * pauseMs);
+      const victim = Math.floor(Math.random() * roles.length);
+      const role = roles[victim];
+      const child = processes[victim];
+      if (!role || !child) continue;
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      processes[victim] = start(role);
+      if (Math.floor(((kill + 1) * (restarts + 1)) / kills) > Math.floor((kill * (restarts + 1)) / kills)) {
+        if (kill + 1 < kills) {
+          await server.stop('SIGKILL');
+          await server.start();
+        }
+      }
+    }
+    const status = await vi.waitFor(
+      async () => {
+        const now = await topicStatus(redis, 'crash');
+        const isDone = now.lastId >= messages && now.subscribers.every(({ lag }) => lag === 0);
+        if (!isDone) {
+          // What a killed publisher had taken of the quota and not published.
+          if (now.subscribers.every(({ lag }) => lag === 0)) await redis.incrby('quota', 100);
+          throw new Error(`not done: ${JSON.stringify(now)}`);
+        }
+        return now;
+      },
+      { timeout: patienceMs, interval: 100 },
+    );
+    for (const child of processes) child.kill('SIGKILL');
+    const { lastId } = await topicStatus(redis, 'crash');
+    const promises = await promisedIn(file('promised'));
+    const seen = [];
+    for (const name of ['a', 'b']) seen.push(await judge(file(name), promises, status.lastId));
+    const promised = [...promises.values()].reduce((sum, { count }) => sum + count, 0);
+    return { lastId, promised, kills, restarts, seen };
+  } finally {
+    for (const child of processes) child.kill('SIGKILL');
+    await server.close();
+  }
+}
+
+type Promises = Map<number, { readonly count: number; readonly call: string }>;
+
+async function promisedIn(file: string): Promise<Promises> {
+  const promises: Promises = new Map();
+  if (!existsSync(file)) return promises;
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const [first = '', count = '', call = ''] = line.split(' ');
+    promises.set(Number(first), { count: Number(count), call });
+  }
+  return promises;
+}
+
+async function judge(file: string, promises: Promises, lastId: number): Promise<Seen> {
+  let last = 0;
+  let missing = 0;
+  let duplicates = 0;
+  let unexplained = 0;
+  let gaps = 0;
+  let wrong = 0;
+  let checked = 0;
+  /** The id a restarted subscriber may go on repeating from. */
+  let repeating = Number.POSITIVE_INFINITY;
+  let isFresh = true;
+  let promise: { first: number; count: number; call: string } | undefined;
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    if (line === 'restarted') {
+      isFresh = true;
+      continue;
+    }
+    const [word = '', text = ''] = line.split(' ');
+    if (word === 'gap') {
+      gaps += 1;
+      continue;
+    }
+    const id = Number(word);
+    if (id <= last) {
+      if (isFresh || id === repeating) duplicates += 1;
+      else unexplained += 1;
+      repeating = id + 1;
+    } else {
+      missing += id - last - 1;
+      last = id;
+      repeating = Number.POSITIVE_INFINITY;
+      const found = promises.get(id);
+      if (found) promise = { first: id, ...found };
+      if (promise && id < promise.first + promise.count) {
+        checked += 1;
+        if (text !== `${promise.call}:${id - promise.first}`) wrong += 1;
+      }
+    }
+    isFresh = false;
+  }
+  const promised = [...promises.values()].reduce((sum, { count }) => sum + count, 0);
+  return {
+    last,
+    missing: missing + Math.max(0, lastId - last),
+    duplicates,
+    unexplained,
+    gaps,
+    wrong: wrong + promised - checked,
+  };
+}
