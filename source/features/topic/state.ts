@@ -38,6 +38,8 @@ export type Subscriber = {
   readonly oldestMs: number | undefined;
   /** Epoch ms since when nothing was heard of it; undefined while it is live, 0 when it never was. */
   readonly silentSinceMs: number | undefined;
+  /** Whole days of that silence. */
+  readonly silentDays: number;
   /** Epoch ms until when messages are kept for it although it is silent; undefined: without end, or not at all. */
   readonly keptUntilMs: number | undefined;
   readonly owner: string;
@@ -100,6 +102,7 @@ export function learn(
           missed: each.missed,
           oldestMs: waitedMs === undefined ? undefined : coarse(waitedMs),
           silentSinceMs: isLive ? undefined : each.seenMs,
+          silentDays: isLive ? 0 : Math.floor((at - each.seenMs) / 86_400_000),
           keptUntilMs: holdsBack ? each.seenMs + lapseMs : undefined,
           owner: each.owner,
           blocked: each.blocked ?? undefined,

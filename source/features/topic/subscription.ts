@@ -199,7 +199,8 @@ export class Subscription {
     this.#renewing = setInterval(() => {
       this.#save().catch(() => {});
     }, this.#leaseMs / 4);
-    await this.#store.register();
+    // An index that cannot be written, because the memory is full, must not keep anybody from making room.
+    await this.#store.register().catch(() => {});
   }
 
   #canAwait(listener: Client): listener is Redis {

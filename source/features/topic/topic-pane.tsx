@@ -50,7 +50,7 @@ const tableColumns: readonly Column<Line>[] = [
     max: 24,
     cell: ({ topic }) => topic.topic + (topic.layout === 'seed' ? ' (seed)' : ''),
   },
-  { heading: 'subscriber', max: 24, cell: ({ subscriber }) => subscriber?.name ?? '–' },
+  { heading: 'subscriber', grow: true, max: 32, cell: ({ subscriber }) => subscriber?.name ?? '–' },
   {
     heading: '',
     width: sparkCells,
@@ -71,7 +71,6 @@ const tableColumns: readonly Column<Line>[] = [
   },
   {
     heading: 'state',
-    grow: true,
     cell: ({ subscriber }) => (subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'dim' }),
   },
 ];

@@ -16,9 +16,9 @@ const arrows: Readonly<Record<number, string>> = { 1: ' ▲', 0: '', [-1]: ' ▼
 
 /** The state in words, with what tells a dead subscriber from an overloaded one. */
 export function stateOf(subscriber: Subscriber): Span {
-  const { condition, missed, silentSinceMs, blocked } = subscriber;
+  const { condition, missed, blocked } = subscriber;
   const lost = missed > 0 ? `, lost ${formatShort(missed)}` : '';
-  const since = silentSinceMs === undefined || silentSinceMs === 0 ? '' : ` ${formatDay(silentSinceMs)}`;
+  const since = silentSince(subscriber);
   const words: Readonly<Record<Subscriber['condition'], string>> = {
     live: `live${lost}`,
     idle: `idle${lost}`,
@@ -29,6 +29,12 @@ export function stateOf(subscriber: Subscriber): Span {
     blocked: `BLOCKED at ${blocked?.id ?? ''}`,
   };
   return { text: words[condition], tone: tones[condition] };
+}
+
+/** Today the time, else the day: neither ticks. */
+function silentSince({ silentSinceMs, silentDays }: Subscriber): string {
+  if (!silentSinceMs) return '';
+  return silentDays === 0 ? ` ${formatClock(silentSinceMs)}` : ` ${formatDay(silentSinceMs)}`;
 }
 
 /** One sentence for each subscriber that needs a human. */
@@ -71,15 +77,15 @@ export function detailOf(topic: Topic, subscriber: Subscriber | undefined): stri
     `${name}: done ${formatCount(position)} of ${formatCount(topic.lastId)}`,
     ...(missed > 0 ? [`${formatCount(missed)} removed unread`] : []),
     silentSinceMs === undefined ? `served by ${by}` : `last served by ${by}`,
-    ...(silentSinceMs ? [`silent since ${formatDay(silentSinceMs)}`] : []),
+    ...(silentSinceMs ? [`silent since ${formatDay(silentSinceMs)} ${formatClock(silentSinceMs)}`] : []),
   ];
   return parts.join(', ');
 }
 
-/** `18 Nov 15:41`, local time: a date does not tick. */
-export function formatDay(atMs: number): string {
+/** `18 Nov`, local time. */
+function formatDay(atMs: number): string {
   const at = new Date(atMs);
-  return `${at.getDate()} ${months[at.getMonth()]} ${formatClock(atMs)}`;
+  return `${at.getDate()} ${months[at.getMonth()]}`;
 }
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];

@@ -1,0 +1,115 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expect, test } from 'vitest';
+import { keys } from '../../source/features/topic/key-bindings.ts';
+import {
+  type Condition,
+  learn,
+  move,
+  selectedLine,
+  type TopicFigures,
+  type TopicSlice,
+} from '../../source/features/topic/state.ts';
+import { alertsOf } from '../../source/features/topic/words.ts';
+import { empty, grown, nowMs, subscriber, topic } from './slices.ts';
+
+type Figures = TopicFigures['subscribers'][number];
+
+const conditionAfter = (...readings: Partial<Figures>[]): Condition | undefined => {
+  let slice = empty;
+  for (const reading of readings) slice = learn(slice, [topic('t', [subscriber('s', reading)])], []);
+  return slice.topics[0]?.subscribers[0]?.condition;
+};
+const late = nowMs - 60_000;
+
+test.each<[Condition, Partial<Figures>[]]>([
+  ['live', [{ lag: 0 }]],
+  ['live', [{ lag: 5000, oldestAt: nowMs - 1000 }]],
+  ['overloaded', [{ lag: 1, oldestAt: late }]],
+  [
+    'overloaded',
+    [
+      { lag: 10, oldestAt: late },
+      { lag: 20, oldestAt: late },
+    ],
+  ],
+  [
+    'catching up',
+    [
+      { lag: 20, oldestAt: late },
+      { lag: 10, oldestAt: late },
+    ],
+  ],
+  ['idle', [{ state: 'idle', seenMs: 0 }]],
+  ['idle', [{ state: 'idle', lag: 4, seenMs: nowMs - 10_000, oldestAt: late }]],
+  ['dead', [{ state: 'idle', lag: 4, seenMs: nowMs - 40_000, oldestAt: late }]],
+  ['lapsed', [{ state: 'lapsed', lag: 4 }]],
+  ['blocked', [{ lag: 4, blocked: { id: 9, attempts: 1, error: 'x' } }]],
+])('%s after %j', (condition, readings) => {
+  expect(conditionAfter(...readings)).toBe(condition);
+});
+
+test('a subscriber lapses and recovers', () => {
+  expect(
+    [
+      conditionAfter({ lag: 0 }),
+      conditionAfter({ lag: 3, state: 'idle', seenMs: nowMs - 40_000, oldestAt: late }),
+      conditionAfter({ lag: 3, missed: 3, state: 'lapsed' }),
+      conditionAfter({ lag: 3, missed: 3, oldestAt: null }),
+      conditionAfter({ lag: 0 }),
+    ].join(' → '),
+  ).toBe('live → dead → lapsed → live → live');
+});
+
+test('a reading that tells nothing new changes nothing', () => {
+  const figures = [
+    topic('t', [subscriber('s', { lag: 3, state: 'idle', seenMs: nowMs - 7_200_000, oldestAt: late })]),
+  ];
+  let slice = learn(empty, figures, []);
+  slice = learn(slice, figures, []);
+  expect(isDeepStrictEqual(learn(slice, figures, []), slice)).toBe(true);
+});
+
+test('the slice survives JSON', () => {
+  const slice = move(grown(), 2);
+  expect(JSON.parse(JSON.stringify(slice))).toEqual(JSON.parse(JSON.stringify(slice)));
+  expect(learn(JSON.parse(JSON.stringify(slice)) as TopicSlice, [], [])).toMatchObject({ topics: [] });
+});
+
+test('the selection stays with its subscriber when others come and go', () => {
+  let slice = move(move(grown(), 1), 1);
+  expect(selectedLine(slice)?.subscriber?.name).toBe('audit');
+  slice = learn(slice, [topic('a', [subscriber('new')]), topic('orders', [subscriber('audit')])], []);
+  expect(selectedLine(slice)?.subscriber?.name).toBe('audit');
+  slice = learn(slice, [topic('a', [subscriber('new')])], []);
+  expect(selectedLine(slice)?.subscriber?.name).toBe('new');
+  expect(selectedLine(move(slice, -5))?.subscriber?.name).toBe('new');
+  expect(selectedLine(move(empty, 1))).toBeUndefined();
+});
+
+test('alerts name who needs a human, and nobody else', () => {
+  expect(alertsOf(grown())).toEqual([
+    'topic news/news_importance overloaded, lag 8,114',
+    'topic orders/audit dead, lag 41,337',
+    'topic orders/mailer blocked at 90000',
+    'topic orders/old-report lapsed, lost 47,463',
+  ]);
+  expect(alertsOf(empty)).toEqual([]);
+});
+
+test('dropping asks for the name, and is refused where there is nobody', () => {
+  const drop = keys.find(({ verb }) => verb === 'drop');
+  const slice = move(grown(), 2);
+  expect(drop?.refuse?.(slice)).toBeUndefined();
+  expect(drop?.confirm?.(slice)).toEqual({
+    question: 'Drop audit of orders? It still has 41337 to read. Type its name',
+    type: 'audit',
+  });
+  expect(drop?.input?.(slice, '')).toEqual({ topic: 'orders', subscriber: 'audit', layout: 'own' });
+  expect(drop?.refuse?.(empty)).toMatch(/no topic yet/);
+  expect(drop?.refuse?.(move(grown(), 7))).toBe('Nobody is subscribed to ping');
+});
+
+test('a lone dash is published, not taken for stdin', () => {
+  const publish = keys.find(({ verb }) => verb === 'publish');
+  expect(publish?.input?.(grown(), '-')).toEqual({ topic: 'news', layout: 'own', messages: ['- '] });
+});
