@@ -207,6 +207,14 @@ test('what is stored malformed is told of as such and passed over', async () => 
   expect(await read('bob')).toEqual([]);
 });
 
+test('a user without the right to publish may still send', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await redis.acl('SETUSER', 'quiet', 'on', 'nopass', '~*', '+@all', 'resetchannels');
+  const quiet = server.client({ username: 'quiet', password: 'any' });
+  expect(await send(quiet, 'ops', 'ann', 'one')).toMatchObject({ id: 1 });
+  expect(await texts('bob')).toEqual(['one']);
+});
+
 test('figures tell of members, unread counts and what is stored', async () => {
   await create(redis, 'ops', ['ann', 'bob']);
   await create(redis, 'quiet', ['eve']);

@@ -67,6 +67,15 @@ test('a conversation, as JSON', async () => {
   expect(await json('create', '--members', 'ann')).toEqual({ room: '1', members: ['ann'] });
 });
 
+test('processes that only write keep nothing waiting', async () => {
+  await json('create', 'alarms', '--members', 'oncall', '--writers', 'monitor');
+  await json('join', 'alarms', '--as', 'backup', '--writes-only');
+  await json('send', 'alarms', 'disk full', '--as', 'monitor');
+  await json('send', 'alarms', 'tape lost', '--as', 'backup');
+  expect(await json('read', 'alarms', '--as', 'oncall')).toHaveLength(2);
+  expect(await json('list')).toMatchObject([{ messages: 0, lastId: 2 }]);
+});
+
 test('the same for people', async () => {
   expect((await chat('create', 'ops', '--members', 'ann,bob')).stdout).toBe('Room ops has ann and bob\n');
   expect((await chat('send', 'ops', 'hello', '--as', 'ann')).stdout).toBe('Sent 1 to ops\n');

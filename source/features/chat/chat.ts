@@ -51,7 +51,7 @@ export async function create(
   { writers = [] }: { readonly writers?: readonly string[] } = {},
 ): Promise<{ room: string; members: string[] }> {
   for (;;) {
-    const name = room ?? String(await again(() => redis.incr(roomCounter)));
+    const name = room ?? (await nextNumber(redis));
     const keys = roomKeys(redis, name);
     const everyone = [...new Set([...writers, ...members])];
     const seen = seenKeys(redis, ...everyone);
@@ -164,6 +164,16 @@ export async function ack(redis: Client, room: string, member: string, id: numbe
   // XX: somebody may have left meanwhile, and must not come back by this.
   if (isCluster(redis)) await redis.zadd(seenKey(member), 'XX', 'GT', String(reply[1]), room);
   return parseCursor(reply[1]);
+}
+
+async function nextNumber(redis: Client): Promise<string> {
+  return String(
+    await typed(
+      redis,
+      { [roomCounter]: 'string' },
+      again(() => redis.incr(roomCounter)),
+    ),
+  );
 }
 
 const createScript = defineScript({ lua: createLua, parse: parseArray });

@@ -31,11 +31,17 @@ const createCommand = defineCommand({
   verb: 'create',
   summary: 'Make a room, or add members to one; without ROOM it gets a number',
   words: { room: optionalWord('ROOM', 'what to call it', name) },
-  flags: { members: word('a,b,c', 'who is in it', names) },
+  flags: {
+    members: word('a,b,c', 'who is in it', names),
+    writers: optionalFlag('d,e', 'who only writes to it: no message waits for them', names),
+  },
   writes: true,
-  examples: ['quarterdeck chat create ops --members ann,bob'],
+  examples: [
+    'quarterdeck chat create ops --members ann,bob',
+    'quarterdeck chat create alarms --members oncall --writers monitor,backup',
+  ],
   async run({ redis }, input) {
-    const made = await create(redis, input.room, input.members);
+    const made = await create(redis, input.room, input.members, { writers: input.writers ?? [] });
     return { json: made, text: `Room ${made.room} has ${people(made.members)}` };
   },
 });
@@ -44,11 +50,11 @@ const joinCommand = defineCommand({
   verb: 'join',
   summary: 'Become a member; what was sent before stays unseen by you',
   words: { room },
-  flags: { as },
+  flags: { as, writesOnly: switchFlag('never read: no message waits for you') },
   writes: true,
   async run({ redis, config }, input) {
     const member = input.as ?? config.operator;
-    const members = await join(redis, input.room, member);
+    const members = await join(redis, input.room, member, { writesOnly: input.writesOnly });
     return { json: { room: input.room, name: member, members }, text: `${member} is in ${input.room}` };
   },
 });

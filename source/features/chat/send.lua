@@ -43,5 +43,6 @@ if tonumber(cursor) == id - 1 then
 end
 redis.call('HSET', KEYS[5], ARGV[4], string.format('%s:%.0f:%s', ARGV[5], id, at))
 redis.call('PEXPIRE', KEYS[5], ARGV[6])
-redis.call(ARGV[7], ARGV[8], stored)
+-- Who may not publish may still send: the doorbell is a courtesy, readers poll as well.
+redis.pcall(ARGV[7], ARGV[8], stored)
 return { 'sent', id, tonumber(at) }

@@ -154,10 +154,15 @@ export function hear(slice: ChatSlice, channel: string, entry: Entry): ChatSlice
 }
 
 function merge(history: History, added: readonly Entry[]): History {
-  const known = new Set(history.entries.map(({ id }) => id));
-  const fresh = added.filter(({ id }) => !known.has(id) && id > history.floor).map(shorten);
+  const { entries } = history;
+  const newestId = entries.at(-1)?.id ?? 0;
+  // What the doorbell brings is nearly always newer than everything known: then there is nothing to compare.
+  const isNewer = (added[0]?.id ?? 0) > newestId && added.length === 1;
+  const known = isNewer ? undefined : new Set(entries.map(({ id }) => id));
+  const fresh = added.filter(({ id }) => !known?.has(id) && id > history.floor).map(shorten);
   if (fresh.length === 0) return history;
-  const all = [...history.entries, ...fresh].toSorted((a, b) => a.id - b.id);
+  const all = [...entries, ...fresh];
+  if (!isNewer) all.sort((a, b) => a.id - b.id);
   const dropped = all.slice(0, -longestHistory).at(-1);
   return { ...history, entries: all.slice(-longestHistory), floor: dropped?.id ?? history.floor };
 }
