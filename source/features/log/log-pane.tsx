@@ -31,7 +31,7 @@ export function LogPane(props: PaneProps<LogSlice>): ReactNode {
 function Leaderboard({ slice, columns, rows, focused, zoomed }: PaneProps<LogSlice>): ReactNode {
   const { board } = slice;
   const shown = rowsOf(slice);
-  const footer = board && rows >= 5 ? footerOf(slice, board, shown.length) : [];
+  const footer = board && rows >= 5 ? footerOf(slice, board, shown.length, rows) : [];
   if (!board || shown.length === 0) {
     return (
       <>
@@ -98,15 +98,15 @@ function toneOf(moved: Movement): Tone {
   return moved.kind === 'rising' && moved.ratio >= 2 ? 'warn' : 'plain';
 }
 
-function footerOf(
-  slice: LogSlice,
-  { total, distinct, previousHourMs }: Board,
-  count: number,
-): readonly string[] {
+function footerOf(slice: LogSlice, board: Board, count: number, rows: number): readonly string[] {
+  const { total, distinct, previousHourMs } = board;
   const missing = gone(slice);
-  const [first] = missing;
-  const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-  const lost = first ? [`gone: "${first.message}" (${formatCount(first.previous)} last hour)${more}`] : [];
+  const told = missing.slice(0, rows >= 16 ? 5 : 1);
+  const lost = told.map(({ message, previous }, index) => {
+    const rest = index === told.length - 1 ? missing.length - told.length : 0;
+    const more = rest > 0 ? ` and ${rest} more` : '';
+    return `gone: "${message}" (${formatCount(previous)} last hour)${more}`;
+  });
   const lines = `${formatCount(total)} ${total === 1 ? 'line' : 'lines'} in ${formatCount(distinct)} templates`;
   const filtered = slice.filter === '' ? '' : `, ${formatCount(count)} with "${slice.filter}"`;
   const order = slice.order === 'movers' ? ', movers first' : '';

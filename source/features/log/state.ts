@@ -70,11 +70,10 @@ export function isSame(a: Log | undefined, b: Log | undefined): boolean {
   return a?.name === b?.name && a?.severity === b?.severity;
 }
 
-/** The log to show: the selected one while it is there, else the loudest of the first name. */
+/** The log to show: the selected one while it is there, else the loudest. */
 export function logToShow(logs: readonly Log[], selected: Log | undefined): Log | undefined {
-  if (selected && logs.some((log) => isSame(log, selected))) return selected;
-  const ofFirst = logs.filter(({ name }) => name === logs[0]?.name);
-  return ofFirst.toSorted((a, b) => loudness(b) - loudness(a))[0];
+  if (logs.some((log) => isSame(log, selected))) return selected;
+  return logs.toSorted((a, b) => loudness(b) - loudness(a))[0];
 }
 
 const severities = ['debug', 'info', 'warning', 'error', 'critical'];
