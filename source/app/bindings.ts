@@ -34,6 +34,8 @@ export type BindingsOptions = {
 export function makeBindings(options: BindingsOptions): Bindings {
   const { store, features, table, performer } = options;
   const histories = new Map<string, readonly string[]>();
+  /** What the line that is being asked for held at first. */
+  let initial = '';
   const mode = (): Mode => store.getState().screen.mode;
   const setMode = (next: Mode): void => changeScreen(store, { mode: next });
   const refuse = (text: string): void => changeScreen(store, { status: { text, tone: 'bad' } });
@@ -69,7 +71,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
       return;
     }
     const history = histories.get(`${noun} ${index}`) ?? [];
-    const initial = binding.ask?.initial?.(sliceOf(noun)) ?? '';
+    initial = binding.ask?.initial?.(sliceOf(noun)) ?? '';
     setMode({ name: 'ask', noun, binding: index, line: emptyLine(history, initial) });
   };
 
@@ -122,8 +124,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
     },
     answer,
     cancel(asking) {
-      const binding = bindingOf(asking);
-      if (binding?.ask?.sticky !== true) follow(asking, binding?.ask?.initial?.(sliceOf(asking.noun)) ?? '');
+      if (bindingOf(asking)?.ask?.sticky !== true) follow(asking, initial);
     },
     follow,
   };
