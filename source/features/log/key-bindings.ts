@@ -6,13 +6,13 @@ const half = (rows: number): number => Math.max(1, Math.floor(rows / 2));
 export const keys: readonly KeyBinding<LogSlice>[] = [
   {
     key: ['enter'],
-    help: 'its sample and recent lines, and back',
+    help: 'sample and recent lines',
     refuse: (slice) => (slice.isOpen || underCursor(slice) ? undefined : 'There is no message to open'),
     change: toggleOpen,
   },
   {
     key: '/',
-    help: 'filter by message',
+    help: 'filter',
     ask: { label: () => 'Messages with ›', initial: ({ filter }) => filter, follow: filterBy },
   },
   { key: ['down', 'j'], help: 'next message', change: (slice) => move(slice, 1) },

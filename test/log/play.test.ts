@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LogWriter } from '../../source/features/log/writer.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { cli, startPlay } from '../helpers/terminal.ts';
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+});
+afterAll(() => server.close());
+
+const write = async (severity: string, ...lines: string[]): Promise<void> => {
+  await using writer = new LogWriter(redis, 'web', { severity });
+  for (const line of lines) writer.write(line);
+};
+
+test('a person filters the leaderboard, opens a message, comes back, and turns to another severity', async () => {
+  await write(
+    'error',
+    'upstream timed out 1',
+    'upstream timed out 2',
+    'disk full on 10.0.0.9',
+    'reset by peer 7',
+  );
+  await write('info', 'listening on port 80');
+  const play = startPlay({ args: [cli, '--url', server.url], columns: 120, rows: 40 });
+  await play.shows('upstream timed out <*>');
+  // The log pane is the third on the screen, whatever its digit.
+  const title = play.lines().join('\n');
+  const digit = /(\d) log {2}web:error/.exec(title)?.[1] ?? '';
+  play.press(digit);
+  await play.shows(/┏━ \d log {2}web:error/);
+
+  play.press('/', ...'disk');
+  await play.hides('upstream timed out <*>');
+  await play.shows('disk full on <*>');
+  play.press('enter');
+  await play.shows('1 with "disk"');
+
+  play.press('enter');
+  await play.shows('disk full on 10.0.0.9');
+  await play.shows(/\d\d:\d\d:\d\d disk full on 10\.0\.0\.9/);
+  play.press('enter');
+  await play.shows('1 with "disk"');
+
+  // Escape brings back what was there before the typing.
+  play.press('/', ...'xyz');
+  await play.shows('No message with "diskxyz"');
+  play.press('esc');
+  await play.shows('1 with "disk"');
+  play.press('/', ...Array.from({ length: 4 }, () => 'backspace'), 'enter');
+  await play.shows('upstream timed out <*>');
+
+  await write('error', ...Array.from({ length: 50 }, (_, id) => `reset by peer ${id}`));
+  await play.shows(/1 +–? *51 .*reset by peer <\*>/);
+
+  play.press('s');
+  await play.shows('web:info');
+  await play.shows('listening on port <*>');
+  play.press('q');
+  expect((await play.ended()).exitCode).toBe(0);
+});
