@@ -1,0 +1,64 @@
+#!lua
+-- Puts a written part in its place and tells the channel, in one step.
+-- KEYS[1] settings: hash, the run, its budget and totals
+-- KEYS[2] parts: hash part -> JSON, the ledger
+-- KEYS[3] files: hash file -> JSON, how far each one is
+-- KEYS[4] who: hash of shippers (s:TOKEN) and consumers (c:ID) -> JSON
+-- KEYS[5] messages: zset JSON -> id
+-- KEYS[6] ids: counter of the room's messages
+-- KEYS[7] lock: the book's lock around sending; its owner holds an id that is not stored yet
+-- KEYS[8] stage: string, where the part was written
+-- KEYS[9] data: string, where it goes
+-- KEYS[10] counter: string, how many consumers have finished it
+-- ARGV[1] token: this shipper's own
+-- ARGV[2] part: its name
+-- ARGV[3] record: JSON for the file, as it is after this part
+-- ARGV[4] position: where in the shipped file the part begins
+-- ARGV[5] publish: PUBLISH, or SPUBLISH in Cluster
+-- ARGV[6] doorbell: the channel that hears of messages
+-- ARGV[7] force: 1 to overlook the book's lock
+-- Reply: {'announced', id}, {'known'} when it was before, {'locked'}, {'taken', type} or {'fenced'}
+local stored = redis.call('HGET', KEYS[2], ARGV[2])
+local record = cjson.decode(ARGV[3])
+local known = redis.call('HGET', KEYS[3], record.name)
+local before = known and cjson.decode(known)
+local isOwn = before and before.token == ARGV[1] and before.generation == record.generation
+if isOwn and before.shipped >= record.shipped and before.number >= record.number then return { 'known' } end -- sent again
+if not stored or not isOwn or redis.call('HEXISTS', KEYS[4], 's:' .. ARGV[1]) == 0 then return { 'fenced' } end
+local entry = cjson.decode(stored)
+if entry.token ~= ARGV[1] or entry.id or before.shipped ~= tonumber(ARGV[4]) then return { 'fenced' } end
+if redis.call('EXISTS', KEYS[8]) == 0 then return { 'fenced' } end
+if ARGV[7] ~= '1' and redis.call('EXISTS', KEYS[7]) == 1 then return { 'locked' } end
+local kind = redis.call('TYPE', KEYS[9]).ok
+if kind ~= 'none' then return { 'taken', kind } end
+
+local settings = redis.call('HMGET', KEYS[1], 'expect', 'done')
+-- More is coming after all.
+if settings[2] and settings[2] ~= '' then
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], settings[2], settings[2])
+  redis.call('HSET', KEYS[1], 'done', '')
+end
+local time = redis.call('TIME')
+local cost = redis.call('MEMORY', 'USAGE', KEYS[8])
+redis.call('RENAME', KEYS[8], KEYS[9])
+cost = redis.call('MEMORY', 'USAGE', KEYS[9]) - cost
+-- A late INCR may have left a counter behind when an earlier part of this name was freed.
+redis.call('DEL', KEYS[10])
+local id = redis.call('INCR', KEYS[6])
+local message = cjson.encode({ id = id, ts = time[1] + time[2] / 1e6, sender = 'source', message = ARGV[2] })
+redis.call('ZADD', KEYS[5], id, message)
+entry.stage = nil
+entry.id = id
+entry.announced = time[1] * 1000 + math.floor(time[2] / 1000)
+entry.cost = entry.cost + cost
+entry.want = settings[1] or ' '
+entry.finished = ' '
+redis.call('HSET', KEYS[2], ARGV[2], cjson.encode(entry))
+record.token = ARGV[1]
+redis.call('HSET', KEYS[3], record.name, cjson.encode(record))
+redis.call('HINCRBY', KEYS[1], 'used', cost)
+redis.call('HINCRBY', KEYS[1], 'bytes', entry.bytes)
+redis.call('HINCRBY', KEYS[1], 'parts', 1)
+if entry.last then redis.call('HINCRBY', KEYS[1], 'files', 1) end
+redis.call(ARGV[5], ARGV[6], message)
+return { 'announced', id }

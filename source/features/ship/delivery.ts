@@ -1,0 +1,159 @@
+import { gunzip } from './gzip.ts';
+import type { Entry } from './ledger.ts';
+import type { ReadAhead, Reading } from './read-ahead.ts';
+import { openSpool, type Spool } from './spool.ts';
+
+export type LineBatch = {
+  /** Without their line ends; the carriage return of a CRLF stays. */
+  readonly lines: readonly Buffer[];
+  /** The last of them has no end yet: the line is longer than can be carried over, and its rest comes with a later part. */
+  readonly continues: boolean;
+};
+
+/** One part of a file, as a consumer gets it. Read it in one of the three ways, once. */
+export type Delivery = {
+  /** The name the file was shipped under. */
+  readonly file: string;
+  /** Its name on disk, when that is no UTF-8. */
+  readonly rawName: Buffer | undefined;
+  readonly part: string;
+  /** Where in the file it begins, and how much it is. */
+  readonly at: number;
+  readonly bytes: number;
+  /** The file ends with it. */
+  readonly isLast: boolean;
+  /** The bytes as they were shipped. */
+  blocks(): AsyncGenerator<Buffer, void, undefined>;
+  /** The bytes, decompressed where it is gzip. */
+  content(): AsyncGenerator<Buffer, void, undefined>;
+  /** The lines, decompressed where it is gzip, a batch for each block; a final line needs no end. */
+  lines(): AsyncGenerator<LineBatch, void, undefined>;
+};
+
+export type Shape = Pick<
+  Entry,
+  'file' | 'generation' | 'at' | 'bytes' | 'kind' | 'last' | 'piecesFrom' | 'rawName'
+>;
+
+export type DeliveryOptions = {
+  readonly readAhead: ReadAhead;
+  readonly reading: Reading;
+  /** The beginning of the first line, from the part before. */
+  carry(): Buffer | undefined;
+  /** Where pieces are collected that only make sense together. */
+  spoolFile(generation: string): string;
+  onDamage(problem: string): void;
+};
+
+/** What is carried over in Redis of a line that a part cut; a longer beginning is delivered as it is. */
+const longestCarryBytes = 16 * 1024;
+const newline = 0x0a;
+
+export class PartDelivery implements Delivery {
+  readonly file: string;
+  readonly rawName: Buffer | undefined;
+  readonly part: string;
+  readonly at: number;
+  readonly bytes: number;
+  readonly isLast: boolean;
+  /** What is to be carried over to the next part. */
+  carry: Buffer | undefined;
+  readonly #shape: Shape;
+  readonly #options: DeliveryOptions;
+  #isTaken = false;
+  #spool: Spool | undefined;
+
+  constructor(part: string, shape: Shape, options: DeliveryOptions) {
+    this.part = part;
+    this.file = shape.file;
+    this.rawName = shape.rawName === undefined ? undefined : Buffer.from(shape.rawName, 'hex');
+    this.at = shape.at;
+    this.bytes = shape.bytes;
+    this.isLast = shape.last;
+    this.#shape = shape;
+    this.#options = options;
+  }
+
+  async *blocks(): AsyncGenerator<Buffer, void, undefined> {
+    const { readAhead, reading, onDamage } = this.#options;
+    this.#isTaken = true;
+    let got = 0;
+    for await (const block of readAhead.take(reading)) {
+      got += block.length;
+      yield block;
+    }
+    if (got < this.bytes)
+      onDamage(`${this.file}: ${this.bytes - got} bytes of part ${this.part} were gone from Redis`);
+  }
+
+  async *content(): AsyncGenerator<Buffer, void, undefined> {
+    const carry = this.#options.carry();
+    if (carry) yield carry;
+    yield* this.#decoded();
+  }
+
+  async *lines(): AsyncGenerator<LineBatch, void, undefined> {
+    let rest = this.#options.carry() ?? Buffer.alloc(0);
+    for await (const block of this.#decoded()) {
+      const lines: Buffer[] = [];
+      let start = 0;
+      let end = block.indexOf(newline);
+      if (rest.length > 0) {
+        if (end === -1) {
+          rest = Buffer.concat([rest, block]);
+          continue;
+        }
+        lines.push(Buffer.concat([rest, block.subarray(0, end)]));
+        start = end + 1;
+        end = block.indexOf(newline, start);
+      }
+      for (; end !== -1; end = block.indexOf(newline, start)) {
+        lines.push(block.subarray(start, end));
+        start = end + 1;
+      }
+      rest = block.subarray(start);
+      if (lines.length > 0) yield { lines, continues: false };
+    }
+    if (rest.length === 0) return;
+    if (this.isLast) yield { lines: [rest], continues: false };
+    else if (rest.length <= longestCarryBytes) this.carry = rest;
+    else yield { lines: [rest], continues: true };
+  }
+
+  async *#decoded(): AsyncGenerator<Buffer, void, undefined> {
+    const { kind } = this.#shape;
+    if (kind === 'lines') yield* this.blocks();
+    else if (kind === 'gzip') yield* gunzip(this.blocks(), (problem) => this.#damaged(problem));
+    else yield* this.#collected();
+  }
+
+  /** Pieces are kept on disk until the last one is there: they can be freed in Redis, and survive a crash. */
+  async *#collected(): AsyncGenerator<Buffer, void, undefined> {
+    const { generation, at, piecesFrom = 0 } = this.#shape;
+    const spool = await openSpool(this.#options.spoolFile(generation));
+    this.#spool = spool;
+    if (spool.bytes < at - piecesFrom) {
+      this.#damaged(
+        `its first ${at - piecesFrom} bytes were collected by another process or removed from ${spool.file}`,
+      );
+      return;
+    }
+    await spool.put(this.blocks(), at - piecesFrom);
+    if (this.isLast) yield* gunzip(spool.read(), (problem) => this.#damaged(problem));
+  }
+
+  /** Takes what nobody took, so that the next part can be read. */
+  async finish(): Promise<void> {
+    if (!this.#isTaken) for await (const _ of this.#options.readAhead.take(this.#options.reading));
+    await this.#spool?.close();
+  }
+
+  /** Once it was acknowledged, what was collected is not needed any more. */
+  async acknowledged(): Promise<void> {
+    if (this.isLast) await this.#spool?.remove();
+  }
+
+  #damaged(problem: string): void {
+    this.#options.onDamage(`${this.file}: ${problem}`);
+  }
+}

@@ -1,0 +1,101 @@
+import { contentBytes } from './cost.ts';
+import { type Cut, cutLines, gzipCutter, isGzipFile } from './cut.ts';
+import type { Entry, FileRecord } from './ledger.ts';
+import { partName } from './part-name.ts';
+import type { Part } from './pipeline.ts';
+import type { Shipment } from './shipment.ts';
+
+export type PlanOptions = {
+  readonly partBytes: number;
+  /** Gzip members up to here are shipped as one. */
+  readonly wholeBytes: number;
+};
+
+/** The parts of a file from where it stands to its end, as its end was when it was opened; at least one. */
+export async function* planFile(
+  { source, read, record }: Shipment,
+  { partBytes, wholeBytes }: PlanOptions,
+): AsyncGenerator<Part, void, undefined> {
+  const end = record.position + record.bytes - record.shipped;
+  const options = { end, maxBytes: contentBytes(partBytes), wholeBytes };
+  const isGzip = await isGzipFile(read, source.name);
+  const cutGzip = isGzip && gzipCutter(read, { ...options, isInPieces: record.piecesFrom !== undefined });
+  let planned = record;
+  do {
+    const cut = cutGzip ? await cutGzip(planned.position) : await cutLines(read, planned.position, options);
+    const part = makePart(source, planned, cut ?? nothing, planned.position + (cut?.bytes ?? 0) >= end);
+    yield part;
+    planned = part.after;
+  } while (planned.state === 'open');
+}
+
+/** The parts of a growing file that can be shipped by now: whole lines only, unless `isEnding`. */
+export async function* planGrowth(
+  { source, read, record }: Shipment,
+  end: number,
+  { partBytes, isEnding }: { partBytes: number; isEnding: boolean },
+): AsyncGenerator<Part, void, undefined> {
+  let planned = record;
+  while (planned.position < end) {
+    const options = { end, maxBytes: contentBytes(partBytes), wholeBytes: 0, isGrowing: !isEnding };
+    const cut = await cutLines(read, planned.position, options);
+    if (!cut || cut.bytes === 0) return;
+    const part = makePart(
+      source,
+      { ...planned, bytes: planned.shipped + end - planned.position },
+      cut,
+      false,
+    );
+    yield part;
+    planned = part.after;
+  }
+}
+
+const nothing: Cut = { bytes: 0, kind: 'lines' };
+
+/** The next `cut` of a file, and how far it is after that. */
+export function makePart(
+  source: { readonly name: string; readonly rawName?: Buffer },
+  record: FileRecord,
+  { bytes, kind }: Cut,
+  last: boolean,
+): Part {
+  const number = record.number + 1;
+  const piecesFrom = kind === 'piece' ? { piecesFrom: record.piecesFrom ?? record.shipped } : {};
+  const entry: Entry = {
+    file: record.name,
+    generation: record.generation,
+    at: record.shipped,
+    bytes,
+    kind,
+    last,
+    ...piecesFrom,
+    ...(source.rawName && { rawName: source.rawName.toString('hex') }),
+    token: '',
+    cost: 0,
+    want: ' ',
+    finished: ' ',
+  };
+  const isWhole = last && record.shipped === 0;
+  return {
+    name: partName(record.name, { number, isWhole, isGzip: kind === 'gzip' }),
+    entry,
+    position: record.position,
+    after: {
+      ...record,
+      ...piecesFrom,
+      number,
+      position: record.position + bytes,
+      shipped: record.shipped + bytes,
+      state: last ? 'shipped' : 'open',
+    },
+  };
+}
+
+/** An empty part that ends a file which will not come to its end. */
+export function closingPart(
+  source: { readonly name: string; readonly rawName?: Buffer },
+  record: FileRecord,
+): Part {
+  return makePart(source, { ...record, bytes: record.shipped }, nothing, true);
+}

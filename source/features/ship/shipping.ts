@@ -1,0 +1,214 @@
+import { messageOf } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
+import { contentBytes } from './cost.ts';
+import { FileOwnedError, ShipperFencedError } from './errors.ts';
+import { followSources } from './follow.ts';
+import type { FileRecord } from './ledger.ts';
+import { type Part, Pipeline } from './pipeline.ts';
+import { closingPart, makePart, type PlanOptions, planFile } from './plan.ts';
+import { ShipSession } from './session.ts';
+import type { ShipOptions, Shipped } from './ship.ts';
+import { openShipment, type Shipment } from './shipment.ts';
+import { findSources, hasCode, type Source } from './sources.ts';
+
+const MiB = 1024 ** 2;
+const tellMs = 500;
+/** Gzip members larger than this are shipped in pieces: one string of that size stalls the server for about 40 ms. */
+const largestWholeBytes = 64 * MiB;
+
+/** One attempt at shipping, from opening the channel to leaving it. */
+export class Shipping {
+  readonly #redis: Client;
+  readonly #paths: readonly string[];
+  readonly #options: ShipOptions;
+  readonly #signal: AbortSignal;
+  readonly #terms: { budgetBytes: number; partBytes: number; consumers: number };
+  readonly #startedAtMs = performance.now();
+  readonly #failed: string[] = [];
+  readonly #notes: string[] = [];
+  /** How far each file given is. */
+  readonly #records = new Map<string, FileRecord>();
+  #opened = 0;
+  #filesTotal = 0;
+  #bytesTotal = 0;
+
+  constructor(redis: Client, paths: readonly string[], options: ShipOptions) {
+    const { budgetBytes = 1024 * MiB, partBytes = 4 * MiB, consumers } = options;
+    this.#redis = redis;
+    this.#paths = paths;
+    this.#options = options;
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.#terms = { budgetBytes, partBytes, consumers };
+  }
+
+  async run(): Promise<Shipped> {
+    const { channel, follow = false, keepOpen = false, listen } = this.#options;
+    const sources = await this.#look();
+    const session = await ShipSession.open(this.#redis, channel, this.#terms, {
+      signal: this.#signal,
+      listen,
+    });
+    session.news = { files: this.#filesTotal, bytes: this.#bytesTotal, follow };
+    const pipeline = this.#makePipeline(session);
+    const telling = setInterval(() => this.#tell(session), tellMs);
+    let peakBytes = 0;
+    try {
+      const records = await session.records();
+      if (follow) {
+        await followSources({
+          pipeline,
+          records,
+          look: () => this.#look(),
+          shipWhole: (source, known) => this.#shipFile(session, pipeline, source, known),
+          generation: () => this.#generation(session),
+          note: (text) => this.#notes.push(text),
+          remember: (record) => session.remember(record),
+          plan: this.#plan(session),
+          signal: this.#signal,
+        });
+      } else {
+        for (const source of sources)
+          await this.#shipFile(session, pipeline, source, records.get(source.name));
+        if (session.isAlone) await this.#closeAbandoned(pipeline, records);
+      }
+      await pipeline.drain();
+      await session.finish({ keepOpen });
+      peakBytes = await session.leave({ isOver: true });
+    } catch (error) {
+      session.stop();
+      if (error instanceof ShipperFencedError) throw error;
+      await pipeline.abandon();
+      peakBytes = await session.leave({ isOver: false });
+      if (!this.#signal.aborted) throw error;
+    } finally {
+      clearInterval(telling);
+    }
+    this.#tell(session);
+    return this.#result(session, peakBytes);
+  }
+
+  #makePipeline(session: ShipSession): Pipeline {
+    return new Pipeline({
+      redis: this.#redis,
+      session,
+      onAnnounced: ({ after }) => this.#records.set(after.name, after),
+      onShrank: (shipment, endsAt) => this.#shrank(shipment, endsAt),
+      onFailed: ({ source }, error) => {
+        const isOfFile =
+          error instanceof FileOwnedError || hasCode(error, 'EIO', 'EACCES', 'EPERM', 'EISDIR');
+        if (isOfFile) this.#failed.push(`${source.name}: ${messageOf(error)}`);
+        return isOfFile;
+      },
+    });
+  }
+
+  async #look(): Promise<readonly Source[]> {
+    const { files, skipped } = await findSources(this.#paths, this.#options);
+    for (const text of skipped) if (!this.#notes.includes(text)) this.#notes.push(text);
+    this.#filesTotal = files.length;
+    this.#bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    return files;
+  }
+
+  #generation(session: ShipSession): string {
+    this.#opened += 1;
+    return `${session.token}.${this.#opened}`;
+  }
+
+  /** Ships a file from where it stands to its end. */
+  async #shipFile(
+    session: ShipSession,
+    pipeline: Pipeline,
+    source: Source,
+    known: FileRecord | undefined,
+  ): Promise<void> {
+    this.#signal.throwIfAborted();
+    let shipment: Shipment;
+    try {
+      shipment = await openShipment(source, known, this.#generation(session));
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) this.#notes.push(`${source.name}: vanished before it was read`);
+      else this.#failed.push(`${source.name}: ${messageOf(error)}`);
+      return;
+    }
+    this.#records.set(source.name, shipment.record);
+    if (shipment.record.state === 'open') {
+      for await (const part of planFile(shipment, this.#plan(session))) {
+        if (shipment.stopped) break;
+        await pipeline.add(shipment, part);
+      }
+    }
+    await pipeline.end(shipment);
+  }
+
+  #plan(session: ShipSession): PlanOptions {
+    const { budgetBytes, partBytes } = this.#terms;
+    const { base, each } = session.rooms;
+    const wholeBytes = Math.min(largestWholeBytes, Math.floor((budgetBytes - base - 4 * each) * 0.75));
+    return { partBytes, wholeBytes: Math.max(contentBytes(partBytes), wholeBytes) };
+  }
+
+  /** A file that was cut off below us ends with what is left of it. */
+  #shrank({ source, record }: Shipment, endsAt: number): Part | undefined {
+    if (this.#options.follow) return;
+    const left = Math.max(0, endsAt - record.position);
+    this.#notes.push(
+      `${source.name}: shrank while it was read; ${record.shipped + left} bytes of ${record.bytes} shipped`,
+    );
+    return makePart(
+      source,
+      { ...record, bytes: record.shipped + left },
+      { bytes: left, kind: 'lines' },
+      true,
+    );
+  }
+
+  /** Files an earlier attempt began and that are not there any more: the consumers learn that nothing follows. */
+  async #closeAbandoned(pipeline: Pipeline, records: ReadonlyMap<string, FileRecord>): Promise<void> {
+    for (const record of records.values()) {
+      if (record.state !== 'open' || this.#records.has(record.name)) continue;
+      this.#notes.push(
+        `${record.name}: gone; ${record.shipped} bytes of ${record.bytes} were shipped before`,
+      );
+      const source = { name: record.name, path: Buffer.alloc(0), bytes: 0, inode: '', mtimeMs: 0 };
+      const nothing = { read: async () => 0, size: async () => 0, close: async () => {} };
+      const shipment: Shipment = { source, ...nothing, record, stopped: undefined };
+      await pipeline.add(shipment, closingPart(source, record));
+    }
+  }
+
+  #tell(session: ShipSession): void {
+    const { files, bytes } = this.#totals();
+    this.#options.onProgress?.({
+      files,
+      bytes,
+      filesTotal: this.#filesTotal,
+      bytesTotal: this.#bytesTotal,
+      usedBytes: session.usedBytes,
+      waitingSinceMs: session.waitingSinceMs,
+    });
+  }
+
+  #totals(): { files: number; bytes: number; parts: number } {
+    const totals = { files: 0, bytes: 0, parts: 0 };
+    for (const { state, shipped, number } of this.#records.values()) {
+      if (state === 'shipped' || (this.#options.follow && shipped > 0)) totals.files += 1;
+      totals.bytes += shipped;
+      totals.parts += number;
+    }
+    return totals;
+  }
+
+  #result(session: ShipSession, peakBytes: number): Shipped {
+    return {
+      ...this.#totals(),
+      budgetBytes: this.#terms.budgetBytes,
+      peakBytes,
+      waitedMs: Math.round(session.waitedMs),
+      durationMs: Math.round(performance.now() - this.#startedAtMs),
+      isInterrupted: this.#signal.aborted,
+      failed: this.#failed,
+      notes: this.#notes,
+    };
+  }
+}

@@ -1,0 +1,316 @@
+import type { Client } from '../../redis/client.ts';
+import { registered } from '../../redis/registry.ts';
+import { defineScript } from '../../redis/script.ts';
+import { typed } from '../../redis/wrong-type.ts';
+import { channelKeys, counterKey } from './keys.ts';
+import {
+  type Entry,
+  idsOf,
+  type Process,
+  parseEntry,
+  parseProcess,
+  parseRecord,
+  readFiles,
+} from './ledger.ts';
+import { leaseMs } from './process.ts';
+import statusLua from './status.lua';
+
+/** What a channel is doing. `stalled`: somebody who is waited for stays away. */
+export type ChannelState = 'idle' | 'shipping' | 'waiting' | 'done' | 'stalled';
+
+export type ConsumerStatus = {
+  readonly id: string;
+  /** Parts finished in this run. */
+  readonly done: number;
+  /** Parts announced and not finished. */
+  readonly lag: number;
+  /** Epoch ms of the last sign of life; null when there was none. */
+  readonly seenMs: number | null;
+  /** Epoch ms since when it has owed a part without a sign of life; null when it does not stay away. */
+  readonly stalledMs: number | null;
+};
+
+export type FileStatus = {
+  readonly name: string;
+  readonly bytes: number;
+  readonly shippedBytes: number;
+  /** How many consumers have the whole file, of how many. */
+  readonly done: number;
+  readonly want: number;
+  /** `shipping` while parts are to come, `announced` until everybody has them, then `freed`. */
+  readonly state: 'shipping' | 'announced' | 'freed';
+};
+
+export type PartStatus = {
+  readonly part: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly cost: number;
+  /** Which consumers have finished it, and which have not. */
+  readonly finished: readonly string[];
+  readonly missing: readonly string[];
+  readonly state: 'writing' | 'announced' | 'reading';
+};
+
+export type ChannelSummary = {
+  readonly channel: string;
+  readonly budgetBytes: number;
+  readonly usedBytes: number;
+  readonly peakBytes: number;
+  readonly state: ChannelState;
+  readonly consumers: readonly ConsumerStatus[];
+  /** Shipped in this run, of what its shippers have found. */
+  readonly totals: {
+    readonly files: number;
+    readonly bytes: number;
+    readonly parts: number;
+    readonly filesFound: number;
+    readonly bytesFound: number;
+  };
+  /** Why nothing moves, in words; empty when something does. */
+  readonly reason: string;
+};
+
+export type ChannelStatus = ChannelSummary & { readonly files: readonly FileStatus[] };
+
+/** A summary with the parts there are now, for the console. */
+export type ChannelView = ChannelSummary & {
+  readonly parts: readonly PartStatus[];
+  readonly partsInRedis: number;
+  readonly filesKnown: number;
+  /** The server's clock. */
+  readonly at: number;
+};
+
+const stalledAfterMs = leaseMs;
+const partsLimit = 300;
+
+/** One channel and its files; undefined when nothing was ever shipped there. */
+export async function status(redis: Client, channel: string): Promise<ChannelStatus | undefined> {
+  const view = await look(redis, channel);
+  if (!view) return;
+  const keys = channelKeys(redis, channel);
+  const missing = new Map<string, Set<string>>();
+  for (const { file, missing: ids } of view.parts) {
+    const all = missing.get(file) ?? new Set();
+    for (const id of ids) all.add(id);
+    missing.set(file, all);
+  }
+  const want = view.consumers.length;
+  const files: FileStatus[] = [];
+  for await (const [, json] of readFiles(redis, keys)) {
+    const record = parseRecord(json);
+    if (!record || record.state === 'rotated') continue;
+    const owing = missing.get(record.name)?.size;
+    const isWhole = record.state === 'shipped';
+    files.push({
+      name: record.name,
+      bytes: record.bytes,
+      shippedBytes: record.shipped,
+      done: isWhole ? want - (owing ?? 0) : 0,
+      want,
+      state: !isWhole ? 'shipping' : owing === undefined ? 'freed' : 'announced',
+    });
+  }
+  const { parts: _, partsInRedis: __, filesKnown: ___, at: ____, ...summary } = view;
+  return { ...summary, files: files.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+/** Every channel that is known, the last used first. */
+export async function channels(redis: Client): Promise<string[]> {
+  return await registered(redis, 'ship');
+}
+
+/** One channel without its files, in one question. */
+export async function look(redis: Client, channel: string): Promise<ChannelView | undefined> {
+  const keys = channelKeys(redis, channel);
+  const expected = {
+    [keys.settings]: 'hash',
+    [keys.parts]: 'hash',
+    [keys.files]: 'hash',
+    [keys.who]: 'hash',
+  } as const;
+  const [at, settingWords, whoWords, members, partWords, partsInRedis, filesKnown] = await typed(
+    redis,
+    { ...expected, [keys.members]: 'zset', [keys.messages]: 'zset' },
+    statusScript(redis, [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages], [partsLimit]),
+  );
+  const settings = pairs(settingWords);
+  if (!settings.has('run')) return;
+  const now = Number(at);
+  const who = new Map([...pairs(whoWords)].map(([field, json]) => [field, parseProcess(json)]));
+  const entries = [...pairs(partWords)].flatMap(([part, json]) => {
+    const entry = parseEntry(json);
+    return entry ? [{ part, entry }] : [];
+  });
+  const cursors = new Map<string, number>();
+  const behind = new Map<string, number>();
+  for (const [id, cursor, count] of triples(members)) {
+    cursors.set(id, Number(cursor));
+    behind.set(id, Number(count));
+  }
+  const counts = await countsOf(redis, keys, entries, who);
+  const parts = entries
+    .map(({ part, entry }) => ({
+      id: entry.id ?? Number.POSITIVE_INFINITY,
+      ...partStatus(part, entry, counts, cursors),
+    }))
+    .sort((a, b) => a.id - b.id);
+  const number = (name: string): number => Number(settings.get(name) ?? 0);
+
+  const shippers = [...who].flatMap(([field, process]) =>
+    field.startsWith('s:') && process ? [process] : [],
+  );
+  const live = shippers.filter(({ at = 0 }) => now - at <= leaseMs);
+  const consumers = idsOf(settings.get('expect')).map((id) => {
+    const owed = parts.filter(({ missing }) => missing.includes(id));
+    const firstOwed = Math.min(...owed.map(({ announced }) => announced));
+    const seen = who.get(`c:${id}`)?.at;
+    const silentSince = Math.max(seen ?? 0, Number.isFinite(firstOwed) ? firstOwed : 0);
+    const isStalled = owed.length > 0 && now - silentSince > stalledAfterMs;
+    return {
+      id,
+      done: Math.max(0, number('parts') - owed.length),
+      // What was not listed is told by the messages after its cursor.
+      lag: entries.length < Number(partsInRedis) ? Math.max(owed.length, behind.get(id) ?? 0) : owed.length,
+      seenMs: seen ?? null,
+      stalledMs: isStalled ? silentSince : null,
+    };
+  });
+  const outline = { settings, live, shippers, consumers, partsInRedis: Number(partsInRedis), now };
+  return {
+    channel,
+    budgetBytes: number('budget'),
+    usedBytes: number('used'),
+    peakBytes: number('peak'),
+    ...stateOf(outline),
+    consumers,
+    totals: {
+      files: number('files'),
+      bytes: number('bytes'),
+      parts: number('parts'),
+      filesFound: Math.max(number('files'), sum(live, 'files')),
+      bytesFound: Math.max(number('bytes'), sum(live, 'bytes')),
+    },
+    parts: parts.map(({ id: _, announced: __, ...part }) => part),
+    partsInRedis: Number(partsInRedis),
+    filesKnown: Number(filesKnown),
+    at: now,
+  };
+}
+
+type Outline = {
+  readonly settings: ReadonlyMap<string, string>;
+  readonly live: readonly Process[];
+  readonly shippers: readonly Process[];
+  readonly consumers: readonly ConsumerStatus[];
+  readonly partsInRedis: number;
+  readonly now: number;
+};
+
+function stateOf({ settings, live, shippers, consumers, partsInRedis, now }: Outline): {
+  state: ChannelState;
+  reason: string;
+} {
+  const stalled = consumers.filter(({ stalledMs }) => stalledMs !== null);
+  if (stalled.length > 0) {
+    const reasons = stalled.map(
+      ({ id, seenMs, lag }) =>
+        `consumer ${id} owes ${lag} ${lag === 1 ? 'part' : 'parts'}, ${agoOf(seenMs, now)}`,
+    );
+    return { state: 'stalled', reason: reasons.join('; ') };
+  }
+  if (settings.get('closed') === '1') return { state: 'done', reason: '' };
+  const owing = consumers.filter(({ lag }) => lag > 0).map(({ id }) => id);
+  const waitsFor =
+    owing.length > 0
+      ? `waiting for ${owing.length === 1 ? 'consumer' : 'consumers'} ${owing.join(', ')}`
+      : '';
+  if (live.some(({ waiting, finished }) => waiting === undefined && !finished))
+    return { state: 'shipping', reason: '' };
+  if (live.length > 0) return { state: 'waiting', reason: waitsFor };
+  if (settings.get('done') && partsInRedis === 0) return { state: 'done', reason: '' };
+  if (shippers.length > 0) {
+    const lastAt = Math.max(...shippers.map(({ at = 0 }) => at));
+    return { state: 'stalled', reason: `the shipper was ${agoOf(lastAt, now)}` };
+  }
+  return { state: partsInRedis > 0 ? 'waiting' : 'idle', reason: waitsFor };
+}
+
+function agoOf(seenMs: number | null, now: number): string {
+  return seenMs === null ? 'never seen' : `last seen ${Math.round((now - seenMs) / 1000)}s ago`;
+}
+
+type Counted = PartStatus & { readonly announced: number };
+
+function partStatus(
+  part: string,
+  entry: Entry,
+  counts: ReadonlyMap<string, number>,
+  cursors: ReadonlyMap<string, number>,
+): Counted {
+  const want = idsOf(entry.want);
+  const finished = idsOf(entry.finished);
+  // Those who only INCR are not known by name: whoever has fetched the message is taken for them.
+  let nameless = (counts.get(part) ?? 0) - finished.length;
+  for (const id of want) {
+    if (nameless <= 0) break;
+    if (finished.includes(id) || (cursors.get(id) ?? 0) < (entry.id ?? Number.POSITIVE_INFINITY)) continue;
+    finished.push(id);
+    nameless -= 1;
+  }
+  return {
+    part,
+    file: entry.file,
+    bytes: entry.bytes,
+    cost: entry.cost,
+    finished,
+    missing: want.filter((id) => !finished.includes(id)),
+    state: entry.id === undefined ? 'writing' : finished.length > 0 ? 'reading' : 'announced',
+    announced: entry.announced ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** The book's counters, asked only when somebody is expected who does not report by name. */
+async function countsOf(
+  redis: Client,
+  keys: ReturnType<typeof channelKeys>,
+  entries: readonly { readonly part: string; readonly entry: Entry }[],
+  who: ReadonlyMap<string, Process | undefined>,
+): Promise<ReadonlyMap<string, number>> {
+  const unclear = entries.filter(({ entry }) =>
+    idsOf(entry.want).some(
+      (id) => !entry.finished.includes(` ${id} `) && who.get(`c:${id}`)?.token === undefined,
+    ),
+  );
+  if (unclear.length === 0) return new Map();
+  const counters = await redis.mget(unclear.map(({ part }) => counterKey(keys, part)));
+  return new Map(unclear.map(({ part }, index) => [part, Number(counters[index] ?? 0)]));
+}
+
+function sum(processes: readonly Process[], field: 'files' | 'bytes'): number {
+  return processes.reduce((total, process) => total + process[field], 0);
+}
+
+function pairs(words: unknown): Map<string, string> {
+  const found = new Map<string, string>();
+  if (!Array.isArray(words)) return found;
+  for (let i = 0; i + 1 < words.length; i += 2) found.set(String(words[i]), String(words[i + 1]));
+  return found;
+}
+
+function triples(words: unknown): [string, string, string][] {
+  const found: [string, string, string][] = [];
+  if (!Array.isArray(words)) return found;
+  for (let i = 0; i + 2 < words.length; i += 3) {
+    found.push([String(words[i]), String(words[i + 1]), String(words[i + 2])]);
+  }
+  return found;
+}
+
+function replyWords(reply: unknown): unknown[] {
+  if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
+  return reply;
+}
+
+const statusScript = defineScript({ lua: statusLua, parse: replyWords });
