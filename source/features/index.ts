@@ -6,6 +6,7 @@ export type AnyFeature = Feature<any>;
 /** Every feature by its noun; the order is the order on screen. A command loads only its own. */
 export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {
   chat: async () => (await import('./chat/index.ts')).default,
+  ship: async () => (await import('./ship/index.ts')).default,
   log: async () => (await import('./log/index.ts')).default,
   limit: async () => (await import('./limit/index.ts')).default,
   lock: async () => (await import('./lock/index.ts')).default,

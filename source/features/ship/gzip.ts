@@ -87,6 +87,9 @@ export async function* gunzip(
   let fed = 0;
   let trailingZeros = 0;
   let failure: unknown;
+  const ended = new Promise<void>((resolve) => {
+    stream.once('end', resolve).once('close', resolve);
+  });
   const feed = async (): Promise<void> => {
     for await (const block of blocks) {
       fed += block.length;
@@ -95,8 +98,10 @@ export async function* gunzip(
       trailingZeros = from === 0 ? trailingZeros + block.length : block.length - from;
       // Read on even when zlib wants no more: whoever sends these blocks expects them to be taken.
       if (stream.writable && !stream.readableEnded && !stream.write(block)) {
-        const isReady = Promise.race([once(stream, 'drain'), once(stream, 'end'), once(stream, 'close')]);
-        await isReady.catch(() => {});
+        const drained = new Promise<void>((resolve) => {
+          stream.once('drain', resolve);
+        });
+        await Promise.race([drained, ended]);
       }
     }
     if (stream.writable) stream.end();

@@ -12,6 +12,8 @@ const entrySchema = v.object({
   /** Where in the shipped file the part begins. */
   at: v.number(),
   bytes: v.number(),
+  /** How long the whole file is, unless it may still grow. */
+  of: v.optional(v.number()),
   kind: v.picklist(['lines', 'gzip', 'piece']),
   /** The file ends with it. */
   last: v.optional(v.boolean(), false),

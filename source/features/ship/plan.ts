@@ -59,6 +59,7 @@ export function makePart(
   record: FileRecord,
   { bytes, kind }: Cut,
   last: boolean,
+  { isGrowing = false }: { readonly isGrowing?: boolean } = {},
 ): Part {
   const number = record.number + 1;
   const piecesFrom = kind === 'piece' ? { piecesFrom: record.piecesFrom ?? record.shipped } : {};
@@ -69,6 +70,7 @@ export function makePart(
     bytes,
     kind,
     last,
+    ...(isGrowing ? {} : { of: record.bytes }),
     ...piecesFrom,
     ...(source.rawName && { rawName: source.rawName.toString('hex') }),
     token: '',

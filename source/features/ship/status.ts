@@ -46,6 +46,8 @@ export type PartStatus = {
   readonly file: string;
   readonly bytes: number;
   readonly cost: number;
+  /** How much of the file there is up to the end of this part, from 0 to 1; undefined while it grows. */
+  readonly share: number | undefined;
   /** Which consumers have finished it, and which have not. */
   readonly finished: readonly string[];
   readonly missing: readonly string[];
@@ -133,7 +135,11 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
   const [at, settingWords, whoWords, members, partWords, partsInRedis, filesKnown] = await typed(
     redis,
     { ...expected, [keys.members]: 'zset', [keys.messages]: 'zset' },
-    statusScript(redis, [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages], [partsLimit]),
+    statusScript(
+      redis,
+      [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages],
+      [partsLimit],
+    ),
   );
   const settings = pairs(settingWords);
   if (!settings.has('run')) return;
@@ -264,6 +270,7 @@ function partStatus(
     file: entry.file,
     bytes: entry.bytes,
     cost: entry.cost,
+    share: entry.of ? (entry.at + entry.bytes) / entry.of : undefined,
     finished,
     missing: want.filter((id) => !finished.includes(id)),
     state: entry.id === undefined ? 'writing' : finished.length > 0 ? 'reading' : 'announced',

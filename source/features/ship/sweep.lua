@@ -19,8 +19,9 @@ for id in (redis.call('HGET', KEYS[1], 'expect') or ''):gmatch('%S+') do
   if not entry.token then
     local cursor = redis.call('ZSCORE', KEYS[4], id)
     if cursor and entry.cursor ~= cursor then
-      local at = entry.cursor and now or entry.at
-      redis.call('HSET', KEYS[3], 'c:' .. id, cjson.encode({ cursor = cursor, at = at }))
+      if entry.cursor then entry.at = now end
+      entry.cursor = cursor
+      redis.call('HSET', KEYS[3], 'c:' .. id, cjson.encode(entry))
     end
   end
 end

@@ -1,0 +1,223 @@
+import * as v from 'valibot';
+import { UsageError } from '../../errors.ts';
+import { formatBytes, formatDuration } from '../../ui/figures.ts';
+import { name, sizeBytes, wholeNumber } from '../../values.ts';
+import {
+  type CommandContext,
+  defineCommand,
+  flag,
+  flagOr,
+  list,
+  optionalFlag,
+  optionalWord,
+  switchFlag,
+  word,
+} from '../feature.ts';
+import { deliverTo } from './deliver.ts';
+import { FilesDamagedError, FilesFailedError } from './errors.ts';
+import { forget } from './forget.ts';
+import { type ShipProgress, type Shipped, ship } from './ship.ts';
+import { type ChannelStatus, channels, look, status } from './status.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+const partBytes = v.pipe(
+  sizeBytes,
+  v.check((bytes) => bytes >= KiB && bytes <= 256 * MiB, 'Expected a size from 1KiB to 256MiB'),
+);
+const file = v.pipe(v.string(), v.nonEmpty('Expected a path, got nothing'));
+
+const runCommand = defineCommand({
+  verb: 'run',
+  summary: 'ship files to every consumer of a channel, within a budget of bytes of Redis',
+  words: { paths: list('PATH', 'files, or directories of files', file, { min: 1 }) },
+  flags: {
+    channel: flag('NAME', 'where the consumers listen, such as logs:', name),
+    consumers: flag('N', 'who must get every file: consumers 0 to N-1', wholeNumber({ min: 1, max: 1000 })),
+    budget: flagOr('SIZE', 'bytes of Redis to use at most', sizeBytes, '1GiB'),
+    part: flagOr('SIZE', 'cut files into parts of at most this', partBytes, '4MiB'),
+    recursive: switchFlag('into subdirectories too', { short: 'r' }),
+    follow: switchFlag('go on with files that grow, appear or are rotated'),
+    keepOpen: switchFlag('do not tell the consumers that this was all'),
+    prefix: flagOr('TEXT', 'put this before every name', v.string(), ''),
+  },
+  writes: true,
+  examples: [
+    'quarterdeck ship run /var/log --recursive --channel logs: --consumers 3 --budget 64MiB',
+    'quarterdeck ship run app.log --follow --channel app: --consumers 1',
+  ],
+  async run(context, { paths, channel, budget, part, ...rest }) {
+    const reporter = makeReporter(context, channel);
+    const shipped = await ship(context.redis, paths, {
+      ...rest,
+      channel,
+      budgetBytes: budget,
+      partBytes: part,
+      signal: context.signal,
+      listen: () => context.listen(),
+      onProgress: (progress) => reporter(progress),
+    });
+    for (const note of shipped.notes) context.warn(note);
+    const { isInterrupted, failed, notes, ...figures } = shipped;
+    return {
+      json: { channel, ...figures },
+      text: isInterrupted ? `Interrupted; ${sentence(channel, shipped)}` : sentence(channel, shipped),
+      async printed() {
+        if (failed.length > 0) throw new FilesFailedError(failed);
+      },
+    };
+  },
+});
+
+const consumeCommand = defineCommand({
+  verb: 'consume',
+  summary: 'get every file shipped to a channel: its lines on stdout, copies, or a command for each part',
+  words: { channel: word('CHANNEL', 'where it is shipped to', name) },
+  flags: {
+    as: flag('ID', 'which consumer this is: 0 to N-1', name),
+    out: optionalFlag('DIR', 'rebuild the files in this directory', file),
+    exec: optionalFlag('CMD', 'run this for each part, with its content as input', v.string()),
+    spool: optionalFlag('DIR', 'where gzip files too large for the budget are collected', file),
+  },
+  writes: true,
+  examples: [
+    'quarterdeck ship consume logs: --as 0 --out /srv/logs',
+    "quarterdeck ship consume logs: --as 1 --exec 'grep -c ERROR'",
+    'quarterdeck ship consume logs: --as 2 --json | jq -r .line',
+  ],
+  async run(context, { channel, as, out, exec, spool }) {
+    if (out !== undefined && exec !== undefined) throw new UsageError('--out and --exec exclude each other');
+    const damaged: string[] = [];
+    const consumed = await deliverTo(context, channel, {
+      as,
+      out,
+      exec,
+      ...(spool !== undefined && { spoolDirectory: spool }),
+      onDamage(problem) {
+        damaged.push(problem);
+        context.warn(problem);
+      },
+    });
+    const isStream = out === undefined && exec === undefined;
+    const { files, bytes, parts } = consumed;
+    const text = `Consumed ${counted(files, 'file')}, ${formatBytes(bytes)} in ${counted(parts, 'part')}, as ${as}`;
+    if (isStream) context.progress(text);
+    return {
+      ...(!isStream && { json: { channel, consumer: as, ...consumed } }),
+      text: isStream ? '' : text,
+      async printed() {
+        if (damaged.length > 0) throw new FilesDamagedError(damaged);
+      },
+    };
+  },
+});
+
+const statusCommand = defineCommand({
+  verb: 'status',
+  summary: 'what every channel is doing: budget, files, consumers and who is waited for',
+  words: { channel: optionalWord('CHANNEL', 'only this one', name) },
+  writes: false,
+  async run({ redis }, { channel }) {
+    const names = channel === undefined ? await channels(redis) : [channel];
+    const found = (await Promise.all(names.map((each) => status(redis, each)))).filter(
+      (each) => each !== undefined,
+    );
+    return { json: found, text: found.map(describe).join('\n\n') };
+  },
+});
+
+const forgetCommand = defineCommand({
+  verb: 'forget',
+  summary: 'stop waiting for a consumer, and free what only it was missing',
+  words: {
+    channel: word('CHANNEL', 'where it is shipped to', name),
+    consumer: word('CONSUMER', 'whom to forget', name),
+  },
+  writes: true,
+  async run({ redis }, { channel, consumer }) {
+    const freedBytes = await forget(redis, channel, consumer);
+    return {
+      json: { channel, consumer, freedBytes },
+      text: `Forgot consumer ${consumer} of ${channel}; ${formatBytes(freedBytes)} freed`,
+    };
+  },
+});
+
+export const commands = [runCommand, consumeCommand, statusCommand, forgetCommand];
+
+const progressMs = 2000;
+const patienceMs = 10_000;
+
+/** Says how far it is, and once for each case what it waits for. */
+function makeReporter(context: CommandContext, channel: string): (progress: ShipProgress) => void {
+  let saidAtMs = 0;
+  let warned = '';
+  let isLooking = false;
+  let last = { bytes: 0, atMs: Date.now() };
+
+  const warnIfStalled = async (): Promise<void> => {
+    isLooking = true;
+    const view = await look(context.redis, channel);
+    isLooking = false;
+    const who = (view?.consumers ?? []).filter(({ stalledMs }) => stalledMs !== null).map(({ id }) => id);
+    if (who.join() !== warned && view?.state === 'stalled') context.warn(`stalled: ${view.reason}`);
+    warned = who.join();
+  };
+  return (progress) => {
+    const now = Date.now();
+    if (progress.waitingSinceMs !== undefined && now - progress.waitingSinceMs > patienceMs && !isLooking) {
+      warnIfStalled().catch(() => {
+        isLooking = false;
+      });
+    }
+    if (now - saidAtMs < progressMs) return;
+    saidAtMs = now;
+    const rate = ((progress.bytes - last.bytes) * 1000) / Math.max(1, now - last.atMs);
+    last = { bytes: progress.bytes, atMs: now };
+    context.progress(progressLine(progress, rate));
+  };
+}
+
+function progressLine(progress: ShipProgress, bytesPerSecond: number): string {
+  const { files, filesTotal, bytes, bytesTotal, usedBytes, waitingSinceMs } = progress;
+  const left = bytesPerSecond > 0 ? ((bytesTotal - bytes) / bytesPerSecond) * 1000 : undefined;
+  return [
+    `${files} of ${counted(filesTotal, 'file')}`,
+    `${formatBytes(bytes)} of ${formatBytes(bytesTotal)}`,
+    `${formatBytes(bytesPerSecond)}/s`,
+    ...(left !== undefined && left > 0 ? [`${formatDuration(left)} left`] : []),
+    `${formatBytes(usedBytes)} used`,
+    ...(waitingSinceMs === undefined ? [] : ['waiting for consumers']),
+  ].join(', ');
+}
+
+function sentence(
+  channel: string,
+  { files, bytes, parts, budgetBytes, peakBytes, durationMs }: Shipped,
+): string {
+  const budget = `at most ${formatBytes(peakBytes)} of ${formatBytes(budgetBytes)} used`;
+  return `${counted(files, 'file')}, ${formatBytes(bytes)} in ${counted(parts, 'part')} through ${channel} in ${formatDuration(durationMs)}, ${budget}`;
+}
+
+function describe(channel: ChannelStatus): string {
+  const { state, reason, usedBytes, budgetBytes, peakBytes, consumers, files, totals } = channel;
+  const lines = [
+    `${channel.channel}  ${state}${reason === '' ? '' : `: ${reason}`}`,
+    `  budget     ${formatBytes(usedBytes)} of ${formatBytes(budgetBytes)} used, at most ${formatBytes(peakBytes)}`,
+    `  shipped    ${totals.files} of ${counted(totals.filesFound, 'file')}, ${formatBytes(totals.bytes)} of ${formatBytes(totals.bytesFound)}`,
+    ...consumers.map(({ id, done, lag, seenMs }) => {
+      const seen = seenMs === null ? 'never seen' : `seen ${formatDuration(Date.now() - seenMs)} ago`;
+      return `  consumer ${id}  ${done} done, lag ${lag}, ${seen}`;
+    }),
+    ...files.map(
+      ({ name, bytes, shippedBytes, done, want, state }) =>
+        `  ${state.padEnd(9)}  ${formatBytes(shippedBytes).padStart(5)} of ${formatBytes(bytes).padStart(5)}  ${done}/${want}  ${name}`,
+    ),
+  ];
+  return lines.join('\n');
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

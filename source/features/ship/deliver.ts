@@ -1,0 +1,107 @@
+import { isUtf8 } from 'node:buffer';
+import { sanitise } from '../../ui/text.ts';
+import type { CommandContext } from '../feature.ts';
+import { type ConsumeOptions, consume } from './consume.ts';
+import type { Delivery } from './delivery.ts';
+import { runOn } from './exec.ts';
+import { OutDirectory } from './out.ts';
+
+/** Where a consumer's deliveries go: copies in a directory, a command for each part, or lines on stdout. */
+export type Destination = Pick<ConsumeOptions, 'as' | 'spoolDirectory' | 'onDamage'> & {
+  readonly out: string | undefined;
+  readonly exec: string | undefined;
+};
+
+export type Consumed = { readonly files: number; readonly bytes: number; readonly parts: number };
+
+type Sink = { take(delivery: Delivery): Promise<void>; close?(): Promise<void> };
+
+/** Consumes a channel to its end. What a sink has taken is acknowledged, and not before. */
+export async function deliverTo(
+  context: CommandContext,
+  channel: string,
+  { out, exec, ...options }: Destination,
+): Promise<Consumed> {
+  const sink = makeSink(context, out, exec, (problem) => options.onDamage?.(problem));
+  const consumed = { files: 0, bytes: 0, parts: 0 };
+  let waitsFor = '';
+  try {
+    const deliveries = consume(context.redis, channel, {
+      ...options,
+      signal: context.signal,
+      listen: () => context.listen(),
+      onWait(reason) {
+        if (reason !== waitsFor) context.progress(`Waiting: ${reason}`);
+        waitsFor = reason;
+      },
+    });
+    for await (const delivery of deliveries) {
+      await sink.take(delivery);
+      context.signal.throwIfAborted();
+      consumed.parts += 1;
+      consumed.bytes += delivery.bytes;
+      if (delivery.isLast) consumed.files += 1;
+    }
+  } finally {
+    await sink.close?.();
+  }
+  return consumed;
+}
+
+function makeSink(
+  context: CommandContext,
+  out: string | undefined,
+  exec: string | undefined,
+  onDamage: (problem: string) => void,
+): Sink {
+  if (out !== undefined) {
+    const directory = new OutDirectory(out);
+    return {
+      async take(delivery) {
+        const missing = await directory.write(delivery);
+        if (missing > 0)
+          onDamage(
+            `${delivery.file}: ${missing} bytes before byte ${delivery.at} were shipped before this consumer came`,
+          );
+      },
+      close: () => directory.close(),
+    };
+  }
+  if (exec !== undefined) return { take: (delivery) => runOn(exec, delivery, context) };
+  if (context.config.json) return { take: (delivery) => printJson(context, delivery) };
+  if (process.stdout.isTTY) return { take: (delivery) => printForPeople(context, delivery) };
+  return { take: (delivery) => print(context, delivery) };
+}
+
+const newline = 0x0a;
+
+/** The bytes as they are; a file's last line gets the end it may lack. */
+async function print(context: CommandContext, delivery: Delivery): Promise<void> {
+  let last = newline;
+  for await (const block of delivery.content()) {
+    last = block.at(-1) ?? last;
+    await context.write(block);
+  }
+  if (delivery.isLast && last !== newline) await context.write(Buffer.from('\n'));
+}
+
+async function printForPeople(context: CommandContext, delivery: Delivery): Promise<void> {
+  for await (const { lines } of delivery.lines()) {
+    for (const line of lines) await context.emit({}, sanitise(line.toString()));
+  }
+}
+
+/** NDJSON, a batch at a time. */
+async function printJson(context: CommandContext, delivery: Delivery): Promise<void> {
+  const file = JSON.stringify(delivery.file);
+  for await (const { lines, continues } of delivery.lines()) {
+    const text: string[] = [];
+    for (const [index, line] of lines.entries()) {
+      const more = continues && index === lines.length - 1 ? ',"continues":true' : '';
+      // What is no UTF-8 is shown as well as it can be, and given as it is beside it.
+      const bytes = isUtf8(line) ? '' : `,"base64":"${line.toString('base64')}"`;
+      text.push(`{"file":${file},"line":${JSON.stringify(line.toString())}${more}${bytes}}\n`);
+    }
+    await context.write(Buffer.from(text.join('')));
+  }
+}

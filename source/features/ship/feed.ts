@@ -1,0 +1,64 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Feed } from '../feature.ts';
+import { leaseMs } from './process.ts';
+import { type ChannelRow, type ConsumerRow, learn, type ShipSlice, selectedChannel } from './state.ts';
+import { type ChannelView, type ConsumerStatus, channels, look } from './status.ts';
+
+/** Reads the names of all channels and everything about the selected one: two or three commands. */
+export const feed: Feed<ShipSlice> = {
+  everyMs: 750,
+
+  async read({ redis }, slice) {
+    const names = channels(redis);
+    const known = selectedChannel(slice);
+    const view = known === undefined ? undefined : look(redis, known);
+    const found = await names;
+    // What was not known a moment ago is looked at right away.
+    const channel = known ?? found[0];
+    const shown = await (view ?? (channel === undefined ? undefined : look(redis, channel)));
+    return (before) => {
+      const reading = { channels: found, shown: shown && rowOf(shown), at: shown?.at ?? 0 };
+      const isSwitched = shown && selectedChannel({ ...before, channels: found }) !== shown.channel;
+      const after = isSwitched ? { ...before, channels: found } : learn(before, reading);
+      return isDeepStrictEqual(after, before) ? before : after;
+    };
+  },
+};
+
+function rowOf(view: ChannelView): ChannelRow {
+  const { totals, peakBytes, at } = view;
+  return {
+    channel: view.channel,
+    budgetBytes: view.budgetBytes,
+    usedBytes: view.usedBytes,
+    peakBytes,
+    state: view.state,
+    reason: view.reason,
+    files: totals.files,
+    filesFound: totals.filesFound,
+    bytes: totals.bytes,
+    bytesFound: totals.bytesFound,
+    parts: view.parts.map(({ part, file, bytes, share, finished, missing, state }) => ({
+      part,
+      file,
+      bytes,
+      share: share === undefined ? undefined : Math.round(share * 100),
+      finished,
+      missing,
+      state,
+    })),
+    partsInRedis: view.partsInRedis,
+    consumers: view.consumers.map((consumer) => consumerRow(consumer, at)),
+  };
+}
+
+/** Ages are told only of those who are missed, so that nothing is painted while nothing happens. */
+function consumerRow({ id, lag, seenMs, stalledMs }: ConsumerStatus, at: number): ConsumerRow {
+  const silentMs = seenMs === null ? 0 : at - seenMs;
+  if (stalledMs !== null) {
+    const sinceMs = seenMs === null ? at - stalledMs : silentMs;
+    return { id, lag, state: 'stalled', silentMs: Math.floor(sinceMs / 1000) * 1000 };
+  }
+  if (seenMs === null) return { id, lag, state: 'unseen', silentMs: 0 };
+  return { id, lag, state: silentMs > leaseMs ? 'away' : 'live', silentMs: 0 };
+}

@@ -1,0 +1,34 @@
+import { formatDuration } from '../../ui/figures.ts';
+import { defineFeature } from '../feature.ts';
+import { commands } from './commands.ts';
+import { feed } from './feed.ts';
+import { keys } from './key-bindings.ts';
+import { initial, type ShipSlice, selectedChannel } from './state.ts';
+import { channels, status } from './status.ts';
+
+export default defineFeature<ShipSlice>({
+  noun: 'ship',
+  summary: 'Files on their way through Redis to every consumer, within a budget of bytes',
+  initial: () => initial,
+  feed,
+  commands,
+  keys,
+  headline(slice) {
+    const channel = selectedChannel(slice);
+    const others = (slice.channels?.length ?? 0) - 1;
+    return channel === undefined ? '' : `${channel}${others > 0 ? `  +${others}` : ''}`;
+  },
+  alerts({ shown }) {
+    return (shown?.consumers ?? [])
+      .filter(({ state }) => state === 'stalled')
+      .map(
+        ({ id, silentMs }) =>
+          `ship.stalled: consumer ${id} of ${shown?.channel}, ${formatDuration(silentMs)}`,
+      );
+  },
+  async snapshot({ redis }) {
+    const all = await Promise.all((await channels(redis)).map((channel) => status(redis, channel)));
+    return all.filter((found) => found !== undefined);
+  },
+  pane: async () => (await import('./ship-pane.tsx')).ShipPane,
+});
