@@ -12,23 +12,30 @@
 -- KEYS[10] counter: string, how many consumers have finished it
 -- ARGV[1] token: this shipper's own
 -- ARGV[2] part: its name
--- ARGV[3] record: JSON for the file, as it is after this part
--- ARGV[4] position: where in the shipped file the part begins
--- ARGV[5] publish: PUBLISH, or SPUBLISH in Cluster
--- ARGV[6] doorbell: the channel that hears of messages
--- ARGV[7] force: 1 to overlook the book's lock
+-- ARGV[3] file: its name
+-- ARGV[4] record: JSON for the file, as it is after this part
+-- ARGV[5] position: where in the shipped file the part begins
+-- ARGV[6] publish: PUBLISH, or SPUBLISH in Cluster
+-- ARGV[7] doorbell: the channel that hears of messages
+-- ARGV[8] force: 1 to overlook the book's lock
+-- ARGV[9] cursor field: where this shipper keeps which of its files came last; empty to keep none
+-- ARGV[10] cursor: JSON of that, in case this part ends its file
+-- ARGV[11] quiet: 1 if the file was not touched since the shipping began, so that the cursor is enough to know it by
+-- ARGV[12] uncharged: so many file records are covered by what is kept free
 -- Reply: {'announced', id}, {'known'} when it was before, {'locked'}, {'taken', type} or {'fenced'}
 local stored = redis.call('HGET', KEYS[2], ARGV[2])
-local record = cjson.decode(ARGV[3])
-local known = redis.call('HGET', KEYS[3], record.name)
+local entry = stored and cjson.decode(stored)
+local record = cjson.decode(ARGV[4])
+local known = redis.call('HGET', KEYS[3], ARGV[3])
 local before = known and cjson.decode(known)
 local isOwn = before and before.token == ARGV[1] and before.generation == record.generation
-if isOwn and before.shipped >= record.shipped and before.number >= record.number then return { 'known' } end -- sent again
-if not stored or not isOwn or redis.call('HEXISTS', KEYS[4], 's:' .. ARGV[1]) == 0 then return { 'fenced' } end
-local entry = cjson.decode(stored)
-if entry.token ~= ARGV[1] or entry.id or before.shipped ~= tonumber(ARGV[4]) then return { 'fenced' } end
+-- Sent again after its answer was lost: the part is announced, or by now freed, or its file was left to the cursor.
+if isOwn and before.shipped >= record.shipped and before.number >= record.number then return { 'known' } end
+if ARGV[9] ~= '' and redis.call('HGET', KEYS[1], ARGV[9]) == ARGV[10] then return { 'known' } end
+if not entry or not isOwn or redis.call('HEXISTS', KEYS[4], 's:' .. ARGV[1]) == 0 then return { 'fenced' } end
+if entry.token ~= ARGV[1] or entry.id or before.shipped ~= tonumber(ARGV[5]) then return { 'fenced' } end
 if redis.call('EXISTS', KEYS[8]) == 0 then return { 'fenced' } end
-if ARGV[7] ~= '1' and redis.call('EXISTS', KEYS[7]) == 1 then return { 'locked' } end
+if ARGV[8] ~= '1' and redis.call('EXISTS', KEYS[7]) == 1 then return { 'locked' } end
 local kind = redis.call('TYPE', KEYS[9]).ok
 if kind ~= 'none' then return { 'taken', kind } end
 
@@ -54,11 +61,18 @@ entry.cost = entry.cost + cost
 entry.want = settings[1] or ' '
 entry.finished = ' '
 redis.call('HSET', KEYS[2], ARGV[2], cjson.encode(entry))
-record.token = ARGV[1]
-redis.call('HSET', KEYS[3], record.name, cjson.encode(record))
+if entry.last and ARGV[9] ~= '' then redis.call('HSET', KEYS[1], ARGV[9], ARGV[10]) end
+if entry.last and ARGV[11] == '1' and redis.call('HLEN', KEYS[3]) > tonumber(ARGV[12]) then
+  redis.call('HDEL', KEYS[3], ARGV[3])
+  cost = cost - (before.cost or 0)
+else
+  record.token = ARGV[1]
+  record.cost = before.cost
+  redis.call('HSET', KEYS[3], ARGV[3], cjson.encode(record))
+end
 redis.call('HINCRBY', KEYS[1], 'used', cost)
 redis.call('HINCRBY', KEYS[1], 'bytes', entry.bytes)
 redis.call('HINCRBY', KEYS[1], 'parts', 1)
 if entry.last then redis.call('HINCRBY', KEYS[1], 'files', 1) end
-redis.call(ARGV[5], ARGV[6], message)
+redis.call(ARGV[6], ARGV[7], message)
 return { 'announced', id }

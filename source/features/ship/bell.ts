@@ -18,13 +18,13 @@ const longestPollMs = 250;
 export function startBell(listen: (() => Client) | undefined, channel: string): Bell {
   let hasRung = false;
   let quietMs = shortestPollMs;
-  let wake: (() => void) | undefined;
+  const waiting = new Set<() => void>();
   let isListening = false;
 
   const ring = (): void => {
     hasRung = true;
     quietMs = shortestPollMs;
-    wake?.();
+    for (const wake of waiting) wake();
   };
   const subscriber =
     listen &&
@@ -47,14 +47,14 @@ export function startBell(listen: (() => Client) | undefined, channel: string): 
         const finish = (): void => {
           clearTimeout(timer);
           signal?.removeEventListener('abort', finish);
-          wake = undefined;
+          waiting.delete(finish);
           hasRung = false;
           resolve();
         };
         const timer = setTimeout(finish, isListening ? heardPollMs : quietMs);
         quietMs = Math.min(quietMs * 2, longestPollMs);
         signal?.addEventListener('abort', finish, { once: true });
-        wake = finish;
+        waiting.add(finish);
       });
     },
     stop() {

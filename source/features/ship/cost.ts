@@ -29,7 +29,7 @@ export function stringCost(bytes: number, keyBytes: number): number {
 
 /** A field in one of our hashes or a member of the room's zset: allocations, links, and its share of the tables. */
 function fieldCost(...textBytes: readonly number[]): number {
-  return textBytes.reduce((sum, bytes) => sum + allocated(bytes + stringOverheadBytes), 160);
+  return textBytes.reduce((sum, bytes) => sum + allocated(bytes + stringOverheadBytes), 128);
 }
 
 /** What a part costs besides its data: its ledger entry, its message, its counter, what it adds to its file's record. */
@@ -44,7 +44,7 @@ export function aroundCost(
 }
 
 export function recordCost(nameBytes: number): number {
-  return fieldCost(nameBytes, 2 * nameBytes + 420);
+  return fieldCost(nameBytes, 300);
 }
 
 export type Terms = {

@@ -4,6 +4,7 @@ import { NotExpectedError, UnknownChannelError } from './errors.ts';
 import forgetLua from './forget.lua';
 import { channelKeys, counterKey, dataKey, publishCommand, roomBell, seenKeys } from './keys.ts';
 import { idsOf, parseEntry, scanHash } from './ledger.ts';
+import { replyWords } from './reply.ts';
 import unwantLua from './unwant.lua';
 
 /**
@@ -38,10 +39,5 @@ export async function forget(redis: Client, channel: string, id: string): Promis
   return freedBytes;
 }
 
-function texts(reply: unknown): string[] {
-  if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
-  return reply.map(String);
-}
-
-const forgetScript = defineScript({ lua: forgetLua, parse: texts });
+const forgetScript = defineScript({ lua: forgetLua, parse: (reply) => replyWords(reply).map(String) });
 const unwantScript = defineScript({ lua: unwantLua, parse: Number });

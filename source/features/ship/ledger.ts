@@ -35,7 +35,6 @@ export type Entry = v.InferOutput<typeof entrySchema>;
 
 /** How far a file is: what has been announced of it. */
 const recordSchema = v.object({
-  name: v.string(),
   generation: v.string(),
   token: v.optional(v.string(), ''),
   /** Device and inode. */
@@ -52,7 +51,11 @@ const recordSchema = v.object({
   /** `rotated`: an earlier part of a followed file, under whatever name it is now. */
   state: v.picklist(['open', 'shipped', 'rotated']),
 });
-export type FileRecord = v.InferOutput<typeof recordSchema>;
+export type FileRecord = v.InferOutput<typeof recordSchema> & { readonly name: string };
+
+/** Which of a shipper's files came last, in the order of their names, and since when it ships (its host's epoch ms). */
+const cursorSchema = v.object({ name: v.string(), generation: v.string(), since: v.number() });
+export type Cursor = v.InferOutput<typeof cursorSchema>;
 
 /** A shipper or a consumer, as it last told. Consumers that follow the book have a cursor only. */
 const processSchema = v.object({
@@ -71,7 +74,17 @@ const processSchema = v.object({
 export type Process = v.InferOutput<typeof processSchema>;
 
 export const parseEntry = (json: unknown): Entry | undefined => parsed(entrySchema, json);
-export const parseRecord = (json: unknown): FileRecord | undefined => parsed(recordSchema, json);
+export function parseRecord(name: string, json: unknown): FileRecord | undefined {
+  const record = parsed(recordSchema, json);
+  return record && { ...record, name };
+}
+
+/** A record as it is stored, under its name. */
+export function storedRecord({ name: _, ...record }: FileRecord): string {
+  return JSON.stringify(record);
+}
+
+export const parseCursor = (json: unknown): Cursor | undefined => parsed(cursorSchema, json);
 export const parseProcess = (json: unknown): Process | undefined => parsed(processSchema, json);
 
 function parsed<Output>(schema: v.GenericSchema<unknown, Output>, json: unknown): Output | undefined {

@@ -51,6 +51,9 @@ if kind == 'fresh' then
   -- What ended the run before must not end this one for those who have not read it yet.
   if settings[6] and settings[6] ~= '' then redis.call('ZREMRANGEBYSCORE', KEYS[6], settings[6], settings[6]) end
   redis.call('DEL', KEYS[3])
+  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if field:sub(1, 7) == 'cursor:' then redis.call('HDEL', KEYS[1], field) end
+  end
   if redis.call('HLEN', KEYS[2]) == 0 then redis.call('HSET', KEYS[1], 'used', 0) end
   local used = redis.call('HGET', KEYS[1], 'used') or 0
   redis.call('HSET', KEYS[1], 'run', ARGV[6], 'before', run or '', 'closed', '', 'done', '', 'started', now, 'peak', used,

@@ -1,6 +1,8 @@
 import type { Client } from '../../redis/client.ts';
+import type { Announcer } from './announce.ts';
+import { type ChannelKeys, stageKey } from './keys.ts';
 import type { Entry, FileRecord } from './ledger.ts';
-import type { ShipSession } from './session.ts';
+import type { Reserved, Room } from './room.ts';
 import type { Shipment } from './shipment.ts';
 import { BlockPool, fill, ShrankError, writeBlocks } from './write-blocks.ts';
 
@@ -17,16 +19,21 @@ type Job = {
   readonly part: Part;
   /** As this shipper found or began the file. */
   readonly before: FileRecord;
-  stage: string | undefined;
+  readonly dropped: AbortController;
+  reserved: Reserved | undefined;
   written: Promise<void>;
 };
 
 export type PipelineOptions = {
   readonly redis: Client;
-  readonly session: ShipSession;
+  readonly keys: ChannelKeys;
+  readonly room: Room;
+  readonly announcer: Announcer;
+  readonly blockBytes: number;
+  readonly signal: AbortSignal;
   onAnnounced(part: Part): void;
-  /** A file turned out shorter: the part that ends it, if any is wanted. */
-  onShrank(shipment: Shipment, endsAt: number): Part | undefined;
+  /** A file turned out shorter than planned, when as much of it as its record says was announced. */
+  onShrank(shipment: Shipment, endsAt: number): void;
   /** Whether a failure concerns one file only; then the others go on without it. */
   onFailed(shipment: Shipment, error: unknown): boolean;
 };
@@ -50,7 +57,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#pool = new BlockPool(options.session.rooms.blockBytes, poolBlocks);
+    this.#pool = new BlockPool(options.blockBytes, poolBlocks);
   }
 
   /**
@@ -62,7 +69,7 @@ export class Pipeline {
     while (this.#jobs.length >= lanes) await this.#finishFirst();
   }
 
-  /** Nothing more will come from this file: it is closed as soon as its last part was written. */
+  /** Nothing more will come from this file, unless it shrank: it is closed as soon as its last part was announced. */
   async end(shipment: Shipment): Promise<void> {
     this.#ended.add(shipment);
     await this.#closeIfDone(shipment);
@@ -73,9 +80,11 @@ export class Pipeline {
     while (this.#jobs.length > 0) await this.#finishFirst();
   }
 
-  /** Gives back the room of everything that was not announced. */
+  /** Gives back the room of everything that was not announced, and closes its files. */
   async abandon(): Promise<void> {
+    const shipments = new Set(this.#jobs.map(({ shipment }) => shipment));
     await this.#drop(() => true);
+    await Promise.all([...shipments].map((shipment) => this.end(shipment)));
   }
 
   #start(shipment: Shipment, part: Part): Job {
@@ -83,7 +92,8 @@ export class Pipeline {
       shipment,
       part,
       before: shipment.record,
-      stage: undefined,
+      dropped: new AbortController(),
+      reserved: undefined,
       written: Promise.resolve(),
     };
     const next = Promise.withResolvers<void>();
@@ -95,7 +105,7 @@ export class Pipeline {
   }
 
   async #write(job: Job, turn: Promise<unknown>, pass: () => void): Promise<void> {
-    const { redis, session } = this.#options;
+    const { redis, keys, room, signal } = this.#options;
     const { shipment, part } = job;
     const { bytes } = part.entry;
     const content = bytes <= inlineBytes ? Buffer.allocUnsafe(bytes) : undefined;
@@ -104,10 +114,14 @@ export class Pipeline {
       if (got < bytes) throw new ShrankError(part.position + got);
     }
     await turn;
-    job.stage = await session.reserve(part.name, part.entry, job.before, content);
+    const reserved = await room.reserve(part.name, part.entry, job.before, {
+      content,
+      signal: AbortSignal.any([signal, job.dropped.signal]),
+    });
+    job.reserved = reserved;
     pass();
     if (content) return;
-    await writeBlocks(redis, job.stage, shipment.read, {
+    await writeBlocks(redis, stageKey(keys, reserved.stage), shipment.read, {
       position: part.position,
       bytes,
       pool: this.#pool,
@@ -119,34 +133,36 @@ export class Pipeline {
     const [job] = this.#jobs;
     if (!job) return;
     const { shipment, part } = job;
+    const { room, announcer, onAnnounced, onShrank, onFailed } = this.#options;
     try {
       await job.written;
-      await this.#options.session.announce(part.name, job.stage ?? '', part.entry, part.after);
+      if (job.reserved) await announcer.announce(job.reserved, part.entry, part.after, shipment.source);
     } catch (error) {
-      const closing =
-        error instanceof ShrankError ? this.#options.onShrank(shipment, error.endsAt) : undefined;
-      if (!(error instanceof ShrankError) && !this.#options.onFailed(shipment, error)) throw error;
-      shipment.stopped = error instanceof ShrankError ? 'shrank' : 'failed';
+      const hasShrunk = error instanceof ShrankError;
+      if (!hasShrunk && !onFailed(shipment, error)) throw error;
+      shipment.stopped = hasShrunk ? 'shrank' : 'failed';
       await this.#drop((other) => other.shipment === shipment);
-      // Behind the others, whose room was taken before.
-      if (closing) this.#jobs.push(this.#start(shipment, closing));
+      if (hasShrunk) {
+        // It stays open: what is left of it will be added again.
+        this.#ended.delete(shipment);
+        onShrank(shipment, error.endsAt);
+      } else await this.#closeIfDone(shipment);
       return;
     }
+    room.announced();
     this.#jobs.shift();
     shipment.record = part.after;
-    this.#options.onAnnounced(part);
+    onAnnounced(part);
     await this.#closeIfDone(shipment);
   }
 
   async #drop(isDropped: (job: Job) => boolean): Promise<void> {
     const dropped = this.#jobs.filter(isDropped);
     this.#jobs = this.#jobs.filter((job) => !isDropped(job));
+    // One that waits for room may wait for the very room that another one to be dropped holds.
+    for (const job of dropped) job.dropped.abort();
     await Promise.allSettled(dropped.map(({ written }) => written));
-    const reserved = dropped.filter(({ stage }) => stage !== undefined);
-    await this.#options.session.release(
-      reserved.map(({ part, stage }) => ({ part: part.name, stage: stage ?? '' })),
-    );
-    for (const shipment of new Set(dropped.map((job) => job.shipment))) await this.#closeIfDone(shipment);
+    await this.#options.room.release(dropped.flatMap(({ reserved }) => (reserved ? [reserved] : [])));
   }
 
   async #closeIfDone(shipment: Shipment): Promise<void> {

@@ -16,7 +16,7 @@
 -- ARGV[7] record cost: bytes the file's record costs at most
 -- ARGV[8] content: all of it; empty to only allocate
 -- ARGV[9] uncharged: so many file records are covered by what is kept free
--- Reply: {'granted', used}, {'wait', used, limit}, {'never', needed, limit}, {'busy'} while an older part of this name
+-- Reply: {'granted', used}, {'wait', used, limit, shippers}, {'never', needed, limit}, {'busy'} while an older part of this name
 --   is not freed, {'stale', stage} when a shipper that is gone left one, {'owned', JSON of the shipper that ships this
 --   file}, {'taken', type} when the key is somebody else's, {'fenced'} when this shipper's place is
 --   gone, {'nobody'} when every consumer was forgotten
@@ -65,7 +65,7 @@ local function refuse(needed)
   self.waiting = self.waiting or now
   self.at = now
   redis.call('HSET', KEYS[4], 's:' .. ARGV[1], cjson.encode(self))
-  return { 'wait', used, limit }
+  return { 'wait', used, limit, tonumber(settings[4]) }
 end
 local needed = tonumber(ARGV[5]) + around + forRecord
 if used + needed > limit then return refuse(needed) end
@@ -92,6 +92,7 @@ entry.token = ARGV[1]
 redis.call('HSET', KEYS[2], ARGV[2], cjson.encode(entry))
 if not isOwn then
   record.token = ARGV[1]
+  if forRecord > 0 then record.cost = forRecord end
   redis.call('HSET', KEYS[3], entry.file, cjson.encode(record))
 end
 used = redis.call('HINCRBY', KEYS[1], 'used', entry.cost + forRecord)

@@ -19,6 +19,7 @@ import {
 import { type Entry, idsOf, parseEntry, parseProcess, scanHash } from './ledger.ts';
 import pendingLua from './pending.lua';
 import { beatMs, isGone, leaseMs, makeToken, placeOf, self } from './process.ts';
+import { replyWords } from './reply.ts';
 import riseLua from './rise.lua';
 
 /** What a page of the channel tells. */
@@ -235,13 +236,8 @@ function typesOf(keys: ChannelKeys) {
   } as const;
 }
 
-function words(reply: unknown): unknown[] {
-  if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
-  return reply;
-}
-
-const joinScript = defineScript({ lua: joinLua, parse: words });
+const joinScript = defineScript({ lua: joinLua, parse: replyWords });
 const beatScript = defineScript({ lua: beatLua, parse: Number });
-const pendingScript = defineScript({ lua: pendingLua, parse: words });
+const pendingScript = defineScript({ lua: pendingLua, parse: replyWords });
 const riseScript = defineScript({ lua: riseLua, parse: Number });
-const doneScript = defineScript({ lua: doneLua, parse: words });
+const doneScript = defineScript({ lua: doneLua, parse: replyWords });

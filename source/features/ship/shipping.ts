@@ -1,11 +1,14 @@
+import path from 'node:path';
 import { messageOf } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { Announcer } from './announce.ts';
 import { contentBytes } from './cost.ts';
 import { FileOwnedError, ShipperFencedError } from './errors.ts';
 import { followSources } from './follow.ts';
 import type { FileRecord } from './ledger.ts';
-import { type Part, Pipeline } from './pipeline.ts';
-import { closingPart, makePart, type PlanOptions, planFile } from './plan.ts';
+import { Pipeline } from './pipeline.ts';
+import { closingPart, type PlanOptions, planFile } from './plan.ts';
+import { Room } from './room.ts';
 import { ShipSession } from './session.ts';
 import type { ShipOptions, Shipped } from './ship.ts';
 import { openShipment, type Shipment } from './shipment.ts';
@@ -28,6 +31,8 @@ export class Shipping {
   readonly #notes: string[] = [];
   /** How far each file given is. */
   readonly #records = new Map<string, FileRecord>();
+  readonly #shrunk: Shipment[] = [];
+  readonly #skipped = { files: 0, bytes: 0 };
   #opened = 0;
   #filesTotal = 0;
   #bytesTotal = 0;
@@ -44,12 +49,15 @@ export class Shipping {
   async run(): Promise<Shipped> {
     const { channel, follow = false, keepOpen = false, listen } = this.#options;
     const sources = await this.#look();
-    const session = await ShipSession.open(this.#redis, channel, this.#terms, {
+    const session = await ShipSession.open(this.#redis, {
+      channel,
+      terms: this.#terms,
       signal: this.#signal,
       listen,
     });
     session.news = { files: this.#filesTotal, bytes: this.#bytesTotal, follow };
-    const pipeline = this.#makePipeline(session);
+    const announcer = await Announcer.open(session, this.#what());
+    const pipeline = this.#makePipeline(session, announcer);
     const telling = setInterval(() => this.#tell(session), tellMs);
     let peakBytes = 0;
     try {
@@ -67,11 +75,19 @@ export class Shipping {
           signal: this.#signal,
         });
       } else {
-        for (const source of sources)
-          await this.#shipFile(session, pipeline, source, records.get(source.name));
+        for (const source of sources) {
+          const known = records.get(source.name);
+          if (!known && announcer.isBehind(source)) this.#skip(source);
+          else await this.#shipFile(session, pipeline, source, known);
+        }
         if (session.isAlone) await this.#closeAbandoned(pipeline, records);
       }
       await pipeline.drain();
+      for (let shipment = this.#shrunk.shift(); shipment; shipment = this.#shrunk.shift()) {
+        shipment.stopped = undefined;
+        await this.#shipRest(session, pipeline, shipment);
+        await pipeline.drain();
+      }
       await session.finish({ keepOpen });
       peakBytes = await session.leave({ isOver: true });
     } catch (error) {
@@ -87,10 +103,20 @@ export class Shipping {
     return this.#result(session, peakBytes);
   }
 
-  #makePipeline(session: ShipSession): Pipeline {
+  /** The same words for the same command line: what was shipped before a restart is known by it. */
+  #what(): string {
+    const { prefix = '', recursive = false } = this.#options;
+    return JSON.stringify([this.#paths.map((each) => path.resolve(each)).sort(), prefix, recursive]);
+  }
+
+  #makePipeline(session: ShipSession, announcer: Announcer): Pipeline {
     return new Pipeline({
       redis: this.#redis,
-      session,
+      keys: session.keys,
+      room: new Room(session),
+      announcer,
+      blockBytes: session.rooms.blockBytes,
+      signal: this.#signal,
       onAnnounced: ({ after }) => this.#records.set(after.name, after),
       onShrank: (shipment, endsAt) => this.#shrank(shipment, endsAt),
       onFailed: ({ source }, error) => {
@@ -132,13 +158,23 @@ export class Shipping {
       return;
     }
     this.#records.set(source.name, shipment.record);
+    await this.#shipRest(session, pipeline, shipment);
+  }
+
+  async #shipRest(session: ShipSession, pipeline: Pipeline, shipment: Shipment): Promise<void> {
     if (shipment.record.state === 'open') {
       for await (const part of planFile(shipment, this.#plan(session))) {
         if (shipment.stopped) break;
         await pipeline.add(shipment, part);
       }
     }
-    await pipeline.end(shipment);
+    if (shipment.stopped !== 'shrank') await pipeline.end(shipment);
+  }
+
+  /** Shipped before a restart, as the cursor tells. */
+  #skip({ bytes }: Source): void {
+    this.#skipped.files += 1;
+    this.#skipped.bytes += bytes;
   }
 
   #plan(session: ShipSession): PlanOptions {
@@ -149,18 +185,13 @@ export class Shipping {
   }
 
   /** A file that was cut off below us ends with what is left of it. */
-  #shrank({ source, record }: Shipment, endsAt: number): Part | undefined {
+  #shrank(shipment: Shipment, endsAt: number): void {
     if (this.#options.follow) return;
-    const left = Math.max(0, endsAt - record.position);
-    this.#notes.push(
-      `${source.name}: shrank while it was read; ${record.shipped + left} bytes of ${record.bytes} shipped`,
-    );
-    return makePart(
-      source,
-      { ...record, bytes: record.shipped + left },
-      { bytes: left, kind: 'lines' },
-      true,
-    );
+    const { source, record } = shipment;
+    const bytes = record.shipped + Math.max(0, endsAt - record.position);
+    this.#notes.push(`${source.name}: shrank while it was read; ${bytes} bytes of ${record.bytes} shipped`);
+    shipment.record = { ...record, bytes };
+    this.#shrunk.push(shipment);
   }
 
   /** Files an earlier attempt began and that are not there any more: the consumers learn that nothing follows. */
@@ -170,7 +201,14 @@ export class Shipping {
       this.#notes.push(
         `${record.name}: gone; ${record.shipped} bytes of ${record.bytes} were shipped before`,
       );
-      const source = { name: record.name, path: Buffer.alloc(0), bytes: 0, inode: '', mtimeMs: 0 };
+      const source = {
+        name: record.name,
+        path: Buffer.alloc(0),
+        bytes: 0,
+        inode: '',
+        mtimeMs: 0,
+        ctimeMs: Number.POSITIVE_INFINITY,
+      };
       const nothing = { read: async () => 0, size: async () => 0, close: async () => {} };
       const shipment: Shipment = { source, ...nothing, record, stopped: undefined };
       await pipeline.add(shipment, closingPart(source, record));
@@ -190,7 +228,7 @@ export class Shipping {
   }
 
   #totals(): { files: number; bytes: number; parts: number } {
-    const totals = { files: 0, bytes: 0, parts: 0 };
+    const totals = { ...this.#skipped, parts: this.#skipped.files };
     for (const { state, shipped, number } of this.#records.values()) {
       if (state === 'shipped' || (this.#options.follow && shipped > 0)) totals.files += 1;
       totals.bytes += shipped;

@@ -16,6 +16,7 @@ export type Source = {
   /** Device and inode. */
   readonly inode: string;
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
 };
 
 export type Sources = {
@@ -55,6 +56,7 @@ export async function findSources(
       bytes: Number(at.size),
       inode: `${at.dev}:${at.ino}`,
       mtimeMs: Number(at.mtimeMs),
+      ctimeMs: Number(at.ctimeMs),
       ...rawName,
     });
   };

@@ -13,6 +13,7 @@ import {
   readFiles,
 } from './ledger.ts';
 import { leaseMs } from './process.ts';
+import { replyWords } from './reply.ts';
 import statusLua from './status.lua';
 
 /** What a channel is doing. `stalled`: somebody who is waited for stays away. */
@@ -100,8 +101,8 @@ export async function status(redis: Client, channel: string): Promise<ChannelSta
   }
   const want = view.consumers.length;
   const files: FileStatus[] = [];
-  for await (const [, json] of readFiles(redis, keys)) {
-    const record = parseRecord(json);
+  for await (const [name, json] of readFiles(redis, keys)) {
+    const record = parseRecord(name, json);
     if (!record || record.state === 'rotated') continue;
     const owing = missing.get(record.name)?.size;
     const isWhole = record.state === 'shipped';
@@ -313,11 +314,6 @@ function triples(words: unknown): [string, string, string][] {
     found.push([String(words[i]), String(words[i + 1]), String(words[i + 2])]);
   }
   return found;
-}
-
-function replyWords(reply: unknown): unknown[] {
-  if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
-  return reply;
 }
 
 const statusScript = defineScript({ lua: statusLua, parse: replyWords });

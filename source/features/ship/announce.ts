@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { defineScript } from '../../redis/script.ts';
+import announceLua from './announce.lua';
+import { unchargedRecords } from './cost.ts';
+import { KeyTakenError, ShipperFencedError } from './errors.ts';
+import { counterKey, dataKey, messageBell, publishCommand, stageKey } from './keys.ts';
+import { type Cursor, type Entry, type FileRecord, parseCursor, storedRecord } from './ledger.ts';
+import { self } from './process.ts';
+import { replyWords } from './reply.ts';
+import type { Reserved } from './room.ts';
+import type { ShipSession } from './session.ts';
+
+/** As long as the book's senders try: a lock that is held for longer belongs to nobody. */
+const lockPatienceMs = 10_000;
+/** File systems and clocks do not agree to the millisecond. */
+const marginMs = 2000;
+
+/**
+ * Tells a channel about parts that were written, in order.
+ *
+ * It also keeps this shipper's cursor: files are shipped in the order of their names, so the name of the last one
+ * stands for all before it that were not touched since the shipping began. That is what keeps the bookkeeping small
+ * when there are very many files; of the others a record is kept for each.
+ */
+export class Announcer {
+  readonly #session: ShipSession;
+  readonly #field: string;
+  #cursor: Cursor;
+
+  private constructor(session: ShipSession, field: string, cursor: Cursor) {
+    this.#session = session;
+    this.#field = field;
+    this.#cursor = cursor;
+  }
+
+  /** @param what it ships, in words that are the same when it is started again the same way */
+  static async open(session: ShipSession, what: string): Promise<Announcer> {
+    const field = `cursor:${createHash('sha1').update(`${self.host}\0${what}`).digest('base64url').slice(0, 16)}`;
+    const known = parseCursor(await session.redis.hget(session.keys.settings, field));
+    return new Announcer(session, field, known ?? { name: '', generation: '', since: Date.now() });
+  }
+
+  /** Whether a file of which there is no record was shipped before: it is behind the cursor, and was not touched. */
+  isBehind({ name, ctimeMs }: { readonly name: string; readonly ctimeMs: number }): boolean {
+    return name <= this.#cursor.name && this.#isQuiet(ctimeMs);
+  }
+
+  #isQuiet(ctimeMs: number): boolean {
+    return ctimeMs < this.#cursor.since - marginMs;
+  }
+
+  /** @throws {KeyTakenError | ShipperFencedError} */
+  async announce(
+    { part, stage }: Reserved,
+    entry: Entry,
+    record: FileRecord,
+    { ctimeMs }: { readonly ctimeMs: number },
+  ): Promise<void> {
+    const { redis, keys, token, channel, bell, outstanding } = this.#session;
+    const next: Cursor = { ...this.#cursor, name: record.name, generation: record.generation };
+    // A file that ends out of turn, because it shrank, leaves the cursor where it is.
+    const movesCursor = entry.last && next.name > this.#cursor.name;
+    const startedAtMs = performance.now();
+    for (;;) {
+      const reply = await announceScript(
+        redis,
+        [
+          ...[keys.settings, keys.parts, keys.files, keys.who, keys.messages, keys.ids, keys.lock],
+          ...[stageKey(keys, stage), dataKey(keys, part), counterKey(keys, part)],
+        ],
+        [
+          ...[
+            token,
+            part,
+            record.name,
+            storedRecord(record),
+            entry.at,
+            publishCommand(redis),
+            messageBell(keys),
+          ],
+          performance.now() - startedAtMs > lockPatienceMs ? 1 : 0,
+          ...(movesCursor ? [this.#field, JSON.stringify(next)] : ['', '']),
+          this.#isQuiet(ctimeMs) ? 1 : 0,
+          unchargedRecords,
+        ],
+      );
+      if (reply[0] === 'announced' || reply[0] === 'known') break;
+      if (reply[0] === 'taken') throw new KeyTakenError(dataKey(keys, part), String(reply[1]));
+      if (reply[0] === 'fenced') throw new ShipperFencedError(channel);
+      await bell.wait();
+    }
+    if (movesCursor) this.#cursor = next;
+    outstanding.add(part);
+  }
+}
+
+const announceScript = defineScript({ lua: announceLua, parse: replyWords });

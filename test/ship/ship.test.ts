@@ -1,0 +1,312 @@
+import { appendFileSync, readFileSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { consume } from '../../source/features/ship/consume.ts';
+import { ship } from '../../source/features/ship/ship.ts';
+import { status } from '../../source/features/ship/status.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { copyTo, logLines, readLines, readTree, Scratch } from './harness.ts';
+
+const KiB = 1024;
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+let scratch: Scratch;
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  await redis.flushall();
+  scratch = new Scratch();
+});
+afterEach(() => scratch[Symbol.dispose]());
+
+const small = { channel: 'logs:', budgetBytes: 1024 * KiB, partBytes: 64 * KiB, recursive: true };
+const at = (...steps: string[]) => path.join(scratch.path, ...steps);
+
+/** Ships a directory to consumers that copy it, and expects every copy to be the same. */
+async function shipAndCompare(directory: string, consumers: number, options: Partial<typeof small> = {}) {
+  const copies = Array.from({ length: consumers }, (_, id) => at(`copy-${id}`));
+  const copying = copies.map((copy, id) => copyTo(server, copy, { as: String(id) }));
+  const shipped = await ship(redis, [directory], { ...small, ...options, consumers });
+  await Promise.all(copying);
+  for (const copy of copies) expect(readTree(copy)).toEqual(readTree(directory));
+  return shipped;
+}
+
+test('every consumer gets every file, byte by byte, and nothing is left but the bookkeeping', async () => {
+  const directory = scratch.files('in', {
+    'large.log': 700_000,
+    'small.log': 'one\ntwo\n',
+    'no-end.log': 'one\ntwo',
+    'empty.log': '',
+    'crlf.txt': 'one\r\ntwo\r\n',
+    'binary.bin': Buffer.from(Array.from({ length: 150_000 }, (_, index) => (index * 31) % 256)),
+    'one-line': Buffer.alloc(200_000, 'x'),
+    'a name with spaces: and colons': 'spaces\n',
+    'new\nline': 'newline\n',
+    'täst.log': 'ümläut\n',
+    x: 'x\n',
+    'x:done': 'not a counter\n',
+    ':done': 'not the end\n',
+    'x~1': 'not a piece\n',
+    'deep/er/file.log': 100_000,
+    'many.log.gz': Buffer.concat([gzipSync('a\n'), gzipSync('b\n')]),
+    'claims.gz': 'no gzip\n',
+    'empty.gz': '',
+  });
+  const shipped = await shipAndCompare(directory, 3);
+  const tree = Object.values(readTree(directory));
+  expect(shipped).toMatchObject({
+    files: tree.length,
+    bytes: tree.reduce((sum, content) => sum + content.length, 0),
+    isInterrupted: false,
+    failed: [],
+    notes: [],
+  });
+  expect(shipped.peakBytes).toBeLessThanOrEqual(shipped.budgetBytes);
+  expect((await redis.keys('*')).sort()).toEqual(
+    [
+      ...['chat:logs:', 'ids:logs:', 'quarterdeck:ship', 'seen:0', 'seen:1', 'seen:2'],
+      ...['ship-files:logs:', 'ship-who:logs:', 'ship:logs:'],
+    ].sort(),
+  );
+  expect(await status(redis, 'logs:')).toMatchObject({
+    state: 'done',
+    usedBytes: 0,
+    totals: { files: tree.length },
+  });
+});
+
+test('names that are no UTF-8 arrive as they are', async () => {
+  const directory = scratch.files('in', { 'plain.log': 'plain\n' });
+  const name = Buffer.concat([Buffer.from(`${directory}/caf`), Buffer.from([0xe9]), Buffer.from('.log')]);
+  writeFileSync(name, 'latin1\n');
+  const copying = copyTo(server, at('copy'), { as: '0' });
+  await ship(redis, [directory], { ...small, consumers: 1 });
+  expect((await copying).toSorted()).toEqual(['caf%E9.log', 'plain.log']);
+  const copy = Buffer.concat([Buffer.from(`${at('copy')}/caf`), Buffer.from([0xe9]), Buffer.from('.log')]);
+  expect(readFileSync(copy, 'utf8')).toBe('latin1\n');
+});
+
+test('the same channel again, also with the same names and other content', async () => {
+  const directory = scratch.files('in', { 'a.log': 300_000, 'b.log': 'b\n' });
+  await shipAndCompare(directory, 2);
+  await shipAndCompare(directory, 2);
+  scratch.files('in', { 'a.log': 1000, 'c.log': 'c\n' });
+  await shipAndCompare(directory, 2);
+  // A third consumer joins the fourth run.
+  await shipAndCompare(directory, 3);
+});
+
+test('many small files go through a budget that holds few of them', async () => {
+  const files = Object.fromEntries(
+    Array.from({ length: 400 }, (_, index) => [`d${index % 7}/f${index}.log`, `line ${index}\n`]),
+  );
+  const shipped = await shipAndCompare(scratch.files('in', files), 2, {
+    budgetBytes: 800 * KiB,
+    partBytes: 4 * KiB,
+  });
+  expect(shipped).toMatchObject({ files: 400, parts: 400 });
+});
+
+test('an empty directory is shipped at once', async () => {
+  const shipped = await shipAndCompare(scratch.files('in', {}), 1);
+  expect(shipped).toMatchObject({ files: 0, bytes: 0, parts: 0 });
+});
+
+test('paths, a prefix, links and what is no file', async () => {
+  const directory = scratch.files('in', { 'a.log': 'a\n', 'sub/b.log': 'b\n' });
+  symlinkSync(path.join(directory, 'a.log'), path.join(directory, 'link.log'));
+  symlinkSync('/nonexistent', path.join(directory, 'dangling'));
+  const copying = copyTo(server, at('copy'), { as: '0' });
+  const shipped = await ship(redis, [directory, at('in/sub/b.log')], {
+    ...small,
+    recursive: false,
+    prefix: 'host-1/',
+    consumers: 1,
+  });
+  await copying;
+  expect(Object.keys(readTree(at('copy')))).toEqual(['host-1/a.log', 'host-1/b.log', 'host-1/link.log']);
+  expect(shipped.notes.toSorted()).toEqual([
+    expect.stringMatching(/^dangling: ENOENT/),
+    'sub: a directory, and --recursive was not given',
+  ]);
+});
+
+test.each([
+  ['a path that is not there', ['/nonexistent'], {}, 'SHIP_PATH_MISSING'],
+  ['a device', ['/dev/null'], {}, 'SHIP_PATH_UNREADABLE'],
+  ['a budget smaller than one part', ['.'], { budgetBytes: 64 * KiB }, 'SHIP_BUDGET_TOO_SMALL'],
+  ['a channel without a name', ['.'], { channel: '' }, 'SHIP_BAD_CHANNEL_NAME'],
+])('%s is refused', async (_, paths, options, code) => {
+  const refused = ship(redis, paths, { ...small, consumers: 1, recursive: false, ...options });
+  await expect(refused).rejects.toMatchObject({ code });
+  expect(await redis.dbsize()).toBe(0);
+});
+
+test('two files under one name are refused', async () => {
+  const directory = scratch.files('in', { 'a/x.log': 'a\n', 'b/x.log': 'b\n' });
+  const refused = ship(redis, [`${directory}/a/x.log`, `${directory}/b/x.log`], { ...small, consumers: 1 });
+  await expect(refused).rejects.toMatchObject({ code: 'SHIP_NAMES_CLASH' });
+});
+
+test.each([
+  'chat:logs:',
+  'msgs:logs:',
+  'ids:logs:',
+  'ship:logs:',
+  'ship-parts:logs:',
+  'ship-files:logs:',
+  'ship-who:logs:',
+  'seen:0',
+  'logs:a.log',
+])('a key %s of another type is refused and left alone', async (key) => {
+  await redis.rpush(key, 'mine');
+  const directory = scratch.files('in', { 'a.log': 'a\n' });
+  const refused = ship(redis, [directory], { ...small, consumers: 1 });
+  await expect(refused).rejects.toMatchObject({
+    code: 'WRONG_TYPE',
+    message: expect.stringContaining(`\`${key}\``),
+  });
+  expect(await redis.lrange(key, 0, -1)).toEqual(['mine']);
+  if (key === 'logs:a.log') expect((await status(redis, 'logs:'))?.usedBytes).toBe(0);
+});
+
+test('a string that somebody else keeps where a part would go is left alone', async () => {
+  await redis.set('logs:a.log', 'mine');
+  const directory = scratch.files('in', { 'a.log': 'a\n' });
+  await expect(ship(redis, [directory], { ...small, consumers: 1 })).rejects.toMatchObject({
+    code: 'SHIP_KEY_TAKEN',
+  });
+  expect(await redis.get('logs:a.log')).toBe('mine');
+  // Once it is gone the same call continues.
+  await redis.del('logs:a.log');
+  await shipAndCompare(directory, 1);
+});
+
+describe('files that change while they are shipped', () => {
+  /** Ships with a consumer that begins only after `change` has happened to the file half shipped. */
+  async function changeWhile(change: (file: string) => void) {
+    const directory = scratch.files('in', { 'a.log': 400_000, 'b.log': 'b\n' });
+    const shipping = ship(redis, [directory], { ...small, budgetBytes: 250 * KiB, consumers: 1 });
+    await vi.waitFor(async () => expect((await status(redis, 'logs:'))?.state).toBe('waiting'));
+    change(path.join(directory, 'a.log'));
+    const copying = copyTo(server, at('copy'), { as: '0' });
+    const shipped = await shipping;
+    await copying;
+    return { shipped, copy: readTree(at('copy')) };
+  }
+
+  test('vanished: what we hold open is read to its end', async () => {
+    const { shipped, copy } = await changeWhile(unlinkSync);
+    expect(copy['a.log']).toBe(logLines(400_000).toString());
+    expect(shipped.files).toBe(2);
+  });
+
+  test('shrunk: it ends where it ends now, and that is told', async () => {
+    const { shipped, copy } = await changeWhile((file) => truncateSync(file, 300_000));
+    expect(copy['a.log']).toBe(logLines(300_000).toString());
+    expect(copy['b.log']).toBe('b\n');
+    expect(shipped.notes).toEqual(['a.log: shrank while it was read; 300000 bytes of 400000 shipped']);
+  });
+
+  test('shrunk to less than was shipped', async () => {
+    const { shipped, copy } = await changeWhile((file) => truncateSync(file, 10));
+    expect(logLines(400_000).toString().slice(0, copy['a.log']?.length)).toBe(copy['a.log']);
+    expect(shipped.notes).toEqual([
+      expect.stringMatching(/^a.log: shrank while it was read; \d+ bytes of 400000/),
+    ]);
+    expect(shipped.files).toBe(2);
+  });
+
+  test('grown: what came later is left for the next run', async () => {
+    const { copy } = await changeWhile((file) => appendFileSync(file, 'more\n'));
+    expect(copy['a.log']).toBe(logLines(400_000).toString());
+  });
+});
+
+describe('lines', () => {
+  test('whatever their ends, from text and gzip, in parts of any size', async () => {
+    const words = Array.from({ length: 4000 }, (_, index) => `word-${index}`);
+    const gzip = Buffer.concat([
+      gzipSync(words.slice(0, 1500).join('\n')),
+      gzipSync(`${words.slice(1500).join('\n')}\n`),
+    ]);
+    const directory = scratch.files('in', {
+      'a.txt': words.join('\n'),
+      'b.txt': `${words.join('\r\n')}\r\n`,
+      'c.gz': gzip,
+      'd.txt': '',
+      'e.txt': '\n\nthird\n',
+    });
+    const reading = readLines(redis, { as: '0' });
+    await ship(server.client(), [directory], { ...small, partBytes: KiB, consumers: 1 });
+    const lines = Map.groupBy(await reading, ([file]) => file);
+    const linesOf = (file: string) => lines.get(file)?.map(([, line]) => line);
+    expect(linesOf('a.txt')).toEqual(words);
+    expect(linesOf('b.txt')).toEqual(words.map((word) => `${word}\r`));
+    // The first member has no final line end, so two words meet.
+    expect(linesOf('c.gz')).toEqual(words.toSpliced(1499, 2, 'word-1499word-1500'));
+    expect(linesOf('d.txt')).toBeUndefined();
+    expect(linesOf('e.txt')).toEqual(['', '', 'third']);
+  });
+
+  test('a gzip member far larger than the budget is collected and decompressed once', async () => {
+    const content = Array.from({ length: 60_000 }, () => Math.random().toString(36)).join('\n');
+    const directory = scratch.files('in', { 'large.gz': gzipSync(content) });
+    const reading = readLines(redis, { as: '0', spoolDirectory: at('spool') });
+    const shipped = await ship(server.client(), [directory], {
+      ...small,
+      budgetBytes: 300 * KiB,
+      consumers: 1,
+    });
+    expect(shipped.parts).toBeGreaterThan(5);
+    expect((await reading).map(([, line]) => line).join('\n')).toBe(content);
+    expect(readTree(at('spool'))).toEqual({});
+  });
+
+  test('damaged gzip: what can be read, and what is wrong', async () => {
+    const gzip = gzipSync('hello\nworld\n');
+    const directory = scratch.files('in', {
+      'cut.gz': gzip.subarray(0, -4),
+      'tail.gz': Buffer.concat([gzip, Buffer.from('!')]),
+    });
+    const damage: string[] = [];
+    const reading = readLines(redis, { as: '0', onDamage: (problem) => damage.push(problem) });
+    await ship(server.client(), [directory], { ...small, consumers: 1 });
+    expect(await reading).toEqual([
+      ...[
+        ['cut.gz', 'hello'],
+        ['cut.gz', 'world'],
+      ],
+      ...[
+        ['tail.gz', 'hello'],
+        ['tail.gz', 'world'],
+      ],
+    ]);
+    expect(damage).toEqual([
+      'cut.gz: the gzip data is cut short',
+      'tail.gz: 1 bytes behind the last gzip member are no gzip',
+    ]);
+  });
+
+  test('a line longer than is carried over comes in pieces that say so', async () => {
+    const directory = scratch.files('in', { 'a.txt': `${'x'.repeat(150_000)}\nend\n` });
+    const shipping = ship(server.client(), [directory], { ...small, consumers: 1 });
+    const pieces: [number, boolean][] = [];
+    for await (const delivery of consume(redis, 'logs:', { as: '0' })) {
+      for await (const { lines, continues } of delivery.lines()) {
+        lines.forEach((line, index) => {
+          pieces.push([line.length, continues && index === lines.length - 1]);
+        });
+      }
+    }
+    await shipping;
+    expect(pieces.slice(0, 2).every(([, continues]) => continues)).toBe(true);
+    expect(pieces.reduce((sum, [length]) => sum + length, 0)).toBe(150_003);
+    expect(pieces.at(-1)).toEqual([3, false]);
+  });
+});
