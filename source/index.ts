@@ -7,6 +7,7 @@ export { type LimitUse, list as limits, reset as resetLimit } from './features/l
 export type { Algorithm, Limit } from './features/limit/rules.ts';
 export { acquire, type Held, hold, type LockOptions } from './features/lock/lock.ts';
 export * as log from './features/log/library.ts';
+export * as ship from './features/ship/library.ts';
 export * as sync from './features/sync/library.ts';
 export { type Gap, type Item, isGap, type Message, type TopicStatus } from './features/topic/layout.ts';
 export { type Published, publish, settlePublished } from './features/topic/publish.ts';
