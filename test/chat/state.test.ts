@@ -177,6 +177,12 @@ describe('unread counts', () => {
     expect(hear(heard, 'chat:deploys', say(10, 'ci', 'done')).rooms[0]?.own?.unread).toBe(4);
   });
 
+  test('fall as messages are looked at, before Redis was told', () => {
+    const slice = look(live, 1, 6);
+    expect(slice.rooms[1]).toMatchObject({ room: 'ops', own: { seen: 5, unread: 1 } });
+    expect(look(slice, 1, 7).rooms[1]).toMatchObject({ own: { seen: 5, unread: 0 } });
+  });
+
   test('the headline tells of the other rooms', () => {
     expect(feature.headline(live)).toBe('#ops  5 members  3 new elsewhere');
   });

@@ -212,7 +212,13 @@ export function look(slice: ChatSlice, firstId: number, lastId: number): ChatSli
   if (!history || lastId <= history.looked || history.floor > history.looked) return slice;
   const firstUnseen = history.entries.find(({ id }) => id > history.looked)?.id;
   if (firstUnseen === undefined || firstUnseen < firstId) return slice;
-  return changeHistory(slice, { looked: lastId });
+  // The count falls at once; Redis, and so `seen`, follows when it was told.
+  const rooms = slice.rooms.map((room) =>
+    room.room === slice.selected && room.own
+      ? { ...room, own: { ...room.own, unread: Math.max(0, room.lastId - lastId) } }
+      : room,
+  );
+  return changeHistory({ ...slice, rooms }, { looked: lastId });
 }
 
 /** The operator looks elsewhere: what comes from now on is new. */
