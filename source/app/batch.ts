@@ -41,7 +41,7 @@ export async function runBatch(
     const outcome = await (command.offline || command.partial || command.supervises
       ? running
       : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
-    if (config.json && outcome.json !== undefined) await output.write(`${JSON.stringify(outcome.json)}\n`);
+    if (config.json && outcome.json !== undefined) await output.write(`${plainJson(outcome.json)}\n`);
     if (!config.json && outcome.text !== '') await output.write(`${forPeople(outcome.text, output)}\n`);
     // Not when the reader has gone: a closed stdout is a write that did not happen.
     if (!output.closed.aborted) await outcome.printed?.();
@@ -112,7 +112,7 @@ function makeContext({
     commandLine,
     stdin: () => linesOf(streams.stdin, signal),
     async emit(item, text) {
-      await handOver(config.json ? `${JSON.stringify(item)}\n` : `${forPeople(text, output)}\n`);
+      await handOver(config.json ? `${plainJson(item)}\n` : `${forPeople(text, output)}\n`);
     },
     write: handOver,
     progress(text) {
@@ -122,6 +122,14 @@ function makeContext({
       streams.stderr.write(`quarterdeck: ${sanitise(text)}\n`);
     },
   };
+}
+
+/** JSON with everything escaped that could move a cursor, hide or reorder: the same value, harmless to look at. */
+function plainJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** What goes to a terminal is made safe line by line; what goes to a pipe is left as it is. */

@@ -185,6 +185,15 @@ test('text for people is one line for each message, whatever it holds', async ()
   expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
 });
 
+test('JSON holds the very text, and nothing that a terminal would obey', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  const text = '\u009b2J\u202eolleh\u2066\u200b\u007f\u001b]0;title\u0007';
+  await send(redis, 'ops', 'ann', text);
+  const { stdout } = await chat('read', 'ops', '--as', 'bob', '--json');
+  expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b\u202e\u2066]/);
+  expect(JSON.parse(stdout)).toMatchObject([{ message: text }]);
+});
+
 test('--read-only refuses what writes', async () => {
   await create(redis, 'ops', ['ann']);
   expect((await chat('send', 'ops', 'hi', '--as', 'ann', '--read-only')).code).toBe(2);
