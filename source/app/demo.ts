@@ -7,7 +7,9 @@ import { defineCommand, flagOr, list } from '../features/feature.ts';
 import { connect } from '../redis/connect.ts';
 import { startEmbedded } from '../redis/embedded.ts';
 import { sizeBytes } from '../values.ts';
-import { startDemoTraffic } from './demo-traffic.ts';
+import { bringToLife } from './demo-life.ts';
+import { type DemoProcesses, demoProcesses } from './demo-processes.ts';
+import { shipRounds } from './demo-shipping.ts';
 import { chosenFeatures, takeSnapshot } from './snapshot.ts';
 
 const looksAfterMs = 10_000;
@@ -25,13 +27,9 @@ export const demoCommand = defineCommand({
     const directory = await mkdtemp(path.join(tmpdir(), 'quarterdeck-demo-'));
     const url = await startEmbedded({ embeddedDirectory: directory });
     const config = { ...context.config, urls: [url], embedded: false, cluster: false, sentinel: undefined };
-    const traffic = await startDemoTraffic({
-      url,
-      directory,
-      paths,
-      budgetBytes: budget,
-      operator: config.operator,
-    });
+    const processes = demoProcesses(url);
+    const shipping = { directory, paths, budgetBytes: budget, operator: config.operator };
+    const busy = Promise.allSettled([shipRounds(processes, shipping), enliven(processes, directory)]);
     try {
       if (process.stdout.isTTY && process.stdin.isTTY && !config.json) {
         const { runConsole } = await import('./console.tsx');
@@ -52,8 +50,15 @@ export const demoCommand = defineCommand({
         connection.close();
       }
     } finally {
-      await traffic.stop();
+      await processes.stop();
+      await busy;
       await rm(directory, { recursive: true, force: true, maxRetries: 5 });
     }
   },
 });
+
+/** Shipping first: it is what a look after ten seconds has to show. */
+async function enliven(processes: DemoProcesses, directory: string): Promise<void> {
+  await wait(2500, undefined, { signal: processes.signal });
+  await bringToLife(processes, directory);
+}

@@ -1,0 +1,97 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { DemoProcesses } from './demo-processes.ts';
+
+export type DemoShipping = {
+  /** For sample logs, when this machine has none that can be read. */
+  readonly directory: string;
+  /** Files or directories; empty: /var/log. */
+  readonly paths: readonly string[];
+  readonly budgetBytes: number;
+  readonly operator: string;
+};
+
+const consumers = ['0', '1', '2'];
+const restMs = 1500;
+const slowestBytesPerTick = 64 * 1024;
+const tickMs = 20;
+
+/** Ships real logs to three consumers round after round, and reports each round into a chat room; until stopped. */
+export async function shipRounds(processes: DemoProcesses, options: DemoShipping): Promise<void> {
+  const { signal } = processes;
+  const paths = options.paths.length > 0 ? options.paths : [await defaultLogs(options.directory)];
+  const say = (who: string, text: string): Promise<unknown> =>
+    processes.run(['chat', 'send', 'ops', '--as', who, '--', text]);
+
+  // The processes only report: nothing waits for them to read.
+  const writers = 'shipper,storage,oncall';
+  await processes.run(['chat', 'create', 'ops', '--members', options.operator, '--writers', writers]);
+  await say('oncall', `${options.operator}, this is the demo: real logs, three consumers, a small budget`);
+  for (let round = 1; !signal.aborted; round += 1) {
+    const reading = consumers.map((id) => processes.start(['ship', 'consume', 'logs:', '--as', id]));
+    for (const [index, child] of reading.entries()) {
+      if (index === consumers.length - 1) drainSlowly(child, signal);
+      else child.stdout?.resume();
+    }
+    const words = ['--channel', 'logs:', '--consumers', String(consumers.length), '--recursive', '--json'];
+    const sizes = ['--budget', String(options.budgetBytes), '--part', '256KiB'];
+    const report = await processes.run(['ship', 'run', ...paths, ...words, ...sizes]);
+    await Promise.all(reading.map(ended));
+    if (signal.aborted) return;
+    await say('shipper', summaryOf(round, report));
+    if (round % 5 === 0) await say('storage', 'all three copies are complete so far');
+    await wait(restMs, undefined, { signal });
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+/** One consumer lags behind, so that there is waiting to see. */
+function drainSlowly({ stdout }: ChildProcess, signal: AbortSignal): void {
+  const timer = setInterval(() => {
+    stdout?.read(Math.min(slowestBytesPerTick, stdout.readableLength || slowestBytesPerTick));
+  }, tickMs);
+  stdout?.once('close', () => clearInterval(timer));
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+}
+
+function summaryOf(round: number, report: string): string {
+  try {
+    const { files, bytes, parts } = JSON.parse(report) as { files: number; bytes: number; parts: number };
+    return `round ${round}: ${files} files, ${Math.round(bytes / 1024)} KiB in ${parts} parts, all consumed`;
+  } catch {
+    return `round ${round} did not finish`;
+  }
+}
+
+/** /var/log if something in it can be read, else samples of our own. */
+async function defaultLogs(directory: string): Promise<string> {
+  const system = '/var/log';
+  try {
+    for (const name of await readdir(system)) {
+      const file = path.join(system, name);
+      const found = await stat(file);
+      if (!found.isFile() || found.size === 0) continue;
+      await access(file, constants.R_OK);
+      return system;
+    }
+  } catch {
+    // No such directory, or not ours to read: samples then.
+  }
+  const samples = path.join(directory, 'logs');
+  await mkdir(samples, { recursive: true });
+  for (const name of ['web', 'worker', 'mail']) {
+    const lines = Array.from(
+      { length: 20_000 },
+      (_, index) =>
+        `${new Date(1.7e12 + index * 1000).toISOString()} ${name} request ${index} took ${(index * 37) % 900} ms`,
+    );
+    await writeFile(path.join(samples, `${name}.log`), `${lines.join('\n')}\n`);
+  }
+  return samples;
+}
