@@ -37,7 +37,7 @@ export async function shipRounds(processes: DemoProcesses, options: DemoShipping
       else child.stdout?.resume();
     }
     const words = ['--channel', 'logs:', '--consumers', String(consumers.length), '--recursive', '--json'];
-    const sizes = ['--budget', String(options.budgetBytes), '--part', '256KiB'];
+    const sizes = ['--budget', String(options.budgetBytes), '--part', '128KiB'];
     const report = await processes.run(['ship', 'run', ...paths, ...words, ...sizes]);
     await Promise.all(reading.map(ended));
     if (signal.aborted) return;
