@@ -4,7 +4,8 @@
 -- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <label>`
 -- KEYS[3] ids: string, the highest id given
 -- KEYS[4] state: hash; `floor` is the highest id that is gone, `done:<subscriber>` outlives a reset of the positions
--- KEYS[5] zset: only in the seed layout, JSON -> id; there is no `floor` then, what is lowest here tells it
+-- KEYS[5] msgs: only in the seed layout, zset, JSON -> id; there is no `floor` then, what is lowest here tells it
+-- KEYS[6] lock: only in the seed layout; while it is held the highest id may not be stored yet
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] label: who this is, for people
@@ -27,6 +28,7 @@ local floor = tonumber(redis.call('HGET', KEYS[4], 'floor') or 0)
 if KEYS[5] then
   local lowest = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')[2]
   floor = lowest and tonumber(lowest) - 1 or last
+  if not lowest and last > 0 and redis.call('EXISTS', KEYS[6]) == 1 then floor = last - 1 end
 end
 local position = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
 if not position then

@@ -94,8 +94,8 @@ export type TopicStatus = {
 export type TopicStore = {
   readonly client: Client;
   readonly topic: string;
-  /** The channel to listen on. Its messages only say that there may be something. */
-  readonly bell: string;
+  /** The channels to listen on. Their messages only say that there may be something. */
+  readonly bells: readonly string[];
   /**
    * @returns the id of the last of them; -1 when the frame with the number before is not stored, unless it
    *   `followsAny`

@@ -108,7 +108,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
   return {
     client,
     topic,
-    bell: keys.msgs,
+    bells: [keys.msgs],
     publish(producer, sequence, messages, followsAny = false) {
       const [only] = messages;
       const isOne = messages.length === 1 && only !== undefined;

@@ -76,7 +76,8 @@ export function seedLayout(client: Client, topic: string): TopicStore {
   return {
     client,
     topic,
-    bell: keys.channel,
+    // Programs that follow the seed expect nothing but payloads on its channel.
+    bells: [keys.channel, keys.seats],
     publish(producer, sequence, messages) {
       // One at a time: two that wait for the lock could overtake each other.
       const next = publishing.then(
@@ -92,7 +93,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     claim: (seat, { from, label, leaseMs }) =>
       run(
         claimScript,
-        [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs],
+        [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs, keys.lock],
         [seat.name, seat.token, label, leaseMs, from],
       ),
     async turn(seat, { done, after, step }) {
@@ -100,11 +101,11 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       return parseTurn(await run(advanceScript, names, [seat.name, seat.token, done, after, step]));
     },
     async release(seat) {
-      await run(releaseScript, [keys.seats], [seat.name, seat.token, 'PUBLISH', keys.channel]);
+      await run(releaseScript, [keys.seats], [seat.name, seat.token, 'PUBLISH', keys.seats]);
     },
     async drop(name) {
       const names = [keys.subs, keys.seats, keys.state];
-      return (await run(dropScript, names, [name, 'PUBLISH', keys.channel])) === 1;
+      return (await run(dropScript, names, [name, 'PUBLISH', keys.seats])) === 1;
     },
     async block(name, blocked) {
       const field = `blocked:${name}`;

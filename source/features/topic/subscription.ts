@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
+import { claimSeat } from './claim-seat.ts';
 import { type Doorbell, missed, openDoorbell, seatRing } from './doorbell.ts';
-import { SeatLostError, SubscriberDroppedError, SubscriberInUseError } from './errors.ts';
+import { SeatLostError, SubscriberDroppedError } from './errors.ts';
 import type { Blocked, Item, LayoutName, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
 import { Reader } from './reader.ts';
 import { openTopic } from './topic.ts';
@@ -29,7 +28,6 @@ export type SubscriptionOptions = {
 };
 
 const acknowledgeWithinMs = 50;
-const claimEveryMs = 250;
 const sweepEvery = 64;
 
 /**
@@ -43,7 +41,7 @@ export class Subscription {
   readonly #leaseMs: number;
   readonly #opened: Client[] = [];
   readonly #onAbort = (): void => this.stop();
-  #doorbell: Doorbell | undefined;
+  readonly #doorbells: Doorbell[] = [];
   #reader: Reader | undefined;
   #done = 0;
   #saved = 0;
@@ -145,7 +143,7 @@ export class Subscription {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     clearTimeout(this.#acknowledging);
     clearInterval(this.#renewing);
-    this.#doorbell?.close();
+    for (const doorbell of this.#doorbells) doorbell.close();
     try {
       if (this.#reader && !this.#failure) {
         await this.#save();
@@ -164,38 +162,32 @@ export class Subscription {
     if (this.#isStopped) return;
 
     const listener = this.#options.listener ?? this.#keep(listenerFor(this.#store.client));
-    this.#doorbell = await openDoorbell(listener, this.#store.bell, (message) => {
+    const ring = (message: string): void => {
       this.#wakeClaim?.();
       if (message === missed) this.#reader?.look();
       else this.#reader?.ring();
       if (message === seatRing && this.#reader) this.#save().catch(() => {});
+    };
+    for (const bell of this.#store.bells) this.#doorbells.push(await openDoorbell(listener, bell, ring));
+    const claim = await claimSeat(this.#store, this.#seat, {
+      from,
+      standby,
+      leaseMs: this.#leaseMs,
+      isStopped: () => this.#isStopped,
+      onAsk: (wake) => {
+        this.#sureAt = performance.now();
+        this.#wakeClaim = wake;
+      },
     });
-    const label = `${hostname()}:${process.pid}`;
-    let firstSeenMs: number | undefined;
-    while (!this.#isStopped && !this.#reader) {
-      this.#sureAt = performance.now();
-      const claim = await this.#store.claim(this.#seat, { from, label, leaseMs: this.#leaseMs });
-      if (claim.name === 'ours') {
-        this.#done = this.#saved = this.#swept = claim.position;
-        this.#reader = new Reader(claim.position, {
-          store: this.#store,
-          connection: this.#canAwait(listener) ? this.#readerFor(listener) : undefined,
-          pollMs,
-          turn: (request) => this.#turn(request),
-          isSeatSure: () => this.isSure,
-        });
-        break;
-      }
-      // A crashed process holds its seat until its lease ends: only one that shows up again is in our way.
-      firstSeenMs ??= claim.seenMs;
-      if (!standby && claim.seenMs > firstSeenMs) {
-        throw new SubscriberInUseError(this.#store.topic, this.#seat.name, claim.by);
-      }
-      const wait = new AbortController();
-      this.#wakeClaim = () => wait.abort();
-      await delay(claimEveryMs, undefined, { signal: wait.signal }).catch(() => {});
-    }
-    if (!this.#reader) return;
+    if (!claim) return;
+    this.#done = this.#saved = this.#swept = claim.position;
+    this.#reader = new Reader(claim.position, {
+      store: this.#store,
+      connection: this.#canAwait(listener) ? this.#readerFor(listener) : undefined,
+      pollMs,
+      turn: (request) => this.#turn(request),
+      isSeatSure: () => this.isSure,
+    });
     this.#renewing = setInterval(() => {
       this.#save().catch(() => {});
     }, this.#leaseMs / 4);

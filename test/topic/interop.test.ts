@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { isGap } from '../../source/features/topic/layout.ts';
+import { publish, settlePublished } from '../../source/features/topic/publish.ts';
+import { subscribe } from '../../source/features/topic/subscribe.ts';
+import { Subscription } from '../../source/features/topic/subscription.ts';
+import { topicStatus } from '../../source/features/topic/topic.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+/** Programs that follow the seed, in the commands they send, share one topic with ours in both directions. */
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+let other: ReturnType<RedisServer['client']>;
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+  other = server.client();
+});
+beforeEach(async () => {
+  await settlePublished(redis);
+  await redis.flushall();
+});
+afterAll(() => server.close());
+
+const seed = { layout: 'seed' } as const;
+
+/** Its publisher: lock, id, store, unlock, and only then the channel. */
+async function theirPublish(message: string): Promise<number> {
+  while ((await other.setnx('pubsub:lock', 'uuid')) === 0) await other.ping();
+  const id = await other.incr('pubsub:msg_id');
+  const json = JSON.stringify({ msg_id: id, message });
+  await other.zadd('pubsub:messages', id, json);
+  await other.del('pubsub:lock');
+  await other.publish('news_id_pubsub', json);
+  return id;
+}
+
+/** Its catching up: position, then everything after it; each is marked, then the store trimmed to the slowest. */
+async function theirCatchUp(name: string): Promise<string[]> {
+  const position = await other.zscore('pubsub:process_stats', name);
+  if (position === null) return [];
+  const pending = await other.zrangebyscore('pubsub:messages', Number(position) + 1, '+inf');
+  const messages = pending.map((json) => JSON.parse(json) as { msg_id: number; message: string });
+  for (const { msg_id } of messages) {
+    await other.zadd('pubsub:process_stats', msg_id, name);
+    const [, slowest = '0'] = await other.zrange('pubsub:process_stats', '0', '0', 'WITHSCORES');
+    await other.zremrangebyscore('pubsub:messages', 0, slowest);
+  }
+  return messages.map(({ message }) => message);
+}
+
+async function ourCatchUp(name: string): Promise<string[]> {
+  const messages: string[] = [];
+  await subscribe(redis, 'news', { as: name, untilCaughtUp: true, ...seed }, (item) => {
+    messages.push(isGap(item) ? `gap ${item.gap.from}-${item.gap.to}` : item.message);
+  });
+  return messages;
+}
+
+test('both publish, both subscribe, the slowest of both decides what is kept', async () => {
+  await other.zadd('pubsub:process_stats', 0, 'sentiment_analysis');
+  const heard: string[] = [];
+  const listener = server.client();
+  listener.on('pmessage', (_pattern, _channel, json) => heard.push(json));
+  await listener.psubscribe('news_id_pubsub');
+
+  await theirPublish('theirs');
+  await publish(redis, 'news', ['ours', 'ö"\\'], seed);
+  await theirPublish('theirs again');
+  const all = ['theirs', 'ours', 'ö"\\', 'theirs again'];
+  expect(await ourCatchUp('ours')).toEqual(all);
+  expect(await redis.zcard('pubsub:messages')).toBe(4);
+  expect(await theirCatchUp('sentiment_analysis')).toEqual(all);
+  expect(await redis.zcard('pubsub:messages')).toBe(0);
+  expect(heard.map((json) => JSON.parse(json) as unknown)).toEqual(
+    all.map((message, index) => ({ msg_id: index + 1, message })),
+  );
+  expect(await topicStatus(redis, 'news', 'seed')).toMatchObject({
+    lastId: 4,
+    retained: 0,
+    subscribers: [
+      { name: 'ours', position: 4, lag: 0 },
+      { name: 'sentiment_analysis', position: 4, lag: 0 },
+    ],
+  });
+});
+
+test('what their publisher announces wakes our subscriber; the body comes from the store', async () => {
+  const live = await Subscription.open(redis, 'news', { as: 'ours', pollMs: 60_000, ...seed });
+  const waiting = live.take();
+  await theirPublish('theirs');
+  expect(await waiting).toEqual([{ id: 1, at: null, message: 'theirs' }]);
+  const next = live.take();
+  // The bare word its publisher may end with is no message.
+  await other.publish('news_id_pubsub', 'COMPLETE');
+  await theirPublish('after it');
+  expect(await next).toEqual([{ id: 2, at: null, message: 'after it' }]);
+  await live.close();
+});
+
+test('while they hold the lock, ours waits: an id that is not stored yet is not overtaken', async () => {
+  await other.setnx('pubsub:lock', 'uuid');
+  const id = await other.incr('pubsub:msg_id');
+  const publishing = publish(redis, 'news', 'ours', seed);
+  await ourCatchUp('reader');
+  await other.zadd('pubsub:messages', id, JSON.stringify({ msg_id: id, message: 'theirs' }));
+  await other.del('pubsub:lock');
+  expect(await publishing).toEqual({ first: 2, last: 2, count: 1 });
+  expect(await ourCatchUp('reader')).toEqual(['theirs', 'ours']);
+});
+
+test('their publisher resets every position when it starts: ours repeats nothing and reports no gap', async () => {
+  await publish(redis, 'news', ['a', 'b', 'c'], seed);
+  expect(await ourCatchUp('ours')).toEqual(['a', 'b', 'c']);
+  await other.zadd('pubsub:process_stats', 0, 'ours', 0, 'news_importance');
+  await theirPublish('d');
+  expect(await ourCatchUp('ours')).toEqual(['d']);
+});
+
+test('whatever lies in the store comes as text', async () => {
+  await other.zadd('pubsub:process_stats', 0, 'ours');
+  await other.set('pubsub:msg_id', 4);
+  await other.zadd(
+    'pubsub:messages',
+    1,
+    '{"msg_id":1,"message":{"a":1}}',
+    2,
+    'no JSON',
+    3,
+    '[1]',
+    4,
+    '{"msg_id":4}',
+  );
+  expect(await ourCatchUp('ours')).toEqual(['{"a":1}', 'no JSON', '[1]', '{"msg_id":4}']);
+});
