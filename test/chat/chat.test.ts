@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
 import { history, known, survey } from '../../source/features/chat/rooms.ts';
 import { longestMessageBytes, send } from '../../source/features/chat/send.ts';
@@ -145,6 +145,25 @@ test('a message of 64 KiB goes, one byte more does not', async () => {
     code: 'CHAT_MESSAGE_TOO_LONG',
   });
   expect(await texts('bob')).toEqual(['é'.repeat(longestMessageBytes / 2)]);
+});
+
+test('sending is one round trip, also the first time', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  const fresh = server.client({ enableAutoPipelining: true });
+  await fresh.ping();
+  let trips = 0;
+  const { stream } = fresh;
+  const write = stream.write.bind(stream);
+  vi.spyOn(stream, 'write').mockImplementation((...words: Parameters<typeof write>) => {
+    trips += 1;
+    return write(...words);
+  });
+  await send(fresh, 'ops', 'ann', 'one');
+  await send(fresh, 'ops', 'ann', 'two');
+  await expect(send(fresh, 'nowhere', 'ann', 'lost')).rejects.toMatchObject({ code: 'CHAT_UNKNOWN_ROOM' });
+  expect(await known(redis)).toEqual(['ops']);
+  // Two sends, one more that was refused, and taking the room that is not there out of the index again.
+  expect(trips).toBe(4);
 });
 
 test('any text survives, also what JSON, Lua and C find special', async () => {

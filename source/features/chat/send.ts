@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { type Act, guardLifeMs, once } from '../../redis/once.ts';
-import { register } from '../../redis/registry.ts';
+import { register, unregister } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { MessageTooLongError, RoomLockedError } from './errors.ts';
@@ -13,7 +13,11 @@ export const longestMessageBytes = 64 * 1024;
 /** As long as the book's `acquire_lock` tries. */
 const patienceMs = 10_000;
 
-export type Sent = { readonly id: number /** Epoch ms. */; readonly at: number };
+export type Sent = {
+  readonly id: number;
+  /** Epoch ms, by the server's clock. */
+  readonly at: number;
+};
 
 /**
  * Sends a message in one round trip. Waits up to `waitMs` while a sender that follows the book holds its lock.
@@ -30,7 +34,7 @@ export async function send(
   if (bytes > longestMessageBytes) throw new MessageTooLongError(bytes, longestMessageBytes);
   const keys = roomKeys(redis, room);
   const startedAtMs = performance.now();
-  const reply = await once(keys.members, async (act) => {
+  const sending = once(keys.members, async (act) => {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 100)) {
       const answer = await sendOnce(redis, keys, room, sender, message, act);
       if (answer[0] !== 'locked') return answer;
@@ -39,9 +43,10 @@ export async function send(
       await wait(pauseMs, undefined, { ...(signal && { signal }) });
     }
   });
+  // Rooms made by others become known by being used; in the same round trip, so before it is known whether there is one.
+  const [reply] = await Promise.all([sending, register(redis, 'chat', room)]);
+  if (reply[0] === 'unknown') await unregister(redis, 'chat', room);
   refuseUnless('sent', reply, room, sender);
-  // Rooms made by others become known by being used.
-  await register(redis, 'chat', room);
   return { id: Number(reply[1]), at: Number(reply[2]) };
 }
 
