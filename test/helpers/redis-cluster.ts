@@ -1,3 +1,4 @@
+import calculateSlot from 'cluster-key-slot';
 import { Cluster, type ClusterOptions, type Redis } from 'ioredis';
 import { vi } from 'vitest';
 import { freePort } from './ports.ts';
@@ -16,6 +17,10 @@ export type RedisCluster = {
   /** Deletes every key. */
   flush(): Promise<void>;
   moveSlotOf(key: string): Promise<void>;
+  /** The server that owned this key's slot at the start. */
+  primaryOf(key: string): Redis;
+  /** SIGKILL to that server; with replicas one of them takes over after about two seconds. */
+  killPrimaryOf(key: string): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -54,8 +59,7 @@ export async function startCluster({
 
   await Promise.all(
     primaries.map(({ ask }, index) => {
-      const from = Math.ceil((slotCount * index) / primaryCount);
-      const to = Math.ceil((slotCount * (index + 1)) / primaryCount) - 1;
+      const [from, to] = slotsOf(index, primaryCount);
       return ask.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
     }),
   );
@@ -94,6 +98,8 @@ export async function startCluster({
       await Promise.all(primaries.map(({ ask }) => ask.flushall()));
     },
     moveSlotOf: (key) => moveSlotOf(key, primaries),
+    primaryOf: (key) => firstOwner(key, primaries).ask,
+    killPrimaryOf: (key) => firstOwner(key, primaries).server.stop('SIGKILL'),
     async close() {
       for (const cluster of clients) cluster.disconnect();
       await Promise.all(nodes.map(({ server }) => server.close()));
@@ -133,6 +139,20 @@ async function moveSlotOf(key: string, primaries: readonly Node[]): Promise<void
   for (const { ask } of [target, owner, ...primaries]) {
     await ask.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
   }
+}
+
+function slotsOf(index: number, count: number): readonly [number, number] {
+  return [Math.ceil((slotCount * index) / count), Math.ceil((slotCount * (index + 1)) / count) - 1];
+}
+
+function firstOwner(key: string, primaries: readonly Node[]): Node {
+  const slot = calculateSlot(key);
+  const owner = primaries.find((_, index) => {
+    const [from, to] = slotsOf(index, primaries.length);
+    return from <= slot && slot <= to;
+  });
+  if (!owner) throw new Error(`Nobody owns slot ${slot}`);
+  return owner;
 }
 
 async function ownerOf(slot: string, primaries: readonly Node[]): Promise<Node> {
