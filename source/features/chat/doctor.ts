@@ -55,8 +55,9 @@ async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   // In Cluster that index lies in another slot and may lag behind.
   if (!isCluster(redis)) {
     const known = await Promise.all(members.map(({ name }) => redis.zscore(seenKey(name), room)));
-    for (const [index, { name }] of members.entries()) {
-      if (known[index] !== null) continue;
+    for (const [index, { name, cursor }] of members.entries()) {
+      // Who only writes has no list of rooms to read.
+      if (known[index] !== null || cursor === Number.POSITIVE_INFINITY) continue;
       findings.push({
         code: 'GHOST_MEMBER',
         severity: 'error',

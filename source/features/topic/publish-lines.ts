@@ -35,7 +35,8 @@ export async function publishLines(
     onTheWay += 1;
     publish(client, topic, line, { layout }).then(
       (published) => {
-        if (first === 0) first = published.first;
+        // Answers come in any order.
+        first = first === 0 ? published.first : Math.min(first, published.first);
         last = Math.max(last, published.last);
         count += 1;
         land();
