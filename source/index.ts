@@ -1,5 +1,17 @@
 export * as buffer from './features/buffer/library.ts';
 export * as chat from './features/chat/library.ts';
+export { Hits, type HitsOptions } from './features/hits/hits.ts';
+export {
+  type Overview as HitsOverview,
+  overview as hitsOverview,
+  type Points,
+  type Sum,
+  seriesNames as hitsSeries,
+  seriesPoints as hitsPoints,
+  sum as sumHits,
+  sumBetween as sumHitsBetween,
+  sumToday as sumHitsToday,
+} from './features/hits/read.ts';
 export type { Verdict } from './features/limit/acts.ts';
 export { LeasedLimiter } from './features/limit/lease.ts';
 export { type Demand, hitAll, Limiter, type LimiterOptions } from './features/limit/limit.ts';

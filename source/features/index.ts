@@ -9,6 +9,7 @@ export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {
   ship: async () => (await import('./ship/index.ts')).default,
   log: async () => (await import('./log/index.ts')).default,
   limit: async () => (await import('./limit/index.ts')).default,
+  hits: async () => (await import('./hits/index.ts')).default,
   lock: async () => (await import('./lock/index.ts')).default,
   topic: async () => (await import('./topic/index.ts')).default,
   buffer: async () => (await import('./buffer/index.ts')).default,

@@ -30,9 +30,10 @@ const figuresEach = 3;
 const largestLook = 200;
 
 const parse = (reply: unknown): number[] => reply as number[];
-const spend = defineScript({ lua: hit, parse });
+// Hits of one tick travel together already.
+const spend = defineScript({ lua: hit, parse, immediate: true });
 // The same arithmetic with the pen taken away: the server itself refuses a write under this flag.
-const look = defineScript({ lua: hit.replace('#!lua', '#!lua flags=no-writes'), parse });
+const look = defineScript({ lua: hit.replace('#!lua', '#!lua flags=no-writes'), parse, immediate: true });
 
 /**
  * Performs acts that share their rules, in one round trip; each act succeeds or is refused as a whole. In Cluster

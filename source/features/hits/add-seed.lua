@@ -1,0 +1,36 @@
+#!lua
+-- Counts hits in the plain key of their 10 s, as the third seed reads them.
+-- KEYS[1] bucket: string, hits
+-- KEYS[2] writers: zset of writers, by the time of their last batch (epoch ms)
+-- ARGV[1] writer: who counts
+-- ARGV[2] confirmed: what the reply to this writer's last batch said, 0 before the first
+-- ARGV[3] bucket: epoch / 10, which the key is named after
+-- ARGV[4] ageMs: how long ago it happened
+-- ARGV[5] count: how many hits
+-- ARGV[6] keepMs: how long the bucket stays
+-- Reply: 0 and what to confirm with the next batch; -1 and the server's ms when it is another bucket there; -2 and
+--   which of KEYS holds something else. Only the first wrote
+
+local BUCKET, FORGET_WRITER = 10000, 3600000
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local bucket = math.floor((now - ARGV[4]) / BUCKET)
+if bucket ~= tonumber(ARGV[3]) then return { -1, now } end
+
+local found = redis.call('TYPE', KEYS[2]).ok
+if found ~= 'none' and found ~= 'zset' then return { -2, 2 } end
+local text = redis.pcall('GET', KEYS[1]) or '0'
+if type(text) == 'table' or not string.find(text, '^%-?%d+$') then return { -2, 1 } end
+
+-- Ahead of what the writer saw confirmed: this very batch is in already, and was sent again.
+local last = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or 0)
+if last > tonumber(ARGV[2]) then return { 0, last } end
+
+redis.call('INCRBY', KEYS[1], ARGV[5])
+redis.call('PEXPIREAT', KEYS[1], (bucket + 1) * BUCKET + ARGV[6])
+
+local mark = math.max(now, last + 1)
+redis.call('ZADD', KEYS[2], mark, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - FORGET_WRITER)
+redis.call('PEXPIRE', KEYS[2], FORGET_WRITER)
+return { 0, mark }

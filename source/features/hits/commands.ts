@@ -1,0 +1,200 @@
+import * as v from 'valibot';
+import { QuarterdeckError, UsageError } from '../../errors.ts';
+import { formatClockSeconds, formatCount } from '../../ui/figures.ts';
+import { fitTo, sanitise } from '../../ui/text.ts';
+import { durationMs, name, wholeNumber } from '../../values.ts';
+import {
+  type CommandContext,
+  defineCommand,
+  flagOr,
+  optionalFlag,
+  optionalWord,
+  switchFlag,
+  word,
+} from '../feature.ts';
+import { Hits, largestCount } from './hits.ts';
+import { bucketMs, dayMs, hourMs } from './keys.ts';
+import { type Overview, overview, requireSteps, seriesNames, seriesPoints, sum, sumToday } from './read.ts';
+import { seedPoints, seedSum } from './read-seed.ts';
+import { change } from './state.ts';
+
+const series = word('SERIES', 'what is counted, such as web', name);
+const layout = optionalFlag(
+  'NAME',
+  'seed: the plain keys SERIES:<epoch/10>',
+  v.picklist(['seed'], 'Expected seed'),
+);
+const atLeast = (minMs: number, text: string) =>
+  v.pipe(
+    durationMs,
+    v.check(
+      (ms) => ms >= minMs && ms <= 3660 * dayMs,
+      ({ input }) => `Expected a duration from ${text} to 3660d, got \`${input}ms\``,
+    ),
+  );
+const count = wholeNumber({ min: 0, max: largestCount });
+
+/** A line of stdin that is neither a count nor a hit. */
+export class BadCountError extends QuarterdeckError {
+  constructor(line: string, lineNumber: number, expected: string) {
+    super('data', 'BAD_COUNT', `Expected ${expected} in line ${lineNumber}, got \`${line.slice(0, 80)}\``, {
+      hint: 'What the lines before it counted is in; nothing after it is',
+    });
+  }
+}
+
+const addCommand = defineCommand({
+  verb: 'add',
+  summary: 'Count hits; with `-`, one for each line of stdin, or as many as the line says',
+  words: {
+    series: word(
+      'SERIES',
+      'what is counted; `-`: each line of stdin names it, with a count behind a tab',
+      name,
+    ),
+    count: optionalWord('N', 'how many (1); `-`: read stdin', v.union([v.literal('-'), count])),
+  },
+  flags: {
+    keep: flagOr('DURATION', 'how long buckets of 10 s stay', atLeast(hourMs, '1h'), '3d'),
+    keepHourly: flagOr('DURATION', 'how long hours stay', atLeast(dayMs, '1d'), '400d'),
+    layout,
+  },
+  writes: true,
+  examples: [
+    'quarterdeck hits add web',
+    'tail -F access.log | quarterdeck hits add web -',
+    'awk \'{print $1 "\\t" 1}\' access.log | quarterdeck hits add -',
+  ],
+  async run(context, input) {
+    const { keep: keepMs, keepHourly: keepHourlyMs, layout = 'own' } = input;
+    const hits = new Hits(context.redis, { keepMs, keepHourlyMs, layout });
+    const added = new Map<string, number>();
+    const add = (to: string, n: number): void => {
+      hits.add(to, n);
+      added.set(to, (added.get(to) ?? 0) + n);
+    };
+    try {
+      if (input.series === '-') await readNamed(context, add);
+      else if (input.count === '-') await readLines(context, (n) => add(input.series, n));
+      else add(input.series, input.count ?? 1);
+    } finally {
+      await hits.close();
+    }
+    const all = [...added].map(([series, added]) => ({ series, added }));
+    const text = all
+      .map(({ series, added }) => `${sanitise(series)}  ${formatCount(added)} added`)
+      .join('\n');
+    const one = all[0] ?? { series: input.series, added: 0 };
+    return input.series === '-'
+      ? { json: all, text }
+      : { json: one, text: text || `${sanitise(one.series)}  0 added` };
+  },
+});
+
+const sumCommand = defineCommand({
+  verb: 'sum',
+  summary: 'How many hits in the last 24 h, in another window, or today',
+  words: { series },
+  flags: {
+    since: optionalFlag('DURATION', 'up to now (24h)', atLeast(bucketMs, '10s')),
+    today: switchFlag('since midnight here'),
+    layout,
+  },
+  writes: false,
+  examples: ['quarterdeck hits sum web --since 7d', 'TZ=UTC quarterdeck hits sum web --today --json'],
+  async run({ redis }, { series, since, today, layout }) {
+    if (since !== undefined && today) throw new UsageError('--since and --today exclude each other');
+    const sinceMs = since ?? dayMs;
+    const found =
+      layout === 'seed'
+        ? await seedSum(redis, series, today ? 'today' : sinceMs)
+        : await (today ? sumToday(redis, series) : sum(redis, series, { sinceMs }));
+    const { fromMs, toMs } = found;
+    return { json: { series, fromMs, toMs, sum: found.sum }, text: formatCount(found.sum) };
+  },
+});
+
+const seriesCommand = defineCommand({
+  verb: 'series',
+  summary: 'Hits by steps of time, for plots',
+  words: { series },
+  flags: {
+    step: flagOr('DURATION', 'a multiple of 10s', atLeast(bucketMs, '10s'), '10s'),
+    since: flagOr('DURATION', 'up to now', atLeast(bucketMs, '10s'), '1h'),
+    layout,
+  },
+  writes: false,
+  examples: ['quarterdeck hits series web --step 1m --since 6h --json'],
+  async run({ redis }, { series, step: stepMs, since: sinceMs, layout }) {
+    requireSteps(stepMs, sinceMs);
+    const read = layout === 'seed' ? seedPoints : seriesPoints;
+    const points = await read(redis, series, { stepMs, sinceMs });
+    const lines = points.map(([atMs, hits]) => `${dateOf(atMs)} ${formatClockSeconds(atMs)}  ${hits}`);
+    return { json: { series, stepMs, points }, text: lines.join('\n') };
+  },
+});
+
+const listCommand = defineCommand({
+  verb: 'list',
+  summary: 'Every series: today, yesterday up to the same time, the last hour',
+  writes: false,
+  async run({ redis }) {
+    const all = await overview(redis, (await seriesNames(redis)).toSorted());
+    return { json: all.map(seriesJson), text: all.map(line).join('\n') || 'No series' };
+  },
+});
+
+export const commands = [addCommand, sumCommand, seriesCommand, listCommand] as const;
+
+/** A series as `hits list --json` and the snapshot tell of it. */
+export function seriesJson({ series, today, yesterday, lastHour }: Overview) {
+  return { series, today, yesterday, lastHour };
+}
+
+function line({ series, today, yesterday, lastHour }: Overview): string {
+  return [
+    fitTo(sanitise(series), 24),
+    `${formatCount(today).padStart(14)} today`,
+    fitTo(`${change(today, yesterday)} on yesterday`, 20, 'right'),
+    `${formatCount(lastHour).padStart(12)} in the last hour`,
+  ].join('  ');
+}
+
+/** Each line is a hit; one that is only a number is as many. */
+async function readLines({ stdin, signal }: CommandContext, add: (count: number) => void): Promise<void> {
+  let lineNumber = 0;
+  for await (const text of stdin()) {
+    if (signal.aborted) return;
+    lineNumber += 1;
+    if (!/^\s*[-+]?\d*[.,]?\d+\s*$/.test(text)) add(1);
+    else add(counted(text, lineNumber));
+  }
+}
+
+/** Each line names a series, with a count behind a tab. */
+async function readNamed(
+  { stdin, signal }: CommandContext,
+  add: (to: string, count: number) => void,
+): Promise<void> {
+  let lineNumber = 0;
+  for await (const text of stdin()) {
+    if (signal.aborted) return;
+    lineNumber += 1;
+    const [to = '', counts = '1', ...rest] = text.split('\t');
+    if (!v.is(name, to) || rest.length > 0)
+      throw new BadCountError(text, lineNumber, 'a series, a tab and a count');
+    add(to, counted(counts, lineNumber));
+  }
+}
+
+function counted(text: string, lineNumber: number): number {
+  const parsed = v.safeParse(count, text.trim());
+  if (!parsed.success) throw new BadCountError(text, lineNumber, `a whole number from 0 to ${largestCount}`);
+  return parsed.output;
+}
+
+function dateOf(atMs: number): string {
+  const at = new Date(atMs);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}

@@ -1,0 +1,28 @@
+import type { Client } from '../../redis/client.ts';
+import { keyFamily } from '../../redis/keys.ts';
+
+export const bucketMs = 10_000;
+export const hourMs = 3_600_000;
+export const dayMs = 86_400_000;
+
+/** The hash of one hour's buckets of 10 s. @param hour since the epoch */
+export function rawKey(client: Client, series: string, hour: number): string {
+  const iso = new Date(hour * hourMs).toISOString().slice(0, 13);
+  return keyFamily(client, series, { raw: `hits:*:10s:${iso}` }).raw;
+}
+
+/** The hash of one UTC day's hours. @param day since the epoch */
+export function hourlyKey(client: Client, series: string, day: number): string {
+  const iso = new Date(day * dayMs).toISOString().slice(0, 10);
+  return keyFamily(client, series, { hourly: `hits:*:1h:${iso}` }).hourly;
+}
+
+/** Who wrote lately, so that a batch sent twice counts once. */
+export function writersKey(client: Client, series: string): string {
+  return keyFamily(client, series, { writers: 'hits:*:writers' }).writers;
+}
+
+/** The plain counter of one 10 s, as programs following the third seed keep it. @param bucket epoch / 10 */
+export function seedKey(client: Client, series: string, bucket: number): string {
+  return keyFamily(client, series, { bucket: `*:${bucket}` }).bucket;
+}

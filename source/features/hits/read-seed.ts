@@ -1,0 +1,54 @@
+import { UsageError, WrongTypeError } from '../../errors.ts';
+import { again } from '../../redis/again.ts';
+import type { Client } from '../../redis/client.ts';
+import { serverMs } from '../../redis/clock.ts';
+import { bucketMs, seedKey } from './keys.ts';
+import { longestRawMs, type Points, type Sum } from './read.ts';
+import { dayOf } from './windows.ts';
+
+/**
+ * Sums over the plain counters of the third seed, `<series>:<epoch / 10>`: one key for each 10 s, so a day costs
+ * 8,640 of them. They are read a thousand at a time, so that nobody else waits long.
+ */
+const keysAtOnce = 1000;
+
+export async function seedSum(client: Client, series: string, sinceMs: number | 'today'): Promise<Sum> {
+  const nowMs = await serverMs(client);
+  const wantedMs = sinceMs === 'today' ? dayOf(nowMs).todayMs : nowMs - sinceMs;
+  const first = Math.floor(wantedMs / bucketMs);
+  const counts = await buckets(client, series, first, Math.floor(nowMs / bucketMs));
+  return { fromMs: first * bucketMs, toMs: nowMs, sum: counts.reduce((total, count) => total + count, 0) };
+}
+
+export async function seedPoints(
+  client: Client,
+  series: string,
+  { stepMs, sinceMs }: { readonly stepMs: number; readonly sinceMs: number },
+): Promise<Points> {
+  const nowMs = await serverMs(client);
+  const fromMs = Math.floor((nowMs - sinceMs) / stepMs) * stepMs;
+  const counts = await buckets(client, series, fromMs / bucketMs, Math.floor(nowMs / bucketMs));
+  const points = new Array<number>(Math.floor((nowMs - fromMs) / stepMs) + 1).fill(0);
+  for (const [i, count] of counts.entries()) {
+    const point = Math.floor((i * bucketMs) / stepMs);
+    points[point] = (points[point] ?? 0) + count;
+  }
+  return points.map((count, i) => [fromMs + i * stepMs, count] as const);
+}
+
+async function buckets(client: Client, series: string, first: number, last: number): Promise<number[]> {
+  if ((last - first) * bucketMs > longestRawMs + bucketMs) {
+    throw new UsageError('The seed layout keeps one key for each 10s: its windows reach back at most 3d');
+  }
+  const keys = Array.from({ length: last - first + 1 }, (_, i) => seedKey(client, series, first + i));
+  const counts: number[] = [];
+  for (let from = 0; from < keys.length; from += keysAtOnce) {
+    const some = keys.slice(from, from + keysAtOnce);
+    for (const [i, text] of (await again(() => client.mget(...some))).entries()) {
+      const count = Number(text ?? 0);
+      if (!Number.isFinite(count)) throw new WrongTypeError(some[i] ?? '', 'hit counter');
+      counts.push(count);
+    }
+  }
+  return counts;
+}

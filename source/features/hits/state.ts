@@ -1,0 +1,119 @@
+/** One series: its sums, and the hits of the last steps, oldest first. */
+export type SeriesRow = {
+  readonly series: string;
+  readonly today: number;
+  readonly yesterday: number;
+  readonly lastHour: number;
+  readonly points: readonly number[];
+};
+
+export type HitsSlice = {
+  /** The busiest of today first. */
+  readonly rows: readonly SeriesRow[];
+  /** How many series there are; undefined before the first answer. */
+  readonly total: number | undefined;
+  /** How long a bar of the charts is. */
+  readonly stepMs: number;
+  /** The end of the last bar; undefined when charts have to be read. */
+  readonly untilMs: number | undefined;
+  /** Where the next reading begins, where it takes several. */
+  readonly next: number;
+  /** Undefined: the busiest. */
+  readonly selected: string | undefined;
+  readonly filter: string;
+};
+
+export type Reading = {
+  /** All names, the ones read among them. */
+  readonly names: readonly string[];
+  readonly total: number;
+  readonly sums: readonly Omit<SeriesRow, 'points'>[];
+  /** Absent when no bar has ended since the last reading. */
+  readonly charts?: {
+    readonly stepMs: number;
+    readonly untilMs: number;
+    readonly points: Readonly<Record<string, readonly number[]>>;
+  };
+  readonly next: number;
+};
+
+export const steps = [10_000, 60_000, 600_000, 3_600_000] as const;
+export const pointsEach = 120;
+
+export const initial: HitsSlice = {
+  rows: [],
+  total: undefined,
+  stepMs: 60_000,
+  untilMs: undefined,
+  next: 0,
+  selected: undefined,
+  filter: '',
+};
+
+export function learn(slice: HitsSlice, { names, total, sums, charts, next }: Reading): HitsSlice {
+  // Asked before the operator chose other bars: those figures are of the old ones.
+  const fresh = charts && charts.stepMs === slice.stepMs ? charts : undefined;
+  const rows = new Map(slice.rows.map((row) => [row.series, row]));
+  for (const row of sums) rows.set(row.series, { ...row, points: rows.get(row.series)?.points ?? [] });
+  const all = [...rows.values()]
+    .filter(({ series }) => names.includes(series))
+    .map((row) => ({ ...row, points: fresh?.points[row.series] ?? row.points }))
+    .toSorted((a, b) => b.today - a.today || (a.series < b.series ? -1 : 1));
+  const isKnown = all.some(({ series }) => series === slice.selected);
+  return {
+    ...slice,
+    rows: all,
+    total,
+    next,
+    untilMs: fresh ? fresh.untilMs : slice.untilMs,
+    selected: isKnown ? slice.selected : undefined,
+  };
+}
+
+export function shown({ rows, filter }: HitsSlice): readonly SeriesRow[] {
+  if (filter === '') return rows;
+  const wanted = filter.toLowerCase();
+  return rows.filter(({ series }) => series.toLowerCase().includes(wanted));
+}
+
+/** The place of the selected series among those shown, -1 if there are none. */
+export function selectedIndex(slice: HitsSlice): number {
+  const rows = shown(slice);
+  const found = rows.findIndex(({ series }) => series === slice.selected);
+  return Math.max(found, Math.min(0, rows.length - 1));
+}
+
+export function move(slice: HitsSlice, by: number): HitsSlice {
+  const rows = shown(slice);
+  const to = Math.min(rows.length - 1, Math.max(0, selectedIndex(slice) + by));
+  const row = rows[to];
+  if (!row || to === selectedIndex(slice)) return slice;
+  return { ...slice, selected: row.series };
+}
+
+export function followBusiest(slice: HitsSlice): HitsSlice {
+  return slice.selected === undefined ? slice : { ...slice, selected: undefined };
+}
+
+export function filterBy(slice: HitsSlice, filter: string): HitsSlice {
+  return filter === slice.filter ? slice : { ...slice, filter };
+}
+
+/** Longer or shorter bars; the charts are empty until the next reading. */
+export function changeStep(slice: HitsSlice, by: number): HitsSlice {
+  const at = (steps as readonly number[]).indexOf(slice.stepMs) + by;
+  const stepMs = steps[at];
+  if (stepMs === undefined) return slice;
+  return { ...slice, stepMs, untilMs: undefined, rows: slice.rows.map((row) => ({ ...row, points: [] })) };
+}
+
+/** `+4%`, `-61%`, `18×`, `new`: now against then. */
+export function change(now: number, then: number): string {
+  if (then === 0) return now === 0 ? '±0%' : 'new';
+  if (now === then) return '±0%';
+  const ratio = now / then;
+  if (ratio >= 10) return `${Math.round(ratio)}×`;
+  const percent = Math.round((ratio - 1) * 100);
+  if (percent === 0) return ratio > 1 ? '+<1%' : '-<1%';
+  return `${percent > 0 ? '+' : ''}${percent}%`;
+}
