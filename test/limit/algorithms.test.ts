@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import hit from '../../source/features/limit/hit.lua';
+import { onFakeClock, setClock } from '../helpers/fake-clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
-import { onFakeClock, setClock } from './clock-in-a-key.ts';
 
 let server: RedisServer;
 let redis: ReturnType<RedisServer['client']>;

@@ -40,12 +40,12 @@ export function planOf(
       const hourly = place(hourlyKey(client, series, Math.floor(hour / 24)));
       words.push(window, hourly, hour % 24, place(rawKey(client, series, hour)), first, last);
     };
+    if (toMs <= fromMs) continue;
     const first = Math.floor(fromMs / bucketMs);
     // Nothing lies ahead of now: up to the end of its hour is the same, and is stored as one number.
     const end = Math.ceil((toMs >= nowMs ? Math.ceil((nowMs + 1) / hourMs) * hourMs : toMs) / bucketMs);
     let hour = Math.floor(first / bucketsEach);
     let lastHour = Math.floor(end / bucketsEach);
-    if (end <= first) continue;
     if (hour === lastHour) {
       part(hour, first % bucketsEach, (end % bucketsEach) - 1);
       continue;

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 export function onFakeClock(lua: string): string {
   const fake =
     "(function() local us = redis.call('GET', 'clock'); return { us:sub(1, -7), us:sub(-6) } end)()";
-  return lua.replace("call('TIME')", () => fake);
+  return lua.replace(/(redis\.)?call\('TIME'\)/, () => fake);
 }
 
 export async function setClock(redis: Redis, us: number): Promise<void> {
