@@ -190,6 +190,21 @@ describe('an outage', () => {
     await own.close();
   });
 
+  test('that only slows a flush down: what was added meanwhile goes out by itself', async () => {
+    const proxy = await startFaultProxy(server.socket);
+    const client = proxy.client();
+    await client.ping();
+    const hits = new Hits(client, { flushMs: 10 });
+    const speakAgain = proxy.silence();
+    hits.add('web', 1);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    hits.add('web', 2);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    speakAgain();
+    await vi.waitFor(async () => expect(await total('web')).toBe(3));
+    await proxy.close();
+  });
+
   test('of memory keeps the counts for the next flush', async () => {
     const failures: unknown[] = [];
     const hits = new Hits(redis, { flushMs: 10, onError: (error) => failures.push(error) });

@@ -82,7 +82,8 @@ describe('a window', () => {
           )) as number[];
           const expected = windows.map(({ fromMs, toMs }) => {
             const from = Math.floor(fromMs / bucketMs) * bucketMs;
-            const to = Math.ceil(toMs / bucketMs) * bucketMs;
+            // What happened this very moment has happened.
+            const to = toMs >= nowMs ? Number.POSITIVE_INFINITY : Math.ceil(toMs / bucketMs) * bucketMs;
             const inside = all.filter(({ atMs }) => toMs > fromMs && atMs >= from && atMs < to);
             return inside.reduce((total, { count }) => total + count, 0);
           });

@@ -5,7 +5,7 @@ const bars = ' ▁▂▃▄▅▆▇█';
  * a value above zero never painted as zero.
  */
 export function chart(values: readonly number[], cells: number, height: number): string[] {
-  const shown = values.slice(-cells);
+  const shown = cells > 0 ? values.slice(-cells) : [];
   const top = Math.max(0, ...shown);
   const levels = shown.map((value) => {
     if (!(value > 0)) return 1;

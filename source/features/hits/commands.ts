@@ -34,6 +34,17 @@ const atLeast = (minMs: number, text: string) =>
   );
 const count = wholeNumber({ min: 0, max: largestCount });
 
+const countOrStdin = v.pipe(
+  v.string(),
+  v.rawTransform<string, number | '-'>(({ dataset, addIssue, NEVER }) => {
+    if (dataset.value === '-') return '-';
+    const parsed = v.safeParse(count, dataset.value);
+    if (parsed.success) return parsed.output;
+    addIssue({ message: parsed.issues[0].message });
+    return NEVER;
+  }),
+);
+
 /** A line of stdin that is neither a count nor a hit. */
 export class BadCountError extends QuarterdeckError {
   constructor(line: string, lineNumber: number, expected: string) {
@@ -52,7 +63,7 @@ const addCommand = defineCommand({
       'what is counted; `-`: each line of stdin names it, with a count behind a tab',
       name,
     ),
-    count: optionalWord('N', 'how many (1); `-`: read stdin', v.union([v.literal('-'), count])),
+    count: optionalWord('N', 'how many (1); `-`: read stdin', countOrStdin),
   },
   flags: {
     keep: flagOr('DURATION', 'how long buckets of 10 s stay', atLeast(hourMs, '1h'), '3d'),

@@ -88,7 +88,7 @@ function Series({ row, columns, height, names, selected }: SeriesProps): ReactNo
           spans={[`${line === lines.length - 1 ? name : ' '.repeat(names)} `, { text: bars, tone: 'info' }]}
         />
       ))}
-      <Row columns={columns} spans={[' '.repeat(names)]} right={figures(row, columns)} />
+      <Row columns={columns} spans={[]} right={figures(row, columns)} />
     </>
   );
 }
