@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { hitAll } from '../../source/features/limit/hit-all.ts';
 import { LeasedLimiter } from '../../source/features/limit/lease.ts';
-import { hitAll, Limiter } from '../../source/features/limit/limit.ts';
+import { Limiter } from '../../source/features/limit/limit.ts';
 import { list, reset } from '../../source/features/limit/list.ts';
 import { byNearness } from '../../source/features/limit/state.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
@@ -39,6 +40,8 @@ test('a verdict tells what a client needs to know', async () => {
     subject: 'key:7f3',
     allowed: true,
     limit: 3,
+    algorithm: 'fixed',
+    perMs: 60_000,
     remaining: 1,
     retryAfterMs: 0,
     resetMs: expect.any(Number),
@@ -126,6 +129,10 @@ describe('several limits', () => {
       { allowed: false, limit: 2, remaining: 0 },
     ]);
     expect(await redis.get('limit:s:fixed:3600000')).toBe('2');
+    expect(verdicts[2]).toMatchObject({ algorithm: 'gcra', perMs: 60_000 });
+    await limiter.close();
+    const denied = (await list(redis)).limits.map((use) => [use.algorithm, use.denied]);
+    expect(Object.fromEntries(denied)).toEqual({ gcra: 1, fixed: 0 });
   });
 
   test('of several subjects: all or none', async () => {

@@ -1,19 +1,12 @@
 import * as v from 'valibot';
-import { QuarterdeckError, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { formatClockSeconds, formatCount } from '../../ui/figures.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
-import { durationMs, name, wholeNumber } from '../../values.ts';
-import {
-  type CommandContext,
-  defineCommand,
-  flagOr,
-  optionalFlag,
-  optionalWord,
-  switchFlag,
-  word,
-} from '../feature.ts';
-import { Hits, largestCount } from './hits.ts';
+import { durationMs, name } from '../../values.ts';
+import { defineCommand, flagOr, optionalFlag, optionalWord, switchFlag, word } from '../feature.ts';
+import { Hits } from './hits.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
+import { count, readLines, readNamed } from './lines.ts';
 import { type Overview, overview, requireSteps, seriesNames, seriesPoints, sum, sumToday } from './read.ts';
 import { seedPoints, seedSum } from './read-seed.ts';
 import { change } from './state.ts';
@@ -32,7 +25,6 @@ const atLeast = (minMs: number, text: string) =>
       ({ input }) => `Expected a duration from ${text} to 3660d, got \`${input}ms\``,
     ),
   );
-const count = wholeNumber({ min: 0, max: largestCount });
 
 const countOrStdin = v.pipe(
   v.string(),
@@ -44,15 +36,6 @@ const countOrStdin = v.pipe(
     return NEVER;
   }),
 );
-
-/** A line of stdin that is neither a count nor a hit. */
-export class BadCountError extends QuarterdeckError {
-  constructor(line: string, lineNumber: number, expected: string) {
-    super('data', 'BAD_COUNT', `Expected ${expected} in line ${lineNumber}, got \`${line.slice(0, 80)}\``, {
-      hint: 'What the lines before it counted is in; nothing after it is',
-    });
-  }
-}
 
 const addCommand = defineCommand({
   verb: 'add',
@@ -169,39 +152,6 @@ function line({ series, today, yesterday, lastHour }: Overview): string {
     fitTo(`${change(today, yesterday)} on yesterday`, 20, 'right'),
     `${formatCount(lastHour).padStart(12)} in the last hour`,
   ].join('  ');
-}
-
-/** Each line is a hit; one that is only a number is as many. */
-async function readLines({ stdin, signal }: CommandContext, add: (count: number) => void): Promise<void> {
-  let lineNumber = 0;
-  for await (const text of stdin()) {
-    if (signal.aborted) return;
-    lineNumber += 1;
-    if (!/^\s*[-+]?\d*[.,]?\d+\s*$/.test(text)) add(1);
-    else add(counted(text, lineNumber));
-  }
-}
-
-/** Each line names a series, with a count behind a tab. */
-async function readNamed(
-  { stdin, signal }: CommandContext,
-  add: (to: string, count: number) => void,
-): Promise<void> {
-  let lineNumber = 0;
-  for await (const text of stdin()) {
-    if (signal.aborted) return;
-    lineNumber += 1;
-    const [to = '', counts = '1', ...rest] = text.split('\t');
-    if (!v.is(name, to) || rest.length > 0)
-      throw new BadCountError(text, lineNumber, 'a series, a tab and a count');
-    add(to, counted(counts, lineNumber));
-  }
-}
-
-function counted(text: string, lineNumber: number): number {
-  const parsed = v.safeParse(count, text.trim());
-  if (!parsed.success) throw new BadCountError(text, lineNumber, `a whole number from 0 to ${largestCount}`);
-  return parsed.output;
 }
 
 function dateOf(atMs: number): string {

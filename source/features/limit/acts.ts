@@ -3,14 +3,16 @@ import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
 import { defineScript } from '../../redis/script.ts';
 import hit from './hit.lua';
-import { type Rule, stateKey, windowOf } from './rules.ts';
+import { type Algorithm, algorithmOf, type Rule, stateKey, windowOf } from './rules.ts';
 
 /** What a limit answered. An expected refusal is a value, never an exception. */
 export type Verdict = {
   readonly subject: string;
   readonly allowed: boolean;
-  /** The `max` of the limit that decided: the one that refused longest, else the one with the least left. */
+  /** The `max`, algorithm and period of the limit that decided: it refused longest, or else has the least left. */
   readonly limit: number;
+  readonly algorithm: Algorithm;
+  readonly perMs: number;
   readonly remaining: number;
   /** 0 when allowed; Infinity when the cost is above the limit itself. */
   readonly retryAfterMs: number;
@@ -116,7 +118,7 @@ function verdictOf(
   from: number,
 ): Verdict | WrongTypeError | number {
   let verdict: Verdict | undefined;
-  for (let i = 0; i < rules.length; i++) {
+  for (const [i, rule] of rules.entries()) {
     const at = (from + i) * figuresEach;
     const [remaining = 0, code = 0, resetMs = 0] = [figures[at], figures[at + 1], figures[at + 2]];
     if (code === moved) return resetMs;
@@ -130,7 +132,9 @@ function verdictOf(
     verdict = {
       subject: act?.subjects[i] ?? '',
       allowed: retryAfterMs === 0,
-      limit: rules[i]?.max ?? 0,
+      limit: rule.max,
+      algorithm: algorithmOf(rule),
+      perMs: rule.perMs,
       remaining,
       retryAfterMs,
       resetMs,

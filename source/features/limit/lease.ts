@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import type { Verdict } from './acts.ts';
 import { Limiter, type LimiterOptions } from './limit.ts';
-import { isWhole, type Limit, notWhole, requireWhole, ruleOf } from './rules.ts';
+import { algorithmOf, isWhole, type Limit, notWhole, type Rule, requireWhole, ruleOf } from './rules.ts';
 
 /**
  * A limiter for very hot subjects: it takes permits from Redis a batch at a time and hands them out from memory.
@@ -14,8 +14,7 @@ import { isWhole, type Limit, notWhole, requireWhole, ruleOf } from './rules.ts'
 export class LeasedLimiter {
   readonly #limiter: Limiter;
   readonly #permits: number;
-  readonly #limit: number;
-  readonly #keepMs: number;
+  readonly #rule: Rule;
   readonly #leases = new Map<string, Lease>();
   readonly #taking = new Map<string, Taking>();
 
@@ -24,12 +23,10 @@ export class LeasedLimiter {
    * @throws {UsageError} on a limit or a number of permits that cannot be meant
    */
   constructor(client: Client, limit: Limit, options: LimiterOptions & { readonly permits: number }) {
-    const { max, perMs } = ruleOf(limit);
+    this.#rule = ruleOf(limit);
     requireWhole('permits', options.permits, 1);
     this.#limiter = new Limiter(client, limit, options);
-    this.#permits = Math.min(options.permits, max);
-    this.#limit = max;
-    this.#keepMs = perMs;
+    this.#permits = Math.min(options.permits, this.#rule.max);
   }
 
   /** As Limiter.hit; `remaining` counts what this process holds and what was left when it took that. */
@@ -61,7 +58,9 @@ export class LeasedLimiter {
     return {
       subject,
       allowed: true,
-      limit: this.#limit,
+      limit: this.#rule.max,
+      algorithm: algorithmOf(this.#rule),
+      perMs: this.#rule.perMs,
       remaining: left + behind,
       retryAfterMs: 0,
       resetMs,
@@ -93,7 +92,7 @@ export class LeasedLimiter {
         left: held + taken,
         behind: verdict.remaining,
         resetMs: verdict.resetMs,
-        untilMs: now + this.#keepMs,
+        untilMs: now + this.#rule.perMs,
       });
     }
     return verdict;

@@ -4,7 +4,16 @@ import { type Act, loads, perform, type Verdict } from './acts.ts';
 import { Denials } from './denials.ts';
 import { Notes } from './notes.ts';
 import { Patience } from './patience.ts';
-import { isWhole, type Limit, memberOf, notWhole, type Rule, requireWhole, ruleOf } from './rules.ts';
+import {
+  algorithmOf,
+  isWhole,
+  type Limit,
+  memberOf,
+  notWhole,
+  type Rule,
+  requireWhole,
+  ruleOf,
+} from './rules.ts';
 
 /**
  * Rate limits: fixed windows, sliding windows, and GCRA (the generic cell rate algorithm, ITU-T I.371 annex A), all
@@ -52,7 +61,7 @@ export class Limiter {
     if (!isWhole(cost, 1)) return Promise.reject(notWhole('cost', cost, 1));
     const denied = this.#denials?.recall(subject, cost);
     if (denied) {
-      this.#notes.touch(subject, this.#rules, 1);
+      this.#notes.touch(subject, this.#rules, denied);
       return Promise.resolve(denied);
     }
     return new Promise((resolve, reject) => {
@@ -65,7 +74,8 @@ export class Limiter {
   async peek(subject: string, cost = 1): Promise<Verdict> {
     requireWhole('cost', cost, 0);
     const [verdict] = await perform(this.#client, 'look', this.#rules, [actOf(this.#rules, subject, cost)]);
-    return required(verdict);
+    if (!verdict || verdict instanceof WrongTypeError) throw verdict;
+    return verdict;
   }
 
   /** Resolves once every hit was answered and the index knows of them. The client stays open. */
@@ -97,7 +107,7 @@ export class Limiter {
           continue;
         }
         this.#denials?.learn(verdict, cost, sentAtMs);
-        this.#notes.touch(subject, this.#rules, verdict.allowed ? 0 : 1);
+        this.#notes.touch(subject, this.#rules, verdict);
         resolve(verdict);
       }
     } catch (error) {
@@ -117,30 +127,6 @@ export type LimiterOptions = {
   /** Refuse a refused subject without asking until it may be retried, looking again each second (true). */
   readonly localDeny?: boolean;
 };
-
-/** One limit of one subject, and how much of it is wanted. */
-export type Demand = Limit & { readonly subject: string; readonly cost?: number };
-
-/**
- * Spends from the limits of several subjects, such as a user, an address and everyone: all of them or none. In
- * Cluster the subjects share a slot, so they carry one hash tag: `{acme}:user:7`, `{acme}:everyone`.
- * @throws {UsageError} when one limit is named twice
- */
-export async function hitAll(client: Client, demands: readonly Demand[]): Promise<Verdict> {
-  const rules = demands.map(ruleOf);
-  for (const { cost = 1 } of demands) requireWhole('cost', cost, 1);
-  const subjects = demands.map(({ subject }) => subject);
-  requireDistinct(rules.map((rule, i) => memberOf(subjects[i] ?? '', rule)));
-  const act = { subjects, costs: demands.map(({ cost = 1 }) => cost) };
-  const [result] = await perform(client, 'spend', rules, [act]);
-  const verdict = required(result);
-  const notes = Notes.of(client);
-  for (const [i, subject] of subjects.entries()) {
-    const denied = verdict.allowed || verdict.subject !== subject ? 0 : 1;
-    notes.touch(subject, rules.slice(i, i + 1), denied);
-  }
-  return verdict;
-}
 
 type Waiting = {
   readonly subject: string;
@@ -162,19 +148,21 @@ function distinct(rules: readonly Rule[]): readonly Rule[] {
   return rules;
 }
 
-function requireDistinct(members: readonly string[]): void {
-  if (new Set(members).size === members.length) return;
-  throw new UsageError('Expected each limit once: two of one algorithm and period share a key');
-}
-
-function required(result: Verdict | WrongTypeError | undefined): Verdict {
-  if (!result || result instanceof WrongTypeError) throw result;
-  return result;
-}
-
-function undecided(subject: string, rules: readonly Rule[], onError: 'open' | 'closed'): Verdict {
+function undecided(subject: string, [rule]: readonly Rule[], onError: 'open' | 'closed'): Verdict {
+  if (!rule) throw new Error('a limiter has at least one rule');
   const allowed = onError === 'open';
-  const limit = Math.min(...rules.map(({ max }) => max));
+  const { max: limit, perMs } = rule;
   const retryAfterMs = allowed ? 0 : 1000;
-  return { subject, allowed, limit, remaining: 0, retryAfterMs, resetMs: 0, undecided: true };
+  const algorithm = algorithmOf(rule);
+  return {
+    subject,
+    allowed,
+    limit,
+    algorithm,
+    perMs,
+    remaining: 0,
+    retryAfterMs,
+    resetMs: 0,
+    undecided: true,
+  };
 }

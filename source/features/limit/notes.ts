@@ -3,8 +3,9 @@ import type { Client } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
 import { registryKey } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
+import type { Verdict } from './acts.ts';
 import note from './note.lua';
-import { memberOf, type Rule } from './rules.ts';
+import { algorithmOf, memberOf, type Rule } from './rules.ts';
 
 /**
  * Tells the index which limits are in use and how often they refused, off the path of a hit.
@@ -33,8 +34,13 @@ export class Notes {
     return notes;
   }
 
-  touch(subject: string, rules: readonly Rule[], denied: number): void {
-    for (const rule of rules) this.#touch(memberOf(subject, rule), rule.max, denied);
+  /** The rules of a subject are in use; the one that decided may have refused it. */
+  touch(subject: string, rules: readonly Rule[], verdict: Verdict): void {
+    for (const rule of rules) {
+      const isRefused =
+        !verdict.allowed && rule.perMs === verdict.perMs && algorithmOf(rule) === verdict.algorithm;
+      this.#touch(memberOf(subject, rule), rule.max, isRefused ? 1 : 0);
+    }
   }
 
   #touch(member: string, max: number, denied: number): void {

@@ -27,6 +27,10 @@ export type Rule = {
   readonly perMs: number;
 };
 
+export function algorithmOf({ algorithm }: Rule): Algorithm {
+  return algorithm === 'seed' ? 'fixed' : algorithm;
+}
+
 /** Below this a round trip is no longer small against the period. */
 export const shortestPerMs = 10;
 export const longestPerMs = 366 * 86_400_000;
@@ -88,4 +92,10 @@ export function limitOfMember(member: string, max: number): { subject: string; r
   const [, algorithm, perMs, subject] = /^(fixed|sliding|gcra|seed):(\d+):(.+)$/s.exec(member) ?? [];
   if (algorithm === undefined || subject === undefined) return;
   return { subject, rule: { algorithm: algorithm as Rule['algorithm'], max, perMs: Number(perMs) } };
+}
+
+/** @throws {UsageError} when two limits would share a key */
+export function requireDistinct(members: readonly string[]): void {
+  if (new Set(members).size === members.length) return;
+  throw new UsageError('Expected each limit once: two of one algorithm and period share a key');
 }

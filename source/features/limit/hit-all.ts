@@ -1,0 +1,29 @@
+import { WrongTypeError } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
+import { perform, type Verdict } from './acts.ts';
+import { Notes } from './notes.ts';
+import { type Limit, memberOf, requireDistinct, requireWhole, ruleOf } from './rules.ts';
+
+/** One limit of one subject, and how much of it is wanted. */
+export type Demand = Limit & { readonly subject: string; readonly cost?: number };
+
+/**
+ * Spends from the limits of several subjects, such as a user, an address and everyone: all of them or none. In
+ * Cluster the subjects share a slot, so they carry one hash tag: `{acme}:user:7`, `{acme}:everyone`.
+ * @throws {UsageError} when one limit is named twice
+ */
+export async function hitAll(client: Client, demands: readonly Demand[]): Promise<Verdict> {
+  const rules = demands.map(ruleOf);
+  for (const { cost = 1 } of demands) requireWhole('cost', cost, 1);
+  const subjects = demands.map(({ subject }) => subject);
+  requireDistinct(rules.map((rule, i) => memberOf(subjects[i] ?? '', rule)));
+  const act = { subjects, costs: demands.map(({ cost = 1 }) => cost) };
+  const [result] = await perform(client, 'spend', rules, [act]);
+  if (!result || result instanceof WrongTypeError) throw result;
+  const notes = Notes.of(client);
+  for (const [i, subject] of subjects.entries()) {
+    const isDecider = result.subject === subject;
+    notes.touch(subject, rules.slice(i, i + 1), isDecider ? result : { ...result, allowed: true });
+  }
+  return result;
+}
