@@ -11,6 +11,7 @@ import {
   memberOf,
   notWhole,
   type Rule,
+  requireDistinct,
   requireWhole,
   ruleOf,
 } from './rules.ts';
