@@ -21,10 +21,16 @@ const web: LogName = { name: 'web', severity: 'error' };
 const noon = Date.UTC(2026, 10, 25, 12, 30) / 1000;
 const hour = 3600;
 
+let number = 0;
+const next = () => {
+  number += 1;
+  return { lane: 'test', number };
+};
 const count = (counts: Record<string, number>, clock = noon, distinct?: number) =>
   writeBatch(
     redis,
-    web,
+    logKeys(redis, web),
+    next(),
     {
       counted: Object.entries(counts).map(([message, times]) => ({ message, count: times, sample: '' })),
       lines: Object.keys(counts).map((message) => recentLine(clock * 1000, message)),
@@ -218,7 +224,8 @@ test('a batch that arrives twice counts once', async () => {
   const send = () =>
     writeBatch(
       twice,
-      web,
+      logKeys(redis, web),
+      next(),
       { counted: [{ message: 'a', count: 2, sample: '' }], lines: ['line'] },
       { clock: noon },
     );
@@ -282,7 +289,13 @@ test('what others add above the bound is inherited, not lost', async () => {
 
 test('samples go with the messages they belong to', async () => {
   const write = (message: string, sample: string, clock: number) =>
-    writeBatch(redis, web, { counted: [{ message, count: 1, sample }], lines: [] }, { clock });
+    writeBatch(
+      redis,
+      logKeys(redis, web),
+      next(),
+      { counted: [{ message, count: 1, sample }], lines: [] },
+      { clock },
+    );
   await write('job <*>', 'job 1', noon);
   await write('job <*>', 'job 2', noon);
   await write('user <*>', 'user 3', noon + hour);

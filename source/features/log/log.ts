@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
-import { type Act, guardLifeMs, once } from '../../redis/once.ts';
+import { guardLifeMs } from '../../redis/once.ts';
 import { registered } from '../../redis/registry.ts';
-import { defineScript } from '../../redis/script.ts';
+import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { type LogKeys, type LogName, logKeys, parseLogName } from './keys.ts';
 import readLua from './read.lua';
@@ -35,7 +35,7 @@ export type Batch = {
   readonly counted: readonly Counted[];
   /** Lines for the recent list, oldest first. */
   readonly lines: readonly string[];
-  /** What the writer knows of the learned patterns; undefined counts exact texts. */
+  /** What the writer knows of the learned patterns; without it exact texts are counted. */
   readonly patterns?: { readonly known: readonly string[]; readonly learned: readonly string[] };
 };
 
@@ -47,9 +47,13 @@ export type Written =
     }
   | { readonly state: 'stale'; readonly from: number; readonly patterns: readonly string[] };
 
+/**
+ * Whose batch it is, and which of it: a lane has one batch in flight at a time, which keeps its number when it is sent
+ * again.
+ */
+export type Lane = { readonly lane: string; readonly number: number };
+
 export type WriteOptions = {
-  /** Of a batch that may be sent again after it failed; a single attempt needs none. */
-  readonly act?: Act;
   /** Epoch seconds instead of the server's clock: for tests. */
   readonly clock?: number | undefined;
   /** How many distinct messages are kept of an hour. */
@@ -91,39 +95,28 @@ export type ReadOptions = {
 };
 
 /**
- * Counts a batch in one round trip; an empty one only rotates.
+ * Counts a batch in one round trip.
  * @throws {WrongTypeError}
  */
 export async function writeBatch(
   redis: Client,
-  log: LogName,
+  keys: LogKeys,
+  { lane, number }: Lane,
   { counted, lines, patterns }: Batch,
-  { act, clock, distinct = mostDistinct }: WriteOptions = {},
+  { clock, distinct = mostDistinct }: WriteOptions = {},
 ): Promise<Written> {
-  const keys = logKeys(redis, log);
-  const { known, learned } = patterns ?? { known: undefined, learned: [] };
-  const send = ({ process, number, settled }: Act): Promise<Written> =>
-    writeScript(
-      redis,
-      [...familyOf(keys), keys.recent, keys.samples, keys.patterns, keys.guard + process],
-      [
-        number,
-        settled,
-        guardLifeMs,
-        clock ?? '',
-        distinct,
-        mostRecent,
-        ownLifeSeconds,
-        known?.length ?? -1,
-        known?.at(-1) ?? '',
-        learned.length,
-        lines.length,
-        ...learned,
-        ...lines,
-        ...counted.flatMap(({ message, count, sample }) => [message, count, sample]),
-      ],
-    );
-  return await typed(redis, typesOf(keys), act ? send(act) : once(keys.common, send));
+  const known = patterns?.known;
+  const learned = patterns?.learned ?? [];
+  const words: ScriptArgument[] = [number, guardLifeMs, clock ?? '', distinct, mostRecent, ownLifeSeconds];
+  words.push(known?.length ?? -1, known?.at(-1) ?? '', learned.length, lines.length, ...learned, ...lines);
+  for (const { message, count, sample } of counted) words.push(message, count, sample);
+  return await call(redis, keys, writeScript(redis, familyOf(keys, keys.guard + lane), words));
+}
+
+/** Begins a new hour if the last one is over. @throws {WrongTypeError} */
+async function rotate(redis: Client, keys: LogKeys, clock: number | undefined): Promise<void> {
+  const words = ['', guardLifeMs, clock ?? '', mostDistinct, mostRecent, ownLifeSeconds, -1, '', 0, 0];
+  await call(redis, keys, writeScript(redis, familyOf(keys, keys.guard), words));
 }
 
 /**
@@ -136,12 +129,9 @@ export async function common(
   { top = 20, gone = 5, readOnly = false, clock }: ReadOptions = {},
 ): Promise<Common> {
   const keys = logKeys(redis, log);
-  const { isDue, ...found } = await typed(
-    redis,
-    typesOf(keys),
-    readScript(redis, [...familyOf(keys), keys.samples], [clock ?? '', top, gone]),
-  );
-  if (isDue && !readOnly) await writeBatch(redis, log, { counted: [], lines: [] }, { clock });
+  const family = [keys.common, keys.start, keys.last, keys.pstart, keys.samples];
+  const { isDue, ...found } = await call(redis, keys, readScript(redis, family, [clock ?? '', top, gone]));
+  if (isDue && !readOnly) await rotate(redis, keys, clock);
   return { ...log, ...found };
 }
 
@@ -165,8 +155,18 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function familyOf(keys: LogKeys): readonly string[] {
-  return [keys.common, keys.start, keys.last, keys.pstart];
+function familyOf(keys: LogKeys, guard: string): readonly string[] {
+  const { common, start, last, pstart, recent, samples, patterns } = keys;
+  return [common, start, last, pstart, recent, samples, patterns, guard];
+}
+
+/** Names the key that is in the way; costs nothing unless one is. */
+async function call<Reply>(redis: Client, keys: LogKeys, reply: Promise<Reply>): Promise<Reply> {
+  try {
+    return await reply;
+  } catch (error) {
+    return await typed<Reply>(redis, typesOf(keys), Promise.reject(error));
+  }
 }
 
 function typesOf(keys: LogKeys) {

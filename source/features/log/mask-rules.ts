@@ -38,7 +38,7 @@ const levels = new Set(
 
 /** `INFO`, `[error]`, `W`: how loud the line is, which stays in its template. */
 export function isLevel(word: string): boolean {
-  return word.length <= 9 && levels.has(word.toUpperCase());
+  return levels.has(word) || (word.length <= 9 && levels.has(word.toUpperCase()));
 }
 
 const months = /^(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/;
@@ -66,8 +66,9 @@ const isoHeader = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* (?![A-Z]+ )\S+ (?=[\w./()-
 
 /** Where a syslog line's stamp and host end (both vary from line to line), else 0. */
 export function syslogHeaderEnd(line: string): number {
-  const pattern = line[10] === 'T' ? isoHeader : months.test(line) ? syslogHeader : undefined;
-  return pattern?.exec(line)?.[0].trimEnd().length ?? 0;
+  const isDigit = (classOf(line.charCodeAt(0)) & digit) !== 0;
+  if (isDigit ? line[10] !== 'T' : !months.test(line)) return 0;
+  return (isDigit ? isoHeader : syslogHeader).exec(line)?.[0].trimEnd().length ?? 0;
 }
 
 const unitWord = /(?: ?%| (?:[KMGTP]i?B|[kKMG]?Hz|[kKMG]?bps|B|ns|us|µs|ms|s|secs?|mins?|hrs?|h)(?![\w/-]))/y;

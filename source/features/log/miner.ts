@@ -30,10 +30,7 @@ export class Miner {
     const known = this.#templateOf.get(masked);
     if (known !== undefined) return known;
     this.learn(masked);
-    const template = this.resolve(masked);
-    if (this.#templateOf.size >= maxCached) this.#templateOf.clear();
-    this.#templateOf.set(masked, template);
-    return template;
+    return this.resolve(masked);
   }
 
   /** Takes in a template somebody saw. */
@@ -51,16 +48,24 @@ export class Miner {
 
   /** The most general known template that covers this one; itself if none does. */
   resolve(template: string): string {
-    let current = template;
+    let current = this.#templateOf.get(template);
+    if (current !== undefined) return current;
+    current = template;
     for (let step = 0; step < maxSteps; step += 1) {
-      const words = wordCount(current);
-      const isWider = (pattern: Pattern): boolean =>
-        pattern.words === words && pattern.template !== current && covers(pattern, current);
-      const next = this.#shared.find(isWider) ?? this.#proposed.find(isWider);
-      if (!next) break;
-      current = next.template;
+      const wider = this.#wider(current);
+      if (wider === undefined) break;
+      current = wider;
     }
+    if (this.#templateOf.size >= maxCached) this.#templateOf.clear();
+    this.#templateOf.set(template, current);
     return current;
+  }
+
+  #wider(template: string): string | undefined {
+    const words = wordCount(template);
+    const isWider = (pattern: Pattern): boolean =>
+      pattern.words === words && pattern.template !== template && covers(pattern, template);
+    return (this.#shared.find(isWider) ?? this.#proposed.find(isWider))?.template;
   }
 
   /** The agreed patterns, oldest first. */
@@ -78,8 +83,10 @@ export class Miner {
    * proposed.
    */
   adopt(patterns: readonly string[], from: number): void {
+    if (patterns.length === 0 && from === this.#shared.length) return;
     const proposed = [...this.#shared.splice(from), ...this.#proposed];
     this.#proposed = [];
+    this.#templateOf.clear();
     this.#shared.push(...patterns.map(patternOf));
     this.#proposed = proposed.filter(({ template }) => {
       return !patterns.includes(template) && this.resolve(template) === template;

@@ -7,26 +7,25 @@
 -- KEYS[5] recent: list of lines, newest first
 -- KEYS[6] samples: hash template -> a line it stands for, of both hours
 -- KEYS[7] patterns: list of the learned patterns, oldest first
--- KEYS[8] guard: zset of this process's unacknowledged batches by number
--- ARGV[1] number of this batch
--- ARGV[2] settled: every batch of this process below this number has its answer
--- ARGV[3] guard life: milliseconds
--- ARGV[4] clock: epoch seconds; empty: the server's
--- ARGV[5] most distinct messages
--- ARGV[6] most recent lines
--- ARGV[7] own life: seconds that samples and patterns outlive the last write
--- ARGV[8] known: how many patterns the writer has heard of; -1 counts exact texts
--- ARGV[9] last known: the last of them, or empty
--- ARGV[10] learned: how many patterns the writer adds
--- ARGV[11] lines: how many recent lines follow
--- ARGV[12] the learned patterns, then the lines, oldest first, then for each message: template, count, sample or empty
+-- KEYS[8] guard: string, the number of the writer's last batch; a writer has one in flight at a time
+-- ARGV[1] number of this batch; empty for one that holds nothing and is only to rotate
+-- ARGV[2] guard life: milliseconds
+-- ARGV[3] clock: epoch seconds; empty: the server's
+-- ARGV[4] most distinct messages
+-- ARGV[5] most recent lines
+-- ARGV[6] own life: seconds that samples and patterns outlive the last write
+-- ARGV[7] known: how many patterns the writer has heard of; -1 counts exact texts
+-- ARGV[8] last known: the last of them, or empty
+-- ARGV[9] learned: how many patterns the writer adds
+-- ARGV[10] lines: how many recent lines follow
+-- ARGV[11] the learned patterns, then the lines, oldest first, then for each message: template, count, sample or empty
 -- Reply: {'written', hour, distinct} or {'stale', from, pattern, ...}: take these over from there on, and send again
 local common, last, samples, patterns = KEYS[1], KEYS[3], KEYS[6], KEYS[7]
-local cap, life = tonumber(ARGV[5]), tonumber(ARGV[7])
-local first_line = 12 + tonumber(ARGV[10])
-local first_message = first_line + tonumber(ARGV[11])
+local cap, life = tonumber(ARGV[4]), tonumber(ARGV[6])
+local first_line = 11 + ARGV[9]
+local first_message = first_line + ARGV[10]
 
-local now = tonumber(ARGV[4]) or tonumber(redis.call('TIME')[1])
+local now = tonumber(ARGV[3]) or tonumber(redis.call('TIME')[1])
 local days = math.floor(now / 86400)
 -- Days to a civil date, after Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
 local shifted = days + 719468
@@ -45,17 +44,18 @@ local hour = string.format('%04d-%02d-%02dT%02d:00:00', year_of_era + era * 400 
 local start = redis.call('GET', KEYS[2])
 local distinct = redis.call('ZCARD', common)
 local known = redis.call('LLEN', patterns)
-redis.call('LLEN', KEYS[5])
-if redis.call('ZSCORE', KEYS[8], ARGV[1]) then return { 'written', start or hour, distinct } end
 redis.call('HLEN', samples)
-
-if ARGV[8] ~= '-1' then
-  local newest = known > 0 and redis.call('LINDEX', patterns, -1) or ''
-  if known ~= tonumber(ARGV[8]) or newest ~= ARGV[9] then
-    local from = tonumber(ARGV[8])
-    if from > known or from > 0 and redis.call('LINDEX', patterns, from - 1) ~= ARGV[9] then from = 0 end
+if ARGV[1] ~= '' and redis.call('GET', KEYS[8]) == ARGV[1] then return { 'written', start or hour, distinct } end
+if ARGV[7] ~= '-1' then
+  local from = tonumber(ARGV[7])
+  if known ~= from or known > 0 and redis.call('LINDEX', patterns, -1) ~= ARGV[8] then
+    if from > known or from > 0 and redis.call('LINDEX', patterns, from - 1) ~= ARGV[8] then from = 0 end
     return { 'stale', from, unpack(redis.call('LRANGE', patterns, from, -1)) }
   end
+end
+if first_line < first_message then
+  redis.call('LPUSH', KEYS[5], unpack(ARGV, first_line, first_message - 1))
+  redis.call('LTRIM', KEYS[5], 0, ARGV[5] - 1)
 end
 
 if start and start < hour then
@@ -91,7 +91,7 @@ local function covers(parts, text)
 end
 
 -- What a new pattern covers is counted under it from now on, in both hours.
-for i = 12, first_line - 1 do
+for i = 11, first_line - 1 do
   local pattern, parts, at = ARGV[i], {}, 1
   for from, to in string.gmatch(pattern, '()<%*>()') do
     parts[#parts + 1] = string.sub(pattern, at, from - 1)
@@ -113,15 +113,18 @@ for i = 12, first_line - 1 do
     end
   end
   redis.call('EXPIRE', samples, life)
+  distinct = redis.call('ZCARD', common)
 end
 
 -- Space-Saving (Metwally, Agrawal and El Abbadi, ICDT 2005): a newcomer takes the place and the count of the lightest,
 -- so the sum stays what was written, and no count is off by more than the lightest one.
 for i = first_message, #ARGV, 3 do
   local message, count = ARGV[i], ARGV[i + 1]
-  if tonumber(redis.call('ZINCRBY', common, count, message)) == tonumber(count) then
-    local lightest = redis.call('ZCARD', common) > cap and redis.call('ZRANGE', common, 0, 1, 'WITHSCORES')
-    if lightest then
+  if redis.call('ZINCRBY', common, count, message) == count then
+    if distinct < cap then
+      distinct = distinct + 1
+    else
+      local lightest = redis.call('ZRANGE', common, 0, 1, 'WITHSCORES')
       local at = lightest[1] == message and 3 or 1
       redis.call('ZREM', common, lightest[at])
       redis.call('ZINCRBY', common, lightest[at + 1], message)
@@ -133,18 +136,10 @@ for i = first_message, #ARGV, 3 do
   end
 end
 -- Programs that follow the book know no bound: what they added above it is inherited by the next lightest.
-distinct = redis.call('ZCARD', common)
 while distinct > cap do
   local lightest = redis.call('ZPOPMIN', common)
   redis.call('ZINCRBY', common, lightest[2], redis.call('ZRANGE', common, 0, 0)[1])
   distinct = distinct - 1
 end
-
-if first_line < first_message then
-  redis.call('LPUSH', KEYS[5], unpack(ARGV, first_line, first_message - 1))
-  redis.call('LTRIM', KEYS[5], 0, ARGV[6] - 1)
-end
-redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', '(' .. ARGV[2])
-redis.call('ZADD', KEYS[8], ARGV[1], ARGV[1])
-redis.call('PEXPIRE', KEYS[8], ARGV[3])
+if ARGV[1] ~= '' then redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[2]) end
 return { 'written', start, distinct }

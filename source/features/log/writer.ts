@@ -1,10 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import type { Client } from '../../redis/client.ts';
-import { begin } from '../../redis/once.ts';
 import { register } from '../../redis/registry.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { cut, short } from './cut.ts';
 import { type Count, type Gathered, Gathering } from './gathering.ts';
-import { joinLogName, type LogName, logKeys, severityName } from './keys.ts';
+import { joinLogName, type LogKeys, type LogName, logKeys, severityName } from './keys.ts';
 import { type Counted, mostDistinct, type Written, writeBatch } from './log.ts';
 import { mask } from './mask.ts';
 import { Miner } from './miner.ts';
@@ -34,12 +34,16 @@ export type LogWriterOptions = {
 export class LogWriter {
   readonly log: LogName;
   readonly #redis: Client;
+  readonly #keys: LogKeys;
+  readonly #lane = randomBytes(9).toString('base64url');
   readonly #options: Required<Omit<LogWriterOptions, 'severity'>>;
   readonly #miner = new Miner();
   readonly #gathering = new Gathering();
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #batch: Batch | undefined;
+  /** What is, or was, in flight: sent again as it is, under the same number, until Redis has answered. */
+  #batch: Gathered | undefined;
+  #number = 0;
   #failure: unknown;
   #hour = '';
   #sampled = new Set<string>();
@@ -51,6 +55,7 @@ export class LogWriter {
     const { severity = 'info', ...others } = options;
     this.#redis = redis;
     this.log = { name, severity: severityName(severity) };
+    this.#keys = logKeys(redis, this.log);
     this.#options = { raw: false, flushMs: 250, flushMessages: 1000, clock: () => undefined, ...others };
   }
 
@@ -105,7 +110,6 @@ export class LogWriter {
       await this.flush();
     } finally {
       clearTimeout(this.#timer);
-      this.#batch?.settle();
     }
   }
 
@@ -142,22 +146,23 @@ export class LogWriter {
     this.#timer = undefined;
     const { raw } = this.#options;
     if (!raw && this.#hour === '') await this.#learn();
-    const scope = logKeys(this.#redis, this.log).common;
-    this.#batch ??= { ...begin(scope), ...this.#gathering.take() };
+    // Whoever writes in the same turn shares the call.
+    else await new Promise(setImmediate);
+    this.#number += this.#batch ? 0 : 1;
+    this.#batch ??= this.#gathering.take();
     const batch = this.#batch;
     let reply = await this.#attempt(batch);
     while (reply.state === 'stale') {
       this.#miner.adopt(reply.patterns, reply.from);
       reply = await this.#attempt(batch);
     }
-    batch.settle();
     this.#batch = undefined;
     this.#written += batch.size;
     // The batch counts: what these add can as well come with the next one.
     await this.#acknowledged(batch, reply.hour, reply.distinct).catch(() => {});
   }
 
-  async #attempt({ act, counts, lines }: Batch): Promise<Written> {
+  async #attempt({ counts, lines }: Gathered): Promise<Written> {
     const { raw, clock } = this.#options;
     const known = [...this.#miner.shared];
     const learned = [...this.#miner.proposed];
@@ -165,9 +170,10 @@ export class LogWriter {
     const patterns = raw ? {} : { patterns: { known, learned } };
     const reply = await writeBatch(
       this.#redis,
-      this.log,
+      this.#keys,
+      { lane: this.#lane, number: this.#number },
       { counted, lines, ...patterns },
-      { act, clock: clock() },
+      { clock: clock() },
     );
     if (!raw && reply.state === 'written') this.#miner.adopt(learned, known.length);
     return reply;
@@ -189,7 +195,7 @@ export class LogWriter {
     }));
   }
 
-  async #acknowledged({ counts }: Batch, hour: string, distinct: number): Promise<void> {
+  async #acknowledged({ counts }: Gathered, hour: string, distinct: number): Promise<void> {
     await register(this.#redis, 'log', joinLogName(this.log));
     if (this.#options.raw) return;
     const isNewHour = hour !== this.#hour;
@@ -203,7 +209,7 @@ export class LogWriter {
   }
 
   async #learn(): Promise<void> {
-    const { common, last } = logKeys(this.#redis, this.log);
+    const { common, last } = this.#keys;
     const heaviest = (key: string): Promise<string[]> =>
       typed(this.#redis, { [key]: 'zset' }, this.#redis.zrevrange(key, 0, mostLearnedFrom - 1));
     const [current, previous] = await Promise.all([heaviest(common), heaviest(last)]);
@@ -213,8 +219,5 @@ export class LogWriter {
     }
   }
 }
-
-/** What is, or was, in flight: sent again as it is, under the same number, until Redis has answered. */
-type Batch = Gathered & ReturnType<typeof begin>;
 
 const mostLearnedFrom = 1000;

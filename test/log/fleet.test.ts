@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { runFleet, sumOf } from './fleet.ts';
+
+let server: RedisServer;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+
+test('processes that write at once lose nothing while the hour ends, and agree on the templates', async () => {
+  const { written, current, last } = await runFleet(server, {
+    processes: 3,
+    messages: 60_000,
+  });
+  expect(written).toBe(60_000);
+  expect(sumOf(current)).toBeGreaterThan(0);
+  expect(sumOf(last)).toBeGreaterThan(0);
+  expect(sumOf(current) + sumOf(last)).toBe(60_000);
+  expect(new Set([...current.keys(), ...last.keys()]).size).toBe(40);
+});

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { runFleet, sumOf } from '../log/fleet.ts';
+
+let server: RedisServer;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+
+test('eight processes, a million messages, an hour that ends under load: none lost', async () => {
+  const { written, durationMs, current, last } = await runFleet(server, {
+    processes: 8,
+    messages: 1_000_000,
+  });
+  const [now, before] = [sumOf(current), sumOf(last)];
+  process.stdout.write(
+    `written ${written} in ${durationMs} ms; last hour ${before} + this hour ${now} = ${before + now}; ` +
+      `${new Set([...current.keys(), ...last.keys()]).size} templates\n`,
+  );
+  expect(written).toBe(1_000_000);
+  expect(now).toBeGreaterThan(0);
+  expect(before).toBeGreaterThan(0);
+  expect(now + before).toBe(1_000_000);
+  expect(new Set([...current.keys(), ...last.keys()]).size).toBe(40);
+});
