@@ -34,7 +34,7 @@ describe('a free lock', () => {
     const second = await acquire(other, 'fenced');
     expect(second?.fence).toBe(9000000000000002);
     const third = acquire(redis, 'fenced', { waitMs: 5000 });
-    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:fenced')).toBe(1));
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:fenced')).toBe(1), 10_000);
     await second?.release();
     expect((await third)?.fence).toBe(9000000000000003);
   });
@@ -54,7 +54,7 @@ describe('a held lock', () => {
     await using _held = await acquire(redis, 'busy');
     expect(await acquire(other, 'busy')).toBeUndefined();
     expect(await acquire(other, 'busy', { waitMs: 60 })).toBeUndefined();
-    await vi.waitFor(async () => expect(await redis.exists('lock-queue:busy')).toBe(0));
+    await vi.waitFor(async () => expect(await redis.exists('lock-queue:busy')).toBe(0), 10_000);
   });
 
   test('goes to the first in line, in the order of arrival, within one client and between clients', async () => {
@@ -69,7 +69,7 @@ describe('a held lock', () => {
           await mine?.release();
         }),
       );
-      await vi.waitFor(async () => expect(await redis.zcard('lock-queue:line')).toBe(index + 1));
+      await vi.waitFor(async () => expect(await redis.zcard('lock-queue:line')).toBe(index + 1), 10_000);
     }
     await held?.release();
     await Promise.all(waits);
@@ -80,7 +80,7 @@ describe('a held lock', () => {
   test('does not let a newcomer pass the line', async () => {
     const held = await acquire(redis, 'pass');
     const waiter = acquire(other, 'pass', { waitMs: 5000, ttlMs: 200 });
-    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:pass')).toBe(1));
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:pass')).toBe(1), 10_000);
     await redis.del('lock:pass');
     expect(await acquire(redis, 'pass')).toBeUndefined();
     expect((await waiter)?.token).toBe(await redis.get('lock:pass'));
@@ -90,7 +90,7 @@ describe('a held lock', () => {
   test('is waited for in silence: no command below the TTL', async () => {
     const held = await acquire(redis, 'silent', { ttlMs: 3000 });
     const waits = Array.from({ length: 5 }, () => acquire(other, 'silent', { waitMs: 10_000 }));
-    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:silent')).toBe(5));
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:silent')).toBe(5), 10_000);
     const scripts = async (): Promise<string | undefined> =>
       /cmdstat_eval(?:sha)?:calls=\d+.*/g.exec(await redis.info('commandstats'))?.[0];
     const before = await scripts();
@@ -114,11 +114,14 @@ describe('a held lock', () => {
     const doomed = server.client();
     const controller = new AbortController();
     const lost = acquire(doomed, 'dead', { waitMs: 5000, signal: controller.signal }).catch(() => undefined);
-    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:dead')).toBe(1));
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:dead')).toBe(1), 10_000);
     const alive = acquire(other, 'dead', { waitMs: 5000 });
-    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:dead')).toBe(2));
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:dead')).toBe(2), 10_000);
     doomed.disconnect();
-    await vi.waitFor(async () => expect(await redis.pubsub('CHANNELS', 'lock-wake:dead:*')).toHaveLength(1));
+    await vi.waitFor(
+      async () => expect(await redis.pubsub('CHANNELS', 'lock-wake:dead:*')).toHaveLength(1),
+      10_000,
+    );
     await held?.release();
     const next = await alive;
     expect(next?.token).toBe(await redis.get('lock:dead'));
@@ -131,13 +134,32 @@ describe('a held lock', () => {
     const held = await acquire(redis, 'abort');
     const controller = new AbortController();
     const wait = acquire(other, 'abort', { waitMs: 5000, signal: controller.signal });
-    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:abort')).toBe(1));
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:abort')).toBe(1), 10_000);
     controller.abort(new Error('enough'));
     await expect(wait).rejects.toThrow('enough');
-    await vi.waitFor(async () => expect(await redis.exists('lock-queue:abort')).toBe(0));
+    await vi.waitFor(async () => expect(await redis.exists('lock-queue:abort')).toBe(0), 10_000);
     await held?.release();
     expect(await redis.exists('lock:abort')).toBe(0);
   });
+});
+
+test('thirty-two that want it again and again get it equally often', async () => {
+  const clients = Array.from({ length: 8 }, () => server.client());
+  const turns = new Array<number>(32).fill(0);
+  const endsAt = performance.now() + 600;
+  await Promise.all(
+    turns.map(async (_, index) => {
+      while (performance.now() < endsAt) {
+        await using _held = await acquire(clients[index % 8] ?? redis, 'fair', { waitMs: 10_000 });
+        turns[index] = (turns[index] ?? 0) + 1;
+      }
+    }),
+  );
+  const sum = turns.reduce((total, value) => total + value, 0);
+  const squares = turns.reduce((total, value) => total + value ** 2, 0);
+  // Jain's index.
+  expect(sum ** 2 / (turns.length * squares)).toBeGreaterThanOrEqual(0.99);
+  expect(Math.min(...turns)).toBeGreaterThan(3);
 });
 
 describe('holding', () => {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,7 @@ afterAll(async () => {
 });
 
 const held = (name: string) =>
-  vi.waitFor(async () => expect(await redis.exists(`lock:${name}`)).toBe(1), { timeout: 5000 });
+  vi.waitFor(async () => expect(await redis.exists(`lock:${name}`)).toBe(1), 10_000);
 
 /** A script that writes its pid and reports each signal it gets; it ends with `exitCode` on SIGTERM, or never. */
 function reporter(file: string, exitCode: number | 'never'): string[] {
@@ -39,9 +40,10 @@ while :; do sleep 0.05; done`;
 
 const lines = (file: string): string[] => readFileSync(file, 'utf8').trim().split('\n');
 const pidIn = (file: string) =>
-  vi.waitFor(() => Number(/^pid (\d+)/.exec(readFileSync(file, 'utf8'))?.[1] ?? expect.fail('not started')), {
-    timeout: 5000,
-  });
+  vi.waitFor(
+    () => Number(/^pid (\d+)/.exec(readFileSync(file, 'utf8'))?.[1] ?? expect.fail('not started')),
+    10_000,
+  );
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -51,8 +53,8 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
-const gone = (pid: number, timeout = 5000) =>
-  vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout, interval: 10 });
+const gone = (pid: number) =>
+  vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000, interval: 10 });
 
 describe('the command', () => {
   test('knows its lock, and its exit code and output pass through', async () => {
@@ -94,6 +96,16 @@ describe('the command', () => {
   });
 });
 
+test('works from the sources too', async () => {
+  const [script = '', register = ''] = ['./run-unbuilt.ts', '../../scripts/register-lua.ts'].map(
+    (name) => new URL(name, import.meta.url).pathname,
+  );
+  const command = ['sh', '-c', 'echo $LOCK_NAME; exit 4'];
+  const child = spawn(process.execPath, ['--import', register, script, server.url, ...command]);
+  const { code, stdout, stderr } = await finished(child);
+  expect({ code, stdout, stderr }).toEqual({ code: 4, stdout: 'unbuilt\n', stderr: '' });
+});
+
 describe('when somebody else holds it', () => {
   test.each([
     ['-n', ['-n'], 1],
@@ -123,10 +135,10 @@ describe('when somebody else holds it', () => {
     await redis.set('lock:endless', 'somebody', 'PX', 60_000);
     const child = start(['lock', 'run', 'endless', '--', 'true'], at);
     const done = finished(child);
-    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:endless')).toBe(1), { timeout: 5000 });
+    await vi.waitFor(async () => expect(await redis.zcard('lock-queue:endless')).toBe(1), 10_000);
     child.kill(signal);
     expect((await done).code).toBe(code);
-    await vi.waitFor(async () => expect(await redis.exists('lock-queue:endless')).toBe(0));
+    await vi.waitFor(async () => expect(await redis.exists('lock-queue:endless')).toBe(0), 10_000);
     await redis.del('lock:endless');
   });
 });
@@ -139,7 +151,7 @@ describe('signals', () => {
     await pidIn(file);
     for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
       child.kill(signal);
-      await vi.waitFor(() => expect(lines(file)).toContain(signal.slice(3)));
+      await vi.waitFor(() => expect(lines(file)).toContain(signal.slice(3)), 10_000);
     }
     child.kill('SIGTERM');
     expect((await done).code).toBe(5);
@@ -154,9 +166,9 @@ describe('signals', () => {
     const pid = await pidIn(file);
     child.kill('SIGTSTP');
     const state = () => /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
-    await vi.waitFor(() => expect(state()).toBe('T'));
+    await vi.waitFor(() => expect(state()).toBe('T'), 10_000);
     child.kill('SIGCONT');
-    await vi.waitFor(() => expect(state()).not.toBe('T'));
+    await vi.waitFor(() => expect(state()).not.toBe('T'), 10_000);
     child.kill('SIGTERM');
     expect((await done).code).toBe(0);
   });
@@ -215,7 +227,7 @@ describe('when the lock is lost', () => {
     const pid = await pidIn(file);
     child.kill('SIGKILL');
     await closed;
-    await vi.waitFor(() => expect(lines(file)).toContain('TERM'));
+    await vi.waitFor(() => expect(lines(file)).toContain('TERM'), 10_000);
     await gone(pid);
     expect(await redis.pttl('lock:outright')).toBeGreaterThan(0);
   });

@@ -182,7 +182,7 @@ const listCommand = defineCommand({
   },
 });
 
-export const mostWaiters = 1000;
+const mostWaiters = 1000;
 
 export const commands = [
   runCommand,

@@ -1,11 +1,11 @@
 import { defineFeature } from '../feature.ts';
-import { commands, mostWaiters } from './commands.ts';
+import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { lockJson } from './list.ts';
 import { initial, type LockSlice } from './state.ts';
-import { known, survey } from './survey.ts';
+import { list } from './survey.ts';
 
 export default defineFeature<LockSlice>({
   noun: 'lock',
@@ -26,10 +26,7 @@ export default defineFeature<LockSlice>({
       .map(({ name, waiting }) => `lock ${name} has no TTL and ${waiting} waiting`),
     ...wrong.map((name) => `lock ${name} holds other data`),
   ],
-  async snapshot({ redis }) {
-    const { locks } = await survey(redis, (await known(redis)).toSorted(), mostWaiters);
-    return locks.map(lockJson);
-  },
+  snapshot: async ({ redis }) => (await list(redis)).map(lockJson),
   doctor,
   pane: async () => (await import('./lock-pane.tsx')).LockPane,
 });

@@ -43,7 +43,7 @@ function nothing({ known, filter, locks }: LockSlice): string {
 }
 
 function tableOf(columns: number): readonly Column<Lock>[] {
-  const cells = columns >= 70 ? 10 : 6;
+  const cells = columns >= 70 ? 10 : 5;
   return [
     { heading: 'name', grow: true, max: 60, cell: ({ name }) => name },
     {
@@ -52,11 +52,11 @@ function tableOf(columns: number): readonly Column<Lock>[] {
       cell: ({ owner, token }) => (token === '' ? { text: owner, tone: 'dim' } : owner),
     },
     { heading: 'label', max: 30, drop: 3, cell: ({ label }) => label },
-    { heading: 'held', align: 'right', drop: 1, cell: held },
+    { heading: 'held', align: 'right', drop: 2, cell: held },
     {
       heading: 'left',
       width: cells,
-      drop: 2,
+      drop: 1,
       cell: (lock) => ({ text: bar(lock, cells), tone: left(lock).tone }),
     },
     { heading: '', align: 'right', cell: left },

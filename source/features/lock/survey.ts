@@ -99,6 +99,11 @@ function elapsedMs(nowUs: number, thenUs: number): number {
   return Math.max(0, Math.round((nowUs - thenUs) / 1000));
 }
 
+/** Every lock of ours that is held or waited for, by name, with everybody who waits. */
+export async function list(redis: Client): Promise<readonly LockFigures[]> {
+  return (await survey(redis, (await known(redis)).toSorted(), 1000)).locks;
+}
+
 /** Names that the index holds, most recently used first. */
 export function known(redis: Client, limit?: number): Promise<string[]> {
   return registered(redis, 'lock', limit);

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as file from '../../examples/fenced-file.ts';
+import * as sql from '../../examples/fenced-sql.ts';
+import { acquire } from '../../source/features/lock/lock.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+
+test('a holder stopped past its TTL and continued is refused by the table and the file', async () => {
+  const database = path.join(server.directory, 'sink.db');
+  const target = path.join(server.directory, 'sink.txt');
+  const table = new DatabaseSync(database);
+  sql.createFenced(table);
+  const [script, register] = ['./stale-writer.ts', '../../scripts/register-lua.ts'].map(
+    (name) => new URL(name, import.meta.url).pathname,
+  );
+  const words = ['--import', register ?? '', script ?? '', server.socket, database, target];
+  const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [first] = (await once(child.stdout, 'data')) as [Buffer];
+  child.kill('SIGSTOP');
+
+  const next = await acquire(server.client(), 'sinks', { waitMs: 5000 });
+  const fence = next?.fence ?? 0;
+  expect(fence).toBeGreaterThan(Number(first));
+  expect(sql.saveFenced(table, 'config', 'new', fence)).toBe(true);
+  expect(file.saveFenced(target, 'new', fence)).toBe(true);
+
+  child.kill('SIGCONT');
+  child.stdin.write('go\n');
+  const [answer] = (await once(child.stdout, 'data')) as [Buffer];
+  // Refused by both; and its own clock had told it by then that the lock was not its any more.
+  expect(answer.toString()).toBe('false false false\n');
+  expect(table.prepare('SELECT value FROM fenced').get()).toEqual({ value: 'new' });
+  expect(file.readFenced(target)).toBe('new');
+  expect(sql.saveFenced(table, 'config', 'newer', fence)).toBe(true);
+  await next?.release();
+});
+
+test('a stale write that comes while the new one is made changes nothing either', () => {
+  const target = path.join(server.directory, 'late.txt');
+  expect(file.saveFenced(target, 'new', 2_000_000_000_000_000)).toBe(true);
+  // The stale holder had looked before: it writes its version now.
+  writeFileSync(`${target}.1000000000000000`, 'stale');
+  expect(file.readFenced(target)).toBe('new');
+  expect(file.saveFenced(target, 'newer', 2_000_000_000_000_001)).toBe(true);
+  expect(readdirSync(server.directory).filter((name) => name.startsWith('late'))).toHaveLength(1);
+});

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { cli, type Play, startPlay } from '../helpers/terminal.ts';
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+});
+afterAll(() => server.close());
+
+/** A process that holds the lock (or waits for it) until it is killed. */
+function contender(label: string) {
+  const words = [
+    'lock',
+    'run',
+    'deploy',
+    '--ttl',
+    '2s',
+    '--wait',
+    '1h',
+    '--label',
+    label,
+    '--',
+    'sleep',
+    '600',
+  ];
+  const child = spawn(process.execPath, [cli, ...words], {
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', QUARTERDECK_URL: server.url },
+    stdio: 'ignore',
+  });
+  return child;
+}
+
+async function watchLocks(...flags: string[]): Promise<Play> {
+  const play = startPlay({ args: [cli, '--url', server.url, ...flags], columns: 120, rows: 40 });
+  await play.shows(/\d lock {2}/);
+  play.press(/(\d) lock {2}/.exec(play.lines().join('\n'))?.[1] ?? '');
+  await play.shows(/┏━ \d lock {2}/);
+  return play;
+}
+
+test('a waiter appears, the holder dies, the next one gets it; then it is broken by typing its name', async () => {
+  const play = await watchLocks();
+  const first = contender('one');
+  await play.shows(new RegExp(`deploy +\\S+:${first.pid} .* 0 `));
+  await play.shows('1 held');
+
+  const second = contender('two');
+  await play.shows('1 held  1 waiting');
+  await play.shows(`:${second.pid} waiting`);
+
+  first.kill('SIGKILL');
+  await play.shows(new RegExp(`deploy +\\S+:${second.pid} .* 0 `));
+  await play.hides('waiting');
+
+  play.press('x');
+  await play.shows(/Break deploy, held by \S+ for \S+\? Its holder may go on until it renews/);
+  play.press(...'deplox', 'enter');
+  await play.hides('Break deploy');
+  expect(await redis.exists('lock:deploy')).toBe(1);
+  play.press('x');
+  await play.shows('Break deploy');
+  play.press(...'deploy', 'enter');
+  await play.shows('No lock is held');
+  expect(await redis.exists('lock:deploy')).toBe(0);
+  second.kill('SIGKILL');
+  await play.close();
+});
+
+test('read-only: nothing is broken, and the reason is said', async () => {
+  await redis.set('lock:precious', 'foreign');
+  await redis.zadd('quarterdeck:lock', Date.now(), 'precious');
+  const play = await watchLocks('--read-only');
+  await play.shows('precious');
+  await play.shows('no TTL !');
+  play.press('x');
+  await play.shows('read-only');
+  expect(await redis.get('lock:precious')).toBe('foreign');
+  await play.close();
+});

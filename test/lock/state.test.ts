@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import feature from '../../source/features/lock/index.ts';
+import { keys } from '../../source/features/lock/key-bindings.ts';
+import { filterBy, initial, learn, move, selectedLock, shown } from '../../source/features/lock/state.ts';
+import { live, reading } from './slices.ts';
+
+const names = (slice: typeof live): string[] => shown(slice).map(({ name }) => name);
+
+describe('a reading', () => {
+  test('puts those waited for first, each group by name', () => {
+    expect(names(live)).toEqual(['deploy:web', 'migrate', 'next\u001B[2Jtime', 'flush:stats', 'reindex']);
+  });
+
+  test('that tells nothing new leaves the slice as it is', () => {
+    const again = {
+      ...reading,
+      locks: reading.locks.map((lock) => ({ ...lock, heldMs: lock.heldMs && lock.heldMs + 1 })),
+    };
+    expect(learn(live, again)).toBe(live);
+    expect(learn(live, { ...reading, nowMs: reading.nowMs + 1 })).toBe(live);
+    const idle = learn(initial, { nowMs: 1, known: 0, wrong: [], locks: [] });
+    expect(learn(idle, { nowMs: 2, known: 0, wrong: [], locks: [] })).toBe(idle);
+  });
+
+  test('counts the age of a foreign holder since it was first seen, and anew for another one', () => {
+    expect(live.locks.find(({ name }) => name === 'migrate')?.heldMs).toBe(2_940_000);
+    const changed = reading.locks.map((lock) =>
+      lock.name === 'migrate' ? { ...lock, token: 'other' } : lock,
+    );
+    const next = learn(live, { ...reading, locks: changed });
+    expect(next.locks.find(({ name }) => name === 'migrate')?.heldMs).toBe(0);
+  });
+
+  test('survives JSON', () => {
+    expect(JSON.parse(JSON.stringify(live))).toEqual(
+      JSON.parse(JSON.stringify(learn(JSON.parse(JSON.stringify(live)), reading))),
+    );
+  });
+});
+
+describe('the operator', () => {
+  test('moves within the list, and the selection follows its lock', () => {
+    const second = move(live, 1);
+    expect(selectedLock(second)?.name).toBe('migrate');
+    expect(selectedLock(move(second, 100))?.name).toBe('reindex');
+    expect(move(live, -1)).toEqual({ ...live, selected: 'deploy:web' });
+    const without = learn(second, {
+      ...reading,
+      locks: reading.locks.filter(({ name }) => name !== 'deploy:web'),
+    });
+    expect(selectedLock(without)?.name).toBe('migrate');
+    const gone = learn(second, { ...reading, locks: reading.locks.filter(({ name }) => name !== 'migrate') });
+    expect(selectedLock(gone)?.name).toBe('deploy:web');
+  });
+
+  test('filters by name, owner and label', () => {
+    expect(names(filterBy(live, 'CI-14'))).toEqual(['deploy:web']);
+    expect(names(filterBy(live, 'quarter'))).toEqual(['flush:stats']);
+    expect(names(filterBy(live, 'nothing'))).toEqual([]);
+  });
+
+  test('breaks what is selected by typing its name, and only that holder of it', () => {
+    const binding = keys.find(({ verb }) => verb === 'break');
+    expect(binding?.refuse?.(live)).toBeUndefined();
+    expect(binding?.confirm?.(live)).toEqual({
+      question:
+        'Break deploy:web, held by ci-14:2201 for 5m41s? ci-15:977 gets it. Its holder may go on until it renews.',
+      type: 'deploy:web',
+    });
+    expect(binding?.input?.(live, '')).toEqual({ name: 'deploy:web', token: live.locks[0]?.token });
+    expect(binding?.refuse?.(move(live, 2))).toContain('Nobody holds');
+    expect(binding?.refuse?.(initial)).toBe('There is no lock to break');
+  });
+});
+
+test('what needs a human is said in the status line', () => {
+  expect(feature.alerts?.({ ...live, wrong: ['data'] })).toEqual([
+    'lock migrate has no TTL and 1 waiting',
+    'lock data holds other data',
+  ]);
+  expect(feature.headline(live)).toBe('4 held  24 waiting');
+  expect(feature.headline(initial)).toBe('');
+});
