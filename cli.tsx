@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
 import process from 'node:process';
 import type { Config } from './source/config.ts';
 
@@ -12,6 +13,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'embedded-keeper' && argv[1] !== undefined) return await keep(argv[1]);
   // Before anything is loaded: scripts ask for the version on every start.
   if (argv.length === 1 && argv[0] === '--version') return printVersion();
+  // Whatever is loaded from here on is compiled once and kept for the next start.
+  enableCompileCache?.();
   const { readArguments } = await import('./source/app/arguments.ts');
   const invocation = await readArguments(argv);
   if (invocation.name === 'version') return printVersion();

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import cellWidth, { isNarrow } from './cell-width.ts';
 
 /**
  * Text from Redis is written by strangers. Everything painted goes through `sanitise`, and every width through
@@ -12,10 +12,6 @@ const replacement = '\uFFFD';
 /** Scripts and symbols that need no look: most of what is ever painted. */
 const harmless =
   /^[\u0020-\u007E\u00A1-\u00AC\u00AE-\u02FF\u0370-\u0373\u0391-\u0482\u048A-\u052F\u2010-\u2027\u2030-\u205E\u2190-\u2328\u232B-\u23FF\u2500-\u26FF\u2701-\u2767\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3]*$/;
-/** Of those, the ones that are one cell wide. */
-const narrow =
-  /^[\u0020-\u007E\u00A1-\u00AC\u00AE-\u02FF\u0370-\u0373\u0391-\u0482\u048A-\u052F\u2010-\u2027\u2030-\u205E\u2190-\u2319\u2500-\u259F]*$/;
-
 const ends = /\r\n|[\u2028\u2029]/g;
 const controls = /[\u0000-\u001F\u007F]/g;
 const c1 = /[\u0080-\u009F]/g;
@@ -70,28 +66,20 @@ export function sanitise(text: string): string {
     .replaceAll(conjuncts, '$1\u200C');
 }
 
-/** How many terminal cells a sanitised line takes. */
-export function width(text: string): number {
-  return narrow.test(text) ? text.length : stringWidth(text);
-}
-
-/** Whether every character takes one cell in every terminal. */
-export function isNarrow(text: string): boolean {
-  return narrow.test(text);
-}
+export { cellWidth as width, isNarrow };
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /** What a reader calls characters. */
 export function graphemes(text: string): string[] {
-  if (narrow.test(text)) return text.split('');
+  if (isNarrow(text)) return text.split('');
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
 /** At most `columns` cells, the last of them `…` when something had to go. */
 export function truncate(text: string, columns: number): string {
   if (columns <= 0) return '';
-  if (width(text) <= columns) return text;
+  if (cellWidth(text) <= columns) return text;
   if (columns === 1) return '…';
   return `${head(text, columns - 1)}…`;
 }
@@ -99,12 +87,12 @@ export function truncate(text: string, columns: number): string {
 /** The last `columns` cells, the first of them `…` when something had to go. */
 export function truncateStart(text: string, columns: number): string {
   if (columns <= 0) return '';
-  if (width(text) <= columns) return text;
+  if (cellWidth(text) <= columns) return text;
   if (columns === 1) return '…';
   let kept = '';
   let taken = 0;
   for (const grapheme of graphemes(text).reverse()) {
-    taken += width(grapheme);
+    taken += cellWidth(grapheme);
     if (taken > columns - 1) break;
     kept = grapheme + kept;
   }
@@ -113,11 +101,11 @@ export function truncateStart(text: string, columns: number): string {
 
 /** The first graphemes that fit into `columns` cells; nothing shows that there was more. */
 export function head(text: string, columns: number): string {
-  if (narrow.test(text)) return text.slice(0, Math.max(0, columns));
+  if (isNarrow(text)) return text.slice(0, Math.max(0, columns));
   let kept = '';
   let taken = 0;
   for (const grapheme of graphemes(text)) {
-    taken += width(grapheme);
+    taken += cellWidth(grapheme);
     if (taken > columns) break;
     kept += grapheme;
   }
@@ -126,12 +114,12 @@ export function head(text: string, columns: number): string {
 
 /** Spaces after the text up to `columns` cells; longer text is left as it is. */
 export function padEnd(text: string, columns: number): string {
-  return text + ' '.repeat(Math.max(0, columns - width(text)));
+  return text + ' '.repeat(Math.max(0, columns - cellWidth(text)));
 }
 
 /** Spaces before the text up to `columns` cells; longer text is left as it is. */
 export function padStart(text: string, columns: number): string {
-  return ' '.repeat(Math.max(0, columns - width(text))) + text;
+  return ' '.repeat(Math.max(0, columns - cellWidth(text))) + text;
 }
 
 /** Exactly `columns` cells: cut with `…`, or padded on the side away from `align`. */
@@ -147,12 +135,12 @@ export function wrap(text: string, columns: number): string[] {
   let line = '';
   for (let word of text.split(' ')) {
     const joined = line === '' ? word : `${line} ${word}`;
-    if (width(joined) <= columns) {
+    if (cellWidth(joined) <= columns) {
       line = joined;
       continue;
     }
     if (line !== '') lines.push(line);
-    while (width(word) > columns) {
+    while (cellWidth(word) > columns) {
       const part = head(word, columns);
       // A single character may be wider than the column.
       lines.push(part || '…');
