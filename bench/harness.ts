@@ -75,6 +75,7 @@ export function short(value: number): string {
 
 /** A ratio beside the goal it has to reach. */
 export function judged(ratio: number, goal: number, most = false): string {
-  const isMet = most ? ratio <= goal : ratio >= goal;
+  const rounded = Math.round(ratio * 100) / 100;
+  const isMet = most ? rounded <= goal : rounded >= goal;
   return `${ratio.toFixed(2)}x (${most ? 'at most' : 'at least'} ${goal}x: ${isMet ? 'met' : 'MISSED'})`;
 }

@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { isGap } from '../source/features/topic/layout.ts';
 import { publish } from '../source/features/topic/publish.ts';
 import { subscribe } from '../source/features/topic/subscribe.ts';
+import { openTopic } from '../source/features/topic/topic.ts';
 import { interleave, judged, median, percentile, printTable, short, startServer } from './harness.ts';
 
 /**
@@ -212,6 +213,13 @@ async function run(
   return { perSecond: (job.count / (done.atMs - started.atMs)) * 1000, latencies: done.latencies };
 }
 
+/** What all keys take whose name begins and ends so. */
+async function bytesOf(redis: Redis, prefix: string, suffix = ''): Promise<number> {
+  const keys = (await redis.keys(`${prefix}*${suffix}*`)).filter((key) => key.startsWith(prefix));
+  const sizes = await Promise.all(keys.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)));
+  return sizes.reduce<number>((sum, size) => sum + Number(size), 0);
+}
+
 async function parent(): Promise<void> {
   const only = process.argv.slice(2);
   const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
@@ -317,6 +325,52 @@ async function parent(): Promise<void> {
       ]),
     ]);
     verdicts.push(['p50 at 500/s, plain PUBLISH', judged(p50('topic') / p50('publish'), 1.15, true)]);
+  }
+  if (wanted('memory')) {
+    const server = await startServer();
+    const { redis } = server;
+    const messages = Array.from({ length: 100_000 }, (_, index) => String(index).padEnd(100, 'x'));
+    const keep = openTopic(redis, 'bench');
+    const fill = {
+      'topic, one by one': async () => {
+        for (const [index, message] of messages.entries()) await keep.publish('p', index + 1, [message]);
+        return await bytesOf(redis, 'topic:');
+      },
+      'topic, frames of 100': async () => {
+        for (let at = 0; at < messages.length; at += 100)
+          await publish(redis, 'framed', messages.slice(at, at + 100));
+        return (await bytesOf(redis, 'topic:')) - (await bytesOf(redis, 'topic:', 'bench'));
+      },
+      'stream, one by one': async () => {
+        for (const message of messages) await redis.xadd('stream', '*', 'm', message);
+        return await bytesOf(redis, 'stream');
+      },
+      'stream, pipelines of 1000': async () => {
+        await redis.del('stream');
+        for (let at = 0; at < messages.length; at += 1000) {
+          const pipeline = redis.pipeline();
+          for (const message of messages.slice(at, at + 1000)) pipeline.xadd('stream', '*', 'm', message);
+          await pipeline.exec();
+        }
+        return await bytesOf(redis, 'stream');
+      },
+    };
+    const bytes: Record<string, number> = {};
+    for (const [name, run] of Object.entries(fill)) bytes[name] = (await run()) / messages.length;
+    await server.close();
+    const stream = (name: string): number =>
+      bytes[name.includes('one by one') ? 'stream, one by one' : 'stream, pipelines of 1000'] ?? 0;
+    printTable('Memory for each retained message of 100 bytes, all keys of the topic', [
+      ['', 'bytes', 'over a stream'],
+      ...Object.entries(bytes).map(([name, each]) => [
+        name,
+        each.toFixed(1),
+        `${(each / stream(name)).toFixed(3)}x`,
+      ]),
+    ]);
+    for (const name of ['topic, one by one', 'topic, frames of 100']) {
+      verdicts.push([`memory, ${name}`, judged((bytes[name] ?? 0) / stream(name), 1, true)]);
+    }
   }
   printTable('Goals', verdicts);
 }

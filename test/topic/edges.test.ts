@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { isGap, type Message } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
@@ -100,6 +100,45 @@ test('a server that forgot ids already read gives them again, and they are read'
   expect(await subscription.take()).toMatchObject([
     { id: 2, message: 'B' },
     { id: 3, message: 'C' },
+  ]);
+  await subscription.close();
+});
+
+test('a server that forgot them, and gave their ids anew before anybody looked: they are read', async () => {
+  await publish(redis, 'anew', ['a', 'b', 'c']);
+  const published = Date.now();
+  const subscription = await Subscription.open(redis, 'anew', { as: 's' });
+  await subscription.take();
+  subscription.ack(3);
+  await subscription.settle();
+  await redis.set('topic:ids:anew', 1);
+  // The clock goes on, as it does while a replica takes over.
+  await vi.waitFor(async () => {
+    const [seconds = 0, micros = 0] = (await redis.time()).map(Number);
+    expect(seconds * 1000 + micros / 1000).toBeGreaterThan(published + 5);
+  });
+  await publish(redis, 'anew', ['B', 'C', 'D']);
+  const texts: unknown[] = [];
+  while (texts.length < 3)
+    for (const item of await subscription.take()) texts.push('message' in item && item.message);
+  expect(texts).toEqual(['B', 'C', 'D']);
+  subscription.ack(4);
+  await subscription.close();
+  expect(await received('anew')).toEqual([]);
+});
+
+test('a clock set back: ids and times still rise', async () => {
+  const ahead = Date.now() + 3_600_000;
+  await redis.xadd('topic:msgs:clock', `${ahead}-1`, 'm', 'from the future');
+  await redis.set('topic:ids:clock', 1);
+  const subscription = await Subscription.open(redis, 'clock', { as: 's' });
+  await publish(redis, 'clock', ['a', 'b']);
+  await publish(redis, 'clock', 'c');
+  expect(await subscription.take()).toMatchObject([
+    { id: 1, at: ahead },
+    { id: 2, at: ahead },
+    { id: 3, at: ahead },
+    { id: 4, at: ahead },
   ]);
   await subscription.close();
 });

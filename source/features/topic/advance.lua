@@ -1,57 +1,91 @@
 #!lua flags=allow-oom
 -- One turn of a subscriber: what is done moves forward, the seat is kept, the next frames are read; with none, the
 -- bell may be armed. Sent twice: the position only rises, and reading changes nothing.
--- KEYS[1] msgs: stream of frames
+-- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> seat
+-- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[4] ids: string, the highest id given
--- KEYS[5] state: hash; `floor`, `bell`, `blocked:<subscriber>`
+-- KEYS[5] state: hash; `floor`, `floorAt`, `bell`
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] done: everything up to this id is done; 0 changes nothing
--- ARGV[4] after: read what comes after this id
--- ARGV[5] step: how many entries to read at first; 0 reads nothing
--- ARGV[6] bytes: stop reading once this much was read
--- ARGV[7] arm: 1 to be rung for the next message when there is none yet
--- Reply: {1, floor, id, kind, body, id, kind, body...}; {2, last} when the server forgot ids that were already read;
---   {0} when the subscriber was dropped; {-1, label} when another process has the seat
-local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local position = redis.call('ZSCORE', KEYS[2], name)
+-- ARGV[4] done at: its epoch ms
+-- ARGV[5] after: read what comes after this id
+-- ARGV[6] after at: its epoch ms; 0 when nobody knows
+-- ARGV[7] step: how many entries to read at first; 0 reads nothing
+-- ARGV[8] bytes: stop reading once this much was read
+-- ARGV[9] arm: 1 to be rung for the next message when there is none yet
+-- Reply: {1, floor, floor at, id, kind, body, id, kind, body...}; {2, id, at} when the server forgot what was read
+--   after that id; {0} when the subscriber was dropped; {-1, label} when another process has the seat
+local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[7])
+local position = tonumber(redis.call('ZSCORE', KEYS[2], name) or nil)
 if not position then return { 0 } end
-local token, seen, lease, rest = string.match(redis.call('HGET', KEYS[3], name) or '', '^(%S+) (%d+) (%d+) (.*)$')
-if token ~= ARGV[2] then
-  return { -1, rest and string.match(rest, '^%d+ (.*)$') or '' }
-end
+local token, seen, lease, since, doneAt, label =
+  string.match(redis.call('HGET', KEYS[3], name) or '', '^(%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+if token ~= ARGV[2] then return { -1, label or '' } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now - seen > lease / 4 then
-  redis.call('HSET', KEYS[3], name, token .. ' ' .. string.format('%.0f', now) .. ' ' .. lease .. ' ' .. rest)
+
+local function keep(at)
+  local words = { token, string.format('%.0f', now), lease, since, at, label }
+  redis.call('HSET', KEYS[3], name, table.concat(words, ' '))
 end
-if done > tonumber(position) then
+if done > position then
   redis.call('ZADD', KEYS[2], 'XX', 'GT', ARGV[3], name)
+  keep(ARGV[4])
+elseif now - seen > lease / 4 then
+  keep(doneAt)
 end
-local floor = tonumber(redis.call('HGET', KEYS[5], 'floor') or 0)
-local reply = { 1, floor }
+
+local state = redis.call('HMGET', KEYS[5], 'floor', 'floorAt')
+local floor, floorAt = tonumber(state[1] or 0), state[2] or '0'
+local reply = { 1, floor, tonumber(floorAt) }
 if step == 0 then return reply end
-local from = math.max(after, floor)
-local limit, bytes = tonumber(ARGV[6]), 0
+
+local from, fromAt = after, ARGV[6]
+if floor > after then from, fromAt = floor, floorAt end
+local isUnsure = fromAt == '0'
+
+local function forgotten(id, at)
+  redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', math.min(id, position)), name)
+  keep(string.format('%.0f', at))
+  return { 2, id, at }
+end
+
+local limit, bytes = tonumber(ARGV[8]), 0
+local start = fromAt .. '-' .. string.format('%.0f', from + 1)
 while bytes < limit and #reply < 3000 do
-  local entries = redis.call('XRANGE', KEYS[1], string.format('%.0f', from + 1), '+', 'COUNT', step)
+  local entries = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', step)
   for _, entry in ipairs(entries) do
+    local at, id = string.match(entry[1], '^(%d+)-(%d+)$')
+    local kind = entry[2][1]
     local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3] = entry[1], entry[2][1], entry[2][2]
-    bytes = bytes + #entry[2][2]
+    if n == 3 and not isUnsure and at ~= fromAt then
+      local before = tonumber(id) - (kind == 'm' and 1 or tonumber(string.sub(kind, 2)))
+      -- Later than what was read, yet with ids that were read: given anew after the server lost its newest messages.
+      if before < from then return forgotten(before, tonumber(at)) end
+    end
+    if tonumber(id) > from then
+      reply[n + 1], reply[n + 2], reply[n + 3] = entry[1], kind, entry[2][2]
+      bytes = bytes + #entry[2][2]
+    end
   end
   if #entries < step then break end
-  from = tonumber(string.match(entries[#entries][1], '^%d+'))
+  start = '(' .. entries[#entries][1]
   step = step * 2
 end
-if #reply == 2 then
+if #reply == 3 then
   local last = tonumber(redis.call('GET', KEYS[4]) or 0)
-  if last < after then
-    redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', math.min(last, tonumber(position))), name)
-    return { 2, last }
+  if last < from then
+    local at = 0
+    if redis.call('EXISTS', KEYS[1]) == 1 then
+      local info = redis.call('XINFO', 'STREAM', KEYS[1])
+      for i = 1, #info, 2 do
+        if info[i] == 'last-generated-id' then at = tonumber(string.match(info[i + 1], '^%d+')) end
+      end
+    end
+    return forgotten(last, at)
   end
-  if ARGV[7] == '1' then redis.call('HSET', KEYS[5], 'bell', '1') end
+  if ARGV[9] == '1' then redis.call('HSET', KEYS[5], 'bell', '1') end
 end
 return reply

@@ -1,46 +1,47 @@
 #!lua flags=allow-oom
 -- Registers a subscriber name and takes its seat, if no other live process sits there. Sent twice, it is ours twice.
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
--- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <label>`
+-- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[3] ids: string, the highest id given
--- KEYS[4] state: hash; `floor` is the highest id that is gone, `done:<subscriber>` outlives a reset of the positions
--- KEYS[5] msgs: only in the seed layout, zset, JSON -> id; there is no `floor` then, what is lowest here tells it
--- KEYS[6] lock: only in the seed layout; while it is held the highest id may not be stored yet
+-- KEYS[4] state: hash; `floor` and `floorAt`: id and time up to which all is gone
+-- KEYS[5] msgs: stream of frames
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] label: who this is, for people
 -- ARGV[4] lease: ms without a sign of life until others may take the seat
 -- ARGV[5] from: `start` or `now`, for a name not seen before
--- Reply: {1, position, floor} when the seat is ours; {0, label, seen ms, now ms} when another sits there
+-- Reply: {1, id done, its epoch ms} when the seat is ours; {0, label, seen ms} when another sits there
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local seat = redis.call('HGET', KEYS[2], ARGV[1])
-local since = now
+local since, at = now, '0'
 if seat then
-  local token, seen, lease, sat, label = string.match(seat, '^(%S+) (%d+) (%d+) (%d+) (.*)$')
-  if token and token ~= '-' and token ~= ARGV[2] and seen + lease > now then
-    return { 0, label, tonumber(seen), now }
+  local token, seen, lease, sat, doneAt, label = string.match(seat, '^(%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  if token and token ~= '-' and token ~= ARGV[2] and seen + lease > tonumber(now) then
+    return { 0, label, tonumber(seen) }
   end
   if token == ARGV[2] then since = sat end
+  at = doneAt or '0'
 end
+
 local last = tonumber(redis.call('GET', KEYS[3]) or 0)
-local floor = tonumber(redis.call('HGET', KEYS[4], 'floor') or 0)
-if KEYS[5] then
-  local lowest = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')[2]
-  floor = lowest and tonumber(lowest) - 1 or last
-  if not lowest and last > 0 and redis.call('EXISTS', KEYS[6]) == 1 then floor = last - 1 end
-end
 local position = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
-if not position then
-  position = ARGV[5] == 'now' and last or floor
-  redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
-elseif position > last and last >= floor then
-  -- The server lost its newest messages (a failover, an unsynced file): their ids will be given again.
-  position = last
-  redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
+local function newest()
+  if redis.call('EXISTS', KEYS[5]) == 0 then return '0' end
+  local info = redis.call('XINFO', 'STREAM', KEYS[5])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return string.match(info[i + 1], '^%d+') end
+  end
 end
-local done = tonumber(KEYS[5] and redis.call('HGET', KEYS[4], 'done:' .. ARGV[1]) or 0)
-if done <= last then position = math.max(position, done) end
-redis.call('HSET', KEYS[2], ARGV[1],
-  ARGV[2] .. ' ' .. string.format('%.0f', now) .. ' ' .. ARGV[4] .. ' ' .. string.format('%.0f', since) .. ' ' .. ARGV[3])
-return { 1, position, floor }
+if not position and ARGV[5] == 'now' then
+  position, at = last, newest()
+elseif not position then
+  local floor = redis.call('HMGET', KEYS[4], 'floor', 'floorAt')
+  position, at = tonumber(floor[1] or 0), floor[2] or '0'
+elseif position > last or (position == last and at == '0') then
+  -- The server lost its newest messages (a failover, an unsynced file): their ids will be given again.
+  position, at = last, newest()
+end
+redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], table.concat({ ARGV[2], now, ARGV[4], since, at, ARGV[3] }, ' '))
+return { 1, position, tonumber(at) }

@@ -27,30 +27,38 @@ export type Retention = {
   readonly lapseMs: number;
 };
 
-export type Read = { readonly messages: readonly Message[]; readonly bytes: number };
+/** A place in a topic: an id and when it was stored, which is how the store finds it; 0 when nobody knows. */
+export type Place = { readonly id: number; readonly at: number };
+
+export type Read = {
+  readonly messages: readonly Message[];
+  readonly bytes: number;
+  /** The id before the first entry's first message, and when that entry was stored. */
+  readonly before?: Place | undefined;
+};
 
 /** What one turn of a subscriber told. */
 export type Turn =
-  | (Read & { readonly name: 'read'; readonly floor: number })
-  | { readonly name: 'forgotten'; readonly last: number }
+  | (Read & { readonly name: 'read'; readonly floor: Place })
+  | { readonly name: 'forgotten'; readonly last: Place }
   | { readonly name: 'dropped' }
   | { readonly name: 'taken'; readonly by: string };
 
 export type Claim =
-  | { readonly name: 'ours'; readonly position: number; readonly floor: number }
+  | { readonly name: 'ours'; readonly position: Place }
   | { readonly name: 'taken'; readonly by: string; readonly seenMs: number };
 
 export type TurnRequest = {
   /** Everything up to this id is done; 0 changes nothing. */
-  readonly done: number;
-  readonly after: number;
+  readonly done: Place;
+  readonly after: Place;
   /** How many entries to read at first; 0 reads nothing. */
   readonly step: number;
   /** Ask for a ring when there is nothing to read. */
   readonly arm: boolean;
 };
 
-export type AwaitRequest = { readonly after: number; readonly step: number; readonly withinMs: number };
+export type AwaitRequest = { readonly after: Place; readonly step: number; readonly withinMs: number };
 
 export type Seat = { readonly name: string; readonly token: string };
 

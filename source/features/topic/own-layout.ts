@@ -6,16 +6,8 @@ import { defineScript, type Script } from '../../redis/script.ts';
 import advanceLua from './advance.lua';
 import claimLua from './claim.lua';
 import dropLua from './drop.lua';
-import type {
-  AwaitRequest,
-  Claim,
-  Message,
-  Read,
-  Retention,
-  TopicStatus,
-  TopicStore,
-  Turn,
-} from './layout.ts';
+import { awaitEntries, decode, type Entry, entriesOf } from './entries.ts';
+import type { AwaitRequest, Claim, Retention, TopicStatus, TopicStore, Turn } from './layout.ts';
 import publishLua from './publish.lua';
 import releaseLua from './release.lua';
 import { type ExpectedKeys, isWrongType, parseStatus, withKeys, wrongType } from './replies.ts';
@@ -33,7 +25,7 @@ export const defaultRetention: Retention = {
 const readBytes = 256 * 1024;
 
 const publishScript = defineScript({ lua: publishLua, parse: Number, immediate: true });
-export const claimScript = defineScript({ lua: claimLua, parse: parseClaim });
+const claimScript = defineScript({ lua: claimLua, parse: parseClaim });
 export const releaseScript = defineScript({ lua: releaseLua, parse: Number });
 export const dropScript = defineScript({ lua: dropLua, parse: Number });
 const advanceScript = defineScript({
@@ -41,13 +33,13 @@ const advanceScript = defineScript({
   parse: (reply) => reply as AdvanceReply,
   immediate: true,
 });
-const sweepScript = defineScript({ lua: sweepLua, parse: (reply) => reply as [number, number] });
+const sweepScript = defineScript({ lua: sweepLua, parse: Number });
 const statusScript = defineScript({
   lua: statusLua,
   parse: (reply) => reply as ((number | string)[] | string)[],
 });
 
-type AdvanceReply = [state: number, detail: number | string, ...entries: string[]];
+type AdvanceReply = [state: number, detail: number | string, at: number, ...entries: string[]];
 
 function keysOf(client: Client, topic: string) {
   return keyFamily(client, topic, {
@@ -110,17 +102,10 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     topic,
     bells: [keys.msgs],
     publish(producer, sequence, messages, followsAny = false) {
-      const [only] = messages;
-      const isOne = messages.length === 1 && only !== undefined;
       return run(
         publishScript,
         [keys.msgs, keys.ids, keys.state, singleKey(keys.sent, producer)],
-        [
-          followsAny ? -sequence : sequence,
-          isOne ? 'm' : `f${messages.length}`,
-          isOne ? only : JSON.stringify(messages),
-          ring,
-        ],
+        [followsAny ? -sequence : sequence, ring, ...entriesOf(messages)],
       );
     },
     async retire(producer) {
@@ -129,20 +114,22 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     claim: (seat, { from, label, leaseMs }) =>
       run(
         claimScript,
-        [keys.subs, keys.seats, keys.ids, keys.state],
+        [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs],
         [seat.name, seat.token, label, leaseMs, from],
       ),
     async turn(seat, { done, after, step, arm }) {
       const reply = await run(advanceScript, subscriberKeys, [
         seat.name,
         seat.token,
-        done,
-        after,
+        done.id,
+        done.at,
+        after.id,
+        after.at,
         step,
         readBytes,
         arm ? 1 : 0,
       ]);
-      return parseTurn(reply, after);
+      return parseTurn(reply, after.id);
     },
     ...(!isCluster(client) && {
       await: (connection: Redis, request: AwaitRequest) => awaitEntries(connection, keys.msgs, request),
@@ -161,8 +148,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     },
     async sweep() {
       const { maxAgeMs, maxLen, maxBytes, lapseMs } = defaultRetention;
-      const [, rise] = await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);
-      return rise;
+      return await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);
     },
     register: () => register(client, 'topic', topic),
     async status() {
@@ -187,54 +173,19 @@ export async function setRetention(
 export function parseClaim(reply: unknown): Claim {
   const [taken, first, second] = reply as [number, number | string, number];
   return taken === 1
-    ? { name: 'ours', position: Number(first), floor: second }
+    ? { name: 'ours', position: { id: Number(first), at: second } }
     : { name: 'taken', by: String(first), seenMs: second };
 }
 
 function parseTurn(reply: AdvanceReply, after: number): Turn {
-  const [state, detail] = reply;
+  const [state, detail, at] = reply;
   if (state === 0) return { name: 'dropped' };
   if (state === -1) return { name: 'taken', by: String(detail) };
-  if (state === 2) return { name: 'forgotten', last: Number(detail) };
-  const floor = Number(detail);
+  if (state === 2) return { name: 'forgotten', last: { id: Number(detail), at } };
+  const floor = { id: Number(detail), at };
   const entries: Entry[] = [];
-  for (let index = 2; index < reply.length; index += 3) {
+  for (let index = 3; index < reply.length; index += 3) {
     entries.push([reply[index] as string, [reply[index + 1] as string, reply[index + 2] as string]]);
   }
-  return { name: 'read', floor, ...decode(entries, Math.max(after, floor)) };
-}
-
-type Entry = readonly [id: string, fields: readonly string[]];
-
-/** The messages after `seen` in these entries: the first entry may hold some before it. */
-function decode(entries: readonly Entry[], seen: number): Read {
-  const messages: Message[] = [];
-  let bytes = 0;
-  for (const [entry, [kind = '', body = '']] of entries) {
-    const dash = entry.indexOf('-');
-    const last = Number(entry.slice(0, dash));
-    const at = Number(entry.slice(dash + 1));
-    bytes += body.length;
-    if (kind === 'm') {
-      messages.push({ id: last, at, message: body });
-      continue;
-    }
-    const frame = JSON.parse(body) as string[];
-    let id = last - frame.length;
-    for (const message of frame) {
-      id += 1;
-      if (id > seen) messages.push({ id, at, message });
-    }
-  }
-  return { messages, bytes };
-}
-
-async function awaitEntries(
-  connection: Redis,
-  key: string,
-  { after, step, withinMs }: AwaitRequest,
-): Promise<Read> {
-  const start = `${after}-18446744073709551615`;
-  const reply = await connection.xread('COUNT', step, 'BLOCK', withinMs, 'STREAMS', key, start);
-  return decode(reply?.[0]?.[1] ?? [], after);
+  return { name: 'read', floor, ...decode(entries, Math.max(after, floor.id)) };
 }

@@ -88,6 +88,7 @@ class Producer {
   #registeredAt = Number.NEGATIVE_INFINITY;
   #unswept = sweepEveryMessages;
   #sweptAt = Number.NEGATIVE_INFINITY;
+  #sweepTimer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> | undefined;
   #registering: Promise<void> | undefined;
   #settled: (() => void)[] = [];
@@ -121,6 +122,7 @@ class Producer {
   async settle(): Promise<void> {
     if (!this.isIdle) await new Promise<void>((resolve) => this.#settled.push(resolve));
     await this.#registering;
+    clearTimeout(this.#sweepTimer);
     await this.#sweeping;
     // What is in the way of this was in the way of publishing, and said there.
     await this.#store.sweep().catch(() => {});
@@ -208,20 +210,30 @@ class Producer {
       // An index that could not be written is written the next minute; the messages are stored.
       this.#registering = this.#store.register().catch(() => {});
     }
-    if (this.#unswept >= sweepEveryMessages && now - this.#sweptAt >= sweepEveryMs && !this.#sweeping) {
-      this.#unswept = 0;
-      this.#sweptAt = now;
-      this.#sweeping = this.#store
-        .sweep()
-        .then(
-          () => {},
-          () => {},
-        )
-        .then(() => {
-          this.#sweeping = undefined;
-        });
-    }
+    this.#sweepSoon(now);
     if (this.#waiting.length > 0 && !this.#isScheduled) this.#send();
     if (this.isIdle) for (const resolve of this.#settled.splice(0)) resolve();
+  }
+
+  /** Not for every message, and not all the time; but what is published last is swept too. */
+  #sweepSoon(now: number): void {
+    if (this.#unswept < sweepEveryMessages || this.#sweeping || this.#sweepTimer) return;
+    const waitMs = this.#sweptAt + sweepEveryMs - now;
+    if (waitMs > 0) {
+      this.#sweepTimer = setTimeout(() => {
+        this.#sweepTimer = undefined;
+        this.#sweepSoon(performance.now());
+      }, waitMs);
+      this.#sweepTimer.unref();
+      return;
+    }
+    this.#unswept = 0;
+    this.#sweptAt = now;
+    const swept = (): void => {
+      this.#sweeping = undefined;
+      this.#sweepSoon(performance.now());
+    };
+    // What is in the way of it is in the way of publishing too, and said there.
+    this.#sweeping = this.#store.sweep().then(swept, swept);
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Item, Message, Read, TopicStore, Turn } from './layout.ts';
+import type { Item, Message, Place, Read, TopicStore, Turn } from './layout.ts';
 import { Pace, restMs } from './pace.ts';
 
 /**
@@ -16,7 +16,7 @@ export type ReaderOptions = {
   readonly connection: Redis | undefined;
   readonly pollMs: number;
   /** One turn: keeps the seat, sends what is acknowledged, reads up to `step` entries. */
-  turn(request: { after: number; step: number; arm: boolean }): Promise<Turn>;
+  turn(request: { after: Place; step: number; arm: boolean }): Promise<Turn>;
   /** Whether the seat is certainly still ours; if not, what came without a turn must not be handed out. */
   isSeatSure(): boolean;
 };
@@ -27,7 +27,7 @@ const behindBytes = 16 * 1024;
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #pace = new Pace();
-  #after: number;
+  #after: Place;
   /** How many entries to ask for: few at first, so that large ones do not come many at a time. */
   #step = 8;
   #isBehind = false;
@@ -38,7 +38,7 @@ export class Reader {
   #isStopped = false;
   #wake: (() => void) | undefined;
 
-  constructor(after: number, options: ReaderOptions) {
+  constructor(after: Place, options: ReaderOptions) {
     this.#after = after;
     this.#options = options;
   }
@@ -77,7 +77,7 @@ export class Reader {
   async #drain(wait: boolean): Promise<readonly Item[]> {
     // What was read ahead may be old by now: whether it is still ours to hand out, a turn tells.
     if (this.#ahead && !this.#options.isSeatSure())
-      await this.#options.turn({ after: 0, step: 0, arm: false });
+      await this.#options.turn({ after: this.#after, step: 0, arm: false });
     const items = await (this.#ahead ?? this.#read());
     this.#ahead = undefined;
     if (items.length > 0) {
@@ -96,8 +96,9 @@ export class Reader {
     if (turn.name === 'forgotten') this.#after = turn.last;
     if (turn.name !== 'read') return [];
     const { messages, floor } = turn;
-    const gap = floor > this.#after ? [{ gap: { from: this.#after + 1, to: floor } }] : [];
-    this.#after = messages.at(-1)?.id ?? Math.max(this.#after, floor);
+    const from = this.#after.id + 1;
+    const gap = floor.id >= from ? [{ gap: { from, to: floor.id } }] : [];
+    this.#after = placeOf(messages.at(-1)) ?? (gap.length > 0 ? floor : this.#after);
     this.#judge(turn);
     return gap.length > 0 ? [...gap, ...messages] : messages;
   }
@@ -117,16 +118,22 @@ export class Reader {
     this.#awaited = undefined;
     const newest = read?.messages.at(-1);
     // Nothing came, something is missing, or another process may sit here by now: take a turn.
-    if (!read || !newest || read.messages[0]?.id !== this.#after + 1 || !this.#options.isSeatSure()) {
+    if (!read || !newest || !this.#continues(read) || !this.#options.isSeatSure()) {
       this.#isLive = false;
       return [];
     }
     const { messages } = read;
-    this.#after = newest.id;
+    this.#after = placeOf(newest);
     this.#judge(read);
     // While the caller works on these, the next ones may already travel.
     if (!this.#pace.isResting) this.#awaited = quietly(this.#await());
     return messages;
+  }
+
+  /** It begins where the last one ended, or in the middle of the same frame. */
+  #continues({ before }: Read): boolean {
+    const { id, at } = this.#after;
+    return before?.id === id || (before !== undefined && before.id < id && before.at === at);
   }
 
   #await(): Promise<Read | undefined> {
@@ -152,6 +159,12 @@ export class Reader {
       };
     });
   }
+}
+
+function placeOf(message: Message): Place;
+function placeOf(message: Message | undefined): Place | undefined;
+function placeOf(message: Message | undefined): Place | undefined {
+  return message && { id: message.id, at: message.at ?? 0 };
 }
 
 /** A reading ahead may fail before anybody waits for it; whoever takes it then hears of it. */

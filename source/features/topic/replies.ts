@@ -65,9 +65,9 @@ export function parseStatus(
   return { topic, layout, at, lastId, floor, retained, bytes, lapseMs, subscribers };
 }
 
-/** The seat of a subscriber: `<token or -> <seen ms> <lease ms> <since ms> <label>`. */
+/** The seat of a subscriber: `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`. */
 function parseSeat(seat: string): { isTaken: boolean; seenMs: number; leaseMs: number; owner: string } {
-  const [token = '-', seen = '0', lease = '0', _since, ...label] = seat.split(' ');
+  const [token = '-', seen = '0', lease = '0', _since, _doneAt, ...label] = seat.split(' ');
   return {
     isTaken: token !== '-' && token !== '',
     seenMs: Number(seen),

@@ -17,9 +17,7 @@ local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), t
 local position = redis.call('ZSCORE', KEYS[2], name)
 if not position then return { 0 } end
 local token, seen, lease, rest = string.match(redis.call('HGET', KEYS[3], name) or '', '^(%S+) (%d+) (%d+) (.*)$')
-if token ~= ARGV[2] then
-  return { -1, rest and string.match(rest, '^%d+ (.*)$') or '' }
-end
+if token ~= ARGV[2] then return { -1, rest and string.match(rest, '^%d+ %d+ (.*)$') or '' } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now - seen > lease / 4 then

@@ -6,9 +6,10 @@ import { register } from '../../redis/registry.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import { LayoutError, SeedLockError } from './errors.ts';
 import type { Message, TopicStore, Turn } from './layout.ts';
-import { claimScript, dropScript, releaseScript } from './own-layout.ts';
+import { dropScript, parseClaim, releaseScript } from './own-layout.ts';
 import { type ExpectedKeys, parseStatus, withKeys } from './replies.ts';
 import advanceLua from './seed-advance.lua';
+import claimLua from './seed-claim.lua';
 import publishLua from './seed-publish.lua';
 import statusLua from './seed-status.lua';
 import sweepLua from './seed-sweep.lua';
@@ -42,6 +43,7 @@ const types: ExpectedKeys = {
 const lockPatienceMs = 10_000;
 
 const publishScript = defineScript({ lua: publishLua, parse: Number });
+const claimScript = defineScript({ lua: claimLua, parse: parseClaim });
 const advanceScript = defineScript({ lua: advanceLua, parse: (reply) => reply as AdvanceReply });
 const sweepScript = defineScript({ lua: sweepLua, parse: Number });
 const statusScript = defineScript({ lua: statusLua, parse: (reply) => reply as (number | string)[] });
@@ -98,7 +100,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       ),
     async turn(seat, { done, after, step }) {
       const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
-      return parseTurn(await run(advanceScript, names, [seat.name, seat.token, done, after, step]));
+      return parseTurn(await run(advanceScript, names, [seat.name, seat.token, done.id, after.id, step]));
     },
     async release(seat) {
       await run(releaseScript, [keys.seats], [seat.name, seat.token, 'PUBLISH', keys.seats]);
@@ -124,7 +126,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
 function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {
   if (state === 0) return { name: 'dropped' };
   if (state === -1) return { name: 'taken', by: String(detail) };
-  if (state === 2) return { name: 'forgotten', last: Number(detail) };
+  if (state === 2) return { name: 'forgotten', last: { id: Number(detail), at: 0 } };
   const messages: Message[] = [];
   let bytes = 0;
   for (let index = 0; index < entries.length; index += 2) {
@@ -132,7 +134,7 @@ function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {
     bytes += text.length;
     messages.push({ id: Number(entries[index]), at: null, message: messageIn(text) });
   }
-  return { name: 'read', floor: Number(detail), messages, bytes };
+  return { name: 'read', floor: { id: Number(detail), at: 0 }, messages, bytes };
 }
 
 /** What another program stored, whatever it is: a message that is no text comes as its JSON. */

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { claimSeat } from './claim-seat.ts';
+import { openListener, openReader } from './connections.ts';
 import { type Doorbell, missed, openDoorbell, seatRing } from './doorbell.ts';
 import { SeatLostError, SubscriberDroppedError } from './errors.ts';
-import type { Blocked, Item, LayoutName, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
+import type { Blocked, Item, LayoutName, Place, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
 import { Reader } from './reader.ts';
+import { Stamps } from './stamps.ts';
 import { openTopic } from './topic.ts';
 
 export type SubscriptionOptions = {
@@ -43,7 +45,8 @@ export class Subscription {
   readonly #onAbort = (): void => this.stop();
   readonly #doorbells: Doorbell[] = [];
   #reader: Reader | undefined;
-  #done = 0;
+  #done: Place = { id: 0, at: 0 };
+  readonly #stamps = new Stamps();
   #saved = 0;
   #swept = 0;
   /** When the last turn that succeeded was asked for, on the local monotonic clock. */
@@ -84,7 +87,7 @@ export class Subscription {
 
   /** Every id up to here is done. */
   get done(): number {
-    return this.#done;
+    return this.#done.id;
   }
 
   /** No other process can have taken over yet, by the local monotonic clock; if not sure, `settle()` finds out. */
@@ -101,16 +104,17 @@ export class Subscription {
     if (this.#failure) throw this.#failure;
     const items = (await this.#reader?.take(wait)) ?? [];
     if (this.#failure) throw this.#failure;
+    this.#stamps.add(items);
     return items;
   }
 
   /** Everything up to this id is done. Sent soon, together with others. */
   ack(id: number): void {
-    if (id <= this.#done) return;
-    this.#done = id;
+    if (id <= this.#done.id) return;
+    this.#done = { id, at: this.#stamps.timeOf(id) };
     this.#acknowledging ??= setTimeout(() => {
       this.#acknowledging = undefined;
-      if (this.#saved < this.#done) this.#save().catch(() => {});
+      if (this.#saved < this.#done.id) this.#save().catch(() => {});
     }, acknowledgeWithinMs);
   }
 
@@ -161,7 +165,7 @@ export class Subscription {
     if (signal?.aborted) this.stop();
     if (this.#isStopped) return;
 
-    const listener = this.#options.listener ?? this.#keep(listenerFor(this.#store.client));
+    const listener = this.#options.listener ?? this.#keep(openListener(this.#store.client));
     const ring = (message: string): void => {
       this.#wakeClaim?.();
       if (message === missed) this.#reader?.look();
@@ -180,10 +184,11 @@ export class Subscription {
       },
     });
     if (!claim) return;
-    this.#done = this.#saved = this.#swept = claim.position;
+    this.#done = claim.position;
+    this.#saved = this.#swept = claim.position.id;
     this.#reader = new Reader(claim.position, {
       store: this.#store,
-      connection: this.#canAwait(listener) ? this.#readerFor(listener) : undefined,
+      connection: this.#readerFor(listener, pollMs),
       pollMs,
       turn: (request) => this.#turn(request),
       isSeatSure: () => this.isSure,
@@ -195,14 +200,9 @@ export class Subscription {
     await this.#store.register().catch(() => {});
   }
 
-  #canAwait(listener: Client): listener is Redis {
-    return this.#store.await !== undefined && !this.#options.doorbellOnly && !isCluster(listener);
-  }
-
-  /** What waits for the next entry must not hold up other commands, and must notice a silent server. */
-  #readerFor(listener: Redis): Redis {
-    const socketTimeout = (this.#options.pollMs ?? 1000) + 5000;
-    return this.#keep(listener.duplicate({ socketTimeout, enableAutoPipelining: false }));
+  #readerFor(listener: Client, pollMs: number): Redis | undefined {
+    if (!this.#store.await || this.#options.doorbellOnly || isCluster(listener)) return;
+    return this.#keep(openReader(listener, pollMs));
   }
 
   #keep<Opened extends Client>(client: Opened): Opened {
@@ -212,7 +212,7 @@ export class Subscription {
   }
 
   async #save(): Promise<void> {
-    await this.#turn({ after: 0, step: 0, arm: false });
+    await this.#turn({ after: this.#done, step: 0, arm: false });
   }
 
   async #turn(request: Omit<TurnRequest, 'done'>): Promise<Turn> {
@@ -222,9 +222,13 @@ export class Subscription {
     if (turn.name === 'taken') this.#fail(new SeatLostError(this.#store.topic, this.#seat.name, turn.by));
     if (turn.name === 'dropped') this.#fail(new SubscriberDroppedError(this.#store.topic, this.#seat.name));
     this.#sureAt = Math.max(this.#sureAt, askedAt);
-    if (turn.name === 'forgotten') this.#done = this.#saved = this.#swept = turn.last;
+    if (turn.name === 'forgotten') {
+      this.#done = turn.last;
+      this.#stamps.clear();
+      this.#saved = this.#swept = turn.last.id;
+    }
     if (turn.name === 'read') {
-      this.#saved = Math.max(this.#saved, done);
+      this.#saved = Math.max(this.#saved, done.id);
       const isIdle = request.step > 0 && turn.messages.length === 0;
       if (this.#saved - this.#swept >= sweepEvery || (isIdle && this.#saved > this.#swept)) {
         this.#swept = this.#saved;
@@ -241,10 +245,4 @@ export class Subscription {
     this.stop();
     throw this.#failure;
   }
-}
-
-function listenerFor(client: Client): Client {
-  return isCluster(client)
-    ? client.duplicate([], { shardedSubscribers: true })
-    : client.duplicate({ maxRetriesPerRequest: null });
 }

@@ -1,82 +1,102 @@
 #!lua flags=allow-oom
 -- Removes what every subscriber has done, and what the topic's retention no longer keeps. The floor only rises.
--- KEYS[1] msgs: stream of frames
+-- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> seat
+-- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[4] ids: string, the highest id given
--- KEYS[5] state: hash; `floor`, and the retention where it was set
+-- KEYS[5] state: hash; `floor`, `floorAt`, and the retention where it was set
 -- ARGV[1] maxAgeMs: unless set in the state; 0 keeps for ever
 -- ARGV[2] maxLen: unless set in the state; 0 is no limit
 -- ARGV[3] maxBytes: unless set in the state; 0 is no limit
 -- ARGV[4] lapseMs: a subscriber unseen for so long holds nothing back; unless set in the state; 0 is never
--- Reply: {floor, how many ids it rose by}
+-- Reply: how many ids the floor rose by
 local state = redis.call('HMGET', KEYS[5], 'floor', 'maxAgeMs', 'maxLen', 'maxBytes', 'lapseMs')
 local floor = tonumber(state[1] or 0)
 local maxAge, maxLen = tonumber(state[2] or ARGV[1]), tonumber(state[3] or ARGV[2])
 local maxBytes, lapse = tonumber(state[4] or ARGV[3]), tonumber(state[5] or ARGV[4])
 local last = tonumber(redis.call('GET', KEYS[4]) or 0)
-if last <= floor then return { floor, 0 } end
+if last <= floor then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local target = floor
 
-local function bounds(entry)
-  local id, at = string.match(entry[1], '^(%d+)%-(%d+)$')
-  local count = string.match(entry[2][1], '^f(%d+)$') or 1
-  return tonumber(id) - count, tonumber(id), tonumber(at)
+-- The first entry from there on: the id before its first message, its last id, its time.
+local function entryFrom(start)
+  local entry = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', 1)[1]
+  if not entry then return nil end
+  local at, id = string.match(entry[1], '^(%d+)-(%d+)$')
+  local kind = entry[2][1]
+  return tonumber(id) - (kind == 'm' and 1 or tonumber(string.sub(kind, 2))), tonumber(id), tonumber(at)
+end
+local function place(at, id)
+  return string.format('%.0f-%.0f', at, id)
 end
 
-local slowest
+-- Everything up to `target` goes; it was stored at `targetAt`, or before it and the next one not before it.
+local target, targetAt = floor, nil
+local function raise(id, at)
+  if id > target then target, targetAt = id, at end
+end
+
 for first = 0, 1000000, 16 do
   local page = redis.call('ZRANGE', KEYS[2], first, first + 15, 'WITHSCORES')
+  local isFound = #page == 0
   for i = 1, #page, 2 do
-    local seen = string.match(redis.call('HGET', KEYS[3], page[i]) or '', '^%S+ (%d+) ')
+    local seen, at = string.match(redis.call('HGET', KEYS[3], page[i]) or '', '^%S+ (%d+) %d+ %d+ (%d+) ')
     if not seen then
-      redis.call('HSET', KEYS[3], page[i], '- ' .. string.format('%.0f', now) .. ' 0 0 ')
-      seen = now
+      seen, at = now, '0'
+      redis.call('HSET', KEYS[3], page[i], '- ' .. string.format('%.0f', now) .. ' 0 0 0 ')
     end
     if lapse == 0 or now - seen <= lapse then
-      slowest = tonumber(page[i + 1])
+      if at ~= '0' or tonumber(page[i + 1]) >= last then raise(tonumber(page[i + 1]), tonumber(at)) end
+      isFound = true
       break
     end
   end
-  if slowest or #page == 0 then break end
+  if isFound then break end
 end
-if slowest then target = math.max(target, slowest) end
-if maxLen > 0 then target = math.max(target, last - maxLen) end
 
-if maxAge > 0 then
-  local low, high = target, last
+local _, _, oldestAt = entryFrom('-')
+if maxLen > 0 and last - maxLen > target and oldestAt then
+  -- Ids and times rise together: halve the time between the oldest and the newest until the id is found.
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1]
+  local wanted, low, high = last - maxLen, oldestAt, tonumber(string.match(newest, '^%d+'))
   while low < high do
-    local middle = low + 1 + math.floor((high - low - 1) / 2)
-    local probe = redis.call('XRANGE', KEYS[1], string.format('%.0f', middle), '+', 'COUNT', 1)[1]
-    if not probe then break end
-    local before, id, at = bounds(probe)
-    if at < now - maxAge then low = id else high = math.min(before, middle - 1) end
+    local middle = low + math.floor((high - low + 1) / 2)
+    local before = entryFrom(place(middle, 0))
+    if before and before <= wanted then low = middle else high = middle - 1 end
   end
-  target = math.max(target, low)
+  local _, _, at = entryFrom(place(low, wanted + 1))
+  raise(wanted, at)
+end
+if maxAge > 0 and oldestAt and oldestAt < now - maxAge then
+  local before, _, at = entryFrom(place(now - maxAge, 0))
+  raise(before or last, at)
 end
 
-local function trim(to)
-  if to >= last then
-    redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)
-  else
-    redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', to + 1), 'LIMIT', 0)
-  end
-end
 target = math.min(target, last)
-if target > floor then trim(target) end
+if target >= last then
+  redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)
+elseif targetAt then
+  redis.call('XTRIM', KEYS[1], 'MINID', '~', place(targetAt, target + 1), 'LIMIT', 0)
+end
 
 if maxBytes > 0 then
   local used = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0
   local length = redis.call('XLEN', KEYS[1])
   while used > maxBytes and length > 0 do
-    local keep = math.min(length - 1, math.floor(length * maxBytes / used))
-    redis.call('XTRIM', KEYS[1], 'MAXLEN', keep)
-    local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-    target = math.max(target, first and bounds(first) or last)
-    used, length = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0, keep
+    length = math.min(length - 1, math.floor(length * maxBytes / used))
+    redis.call('XTRIM', KEYS[1], 'MAXLEN', length)
+    local before, _, at = entryFrom('-')
+    raise(before or last, at)
+    used = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0
   end
 end
-if target > floor then redis.call('HSET', KEYS[5], 'floor', string.format('%.0f', target)) end
-return { target, target - floor }
+if target <= floor then return 0 end
+if target >= last or not targetAt then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then targetAt = tonumber(string.match(info[i + 1], '^%d+')) end
+  end
+end
+redis.call('HSET', KEYS[5], 'floor', string.format('%.0f', target), 'floorAt', string.format('%.0f', targetAt))
+return target - floor

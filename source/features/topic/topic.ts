@@ -8,22 +8,26 @@ import { seedLayout } from './seed-layout.ts';
 /**
  * Durable publish/subscribe.
  *
- * The idea: a message is stored under a rising id before anyone is told of it, and what a subscriber hears on the
- * channel is only a doorbell. It confirms its subscription, reads everything after its own position, and only then
- * listens; it reads again on a ring, after a reconnect, and on a slow poll. So there is no instant between catching
- * up and listening at which a message could be lost, and a lost ring costs at most one poll.
+ * The idea: a message is stored under a rising id before anyone is told of it, and what a subscriber hears is only a
+ * doorbell. It confirms its subscription, reads everything after its own position, and only then listens; it reads
+ * again on a ring, after a reconnect, and on a slow poll. So there is no instant between catching up and listening at
+ * which a message could be lost, and a lost ring costs at most one poll. Bodies never come from the channel.
  *
- *   topic:msgs:<t>   stream; entry `<last id>-<epoch ms>`, one field: `m` = one message, `f<n>` = JSON array of n
- *   topic:ids:<t>    the highest id given             topic:subs:<t>   zset, subscriber -> last id done
- *   topic:seats:<t>  hash, subscriber -> who serves it topic:state:<t>  hash: floor, bell, retention, blocked:<sub>
+ *   topic:msgs:<t>   stream; entry `<epoch ms>-<last id>` with one field: `m` = one message, `f<n>` = JSON array of n
+ *   topic:ids:<t>    the highest id given              topic:subs:<t>   zset, subscriber -> last id done
+ *   topic:seats:<t>  hash, subscriber -> who serves it  topic:state:<t>  hash: floor, bell, retention, blocked:<sub>
  *   topic:sent:<t>:<producer>  the producer's last frames, so that a resent one is not stored twice
  *
- * Publishing is one script: id, store, ring. The bell is rung only while a subscriber has read everything and said
- * so (`bell` in the state), so a backlog costs no rings. Messages published together share an entry: one command,
- * and less memory than a stream entry each. Ids are given inside the script: their order is the order of storing,
- * whoever publishes. A position moves only forward, after the handler succeeded. What the slowest subscriber has
- * done is removed; retention by age, length, bytes and lapsed subscribers moves the floor past the others, who then
- * get a Gap. One process serves a subscriber name, by a lease; others stand by.
+ * Publishing is one script: id, store, ring. Messages published together share entries: one command, and less memory
+ * than a stream entry each. Ids are given inside the script: their order is the order of storing, whoever publishes;
+ * each publisher's own order is kept even around a reconnect. The bell is rung only for subscribers that have read
+ * everything and said so (`bell` in the state); on one server they rather leave a command that waits for the next
+ * entry. A position moves only forward, after the handler succeeded. What the slowest subscriber has done is removed;
+ * retention by age, length, bytes and lapsed subscribers moves the floor past the others, who then get a Gap. One
+ * process serves a subscriber name, by a lease; others stand by.
+ *
+ * Time and id rise together, so an entry is found by both. If a server loses its newest messages and gives their ids
+ * anew (a failover), the new ones bear a later time than a subscriber has read, and are not taken for read.
  *
  * Not promised: exactly once (a crash between handling and acknowledging repeats; use (topic, id) to be idempotent);
  * messages the server itself lost (a failover, a file not yet synced); binary content (messages are text).

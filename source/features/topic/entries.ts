@@ -1,0 +1,65 @@
+import type { Redis } from 'ioredis';
+import type { AwaitRequest, Message, Place, Read } from './layout.ts';
+
+/** With what the stream adds, just under one of the allocator's sizes: 100-byte messages then take 0.93x a stream's. */
+const entryLength = 7950;
+
+/** Kind and body of each entry. Entries of this size fill the stream's nodes and the allocator's classes best. */
+export function entriesOf(messages: readonly string[]): string[] {
+  const [only] = messages;
+  if (messages.length === 1 && only !== undefined) return ['m', only];
+  const entries: string[] = [];
+  let first = 0;
+  let length = 0;
+  for (const [index, message] of messages.entries()) {
+    // In JSON each message takes two quotes and a comma more.
+    length += message.length + 3;
+    if (length > entryLength && index > first) {
+      entries.push(`f${index - first}`, JSON.stringify(messages.slice(first, index)));
+      first = index;
+      length = message.length + 3;
+    }
+  }
+  const rest = first === 0 ? messages : messages.slice(first);
+  entries.push(`f${rest.length}`, JSON.stringify(rest));
+  return entries;
+}
+
+export type Entry = readonly [id: string, fields: readonly string[]];
+
+/** The messages after `seen` in these entries: the first entry may hold some before it. */
+export function decode(entries: readonly Entry[], seen: number): Read {
+  const messages: Message[] = [];
+  let before: Place | undefined;
+  let bytes = 0;
+  for (const [entry, [kind = '', body = '']] of entries) {
+    const dash = entry.indexOf('-');
+    const at = Number(entry.slice(0, dash));
+    const last = Number(entry.slice(dash + 1));
+    bytes += body.length;
+    if (kind === 'm') {
+      before ??= { id: last - 1, at };
+      messages.push({ id: last, at, message: body });
+      continue;
+    }
+    const frame = JSON.parse(body) as string[];
+    let id = last - frame.length;
+    before ??= { id, at };
+    for (const message of frame) {
+      id += 1;
+      if (id > seen) messages.push({ id, at, message });
+    }
+  }
+  return { messages, bytes, before };
+}
+
+/** The next entries of a stream; none when none comes in time. */
+export async function awaitEntries(
+  connection: Redis,
+  key: string,
+  { after, step, withinMs }: AwaitRequest,
+): Promise<Read> {
+  const start = `${after.at}-${after.id}`;
+  const reply = await connection.xread('COUNT', step, 'BLOCK', withinMs, 'STREAMS', key, start);
+  return decode(reply?.[0]?.[1] ?? [], after.id);
+}

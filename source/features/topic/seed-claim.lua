@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- Registers a subscriber name in the seed's keys and takes its seat, if no other live process sits there. Sent twice,
+-- it is ours twice.
+-- KEYS[1] subs: zset `pubsub:process_stats`, subscriber -> the last id it has done
+-- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> 0 <label>`
+-- KEYS[3] ids: string `pubsub:msg_id`, the highest id given
+-- KEYS[4] state: hash; `done:<subscriber>` outlives a publisher that resets every position to 0
+-- KEYS[5] msgs: zset `pubsub:messages`, JSON -> id
+-- KEYS[6] lock: string `pubsub:lock`; while it is held the highest id may not be stored yet
+-- ARGV[1] name: the subscriber
+-- ARGV[2] token: this process
+-- ARGV[3] label: who this is, for people
+-- ARGV[4] lease: ms without a sign of life until others may take the seat
+-- ARGV[5] from: `start` or `now`, for a name not seen before
+-- Reply: {1, id done, 0} when the seat is ours; {0, label, seen ms} when another sits there
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local seat = redis.call('HGET', KEYS[2], ARGV[1])
+local since = now
+if seat then
+  local token, seen, lease, sat, label = string.match(seat, '^(%S+) (%d+) (%d+) (%d+) %d+ (.*)$')
+  if token and token ~= '-' and token ~= ARGV[2] and seen + lease > tonumber(now) then
+    return { 0, label, tonumber(seen) }
+  end
+  if token == ARGV[2] then since = sat end
+end
+local last = tonumber(redis.call('GET', KEYS[3]) or 0)
+local position = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
+if not position then
+  local lowest = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')[2]
+  local start = lowest and tonumber(lowest) - 1 or last
+  if not lowest and last > 0 and redis.call('EXISTS', KEYS[6]) == 1 then start = last - 1 end
+  position = ARGV[5] == 'now' and last or start
+end
+if position > last then position = last end
+local done = tonumber(redis.call('HGET', KEYS[4], 'done:' .. ARGV[1]) or 0)
+if done <= last then position = math.max(position, done) end
+redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], table.concat({ ARGV[2], now, ARGV[4], since, '0', ARGV[3] }, ' '))
+return { 1, position, 0 }
