@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Hits } from '../../source/features/hits/hits.ts';
+import hits from '../../source/features/hits/index.ts';
+import { changeStep, type HitsSlice, initial, pointsEach } from '../../source/features/hits/state.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client({ enableAutoPipelining: true });
+});
+afterAll(() => server.close());
+beforeEach(() => redis.flushall());
+
+const read = async (slice: HitsSlice): Promise<HitsSlice> =>
+  (await hits.feed.read({ redis, connections: [] as never, config: {} as never }, slice))(slice);
+
+/** Commands since the statistics were reset, without those that scripts call. */
+const commands = async (): Promise<number> => {
+  const stats = await redis.info('commandstats');
+  const own = [...stats.matchAll(/^cmdstat_(evalsha|eval|zrevrange):calls=(\d+)/gm)];
+  return own.reduce((total, [, , calls]) => total + Number(calls), 0);
+};
+
+test('learns sums and charts; while nothing happens the slice stays the same one', async () => {
+  const counter = new Hits(redis);
+  counter.add('web', 7);
+  counter.add('api', 2);
+  await counter.close();
+  const once = await read(await read(initial));
+  expect(once.rows.map(({ series, today, points }) => [series, today, points.length])).toEqual([
+    ['web', 7, pointsEach],
+    ['api', 2, pointsEach],
+  ]);
+  await redis.config('RESETSTAT');
+  const again = await read(once);
+  // A bar may end between two readings; nothing else changes.
+  if (again.untilMs === once.untilMs) expect(again).toBe(once);
+  expect(await commands()).toBeLessThanOrEqual(3);
+});
+
+test('a change of bars is read at once', async () => {
+  const counter = new Hits(redis);
+  counter.add('mail', 7);
+  await counter.close();
+  const slice = changeStep(await read(initial), 1);
+  expect(hits.feed.subject?.(slice)).not.toBe(hits.feed.subject?.(initial));
+  const next = await read(slice);
+  expect(next.rows[0]?.points).toHaveLength(pointsEach);
+  expect((next.untilMs ?? 1) % 600_000).toBe(0);
+});
+
+test('nothing counted is a reading, too', async () => {
+  expect(await read(initial)).toMatchObject({ rows: [], total: 0 });
+});

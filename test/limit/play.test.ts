@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Limiter } from '../../source/features/limit/limit.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { cli, expectRestored, type Play, startPlay } from '../helpers/terminal.ts';
+
+let server: RedisServer;
+let play: Play;
+beforeEach(async () => {
+  server = await startRedis();
+  const redis = server.client();
+  const limiter = new Limiter(redis, { max: 20, perMs: 86_400_000 });
+  await limiter.hit('key:7f3', 20);
+  await limiter.hit('key:7f3');
+  await limiter.hit('key:a10', 13);
+  await limiter.close();
+});
+afterEach(async () => {
+  await play.close();
+  await server.close();
+});
+
+test('an operator filters, resets a subject after being asked, and sees it gone', async () => {
+  play = startPlay({ args: [cli, '--url', server.url], columns: 100, rows: 30 });
+  await play.shows(/(\d) limit/);
+  play.press(/(\d) limit/.exec(play.lines().join('\n'))?.[1] ?? '');
+  await play.shows(/┏━ \d limit {2}1 full/);
+  await play.shows(/key:7f3 .*20\/20.* FULL .* 1 /);
+  await play.shows(/key:a10 .*13\/20/);
+
+  play.press('/');
+  await play.shows('Subjects with ›');
+  play.press('a', '1', '0', 'enter');
+  await play.hides('key:7f3');
+  await play.shows('1 of 2 limits with "a10"');
+  play.press('/');
+  await play.shows('Subjects with › a10');
+  play.press('ctrl+u', 'enter');
+  await play.shows('key:7f3');
+
+  play.press('x');
+  await play.shows('Give key:7f3 all of its limits back? It has used 20 of 20.');
+  play.press('n');
+  await play.hides('all of its limits back?');
+  await play.shows('20/20');
+
+  play.press('x');
+  await play.shows('all of its limits back?');
+  play.press('y');
+  await play.shows('key:7f3 has its limit back');
+  await play.hides('20/20');
+  await play.shows(/┏━ \d limit ━/);
+  expect(await server.client().keys('limit:*')).toEqual(['limit:key:a10:fixed:86400000']);
+  play.press('q');
+  expect((await play.ended()).exitCode).toBe(0);
+  expectRestored(play);
+});
