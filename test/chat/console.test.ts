@@ -1,0 +1,87 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { create, pending } from '../../source/features/chat/chat.ts';
+import { send } from '../../source/features/chat/send.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { cli, type Play, startPlay } from '../helpers/terminal.ts';
+
+/** What looking means, with a real screen: seen is what was painted in the focused pane, and nothing else. */
+
+let server: RedisServer;
+let redis: ReturnType<RedisServer['client']>;
+let play: Play | undefined;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+});
+afterEach(async () => {
+  await play?.close();
+  await redis.flushall();
+});
+afterAll(() => server.close());
+
+const open = (...args: string[]): Play => {
+  play = startPlay({
+    args: [cli, '--url', server.url, '--operator', 'ada', ...args],
+    columns: 120,
+    rows: 40,
+  });
+  return play;
+};
+const seen = async (): Promise<number> => (await pending(redis, 'ops', 'ada')).seen;
+
+test('marks what is painted while in focus, not what comes while another pane has it', async () => {
+  await create(redis, 'ops', ['ada', 'bob']);
+  await send(redis, 'ops', 'bob', 'first');
+  const console = open();
+  await console.shows('first');
+  await vi.waitFor(async () => expect(await seen()).toBe(1), { timeout: 5000 });
+
+  console.press('2');
+  await console.shows(/┏━ 2/);
+  await send(redis, 'ops', 'bob', 'second');
+  await console.shows('second');
+  await send(redis, 'ops', 'bob', 'third');
+  await console.shows('third');
+  expect(await seen()).toBe(1);
+
+  console.press('1');
+  await console.shows('new since you looked');
+  await vi.waitFor(async () => expect(await seen()).toBe(3), { timeout: 5000 });
+});
+
+test('messages that were seen by all and removed stay on the screen', async () => {
+  await create(redis, 'ops', ['ada']);
+  await create(redis, 'ops', ['bob'], { writers: ['bob'] });
+  await send(redis, 'ops', 'bob', 'soon gone');
+  const console = open();
+  await console.shows('soon gone');
+  await vi.waitFor(async () => expect(await redis.zcard('msgs:ops')).toBe(0), { timeout: 5000 });
+  await send(redis, 'ops', 'bob', 'next');
+  await console.shows('next');
+  await console.shows('soon gone');
+});
+
+test('--read-only looks and marks nothing', async () => {
+  await create(redis, 'ops', ['ada', 'bob']);
+  await send(redis, 'ops', 'bob', 'first');
+  const console = open('--read-only');
+  await console.shows('first');
+  await send(redis, 'ops', 'bob', 'second');
+  await console.shows('second');
+  expect(await seen()).toBe(0);
+});
+
+test('more than fits: what is above the screen stays unseen until it was shown', async () => {
+  await create(redis, 'ops', ['ada', 'bob']);
+  for (let id = 1; id <= 60; id += 1) await send(redis, 'ops', 'bob', `message ${id}.`);
+  const console = open();
+  await console.shows('message 60.');
+  await console.shows('unseen above, u shows them');
+  expect(await seen()).toBe(0);
+  console.press('u');
+  await console.shows('message 1.');
+  await vi.waitFor(async () => expect(await seen()).toBe(1), { timeout: 5000 });
+  console.press('m');
+  await vi.waitFor(async () => expect(await seen()).toBe(60), { timeout: 5000 });
+});
