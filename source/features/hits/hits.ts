@@ -176,10 +176,13 @@ type Series = {
   sending: Promise<void> | undefined;
 };
 
+export const defaultKeepMs = 3 * dayMs;
+export const defaultKeepHourlyMs = 400 * dayMs;
+
 const defaults: Required<HitsOptions> = {
   flushMs: 500,
-  keepMs: 3 * dayMs,
-  keepHourlyMs: 400 * dayMs,
+  keepMs: defaultKeepMs,
+  keepHourlyMs: defaultKeepHourlyMs,
   layout: 'own',
   onError() {},
 };

@@ -1,5 +1,6 @@
 import { defineFeature } from '../feature.ts';
 import { commands, seriesJson } from './commands.ts';
+import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { overview, seriesNames } from './read.ts';
@@ -10,6 +11,7 @@ export default defineFeature<HitsSlice>({
   summary: 'Hit counters: how often, now and against yesterday',
   initial: () => initial,
   feed,
+  doctor,
   commands,
   keys,
   headline(slice) {

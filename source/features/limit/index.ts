@@ -1,5 +1,6 @@
 import { defineFeature } from '../feature.ts';
 import { commands, limitJson } from './commands.ts';
+import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { list } from './list.ts';
@@ -10,6 +11,7 @@ export default defineFeature<LimitSlice>({
   summary: 'Rate limits: who is near one, who is refused, and for how long',
   initial: () => initial,
   feed,
+  doctor,
   commands,
   keys,
   headline(slice) {
