@@ -24,13 +24,12 @@ export type Rsync = {
   readonly signal: AbortSignal;
 };
 
-const always = [
-  '--archive',
-  '--safe-links',
-  '--delay-updates',
-  '--partial-dir=.quarterdeck-partial',
-  '--out-format=%i %l %n',
-] as const;
+const always = ['--archive', '--safe-links', '--out-format=%i %l %n'] as const;
+/**
+ * A batch shows up at once, and what was half copied when the connection broke is gone on with. rsync protects the
+ * folder it keeps that in from deletion; a full comparison does without it, and so clears what a killed rsync left.
+ */
+const delayed = ['--delay-updates', '--partial-dir=.quarterdeck-partial'] as const;
 /** Some names failed; some vanished while being copied, which the next batch will tell of. */
 const partial = 23;
 const vanished = 24;
@@ -41,7 +40,7 @@ export async function copyBatch(
   { changed, swept }: Pick<Plan, 'changed' | 'swept'>,
   { deletes }: { readonly deletes: boolean },
 ): Promise<Copied> {
-  const lists = ['--from0', '--files-from=-'];
+  const lists = [...delayed, '--from0', '--files-from=-'];
   const first =
     changed.length === 0
       ? nothing

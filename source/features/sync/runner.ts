@@ -130,7 +130,8 @@ class Runner {
     const startedAtMs = performance.now();
     const { base, before, deletes, onEvent, onTrouble } = this.#options;
     if (wantsFullScan(changes)) this.#needsFull = true;
-    const { refused, ...todo } = await plan(base, changes);
+    const named = changes.filter(({ path, op }) => path !== '' || op !== 'rescan');
+    const { refused, ...todo } = await plan(base, named);
     const isEmpty = todo.changed.length === 0 && todo.swept.length === 0;
     const allRefused = [...this.#inbox.takeRefused(), ...refused];
     for (const each of allRefused) onTrouble(`Refused \`${each.refused}\`: ${each.reason}`);
@@ -196,6 +197,8 @@ class Runner {
       } catch (error) {
         if (this.#signal.aborted) return;
         if (!(error instanceof QuarterdeckError) || error.code === 'RSYNC_MISSING') throw error;
+        // Whatever the failed run left at the target, a full comparison clears.
+        this.#needsFull = true;
         const waitMs = Math.min(this.#options.everyMs * 2 ** attempt, longestBackoffMs);
         this.#options.onTrouble(
           `The ${what} failed: ${error.message}; again in ${Math.ceil(waitMs / 1000)}s`,

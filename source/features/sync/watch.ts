@@ -60,6 +60,8 @@ export async function watch(
     );
     if (changes.length > 0) tell([...new Map(changes.map((change) => [change.path, change])).values()]);
   });
+  // What happened before it watched was seen by nobody.
+  tell([{ path: '', op: 'rescan' }]);
   try {
     const ended = new Promise<void>((resolve) =>
       signal.addEventListener('abort', () => resolve(), { once: true }),
