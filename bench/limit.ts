@@ -85,6 +85,15 @@ for (const limiter of [fixed, sliding, gcra, both, leased, tight]) await limiter
 redis.disconnect();
 await server.close();
 if (!isPinned) {
-  const words = [...process.execArgv, new URL(import.meta.url).pathname, 'pinned'];
-  spawnSync('taskset', ['-c', '0', process.execPath, ...words], { stdio: 'inherit' });
+  const file = new URL(import.meta.url).pathname;
+  const [program = '', ...words] = [
+    'taskset',
+    '-c',
+    '0',
+    process.execPath,
+    ...process.execArgv,
+    file,
+    'pinned',
+  ];
+  spawnSync(program, words, { stdio: 'inherit' });
 }

@@ -120,6 +120,14 @@ describe('bad input', () => {
     expect(await redis.lrange('limit:a:gcra:60000', 0, -1)).toEqual(['x']);
   });
 
+  test('an index of another type: the answer stands, with a warning', async () => {
+    await redis.set('quarterdeck:limit', 'in the way');
+    const { code, stdout, stderr } = await limit('hit', 'a', '--max', '5', ...per, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ allowed: true, remaining: 4 });
+    expect(stderr).toContain('`limit list` misses this hit: WRONGTYPE');
+  });
+
   test('--read-only refuses what writes', async () => {
     const result = await limit('hit', 'a', '--max', '5', ...per, '--read-only', '--json');
     expect(result.code).toBe(2);

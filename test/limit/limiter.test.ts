@@ -222,6 +222,18 @@ describe('the index', () => {
       expect([key, await redis.pttl(key)]).toEqual([key, expect.toSatisfy((ttl) => ttl > 0)]);
   });
 
+  test('that cannot be written is written later, with every refusal', async () => {
+    const limiter = new Limiter(redis, { max: 1, perMs: 86_400_000 });
+    await redis.set('quarterdeck:limit', 'in the way');
+    await limiter.hit('s');
+    await limiter.hit('s');
+    await expect(limiter.close()).rejects.toThrow('WRONGTYPE');
+    await limiter.hit('s');
+    await redis.del('quarterdeck:limit');
+    await limiter.close();
+    expect((await list(redis)).limits).toMatchObject([{ subject: 's', used: 1, denied: 2 }]);
+  });
+
   test('costs a hit nothing: a subject is noted once a minute, refusals a few times a second', async () => {
     const limiter = new Limiter(redis, { max: 1_000_000, perMs: 60_000 });
     await limiter.hit('s');

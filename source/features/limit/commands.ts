@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { UsageError } from '../../errors.ts';
+import { messageOf, UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { formatDuration } from '../../ui/figures.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
@@ -69,10 +69,13 @@ const hitCommand = defineCommand({
     'quarterdeck limit hit key:7f3 --max 20 --per 1m',
     'quarterdeck limit hit ip:10.7 --max 10 --per 1s --algorithm gcra --and 1000/1h || echo slow down',
   ],
-  async run({ redis }, input) {
+  async run({ redis, warn }, input) {
     const limiter = limiterOf(redis, input);
     const verdict = await limiter.hit(input.subject, input.cost);
-    await limiter.close();
+    // It was spent: that the list may not show it is no reason to keep the answer back.
+    await limiter
+      .close()
+      .catch((error: unknown) => warn(`\`limit list\` misses this hit: ${messageOf(error)}`));
     return outcome(verdict);
   },
 });

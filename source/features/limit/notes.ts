@@ -43,7 +43,7 @@ export class Notes {
     }
   }
 
-  #touch(member: string, max: number, denied: number): void {
+  #touch(member: string, max: number, denied: number, isUnsent = false): void {
     const due = this.#due.get(member);
     if (due) {
       due.denied += denied;
@@ -51,8 +51,9 @@ export class Notes {
       return;
     }
     const now = performance.now();
-    if (denied === 0 && now - (this.#notedAtMs.get(member) ?? Number.NEGATIVE_INFINITY) < refreshMs) return;
-    if (this.#due.size >= (denied === 0 ? mostQuiet : mostDue)) return;
+    const isQuiet = denied === 0 && !isUnsent;
+    if (isQuiet && now - (this.#notedAtMs.get(member) ?? Number.NEGATIVE_INFINITY) < refreshMs) return;
+    if (this.#due.size >= (isQuiet ? mostQuiet : mostDue)) return;
     // A process may meet very many subjects: forget rather than grow.
     if (this.#notedAtMs.size >= mostDue) this.#notedAtMs.clear();
     this.#notedAtMs.set(member, now);
@@ -81,7 +82,12 @@ export class Notes {
       const words = batch.flatMap(([member, { max, denied }]) => [member, max, denied]);
       const { index, most, denied, writers } = indexKeys(this.#client);
       const args = [this.#writer, this.#confirmed, ...words];
-      this.#confirmed = await send(this.#client, [index, most, denied, writers], args);
+      try {
+        this.#confirmed = await send(this.#client, [index, most, denied, writers], args);
+      } catch (error) {
+        for (const [member, { max, denied }] of batch) this.#touch(member, max, denied, true);
+        throw error;
+      }
     }
   }
 }
