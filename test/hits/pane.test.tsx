@@ -77,7 +77,7 @@ test('in a narrow corner of the console, not in focus', () => {
     │       811k today  +61% day │
     │ mail     ▁▁▁▁▁█▁▁▁▁▁▁▁▁▁▁▁ │
     │        2.0k today  -1% day │
-    │ 4 of 130 series, bars of … │
+    │ 4/130, bars of 1m to 15:53 │
     ╰────────────────────────────╯"
   `);
 });

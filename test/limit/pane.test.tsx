@@ -68,7 +68,7 @@ test('in a narrow corner of the console, not in focus', () => {
   expect(paint(live, 30, 9, { focused: false })).toMatchInlineSnapshot(`
     "╭─ 1 limit  1 full ─── live ─╮
     │ key:7f3   ▇▇▇▇▇▇▇▇   20/20 │
-    │   FULL denied 3,977, free… │
+    │   denied 3,977, free 38s   │
     │ near      ▇▇▇▇▇▇▇░  95/100 │
     │ key:a10   ▇▇▇▇▇░░░   13/20 │
     │ signup    ▇▇░░░░░░  55/240 │

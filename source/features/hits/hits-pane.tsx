@@ -35,7 +35,9 @@ export function HitsPane({ slice, columns, rows, focused }: PaneProps<HitsSlice>
           />
         ))}
       </Box>
-      {body < rows && <Row columns={columns} spans={[{ text: footer(slice, all.length), tone: 'dim' }]} />}
+      {body < rows && (
+        <Row columns={columns} spans={[{ text: footer(slice, all.length, columns), tone: 'dim' }]} />
+      )}
     </Box>
   );
 }
@@ -52,11 +54,12 @@ function nothing({ total, filter }: HitsSlice): string {
   return filter === '' ? 'Nothing is counted yet' : `No series with "${filter}"`;
 }
 
-function footer({ stepMs, untilMs, total = 0, filter }: HitsSlice, count: number): string {
+function footer({ stepMs, untilMs, total = 0, filter }: HitsSlice, count: number, columns: number): string {
   const bar = stepMs < 60_000 ? `${stepMs / 1000}s` : stepMs < 3_600_000 ? `${stepMs / 60_000}m` : '1h';
   const until = untilMs === undefined ? '' : ` to ${formatClock(untilMs)}`;
   const filtered = filter === '' ? '' : ` with "${filter}"`;
-  return `${formatCount(count)} of ${formatCount(total)} series${filtered}, bars of ${bar}${until}`;
+  const full = `${formatCount(count)} of ${formatCount(total)} series${filtered}, bars of ${bar}${until}`;
+  return full.length <= columns ? full : `${count}/${total}, bars of ${bar}${until}`;
 }
 
 type SeriesProps = { row: SeriesRow; columns: number; height: number; names: number; selected: boolean };

@@ -116,7 +116,7 @@ function Narrow({ meter, columns, hasDetail, selected }: NarrowProps): ReactNode
       {hasDetail && (
         <Row
           columns={columns}
-          spans={['  ', ...detail(meter)]}
+          spans={['  ', ...detail(meter, columns)]}
           right={columns < 36 ? [] : [' ', lately(meter, 8)]}
         />
       )}
@@ -124,8 +124,8 @@ function Narrow({ meter, columns, hasDetail, selected }: NarrowProps): ReactNode
   );
 }
 
-function detail(meter: Meter): readonly Span[] {
-  const word = state(meter);
+function detail(meter: Meter, columns: number): readonly Span[] {
+  const word = columns < 32 && meter.denied > 0 ? '' : state(meter);
   const parts: Span[] = word === '' ? [] : [word, ' '];
   if (meter.denied > 0) parts.push({ text: `denied ${formatCount(meter.denied)}, `, tone: 'warn' });
   parts.push(meter.resetMs > 0 ? `free ${formatDuration(meter.resetMs)}` : 'unused');
