@@ -15,7 +15,9 @@ export type Gathered = {
 /** Messages on their way: counts, and the last lines. Its size is bounded whatever comes, and the sum stays right. */
 export class Gathering {
   #counts = new Map<string, Count>();
-  #lines: { readonly atMs: number; readonly line: string }[] = [];
+  /** The last lines, in a ring. */
+  readonly #lines: string[] = [];
+  readonly #times: number[] = [];
   #size = 0;
 
   get size(): number {
@@ -23,25 +25,34 @@ export class Gathering {
   }
 
   add(message: string, line: string): void {
+    const at = this.#size % mostRecent;
+    this.#lines[at] = line;
+    this.#times[at] = Date.now();
     this.#size += 1;
-    this.#lines.push({ atMs: Date.now(), line });
-    if (this.#lines.length >= 2 * mostRecent) this.#lines.splice(0, this.#lines.length - mostRecent);
-    const isNew = !this.#counts.has(message);
-    // Only a process that never waits comes to this, with Redis away for long.
-    const key = isNew && this.#counts.size >= mostDistinct ? everything : message;
-    const known = this.#counts.get(key);
+    const known = this.#counts.get(message);
     if (known) known.count += 1;
-    else this.#counts.set(key, { count: 1, sample: line });
+    else this.#addNew(message, line);
   }
 
   /** Hands over what there is, and begins anew. */
   take(): Gathered {
-    const lines = this.#lines.slice(-mostRecent).map(({ atMs, line }) => recentLine(atMs, line));
+    const lines: string[] = [];
+    for (let id = Math.max(0, this.#size - mostRecent); id < this.#size; id += 1) {
+      const at = id % mostRecent;
+      lines.push(recentLine(this.#times[at] ?? 0, this.#lines[at] ?? ''));
+    }
     const gathered = { counts: this.#counts, lines, size: this.#size };
     this.#counts = new Map();
-    this.#lines = [];
     this.#size = 0;
     return gathered;
+  }
+
+  #addNew(message: string, line: string): void {
+    // Only a process that never waits comes to the bound, with Redis away for long.
+    const key = this.#counts.size < mostDistinct ? message : everything;
+    const known = this.#counts.get(key);
+    if (known) known.count += 1;
+    else this.#counts.set(key, { count: 1, sample: line });
   }
 }
 

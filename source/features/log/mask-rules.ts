@@ -9,6 +9,7 @@ export const digit = 4;
 export const letter = 8;
 /** Ends the value of `key=value`. */
 export const ending = 32;
+export const upper = 64;
 /** May stand between two wildcards without keeping them apart: `10.0.0.1:80`, `12, 13`, `4 - 5`. */
 export const joining = 16;
 
@@ -20,6 +21,7 @@ for (let code = 0; code < 128; code += 1) {
   if ('=:()[]{},;"\'`<>|'.includes(character)) bits |= structural;
   if (/\d/.test(character)) bits |= digit;
   if (/[A-Za-z]/.test(character)) bits |= letter;
+  if (/[A-Z]/.test(character)) bits |= upper;
   if (/[\s,;)\]}&|="'`]/.test(character)) bits |= ending;
   if (/[\s.,:;/|_+@#~\\-]/.test(character)) bits |= joining;
   classes[code] = bits;
@@ -75,6 +77,8 @@ const unitWord = /(?: ?%| (?:[KMGTP]i?B|[kKMG]?Hz|[kKMG]?bps|B|ns|us|µs|ms|s|se
 
 /** Where the unit behind a number ends (`1.5 KB`, `30 %`); `end` itself if none follows. */
 export function unitEnd(line: string, end: number): number {
+  const code = line.charCodeAt(end);
+  if (code !== 32 && code !== 37) return end;
   unitWord.lastIndex = end;
   return unitWord.test(line) ? unitWord.lastIndex : end;
 }

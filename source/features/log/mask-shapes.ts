@@ -7,6 +7,7 @@ const furthestQuote = 1000;
 
 export const codes = {
   space: 32,
+  exclamation: 33,
   doubleQuote: 34,
   singleQuote: 39,
   openParen: 40,
@@ -16,6 +17,7 @@ export const codes = {
   less: 60,
   equals: 61,
   greater: 62,
+  question: 63,
   at: 64,
   openBracket: 91,
   backslash: 92,
@@ -94,6 +96,22 @@ export function endOfDots(line: string, start: number): number {
   let end = start;
   while (line.charCodeAt(end) === codes.dot) end += 1;
   return end;
+}
+
+/** The full stop behind a word is not of it. */
+export function endOfSentence(line: string, start: number, end: number): number {
+  let last = end;
+  while (last > start + 1) {
+    const code = line.charCodeAt(last - 1);
+    if (code !== codes.dot && code !== codes.exclamation && code !== codes.question) break;
+    last -= 1;
+  }
+  return last;
+}
+
+/** Two spaces stand here. */
+export function isPadded(line: string, at: number): boolean {
+  return line.charCodeAt(at) === codes.space && line.charCodeAt(at + 1) === codes.space;
 }
 
 export function skipSpaces(line: string, start: number): number {

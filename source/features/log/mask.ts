@@ -16,6 +16,7 @@ import {
   structural,
   syslogHeaderEnd,
   unitEnd,
+  upper,
   wild,
 } from './mask-rules.ts';
 import {
@@ -23,8 +24,10 @@ import {
   closeOfQuote,
   codes,
   endOfDots,
+  endOfSentence,
   endOfUrl,
   isApostrophe,
+  isPadded,
   isScheme,
   opensQuote,
   skipSpaces,
@@ -104,11 +107,10 @@ class Scanner {
   /** The literal text up to `end`; padding beside a wildcard is one space, whatever the width of the value was. */
   #gap(end: number): string {
     const line = this.#line;
-    const isSpace = (at: number): boolean => line.charCodeAt(at) === codes.space;
     let from = this.#done;
     let to = end;
-    if (this.#afterWild) while (isSpace(from) && isSpace(from + 1)) from += 1;
-    if (to < line.length) while (to - 2 >= from && isSpace(to - 1) && isSpace(to - 2)) to -= 1;
+    if (this.#afterWild) while (isPadded(line, from)) from += 1;
+    if (to < line.length) while (to - 2 >= from && isPadded(line, to - 2)) to -= 1;
     return line.slice(from, to);
   }
 
@@ -127,25 +129,33 @@ class Scanner {
       bits |= found;
     }
     if (end === start) return endOfDots(line, start);
-    if (isScheme(line, start, end) || startsPath(line, start))
+    if (isScheme(line, start, end) || startsPath(line, start)) {
       return this.#mask(start, endOfUrl(line, start));
-    let last = end;
-    while (last > start + 1 && '.!?'.includes(line.charAt(last - 1))) last -= 1;
+    }
+    const last = endOfSentence(line, start, end);
 
     if (bits & digit) {
       if (line.charCodeAt(end) === codes.openParen && isCallName(line.slice(start, end))) return end;
       const isNumber = (classOf(line.charCodeAt(last - 1)) & digit) !== 0;
       return Math.max(end, this.#mask(start, isNumber ? unitEnd(line, last) : last));
     }
-    if ((bits & letter) === 0) return end;
-    const word = line.slice(start, last);
-    const touchesWild = this.#afterWild && start - this.#done <= 2;
-    if (touchesWild && line.charCodeAt(start - 1) === codes.colon && isAddressPart(word))
-      this.#mask(start, last);
-    else if (bits & joining ? isNamedValue(word) : isDateWord(line, word, last, touchesWild))
-      this.#mask(start, last);
-    else if (this.#inHeader && !isLevel(word)) this.#inHeader = false;
+    if (bits & letter && this.#isValue(start, last, bits)) this.#mask(start, last);
     return end;
+  }
+
+  /** Whether a word without digits is a value; in passing, whether it ends the header. */
+  #isValue(start: number, end: number, bits: number): boolean {
+    const line = this.#line;
+    const touchesWild = this.#afterWild && start - this.#done <= 2;
+    // Most words are small and plain: nothing is asked of them.
+    const isPlain = (bits & joining) === 0 && !touchesWild && (classOf(line.charCodeAt(start)) & upper) === 0;
+    if (isPlain && !this.#inHeader) return false;
+    const word = line.slice(start, end);
+    if (touchesWild && line.charCodeAt(start - 1) === codes.colon && isAddressPart(word)) return true;
+    if (bits & joining ? isNamedValue(word) : !isPlain && isDateWord(line, word, end, touchesWild))
+      return true;
+    if (this.#inHeader && !isLevel(word)) this.#inHeader = false;
+    return false;
   }
 
   #punctuation(at: number): number {
