@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/figures.ts';
-import { fitTo, sanitise } from '../../ui/text.ts';
+import { sanitise } from '../../ui/text.ts';
 import { name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -109,10 +109,11 @@ const listCommand = defineCommand({
   writes: false,
   async run(context, { discover: isThorough }) {
     const found = await listLogs(context, isThorough ? await discover(context.redis, context.signal) : []);
-    const lines = found.map(({ total, distinct, ...log }) => {
-      return `${fitTo(sanitise(joinLogName(log)), 32)}  ${fitTo(formatCount(total), 12, 'right')} in ${formatCount(distinct)} distinct`;
+    const rows = found.map(({ total, distinct, ...log }) => {
+      return [formatCount(total), formatCount(distinct), sanitise(joinLogName(log))];
     });
-    return { json: found, text: lines.join('\n') || 'No logs' };
+    const text = aligned([['lines', 'distinct', 'log'], ...rows]).join('\n');
+    return { json: found, text: found.length === 0 ? 'No logs' : text };
   },
 });
 
