@@ -3,6 +3,7 @@ import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf, UsageError } from './errors.ts';
+import { parseUrl } from './redis/url.ts';
 import { durationMs, switchValue } from './values.ts';
 
 /** Everything that steers a run, decided once at the start and frozen. */
@@ -241,22 +242,4 @@ function readPassword(file: string, mistakes: string[]): string | undefined {
   } catch (error) {
     mistakes.push(`The password file cannot be read: ${messageOf(error)}`);
   }
-}
-
-function parseUrl(raw: string): { url: string; username?: string; password?: string } | string {
-  let url: URL;
-  try {
-    url = new URL(raw);
-  } catch {
-    // The text may hold a password, so it is not repeated.
-    return 'Expected a URL such as redis://host:6379, rediss://host:6380 or unix:///path.sock';
-  }
-  if (!['redis:', 'rediss:', 'unix:'].includes(url.protocol)) {
-    return `Expected a URL of redis://, rediss:// or unix://, got \`${url.protocol}//\``;
-  }
-  const username = decodeURIComponent(url.username);
-  const password = decodeURIComponent(url.password);
-  url.username = '';
-  url.password = '';
-  return { url: url.href, ...(username && { username }), ...(password && { password }) };
 }

@@ -1,8 +1,10 @@
 import type { ComponentType } from 'react';
-import * as v from 'valibot';
 import type { Config } from '../config.ts';
 import type { Client } from '../redis/client.ts';
 import type { Connection } from '../redis/connect.ts';
+import type { Parameter } from './parameters.ts';
+
+export * from './parameters.ts';
 
 /**
  * What a feature is: the slice of the store it owns, how the slice learns (feed), what an operator or a script may
@@ -108,18 +110,6 @@ export type Finding = {
   readonly repair?: () => Promise<void>;
 };
 
-/** A positional word or a flag of a command, with the schema that turns its text into a value. */
-export type Parameter<Value> = {
-  /** `value`: one text; `switch`: true or absent; `list`: every remaining word, or a flag given repeatedly. */
-  readonly kind: 'value' | 'switch' | 'list';
-  /** How it is called in usage lines, such as `NAME`. */
-  readonly label: string;
-  readonly summary: string;
-  readonly schema: v.GenericSchema<unknown, Value>;
-  /** The flag's one letter, such as `n` in `lock run -n`. */
-  readonly short?: string;
-};
-
 type Parameters = Record<string, Parameter<unknown>>;
 export type InputOf<Words extends Parameters, Flags extends Parameters> = {
   readonly [Name in keyof Words]: Words[Name] extends Parameter<infer Value> ? Value : never;
@@ -220,71 +210,4 @@ export function defineCommand<
   command: Omit<Command<InputOf<Words, Flags>>, 'words' | 'flags'> & { words?: Words; flags?: Flags },
 ): Command<InputOf<Words, Flags>> {
   return { ...command, words: command.words ?? {}, flags: command.flags ?? {} };
-}
-
-export function word<Value>(
-  label: string,
-  summary: string,
-  schema: v.GenericSchema<string, Value>,
-): Parameter<Value> {
-  return { kind: 'value', label, summary, schema: schema as v.GenericSchema<unknown, Value> };
-}
-
-export function optionalWord<Value>(
-  label: string,
-  summary: string,
-  schema: v.GenericSchema<string, Value>,
-): Parameter<Value | undefined> {
-  return {
-    kind: 'value',
-    label,
-    summary,
-    schema: v.optional(schema) as unknown as v.GenericSchema<unknown, Value | undefined>,
-  };
-}
-
-/** All remaining words (or a repeated flag), at least `min` of them. */
-export function list<Value>(
-  label: string,
-  summary: string,
-  schema: v.GenericSchema<string, Value>,
-  { min = 0 }: { min?: number } = {},
-): Parameter<Value[]> {
-  const items = v.pipe(v.array(schema), v.minLength(min, `Expected at least ${min} ${label}`));
-  return {
-    kind: 'list',
-    label,
-    summary,
-    schema: v.optional(items, []) as unknown as v.GenericSchema<unknown, Value[]>,
-  };
-}
-
-/** A flag that must be given. */
-export const flag = word;
-/** A flag that may be left out: its value is then undefined. */
-export const optionalFlag = optionalWord;
-
-/** A flag with a default, written as the user would write it (`10s`, `20`). */
-export function flagOr<Value>(
-  label: string,
-  summary: string,
-  schema: v.GenericSchema<string, Value>,
-  fallback: string,
-): Parameter<Value> {
-  return {
-    kind: 'value',
-    label,
-    summary: `${summary} (${fallback})`,
-    schema: v.optional(schema, fallback) as unknown as v.GenericSchema<unknown, Value>,
-  };
-}
-
-export function switchFlag(summary: string, { short }: { short?: string } = {}): Parameter<boolean> {
-  return {
-    kind: 'switch',
-    label: '',
-    summary,
-    schema: v.optional(v.boolean(), false) as unknown as v.GenericSchema<unknown, boolean>,
-    ...(short !== undefined && { short }),
-  };
 }

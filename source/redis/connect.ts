@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { type Client, isCluster } from './client.ts';
 import { AuthenticationError, LostError, UnreachableError } from './errors.ts';
+import { clusterClient, type Hooks, sentinelClient, serverClient } from './make-client.ts';
 
 /**
  * One server, Sentinel group or cluster, over two connections: one asks, one listens (opened on first use).
@@ -42,9 +41,6 @@ export type ConnectionState = {
   readonly error?: string;
 };
 
-type Settings = Omit<RedisOptions, 'replyMapping'>;
-
-const silentAfterMs = 30_000;
 const heartbeatMs = 10_000;
 const refusals =
   /ECONNREFUSED|ENOENT|ENOTFOUND|EACCES|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|ERR_SSL|EPROTO/;
@@ -58,12 +54,8 @@ export function connect(config: Config): readonly Connection[] {
     const url = `sentinel ${config.sentinel} by ${config.urls.join(' ')}`;
     return [open('sentinel', url, (hooks) => sentinelClient(config, config.sentinel ?? '', hooks))];
   }
-  return config.urls.map((url) =>
-    open('standalone', url, (hooks) => new Redis({ ...options(config, hooks), ...address(url, config) })),
-  );
+  return config.urls.map((url) => open('standalone', url, (hooks) => serverClient(config, url, hooks)));
 }
-
-type Hooks = { readonly role: 'ask' | 'listen'; retryDelayMs(attempt: number): number };
 
 function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Client): Connection {
   const listeners = new Set<(state: ConnectionState) => void>();
@@ -207,86 +199,6 @@ function lost(connection: Connection, timeoutMs: number): Promise<never> {
     };
     const stop = connection.onState(judge);
     judge(connection.state());
-  });
-}
-
-function options(config: Config, hooks: Hooks): Settings {
-  return {
-    connectionName: `quarterdeck:${hostname()}:${process.pid}:${hooks.role}`.replaceAll(/\s/g, '-'),
-    retryStrategy: hooks.retryDelayMs,
-    maxRetriesPerRequest: null,
-    connectTimeout: 5000,
-    socketTimeout: silentAfterMs,
-    keepAlive: 10_000,
-    enableAutoPipelining: hooks.role === 'ask',
-    // After a failover the old master may still answer, as a replica: go and find the new one.
-    reconnectOnError: (error) => (/^READONLY|^LOADING|^MASTERDOWN/.test(error.message) ? 2 : false),
-    ...(config.password !== undefined && { password: config.password }),
-    ...(config.username !== undefined && { username: config.username }),
-  };
-}
-
-function tls(config: Config, host: string): Settings {
-  return {
-    tls: {
-      servername: host,
-      ...(config.tlsCaFile !== undefined && { ca: readFileSync(config.tlsCaFile) }),
-    },
-  };
-}
-
-function address(url: string, config: Config): Settings {
-  const parsed = new URL(url);
-  if (parsed.protocol === 'unix:') {
-    const db = parsed.searchParams.get('db');
-    return { path: decodeURIComponent(parsed.pathname), ...(db !== null && { db: Number(db) }) };
-  }
-  const db = Number(parsed.pathname.slice(1) || 0);
-  return {
-    host: parsed.hostname.replaceAll(/^\[|\]$/g, ''),
-    port: Number(parsed.port || 6379),
-    db,
-    ...(parsed.protocol === 'rediss:' && tls(config, parsed.hostname)),
-  };
-}
-
-function sentinelClient(config: Config, name: string, hooks: Hooks): Redis {
-  const sentinels = config.urls.map((url) => {
-    const { host = '127.0.0.1', port = 26_379 } = address(url, config);
-    return { host, port };
-  });
-  return new Redis({
-    ...options(config, hooks),
-    sentinels,
-    name,
-    failoverDetector: true,
-    sentinelRetryStrategy: hooks.retryDelayMs,
-    sentinelReconnectStrategy: () => 5000,
-  });
-}
-
-function clusterClient(config: Config, hooks: Hooks): Cluster {
-  const nodes = config.urls.map((url) => {
-    const { host = '127.0.0.1', port = 6379 } = address(url, config);
-    return { host, port };
-  });
-  const { retryStrategy: _perNode, maxRetriesPerRequest: _forever, ...redisOptions } = options(config, hooks);
-  const isTls = config.urls.some((url) => url.startsWith('rediss:'));
-  return new Cluster(nodes, {
-    clusterRetryStrategy: hooks.retryDelayMs,
-    // Slots move and masters die: keep asking until the caller's own patience ends.
-    maxRedirections: 64,
-    retryDelayOnFailover: 200,
-    retryDelayOnClusterDown: 200,
-    retryDelayOnTryAgain: 100,
-    slotsRefreshTimeout: 3000,
-    slotsRefreshInterval: 5000,
-    shardedSubscribers: hooks.role === 'listen',
-    redisOptions: {
-      ...redisOptions,
-      enableAutoPipelining: false,
-      ...(isTls && tls(config, nodes[0]?.host ?? '')),
-    },
   });
 }
 

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Config } from '../config.ts';
+
+/** How ioredis clients are made from the settings; why each option is as it is stands in connect.ts. */
+type Settings = Omit<RedisOptions, 'replyMapping'>;
+
+export type Hooks = { readonly role: 'ask' | 'listen'; retryDelayMs(attempt: number): number };
+
+const silentAfterMs = 30_000;
+
+export function serverClient(config: Config, url: string, hooks: Hooks): Redis {
+  return new Redis({ ...options(config, hooks), ...address(url, config) });
+}
+
+function options(config: Config, hooks: Hooks): Settings {
+  return {
+    connectionName: `quarterdeck:${hostname()}:${process.pid}:${hooks.role}`.replaceAll(/\s/g, '-'),
+    retryStrategy: hooks.retryDelayMs,
+    maxRetriesPerRequest: null,
+    connectTimeout: 5000,
+    socketTimeout: silentAfterMs,
+    keepAlive: 10_000,
+    enableAutoPipelining: hooks.role === 'ask',
+    // After a failover the old master may still answer, as a replica: go and find the new one.
+    reconnectOnError: (error) => (/^READONLY|^LOADING|^MASTERDOWN/.test(error.message) ? 2 : false),
+    ...(config.password !== undefined && { password: config.password }),
+    ...(config.username !== undefined && { username: config.username }),
+  };
+}
+
+function tls(config: Config, host: string): Settings {
+  return {
+    tls: {
+      servername: host,
+      ...(config.tlsCaFile !== undefined && { ca: readFileSync(config.tlsCaFile) }),
+    },
+  };
+}
+
+function address(url: string, config: Config): Settings {
+  const parsed = new URL(url);
+  if (parsed.protocol === 'unix:') {
+    const db = parsed.searchParams.get('db');
+    return { path: decodeURIComponent(parsed.pathname), ...(db !== null && { db: Number(db) }) };
+  }
+  const db = Number(parsed.pathname.slice(1) || 0);
+  return {
+    host: parsed.hostname.replaceAll(/^\[|\]$/g, ''),
+    port: Number(parsed.port || 6379),
+    db,
+    ...(parsed.protocol === 'rediss:' && tls(config, parsed.hostname)),
+  };
+}
+
+export function sentinelClient(config: Config, name: string, hooks: Hooks): Redis {
+  const sentinels = config.urls.map((url) => {
+    const { host = '127.0.0.1', port = 26_379 } = address(url, config);
+    return { host, port };
+  });
+  return new Redis({
+    ...options(config, hooks),
+    sentinels,
+    name,
+    failoverDetector: true,
+    sentinelRetryStrategy: hooks.retryDelayMs,
+    sentinelReconnectStrategy: () => 5000,
+  });
+}
+
+export function clusterClient(config: Config, hooks: Hooks): Cluster {
+  const nodes = config.urls.map((url) => {
+    const { host = '127.0.0.1', port = 6379 } = address(url, config);
+    return { host, port };
+  });
+  const { retryStrategy: _perNode, maxRetriesPerRequest: _forever, ...redisOptions } = options(config, hooks);
+  const isTls = config.urls.some((url) => url.startsWith('rediss:'));
+  return new Cluster(nodes, {
+    clusterRetryStrategy: hooks.retryDelayMs,
+    // Slots move and masters die: keep asking until the caller's own patience ends.
+    maxRedirections: 64,
+    retryDelayOnFailover: 200,
+    retryDelayOnClusterDown: 200,
+    retryDelayOnTryAgain: 100,
+    slotsRefreshTimeout: 3000,
+    slotsRefreshInterval: 5000,
+    shardedSubscribers: hooks.role === 'listen',
+    redisOptions: {
+      ...redisOptions,
+      enableAutoPipelining: false,
+      ...(isTls && tls(config, nodes[0]?.host ?? '')),
+    },
+  });
+}
