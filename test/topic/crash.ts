@@ -63,6 +63,14 @@ export async function crash({
     });
   const processes = roles.map(start);
   try {
+    // Nothing is published before both have registered: what a later one begins with is not the question here.
+    await vi.waitFor(
+      async () => {
+        const { subscribers } = await topicStatus(redis, 'crash');
+        if (subscribers.length < 2) throw new Error('not registered yet');
+      },
+      { timeout: patienceMs, interval: 20 },
+    );
     for (let kill = 0; kill < kills; kill += 1) {
       await redis.incrby('quota', Math.ceil(messages / kills / 100) * 100);
       await delay(Math.random() * pauseMs);

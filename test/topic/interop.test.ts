@@ -3,7 +3,7 @@ import { isGap } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { Subscription } from '../../source/features/topic/subscription.ts';
-import { topicStatus } from '../../source/features/topic/topic.ts';
+import { surveyAll, topicStatus } from '../../source/features/topic/topic.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 /** Programs that follow the seed, in the commands they send, share one topic with ours in both directions. */
@@ -115,6 +115,21 @@ test('their publisher resets every position when it starts: ours repeats nothing
   await other.zadd('pubsub:process_stats', 0, 'ours', 0, 'news_importance');
   await theirPublish('d');
   expect(await ourCatchUp('ours')).toEqual(['d']);
+});
+
+test('what only other programs use is shown as well', async () => {
+  expect(await surveyAll(redis)).toEqual([]);
+  await other.zadd('pubsub:process_stats', 0, 'news_importance');
+  await theirPublish('theirs');
+  expect(await surveyAll(redis)).toMatchObject([
+    {
+      topic: 'pubsub',
+      layout: 'seed',
+      lastId: 1,
+      retained: 1,
+      subscribers: [{ name: 'news_importance', lag: 1, seenMs: 0, state: 'idle' }],
+    },
+  ]);
 });
 
 test('whatever lies in the store comes as text', async () => {

@@ -33,7 +33,8 @@ export class Reader {
   #isBehind = false;
   #ahead: Promise<readonly Item[]> | undefined;
   #isLive = false;
-  #awaited: Promise<Read | undefined> | undefined;
+  /** The command that waits, and after which id. */
+  #awaited: { readonly after: number; readonly read: Promise<Read | undefined> } | undefined;
   #isRung = false;
   #isStopped = false;
   #wake: (() => void) | undefined;
@@ -104,8 +105,9 @@ export class Reader {
   }
 
   async #takeLive(): Promise<readonly Message[]> {
-    this.#awaited ??= this.#await();
-    const awaited = this.#awaited;
+    // One left from before a turn answers at once, and with what is known.
+    if (this.#awaited?.after !== this.#after.id) this.#awaited = this.#await();
+    const awaited = this.#awaited.read;
     let read: Read | undefined;
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve;
@@ -126,7 +128,7 @@ export class Reader {
     this.#after = placeOf(newest);
     this.#judge(read);
     // While the caller works on these, the next ones may already travel.
-    if (!this.#pace.isResting) this.#awaited = quietly(this.#await());
+    if (!this.#pace.isResting) this.#awaited = this.#await();
     return messages;
   }
 
@@ -136,10 +138,11 @@ export class Reader {
     return before?.id === id || (before !== undefined && before.id < id && before.at === at);
   }
 
-  #await(): Promise<Read | undefined> {
+  #await(): { after: number; read: Promise<Read | undefined> } {
     const { store, connection, pollMs } = this.#options;
-    if (!store.await || !connection) return Promise.resolve(undefined);
-    return store.await(connection, { after: this.#after, step: this.#step, withinMs: pollMs });
+    const request = { after: this.#after, step: this.#step, withinMs: pollMs };
+    const read = store.await && connection ? store.await(connection, request) : Promise.resolve(undefined);
+    return { after: this.#after.id, read: quietly(read) };
   }
 
   #judge({ messages, bytes }: Read): void {

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { singleKey } from '../../redis/keys.ts';
-import { register } from '../../redis/registry.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import { LayoutError, SeedLockError } from './errors.ts';
 import type { Message, TopicStore, Turn } from './layout.ts';
@@ -115,12 +114,18 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       else await client.hdel(keys.state, field);
     },
     sweep: () => run(sweepScript, [keys.msgs, keys.subs], []),
-    register: () => register(client, 'topic-seed', 'pubsub'),
+    // Its keys have fixed names: nothing needs to be remembered to find it.
+    register: () => Promise.resolve(),
     async status() {
       const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
       return parseStatus(topic, 'seed', await run(statusScript, names, [1000]));
     },
   };
+}
+
+/** Whether any program uses these keys. */
+export async function isSeedInUse(client: Client): Promise<boolean> {
+  return (await client.exists(keys.ids, keys.subs)) > 0;
 }
 
 function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {

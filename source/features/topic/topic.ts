@@ -3,7 +3,7 @@ import { registered } from '../../redis/registry.ts';
 import { NoSubscriberError, TopicNameError } from './errors.ts';
 import type { LayoutName, TopicStatus, TopicStore } from './layout.ts';
 import { ownLayout, surveyTopics } from './own-layout.ts';
-import { seedLayout } from './seed-layout.ts';
+import { isSeedInUse, seedLayout } from './seed-layout.ts';
 
 /**
  * Durable publish/subscribe.
@@ -62,7 +62,7 @@ export async function topics(client: Client): Promise<string[]> {
 const mostTopics = { server: 1000, cluster: 100 };
 
 /**
- * The status of every topic, also of the one in the seed layout if it was used through here. A topic whose keys hold
+ * The status of every topic, also of the one in the seed layout if anybody uses it. A topic whose keys hold
  * something else is an error among the others.
  */
 export async function surveyAll(
@@ -71,11 +71,11 @@ export async function surveyAll(
 ): Promise<(TopicStatus | Error)[]> {
   const [own, seed] = await Promise.all([
     registered(client, 'topic', most),
-    isCluster(client) ? [] : registered(client, 'topic-seed', 1),
+    isCluster(client) ? false : isSeedInUse(client),
   ]);
   const [statuses, shared] = await Promise.all([
     surveyTopics(client, own.sort(), mostSubscribers),
-    seed.length > 0 ? topicStatus(client, 'pubsub', 'seed').catch((error: Error) => error) : undefined,
+    seed ? topicStatus(client, 'pubsub', 'seed').catch((error: Error) => error) : undefined,
   ]);
   return shared ? [...statuses, shared] : statuses;
 }
