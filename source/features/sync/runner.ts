@@ -140,9 +140,13 @@ class Runner {
     await this.#setAside(changes, copied?.failed ?? []);
     this.#batches += 1;
     await this.#remember({
-      lastBatchAt: Date.now(),
-      lastFiles: copied?.files ?? 0,
-      lastBytes: copied?.bytes ?? 0,
+      // A batch that found everything done already is no news.
+      ...(copied &&
+        copied.files + copied.deleted > 0 && {
+          lastBatchAt: Date.now(),
+          lastFiles: copied.files,
+          lastBytes: copied.bytes,
+        }),
       synced: this.#record.synced + (copied?.files ?? 0),
       refused: this.#record.refused + allRefused.length,
       error: null,
