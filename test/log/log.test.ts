@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { WrongTypeError } from '../../source/errors.ts';
 import { type LogName, logKeys, severityName } from '../../source/features/log/keys.ts';
-import { common, recent, writeBatch } from '../../source/features/log/log.ts';
+import { common, mostDistinct, recent, writeBatch } from '../../source/features/log/log.ts';
 import { parseLine, recentLine } from '../../source/features/log/recent-line.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
-import { bookLogCommon } from './book.ts';
+import { batchOf, scoresOf, sumOf } from './counts.ts';
 
 let server: RedisServer;
 let redis: ReturnType<RedisServer['client']>;
@@ -26,25 +26,9 @@ const next = () => {
   number += 1;
   return { lane: 'test', number };
 };
-const count = (counts: Record<string, number>, clock = noon, distinct?: number) =>
-  writeBatch(
-    redis,
-    logKeys(redis, web),
-    next(),
-    {
-      counted: Object.entries(counts).map(([message, times]) => ({ message, count: times, sample: '' })),
-      lines: Object.keys(counts).map((message) => recentLine(clock * 1000, message)),
-    },
-    { clock, ...(distinct && { distinct }) },
-  );
-const scores = async (key: string): Promise<Record<string, number>> => {
-  const flat = await redis.zrevrange(key, 0, -1, 'WITHSCORES');
-  return Object.fromEntries(
-    flat.flatMap((text, index) => (index % 2 ? [] : [[text, Number(flat[index + 1])]])),
-  );
-};
-const sum = async (key: string): Promise<number> =>
-  Object.values(await scores(key)).reduce((total, score) => total + score, 0);
+const count = (counts: Record<string, number>, clock = noon, distinct = mostDistinct) =>
+  writeBatch(redis, logKeys(redis, web), next(), batchOf(counts, clock), { clock, distinct });
+const scores = (key: string) => scoresOf(redis, key);
 
 test('counts by the hour under the names of the book', async () => {
   expect(await count({ 'timed out': 3, reset: 1 })).toEqual({
@@ -159,7 +143,7 @@ test('the sum of all counts is what was written, however many distinct messages 
         }
         const found = await scores('common:web:error');
         const written = [...truth.values()].reduce((total, times) => total + times, 0);
-        expect(Object.values(found).reduce((total, score) => total + score, 0)).toBe(written);
+        expect(sumOf(found)).toBe(written);
         expect(Object.keys(found).length).toBe(Math.min(cap, truth.size));
         // Space-Saving: nothing heavy is missing, nothing counts less than it came, or too much by more than the lightest.
         const lightest = truth.size > cap ? Math.min(...Object.values(found)) : 0;
@@ -236,55 +220,12 @@ test('a batch that arrives twice counts once', async () => {
   expect(await redis.llen('recent:web:error')).toBe(6);
 });
 
-test('programs that follow the book count beside us, and rotation is understood from either side', async () => {
-  const python = server.client();
-  const options = { severity: 'error', atMs: noon * 1000 };
-  for (let round = 0; round < 10; round += 1) {
-    await bookLogCommon(python, 'web', 'timed out', options);
-    await count({ 'timed out': 1, reset: 1 });
-  }
-  expect(await scores('common:web:error')).toEqual({ 'timed out': 20, reset: 10 });
-  expect(await redis.llen('recent:web:error')).toBe(30);
-
-  // They rotate, we write on.
-  await bookLogCommon(python, 'web', 'timed out', { ...options, atMs: (noon + hour) * 1000 });
-  await count({ 'timed out': 1 }, noon + hour);
-  expect(await common(redis, web, { clock: noon + hour })).toMatchObject({
-    hour: '2026-11-25T13:00:00',
-    previousHour: '2026-11-25T12:00:00',
-    total: 2,
-    previousTotal: 30,
-  });
-
-  // We rotate, they write on.
-  await count({ reset: 1 }, noon + 2 * hour);
-  await bookLogCommon(python, 'web', 'reset', { ...options, atMs: (noon + 2 * hour) * 1000 });
-  expect(await scores('common:web:error')).toEqual({ reset: 2 });
-  expect(await scores('common:web:error:last')).toEqual({ 'timed out': 2 });
-  expect(await redis.get('common:web:error:pstart')).toBe('2026-11-25T13:00:00');
-});
-
-test('writers of both kinds at once lose nothing', async () => {
-  const pythons = Array.from({ length: 3 }, () => server.client());
-  await Promise.all([
-    ...pythons.map(async (python) => {
-      for (let round = 0; round < 60; round += 1) {
-        await bookLogCommon(python, 'web', `m${round % 5}`, { severity: 'error', atMs: noon * 1000 });
-      }
-    }),
-    ...[0, 1, 2].map(async () => {
-      for (let round = 0; round < 60; round += 1) await count({ [`m${round % 7}`]: 2 });
-    }),
-  ]);
-  expect(await sum('common:web:error')).toBe(3 * 60 + 3 * 60 * 2);
-});
-
 test('what others add above the bound is inherited, not lost', async () => {
   for (let id = 0; id < 30; id += 1) await redis.zadd('common:web:error', id + 1, `theirs ${id}`);
   await redis.set('common:web:error:start', '2026-11-25T12:00:00');
   await count({ ours: 1 }, noon, 10);
   expect(await redis.zcard('common:web:error')).toBe(10);
-  expect(await sum('common:web:error')).toBe((30 * 31) / 2 + 1);
+  expect(sumOf(await scores('common:web:error'))).toBe((30 * 31) / 2 + 1);
 });
 
 test('samples go with the messages they belong to', async () => {

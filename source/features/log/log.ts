@@ -41,7 +41,8 @@ export type Batch = {
 
 export type Written =
   | {
-      readonly state: 'written' /** The UTC hour it counts in. */;
+      readonly state: 'written';
+      /** The UTC hour it counts in. */
       readonly hour: string;
       readonly distinct: number;
     }

@@ -37,6 +37,7 @@ export class Miner {
   learn(template: string): void {
     let current = this.resolve(template);
     while (!this.#seen.has(current)) {
+      if (this.#seen.size >= maxCached) this.#forget();
       this.#seen.add(current);
       const pattern = this.#shared.length + this.#proposed.length < maxPatterns && this.#generalise(current);
       if (!pattern) return;
@@ -129,7 +130,7 @@ type Slot = { readonly values: Set<string>; hasWild: boolean; before: string; af
 
 const maxPatterns = 1000;
 const maxWords = 64;
-const maxSlots = 50_000;
+const maxSlots = 20_000;
 const maxCached = 20_000;
 const maxSteps = 16;
 const maxValues = 8;
