@@ -2,10 +2,10 @@ import { Box } from 'ink';
 import { render } from 'ink-testing-library';
 import { describe, expect, test } from 'vitest';
 import { Frame } from '../../source/ui/frame.tsx';
-import { gauge } from '../../source/ui/gauge.tsx';
+import { gauge } from '../../source/ui/gauge.ts';
 import { Prompt } from '../../source/ui/prompt.tsx';
 import { Row } from '../../source/ui/row.tsx';
-import { sparkline } from '../../source/ui/sparkline.tsx';
+import { sparkline } from '../../source/ui/sparkline.ts';
 import { type Column, Table } from '../../source/ui/table.tsx';
 
 const painted = (element: React.ReactElement): string =>

@@ -1,9 +1,9 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { formatCount, formatDuration, formatShort } from '../../ui/figures.ts';
-import { gauge, gaugeTone } from '../../ui/gauge.tsx';
+import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
-import { sparkline } from '../../ui/sparkline.tsx';
+import { sparkline } from '../../ui/sparkline.ts';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
 import { layOut, tableColumns } from './layout.ts';

@@ -1,7 +1,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { formatDuration } from '../../ui/figures.ts';
-import { gauge } from '../../ui/gauge.tsx';
+import { gauge } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';

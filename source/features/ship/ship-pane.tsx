@@ -1,9 +1,9 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { formatBytes, formatCount, formatDuration } from '../../ui/figures.ts';
-import { gauge, gaugeTone } from '../../ui/gauge.tsx';
+import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
-import { sparkline } from '../../ui/sparkline.tsx';
+import { sparkline } from '../../ui/sparkline.ts';
 import { type Column, Table } from '../../ui/table.tsx';
 import { width } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';

@@ -2,7 +2,7 @@ import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { formatCount, formatDuration } from '../../ui/figures.ts';
 import { Row } from '../../ui/row.tsx';
-import { sparkline } from '../../ui/sparkline.tsx';
+import { sparkline } from '../../ui/sparkline.ts';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
 import { type Line, selectedIndex, selectedLine, shownLines, type TopicSlice } from './state.ts';

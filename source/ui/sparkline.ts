@@ -1,6 +1,3 @@
-import type { ReactNode } from 'react';
-import { Row, type Tone } from './row.tsx';
-
 const bars = '▁▂▃▄▅▆▇█';
 
 export type SparklineScale = {
@@ -22,17 +19,4 @@ export function sparkline(values: readonly number[], cells: number, { max }: Spa
     return bars[Math.max(1, level)];
   });
   return painted.join('').padStart(cells, ' ');
-}
-
-export type SparklineProps = {
-  readonly values: readonly number[];
-  readonly columns: number;
-  readonly max?: number;
-  readonly tone?: Tone;
-};
-
-/** A sparkline on a line of its own; inside a line use `sparkline` as a span's text. */
-export function Sparkline({ values, columns, max, tone = 'plain' }: SparklineProps): ReactNode {
-  const text = sparkline(values, columns, max === undefined ? {} : { max });
-  return <Row columns={columns} spans={[{ text, tone }]} />;
 }

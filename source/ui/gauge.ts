@@ -1,5 +1,4 @@
-import type { ReactNode } from 'react';
-import { Row, type Tone } from './row.tsx';
+import type { Tone } from './row.tsx';
 
 /** `▇▇▇▇▇░░░`: never empty when there is something, never full before it is. */
 export function gauge(fraction: number, cells: number): string {
@@ -16,15 +15,4 @@ export function gauge(fraction: number, cells: number): string {
 export function gaugeTone(fraction: number): Tone {
   if (fraction >= 0.9) return 'bad';
   return fraction >= 0.7 ? 'warn' : 'good';
-}
-
-export type GaugeProps = {
-  readonly fraction: number;
-  readonly columns: number;
-  readonly tone?: Tone;
-};
-
-/** A gauge on a line of its own; inside a line use `gauge` as a span's text. */
-export function Gauge({ fraction, columns, tone = gaugeTone(fraction) }: GaugeProps): ReactNode {
-  return <Row columns={columns} spans={[{ text: gauge(fraction, columns), tone }]} />;
 }
