@@ -110,14 +110,11 @@ test.each(['-- Takes a consumer out of the channel', '-- Takes a forgotten consu
     const shipping = ship(server.client(), [directory], { ...options, consumers: 1, budgetBytes: 1_000_000 });
     const redis = proxy.client();
     while ((await status(redis, 'logs:'))?.totals.files !== 3);
-    const used = (await status(redis, 'logs:'))?.usedBytes ?? 0;
     const lost = proxy.swallowReplyTo(marker);
     const freed = forget(redis, 'logs:', '0');
     await lost;
-    // The second answer may tell what was left to free, or that there was nothing to forget any more.
-    await freed.catch((error: unknown) => expect(error).toMatchObject({ code: 'SHIP_NOT_EXPECTED' }));
-    expect(used).toBeGreaterThan(400_000);
-    await forget(redis, 'logs:', '0').catch(() => {});
+    // The second answer tells what was left to free.
+    expect(await freed).toBeLessThanOrEqual(460_000);
     await shipping;
     expect((await status(redis, 'logs:'))?.usedBytes).toBe(0);
   },

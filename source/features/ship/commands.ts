@@ -87,7 +87,11 @@ const consumeCommand = defineCommand({
     'quarterdeck ship consume logs: --as 2 --json | jq -r .line',
   ],
   async run(context, { channel, as, out, exec, spool }) {
-    if (out !== undefined && exec !== undefined) throw new UsageError('--out and --exec exclude each other');
+    if (out !== undefined && exec !== undefined) {
+      throw new UsageError('--out and --exec exclude each other', {
+        hint: 'Run two consumers, each with its own --as',
+      });
+    }
     const damaged: string[] = [];
     const consumed = await deliverTo(context, channel, {
       as,

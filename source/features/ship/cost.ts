@@ -69,8 +69,8 @@ export function allotment({ budgetBytes, partBytes, consumers }: Terms) {
   return {
     blockBytes,
     windowBytes,
-    base: 256 * KiB + consumers * (windowBytes + 80 * KiB),
-    each: 2 * blockBytes + 96 * KiB,
+    base: 256 * KiB + consumers * (windowBytes + 96 * KiB),
+    each: 2 * blockBytes + 256 * KiB,
     least: stringCost(contentBytes(partBytes), 4 * KiB) + 8 * KiB,
   };
 }

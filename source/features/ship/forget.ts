@@ -22,10 +22,13 @@ export async function forget(redis: Client, channel: string, id: string): Promis
     [channel, id],
   );
   if (reply[0] === 'unknown') throw new UnknownChannelError(channel);
-  if (reply[0] === 'unexpected') throw new NotExpectedError(channel, id, idsOf(reply[1]));
   const parts: string[] = [];
   for await (const [part, json] of scanHash(redis, keys.parts)) {
     if (parseEntry(json)?.want.includes(` ${id} `)) parts.push(part);
+  }
+  // Sent again, or cut short the last time, it has been forgotten and may still be waited for.
+  if (reply[0] === 'unexpected' && parts.length === 0) {
+    throw new NotExpectedError(channel, id, idsOf(reply[1]));
   }
   let freedBytes = 0;
   for (let i = 0; i < parts.length; i += 100) {

@@ -92,8 +92,8 @@ export class Shipping {
       peakBytes = await session.leave({ isOver: true });
     } catch (error) {
       session.stop();
-      if (error instanceof ShipperFencedError) throw error;
       await pipeline.abandon();
+      if (error instanceof ShipperFencedError) throw error;
       peakBytes = await session.leave({ isOver: false });
       if (!this.#signal.aborted) throw error;
     } finally {
@@ -129,8 +129,9 @@ export class Shipping {
   }
 
   async #look(): Promise<readonly Source[]> {
-    const { files, skipped } = await findSources(this.#paths, this.#options);
+    const { files, skipped, failed } = await findSources(this.#paths, this.#options);
     for (const text of skipped) if (!this.#notes.includes(text)) this.#notes.push(text);
+    for (const text of failed) if (!this.#failed.includes(text)) this.#failed.push(text);
     this.#filesTotal = files.length;
     this.#bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0);
     return files;
@@ -162,11 +163,16 @@ export class Shipping {
   }
 
   async #shipRest(session: ShipSession, pipeline: Pipeline, shipment: Shipment): Promise<void> {
-    if (shipment.record.state === 'open') {
-      for await (const part of planFile(shipment, this.#plan(session))) {
-        if (shipment.stopped) break;
-        await pipeline.add(shipment, part);
+    try {
+      if (shipment.record.state === 'open') {
+        for await (const part of planFile(shipment, this.#plan(session))) {
+          if (shipment.stopped) break;
+          await pipeline.add(shipment, part);
+        }
       }
+    } catch (error) {
+      await shipment.close();
+      throw error;
     }
     if (shipment.stopped !== 'shrank') await pipeline.end(shipment);
   }

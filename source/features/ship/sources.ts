@@ -21,8 +21,10 @@ export type Source = {
 
 export type Sources = {
   readonly files: readonly Source[];
-  /** What is there but not shipped, each with its reason. */
+  /** What is there and is not meant to be shipped, each with its reason. */
   readonly skipped: readonly string[];
+  /** What is there and could not be looked at. */
+  readonly failed: readonly string[];
 };
 
 export type SourceOptions = {
@@ -34,7 +36,7 @@ export type SourceOptions = {
 
 /**
  * The regular files behind the given paths, sorted by name. Links to files are followed, links to directories are not.
- * @throws {PathMissingError | PathUnreadableError} about a given path; what lies below is skipped with a reason
+ * @throws {PathMissingError | PathUnreadableError} about a given path; what lies below is told beside the files
  * @throws {NamesClashError} when two would travel under one name
  */
 export async function findSources(
@@ -43,6 +45,7 @@ export async function findSources(
 ): Promise<Sources> {
   const found = new Map<string, Source>();
   const skipped: string[] = [];
+  const failed: string[] = [];
 
   const add = (file: Buffer, relative: Buffer, at: BigIntStats): void => {
     const name = prefix + printable(relative);
@@ -79,7 +82,9 @@ export async function findSources(
         else skipped.push(`${printable(name)}: not a regular file`);
       } catch (error) {
         if (error instanceof NamesClashError) throw error;
-        skipped.push(`${printable(name)}: ${messageOf(error)}`);
+        // A link that leads nowhere, or a file that was removed meanwhile.
+        const list = hasCode(error, 'ENOENT') ? skipped : failed;
+        list.push(`${printable(name)}: ${messageOf(error)}`);
       }
     }
   };
@@ -93,12 +98,14 @@ export async function findSources(
       else throw new PathUnreadableError(given, 'it is neither a file nor a directory');
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) throw new PathMissingError(given, error);
-      if (hasCode(error, 'EACCES', 'EPERM')) throw new PathUnreadableError(given, messageOf(error), error);
+      if (error instanceof Error && 'syscall' in error) {
+        throw new PathUnreadableError(given, messageOf(error), error);
+      }
       throw error;
     }
   }
   const files = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { files, skipped };
+  return { files, skipped, failed };
 }
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
