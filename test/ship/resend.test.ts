@@ -107,7 +107,7 @@ test.each(['-- Takes a consumer out of the channel', '-- Takes a forgotten consu
   'forgetting a consumer twice: %s',
   async (marker) => {
     const directory = source();
-    const shipping = ship(server.client(), [directory], { ...options, consumers: 1, budgetBytes: 1_000_000 });
+    const shipping = ship(server.client(), [directory], { ...options, consumers: 1, budgetBytes: 3_000_000 });
     const redis = proxy.client();
     while ((await status(redis, 'logs:'))?.totals.files !== 3);
     const lost = proxy.swallowReplyTo(marker);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { again } from '../../redis/again.ts';
 import { defineScript } from '../../redis/script.ts';
 import announceLua from './announce.lua';
 import { unchargedRecords } from './cost.ts';
@@ -36,7 +37,7 @@ export class Announcer {
   /** @param what it ships, in words that are the same when it is started again the same way */
   static async open(session: ShipSession, what: string): Promise<Announcer> {
     const field = `cursor:${createHash('sha1').update(`${self.host}\0${what}`).digest('base64url').slice(0, 16)}`;
-    const known = parseCursor(await session.redis.hget(session.keys.settings, field));
+    const known = parseCursor(await again(() => session.redis.hget(session.keys.settings, field)));
     return new Announcer(session, field, known ?? { name: '', generation: '', since: Date.now() });
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { type Delivery, PartDelivery, type Shape } from './delivery.ts';
 import { ConsumerReplacedError } from './errors.ts';
@@ -163,7 +164,10 @@ class Consumer {
   /** A file shipped by a program that follows the book. */
   async #bookShape(part: string): Promise<Shape | undefined> {
     const key = dataKey(this.#seat.keys, part);
-    const [bytes, exists] = await Promise.all([this.#redis.strlen(key), this.#redis.exists(key)]);
+    const [bytes, exists] = await Promise.all([
+      again(() => this.#redis.strlen(key)),
+      again(() => this.#redis.exists(key)),
+    ]);
     if (exists === 0) return;
     const kind = part.endsWith('.gz') && bytes > 0 ? 'gzip' : 'lines';
     return { file: part, generation: '', at: 0, bytes, kind, last: true };

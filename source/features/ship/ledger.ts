@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import type { ChannelKeys } from './keys.ts';
 
@@ -105,7 +106,8 @@ export function idsOf(list: string | undefined): string[] {
 export async function* scanHash(redis: Client, key: string): AsyncGenerator<[field: string, value: string]> {
   let cursor = '0';
   do {
-    const [next, words] = await redis.hscan(key, cursor, 'COUNT', 200);
+    const from = cursor;
+    const [next, words] = await again(() => redis.hscan(key, from, 'COUNT', 200));
     for (let i = 0; i + 1 < words.length; i += 2) yield [words[i] ?? '', words[i + 1] ?? ''];
     cursor = next;
   } while (cursor !== '0');

@@ -1,3 +1,4 @@
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
@@ -131,7 +132,7 @@ export class Seat {
     const prefix = `${this.#id}:`;
     for await (const [field] of scanHash(this.#redis, this.keys.carry)) {
       if (!field.startsWith(prefix)) continue;
-      const carry = await this.#redis.hgetBuffer(this.keys.carry, field);
+      const carry = await again(() => this.#redis.hgetBuffer(this.keys.carry, field));
       if (carry) this.carries.set(field.slice(prefix.length), carry);
     }
     clearInterval(this.#timer);

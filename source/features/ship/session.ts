@@ -1,4 +1,5 @@
 import { WrongTypeError } from '../../errors.ts';
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
@@ -30,7 +31,12 @@ export type SessionOptions = {
   readonly terms: Terms;
   readonly signal: AbortSignal;
   readonly listen?: (() => Client) | undefined;
+  /** Told at once, and with every sign of life. */
+  readonly news: News;
 };
+
+/** What a shipper has found to ship. */
+export type News = { readonly files: number; readonly bytes: number; readonly follow: boolean };
 
 /** One shipper's place on a channel: its token fences everything it writes. Every call may be sent twice. */
 export class ShipSession {
@@ -45,8 +51,7 @@ export class ShipSession {
   readonly bell: Bell;
   /** What was announced and is not known to be freed. */
   readonly outstanding = new Set<string>();
-  /** Told with every sign of life. */
-  news: { files: number; bytes: number; follow: boolean } = { files: 0, bytes: 0, follow: false };
+  news: News;
   /** Nobody else was shipping here when it came. */
   isAlone = true;
   /** When the wait in progress began. */
@@ -59,11 +64,12 @@ export class ShipSession {
   #isBeating = false;
   #swept = 0;
 
-  private constructor(redis: Client, { channel, terms, signal, listen }: SessionOptions) {
+  private constructor(redis: Client, { channel, terms, signal, listen, news }: SessionOptions) {
     this.redis = redis;
     this.channel = channel;
     this.terms = terms;
     this.signal = signal;
+    this.news = news;
     this.keys = channelKeys(redis, channel);
     this.rooms = allotment(terms);
     this.bell = startBell(listen, roomBell(this.keys));
@@ -91,7 +97,7 @@ export class ShipSession {
 
   async #enter(): Promise<void> {
     const { redis, keys, token, terms, rooms } = this;
-    const type = await redis.type(keys.who);
+    const type = await again(() => redis.type(keys.who));
     if (type !== 'none' && type !== 'hash') throw new WrongTypeError(keys.who, 'hash');
     const gone: string[] = [];
     const others = new Set<string>();
@@ -109,7 +115,7 @@ export class ShipSession {
       [
         this.channel,
         token,
-        JSON.stringify({ ...self, token }),
+        JSON.stringify({ ...self, ...this.news, token }),
         leaseMs,
         ` ${gone.join(' ')} `,
         `${Date.now()}-${token}`,
@@ -173,7 +179,8 @@ export class ShipSession {
 
   /** Keeps a record that goes with no part. */
   async remember(record: FileRecord): Promise<void> {
-    await this.redis.hset(this.keys.files, record.name, storedRecord({ ...record, token: this.token }));
+    const json = storedRecord({ ...record, token: this.token });
+    await again(() => this.redis.hset(this.keys.files, record.name, json));
   }
 
   /**

@@ -54,8 +54,8 @@ export class Shipping {
       terms: this.#terms,
       signal: this.#signal,
       listen,
+      news: { files: this.#filesTotal, bytes: this.#bytesTotal, follow },
     });
-    session.news = { files: this.#filesTotal, bytes: this.#bytesTotal, follow };
     const announcer = await Announcer.open(session, this.#what());
     const pipeline = this.#makePipeline(session, announcer);
     const telling = setInterval(() => this.#tell(session), tellMs);

@@ -1,3 +1,4 @@
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
@@ -292,7 +293,7 @@ async function countsOf(
     ),
   );
   if (unclear.length === 0) return new Map();
-  const counters = await redis.mget(unclear.map(({ part }) => counterKey(keys, part)));
+  const counters = await again(() => redis.mget(unclear.map(({ part }) => counterKey(keys, part))));
   return new Map(unclear.map(({ part }, index) => [part, Number(counters[index] ?? 0)]));
 }
 

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { readConfig } from '../../source/config.ts';
+import ship from '../../source/features/ship/index.ts';
+import { ship as shipFiles } from '../../source/features/ship/ship.ts';
+import {
+  type ChannelRow,
+  initial,
+  learn,
+  longestHistory,
+  type PartRow,
+  rateOf,
+  type ShipSlice,
+  scroll,
+  step,
+  timeLeftOf,
+} from '../../source/features/ship/state.ts';
+import { width } from '../../source/ui/text.ts';
+import { paneFrame } from '../helpers/pane-frame.tsx';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { Scratch } from './harness.ts';
+
+const MiB = 1024 ** 2;
+
+const part = (name: string, bytes: number, finished: string, more: Partial<PartRow> = {}): PartRow => ({
+  part: name,
+  file: name.replace(/~\d+/, ''),
+  bytes,
+  share: 90,
+  finished: finished.split('').filter((id) => id !== '·'),
+  missing: ['0', '1', '2'].filter((id) => !finished.includes(id)),
+  state: finished === '···' ? 'announced' : 'reading',
+  ...more,
+});
+
+const row: ChannelRow = {
+  channel: 'logs:',
+  budgetBytes: 64 * MiB,
+  usedBytes: 60.2 * MiB,
+  peakBytes: 63.8 * MiB,
+  state: 'waiting',
+  reason: 'waiting for consumers 1, 2',
+  files: 40,
+  filesFound: 131,
+  bytes: 9800 * MiB,
+  bytesFound: 12_400 * MiB,
+  parts: [
+    part('nginx/access.log.1~117', 4 * MiB, '01·'),
+    part('nginx/access.log.1~118', 4 * MiB, '01·'),
+    part('app/worker.log~1.gz', 3.2 * MiB, '0··'),
+    part('forged\u001B[2J\nadmin: all is well', 1.1 * MiB, '···'),
+    part('nginx/access.log.1~119', 4 * MiB, '···', { state: 'writing', share: undefined }),
+  ],
+  partsInRedis: 5,
+  consumers: [
+    { id: '0', lag: 1, state: 'live', silentMs: 0 },
+    { id: '1', lag: 1, state: 'live', silentMs: 0 },
+    { id: '2', lag: 14, state: 'live', silentMs: 0 },
+  ],
+};
+
+/** Twenty readings in which it went faster and slower. */
+function readings(shown: ChannelRow): ShipSlice {
+  let slice: ShipSlice = initial;
+  let bytes = shown.bytes - 3000 * MiB;
+  for (let reading = 0; reading < 20; reading += 1) {
+    bytes += Math.round((reading % 7) * 10 * MiB);
+    slice = learn(slice, {
+      channels: ['logs:', 'other:'],
+      shown: { ...shown, bytes },
+      at: 1000 * (reading + 1),
+    });
+  }
+  return slice;
+}
+
+const live = readings(row);
+const stalled = learn(live, {
+  channels: ['logs:', 'other:'],
+  shown: {
+    ...row,
+    state: 'stalled',
+    reason: 'consumer 2 owes 14 parts, last seen 252s ago',
+    consumers: row.consumers.map((one) =>
+      one.id === '2' ? { ...one, state: 'stalled', silentMs: 252_000 } : one,
+    ),
+  },
+  at: 21_000,
+});
+const done = learn(initial, {
+  channels: ['logs:'],
+  shown: {
+    ...row,
+    ...{
+      state: 'done',
+      reason: '',
+      usedBytes: 0,
+      parts: [],
+      partsInRedis: 0,
+      files: 131,
+      bytes: row.bytesFound,
+    },
+    consumers: row.consumers.map((one) => ({ ...one, lag: 0, state: 'away' })),
+  },
+  at: 1000,
+});
+
+test.each([
+  ['before data', initial, { freshness: { name: 'waiting' } }],
+  ['nothing shipped', learn(initial, { channels: [], shown: undefined, at: 0 }), {}],
+  ['live', live, {}],
+  ['stalled', stalled, {}],
+  ['done', done, {}],
+  ['stale', live, { freshness: { name: 'stale', learnedAtMs: 0 } }],
+  [
+    'failed',
+    live,
+    { freshness: { name: 'failed', learnedAtMs: 0, error: 'Key `ship:logs:` does not hold a hash' } },
+  ],
+] as const)('%s', async (_, slice, more) => {
+  for (const size of [
+    { columns: 40, rows: 10 },
+    { columns: 80, rows: 24 },
+    { columns: 120, rows: 40, zoomed: true },
+  ]) {
+    const frame = await paneFrame(ship, slice, { ...size, ...more });
+    expect(frame).toMatchSnapshot(`${size.columns}x${size.rows}`);
+    const lines = frame.split('\n');
+    expect(lines).toHaveLength(size.rows);
+    for (const line of lines) expect(width(line)).toBeLessThanOrEqual(size.columns);
+  }
+});
+
+test('paints within any size', async () => {
+  for (const columns of [30, 37, 41, 55, 60, 72, 99, 104, 200]) {
+    for (const rows of [7, 9, 16, 23]) {
+      const frame = await paneFrame(ship, stalled, { columns, rows, zoomed: rows === 23 });
+      const lines = frame.split('\n');
+      expect(lines).toHaveLength(rows);
+      for (const line of lines) expect(width(line)).toBeLessThanOrEqual(columns);
+    }
+  }
+});
+
+describe('the slice', () => {
+  test('survives JSON', () => expect(JSON.parse(JSON.stringify(stalled))).toEqual(stalled));
+
+  test('rate, time left, and no change while nothing moves', () => {
+    expect(rateOf(live)).toBeGreaterThan(0);
+    expect(timeLeftOf(live)).toBeGreaterThan(0);
+    expect(timeLeftOf(done)).toBeUndefined();
+    const reading = { channels: ['logs:'], shown: done.shown, at: 2000 };
+    expect(learn(done, reading)).toEqual(done);
+  });
+
+  test('a new run begins a new rate', () => {
+    const again = learn(live, { channels: ['logs:'], shown: { ...row, bytes: 10 }, at: 30_000 });
+    expect(again.rates).toEqual(live.rates);
+    const next = learn(again, { channels: ['logs:'], shown: { ...row, bytes: 1010 }, at: 31_000 });
+    expect(next.rates.at(-1)).toBe(1000);
+  });
+
+  test('moves within its parts and channels', () => {
+    expect(scroll(live, 3).scroll).toBe(3);
+    expect(scroll(live, Number.POSITIVE_INFINITY).scroll).toBe(4);
+    expect(scroll(live, -1)).toBe(live);
+    expect(step(live, 1)).toMatchObject({ selected: 'other:', shown: undefined });
+    expect(step(live, -1)).toBe(live);
+  });
+
+  test('who is missed is told in the status line', () => {
+    expect(ship.alerts?.(stalled)).toEqual(['ship.stalled: consumer 2 of logs:, 4m12s']);
+    expect(ship.alerts?.(live)).toEqual([]);
+  });
+});
+
+describe('the feed', () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.close());
+
+  test('learns in three commands, and changes nothing while nothing happens', async () => {
+    using scratch = new Scratch();
+    const directory = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n' });
+    const ending = new AbortController();
+    const shipping = shipFiles(server.client(), [directory], {
+      channel: 'logs:',
+      consumers: 2,
+      signal: ending.signal,
+    });
+    const redis = server.client();
+    const context = { redis, connections: [], config: readConfig({}, {}) } as never;
+    let slice = initial;
+    while (slice.shown?.state !== 'waiting') slice = (await ship.feed.read(context, slice))(slice);
+    expect(slice).toMatchObject({
+      channels: ['logs:'],
+      shown: { state: 'waiting', files: 2, filesFound: 2, bytes: 4, reason: 'waiting for consumers 0, 1' },
+    });
+    ending.abort();
+    await shipping;
+    // What happened moves out of the picture first.
+    for (let reading = 0; reading < longestHistory; reading += 1)
+      slice = (await ship.feed.read(context, slice))(slice);
+    const sent = vi.spyOn(redis, 'sendCommand');
+    const again = (await ship.feed.read(context, slice))(slice);
+    expect(sent.mock.calls.length).toBeLessThanOrEqual(3);
+    expect(again).toBe(slice);
+  });
+});
