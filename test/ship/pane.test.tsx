@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import ship from '../../source/features/ship/index.ts';
 import { ship as shipFiles } from '../../source/features/ship/ship.ts';
+import { ShipPane } from '../../source/features/ship/ship-pane.tsx';
 import {
   type ChannelRow,
   initial,
@@ -14,8 +15,7 @@ import {
   step,
   timeLeftOf,
 } from '../../source/features/ship/state.ts';
-import { width } from '../../source/ui/text.ts';
-import { paneFrame } from '../helpers/pane-frame.tsx';
+import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { Scratch } from './harness.ts';
 
@@ -104,40 +104,27 @@ const done = learn(initial, {
   at: 1000,
 });
 
+const paint = (slice: ShipSlice, columns: number, rows: number, more = {}): string =>
+  paintPane({ feature: ship, pane: ShipPane, slice, columns, rows, ...more });
+
 test.each([
-  ['before data', initial, { freshness: { name: 'waiting' } }],
-  ['nothing shipped', learn(initial, { channels: [], shown: undefined, at: 0 }), {}],
-  ['live', live, {}],
-  ['stalled', stalled, {}],
-  ['done', done, {}],
-  ['stale', live, { freshness: { name: 'stale', learnedAtMs: 0 } }],
-  [
-    'failed',
-    live,
-    { freshness: { name: 'failed', learnedAtMs: 0, error: 'Key `ship:logs:` does not hold a hash' } },
-  ],
-] as const)('%s', async (_, slice, more) => {
-  for (const size of [
-    { columns: 40, rows: 10 },
-    { columns: 80, rows: 24 },
-    { columns: 120, rows: 40, zoomed: true },
-  ]) {
-    const frame = await paneFrame(ship, slice, { ...size, ...more });
-    expect(frame).toMatchSnapshot(`${size.columns}x${size.rows}`);
-    const lines = frame.split('\n');
-    expect(lines).toHaveLength(size.rows);
-    for (const line of lines) expect(width(line)).toBeLessThanOrEqual(size.columns);
+  ['before data', initial, paneNotes.waiting],
+  ['nothing shipped', learn(initial, { channels: [], shown: undefined, at: 0 }), paneNotes.live],
+  ['live', live, paneNotes.live],
+  ['stalled', stalled, paneNotes.live],
+  ['done', done, paneNotes.live],
+  ['stale', live, paneNotes.stale],
+  ['failed', live, paneNotes.failed],
+])('%s', (_, slice, note) => {
+  for (const [columns, rows] of paneSizes) {
+    const frame = paint(slice, columns, rows, { note, zoomed: columns >= 120 });
+    expect(frame).toMatchSnapshot(`${columns}x${rows}`);
   }
 });
 
-test('paints within any size', async () => {
+test('fills any size', () => {
   for (const columns of [30, 37, 41, 55, 60, 72, 99, 104, 200]) {
-    for (const rows of [7, 9, 16, 23]) {
-      const frame = await paneFrame(ship, stalled, { columns, rows, zoomed: rows === 23 });
-      const lines = frame.split('\n');
-      expect(lines).toHaveLength(rows);
-      for (const line of lines) expect(width(line)).toBeLessThanOrEqual(columns);
-    }
+    for (const rows of [7, 9, 16, 23]) paint(stalled, columns, rows, { zoomed: rows === 23 });
   }
 });
 

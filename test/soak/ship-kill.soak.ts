@@ -26,6 +26,12 @@ test(`${wanted} random kills: no line lost, none twice`, async () => {
       );
       const source = scratch.files('in', {
         ...contents,
+        // Every other round more files than there are records for.
+        ...(rounds % 2 === 0 && {
+          ...Object.fromEntries(
+            Array.from({ length: 1200 }, (_, index) => [`many/${index}.log`, logLines(index * 7, index)]),
+          ),
+        }),
         'empty.log': '',
         'no-end': 'one\ntwo',
         'x:done': 'x\n',

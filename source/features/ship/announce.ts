@@ -11,10 +11,12 @@ import { replyWords } from './reply.ts';
 import type { Reserved } from './room.ts';
 import type { ShipSession } from './session.ts';
 
+type Named = { readonly name: string; readonly ctimeMs: number };
+
 /** As long as the book's senders try: a lock that is held for longer belongs to nobody. */
 const lockPatienceMs = 10_000;
-/** File systems and clocks do not agree to the millisecond. */
-const marginMs = 2000;
+/** The clock by which file systems stamp lags a little behind; one across the network may differ by more. */
+const marginMs = { sure: 2000, likely: 20 };
 
 /**
  * Tells a channel about parts that were written, in order.
@@ -34,20 +36,27 @@ export class Announcer {
     this.#cursor = cursor;
   }
 
-  /** @param what it ships, in words that are the same when it is started again the same way */
-  static async open(session: ShipSession, what: string): Promise<Announcer> {
+  /**
+   * @param what it ships, in words that are the same when it is started again the same way
+   * @param listedAtMs when it began to look what there is to ship, by this host's clock
+   */
+  static async open(session: ShipSession, what: string, listedAtMs: number): Promise<Announcer> {
     const field = `cursor:${createHash('sha1').update(`${self.host}\0${what}`).digest('base64url').slice(0, 16)}`;
     const known = parseCursor(await again(() => session.redis.hget(session.keys.settings, field)));
-    return new Announcer(session, field, known ?? { name: '', generation: '', since: Date.now() });
+    return new Announcer(session, field, known ?? { name: '', generation: '', since: listedAtMs, count: 0 });
   }
 
-  /** Whether a file of which there is no record was shipped before: it is behind the cursor, and was not touched. */
-  isBehind({ name, ctimeMs }: { readonly name: string; readonly ctimeMs: number }): boolean {
-    return name <= this.#cursor.name && this.#isQuiet(ctimeMs);
+  /** Of files of which there is no record, those that were shipped before; `recorded` is how many there are with one. */
+  behind(files: readonly Named[], recorded: number): ReadonlySet<string> {
+    const candidates = files.filter(({ name }) => name <= this.#cursor.name);
+    // As many as were shipped: none of them is new, and a touch may be older than it looks.
+    const hasNew = candidates.length + recorded > this.#cursor.count;
+    const margin = hasNew ? marginMs.sure : marginMs.likely;
+    return new Set(candidates.filter((file) => this.#isQuiet(file, margin)).map(({ name }) => name));
   }
 
-  #isQuiet(ctimeMs: number): boolean {
-    return ctimeMs < this.#cursor.since - marginMs;
+  #isQuiet({ ctimeMs }: { readonly ctimeMs: number }, margin: number): boolean {
+    return ctimeMs < this.#cursor.since - margin;
   }
 
   /** @throws {KeyTakenError | ShipperFencedError} */
@@ -55,10 +64,11 @@ export class Announcer {
     { part, stage }: Reserved,
     entry: Entry,
     record: FileRecord,
-    { ctimeMs }: { readonly ctimeMs: number },
+    source: { readonly ctimeMs: number },
   ): Promise<void> {
     const { redis, keys, token, channel, bell, outstanding } = this.#session;
-    const next: Cursor = { ...this.#cursor, name: record.name, generation: record.generation };
+    const { name, generation } = record;
+    const next: Cursor = { ...this.#cursor, name, generation, count: this.#cursor.count + 1 };
     // A file that ends out of turn, because it shrank, leaves the cursor where it is.
     const movesCursor = entry.last && next.name > this.#cursor.name;
     const startedAtMs = performance.now();
@@ -81,7 +91,7 @@ export class Announcer {
           ],
           performance.now() - startedAtMs > lockPatienceMs ? 1 : 0,
           ...(movesCursor ? [this.#field, JSON.stringify(next)] : ['', '']),
-          this.#isQuiet(ctimeMs) ? 1 : 0,
+          this.#isQuiet(source, marginMs.likely) ? 1 : 0,
           unchargedRecords,
         ],
       );

@@ -54,8 +54,15 @@ const recordSchema = v.object({
 });
 export type FileRecord = v.InferOutput<typeof recordSchema> & { readonly name: string };
 
-/** Which of a shipper's files came last, in the order of their names, and since when it ships (its host's epoch ms). */
-const cursorSchema = v.object({ name: v.string(), generation: v.string(), since: v.number() });
+/** Which of a shipper's files came last, in the order of their names. */
+const cursorSchema = v.object({
+  name: v.string(),
+  generation: v.string(),
+  /** When it first looked what there is to ship, by its host's clock. */
+  since: v.number(),
+  /** How many files it has shipped to their end. */
+  count: v.number(),
+});
 export type Cursor = v.InferOutput<typeof cursorSchema>;
 
 /** A shipper or a consumer, as it last told. Consumers that follow the book have a cursor only. */

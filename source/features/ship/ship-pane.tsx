@@ -60,6 +60,9 @@ function nothing({ channels }: ShipSlice): string {
 
 type Line = { readonly spans: readonly Span[]; readonly right?: readonly Span[] };
 
+/** Below this there is room for the essentials only. */
+const narrowColumns = 50;
+
 const tones: Readonly<Record<ChannelRow['state'], Tone>> = {
   idle: 'dim',
   shipping: 'good',
@@ -85,14 +88,20 @@ function budgetLine({ usedBytes, budgetBytes, peakBytes, state }: ChannelRow, co
 }
 
 function rateLine(slice: ShipSlice, shown: ChannelRow, columns: number): Line {
-  const { bytes, bytesFound, files } = shown;
+  const { bytes, bytesFound, files, state } = shown;
+  const rate = rateOf(slice);
+  if (rate === 0 && (state === 'done' || state === 'idle')) {
+    return { spans: [`shipped ${formatBytes(bytes)} in ${counted(files, 'file')}`] };
+  }
+  const isNarrow = columns < narrowColumns;
   const waiting = waitingFiles(shown);
   const left = timeLeftOf(slice);
-  const found = bytesFound > bytes ? ` of ${formatBytes(bytesFound)}` : '';
+  const found = bytesFound > bytes && !isNarrow ? ` of ${formatBytes(bytesFound)}` : '';
+  const waits = isNarrow ? `${formatCount(waiting)} waiting` : `${counted(waiting, 'file')} waiting`;
   const words = [
-    `${formatBytes(rateOf(slice))}/s`,
+    `${formatBytes(rate)}/s`,
     `${formatBytes(bytes)}${found}`,
-    ...(waiting > 0 ? [`${formatCount(waiting)} files waiting`] : [`${formatCount(files)} files`]),
+    waiting > 0 ? waits : counted(files, 'file'),
     ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
   ];
   const cells = Math.min(24, columns - width(`rate  ${words.join('  ')}`));
@@ -107,24 +116,27 @@ function emptyText({ state, partsInRedis, reason }: ChannelRow): string {
 }
 
 function partColumns(columns: number): readonly Column<PartRow>[] {
+  const number = ({ part }: PartRow): string => /~(\d+)(\.gz)?$/.exec(part)?.[1] ?? 'all';
   return [
     { heading: 'file', grow: true, max: 60, cell: ({ file }) => file },
-    {
-      heading: 'part',
-      align: 'right',
-      drop: 1,
-      cell: ({ part }) => /~(\d+)(\.gz)?$/.exec(part)?.[1] ?? 'all',
-    },
-    {
-      heading: 'upto',
-      align: 'right',
-      drop: 2,
-      cell: ({ share }) => (share === undefined ? '' : `${share}%`),
-    },
+    { heading: 'part', align: 'right', cell: number },
+    ...(columns < narrowColumns
+      ? []
+      : [
+          {
+            heading: 'upto',
+            align: 'right' as const,
+            cell: ({ share }: PartRow) => (share === undefined ? '' : `${share}%`),
+          },
+        ]),
     { heading: 'size', align: 'right', cell: ({ bytes }) => formatBytes(bytes) },
     { heading: 'done', cell: (row) => doneBy(row, columns) },
-    { heading: 'state', width: 9, drop: 3, cell: ({ state }) => state },
+    ...(columns < narrowColumns ? [] : [{ heading: 'state', width: 9, cell: ({ state }: PartRow) => state }]),
   ];
+}
+
+function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** `0 1 ·`: who has it, in the order of their ids; a count where that would be too long. */
@@ -165,7 +177,7 @@ function consumerLines(
 function consumerSpan({ id, lag, state, silentMs }: ConsumerRow): { text: string; tone: Tone } {
   const owed = lag === 0 ? 'lag 0' : `lag ${formatCount(lag)} ${lag === 1 ? 'part' : 'parts'}`;
   if (state === 'stalled') {
-    return { text: `${id} STALLED, ${owed}, silent for ${formatDuration(silentMs)}`, tone: 'bad' };
+    return { text: `${id} STALLED for ${formatDuration(silentMs)}, ${owed}`, tone: 'bad' };
   }
   if (state === 'unseen') return { text: `${id} never seen, ${owed}`, tone: lag > 0 ? 'warn' : 'dim' };
   return { text: `${id} ${state}, ${owed}`, tone: state === 'live' ? 'plain' : 'dim' };

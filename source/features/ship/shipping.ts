@@ -48,6 +48,7 @@ export class Shipping {
 
   async run(): Promise<Shipped> {
     const { channel, follow = false, keepOpen = false, listen } = this.#options;
+    const listedAtMs = Date.now();
     const sources = await this.#look();
     const session = await ShipSession.open(this.#redis, {
       channel,
@@ -56,7 +57,7 @@ export class Shipping {
       listen,
       news: { files: this.#filesTotal, bytes: this.#bytesTotal, follow },
     });
-    const announcer = await Announcer.open(session, this.#what());
+    const announcer = await Announcer.open(session, this.#what(), listedAtMs);
     const pipeline = this.#makePipeline(session, announcer);
     const telling = setInterval(() => this.#tell(session), tellMs);
     let peakBytes = 0;
@@ -75,10 +76,12 @@ export class Shipping {
           signal: this.#signal,
         });
       } else {
+        const unknown = sources.filter(({ name }) => !records.has(name));
+        const recorded = sources.filter(({ name }) => records.get(name)?.state === 'shipped').length;
+        const behind = announcer.behind(unknown, recorded);
         for (const source of sources) {
-          const known = records.get(source.name);
-          if (!known && announcer.isBehind(source)) this.#skip(source);
-          else await this.#shipFile(session, pipeline, source, known);
+          if (behind.has(source.name)) this.#skip(source);
+          else await this.#shipFile(session, pipeline, source, records.get(source.name));
         }
         if (session.isAlone) await this.#closeAbandoned(pipeline, records);
       }
