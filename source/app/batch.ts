@@ -36,9 +36,11 @@ export async function runBatch(
   const connections = await openConnections(config, command.offline === true);
   const context = makeContext({ config, streams, output, signal, connections, commandLine: raw.commandLine });
   try {
-    if (!command.offline) await reach(connections, command.partial === true, config.timeoutMs);
+    // A single server has no others to do without: nothing is partial about it.
+    const isPartial = command.partial === true && connections.length > 1;
+    if (!command.offline) await reach(connections, isPartial, config.timeoutMs);
     const running = runCommand(path, command, input, context);
-    const outcome = await (command.offline || command.partial || command.supervises
+    const outcome = await (command.offline || isPartial || command.supervises
       ? running
       : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
     if (config.json && outcome.json !== undefined) await output.write(`${plainJson(outcome.json)}\n`);

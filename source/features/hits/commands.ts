@@ -1,14 +1,15 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
 import { formatClockSeconds, formatCount } from '../../ui/figures.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { durationMs, name } from '../../values.ts';
 import { defineCommand, flagOr, optionalFlag, optionalWord, switchFlag, word } from '../feature.ts';
-import { Hits } from './hits.ts';
+import { tellMissing } from '../shards/opened.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import { count, readLines, readNamed } from './lines.ts';
-import { type Overview, overview, requireSteps, seriesNames, seriesPoints, sum, sumToday } from './read.ts';
-import { seedPoints, seedSum } from './read-seed.ts';
+import { type Overview, requireSteps, seriesPoints, sum, sumToday } from './read.ts';
+import { askSeries, closeOver, hitsOver, overviewOver, pointsOver, sumOver } from './spread.ts';
 import { change } from './state.ts';
 
 const series = word('SERIES', 'what is counted, such as web', name);
@@ -54,6 +55,7 @@ const addCommand = defineCommand({
     layout,
   },
   writes: true,
+  partial: true,
   examples: [
     'quarterdeck hits add web',
     'tail -F access.log | quarterdeck hits add web -',
@@ -61,7 +63,7 @@ const addCommand = defineCommand({
   ],
   async run(context, input) {
     const { keep: keepMs, keepHourly: keepHourlyMs, layout = 'own' } = input;
-    const hits = new Hits(context.redis, { keepMs, keepHourlyMs, layout });
+    const hits = await hitsOver(context, { keepMs, keepHourlyMs, layout });
     const added = new Map<string, number>();
     const add = (to: string, n: number): void => {
       hits.add(to, n);
@@ -72,7 +74,7 @@ const addCommand = defineCommand({
       else if (input.count === '-') await readLines(context, (n) => add(input.series, n));
       else add(input.series, input.count ?? 1);
     } finally {
-      await hits.close();
+      await closeOver(context, hits);
     }
     const all = [...added].map(([series, added]) => ({ series, added }));
     const text = all
@@ -95,16 +97,22 @@ const sumCommand = defineCommand({
     layout,
   },
   writes: false,
+  partial: true,
   examples: ['quarterdeck hits sum web --since 7d', 'TZ=UTC quarterdeck hits sum web --today --json'],
-  async run({ redis }, { series, since, today, layout }) {
+  async run(context, { series, since, today, layout }) {
     if (since !== undefined && today) throw new UsageError('--since and --today exclude each other');
     const sinceMs = since ?? dayMs;
-    const found =
+    const ask = (client: Client) => (today ? sumToday(client, series) : sum(client, series, { sinceMs }));
+    const { found, missing } =
       layout === 'seed'
-        ? await seedSum(redis, series, today ? 'today' : sinceMs)
-        : await (today ? sumToday(redis, series) : sum(redis, series, { sinceMs }));
+        ? await sumOver(context, series, today ? 'today' : sinceMs)
+        : { found: await askSeries(context, series, ask), missing: [] };
     const { fromMs, toMs } = found;
-    return { json: { series, fromMs, toMs, sum: found.sum }, text: formatCount(found.sum) };
+    return {
+      json: { series, fromMs, toMs, sum: found.sum, ...missingJson(missing) },
+      text: formatCount(found.sum),
+      ...tellMissing(context, missing),
+    };
   },
 });
 
@@ -118,13 +126,24 @@ const seriesCommand = defineCommand({
     layout,
   },
   writes: false,
+  partial: true,
   examples: ['quarterdeck hits series web --step 1m --since 6h --json'],
-  async run({ redis }, { series, step: stepMs, since: sinceMs, layout }) {
+  async run(context, { series, step: stepMs, since: sinceMs, layout }) {
     requireSteps(stepMs, sinceMs);
-    const read = layout === 'seed' ? seedPoints : seriesPoints;
-    const points = await read(redis, series, { stepMs, sinceMs });
+    const window = { stepMs, sinceMs };
+    const { found: points, missing } =
+      layout === 'seed'
+        ? await pointsOver(context, series, window)
+        : {
+            found: await askSeries(context, series, (client) => seriesPoints(client, series, window)),
+            missing: [],
+          };
     const lines = points.map(([atMs, hits]) => `${dateOf(atMs)} ${formatClockSeconds(atMs)}  ${hits}`);
-    return { json: { series, stepMs, points }, text: lines.join('\n') };
+    return {
+      json: { series, stepMs, points, ...missingJson(missing) },
+      text: lines.join('\n'),
+      ...tellMissing(context, missing),
+    };
   },
 });
 
@@ -132,9 +151,14 @@ const listCommand = defineCommand({
   verb: 'list',
   summary: 'Every series: today, yesterday up to the same time, the last hour',
   writes: false,
-  async run({ redis }) {
-    const all = await overview(redis, (await seriesNames(redis)).toSorted());
-    return { json: all.map(seriesJson), text: all.map(line).join('\n') || 'No series' };
+  partial: true,
+  async run(context) {
+    const { found: all, missing } = await overviewOver(context);
+    return {
+      json: all.map(seriesJson),
+      text: all.map(line).join('\n') || 'No series',
+      ...tellMissing(context, missing),
+    };
   },
 });
 
@@ -143,6 +167,11 @@ export const commands = [addCommand, sumCommand, seriesCommand, listCommand] as 
 /** A series as `hits list --json` and the snapshot tell of it. */
 export function seriesJson({ series, today, yesterday, lastHour }: Overview) {
   return { series, today, yesterday, lastHour };
+}
+
+/** The servers of a sum that is not whole. */
+function missingJson(missing: readonly { readonly shard: number }[]) {
+  return missing.length === 0 ? {} : { missing: missing.map(({ shard }) => shard) };
 }
 
 function line({ series, today, yesterday, lastHour }: Overview): string {

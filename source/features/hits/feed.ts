@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isCluster } from '../../redis/client.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs } from '../../redis/clock.ts';
 import type { Feed } from '../feature.ts';
+import { openShards } from '../shards/opened.ts';
+import { everywhere, partsOf } from '../shards/shards.ts';
 import { overview, plot, seriesNames } from './read.ts';
 import { type HitsSlice, learn, pointsEach } from './state.ts';
 
@@ -10,6 +12,8 @@ const atOnce = { standalone: 24, cluster: 3 };
 const mostWatched = 24;
 /** A bar is read when writers have had time to flush what belongs to it. */
 const settleMs = 2000;
+/** A pane is not kept waiting for one of several servers. */
+const deadlineMs = 1000;
 
 /** Reads sums every two seconds, and charts when another bar has ended. */
 export const feed: Feed<HitsSlice> = {
@@ -17,34 +21,56 @@ export const feed: Feed<HitsSlice> = {
 
   subject: ({ stepMs }) => stepMs,
 
-  async read({ redis }, { stepMs, untilMs, next, rows }) {
-    const found = await seriesNames(redis);
-    const names = found.slice(0, mostWatched).toSorted();
-    const count = isCluster(redis) ? atOnce.cluster : atOnce.standalone;
-    const from = next < names.length ? next : 0;
-    const some = names.slice(from, from + count);
-    const sums = await overview(redis, some);
-
-    const endMs = Math.floor((guessServerMs(redis) - settleMs) / stepMs) * stepMs;
-    const known = new Set(rows.filter(({ points }) => points.length > 0).map(({ series }) => series));
-    const isDue = endMs !== untilMs || some.some((series) => !known.has(series));
-    const wanted = { fromMs: endMs - pointsEach * stepMs, stepMs, points: pointsEach };
-    const drawn = isDue && some.length > 0 ? await plot(redis, some, wanted) : undefined;
-    const charts = drawn && {
+  async read(context, slice) {
+    const { redis } = context;
+    const shards = await openShards(context);
+    const { stepMs } = slice;
+    const { values, missing } = partsOf(
+      await everywhere(shards, (client) => readServer(client, slice, redis), { deadlineMs }),
+    );
+    const charted = values.flatMap(({ points }) => points ?? []);
+    const charts = charted.length > 0 && {
       stepMs,
-      untilMs: endMs,
-      points: Object.fromEntries(some.map((series, i) => [series, drawn[i] ?? []])),
+      untilMs: Math.max(...values.map(({ endMs }) => endMs)),
+      points: Object.fromEntries(charted),
     };
+    const [only] = values;
     const reading = {
-      names,
-      total: found.length,
-      sums,
+      names: values.flatMap(({ names }) => names),
+      total: values.reduce((sum, { total }) => sum + total, 0),
+      sums: values.flatMap(({ sums }) => sums),
       ...(charts && { charts }),
-      next: from + count < names.length ? from + count : 0,
+      next: values.length === 1 && only ? only.next : 0,
+      missing: missing.map(({ shard }) => shard),
     };
-    return (slice) => {
-      const changed = learn(slice, reading);
-      return isDeepStrictEqual(changed, slice) ? slice : changed;
+    return (now) => {
+      const changed = learn(now, reading);
+      return isDeepStrictEqual(changed, now) ? now : changed;
     };
   },
 };
+
+/** What one server knows; with several each sweeps through its own series at once. */
+async function readServer(client: Client, { stepMs, untilMs, next, rows }: HitsSlice, clock: Client) {
+  const found = await seriesNames(client);
+  const names = found.slice(0, mostWatched).toSorted();
+  const count = isCluster(client) ? atOnce.cluster : atOnce.standalone;
+  const from = next < names.length ? next : 0;
+  const some = names.slice(from, from + count);
+  const sums = await overview(client, some);
+
+  // One clock for all, so that bars of several servers end together.
+  const endMs = Math.floor((guessServerMs(clock) - settleMs) / stepMs) * stepMs;
+  const known = new Set(rows.filter(({ points }) => points.length > 0).map(({ series }) => series));
+  const isDue = endMs !== untilMs || some.some((series) => !known.has(series));
+  const wanted = { fromMs: endMs - pointsEach * stepMs, stepMs, points: pointsEach };
+  const drawn = isDue && some.length > 0 ? await plot(client, some, wanted) : undefined;
+  return {
+    endMs,
+    names,
+    total: found.length,
+    sums,
+    points: drawn && some.map((series, i): [string, readonly number[]] => [series, drawn[i] ?? []]),
+    next: from + count < names.length ? from + count : 0,
+  };
+}

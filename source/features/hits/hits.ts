@@ -25,7 +25,7 @@ import { bucketMs, dayMs, hourlyKey, hourMs, rawKey, seedKey, writersKey } from 
  */
 export class Hits {
   readonly #client: Client;
-  readonly #options: Required<HitsOptions>;
+  readonly #options: HitsOptions & typeof defaults;
   readonly #writer = randomUUID();
   readonly #series = new Map<string, Series>();
   #timer: NodeJS.Timeout | undefined;
@@ -58,7 +58,7 @@ export class Hits {
     if (count === 0) return;
     let waiting = this.#series.get(series);
     if (!waiting) {
-      waiting = { name: series, batches: [], confirmed: 0, sending: undefined };
+      waiting = { name: series, batches: [], confirmed: new Map(), sending: undefined };
       this.#series.set(series, waiting);
     }
     const now = performance.now();
@@ -119,33 +119,48 @@ export class Hits {
       const [batch] = series.batches;
       if (!batch) return;
       batch.isSent = true;
-      const [confirmed] = await Promise.all([
+      await Promise.all([
         this.#write(series, batch),
-        this.#options.layout === 'own' && register(this.#client, 'hits', series.name),
+        this.#options.layout === 'own' && register(this.#clientOf(series.name), 'hits', series.name),
       ]);
-      series.confirmed = confirmed;
       series.batches.shift();
     }
     if (series.batches.length > 0) this.#arm();
   }
 
-  async #write({ name, confirmed }: Series, { count, sinceMs }: Batch): Promise<number> {
-    const client = this.#client;
-    const { layout, keepMs, keepHourlyMs } = this.#options;
+  #clientOf(key: string): Client {
+    return this.#options.clientOf?.(key) ?? this.#client;
+  }
+
+  async #write({ name, confirmed }: Series, batch: Batch): Promise<void> {
+    const { layout, keepMs, keepHourlyMs, clientOf } = this.#options;
+    const { count } = batch;
+    const isOwn = layout === 'own';
     for (;;) {
-      const ageMs = Math.floor(performance.now() - sinceMs);
+      let client = isOwn ? this.#clientOf(name) : this.#client;
+      let ageMs = Math.floor(performance.now() - batch.sinceMs);
       const atMs = guessServerMs(client) - ageMs;
       const hour = Math.floor(atMs / hourMs);
-      const bucket = Math.floor(atMs / bucketMs);
+      let bucket = Math.floor(atMs / bucketMs);
+      if (!isOwn && clientOf) {
+        // Every key has a server, each with a clock: the first one's tells the 10 s, once and for all tries.
+        batch.bucket ??= bucket;
+        bucket = batch.bucket;
+        client = clientOf(seedKey(client, name, bucket));
+        ageMs = guessServerMs(client) - (bucket + 0.5) * bucketMs;
+      }
+      const last = confirmed.get(client) ?? 0;
       const writers = writersKey(client, name);
-      const isOwn = layout === 'own';
       const keys = isOwn
         ? [rawKey(client, name, hour), hourlyKey(client, name, Math.floor(hour / 24)), writers]
         : [seedKey(client, name, bucket), writers];
       const [code = 0, figure = 0] = await (isOwn
-        ? write(client, keys, [this.#writer, confirmed, hour, ageMs, count, keepMs, keepHourlyMs])
-        : writeSeed(client, keys, [this.#writer, confirmed, bucket, ageMs, count, keepMs]));
-      if (code === 0) return figure;
+        ? write(client, keys, [this.#writer, last, hour, ageMs, count, keepMs, keepHourlyMs])
+        : writeSeed(client, keys, [this.#writer, last, bucket, ageMs, count, keepMs]));
+      if (code === 0) {
+        confirmed.set(client, figure);
+        return;
+      }
       if (code === -2) throw new WrongTypeError(keys[figure - 1] ?? '', 'hit counter');
       learnServerMs(client, figure);
     }
@@ -163,23 +178,26 @@ export type HitsOptions = {
   readonly layout?: 'own' | 'seed';
   /** Hears of a flush by the timer that failed; what it held goes out with the next. */
   readonly onError?: (error: unknown) => void;
+  /** Over several servers, which of them this series (`seed`: this plain key) lives on. */
+  readonly clientOf?: (key: string) => Client;
 };
 
 /** Sums stay exact in the server's arithmetic. */
 export const largestCount = 1_000_000_000_000;
 
-type Batch = { count: number; readonly sinceMs: number; isSent: boolean };
+type Batch = { count: number; readonly sinceMs: number; isSent: boolean; bucket?: number };
 type Series = {
   readonly name: string;
   readonly batches: Batch[];
-  confirmed: number;
+  /** By the server; it is one unless plain keys are spread. */
+  readonly confirmed: Map<Client, number>;
   sending: Promise<void> | undefined;
 };
 
 export const defaultKeepMs = 3 * dayMs;
 export const defaultKeepHourlyMs = 400 * dayMs;
 
-const defaults: Required<HitsOptions> = {
+const defaults: Required<Omit<HitsOptions, 'clientOf'>> = {
   flushMs: 500,
   keepMs: defaultKeepMs,
   keepHourlyMs: defaultKeepHourlyMs,

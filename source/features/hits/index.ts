@@ -1,9 +1,10 @@
 import { defineFeature } from '../feature.ts';
+import { missingHeadline } from '../shards/opened.ts';
 import { commands, seriesJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { overview, seriesNames } from './read.ts';
+import { overviewOver } from './spread.ts';
 import { type HitsSlice, initial, shown } from './state.ts';
 
 export default defineFeature<HitsSlice>({
@@ -15,10 +16,11 @@ export default defineFeature<HitsSlice>({
   commands,
   keys,
   headline(slice) {
-    return slice.filter === '' ? '' : `/${slice.filter} ${shown(slice).length}`;
+    const filter = slice.filter === '' ? [] : [`/${slice.filter} ${shown(slice).length}`];
+    return [...missingHeadline(slice.missing), ...filter].join('  ');
   },
-  async snapshot({ redis }) {
-    return (await overview(redis, (await seriesNames(redis)).toSorted())).map(seriesJson);
+  async snapshot(context) {
+    return (await overviewOver(context)).found.map(seriesJson);
   },
   pane: async () => (await import('./hits-pane.tsx')).HitsPane,
 });

@@ -1,7 +1,7 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
-import { serverMs } from '../../redis/clock.ts';
+import { guessServerMs, serverMs } from '../../redis/clock.ts';
 import { bucketMs, seedKey } from './keys.ts';
 import { longestRawMs, type Points, type Sum } from './read.ts';
 import { dayOf } from './windows.ts';
@@ -13,21 +13,43 @@ import { dayOf } from './windows.ts';
 const keysAtOnce = 1000;
 
 export async function seedSum(client: Client, series: string, sinceMs: number | 'today'): Promise<Sum> {
-  const nowMs = await serverMs(client);
+  await serverMs(client);
+  return await seedSumBy((keys) => countsIn(client, keys), client, series, sinceMs);
+}
+
+/** The same from wherever `read` finds the keys; `clock` is whose time it is. */
+export async function seedSumBy(
+  read: ReadCounts,
+  clock: Client,
+  series: string,
+  sinceMs: number | 'today',
+): Promise<Sum> {
+  const nowMs = guessServerMs(clock);
   const wantedMs = sinceMs === 'today' ? dayOf(nowMs).todayMs : nowMs - sinceMs;
   const first = Math.floor(wantedMs / bucketMs);
-  const counts = await buckets(client, series, first, Math.floor(nowMs / bucketMs));
+  const counts = await buckets(read, clock, series, first, Math.floor(nowMs / bucketMs));
   return { fromMs: first * bucketMs, toMs: nowMs, sum: counts.reduce((total, count) => total + count, 0) };
 }
 
 export async function seedPoints(
   client: Client,
   series: string,
+  window: { readonly stepMs: number; readonly sinceMs: number },
+): Promise<Points> {
+  await serverMs(client);
+  return await seedPointsBy((keys) => countsIn(client, keys), client, series, window);
+}
+
+/** The same from wherever `read` finds the keys. */
+export async function seedPointsBy(
+  read: ReadCounts,
+  clock: Client,
+  series: string,
   { stepMs, sinceMs }: { readonly stepMs: number; readonly sinceMs: number },
 ): Promise<Points> {
-  const nowMs = await serverMs(client);
+  const nowMs = guessServerMs(clock);
   const fromMs = Math.floor((nowMs - sinceMs) / stepMs) * stepMs;
-  const counts = await buckets(client, series, fromMs / bucketMs, Math.floor(nowMs / bucketMs));
+  const counts = await buckets(read, clock, series, fromMs / bucketMs, Math.floor(nowMs / bucketMs));
   const points = new Array<number>(Math.floor((nowMs - fromMs) / stepMs) + 1).fill(0);
   for (const [i, count] of counts.entries()) {
     const point = Math.floor((i * bucketMs) / stepMs);
@@ -36,11 +58,24 @@ export async function seedPoints(
   return points.map((count, i) => [fromMs + i * stepMs, count] as const);
 }
 
-async function buckets(client: Client, series: string, first: number, last: number): Promise<number[]> {
+/** The counts of keys, in their order; 0 where there is none. */
+export type ReadCounts = (keys: readonly string[]) => Promise<readonly number[]>;
+
+async function buckets(
+  read: ReadCounts,
+  clock: Client,
+  series: string,
+  first: number,
+  last: number,
+): Promise<readonly number[]> {
   if ((last - first) * bucketMs > longestRawMs + bucketMs) {
     throw new UsageError('The seed layout keeps one key for each 10s: its windows reach back at most 3d');
   }
-  const keys = Array.from({ length: last - first + 1 }, (_, i) => seedKey(client, series, first + i));
+  return await read(Array.from({ length: last - first + 1 }, (_, i) => seedKey(clock, series, first + i)));
+}
+
+/** @throws {WrongTypeError} when a key holds something else */
+export async function countsIn(client: Client, keys: readonly string[]): Promise<number[]> {
   const counts: number[] = [];
   for (let from = 0; from < keys.length; from += keysAtOnce) {
     const some = keys.slice(from, from + keysAtOnce);

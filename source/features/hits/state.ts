@@ -21,6 +21,8 @@ export type HitsSlice = {
   /** Undefined: the busiest. */
   readonly selected: string | undefined;
   readonly filter: string;
+  /** Servers, of several, whose series are missing here. */
+  readonly missing?: readonly number[];
 };
 
 export type Reading = {
@@ -35,6 +37,7 @@ export type Reading = {
     readonly points: Readonly<Record<string, readonly number[]>>;
   };
   readonly next: number;
+  readonly missing?: readonly number[];
 };
 
 export const steps = [10_000, 60_000, 600_000, 3_600_000] as const;
@@ -50,7 +53,9 @@ export const initial: HitsSlice = {
   filter: '',
 };
 
-export function learn(slice: HitsSlice, { names, total, sums, charts, next }: Reading): HitsSlice {
+export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
+  const { names, total, sums, charts, next, missing = [] } = reading;
+  const { missing: _, ...known } = slice;
   // Asked before the operator chose other bars: those figures are of the old ones.
   const fresh = charts && charts.stepMs === slice.stepMs ? charts : undefined;
   const rows = new Map(slice.rows.map((row) => [row.series, row]));
@@ -61,12 +66,13 @@ export function learn(slice: HitsSlice, { names, total, sums, charts, next }: Re
     .toSorted((a, b) => b.today - a.today || (a.series < b.series ? -1 : 1));
   const isKnown = all.some(({ series }) => series === slice.selected);
   return {
-    ...slice,
+    ...known,
     rows: all,
     total,
     next,
     untilMs: fresh ? fresh.untilMs : slice.untilMs,
     selected: isKnown ? slice.selected : undefined,
+    ...(missing.length > 0 && { missing }),
   };
 }
 

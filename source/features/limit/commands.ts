@@ -1,15 +1,16 @@
 import * as v from 'valibot';
 import { messageOf, UsageError } from '../../errors.ts';
-import type { Client } from '../../redis/client.ts';
 import { formatDuration } from '../../ui/figures.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import { defineCommand, flag, flagOr, list as listOf, optionalFlag, word } from '../feature.ts';
+import { tellMissing } from '../shards/opened.ts';
 import type { Verdict } from './acts.ts';
 import { Limiter } from './limit.ts';
-import { type LimitUse, list, reset } from './list.ts';
+import type { LimitUse } from './list.ts';
 import { formatPeriod } from './period.ts';
 import { algorithms, type Limit, largestMax, longestPerMs, shortestPerMs } from './rules.ts';
+import { askSubject, listOver, resetOver } from './spread.ts';
 import { byNearness } from './state.ts';
 
 const subject = word('SUBJECT', 'who is limited, such as key:7f3', name);
@@ -65,18 +66,22 @@ const hitCommand = defineCommand({
   words: { subject },
   flags,
   writes: true,
+  partial: true,
   examples: [
     'quarterdeck limit hit key:7f3 --max 20 --per 1m',
     'quarterdeck limit hit ip:10.7 --max 10 --per 1s --algorithm gcra --and 1000/1h || echo slow down',
   ],
-  async run({ redis, warn }, input) {
-    const limiter = limiterOf(redis, input);
-    const verdict = await limiter.hit(input.subject, input.cost);
-    // It was spent: that the list may not show it is no reason to keep the answer back.
-    await limiter
-      .close()
-      .catch((error: unknown) => warn(`\`limit list\` misses this hit: ${messageOf(error)}`));
-    return outcome(verdict);
+  async run(context, input) {
+    const limits = limitsOf(input);
+    return await askSubject(context, input.subject, { limits, mark: true }, async (client) => {
+      const limiter = new Limiter(client, limits);
+      const verdict = await limiter.hit(input.subject, input.cost);
+      // It was spent: that the list may not show it is no reason to keep the answer back.
+      await limiter
+        .close()
+        .catch((error: unknown) => context.warn(`\`limit list\` misses this hit: ${messageOf(error)}`));
+      return outcome(verdict);
+    });
   },
 });
 
@@ -86,8 +91,13 @@ const peekCommand = defineCommand({
   words: { subject },
   flags,
   writes: false,
-  async run({ redis }, input) {
-    return outcome(await limiterOf(redis, input).peek(input.subject, input.cost));
+  partial: true,
+  async run(context, input) {
+    const limits = limitsOf(input);
+    const verdict = await askSubject(context, input.subject, { limits }, (client) =>
+      new Limiter(client, limits).peek(input.subject, input.cost),
+    );
+    return outcome(verdict);
   },
 });
 
@@ -96,8 +106,9 @@ const resetCommand = defineCommand({
   summary: 'Give a subject all of its limits back',
   words: { subject },
   writes: true,
-  async run({ redis }, input) {
-    const cleared = await reset(redis, input.subject);
+  partial: true,
+  async run(context, input) {
+    const { cleared, missing } = await resetOver(context, input.subject);
     const limits = cleared === 1 ? 'its limit' : `its ${cleared} limits`;
     return {
       json: { subject: input.subject, cleared },
@@ -105,6 +116,7 @@ const resetCommand = defineCommand({
         cleared === 0
           ? `No limit of ${sanitise(input.subject)} is known`
           : `${sanitise(input.subject)} has ${limits} back`,
+      ...tellMissing(context, missing),
     };
   },
 });
@@ -113,11 +125,16 @@ const listCommand = defineCommand({
   verb: 'list',
   summary: 'Subjects and what they have used, nearest to the limit first',
   writes: false,
-  async run({ redis }) {
-    const { total, limits } = await list(redis);
+  partial: true,
+  async run(context) {
+    const { total, limits, missing } = await listOver(context);
     const sorted = limits.toSorted(byNearness);
     const more = total > limits.length ? [`and ${total - limits.length} more`] : [];
-    return { json: sorted.map(limitJson), text: [...sorted.map(line), ...more].join('\n') || 'No limits' };
+    return {
+      json: sorted.map(limitJson),
+      text: [...sorted.map(line), ...more].join('\n') || 'No limits',
+      ...tellMissing(context, missing),
+    };
   },
 });
 
@@ -139,13 +156,13 @@ export function limitJson(use: LimitUse) {
   };
 }
 
-function limiterOf(redis: Client, { max, per, algorithm, cost, and, layout }: HitInput): Limiter {
+function limitsOf({ max, per, algorithm, cost, and, layout }: HitInput): readonly Limit[] {
   const limits: Limit[] = [{ max, perMs: per, algorithm, ...(layout !== undefined && { layout }) }, ...and];
   const smallest = Math.min(...limits.map((limit) => limit.max));
   if (cost > smallest) {
     throw new UsageError(`Expected --cost to be at most ${smallest}, the whole limit, got \`${cost}\``);
   }
-  return new Limiter(redis, limits);
+  return limits;
 }
 
 function outcome(verdict: Verdict) {

@@ -1,9 +1,10 @@
 import { defineFeature } from '../feature.ts';
+import { missingHeadline } from '../shards/opened.ts';
 import { commands, limitJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { list } from './list.ts';
+import { listOver } from './spread.ts';
 import { byNearness, initial, isFull, type LimitSlice, shown } from './state.ts';
 
 export default defineFeature<LimitSlice>({
@@ -17,10 +18,10 @@ export default defineFeature<LimitSlice>({
   headline(slice) {
     const full = slice.meters.filter(isFull).length;
     const filter = slice.filter === '' ? [] : [`/${slice.filter} ${shown(slice).length}`];
-    return [...(full > 0 ? [`${full} full`] : []), ...filter].join('  ');
+    return [...missingHeadline(slice.missing), ...(full > 0 ? [`${full} full`] : []), ...filter].join('  ');
   },
-  async snapshot({ redis }) {
-    const { limits } = await list(redis);
+  async snapshot(context) {
+    const { limits } = await listOver(context);
     return limits.toSorted(byNearness).map(limitJson);
   },
   pane: async () => (await import('./limit-pane.tsx')).LimitPane,

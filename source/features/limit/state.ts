@@ -26,12 +26,15 @@ export type LimitSlice = {
   /** The id of the selected meter; undefined: whichever is nearest to its limit. */
   readonly selected: string | undefined;
   readonly filter: string;
+  /** Servers, of several, whose limits are missing here. */
+  readonly missing?: readonly number[];
 };
 
 export type Reading = {
   readonly total: number;
   readonly limits: readonly Omit<Meter, 'history' | 'sweep'>[];
   readonly skip: number;
+  readonly missing?: readonly number[];
 };
 
 export const longestHistory = 40;
@@ -53,7 +56,9 @@ export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'alg
  * Takes in one reading of the index. Where it takes several to read it all, meters that this one did not reach stay,
  * until a whole sweep has passed without them.
  */
-export function learn(slice: LimitSlice, { total, limits, skip }: Reading): LimitSlice {
+export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
+  const { total, limits, skip, missing = [] } = reading;
+  const { missing: _, ...before } = slice;
   const known = new Map(slice.meters.map((meter) => [idOf(meter), meter]));
   const isLast = skip + limits.length >= total || limits.length === 0;
   const isWhole = isLast && skip === 0;
@@ -69,12 +74,13 @@ export function learn(slice: LimitSlice, { total, limits, skip }: Reading): Limi
   const meters = [...fresh, ...kept].toSorted(byNearness);
   const hasSelected = meters.some((meter) => idOf(meter) === slice.selected);
   return {
-    ...slice,
+    ...before,
     meters,
     total,
     next: isLast ? 0 : skip + limits.length,
     sweep: isLast && !isWhole ? sweep + 1 : sweep,
     selected: hasSelected ? slice.selected : undefined,
+    ...(missing.length > 0 && { missing }),
   };
 }
 

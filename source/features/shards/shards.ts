@@ -21,9 +21,12 @@ export type Shards = {
   route(key: string): number;
   clientOf(key: string): Client;
   client(shard: number): Client;
+  /** For how long this server has not been there; 0 while it is. */
+  goneMs(shard: number): number;
 };
 
-type Servers = readonly Pick<Connection, 'url' | 'ask'>[];
+type Server = Pick<Connection, 'url' | 'ask'> & Partial<Pick<Connection, 'state'>>;
+type Servers = readonly Server[];
 
 export function shardsOf(servers: Servers, router: RouterName): Shards {
   const urls = servers.map(({ url }) => url);
@@ -33,7 +36,11 @@ export function shardsOf(servers: Servers, router: RouterName): Shards {
     if (!server) throw new RangeError(`Expected a shard from 0 to ${servers.length - 1}, got ${shard}`);
     return server.ask;
   };
-  return { urls, router, route, client, clientOf: (key) => client(route(key)) };
+  const goneMs = (shard: number): number => {
+    const state = servers[shard]?.state?.();
+    return state === undefined || state.name === 'live' ? 0 : Date.now() - state.sinceMs;
+  };
+  return { urls, router, route, client, clientOf: (key) => client(route(key)), goneMs };
 }
 
 export type Answer<Value> =
@@ -44,28 +51,70 @@ const patienceMs = 2000;
 
 /**
  * Asks about many keys, all servers at once and each in one pipeline (what `ask` issues without awaiting in between).
- * The answers come in the order of the keys; those of a server that does not answer in `deadlineMs` are errors.
+ * The answers come in the order of the keys; those of a server that does not answer in `deadlineMs` are errors. A
+ * single server is waited for: there are no others to do without it.
  */
 export async function map<Value>(
   shards: Shards,
   keys: readonly string[],
   ask: (client: Client, key: string) => Promise<Value>,
+  options: { readonly deadlineMs?: number } = {},
+): Promise<readonly Answer<Value>[]> {
+  return await mapGroups(
+    shards,
+    keys,
+    (client, some) => Promise.all(some.map((key) => ask(client, key))),
+    options,
+  );
+}
+
+/** The same where one question covers many keys, such as MGET: `ask` gets all keys of a server at once. */
+export async function mapGroups<Value>(
+  shards: Shards,
+  keys: readonly string[],
+  ask: (client: Client, keys: readonly string[]) => Promise<readonly Value[]>,
   { deadlineMs = patienceMs }: { readonly deadlineMs?: number } = {},
 ): Promise<readonly Answer<Value>[]> {
   const byShard = Map.groupBy(keys.entries(), ([, key]) => shards.route(key));
   const answers: Answer<Value>[] = [];
   await Promise.all(
     [...byShard].map(async ([shard, entries]) => {
-      const client = shards.client(shard);
-      const answer = await within(shards, shard, deadlineMs, () =>
-        Promise.all(entries.map(([, key]) => ask(client, key))),
-      );
+      const own = entries.map(([, key]) => key);
+      const answer = await within(shards, shard, deadlineMs, () => ask(shards.client(shard), own));
       for (const [place, [index]] of entries.entries()) {
         answers[index] = answer.ok ? { ok: true, value: answer.value[place] as Value } : answer;
       }
     }),
   );
   return answers;
+}
+
+/**
+ * Asks the one server that a key lives on.
+ * @throws {ShardDownError} when there are others, and it does not answer in `deadlineMs`
+ */
+export async function askOwner<Value>(
+  shards: Shards,
+  key: string,
+  ask: (client: Client) => Promise<Value>,
+  options: { readonly deadlineMs?: number } = {},
+): Promise<Value> {
+  const [answer] = await map(shards, [key], ask, options);
+  if (!answer?.ok) throw answer?.error;
+  return answer.value;
+}
+
+/** What was answered, and which servers are missing from it. */
+export function partsOf<Value>(answers: readonly Answer<Value>[]): {
+  readonly values: readonly Value[];
+  readonly missing: readonly ShardDownError[];
+} {
+  const missing = new Map<number, ShardDownError>();
+  for (const answer of answers) if (!answer.ok) missing.set(answer.error.shard, answer.error);
+  return {
+    values: answers.flatMap((answer) => (answer.ok ? [answer.value] : [])),
+    missing: [...missing.values()].toSorted((a, b) => a.shard - b.shard),
+  };
 }
 
 /** Asks every server the same, all at once; answers in their order. */
@@ -93,13 +142,14 @@ export function together(shards: Shards, keys: readonly string[]): Client {
 /**
  * Checks each server's fingerprint against its place in the list, and marks those that have none.
  * Servers that do not answer are passed over: what they hold can be neither read nor harmed.
+ * @returns whether all of them answered
  * @throws {ShardOrderError}
  */
 export async function checkOrder(
   shards: Shards,
   { mark = true }: { readonly mark?: boolean } = {},
-): Promise<void> {
-  if (shards.urls.length < 2) return;
+): Promise<boolean> {
+  if (shards.urls.length < 2) return true;
   const found = await everywhere(shards, (client) => client.hgetall(fingerprintKey));
   const known = found.map((answer) =>
     answer.ok && answer.value.set !== undefined ? answer.value : undefined,
@@ -118,8 +168,9 @@ export async function checkOrder(
       throw new ShardOrderError(`they were routed by ${router}, not by ${shards.router}`);
   }
   const isComplete = found.every((answer, shard) => !answer.ok || known[shard] !== undefined);
-  if (!mark || isComplete) return;
-  await markAll(shards, [...sets][0]);
+  // The first server names the set, so nobody is marked without it.
+  if (mark && !isComplete && found[0]?.ok) await markAll(shards, [...sets][0]);
+  return found.every(({ ok }) => ok);
 }
 
 /** The first server decides the set's name, so that two first users agree. */
@@ -142,13 +193,17 @@ async function within<Value>(
   deadlineMs: number,
   ask: () => Promise<Value>,
 ): Promise<Answer<Value>> {
+  if (shards.urls.length === 1) return { ok: true, value: await ask() };
+  const down = (): Answer<Value> => ({
+    ok: false,
+    error: new ShardDownError(shard, shards.urls[shard] ?? ''),
+  });
+  // It has been waited for already, and a question a second would pile up behind the lost connection.
+  if (shards.goneMs(shard) > deadlineMs) return down();
   let timer: NodeJS.Timeout | undefined;
   // Commands wait for a lost server without limit, so the limit is set here.
   const late = new Promise<Answer<Value>>((resolve) => {
-    timer = setTimeout(
-      () => resolve({ ok: false, error: new ShardDownError(shard, shards.urls[shard] ?? '') }),
-      deadlineMs,
-    );
+    timer = setTimeout(() => resolve(down()), deadlineMs);
   });
   try {
     return await Promise.race([ask().then((value): Answer<Value> => ({ ok: true, value })), late]);

@@ -1,0 +1,87 @@
+import type { Client } from '../../redis/client.ts';
+import { serverMs } from '../../redis/clock.ts';
+import type { ReadContext } from '../feature.ts';
+import type { ShardDownError } from '../shards/errors.ts';
+import { inTime, openShards } from '../shards/opened.ts';
+import { askOwner, everywhere, mapGroups, partsOf } from '../shards/shards.ts';
+import { Hits, type HitsOptions } from './hits.ts';
+import { type Overview, overview, type Points, type Sum, seriesNames } from './read.ts';
+import { countsIn, type ReadCounts, seedPointsBy, seedSumBy } from './read-seed.ts';
+
+/**
+ * Hits over several servers. A series lives on the one its name is routed to; the plain keys of the third seed are
+ * spread each by its own name, so that a day's sum is asked of all servers at once. With one server everything is
+ * asked of that one, as if there were no shards.
+ */
+type Context = Pick<ReadContext, 'redis' | 'connections' | 'config'>;
+
+/** What was found, and which servers' part of it is missing. */
+export type Part<Value> = { readonly found: Value; readonly missing: readonly ShardDownError[] };
+
+/** A counter whose series go each to its own server. @throws {ShardOrderError} */
+export async function hitsOver(context: Context, options: HitsOptions): Promise<Hits> {
+  const shards = await openShards(context, { mark: true });
+  if (shards.urls.length === 1) return new Hits(context.redis, options);
+  if (options.layout === 'seed') await everywhere(shards, serverMs);
+  return new Hits(context.redis, { ...options, clientOf: shards.clientOf });
+}
+
+/** Sends what was counted. @throws {ShardDownError} when one of several servers does not take its part in time */
+export async function closeOver(context: Context, hits: Hits): Promise<void> {
+  await inTime(await openShards(context), context.config.timeoutMs, hits.close());
+}
+
+/** Asks about one series where it lives. @throws {ShardDownError} when that server, of several, is down */
+export async function askSeries<Value>(
+  context: Context,
+  series: string,
+  ask: (client: Client) => Promise<Value>,
+): Promise<Value> {
+  return await askOwner(await openShards(context), series, ask, { deadlineMs: context.config.timeoutMs });
+}
+
+export async function sumOver(
+  context: Context,
+  series: string,
+  sinceMs: number | 'today',
+): Promise<Part<Sum>> {
+  return await readSpread(context, (read, clock) => seedSumBy(read, clock, series, sinceMs));
+}
+
+export async function pointsOver(
+  context: Context,
+  series: string,
+  window: { readonly stepMs: number; readonly sinceMs: number },
+): Promise<Part<Points>> {
+  return await readSpread(context, (read, clock) => seedPointsBy(read, clock, series, window));
+}
+
+/** Every series of every server at a glance, by name. */
+export async function overviewOver(context: Context): Promise<Part<readonly Overview[]>> {
+  const shards = await openShards(context);
+  const all = async (client: Client) => await overview(client, (await seriesNames(client)).toSorted());
+  const { values, missing } = partsOf(await everywhere(shards, all));
+  const found = values.flat();
+  return {
+    found: values.length < 2 ? found : found.toSorted((a, b) => (a.series < b.series ? -1 : 1)),
+    missing,
+  };
+}
+
+/** Reads plain keys from wherever each lives; those of a missing server count as 0, and it is told. */
+async function readSpread<Value>(
+  context: Context,
+  ask: (read: ReadCounts, clock: Client) => Promise<Value>,
+): Promise<Part<Value>> {
+  const shards = await openShards(context);
+  const clocks = await everywhere(shards, serverMs);
+  const answering = clocks.findIndex(({ ok }) => ok);
+  let missing = partsOf(clocks).missing;
+  const read = async (keys: readonly string[]): Promise<readonly number[]> => {
+    const answers = await mapGroups(shards, keys, countsIn);
+    missing = partsOf(answers).missing;
+    return answers.map((answer) => (answer.ok ? answer.value : 0));
+  };
+  const found = await ask(read, shards.client(Math.max(0, answering)));
+  return { found, missing };
+}

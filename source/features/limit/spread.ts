@@ -1,0 +1,83 @@
+import type { Client } from '../../redis/client.ts';
+import { serverMs } from '../../redis/clock.ts';
+import type { ReadContext } from '../feature.ts';
+import type { ShardDownError } from '../shards/errors.ts';
+import { openShards } from '../shards/opened.ts';
+import { askOwner, everywhere, partsOf } from '../shards/shards.ts';
+import { type LimitUse, list, reset } from './list.ts';
+import { type Limit, ruleOf, stateKey, windowOf } from './rules.ts';
+
+/**
+ * Limits over several servers. A subject lives, with all of its limits, on the one its name is routed to; a plain key
+ * of the third seed on the one of that key. With one server everything is asked of that one.
+ */
+type Context = Pick<ReadContext, 'redis' | 'connections' | 'config'>;
+
+/** Asks about one subject where it lives. @throws {ShardDownError} when that server, of several, is down */
+export async function askSubject<Value>(
+  context: Context,
+  subject: string,
+  { limits, mark = false }: { readonly limits: readonly Limit[]; readonly mark?: boolean },
+  ask: (client: Client) => Promise<Value>,
+): Promise<Value> {
+  const shards = await openShards(context, { mark });
+  const [seed] = limits.filter(({ layout }) => layout === 'seed').map(ruleOf);
+  const options = { deadlineMs: context.config.timeoutMs };
+  if (!seed || shards.urls.length === 1) return await askOwner(shards, subject, ask, options);
+  // The key is named after its minute, by the first clock that answers.
+  const clocks = await everywhere(shards, serverMs);
+  const clock = shards.client(
+    Math.max(
+      0,
+      clocks.findIndex(({ ok }) => ok),
+    ),
+  );
+  const key = stateKey(clock, subject, seed, windowOf(clock, seed));
+  return await askOwner(shards, key, ask, options);
+}
+
+/** The limits of every server, most recently noted first on each, and the servers whose part is missing. */
+export async function listOver(
+  context: Context,
+  { count, skip, deadlineMs }: { count?: number; skip?: number; deadlineMs?: number } = {},
+): Promise<{
+  readonly total: number;
+  readonly limits: readonly LimitUse[];
+  readonly missing: readonly ShardDownError[];
+}> {
+  const shards = await openShards(context);
+  const page = { ...(count !== undefined && { count }), ...(skip !== undefined && { skip }) };
+  const patience = deadlineMs === undefined ? {} : { deadlineMs };
+  const { values, missing } = partsOf(await everywhere(shards, (client) => list(client, page), patience));
+  const [only] = values;
+  if (shards.urls.length === 1 && only) return { ...only, missing };
+  const limits = merged(values.flatMap((part) => part.limits));
+  const repeated = values.reduce((sum, part) => sum + part.limits.length, 0) - limits.length;
+  return { total: values.reduce((sum, { total }) => sum + total, 0) - repeated, limits, missing };
+}
+
+/** Gives a subject all of its limits back, wherever plain keys of it may have been counted. */
+export async function resetOver(
+  context: Context,
+  subject: string,
+): Promise<{ readonly cleared: number; readonly missing: readonly ShardDownError[] }> {
+  const shards = await openShards(context, { mark: true });
+  const cleared = await askOwner(shards, subject, (client) => reset(client, subject), {
+    deadlineMs: context.config.timeoutMs,
+  });
+  if (shards.urls.length === 1) return { cleared, missing: [] };
+  const { values, missing } = partsOf(await everywhere(shards, (client) => reset(client, subject)));
+  return { cleared: values.reduce((sum, count) => sum + count, cleared), missing };
+}
+
+/** A subject of the seed layout is known to every server that held one of its minutes. */
+function merged(limits: readonly LimitUse[]): readonly LimitUse[] {
+  const found = new Map<string, LimitUse>();
+  for (const use of limits) {
+    const id = JSON.stringify([use.subject, use.algorithm, use.perMs, use.layout]);
+    const other = found.get(id);
+    const fuller = other && other.used > use.used ? other : use;
+    found.set(id, { ...fuller, denied: use.denied + (other?.denied ?? 0) });
+  }
+  return [...found.values()];
+}
