@@ -21,7 +21,7 @@ export type Shards = {
   route(key: string): number;
   clientOf(key: string): Client;
   client(shard: number): Client;
-  /** For how long this server has not been there; 0 while it is. */
+  /** For how long this server has not been there; 0 while it is, Infinity if it never was. */
   goneMs(shard: number): number;
 };
 
@@ -38,7 +38,10 @@ export function shardsOf(servers: Servers, router: RouterName): Shards {
   };
   const goneMs = (shard: number): number => {
     const state = servers[shard]?.state?.();
-    return state === undefined || state.name === 'live' ? 0 : Date.now() - state.sinceMs;
+    if (state === undefined || state.name === 'live') return 0;
+    // Refused from the first try on: nobody needs to wait to find out.
+    if (state.name === 'connecting' && state.attempt > 0) return Number.POSITIVE_INFINITY;
+    return Date.now() - state.sinceMs;
   };
   return { urls, router, route, client, clientOf: (key) => client(route(key)), goneMs };
 }
