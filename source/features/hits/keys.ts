@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import { keyFamily } from '../../redis/keys.ts';
+import { keyFamily, singleKey } from '../../redis/keys.ts';
 
 export const bucketMs = 10_000;
 export const hourMs = 3_600_000;
@@ -25,4 +25,10 @@ export function writersKey(client: Client, series: string): string {
 /** The plain counter of one 10 s, as programs following the third seed keep it. @param bucket epoch / 10 */
 export function seedKey(client: Client, series: string, bucket: number): string {
   return keyFamily(client, series, { bucket: `*:${bucket}` }).bucket;
+}
+
+/** The same for a whole stretch of them. */
+export function seedKeys(client: Client, series: string, first: number, last: number): string[] {
+  const { prefix } = keyFamily(client, series, { prefix: '*:' });
+  return Array.from({ length: last - first + 1 }, (_, i) => singleKey(prefix, String(first + i)));
 }

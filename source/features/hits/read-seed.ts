@@ -2,7 +2,7 @@ import { UsageError, WrongTypeError } from '../../errors.ts';
 import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs, serverMs } from '../../redis/clock.ts';
-import { bucketMs, seedKey } from './keys.ts';
+import { bucketMs, seedKeys } from './keys.ts';
 import { longestRawMs, type Points, type Sum } from './read.ts';
 import { dayOf } from './windows.ts';
 
@@ -71,19 +71,20 @@ async function buckets(
   if ((last - first) * bucketMs > longestRawMs + bucketMs) {
     throw new UsageError('The seed layout keeps one key for each 10s: its windows reach back at most 3d');
   }
-  return await read(Array.from({ length: last - first + 1 }, (_, i) => seedKey(clock, series, first + i)));
+  return await read(seedKeys(clock, series, first, last));
 }
 
 /** @throws {WrongTypeError} when a key holds something else */
 export async function countsIn(client: Client, keys: readonly string[]): Promise<number[]> {
-  const counts: number[] = [];
+  const chunks: Promise<(string | null)[]>[] = [];
   for (let from = 0; from < keys.length; from += keysAtOnce) {
     const some = keys.slice(from, from + keysAtOnce);
-    for (const [i, text] of (await again(() => client.mget(...some))).entries()) {
-      const count = Number(text ?? 0);
-      if (!Number.isFinite(count)) throw new WrongTypeError(some[i] ?? '', 'hit counter');
-      counts.push(count);
-    }
+    chunks.push(again(() => client.mget(some)));
   }
-  return counts;
+  const texts = (await Promise.all(chunks)).flat();
+  return texts.map((text, i) => {
+    const count = text === null ? 0 : Number(text);
+    if (!Number.isFinite(count)) throw new WrongTypeError(keys[i] ?? '', 'hit counter');
+    return count;
+  });
 }

@@ -78,14 +78,22 @@ export async function mapGroups<Value>(
   ask: (client: Client, keys: readonly string[]) => Promise<readonly Value[]>,
   { deadlineMs = patienceMs }: { readonly deadlineMs?: number } = {},
 ): Promise<readonly Answer<Value>[]> {
-  const byShard = Map.groupBy(keys.entries(), ([, key]) => shards.route(key));
+  if (shards.urls.length === 1) {
+    return (await ask(shards.client(0), keys)).map((value): Answer<Value> => ({ ok: true, value }));
+  }
+  const byShard = shards.urls.map((): { places: number[]; own: string[] } => ({ places: [], own: [] }));
+  for (const [place, key] of keys.entries()) {
+    const group = byShard[shards.route(key)];
+    group?.places.push(place);
+    group?.own.push(key);
+  }
   const answers: Answer<Value>[] = [];
   await Promise.all(
-    [...byShard].map(async ([shard, entries]) => {
-      const own = entries.map(([, key]) => key);
+    byShard.map(async ({ places, own }, shard) => {
+      if (own.length === 0) return;
       const answer = await within(shards, shard, deadlineMs, () => ask(shards.client(shard), own));
-      for (const [place, [index]] of entries.entries()) {
-        answers[index] = answer.ok ? { ok: true, value: answer.value[place] as Value } : answer;
+      for (const [i, place] of places.entries()) {
+        answers[place] = answer.ok ? { ok: true, value: answer.value[i] as Value } : answer;
       }
     }),
   );
