@@ -1,5 +1,6 @@
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
+import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import type { TopicStatus } from './layout.ts';
@@ -22,6 +23,7 @@ export default defineFeature<TopicSlice>({
       : `${counted(topics.length, 'topic')}  ${counted(subscribers, 'subscriber')}`;
   },
   alerts: alertsOf,
+  doctor,
   async snapshot({ redis }) {
     const found = await surveyAll(redis);
     return found.filter((each): each is TopicStatus => !(each instanceof Error));
