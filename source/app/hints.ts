@@ -19,10 +19,15 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
     return [hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
   }
   if (mode.name === 'confirm') return [];
-  const own = (feature?.keys ?? []).map(({ key, help }) => hint(keyList(key)[0] ?? '', help));
+  // What does something comes before what only moves about, which arrow keys do as everybody expects.
+  const keys = feature?.keys ?? [];
+  const acts = keys.filter(({ verb, ask }) => verb !== undefined || ask !== undefined);
+  const moves = keys.filter((binding) => !acts.includes(binding));
   const { next, zoom, palette, quit } = globalKeys;
   const general = [...(panes > 1 ? [next] : []), zoom, palette, quit];
-  return [...own, ...general.map(({ key, help }) => hint(key[0] ?? '', help))];
+  const toHint = ({ key, help }: { key: string | readonly string[]; help: string }): Hint =>
+    hint(keyList(key)[0] ?? '', help);
+  return [...acts.slice(0, 2), ...general, ...acts.slice(2), ...moves].map(toHint);
 }
 
 function hint(key: string, help: string): Hint {

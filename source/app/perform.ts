@@ -142,6 +142,7 @@ type Report = {
 function report(outcome: Outcome, { act, isShown, view, say }: Report): void {
   const text = act.json && outcome.json !== undefined ? JSON.stringify(outcome.json, null, 2) : outcome.text;
   const [first = '', ...more] = text.split('\n');
+  if (text === '') return;
   if (isShown && (more.length > 0 || view.isOpen())) void view.print(text, 0);
   else say(first, (outcome.exitCode ?? 0) === 0 ? 'good' : 'info');
 }

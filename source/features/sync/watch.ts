@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { subscribe as watchFolder } from '@parcel/watcher';
 import { messageOf } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { type Published, publish, settlePublished } from '../topic/publish.ts';
@@ -49,6 +48,8 @@ export async function watch(
   const tell = (changes: readonly Change[]): void => {
     publish(redis, channel, changes.map(payloadOf)).then(() => onTold(changes.length), failed.reject);
   };
+  // A native module: only who watches pays for it.
+  const { subscribe: watchFolder } = await import('@parcel/watcher');
   const watching = await watchFolder(base, (error, events) => {
     if (error) {
       onTrouble(`The watcher lost events (${messageOf(error)}): asking for a full comparison`);

@@ -1,0 +1,97 @@
+import * as v from 'valibot';
+import { defineCommand, defineFeature, list, switchFlag, word } from '../../source/features/feature.ts';
+import type { AnyFeature } from '../../source/features/index.ts';
+
+/** What the feature for tests knows: its rows, and where the operator is in them. */
+export type Notes = {
+  readonly rows: readonly string[];
+  readonly selected: number;
+  readonly filter: string;
+};
+
+export type MakeFeature = {
+  readonly noun?: string;
+  /** What its commands were run with. */
+  readonly ran?: (verb: string, input: unknown) => void | Promise<void>;
+  readonly alerts?: readonly string[];
+};
+
+const text = v.pipe(v.string(), v.maxLength(20, 'Expected at most 20 characters'));
+
+/** A small feature with one of everything, for tests of the shell around features. */
+export function makeFeature({ noun = 'notes', ran = () => {}, alerts = [] }: MakeFeature = {}): AnyFeature {
+  const say = defineCommand({
+    verb: 'say',
+    summary: 'say something',
+    words: { text: list('TEXT', 'what to say', text, { min: 1 }) },
+    flags: { loud: switchFlag('in capitals') },
+    writes: true,
+    async run(_context, input) {
+      await ran('say', input);
+      return { json: input, text: `Said ${input.text.join(' ')}` };
+    },
+  });
+  const show = defineCommand({
+    verb: 'list',
+    summary: 'list what was said',
+    writes: false,
+    async run(context) {
+      await ran('list', {});
+      await context.emit({ at: 1 }, 'first line');
+      await context.emit({ at: 2 }, 'second \u001B[31mline');
+      return { text: '' };
+    },
+  });
+  const wipe = defineCommand({
+    verb: 'wipe',
+    summary: 'forget one',
+    words: { name: word('NAME', 'which', text) },
+    writes: true,
+    confirm: ({ name }) => `Wipe ${name}`,
+    async run(_context, input) {
+      await ran('wipe', input);
+      return { text: `Wiped ${input.name}` };
+    },
+  });
+  return defineFeature<Notes>({
+    noun,
+    summary: 'notes for tests',
+    initial: () => ({ rows: ['one', 'two', 'three'], selected: 0, filter: '' }),
+    feed: { everyMs: 1000, read: async () => (slice) => slice },
+    commands: [say, show, wipe],
+    keys: [
+      {
+        key: ['enter', 'i'],
+        help: 'say',
+        verb: 'say',
+        ask: { label: () => 'say ›', sticky: true },
+        input: (_, typed) => ({ text: [typed], loud: false }),
+      },
+      { key: ['down', 'j'], help: 'down', change: (slice) => ({ ...slice, selected: slice.selected + 1 }) },
+      { key: ['up', 'k'], help: 'up', change: (slice) => ({ ...slice, selected: slice.selected - 1 }) },
+      {
+        key: 'x',
+        help: 'wipe',
+        verb: 'wipe',
+        refuse: ({ selected }) => (selected > 2 ? 'Nothing is selected' : undefined),
+        input: (slice) => ({ name: slice.rows[slice.selected] }),
+        confirm: (slice) => ({ question: `Wipe ${slice.rows[slice.selected]}?`, type: 'wipe' }),
+      },
+      {
+        key: '/',
+        help: 'filter',
+        ask: {
+          label: () => 'filter ›',
+          initial: ({ filter }) => filter,
+          follow: (slice, typed) => ({ ...slice, filter: typed }),
+        },
+      },
+      { key: 'n', help: 'name', ask: { label: () => 'name ›' }, verb: 'say', input: (_, typed) => ({ text: [typed] }) },
+      { key: 'b', help: 'boom', verb: 'say', input: () => ({ text: ['boom'] }) },
+    ],
+    headline: ({ rows }) => `${rows.length} rows`,
+    alerts: () => alerts,
+    snapshot: async () => [],
+    pane: () => Promise.reject(new Error('Not painted in these tests')),
+  });
+}

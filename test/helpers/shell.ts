@@ -1,0 +1,57 @@
+import { makeBindings } from '../../source/app/bindings.ts';
+import { makeKeyboard } from '../../source/app/keyboard.ts';
+import { type CommandTable, commandTable } from '../../source/app/palette.ts';
+import { makePerformer } from '../../source/app/perform.ts';
+import { type Config, readConfig } from '../../source/config.ts';
+import type { AnyFeature } from '../../source/features/index.ts';
+import type { Connection } from '../../source/redis/connect.ts';
+import { makeStore, type State } from '../../source/store/store.ts';
+
+/** Store, keyboard and performer around features, without terminal and without Redis. */
+export function makeShell(
+  features: readonly AnyFeature[],
+  { config = {}, connection = 'live' }: { config?: Partial<Config>; connection?: State['connection']['name'] } = {},
+) {
+  const whole: Config = { ...readConfig({}, { HOME: '/nowhere', USER: 'ada' }), ...config };
+  const store = makeStore({
+    slices: Object.fromEntries(features.map((feature) => [feature.noun, feature.initial(whole)])),
+    focus: features[0]?.noun ?? '',
+    columns: 120,
+    rows: 40,
+    connection: { name: connection, sinceMs: 0, attempt: 0, url: 'redis://test', kind: 'standalone' },
+  });
+  const table: CommandTable = commandTable(features, {});
+  const told: string[] = [];
+  const fake = { ask: {}, listen: () => ({}) } as unknown as Connection;
+  const performer = makePerformer({
+    store,
+    table: () => table,
+    config: whole,
+    connections: [fake],
+    refresh: (noun) => told.push(`refresh ${noun}`),
+    lendTerminal: (run) => run(),
+  });
+  const shared = { store, features, config: whole, table: () => table, performer };
+  const sizeOf = () => ({ columns: 50, rows: 10 });
+  const keyboard = makeKeyboard({
+    ...shared,
+    bindings: makeBindings({ ...shared, sizeOf }),
+    sizeOf,
+    quit: () => told.push('quit'),
+    suspend: () => told.push('suspend'),
+    redraw: () => told.push('redraw'),
+  });
+  return {
+    store,
+    keyboard,
+    performer,
+    /** What the keyboard asked of the world outside. */
+    told,
+    press: (...keys: string[]) => keyboard.press(keys),
+    type: (text: string) => keyboard.press(Array.from(text)),
+    screen: () => store.getState().screen,
+    mode: () => store.getState().screen.mode,
+    status: () => store.getState().screen.status?.text,
+    slice: (noun: string) => store.getState().slices[noun],
+  };
+}
