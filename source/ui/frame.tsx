@@ -2,6 +2,7 @@ import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { frameCells } from './frame-cells.ts';
 import { Row, type Span, type Tone } from './row.tsx';
+import { sanitise, truncate } from './text.ts';
 
 export type FrameProps = {
   /** What stands in the top border, such as `1 chat  #ops  6 members`. */
@@ -29,7 +30,10 @@ export function Frame(props: FrameProps): ReactNode {
   const { title, note, footer, columns, rows, focused, bare = false, children } = props;
   const line = focused ? heavy : light;
   const tone: Tone = focused ? 'info' : 'dim';
-  const right: Span[] = note ? [' ', { ...note, tone: note.tone ?? 'dim' }, ' '] : [];
+  const most = Math.floor(columns / 2);
+  const right: Span[] = note
+    ? [' ', { text: truncate(sanitise(note.text), most), tone: note.tone ?? 'dim' }, ' ']
+    : [];
   const failure: Span[] = footer === undefined ? [] : [' ', { text: footer, tone: 'bad' }, ' '];
   if (bare) {
     const sides = { left: { text: line.dash, tone }, right: { text: line.dash, tone } };

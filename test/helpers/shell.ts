@@ -10,7 +10,10 @@ import { makeStore, type State } from '../../source/store/store.ts';
 /** Store, keyboard and performer around features, without terminal and without Redis. */
 export function makeShell(
   features: readonly AnyFeature[],
-  { config = {}, connection = 'live' }: { config?: Partial<Config>; connection?: State['connection']['name'] } = {},
+  {
+    config = {},
+    connection = 'live',
+  }: { config?: Partial<Config>; connection?: State['connection']['name'] } = {},
 ) {
   const whole: Config = { ...readConfig({}, { HOME: '/nowhere', USER: 'ada' }), ...config };
   const store = makeStore({
