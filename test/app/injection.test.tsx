@@ -1,6 +1,6 @@
 import { Box, render } from 'ink';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Screen } from '../../source/app/screen.ts';
 import { buffer, chat, hits, limit, lock, log, topic } from '../../source/index.ts';
 import { Frame } from '../../source/ui/frame.tsx';
@@ -140,7 +140,10 @@ test('names and messages in every feature, painted by the whole console', async 
     }
     await play.shows(/╭─ 0 shards/);
     expect(foreignSequences(play.raw())).toEqual([]);
-    for (const line of play.lines().slice(1, -1)) expect(line).toMatch(/^[┏┃┗╭│╰].*[┓┃┛╮│╯]$/);
+    // A frame may arrive in two reads.
+    await vi.waitFor(() => {
+      for (const line of play.lines().slice(1, -1)) expect(line).toMatch(/^[┏┃┗╭│╰].*[┓┃┛╮│╯]$/);
+    });
   } finally {
     await play.close();
   }
