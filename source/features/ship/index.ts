@@ -1,6 +1,7 @@
 import { formatDuration } from '../../ui/figures.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
+import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { initial, type ShipSlice, selectedChannel } from './state.ts';
@@ -30,5 +31,6 @@ export default defineFeature<ShipSlice>({
     const all = await Promise.all((await channels(redis)).map((channel) => status(redis, channel)));
     return all.filter((found) => found !== undefined);
   },
+  doctor,
   pane: async () => (await import('./ship-pane.tsx')).ShipPane,
 });

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { doctor } from '../../source/features/ship/doctor.ts';
+import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+
+test('a counter whose file is gone is found; one beside its file, one that ends and other data are not', async () => {
+  const redis = server.client();
+  await redis.set('logs:gone.log:done', 3);
+  await redis.mset('logs:here.log:done', 1, 'logs:here.log', 'content');
+  await redis.set('logs:ending.log:done', 1, 'EX', 60);
+  await redis.set('task:done', 'yes');
+  const keys = (await redis.keys('*')).filter((key) => doctor.claims(key));
+  const found = await doctor.examine(redis, keys);
+  expect(found.map(({ code, key }) => [code, key])).toEqual([['STALE_DONE', 'logs:gone.log:done']]);
+  expect(found[0]?.repair).toBeUndefined();
+});
+
+test('a channel whose shipper stays away is stalled: who, since when, and what to do', async () => {
+  const redis = server.client();
+  await redis.flushall();
+  await redis.hset('ship:logs:', {
+    run: 'r',
+    budget: 1000,
+    used: 10,
+    expect: ' 0 ',
+    closed: '',
+    done: '',
+    parts: 1,
+  });
+  await redis.hset(
+    'ship-who:logs:',
+    's:t',
+    JSON.stringify({ token: 't', host: 'h', pid: 1, at: Date.now() - 60_000 }),
+  );
+  const [found] = await doctor.examine(redis, ['ship:logs:']);
+  expect(found).toMatchObject({ code: 'CHANNEL_STALLED', severity: 'error', key: 'ship:logs:' });
+  expect(found?.message).toContain('the shipper was last seen 60s ago');
+});
