@@ -1,31 +1,41 @@
 #!lua
--- Takes a free lock that nobody queues for. Sent twice, it answers the same.
--- KEYS[1] lock: token of the holder, with a TTL
--- KEYS[2] queue: waiters by arrival
--- KEYS[3] fence: the highest fence given out, forgotten a week after its last use
--- ARGV[1] token: who asks
--- ARGV[2] ttlMs: how long it may hold without extending
--- Reply: the fence when taken (or already ours); 0 when another holds it; -1 when free but queued for
-local isQueued = redis.call('EXISTS', KEYS[2]) == 1
-local holder
-if isQueued then
-  holder = redis.call('GET', KEYS[1])
-else
-  holder = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
-end
-if holder == ARGV[1] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  return tonumber(redis.call('GET', KEYS[3]) or 1)
-end
-if holder then return 0 end
-if isQueued then return -1 end
-
+-- Takes free locks that nobody queues for, each by itself. Sent twice, it answers the same.
+-- KEYS[1...] lock, queue, fence of each lock; the fence is forgotten a week after its last use
+-- ARGV[1...] token, ttlMs of each lock: who asks, and how long it may hold without extending
+-- Reply: for each its fence when taken (or already ours); 0 when another holds it; -1 when free but queued for; a
+-- Reply: text when it failed, such as for a key that holds other data
 local time = redis.call('TIME')
-local fence = time[1] * 1000000 + time[2]
-local before = tonumber(redis.call('SET', KEYS[3], fence, 'GET', 'PX', 604800000) or 0) or 0
-if before >= fence then
-  -- The clock stepped back: go on counting from where we were.
-  fence = before + 1
-  redis.call('SET', KEYS[3], fence, 'PX', 604800000)
+local now = time[1] * 1000000 + time[2]
+local replies = {}
+
+for i = 1, #KEYS / 3 do
+  local lock, counter, token, ttl = KEYS[3 * i - 2], KEYS[3 * i], ARGV[2 * i - 1], ARGV[2 * i]
+  local isQueued = redis.call('EXISTS', KEYS[3 * i - 1]) == 1
+  local holder, reply
+  if isQueued then
+    holder = redis.pcall('GET', lock)
+  else
+    holder = redis.pcall('SET', lock, token, 'NX', 'GET', 'PX', ttl)
+  end
+  if holder == token then
+    redis.call('PEXPIRE', lock, ttl)
+    reply = tonumber(redis.call('GET', counter) or 1)
+  elseif holder then
+    reply = type(holder) == 'table' and holder.err or 0
+  elseif isQueued then
+    reply = -1
+  else
+    reply = now
+    local before = redis.pcall('SET', counter, now, 'GET', 'PX', 604800000)
+    if type(before) == 'table' then
+      redis.call('DEL', lock)
+      reply = before.err
+    elseif before and (tonumber(before) or 0) >= now then
+      -- The clock stepped back: go on counting from where we were.
+      reply = before + 1
+      redis.call('SET', counter, reply, 'PX', 604800000)
+    end
+  end
+  replies[i] = reply
 end
-return fence
+return replies

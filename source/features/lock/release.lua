@@ -1,36 +1,51 @@
 #!lua flags=allow-oom
--- Frees a lock and hands it to the first waiter that lives; takes a waiter out of the queue that waits no longer.
--- KEYS[1] lock: token of the holder, with a TTL
--- KEYS[2] queue: waiters by arrival
--- KEYS[3] fence: the highest fence given out, forgotten a week after its last use
--- KEYS[4] waiting: waiter -> "leaseUntilMs ttlMs PUBLISH|SPUBLISH channel"
--- ARGV[1] token: who gives up the lock, or its place in the queue
--- ARGV[2] nonce: of the asking client: this reply, not a message, tells it of a grant
--- Reply: 0 when the token did not hold it; 1 when freed; {token, fence} when handed to a waiter of the asking client
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  redis.call('HDEL', KEYS[4], ARGV[1])
-  return 0
-end
-redis.call('DEL', KEYS[1])
-if redis.call('EXISTS', KEYS[2]) == 0 then return 1 end
+-- Frees locks, and hands each to its first waiter that lives; takes waiters out of the queue that wait no longer.
+-- KEYS[1...] lock, queue, fence, waiting of each lock
+-- ARGV[1] nonce: of the asking client: this reply, not a message, tells it of a grant
+-- ARGV[2...] token for each lock: who gives it up, or its place in the queue
+-- Reply: for each 0 when the token did not hold it; 1 when freed; {token, fence} when handed to a waiter of the asking
+-- Reply: client; a text when it failed, such as for a key that holds other data
+local replies = {}
 
-local time = redis.call('TIME')
-local fence = math.max(time[1] * 1000000 + time[2], (tonumber(redis.call('GET', KEYS[3]) or 0) or 0) + 1)
-local head = redis.call('ZPOPMIN', KEYS[2])[1]
-while head do
-  local about = redis.call('HGET', KEYS[4], head) or ''
-  local lease, ttl, publish, channel = string.match(about, '^(%d+) (%d+) (%u+) (.*)$')
-  local isOurs = string.match(head, '^qd1:([^:]+):') == ARGV[2]
-  redis.call('HDEL', KEYS[4], head)
-  -- Nobody hears the channel of a client that died: its waiters are dropped here, at once.
-  if lease and tonumber(lease) >= time[1] * 1000 + time[2] / 1000
-    and (isOurs or redis.call(publish, channel, head .. string.format(' %.0f', fence)) > 0) then
-    redis.call('SET', KEYS[1], head, 'PX', ttl)
-    redis.call('SET', KEYS[3], fence, 'PX', 604800000)
-    if isOurs then return { head, fence } end
-    return 1
+-- The first waiter that lives gets the lock, which was just freed.
+local function handOver(lock, queue, counter, waiting)
+  local time = redis.call('TIME')
+  local fence = math.max(time[1] * 1000000 + time[2], (tonumber(redis.call('GET', counter) or 0) or 0) + 1)
+  local head = redis.call('ZPOPMIN', queue)[1]
+  while head do
+    local about = redis.call('HGET', waiting, head) or ''
+    local lease, ttl, publish, channel = string.match(about, '^(%d+) (%d+) (%u+) (.*)$')
+    local isOurs = string.match(head, '^qd1:([^:]+):') == ARGV[1]
+    redis.call('HDEL', waiting, head)
+    -- Nobody hears the channel of a client that died: its waiters are dropped here, at once.
+    if lease and tonumber(lease) >= time[1] * 1000 + time[2] / 1000
+      and (isOurs or redis.call(publish, channel, head .. string.format(' %.0f', fence)) > 0) then
+      redis.call('SET', lock, head, 'PX', ttl)
+      redis.call('SET', counter, fence, 'PX', 604800000)
+      return isOurs and { head, fence } or 1
+    end
+    head = redis.call('ZPOPMIN', queue)[1]
   end
-  head = redis.call('ZPOPMIN', KEYS[2])[1]
+  return 1
 end
-return 1
+
+for i = 1, #KEYS / 4 do
+  local lock, queue, token = KEYS[4 * i - 3], KEYS[4 * i - 2], ARGV[i + 1]
+  local holder = redis.pcall('GET', lock)
+  local reply = 1
+  if holder == token then
+    redis.call('DEL', lock)
+    if redis.call('EXISTS', queue) == 1 then
+      local ok, handed = pcall(handOver, lock, queue, KEYS[4 * i - 1], KEYS[4 * i])
+      reply = ok and handed or type(handed) == 'table' and handed.err or tostring(handed)
+    end
+  elseif type(holder) == 'table' then
+    reply = holder.err
+  else
+    redis.pcall('ZREM', queue, token)
+    redis.pcall('HDEL', KEYS[4 * i], token)
+    reply = 0
+  end
+  replies[i] = reply
+end
+return replies

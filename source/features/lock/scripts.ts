@@ -4,6 +4,7 @@ import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import acquireLua from './acquire.lua';
 import extendLua from './extend.lua';
+import { gather } from './gather.ts';
 import releaseLua from './release.lua';
 import { nonceOf } from './token.ts';
 import waitLua from './wait.lua';
@@ -45,21 +46,20 @@ const wholeNumber = (reply: unknown): number => {
   throw new TypeError(`Expected a number from the lock script, got ${typeof reply}`);
 };
 
-const acquireScript = defineScript({ lua: acquireLua, parse: wholeNumber });
-const extendScript = defineScript({ lua: extendLua, parse: wholeNumber });
-const releaseScript = defineScript({
-  lua: releaseLua,
-  parse(reply): Released {
-    if (!Array.isArray(reply)) return { wasHeld: wholeNumber(reply) === 1 };
-    const [token, fence] = reply;
-    return { wasHeld: true, granted: { token: String(token), fence: wholeNumber(fence) } };
-  },
-});
+const list = (reply: unknown): readonly unknown[] => {
+  if (Array.isArray(reply)) return reply;
+  throw new TypeError(`Expected a list from the lock script, got ${typeof reply}`);
+};
+
+// They are batched here, so ioredis need not wait for more; and all go out in the order in which they were asked for.
+const acquireScript = defineScript({ lua: acquireLua, parse: list, immediate: true });
+const releaseScript = defineScript({ lua: releaseLua, parse: list, immediate: true });
+const extendScript = defineScript({ lua: extendLua, parse: wholeNumber, immediate: true });
 const waitScript = defineScript({
   lua: waitLua,
+  immediate: true,
   parse(reply): Waited {
-    if (!Array.isArray(reply)) throw new TypeError('Expected a list from the lock script');
-    const [token, fence, holder, pttl, rank, ...arrivals] = reply;
+    const [token, fence, holder, pttl, rank, ...arrivals] = list(reply);
     return {
       granted: token === '' ? undefined : { token: String(token), fence: wholeNumber(fence) },
       holder: String(holder),
@@ -83,10 +83,21 @@ export type Waited = {
 };
 export type Place = { readonly token: string; readonly ttlMs: number; readonly arrival: string };
 
+type Taking = { readonly keys: LockKeys; readonly token: string; readonly ttlMs: number };
+
+const take = gather<Taking, number>((client, calls) => {
+  const keys: string[] = [];
+  const words: (string | number)[] = [];
+  for (const call of calls) {
+    keys.push(call.keys.lock, call.keys.queue, call.keys.fence);
+    words.push(call.token, call.ttlMs);
+  }
+  return acquireScript(client, keys, words);
+}, wholeNumber);
+
 /** The fence, or 0: held by another, or -1: free, but there is a queue. */
 export function takeFree(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  const reply = acquireScript(client, [keys.lock, keys.queue, keys.fence], [token, ttlMs]);
-  return typed(client, keys.types, reply);
+  return typed(client, keys.types, take(client, { keys, token, ttlMs }));
 }
 
 /** The fence, or 0: not held by this token. */
@@ -94,10 +105,26 @@ export function extendTtl(client: Client, keys: LockKeys, token: string, ttlMs: 
   return typed(client, keys.types, extendScript(client, [keys.lock, keys.fence], [token, ttlMs]));
 }
 
+const give = gather<{ readonly keys: LockKeys; readonly token: string }, Released>(
+  (client, calls) => {
+    const keys: string[] = [];
+    const words: string[] = [nonceOf(client)];
+    for (const call of calls) {
+      keys.push(call.keys.lock, call.keys.queue, call.keys.fence, call.keys.waiting);
+      words.push(call.token);
+    }
+    return releaseScript(client, keys, words);
+  },
+  (reply) => {
+    if (!Array.isArray(reply)) return { wasHeld: wholeNumber(reply) === 1 };
+    const [token, fence] = reply;
+    return { wasHeld: true, granted: { token: String(token), fence: wholeNumber(fence) } };
+  },
+);
+
 /** Frees the lock, or the place in its queue. */
 export function giveUp(client: Client, keys: LockKeys, token: string): Promise<Released> {
-  const { lock, queue, fence, waiting, types } = keys;
-  return typed(client, types, releaseScript(client, [lock, queue, fence, waiting], [token, nonceOf(client)]));
+  return typed(client, keys.types, give(client, { keys, token }));
 }
 
 /** Queues (or with `stay` false asks once) for every place; hands a free lock to whoever is first. */
