@@ -5,7 +5,7 @@
 -- Reply: for each its fence when taken (or already ours); 0 when another holds it; -1 when free but queued for; a
 -- Reply: text when it failed, such as for a key that holds other data
 local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+local tenth = math.floor((time[1] * 1000000 + time[2]) / 100000) * 100000
 local replies = {}
 
 for i = 1, #KEYS / 3 do
@@ -25,15 +25,13 @@ for i = 1, #KEYS / 3 do
   elseif isQueued then
     reply = -1
   else
-    reply = now
-    local before = redis.pcall('SET', counter, now, 'GET', 'PX', 604800000)
-    if type(before) == 'table' then
+    reply = redis.pcall('INCR', counter)
+    if type(reply) == 'table' then
       redis.call('DEL', lock)
-      reply = before.err
-    elseif before and (tonumber(before) or 0) >= now then
-      -- The clock stepped back: go on counting from where we were.
-      reply = before + 1
-      redis.call('SET', counter, reply, 'PX', 604800000)
+      reply = reply.err
+    elseif reply < tenth then
+      reply = tenth
+      redis.call('SET', counter, tenth, 'PX', 604800000)
     end
   end
   replies[i] = reply

@@ -20,7 +20,8 @@ export type { Held } from './held.ts';
  * `lock-wake:<name>:<nonce>`. If nobody hears that channel the waiter is dead, and the next one gets it at once. A
  * waiter speaks again only when the TTL it was told ends (or after 30 s): that is how a dead holder is found out.
  *
- * The fence is the server's clock in microseconds, or the last fence plus one where the clock stepped back.
+ * The fence is a counter that is never behind the server's clock: one more than the last one, or the time in
+ * microseconds, by tenths of a second, where that is higher. So it rises even if a failover forgot the last ones.
  *
  * Not promised: that a holder which was paused (stopped, swapped out, suspended) past its TTL knows so before its
  * next step; nor that a lock survives a failover to a replica which had not seen it. No TTL can promise this: pass

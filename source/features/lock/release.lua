@@ -10,7 +10,8 @@ local replies = {}
 -- The first waiter that lives gets the lock, which was just freed.
 local function handOver(lock, queue, counter, waiting)
   local time = redis.call('TIME')
-  local fence = math.max(time[1] * 1000000 + time[2], (tonumber(redis.call('GET', counter) or 0) or 0) + 1)
+  local tenth = math.floor((time[1] * 1000000 + time[2]) / 100000) * 100000
+  local fence = math.max(tenth, redis.call('INCR', counter))
   local head = redis.call('ZPOPMIN', queue)[1]
   while head do
     local about = redis.call('HGET', waiting, head) or ''

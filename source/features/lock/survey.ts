@@ -87,7 +87,7 @@ function figuresOf(name: string, nowUs: number, words: readonly (string | number
     token,
     owner,
     fence: owner && fence !== '' ? Number(fence) : undefined,
-    // The fence is the time of the grant, except while the server's clock is behind an earlier one.
+    // The fence tells the time of the grant to a tenth of a second, unless the server's clock stepped back since.
     heldMs: owner && fence !== '' ? elapsedMs(nowUs, Number(fence)) : undefined,
     ttlMs: Number(pttl) >= 0 ? Number(pttl) : undefined,
     waiting: Number(waiting),

@@ -43,7 +43,7 @@ for i = 2, 4, 2 do
 end
 
 if not holder then
-  local fence = math.max(nowUs, (tonumber(redis.call('GET', KEYS[3]) or 0) or 0) + 1)
+  local fence = math.max(math.floor(nowUs / 100000) * 100000, redis.call('INCR', KEYS[3]))
   while not holder do
     local head = redis.call('ZPOPMIN', KEYS[2])[1]
     if not head then break end
