@@ -31,14 +31,10 @@ process.on('message', async ({ socket, limit, localDeny, forMs, costs }: Task) =
   const untilMs = performance.now() + forMs;
   for (let i = 0; performance.now() < untilMs; i += 1) {
     const cost = costs[i % costs.length] ?? 1;
-    // One connection answers in order: the hit is judged between the two readings.
-    const [before, { allowed }, after] = await Promise.all([
-      redis.time(),
-      limiter.hit('fleet', cost),
-      new Promise<unknown[]>((resolve) => {
-        setImmediate(() => resolve(redis.time()));
-      }),
-    ]);
+    // One after the other: a refusal from memory is judged here, not when a later command reaches the server.
+    const before = await redis.time();
+    const { allowed } = await limiter.hit('fleet', cost);
+    const after = await redis.time();
     judged.push({ afterUs: us(before), beforeUs: us(after), cost, allowed });
   }
   await limiter.close();
