@@ -14,7 +14,12 @@ afterAll(() => server.close());
 beforeEach(() => redis.flushall());
 
 const read = async (slice: HitsSlice): Promise<HitsSlice> =>
-  (await hits.feed.read({ redis, connections: [] as never, config: {} as never }, slice))(slice);
+  (
+    await hits.feed.read(
+      { redis, connections: [{ url: '', ask: redis }] as never, config: {} as never },
+      slice,
+    )
+  )(slice);
 
 /** Commands since the statistics were reset, without those that scripts call. */
 const commands = async (): Promise<number> => {

@@ -98,7 +98,10 @@ test('the console sweeps through the limits, few commands at a time', async () =
   for (let reading = 0; reading < 4; reading += 1) {
     const before = sent;
     slice = (
-      await limit.feed.read({ redis: redis as Client, connections: [] as never, config: {} as never }, slice)
+      await limit.feed.read(
+        { redis: redis as Client, connections: [{ url: '', ask: redis }] as never, config: {} as never },
+        slice,
+      )
     )(slice);
     expect(sent - before).toBeLessThanOrEqual(9);
   }

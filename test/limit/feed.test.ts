@@ -14,7 +14,12 @@ afterAll(() => server.close());
 beforeEach(() => redis.flushall());
 
 const read = async (slice: LimitSlice): Promise<LimitSlice> =>
-  (await limit.feed.read({ redis, connections: [] as never, config: {} as never }, slice))(slice);
+  (
+    await limit.feed.read(
+      { redis, connections: [{ url: '', ask: redis }] as never, config: {} as never },
+      slice,
+    )
+  )(slice);
 
 test('reads hundreds of limits in two commands', async () => {
   const limiter = new Limiter(redis, { max: 1000, perMs: 86_400_000 });

@@ -194,20 +194,27 @@ describe('the index', () => {
     ]);
   });
 
-  test('forgets a subject that is reset, and gives all of its limits back', async () => {
+  test('gives a subject that is reset all of its limits back, and forgets its refusals', async () => {
     const limits = [
       { max: 5, perMs: 60_000 },
       { algorithm: 'gcra' as const, max: 5, perMs: 60_000 },
     ];
     const limiter = new Limiter(redis, limits);
     await limiter.hit('a', 5);
+    await limiter.hit('a', 5);
     await limiter.hit('b', 5);
     await limiter.close();
     expect(await reset(redis, 'a')).toBe(2);
     expect(await limiter.peek('a')).toMatchObject({ allowed: true, remaining: 5 });
     expect(await limiter.peek('b')).toMatchObject({ allowed: false });
-    expect((await list(redis)).limits.map(({ subject }) => subject)).toEqual(['b', 'b']);
-    expect(await reset(redis, 'a')).toBe(0);
+    const uses = (await list(redis)).limits.map(({ subject, used, denied }) => [subject, used, denied]);
+    expect(uses.toSorted()).toEqual([
+      ['a', 0, 0],
+      ['a', 0, 0],
+      ['b', 5, 0],
+      ['b', 5, 0],
+    ]);
+    expect(await reset(redis, 'nobody')).toBe(0);
   });
 
   test('leaves no key without a deadline', async () => {

@@ -22,8 +22,12 @@ export type Verdict = {
   readonly undecided?: true;
 };
 
-/** One all-or-nothing act: for each rule, whose limit and how much of it. */
-export type Act = { readonly subjects: readonly string[]; readonly costs: readonly number[] };
+/** One all-or-nothing act: for each rule, whose limit, how much of it, and its key where that is known already. */
+export type Act = {
+  readonly subjects: readonly string[];
+  readonly costs: readonly number[];
+  readonly keys?: readonly string[] | undefined;
+};
 
 const never = -1;
 const foreign = -2;
@@ -100,9 +104,9 @@ async function judge(
   for (const [i, { algorithm, max, perMs }] of rules.entries()) {
     words.push(algorithm, max, perMs, windows[i] ?? '');
   }
-  for (const { subjects, costs } of acts) {
+  for (const { subjects, costs, keys: known } of acts) {
     for (const [i, rule] of rules.entries()) {
-      keys.push(stateKey(client, subjects[i] ?? '', rule, windows[i] ?? ''));
+      keys.push(known?.[i] ?? stateKey(client, subjects[i] ?? '', rule, windows[i] ?? ''));
       words.push(costs[i] ?? 1);
     }
   }

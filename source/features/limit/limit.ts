@@ -14,6 +14,7 @@ import {
   requireDistinct,
   requireWhole,
   ruleOf,
+  stateKey,
 } from './rules.ts';
 
 /**
@@ -36,7 +37,9 @@ export class Limiter {
   readonly #patience: Patience | undefined;
   readonly #denials: Denials | undefined;
   readonly #notes: Notes;
+  readonly #ones: readonly number[];
   readonly #sent = new Set<Promise<void>>();
+  readonly #known = new Map<string, Known>();
   #waiting: Waiting[] = [];
 
   /**
@@ -51,6 +54,7 @@ export class Limiter {
     this.#patience = onError === undefined ? undefined : new Patience(timeoutMs);
     this.#denials = localDeny ? new Denials() : undefined;
     this.#notes = Notes.of(client);
+    this.#ones = this.#rules.map(() => 1);
   }
 
   /**
@@ -74,7 +78,7 @@ export class Limiter {
   /** What a hit would be told, without spending. */
   async peek(subject: string, cost = 1): Promise<Verdict> {
     requireWhole('cost', cost, 0);
-    const [verdict] = await perform(this.#client, 'look', this.#rules, [actOf(this.#rules, subject, cost)]);
+    const [verdict] = await perform(this.#client, 'look', this.#rules, [this.#actOf(subject, cost)]);
     if (!verdict || verdict instanceof WrongTypeError) throw verdict;
     return verdict;
   }
@@ -97,7 +101,7 @@ export class Limiter {
 
   async #send(hits: readonly Waiting[]): Promise<void> {
     const sentAtMs = performance.now();
-    const acts = hits.map(({ subject, cost }) => actOf(this.#rules, subject, cost));
+    const acts = hits.map(({ subject, cost }) => this.#actOf(subject, cost));
     const ask = () => perform(this.#client, 'spend', this.#rules, acts);
     try {
       const verdicts = await (this.#patience ? this.#patience.within(this.#client, ask) : ask());
@@ -108,7 +112,10 @@ export class Limiter {
           continue;
         }
         this.#denials?.learn(verdict, cost, sentAtMs);
-        this.#notes.touch(subject, this.#rules, verdict);
+        const known = this.#knownOf(subject);
+        if (!verdict.allowed || sentAtMs >= known.quietUntilMs) {
+          known.quietUntilMs = this.#notes.touch(subject, this.#rules, verdict);
+        }
         resolve(verdict);
       }
     } catch (error) {
@@ -117,6 +124,26 @@ export class Limiter {
         else resolve(undecided(subject, this.#rules, this.#onError));
       }
     }
+  }
+
+  #actOf(subject: string, cost: number): Act {
+    const { subjects, keys } = this.#knownOf(subject);
+    return { subjects, keys, costs: cost === 1 ? this.#ones : this.#rules.map(() => cost) };
+  }
+
+  #knownOf(subject: string): Known {
+    const known = this.#known.get(subject);
+    if (known) return known;
+    const hasWindow = this.#rules.some(({ algorithm }) => algorithm === 'seed');
+    const fresh = {
+      subjects: this.#rules.map(() => subject),
+      keys: hasWindow ? undefined : this.#rules.map((rule) => stateKey(this.#client, subject, rule, '')),
+      quietUntilMs: 0,
+    };
+    // A process may meet very many subjects: forget rather than grow.
+    if (this.#known.size >= mostKnown) this.#known.clear();
+    this.#known.set(subject, fresh);
+    return fresh;
   }
 }
 
@@ -136,12 +163,17 @@ type Waiting = {
   reject(error: unknown): void;
 };
 
+/** What a hit need not work out again. */
+type Known = {
+  readonly subjects: readonly string[];
+  readonly keys: readonly string[] | undefined;
+  /** Until then the index has nothing to learn from a hit that was allowed. */
+  quietUntilMs: number;
+};
+
+const mostKnown = 10_000;
 /** Keeps one call well under a millisecond of the server's time. */
 const largestLoad = 128;
-
-function actOf(rules: readonly Rule[], subject: string, cost: number): Act {
-  return { subjects: rules.map(() => subject), costs: rules.map(() => cost) };
-}
 
 function distinct(rules: readonly Rule[]): readonly Rule[] {
   if (rules.length === 0) throw new UsageError('Expected at least one limit, got none');

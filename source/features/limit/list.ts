@@ -86,13 +86,8 @@ export async function reset(client: Client, subject: string): Promise<number> {
   const foreign = keys.find((_, i) => !looks[i]);
   if (foreign !== undefined) throw new WrongTypeError(foreign, 'rate limit');
   await client.del(...keys);
-  const members = rules.map((rule) => memberOf(subject, rule));
-  const { index, most, denied } = indexKeys(client);
-  await Promise.all([
-    client.zrem(index, ...members),
-    client.hdel(most, ...members),
-    client.hdel(denied, ...members),
-  ]);
+  // It stays in the index: who is busy is still of interest, and would not be noted again for a minute.
+  await client.hdel(indexKeys(client).denied, ...rules.map((rule) => memberOf(subject, rule)));
   return rules.length;
 }
 

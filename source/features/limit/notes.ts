@@ -34,13 +34,20 @@ export class Notes {
     return notes;
   }
 
-  /** The rules of a subject are in use; the one that decided may have refused it. */
-  touch(subject: string, rules: readonly Rule[], verdict: Verdict): void {
+  /**
+   * The rules of a subject are in use; the one that decided may have refused it.
+   * @returns until when (performance.now) there is nothing to note of it but refusals
+   */
+  touch(subject: string, rules: readonly Rule[], verdict: Verdict): number {
+    let quietUntilMs = Number.POSITIVE_INFINITY;
     for (const rule of rules) {
       const isRefused =
         !verdict.allowed && rule.perMs === verdict.perMs && algorithmOf(rule) === verdict.algorithm;
-      this.#touch(memberOf(subject, rule), rule.max, isRefused ? 1 : 0);
+      const member = memberOf(subject, rule);
+      this.#touch(member, rule.max, isRefused ? 1 : 0);
+      quietUntilMs = Math.min(quietUntilMs, (this.#notedAtMs.get(member) ?? 0) + refreshMs);
     }
+    return quietUntilMs;
   }
 
   #touch(member: string, max: number, denied: number, isUnsent = false): void {
