@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Redis } from 'ioredis';
 import { type ConsumeOptions, consume } from '../../source/features/ship/consume.ts';
 import { OutDirectory } from '../../source/features/ship/out.ts';
+import type { Client } from '../../source/redis/client.ts';
 import type { RedisServer } from '../helpers/redis-server.ts';
 
 /** A directory of its own, gone with `dispose`. */
@@ -58,16 +59,20 @@ export async function copyTo(
   directory: string,
   options: ConsumeOptions & { channel?: string },
 ): Promise<string[]> {
+  const listening = server.client();
+  return await copyInto(server.client(), directory, { listen: () => listening, ...options });
+}
+
+export async function copyInto(
+  redis: Client,
+  directory: string,
+  options: ConsumeOptions & { channel?: string },
+): Promise<string[]> {
   const out = new OutDirectory(directory);
   const parts: string[] = [];
   mkdirSync(directory, { recursive: true });
-  const listening = server.client();
   try {
-    const deliveries = consume(server.client(), options.channel ?? 'logs:', {
-      listen: () => listening,
-      ...options,
-    });
-    for await (const delivery of deliveries) {
+    for await (const delivery of consume(redis, options.channel ?? 'logs:', options)) {
       await out.write(delivery);
       parts.push(delivery.part);
     }
