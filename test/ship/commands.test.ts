@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { status } from '../../source/features/ship/status.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
@@ -109,6 +110,29 @@ test('for people', async () => {
     /^logs: {2}done\n {2}budget +0B of 1\.0M used, at most \S+\n {2}shipped +2 of 2 files, 13B of 13B\n/,
   );
   expect(stdout).toContain('  freed         7B of    7B  1/1  a.log\n');
+});
+
+test('lines counted on the way, whatever else is done with them', async () => {
+  const source = scratch.files('in', { 'a.log': 'one 1\none 2\ntwo', 'b.log.gz': gzipSync('one 3\r\n') });
+  const running = finished(shipped('run', source, ...terms, '--consumers', '3'));
+  const count = ['--common', 'web', '--hits', 'lines'];
+  const [copied, printed, executed] = await Promise.all([
+    ran('consume', 'logs:', '--as', '0', '--out', at('copy'), ...count),
+    ran('consume', 'logs:', '--as', '1', ...count),
+    ran('consume', 'logs:', '--as', '2', '--exec', 'wc -l', ...count),
+  ]);
+  expect([copied.code, printed.code, executed.code, (await running).code]).toEqual([0, 0, 0, 0]);
+  expect(readTree(at('copy'))).toEqual(readTree(source));
+  expect(printed.stdout).toBe('one 1\none 2\ntwo\none 3\r\n');
+  expect(executed.stdout).toMatch(/^2\n1\n/);
+  const common = await run(['log', 'common', 'web', '--json'], { url: server.url });
+  const { entries } = JSON.parse(common.stdout) as { entries: { message: string; count: number }[] };
+  expect(entries.map(({ message, count }) => [message, count])).toEqual([
+    ['one <*>', 9],
+    ['two', 3],
+  ]);
+  const sum = await run(['hits', 'sum', 'lines', '--since', '1h', '--json'], { url: server.url });
+  expect(JSON.parse(sum.stdout)).toMatchObject({ sum: 12 });
 });
 
 describe('bad input', () => {

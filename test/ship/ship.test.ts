@@ -298,9 +298,9 @@ describe('lines', () => {
     const shipping = ship(server.client(), [directory], { ...small, consumers: 1 });
     const pieces: [number, boolean][] = [];
     for await (const delivery of consume(redis, 'logs:', { as: '0' })) {
-      for await (const { lines, continues } of delivery.lines()) {
+      for await (const { lines, end } of delivery.lines()) {
         lines.forEach((line, index) => {
-          pieces.push([line.length, continues && index === lines.length - 1]);
+          pieces.push([line.length, end === 'cut' && index === lines.length - 1]);
         });
       }
     }

@@ -78,6 +78,8 @@ const consumeCommand = defineCommand({
     as: flag('ID', 'which consumer this is: 0 to N-1', name),
     out: optionalFlag('DIR', 'rebuild the files in this directory', file),
     exec: optionalFlag('CMD', 'run this for each part, with its content as input', v.string()),
+    common: optionalFlag('NAME', 'log each line here too, as `log write` does', name),
+    hits: optionalFlag('SERIES', 'count the lines here too, as `hits add` does', name),
     spool: optionalFlag('DIR', 'where gzip files too large for the budget are collected', file),
   },
   writes: true,
@@ -86,7 +88,7 @@ const consumeCommand = defineCommand({
     "quarterdeck ship consume logs: --as 1 --exec 'grep -c ERROR'",
     'quarterdeck ship consume logs: --as 2 --json | jq -r .line',
   ],
-  async run(context, { channel, as, out, exec, spool }) {
+  async run(context, { channel, as, out, exec, common, hits, spool }) {
     if (out !== undefined && exec !== undefined) {
       throw new UsageError('--out and --exec exclude each other', {
         hint: 'Run two consumers, each with its own --as',
@@ -97,6 +99,8 @@ const consumeCommand = defineCommand({
       as,
       out,
       exec,
+      common,
+      hits,
       ...(spool !== undefined && { spoolDirectory: spool }),
       onDamage(problem) {
         damaged.push(problem);

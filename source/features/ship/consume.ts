@@ -36,6 +36,7 @@ export type ConsumeOptions = {
 };
 
 const graceMs = 10_000;
+const secondWindowBytes = 32 * 1024;
 
 /**
  * Yields part after part until the channel is done. Asking for the next one acknowledges the one before; leaving the
@@ -148,10 +149,15 @@ class Consumer {
 
   #deliver(part: string, shape: Shape): PartDelivery {
     const { as, onDamage = () => {}, spoolDirectory = defaultSpoolDirectory() } = this.#options;
+    const key = dataKey(this.#seat.keys, part);
     const readAhead = this.#readAhead ?? new ReadAhead(this.#redis, this.#seat.windowBytes);
     return new PartDelivery(part, shape, {
       readAhead,
-      reading: readAhead.add(dataKey(this.#seat.keys, part), shape.bytes),
+      reading: readAhead.add(key, shape.bytes),
+      readAgain: () => {
+        const slowly = new ReadAhead(this.#redis, secondWindowBytes);
+        return { readAhead: slowly, reading: slowly.add(key, shape.bytes) };
+      },
       carry: () => this.#seat.carries.get(shape.file),
       spoolFile: (generation) => {
         const name = `${this.#channel}\0${as}\0${generation}`;

@@ -6,11 +6,19 @@ import { openSpool, type Spool } from './spool.ts';
 export type LineBatch = {
   /** Without their line ends; the carriage return of a CRLF stays. */
   readonly lines: readonly Buffer[];
-  /** The last of them has no end yet: the line is longer than can be carried over, and its rest comes with a later part. */
-  readonly continues: boolean;
+  /** `open`: the last one is the file's last and has no end. `cut`: its rest, too long to wait for, comes with a later part. */
+  readonly end: 'whole' | 'open' | 'cut';
 };
 
-/** One part of a file, as a consumer gets it. Read it in one of the three ways, once. */
+/** The very bytes of a batch. */
+export function bytesOf({ lines, end }: LineBatch): Buffer {
+  const pieces = lines.flatMap((line) => [line, lineEnd]);
+  return Buffer.concat(end === 'whole' ? pieces : pieces.slice(0, -1));
+}
+
+const lineEnd = Buffer.from('\n');
+
+/** One part of a file, as a consumer gets it. Read it in one of the three ways, once; `again` gives another reading. */
 export type Delivery = {
   /** The name the file was shipped under. */
   readonly file: string;
@@ -28,6 +36,8 @@ export type Delivery = {
   content(): AsyncGenerator<Buffer, void, undefined>;
   /** The lines, decompressed where it is gzip, a batch for each block; a final line needs no end. */
   lines(): AsyncGenerator<LineBatch, void, undefined>;
+  /** The same part to be read once more, with less in flight. */
+  again(): Delivery;
 };
 
 export type Shape = Pick<
@@ -38,6 +48,8 @@ export type Shape = Pick<
 export type DeliveryOptions = {
   readonly readAhead: ReadAhead;
   readonly reading: Reading;
+  /** For a second reading, which must not wait for what is read ahead. */
+  readAgain(): Pick<DeliveryOptions, 'readAhead' | 'reading'>;
   /** The beginning of the first line, from the part before. */
   carry(): Buffer | undefined;
   /** Where pieces are collected that only make sense together. */
@@ -56,8 +68,8 @@ export class PartDelivery implements Delivery {
   readonly at: number;
   readonly bytes: number;
   readonly isLast: boolean;
-  /** What is to be carried over to the next part. */
-  carry: Buffer | undefined;
+  #carry: Buffer | undefined;
+  #other: PartDelivery | undefined;
   readonly #shape: Shape;
   readonly #options: DeliveryOptions;
   #isTaken = false;
@@ -72,6 +84,19 @@ export class PartDelivery implements Delivery {
     this.isLast = shape.last;
     this.#shape = shape;
     this.#options = options;
+  }
+
+  /** What is to be carried over to the next part. */
+  get carry(): Buffer | undefined {
+    return this.#carry ?? this.#other?.carry;
+  }
+
+  again(): Delivery {
+    this.#other = new PartDelivery(this.part, this.#shape, {
+      ...this.#options,
+      ...this.#options.readAgain(),
+    });
+    return this.#other;
   }
 
   async *blocks(): AsyncGenerator<Buffer, void, undefined> {
@@ -112,12 +137,12 @@ export class PartDelivery implements Delivery {
         start = end + 1;
       }
       rest = block.subarray(start);
-      if (lines.length > 0) yield { lines, continues: false };
+      if (lines.length > 0) yield { lines, end: 'whole' };
     }
     if (rest.length === 0) return;
-    if (this.isLast) yield { lines: [rest], continues: false };
-    else if (rest.length <= longestCarryBytes) this.carry = rest;
-    else yield { lines: [rest], continues: true };
+    if (this.isLast) yield { lines: [rest], end: 'open' };
+    else if (rest.length <= longestCarryBytes) this.#carry = rest;
+    else yield { lines: [rest], end: 'cut' };
   }
 
   async *#decoded(): AsyncGenerator<Buffer, void, undefined> {
@@ -146,11 +171,13 @@ export class PartDelivery implements Delivery {
   async finish(): Promise<void> {
     if (!this.#isTaken) for await (const _ of this.#options.readAhead.take(this.#options.reading));
     await this.#spool?.close();
+    await this.#other?.finish();
   }
 
   /** Once it was acknowledged, what was collected is not needed any more. */
   async acknowledged(): Promise<void> {
     if (this.isLast) await this.#spool?.remove();
+    await this.#other?.acknowledged();
   }
 
   #damaged(problem: string): void {

@@ -1,15 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { CommandContext } from '../feature.ts';
-import type { Delivery } from './delivery.ts';
+import { bytesOf, type Delivery, type LineBatch } from './delivery.ts';
 import { ExecFailedError } from './errors.ts';
 
 /**
- * Runs a command line for one part, with its decompressed content as standard input; the file's name and what part of
+ * Runs a command line for one part, with its decompressed lines as standard input; the file's name and what part of
  * it this is are in the environment. Its output goes where ours goes.
  * @throws {ExecFailedError} unless it exits with 0: the part is then not acknowledged
  */
-export async function runOn(command: string, delivery: Delivery, context: CommandContext): Promise<void> {
+export async function runOn(
+  command: string,
+  delivery: Delivery,
+  context: CommandContext,
+  onLines: (batch: LineBatch) => Promise<void>,
+): Promise<void> {
   // env(1) adds to the environment that is inherited.
   const child = spawn('env', [...describe(delivery), 'sh', '-c', command], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -24,8 +29,9 @@ export async function runOn(command: string, delivery: Delivery, context: Comman
   const printed = (async () => {
     for await (const chunk of stdout) await context.write(chunk as Buffer);
   })();
-  for await (const block of delivery.content()) {
-    if (stdin.writable && !stdin.write(block)) {
+  for await (const batch of delivery.lines()) {
+    await onLines(batch);
+    if (stdin.writable && !stdin.write(bytesOf(batch))) {
       await Promise.race([once(stdin, 'drain'), once(stdin, 'close'), ended]).catch(() => {});
     }
   }
