@@ -140,9 +140,7 @@ class Producer {
       void storing
         .then(
           (last) => this.#stored(slices, last, messages.length),
-          (error: unknown) => {
-            for (const { batch } of slices) batch.reject(error);
-          },
+          (error: unknown) => this.#failed(slices, error),
         )
         .then(() => this.#landed(messages.length));
     }
@@ -199,6 +197,13 @@ class Producer {
         batch.resolve({ first: batch.first, last: batch.last, count: batch.stored });
       }
     }
+  }
+
+  /** What of these batches was not sent yet stays unsent: a batch does not go on behind a hole. */
+  #failed(slices: readonly Slice[], error: unknown): void {
+    const batches = slices.map(({ batch }) => batch);
+    this.#waiting = this.#waiting.filter((batch) => !batches.includes(batch));
+    for (const batch of batches) batch.reject(error);
   }
 
   #landed(count: number): void {

@@ -22,6 +22,8 @@ export type ReaderOptions = {
 };
 
 const wantedBytes = 64 * 1024;
+/** Sizes may change from one entry to the next: not more at a time than would still be bearable at 16 MiB each. */
+const mostEntries = 32;
 const behindBytes = 16 * 1024;
 
 export class Reader {
@@ -79,8 +81,9 @@ export class Reader {
     // What was read ahead may be old by now: whether it is still ours to hand out, a turn tells.
     if (this.#ahead && !this.#options.isSeatSure())
       await this.#options.turn({ after: this.#after, step: 0, arm: false });
-    const items = await (this.#ahead ?? this.#read());
+    const ahead = this.#ahead;
     this.#ahead = undefined;
+    const items = await (ahead ?? this.#read());
     if (items.length > 0) {
       if (this.#isBehind) this.#ahead = quietly(this.#read());
     } else if (wait) {
@@ -111,10 +114,16 @@ export class Reader {
     let read: Read | undefined;
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve;
-      awaited.then((result) => {
-        read = result;
-        resolve();
-      }, reject);
+      awaited.then(
+        (result) => {
+          read = result;
+          resolve();
+        },
+        (error: unknown) => {
+          this.#awaited = undefined;
+          reject(error);
+        },
+      );
     });
     if (this.#isStopped || !this.#isLive) return [];
     this.#awaited = undefined;
@@ -149,7 +158,7 @@ export class Reader {
     this.#pace.read(messages.length, performance.now());
     this.#isBehind = bytes > behindBytes;
     if (messages.length === 0) return;
-    this.#step = Math.max(1, Math.min(128, Math.floor(wantedBytes / (bytes / messages.length))));
+    this.#step = Math.max(1, Math.min(mostEntries, Math.floor(wantedBytes / (bytes / messages.length))));
   }
 
   #ringOr(withinMs: number): Promise<void> {
