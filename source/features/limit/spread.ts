@@ -66,7 +66,11 @@ export async function resetOver(
     deadlineMs: context.config.timeoutMs,
   });
   if (shards.urls.length === 1) return { cleared, missing: [] };
-  const { values, missing } = partsOf(await everywhere(shards, (client) => reset(client, subject)));
+  const owner = shards.route(subject);
+  const answers = await everywhere(shards, async (client, shard) =>
+    shard === owner ? 0 : await reset(client, subject),
+  );
+  const { values, missing } = partsOf(answers);
   return { cleared: values.reduce((sum, count) => sum + count, cleared), missing };
 }
 

@@ -18,6 +18,8 @@ import type { ShipSession } from './session.ts';
 /** A part that has its room and is to be filled and announced. */
 export type Reserved = { readonly part: string; readonly stage: string };
 
+const stuckAfterMs = 1500;
+
 /** Takes room out of a channel's budget, part by part, and gives it back. */
 export class Room {
   readonly #session: ShipSession;
@@ -26,6 +28,8 @@ export class Room {
   #stages = 0;
   /** Reserved, and neither announced nor released. */
   #held = 0;
+
+  #stuckSinceMs: number | undefined;
 
   constructor(session: ShipSession) {
     this.#session = session;
@@ -85,6 +89,7 @@ export class Room {
     switch (reply[0]) {
       case 'granted':
         session.usedBytes = Number(reply[1]);
+        this.#stuckSinceMs = undefined;
         return true;
       case 'never':
         throw new BudgetTooSmallError(Number(reply[2]), Number(reply[1]), `the part \`${part}\``);
@@ -114,9 +119,13 @@ export class Room {
     session.usedBytes = usedBytes;
     if (await session.sweep()) return;
     // Nobody will free anything: what is used are the records of too many files.
+    // Only if it stays so: what the answer told may have been freed while it was on its way.
     if (shippers === 1 && session.outstanding.size === 0 && this.#held === 0) {
-      throw new BudgetTooSmallError(limitBytes, usedBytes, 'what has to be remembered about so many files');
-    }
+      this.#stuckSinceMs ??= performance.now();
+      if (performance.now() - this.#stuckSinceMs > stuckAfterMs) {
+        throw new BudgetTooSmallError(limitBytes, usedBytes, 'what has to be remembered about so many files');
+      }
+    } else this.#stuckSinceMs = undefined;
     await session.bell.wait(signal);
   }
 
