@@ -7,43 +7,49 @@
 -- Reply: server ms, the place of a key that holds something else (0: none), then for each window its sum, and for
 --   each part, in order, 1 where the raw hash has gone and its whole hour was counted instead, else 0
 
+local tonumber = tonumber
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local hashes = {}
 local foreign = 0
-local function hash(place)
-  if hashes[place] then return hashes[place] end
+local hours = {}
+
+local function read(place)
   local flat = redis.pcall('HGETALL', KEYS[place])
-  local counts = { total = 0 }
-  if flat.err then
-    foreign, flat = place, {}
-  end
+  if not flat.err then return flat end
+  foreign = place
+  return {}
+end
+
+-- Fields first to last of a hash, and all of them. Without a table of them: a raw hash holds up to 360.
+local function add(flat, first, last)
+  local sum, total = 0, 0
   for i = 1, #flat, 2 do
-    local count = tonumber(flat[i + 1]) or 0
-    counts[tonumber(flat[i])] = count
-    counts.total = counts.total + count
+    local field, count = tonumber(flat[i]), tonumber(flat[i + 1])
+    if field and count then
+      total = total + count
+      if field >= first and field <= last then sum = sum + count end
+    end
   end
-  hashes[place] = counts
-  return counts
+  return sum, total
 end
 
 local sums, coarse = {}, {}
 for window = 1, tonumber(ARGV[1]) do sums[window] = 0 end
 for at = 2, #ARGV, 6 do
   local window, first, last = tonumber(ARGV[at]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  local hourly, raw = hash(tonumber(ARGV[at + 1])), tonumber(ARGV[at + 3])
+  local hourly, raw = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3])
+  hours[hourly] = hours[hourly] or read(hourly)
   local sum, isCoarse = 0, 0
   if raw == 0 then
-    for hour = first, last do sum = sum + (hourly[hour] or 0) end
+    sum = add(hours[hourly], first, last)
   else
-    local whole, counts = hourly[tonumber(ARGV[at + 2])] or 0, hash(raw)
+    local hour = tonumber(ARGV[at + 2])
+    local whole = add(hours[hourly], hour, hour)
+    local some, total = add(read(raw), first, last)
+    sum = some
     -- Both are written together: where they differ, the raw hash has expired.
-    if counts.total ~= whole then
-      sum, isCoarse = whole, 1
-    else
-      for bucket = first, last do sum = sum + (counts[bucket] or 0) end
-    end
+    if total ~= whole then sum, isCoarse = whole, 1 end
   end
   sums[window] = sums[window] + sum
   coarse[#coarse + 1] = isCoarse

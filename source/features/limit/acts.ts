@@ -104,10 +104,11 @@ async function judge(
   for (const [i, { algorithm, max, perMs }] of rules.entries()) {
     words.push(algorithm, max, perMs, windows[i] ?? '');
   }
+  const isPlain = acts.every(({ costs }) => costs.every((cost) => cost === 1));
   for (const { subjects, costs, keys: known } of acts) {
     for (const [i, rule] of rules.entries()) {
       keys.push(known?.[i] ?? stateKey(client, subjects[i] ?? '', rule, windows[i] ?? ''));
-      words.push(costs[i] ?? 1);
+      if (!isPlain) words.push(costs[i] ?? 1);
     }
   }
   return { keys, figures: await (mode === 'spend' ? spend : look)(client, keys, words) };

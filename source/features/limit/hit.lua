@@ -5,161 +5,170 @@
 -- ARGV[1] mode: spend or look
 -- ARGV[2] width: how many limits one act has
 -- ARGV[3] limits: algorithm, max, perMs, window of each limit of an act (window: only for seed, the one its key names)
--- ARGV[4] costs: one for each of KEYS, behind the limits
+-- ARGV[4] costs: one for each of KEYS, behind the limits; none where each is 1
 -- Reply: for each of KEYS: remaining, retryAfterMs, resetMs. retryAfterMs is 0 where the cost fits, -1 where it
 --   never will, -2 where the key holds something else, -3 where the window is another by now (resetMs: server ms)
 
 local NEVER, FOREIGN, MOVED = -1, -2, -3
 local SLICES = 60
-local call, floor, ceil, max = redis.call, math.floor, math.ceil, math.max
+local call, floor, ceil = redis.call, math.floor, math.ceil
 local clock = call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 
 -- A refusal writes nothing, but for mending what a clock set back, or a lost EXPIRE, would make last for ever.
 local mends = ARGV[1] == 'spend'
-
--- Each way to count takes limit, key, cost and whether to spend. It answers what is left, in how many microseconds
--- the cost will fit (0: it does, and was spent; nil: the key is not ours), and in how many nothing is spent any more.
-
-local function fixed(limit, key, cost, spends)
-  local left = limit.per - now % limit.per
-  -- A key expires once the clock is past its deadline: the window's last millisecond, not the next one's first.
-  local deadline = (now + left) / 1000 - 1
-  local used
-  if spends then
-    -- Nobody sees the sum before a cost that did not fit is taken back.
-    used = redis.pcall('INCRBY', key, cost)
-    if type(used) == 'table' then return end
-    if used == cost then call('PEXPIREAT', key, deadline) end
-    if used <= limit.max then return limit.max - used, 0, left end
-    call('DECRBY', key, cost)
-    used = used - cost
-  else
-    local text = redis.pcall('GET', key) or '0'
-    if type(text) == 'table' or not string.find(text, '^%-?%d+$') then return end
-    used = tonumber(text)
-    if used + cost <= limit.max then return limit.max - used, 0, used > 0 and left or 0 end
-  end
-  if mends then call('PEXPIREAT', key, deadline, 'LT') end
-  return limit.max - used, left, left
-end
-
--- Counts by slices of the window. A slice leaves the sum only when all of it is older than the window, so no
--- window, wherever it begins, ever holds more than the limit.
-local function sliding(limit, key, cost, spends)
-  local size = ceil(limit.per / SLICES)
-  local span = ceil(limit.per / size)
-  local slice = floor(now / size)
-  local state = redis.pcall('HMGET', key, 'slice', 'used', slice)
-  if state.err then return end
-  local newest, used, here = tonumber(state[1]), tonumber(state[2]) or 0, tonumber(state[3]) or 0
-  if not newest then
-    if call('EXISTS', key) == 1 then return end
-    newest = slice
-  elseif newest > slice then
-    -- The clock was set back: as if all of it had been spent just now.
-    newest, here = slice, used
-    if mends then
-      call('DEL', key)
-      call('HSET', key, 'slice', slice, 'used', used, slice, used)
-      call('PEXPIREAT', key, ceil((slice + span + 1) * size / 1000))
-    end
-  end
-  local gone = {}
-  if slice - newest > span then
-    used = 0
-    if spends then call('DEL', key) end
-  else
-    for old = newest - span, slice - span - 1 do
-      local count = tonumber(call('HGET', key, old))
-      if count then
-        used = used - count
-        gone[#gone + 1] = old
-      end
-    end
-  end
-  local missing = used + cost - limit.max
-  if missing > 0 then
-    local wait = 0
-    for old = slice - span, slice do
-      missing = missing - (tonumber(call('HGET', key, old)) or 0)
-      wait = (old + span + 1) * size - now
-      if missing <= 0 then break end
-    end
-    return limit.max - used, wait, (newest + span + 1) * size - now
-  end
-  if not spends then return limit.max - used, 0, used > 0 and (newest + span + 1) * size - now or 0 end
-  if #gone > 0 then call('HDEL', key, unpack(gone)) end
-  call('HSET', key, 'slice', slice, 'used', used + cost, slice, here + cost)
-  local leaves = (slice + span + 1) * size
-  if here == 0 then call('PEXPIREAT', key, ceil(leaves / 1000)) end
-  return limit.max - used - cost, 0, leaves - now
-end
-
--- GCRA as the leaky bucket it is equivalent to: a hit of cost 1 pours `per`, `max` drain each microsecond, and
--- `max * per` fit in. In these units every quantity is a whole number, so nothing is rounded in anyone's favour.
-local function pour(limit, key, level)
-  local reset = level / limit.max
-  call('SET', key, string.format('%.0f %.0f', now, level), 'PXAT', ceil((now + reset) / 1000))
-  return reset
-end
-
-local function gcra(limit, key, cost, spends)
-  local level = 0
-  local text = redis.pcall('GET', key)
-  if text then
-    if type(text) == 'table' then return end
-    local at, poured = string.match(text, '^(%d+) (%d+)$')
-    if not at then return end
-    level = max(0, poured - max(0, now - at) * limit.max)
-    if mends and tonumber(at) > now then pour(limit, key, level) end
-  end
-  local room = limit.max * limit.per - level
-  local after = room - cost * limit.per
-  if after < 0 then return floor(room / limit.per), -after / limit.max, level / limit.max end
-  if not spends then return floor(room / limit.per), 0, level / limit.max end
-  return floor(after / limit.per), 0, pour(limit, key, level + cost * limit.per)
-end
-
-local ways = { fixed = fixed, seed = fixed, sliding = sliding, gcra = gcra }
-local reply = {}
-
-local function judge(limit, position, cost, spends)
-  local left, wait, reset = 0, MOVED, now - now % 1000
-  if not limit.window or floor(now / limit.per) == limit.window then
-    left, wait, reset = limit.way(limit, KEYS[position], cost, spends and cost <= limit.max)
-    if not left then left, wait, reset = 0, FOREIGN, 0
-    elseif cost > limit.max then wait = NEVER
-    else wait = ceil(wait / 1000) end
-  end
-  local at = 3 * position
-  reply[at - 2], reply[at - 1], reply[at] = max(0, left), wait, ceil(reset / 1000)
-  return wait == 0
-end
-
 local width = tonumber(ARGV[2])
-local limits = {}
+local limits, needs = {}, {}
 for i = 1, width do
   local at = 4 * i - 1
+  local algorithm = ARGV[at] == 'seed' and 'fixed' or ARGV[at]
+  needs[algorithm] = true
   limits[i] = {
-    way = ways[ARGV[at]],
+    algorithm = algorithm,
     max = tonumber(ARGV[at + 1]),
     per = ARGV[at + 2] * 1000,
     window = tonumber(ARGV[at + 3]),
   }
 end
 
+-- Each way to count takes limit, key, cost and whether to spend. It answers what is left, in how many microseconds
+-- the cost will fit (0: it does, and was spent; nil: the key is not ours), and in how many nothing is spent any more.
+-- Only those this call needs are made: making a function costs as much as a command.
+local ways = {}
+
+if needs.fixed then
+  function ways.fixed(limit, key, cost, spends)
+    local left = limit.per - now % limit.per
+    -- A key expires once the clock is past its deadline: the window's last millisecond, not the next one's first.
+    local deadline = (now + left) / 1000 - 1
+    local used
+    if spends then
+      -- Nobody sees the sum before a cost that did not fit is taken back.
+      used = redis.pcall('INCRBY', key, cost)
+      if type(used) == 'table' then return end
+      if used == cost then call('PEXPIREAT', key, deadline) end
+      if used <= limit.max then return limit.max - used, 0, left end
+      call('DECRBY', key, cost)
+      used = used - cost
+    else
+      local text = redis.pcall('GET', key) or '0'
+      if type(text) == 'table' or not string.find(text, '^%-?%d+$') then return end
+      used = tonumber(text)
+      if used + cost <= limit.max then return limit.max - used, 0, used > 0 and left or 0 end
+    end
+    if mends then call('PEXPIREAT', key, deadline, 'LT') end
+    return limit.max - used, left, left
+  end
+end
+
+-- Counts by slices of the window. A slice leaves the sum only when all of it is older than the window, so no
+-- window, wherever it begins, ever holds more than the limit.
+if needs.sliding then
+  function ways.sliding(limit, key, cost, spends)
+    local size = ceil(limit.per / SLICES)
+    local span = ceil(limit.per / size)
+    local slice = floor(now / size)
+    local state = redis.pcall('HMGET', key, 'slice', 'used', slice)
+    if state.err then return end
+    local newest, used, here = tonumber(state[1]), tonumber(state[2]) or 0, tonumber(state[3]) or 0
+    if not newest then
+      if call('EXISTS', key) == 1 then return end
+      newest = slice
+    elseif newest > slice then
+      -- The clock was set back: as if all of it had been spent just now.
+      newest, here = slice, used
+      if mends then
+        call('DEL', key)
+        call('HSET', key, 'slice', slice, 'used', used, slice, used)
+        call('PEXPIREAT', key, ceil((slice + span + 1) * size / 1000))
+      end
+    end
+    local gone = {}
+    if slice - newest > span then
+      used = 0
+      if spends then call('DEL', key) end
+    else
+      for old = newest - span, slice - span - 1 do
+        local count = tonumber(call('HGET', key, old))
+        if count then
+          used = used - count
+          gone[#gone + 1] = old
+        end
+      end
+    end
+    local missing = used + cost - limit.max
+    if missing > 0 then
+      local wait = 0
+      for old = slice - span, slice do
+        missing = missing - (tonumber(call('HGET', key, old)) or 0)
+        wait = (old + span + 1) * size - now
+        if missing <= 0 then break end
+      end
+      return limit.max - used, wait, (newest + span + 1) * size - now
+    end
+    if not spends then return limit.max - used, 0, used > 0 and (newest + span + 1) * size - now or 0 end
+    if #gone > 0 then call('HDEL', key, unpack(gone)) end
+    call('HSET', key, 'slice', slice, 'used', used + cost, slice, here + cost)
+    local leaves = (slice + span + 1) * size
+    if here == 0 then call('PEXPIREAT', key, ceil(leaves / 1000)) end
+    return limit.max - used - cost, 0, leaves - now
+  end
+end
+
+-- GCRA as the leaky bucket it is equivalent to: a hit of cost 1 pours `per`, `max` drain each microsecond, and
+-- `max * per` fit in. In these units every quantity is a whole number, so nothing is rounded in anyone's favour.
+if needs.gcra then
+  local function pour(limit, key, level)
+    local reset = level / limit.max
+    call('SET', key, string.format('%.0f %.0f', now, level), 'PXAT', ceil((now + reset) / 1000))
+    return reset
+  end
+
+  function ways.gcra(limit, key, cost, spends)
+    local level = 0
+    local text = redis.pcall('GET', key)
+    if text then
+      if type(text) == 'table' then return end
+      local at, poured = string.match(text, '^(%d+) (%d+)$')
+      if not at then return end
+      level = math.max(0, poured - math.max(0, now - at) * limit.max)
+      if mends and tonumber(at) > now then pour(limit, key, level) end
+    end
+    local room = limit.max * limit.per - level
+    local after = room - cost * limit.per
+    if after < 0 then return floor(room / limit.per), -after / limit.max, level / limit.max end
+    if not spends then return floor(room / limit.per), 0, level / limit.max end
+    return floor(after / limit.per), 0, pour(limit, key, level + cost * limit.per)
+  end
+end
+
+local reply = {}
 local costs = 2 + 4 * width
+
+local function judge(limit, position, spends)
+  local left, wait, reset = 0, MOVED, now - now % 1000
+  if not limit.window or floor(now / limit.per) == limit.window then
+    local cost = tonumber(ARGV[costs + position] or 1)
+    left, wait, reset = ways[limit.algorithm](limit, KEYS[position], cost, spends and cost <= limit.max)
+    if not left then left, wait, reset = 0, FOREIGN, 0
+    elseif cost > limit.max then wait = NEVER
+    elseif wait > 0 then wait = ceil(wait / 1000) end
+  end
+  local at = 3 * position
+  reply[at - 2], reply[at - 1], reply[at] = left > 0 and left or 0, wait, ceil(reset / 1000)
+  return wait == 0
+end
+
 for first = 0, #KEYS - 1, width do
   local fits = mends
   if width > 1 then
     for i = 1, width do
-      fits = judge(limits[i], first + i, tonumber(ARGV[costs + first + i]), false) and fits
+      fits = judge(limits[i], first + i, false) and fits
     end
   end
   if width == 1 or fits then
     for i = 1, width do
-      judge(limits[i], first + i, tonumber(ARGV[costs + first + i]), mends)
+      judge(limits[i], first + i, mends)
     end
   end
 end
