@@ -1,4 +1,4 @@
-import { QuarterdeckError, UsageError } from '../../errors.ts';
+import { messageOf, QuarterdeckError, UsageError } from '../../errors.ts';
 
 const shortestTtlMs = 100;
 
@@ -39,5 +39,15 @@ export class LockLostError extends QuarterdeckError {
       hint: 'Whatever it protects must refuse writes with an older fence; a longer --ttl rides out longer outages',
     });
     this.reason = reason;
+  }
+}
+
+/** The system could not start any process for the command of `lock run`. */
+export class CommandNotStartedError extends QuarterdeckError {
+  constructor(command: string, cause: unknown) {
+    super('program', 'COMMAND_NOT_STARTED', `Cannot start \`${command}\`: ${messageOf(cause)}`, {
+      cause,
+      hint: 'It is run by /bin/sh, which must be there; the lock was released',
+    });
   }
 }

@@ -72,7 +72,15 @@ async function obtain(redis: Client, name: string, options: LockOptions): Promis
   const { ttlMs = 10_000, waitMs = 0, label = '', signal, listen } = options;
   assertTtl(ttlMs);
   signal?.throwIfAborted();
-  const about = { redis, name, ttlMs, token: mintToken(redis, label), mayWait: waitMs > 0, listen };
+  const about: About = {
+    redis,
+    name,
+    label,
+    ttlMs,
+    token: mintToken(redis, label),
+    mayWait: waitMs > 0,
+    listen,
+  };
   const attempt = attemptTo(about);
   if (waitMs <= 0 && !signal) return attempt;
 
@@ -96,21 +104,17 @@ const longestFarewellMs = 1000;
 type About = {
   readonly redis: Client;
   readonly name: string;
+  readonly label: string;
   readonly ttlMs: number;
-  readonly token: string;
+  token: string;
   readonly mayWait: boolean;
   readonly listen: (() => Client) | undefined;
 };
 
-async function attemptTo({
-  redis,
-  name,
-  token,
-  ttlMs,
-  mayWait,
-  listen,
-}: About): Promise<HeldLock | undefined> {
+async function attemptTo(about: About): Promise<HeldLock | undefined> {
+  const { redis, name, label, ttlMs, mayWait, listen } = about;
   for (;;) {
+    const { token } = about;
     let room = roomFor(redis, name, listen);
     let sinceMs = performance.now();
     let fence = room.isEmpty ? await takeFree(redis, room.keys, token, ttlMs) : -1;
@@ -125,6 +129,9 @@ async function attemptTo({
     // Its TTL may have begun to count long ago: make sure before anybody relies on it.
     if (held.leftMs() > ttlMs / 2 || (await held.extend())) return held;
     if (!mayWait) return;
+    // Asked for under another token: whatever is still said about this one is not about the next turn.
+    about.token = mintToken(redis, label);
+    held.release().catch(() => {});
   }
 }
 
@@ -132,8 +139,8 @@ async function attemptTo({
  * After patience ended: leaves the queue, and releases whatever Redis still grants. Resolves when the queue was left,
  * or soon, if Redis does not answer.
  */
-async function giveBack(attempt: Promise<unknown>, { redis, name, token }: About): Promise<void> {
-  const leave = (): Promise<unknown> => roomFor(redis, name).leave(token);
+async function giveBack(attempt: Promise<unknown>, about: About): Promise<void> {
+  const leave = (): Promise<unknown> => roomFor(about.redis, about.name).leave(about.token);
   const left = leave().catch(() => {});
   attempt.then((late) => late && leave()).catch(() => {});
   await Promise.race([left, wait(longestFarewellMs, undefined, { ref: false })]);

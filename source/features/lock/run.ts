@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config.ts';
 import { QuarterdeckError } from '../../errors.ts';
-import { LockLostError } from './errors.ts';
+import { CommandNotStartedError, LockLostError } from './errors.ts';
 import type { FromKeeper, Known, Task, ToKeeper } from './keeper.ts';
 import { signalGroup } from './process-group.ts';
 
@@ -84,7 +84,10 @@ export async function runLocked({ commandLine, onHeld, ...task }: RunOptions): P
     // Nobody would renew any more: the closed pipe ends the command.
     keeper.once('exit', () => started.stdio[3]?.destroy());
     if (started.pid !== undefined) tell({ name: 'guard', pid: started.pid });
-    const exitCode = await ended(started);
+    const exitCode = await ended(started).catch(async (error: unknown) => {
+      await finish(told, tell);
+      throw new CommandNotStartedError(commandLine.join(' '), error);
+    });
     const last = await finish(told, tell);
     if (last.name === 'ended') throw new LockLostError(task.name, told.lostBy() ?? 'doubt');
     return { name: 'ran', exitCode, wasHeld: last.wasHeld };

@@ -42,20 +42,23 @@ for i = 2, 4, 2 do
   if redis.call('PTTL', KEYS[i]) < span then redis.call('PEXPIRE', KEYS[i], span) end
 end
 
-if not holder then
-  local fence = math.max(math.floor(nowUs / 100000) * 100000, redis.call('INCR', KEYS[3]))
-  while not holder do
-    local head = redis.call('ZPOPMIN', KEYS[2])[1]
-    if not head then break end
-    local about = redis.call('HGET', KEYS[4], head) or ''
-    local lease, ttl, publish, channel = string.match(about, '^(%d+) (%d+) (%u+) (.*)$')
-    local isOurs = string.match(head, '^qd1:([^:]+):') == ARGV[1]
-    redis.call('HDEL', KEYS[4], head)
-    -- Nobody hears the channel of a client that died: its waiters are dropped here, at once.
-    if lease and tonumber(lease) >= nowMs
-      and (isOurs or redis.call(publish, channel, head .. string.format(' %.0f', fence)) > 0) then
-      redis.call('SET', KEYS[1], head, 'PX', ttl)
+while not holder do
+  local head = redis.call('ZPOPMIN', KEYS[2])[1]
+  if not head then break end
+  local about = redis.call('HGET', KEYS[4], head) or ''
+  local lease, ttl, publish, channel = string.match(about, '^(%d+) (%d+) (%u+) (.*)$')
+  local isOurs = string.match(head, '^qd1:([^:]+):') == ARGV[1]
+  redis.call('HDEL', KEYS[4], head)
+  if lease and tonumber(lease) >= nowMs then
+    local tenth = math.floor(nowUs / 100000) * 100000
+    local fence = redis.call('INCR', KEYS[3])
+    if fence < tenth then
+      fence = tenth
       redis.call('SET', KEYS[3], fence, 'PX', 604800000)
+    end
+    -- Nobody hears the channel of a client that died: its waiters are dropped here, at once.
+    if isOurs or redis.call(publish, channel, head .. string.format(' %.0f', fence)) > 0 then
+      redis.call('SET', KEYS[1], head, 'PX', ttl)
       holder = head
       if isOurs then reply[1], reply[2] = head, fence end
     end
