@@ -25,6 +25,8 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const { readConfig } = await import('./source/config.ts');
   const config = readConfig(invocation.globals, process.env);
+  // Ink's colours look at this one variable only, and only when they are first loaded.
+  if (!config.color) process.env.FORCE_COLOR = '0';
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
   if (invocation.name === 'console') return await openConsole(config);
 
