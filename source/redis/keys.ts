@@ -28,6 +28,16 @@ export function withHashTag(name: string): string {
   return hashTagOf(name) === undefined ? `{${name}}` : name;
 }
 
+/**
+ * The name behind the way it stands in a key: the inverse of what `keyFamily` makes of it; undefined where no name is
+ * written like this, such as one without a hash tag in Cluster.
+ */
+export function nameInKey(client: Client, written: string): string | undefined {
+  if (!isCluster(client)) return written === '' ? undefined : written;
+  const names = [/^\{(.+)\}$/s.exec(written)?.[1], written];
+  return names.find((name) => name !== undefined && withHashTag(name) === written);
+}
+
 /** The part Redis Cluster hashes when a key carries a tag: between the first `{` and the next `}`, if not empty. */
 function hashTagOf(key: string): string | undefined {
   const open = key.indexOf('{');

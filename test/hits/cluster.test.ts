@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { discover } from '../../source/features/hits/discover.ts';
 import { Hits } from '../../source/features/hits/hits.ts';
 import { overview, seriesNames, seriesPoints, sum } from '../../source/features/hits/read.ts';
 import { seedSum } from '../../source/features/hits/read-seed.ts';
@@ -33,4 +34,25 @@ test('series count on their primaries, also while a slot moves', async () => {
   seed.add('7', 4);
   await seed.close();
   expect((await seedSum(redis, '7', 3_600_000)).sum).toBe(4);
+});
+
+test('series are found by their keys on every primary', async () => {
+  await cluster.flush();
+  const hits = new Hits(redis);
+  const seed = new Hits(redis, { layout: 'seed' });
+  const names = ['web', 'api', 'mail', 'ftp', 'ssh', 'dns'];
+  for (const name of names) {
+    hits.add(name, 2);
+    seed.add(name, 3);
+  }
+  await Promise.all([hits.close(), seed.close()]);
+  // Another program's key without a hash tag: nobody here could read it as the series `stray`.
+  const stray = `stray:${Math.floor(Number((await cluster.primaryOf('stray').time())[0]) / 10)}`;
+  await redis.set(stray, 1);
+  const found = await discover(redis);
+  expect(found.own).toEqual(names.toSorted());
+  expect(found.seed.map(({ series, lastHour }) => [series, lastHour]).toSorted()).toEqual(
+    names.toSorted().map((name) => [name, 3]),
+  );
+  expect(found.foreign).toEqual([stray]);
 });

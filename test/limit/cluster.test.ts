@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { discover } from '../../source/features/limit/discover.ts';
 import { hitAll } from '../../source/features/limit/hit-all.ts';
 import limit from '../../source/features/limit/index.ts';
 import { LeasedLimiter } from '../../source/features/limit/lease.ts';
@@ -107,4 +108,22 @@ test('the console sweeps through the limits, few commands at a time', async () =
   }
   expect(slice.meters).toHaveLength(20);
   expect(slice.total).toBe(20);
+});
+
+test('limits are found by their keys on every primary', async () => {
+  const subjects = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const limiter = new Limiter(redis, [
+    { max: 5, perMs },
+    { algorithm: 'gcra' as const, max: 3, perMs },
+  ]);
+  await Promise.all(subjects.map((subject) => limiter.hit(subject)));
+  await limiter.close();
+  expect(await discover(redis)).toEqual({ limits: [], foreign: [] });
+  await redis.del('quarterdeck:limit');
+  await redis.set('limit:stray:fixed:60000', 1, 'EX', 60);
+  const { limits, foreign } = await discover(redis);
+  expect(limits.map(({ subject, algorithm, used }) => `${subject} ${algorithm} ${used}`).toSorted()).toEqual(
+    subjects.flatMap((subject) => [`${subject} fixed 1`, `${subject} gcra null`]),
+  );
+  expect(foreign).toEqual(['limit:stray:fixed:60000']);
 });

@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { keyFamily, withHashTag } from '../../source/redis/keys.ts';
+import { keyFamily, nameInKey, withHashTag } from '../../source/redis/keys.ts';
 
 const one = new Redis({ lazyConnect: true });
 const many = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
@@ -30,4 +30,14 @@ test('a tag the user already wrote is respected', () => {
 
 test('a name with replacement patterns stays itself', () => {
   expect(keyFamily(one, '$& $1 *', { only: 'chat:*' })).toEqual({ only: 'chat:$& $1 *' });
+});
+
+test('the name is read back from the key', () => {
+  for (const name of ['ops', 'a{b', 'a}b', '{logs}:app', '{}:app', 'with space']) {
+    expect(nameInKey(many, withHashTag(name))).toBe(name);
+    expect(nameInKey(one, name)).toBe(name);
+  }
+  expect(nameInKey(many, 'without a tag')).toBeUndefined();
+  expect(nameInKey(many, '')).toBeUndefined();
+  expect(nameInKey(one, '')).toBeUndefined();
 });

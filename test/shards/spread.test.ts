@@ -194,6 +194,32 @@ test('with one server down its own names are refused, lists say whose part is mi
   }
 });
 
+test('what other programs count is found on every server, and without a dead one, which is said', async () => {
+  const clock = servers[0]?.client().time();
+  const seconds = Number((await clock)?.[0]);
+  const bucket = Math.floor(seconds / 10);
+  for (const [shard, server] of servers.entries()) {
+    await server.client().set(`web:${bucket - shard}`, 2 ** shard, 'EX', 600);
+    await server.client().set(`limit:key${shard}:fixed:86400000`, 1, 'PX', 86_400_000);
+  }
+  const flags = { discover: true };
+  expect(await ok('hits list', [], flags)).toMatchObject([{ series: 'web', lastHour: 7, layout: 'seed' }]);
+  const limits = (await ok('limit list', [], flags)) as { subject: string }[];
+  expect(limits.map(({ subject }) => subject)).toEqual(['key0', 'key1', 'key2']);
+  await servers[1]?.stop();
+  try {
+    const hits = await over('hits list', [], { flags });
+    expect({ code: hits.code, found: JSON.parse(hits.stdout) as unknown }).toMatchObject({
+      code: 3,
+      found: [{ series: 'web', lastHour: 5 }],
+    });
+    expect(hits.stderr).toContain(`Shard 1 at ${servers[1]?.url} does not answer: its part is missing`);
+    expect((await over('limit list', [], { flags })).code).toBe(3);
+  } finally {
+    await servers[1]?.start();
+  }
+});
+
 test('panes go on without a dead server, say so, and have it back once it is', async () => {
   const names = [0, 1, 2].map(nameOn);
   for (const name of names) {

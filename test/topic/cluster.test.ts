@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { discover } from '../../source/features/topic/discover.ts';
 import { type Item, isGap } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
@@ -67,4 +68,15 @@ test('while the topic moves to another primary, everything arrives once, in orde
 
 test("the seed's keys lie in different slots: refused", async () => {
   await expect(publish(redis, 'news', 'x', { layout: 'seed' })).rejects.toMatchObject({ code: 'LAYOUT' });
+});
+
+test('topics are found by their keys on every primary; the seed layout, which cannot be read here, is said', async () => {
+  await cluster.flush();
+  const names = ['news', 'news:eu', '{tag}:eu', 'a{b', 'with space', 'ops'];
+  for (const name of names) await publish(redis, name, 'message');
+  await redis.set('pubsub:msg_id', 1);
+  await redis.set('topic:msgs:text', 'x');
+  const found = await discover(redis);
+  expect(found.topics).toEqual(names.toSorted());
+  expect(found.foreign.toSorted()).toEqual(['pubsub:msg_id', 'topic:msgs:text']);
 });

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { passedOver } from '../../redis/scan.ts';
 import { formatClockSeconds, formatCount } from '../../ui/figures.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { durationMs, name } from '../../values.ts';
@@ -9,7 +10,7 @@ import { tellMissing } from '../shards/opened.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import { count, readLines, readNamed } from './lines.ts';
 import { type Overview, requireSteps, seriesPoints, sum, sumToday } from './read.ts';
-import { askSeries, closeOver, hitsOver, overviewOver, pointsOver, sumOver } from './spread.ts';
+import { askSeries, closeOver, discoverOver, hitsOver, overviewOver, pointsOver, sumOver } from './spread.ts';
 import { change } from './state.ts';
 
 const series = word('SERIES', 'what is counted, such as web', name);
@@ -150,10 +151,19 @@ const seriesCommand = defineCommand({
 const listCommand = defineCommand({
   verb: 'list',
   summary: 'Every series: today, yesterday up to the same time, the last hour',
+  flags: { discover: switchFlag('look through all keys for series that other programs count') },
   writes: false,
   partial: true,
-  async run(context) {
-    const { found: all, missing } = await overviewOver(context);
+  async run(context, input) {
+    const {
+      found: all,
+      missing,
+      foreign,
+    } = input.discover
+      ? await discoverOver(context, context.signal)
+      : { ...(await overviewOver(context)), foreign: [] };
+    const said = passedOver(foreign, 'hit counters');
+    if (said !== undefined) context.warn(said);
     return {
       json: all.map(seriesJson),
       text: all.map(line).join('\n') || 'No series',
@@ -165,8 +175,8 @@ const listCommand = defineCommand({
 export const commands = [addCommand, sumCommand, seriesCommand, listCommand] as const;
 
 /** A series as `hits list --json` and the snapshot tell of it. */
-export function seriesJson({ series, today, yesterday, lastHour }: Overview) {
-  return { series, today, yesterday, lastHour };
+export function seriesJson({ series, today, yesterday, lastHour, layout }: Overview) {
+  return { series, today, yesterday, lastHour, ...(layout !== undefined && { layout }) };
 }
 
 /** The servers of a sum that is not whole. */
@@ -174,12 +184,13 @@ function missingJson(missing: readonly { readonly shard: number }[]) {
   return missing.length === 0 ? {} : { missing: missing.map(({ shard }) => shard) };
 }
 
-function line({ series, today, yesterday, lastHour }: Overview): string {
+function line({ series, today, yesterday, lastHour, layout: keys }: Overview): string {
   return [
     fitTo(sanitise(series), 24),
     `${formatCount(today).padStart(14)} today`,
     fitTo(`${change(today, yesterday)} on yesterday`, 20, 'right'),
     `${formatCount(lastHour).padStart(12)} in the last hour`,
+    ...(keys === 'seed' ? ['plain keys'] : []),
   ].join('  ');
 }
 

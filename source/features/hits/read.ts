@@ -19,6 +19,8 @@ export type Overview = {
   /** From the midnight before to the same time of that day. */
   readonly yesterday: number;
   readonly lastHour: number;
+  /** Counted in the plain keys of the third seed. */
+  readonly layout?: 'seed';
 };
 
 export const mostPoints = 10_000;

@@ -1,9 +1,11 @@
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
+import { register } from '../../redis/registry.ts';
 import type { ReadContext } from '../feature.ts';
 import type { ShardDownError } from '../shards/errors.ts';
 import { inTime, openShards } from '../shards/opened.ts';
 import { askOwner, everywhere, mapGroups, partsOf } from '../shards/shards.ts';
+import { discover, merged } from './discover.ts';
 import { Hits, type HitsOptions } from './hits.ts';
 import { type Overview, overview, type Points, type Sum, seriesNames } from './read.ts';
 import { countsIn, type ReadCounts, seedPointsBy, seedSumBy } from './read-seed.ts';
@@ -66,6 +68,28 @@ export async function overviewOver(context: Context): Promise<Part<readonly Over
     found: values.length < 2 ? found : found.toSorted((a, b) => (a.series < b.series ? -1 : 1)),
     missing,
   };
+}
+
+/**
+ * The same with what only the keys tell of: series that the index lost, which are put back, and those of other
+ * programs. Looks through all keys of every server, at a bounded rate.
+ */
+export async function discoverOver(
+  context: Context,
+  signal: AbortSignal,
+): Promise<Part<readonly Overview[]> & { readonly foreign: readonly string[] }> {
+  const shards = await openShards(context);
+  const { readOnly, timeoutMs: deadlineMs } = context.config;
+  const look = async (client: Client) => {
+    const { own, seed, foreign } = await discover(client, signal);
+    if (!readOnly) await Promise.all(own.map((series) => register(client, 'hits', series, { isNew: true })));
+    const names = new Set([...(await seriesNames(client)), ...own]);
+    return { own: await overview(client, [...names].toSorted()), seed, foreign };
+  };
+  const { values, missing } = partsOf(await everywhere(shards, look, { deadlineMs, isLong: true }));
+  const own = values.flatMap((part) => part.own).toSorted((a, b) => (a.series < b.series ? -1 : 1));
+  const seed = merged(values.flatMap((part) => part.seed));
+  return { found: [...own, ...seed], missing, foreign: values.flatMap((part) => part.foreign) };
 }
 
 /** Reads plain keys from wherever each lives; those of a missing server count as 0, and it is told. */

@@ -1,16 +1,18 @@
 import * as v from 'valibot';
 import { messageOf, UsageError } from '../../errors.ts';
+import { passedOver } from '../../redis/scan.ts';
 import { formatDuration } from '../../ui/figures.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
-import { defineCommand, flag, flagOr, list as listOf, optionalFlag, word } from '../feature.ts';
+import { defineCommand, flag, flagOr, list as listOf, optionalFlag, switchFlag, word } from '../feature.ts';
 import { tellMissing } from '../shards/opened.ts';
 import type { Verdict } from './acts.ts';
+import type { FoundLimit } from './discover.ts';
 import { Limiter } from './limit.ts';
 import type { LimitUse } from './list.ts';
 import { formatPeriod } from './period.ts';
 import { algorithms, type Limit, largestMax, longestPerMs, shortestPerMs } from './rules.ts';
-import { askSubject, listOver, resetOver } from './spread.ts';
+import { askSubject, discoverOver, listOver, resetOver } from './spread.ts';
 import { byNearness } from './state.ts';
 
 const subject = word('SUBJECT', 'who is limited, such as key:7f3', name);
@@ -124,16 +126,24 @@ const resetCommand = defineCommand({
 const listCommand = defineCommand({
   verb: 'list',
   summary: 'Subjects and what they have used, nearest to the limit first',
+  flags: { discover: switchFlag('look through all keys for limits that other programs count') },
   writes: false,
   partial: true,
-  async run(context) {
+  async run(context, input) {
     const { total, limits, missing } = await listOver(context);
+    const found = input.discover
+      ? await discoverOver(context, context.signal)
+      : { limits: [], foreign: [], missing: [] };
+    const said = passedOver(found.foreign, 'limits');
+    if (said !== undefined) context.warn(said);
     const sorted = limits.toSorted(byNearness);
     const more = total > limits.length ? [`and ${total - limits.length} more`] : [];
     return {
-      json: sorted.map(limitJson),
-      text: [...sorted.map(line), ...more].join('\n') || 'No limits',
-      ...tellMissing(context, missing),
+      json: [...sorted.map(limitJson), ...found.limits.map(foundJson)],
+      text: [...sorted.map(line), ...more, ...found.limits.map(line)].join('\n') || 'No limits',
+      ...tellMissing(context, [
+        ...new Map([...missing, ...found.missing].map((down) => [down.shard, down])).values(),
+      ]),
     };
   },
 });
@@ -152,6 +162,21 @@ export function limitJson(use: LimitUse) {
     remaining,
     resetMs,
     denied,
+    ...(layout !== undefined && { layout }),
+  };
+}
+
+/** The same of a limit that only its key tells of: of how much it is, and how often it refused, nobody knows. */
+function foundJson({ subject, algorithm, perMs, used, resetMs, layout }: FoundLimit) {
+  return {
+    subject,
+    algorithm,
+    limit: null,
+    perMs,
+    used,
+    remaining: null,
+    resetMs,
+    denied: null,
     ...(layout !== undefined && { layout }),
   };
 }
@@ -178,14 +203,15 @@ function outcome(verdict: Verdict) {
   };
 }
 
-function line({ subject, algorithm, limit, perMs, used, resetMs, denied }: LimitUse): string {
-  const rate = `${used}/${limit} per ${formatPeriod(perMs)}`;
+function line(use: LimitUse | FoundLimit): string {
+  const { subject, algorithm, perMs, used, resetMs } = use;
+  const rate = `${used ?? '?'}/${'limit' in use ? use.limit : '?'} per ${formatPeriod(perMs)}`;
   const back = resetMs > 0 ? `all back in ${formatDuration(resetMs)}` : 'unused';
   return [
     fitTo(sanitise(subject), 28),
     fitTo(rate, 20, 'right'),
     fitTo(algorithm, 7),
     fitTo(back, 18),
-    `denied ${denied}`,
+    `denied ${'denied' in use ? use.denied : '?'}`,
   ].join('  ');
 }

@@ -36,7 +36,7 @@ export const shortestPerMs = 10;
 export const longestPerMs = 366 * 86_400_000;
 /** Sums stay exact in the server's arithmetic. */
 export const largestMax = 1_000_000_000;
-const seedPerMs = 60_000;
+export const seedPerMs = 60_000;
 
 /** @throws {UsageError} on a limit that cannot be meant */
 export function ruleOf({ algorithm = 'fixed', max, perMs, layout }: Limit): Rule {

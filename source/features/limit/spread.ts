@@ -4,6 +4,7 @@ import type { ReadContext } from '../feature.ts';
 import type { ShardDownError } from '../shards/errors.ts';
 import { openShards } from '../shards/opened.ts';
 import { askOwner, everywhere, partsOf } from '../shards/shards.ts';
+import { discover, type FoundLimit } from './discover.ts';
 import { type LimitUse, list, reset } from './list.ts';
 import { type Limit, ruleOf, stateKey, windowOf } from './rules.ts';
 
@@ -54,6 +55,30 @@ export async function listOver(
   const limits = merged(values.flatMap((part) => part.limits));
   const repeated = values.reduce((sum, part) => sum + part.limits.length, 0) - limits.length;
   return { total: values.reduce((sum, { total }) => sum + total, 0) - repeated, limits, missing };
+}
+
+/** What only the keys tell of, on every server: limits that no index knows. Looks through all keys, slowly. */
+export async function discoverOver(
+  context: Context,
+  signal: AbortSignal,
+): Promise<{
+  readonly limits: readonly FoundLimit[];
+  readonly foreign: readonly string[];
+  readonly missing: readonly ShardDownError[];
+}> {
+  const shards = await openShards(context);
+  const options = { deadlineMs: context.config.timeoutMs, isLong: true };
+  const answers = await everywhere(shards, (client) => discover(client, signal), options);
+  const { values, missing } = partsOf(answers);
+  const found = new Map<string, FoundLimit>();
+  for (const limit of values.flatMap((part) => part.limits)) {
+    // Minutes of one subject may lie on several servers, and the current one on one of them.
+    const id = JSON.stringify([limit.subject, limit.algorithm, limit.perMs, limit.layout]);
+    const other = found.get(id);
+    if (!other || (other.used ?? 0) < (limit.used ?? 0)) found.set(id, limit);
+  }
+  const limits = [...found.values()].toSorted((a, b) => (a.subject < b.subject ? -1 : 1));
+  return { limits, foreign: values.flatMap((part) => part.foreign), missing };
 }
 
 /** Gives a subject all of its limits back, wherever plain keys of it may have been counted. */

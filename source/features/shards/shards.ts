@@ -51,6 +51,7 @@ export type Answer<Value> =
   | { readonly ok: false; readonly error: ShardDownError };
 
 const patienceMs = 2000;
+const goneEveryMs = 100;
 
 /**
  * Asks about many keys, all servers at once and each in one pipeline (what `ask` issues without awaiting in between).
@@ -128,14 +129,22 @@ export function partsOf<Value>(answers: readonly Answer<Value>[]): {
   };
 }
 
-/** Asks every server the same, all at once; answers in their order. */
+/**
+ * Asks every server the same, all at once; answers in their order. `isLong`: the answer may take its time, such as a
+ * look through all keys, and the deadline runs only while a server is gone.
+ */
 export async function everywhere<Value>(
   shards: Shards,
   ask: (client: Client, shard: number) => Promise<Value>,
-  { deadlineMs = patienceMs }: { readonly deadlineMs?: number } = {},
+  {
+    deadlineMs = patienceMs,
+    isLong = false,
+  }: { readonly deadlineMs?: number; readonly isLong?: boolean } = {},
 ): Promise<readonly Answer<Value>[]> {
   return await Promise.all(
-    shards.urls.map((_, shard) => within(shards, shard, deadlineMs, () => ask(shards.client(shard), shard))),
+    shards.urls.map((_, shard) =>
+      within(shards, shard, deadlineMs, () => ask(shards.client(shard), shard), isLong),
+    ),
   );
 }
 
@@ -203,6 +212,7 @@ async function within<Value>(
   shard: number,
   deadlineMs: number,
   ask: () => Promise<Value>,
+  isLong = false,
 ): Promise<Answer<Value>> {
   if (shards.urls.length === 1) return { ok: true, value: await ask() };
   const down = (): Answer<Value> => ({
@@ -214,7 +224,9 @@ async function within<Value>(
   let timer: NodeJS.Timeout | undefined;
   // Commands wait for a lost server without limit, so the limit is set here.
   const late = new Promise<Answer<Value>>((resolve) => {
-    timer = setTimeout(() => resolve(down()), deadlineMs);
+    timer = isLong
+      ? setInterval(() => shards.goneMs(shard) > deadlineMs && resolve(down()), goneEveryMs)
+      : setTimeout(() => resolve(down()), deadlineMs);
   });
   try {
     return await Promise.race([ask().then((value): Answer<Value> => ({ ok: true, value })), late]);

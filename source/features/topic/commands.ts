@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
+import { register } from '../../redis/registry.ts';
+import { passedOver } from '../../redis/scan.ts';
 import { formatClockSeconds, formatCount } from '../../ui/figures.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
@@ -12,6 +14,7 @@ import {
   switchFlag,
   word,
 } from '../feature.ts';
+import { discover } from './discover.ts';
 import { LayoutError } from './errors.ts';
 import { runExec } from './exec.ts';
 import { type Item, isGap, type LayoutName, type Retention, type TopicStatus } from './layout.ts';
@@ -184,22 +187,41 @@ const statusCommand = defineCommand({
   verb: 'status',
   summary: 'How far each subscriber is, and what is retained for them',
   words: { topic: optionalWord('TOPIC', 'only this one', name) },
-  flags: { layout },
+  flags: { layout, discover: switchFlag('look through all keys for topics that the index does not know') },
   writes: false,
   async run(context, input) {
+    const also = input.discover ? await discovered(context) : [];
     const statuses =
       input.topic === undefined
-        ? await readable(context)
+        ? await readable(context, also)
         : [await topicStatus(context.redis, input.topic, input.layout)].filter(exists);
     return { json: statuses, text: statuses.length === 0 ? 'No topics' : statusTable(statuses, Date.now()) };
   },
 });
 
 /** Every topic that can be read; of the others one line on stderr. */
-async function readable(context: CommandContext): Promise<TopicStatus[]> {
-  const found = await surveyAll(context.redis);
+async function readable(context: CommandContext, also: readonly string[]): Promise<TopicStatus[]> {
+  const found = await surveyAll(context.redis, { also });
   for (const each of found) if (each instanceof Error) context.warn(each.message);
   return found.filter((each): each is TopicStatus => !(each instanceof Error));
+}
+
+/** Topics by their keys, put into the index; of what cannot be read one line on stderr. */
+async function discovered({ connections, redis, config, signal, warn }: CommandContext): Promise<string[]> {
+  const found: string[] = [];
+  for (const { ask, url } of connections) {
+    const { topics, foreign } = await discover(ask, signal);
+    const said = passedOver(foreign, 'topics');
+    if (said !== undefined) warn(said);
+    if (ask === redis) found.push(...topics);
+    else if (topics.length > 0) {
+      warn(`Topics live on the first --url; on ${url} nobody reads ${topics.join(', ')}`);
+    }
+  }
+  if (!config.readOnly) {
+    await Promise.all(found.map((name) => register(redis, 'topic', name, { isNew: true })));
+  }
+  return found;
 }
 
 function exists({ lastId, subscribers }: TopicStatus): boolean {

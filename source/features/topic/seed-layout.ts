@@ -128,6 +128,13 @@ export async function isSeedInUse(client: Client): Promise<boolean> {
   return (await client.exists(keys.ids, keys.subs)) > 0;
 }
 
+/** Which of its keys there are, wherever each lies. */
+export async function seedKeysIn(client: Client): Promise<string[]> {
+  const names = [keys.ids, keys.msgs, keys.subs];
+  const found = await Promise.all(names.map((key) => client.exists(key)));
+  return names.filter((_, index) => found[index] === 1);
+}
+
 function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {
   if (state === 0) return { name: 'dropped' };
   if (state === -1) return { name: 'taken', by: String(detail) };

@@ -63,18 +63,23 @@ const mostTopics = { server: 1000, cluster: 100 };
 
 /**
  * The status of every topic, also of the one in the seed layout if anybody uses it. A topic whose keys hold
- * something else is an error among the others.
+ * something else is an error among the others. `also`: topics that the index may not know.
  */
 export async function surveyAll(
   client: Client,
-  { most = isCluster(client) ? mostTopics.cluster : mostTopics.server, mostSubscribers = 1000 } = {},
+  {
+    most = isCluster(client) ? mostTopics.cluster : mostTopics.server,
+    mostSubscribers = 1000,
+    also = [],
+  }: { readonly most?: number; readonly mostSubscribers?: number; readonly also?: readonly string[] } = {},
 ): Promise<(TopicStatus | Error)[]> {
-  const [own, seed] = await Promise.all([
+  const [known, seed] = await Promise.all([
     registered(client, 'topic', most),
     isCluster(client) ? false : isSeedInUse(client),
   ]);
+  const own = [...new Set([...known, ...also])].sort();
   const [statuses, shared] = await Promise.all([
-    surveyTopics(client, own.sort(), mostSubscribers),
+    surveyTopics(client, own, mostSubscribers),
     seed ? topicStatus(client, 'pubsub', 'seed').catch((error: Error) => error) : undefined,
   ]);
   return shared ? [...statuses, shared] : statuses;
