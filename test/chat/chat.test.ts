@@ -63,6 +63,14 @@ test('senders who were up to date have seen their own line; others keep theirs p
   expect(await texts('bob')).toEqual(['one', 'two']);
 });
 
+test('a line sent unseen stays until its sender was shown it too', async () => {
+  await create(redis, 'ops', ['ann', 'bob']);
+  await send(redis, 'ops', 'ann', 'one', { unseen: true });
+  expect(await read('bob')).toEqual(['one']);
+  expect(await read('ann')).toEqual(['one']);
+  expect(await redis.zcard('msgs:ops')).toBe(0);
+});
+
 test('a member who only writes keeps nothing alive', async () => {
   await create(redis, 'logs:', ['0'], { writers: ['source'] });
   for (let id = 1; id <= 100; id += 1) await send(redis, 'logs:', 'source', `file ${id}`);

@@ -80,6 +80,7 @@ const sendCommand = defineCommand({
   flags: {
     as,
     wait: flagOr('DURATION', "how long to wait while a sender holds the book's lock", durationMs, '10s'),
+    unseen: switchFlag('it stays unseen by yourself too, until you read it'),
   },
   writes: true,
   examples: [
@@ -89,7 +90,7 @@ const sendCommand = defineCommand({
   async run(context, input) {
     const { redis, config, signal } = context;
     const member = input.as ?? config.operator;
-    const options = { signal, waitMs: input.wait };
+    const options = { signal, waitMs: input.wait, unseen: input.unseen };
     if (input.text.length === 1 && input.text[0] === '-') {
       for await (const line of context.stdin()) {
         const sent = await send(redis, input.room, member, line, options);

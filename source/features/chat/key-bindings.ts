@@ -16,6 +16,8 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
       text: [typed === '-' ? '- ' : typed],
       as: slice.operator,
       wait: 2000,
+      // Everybody else may see it, and so remove it, before the doorbell reaches this console.
+      unseen: true,
     }),
   },
   { key: ['right', 'l', ']'], help: 'next room', change: (slice) => stepRoom(slice, 1) },

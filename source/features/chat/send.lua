@@ -15,6 +15,7 @@
 -- ARGV[7] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[8] doorbell: the channel that hears of the message
 -- ARGV[9] room: its name as members know it
+-- ARGV[10] seen: 1 when the sender has seen what he wrote, 0 when that waits until it was shown to him
 -- Reply: {'sent', id, epoch ms}, {'locked', PTTL of the lock}, {'stranger'} or {'unknown'} when there is no such room
 local before = redis.call('HGET', KEYS[5], ARGV[4])
 if before then
@@ -37,7 +38,7 @@ local stored = string.format(
   '{"id": %.0f, "ts": %s.%06d, "sender": %s, "message": %s}', id, time[1], time[2], ARGV[2], ARGV[3])
 redis.call('ZADD', KEYS[3], id, stored)
 -- Senders who were up to date have seen what they wrote.
-if tonumber(cursor) == id - 1 then
+if ARGV[10] == '1' and tonumber(cursor) == id - 1 then
   if KEYS[6] then redis.call('ZADD', KEYS[6], 'GT', id, ARGV[9]) end
   redis.call('ZADD', KEYS[1], 'GT', id, ARGV[1])
 end

@@ -19,6 +19,13 @@ export type Sent = {
   readonly at: number;
 };
 
+export type SendOptions = {
+  readonly waitMs?: number;
+  /** Does not count as seen by its sender, so it stays until it was shown to him as well. */
+  readonly unseen?: boolean;
+  readonly signal?: AbortSignal;
+};
+
 /**
  * Sends a message in one round trip. Waits up to `waitMs` while a sender that follows the book holds its lock.
  * @throws {MessageTooLongError | UnknownRoomError | NotAMemberError | RoomLockedError | WrongTypeError}
@@ -28,7 +35,7 @@ export async function send(
   room: string,
   sender: string,
   message: string,
-  { waitMs = patienceMs, signal }: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+  { waitMs = patienceMs, unseen = false, signal }: SendOptions = {},
 ): Promise<Sent> {
   const bytes = Buffer.byteLength(message);
   if (bytes > longestMessageBytes) throw new MessageTooLongError(bytes, longestMessageBytes);
@@ -36,7 +43,7 @@ export async function send(
   const startedAtMs = performance.now();
   const sending = once(keys.members, async (act) => {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 100)) {
-      const answer = await sendOnce(redis, keys, room, sender, message, act);
+      const answer = await sendOnce(redis, keys, { room, sender, message, unseen }, act);
       if (answer[0] !== 'locked') return answer;
       const waitedMs = Math.round(performance.now() - startedAtMs);
       if (waitedMs >= waitMs) throw new RoomLockedError(room, keys.lock, waitedMs, Number(answer[1]));
@@ -50,12 +57,17 @@ export async function send(
   return { id: Number(reply[1]), at: Number(reply[2]) };
 }
 
+type Sending = {
+  readonly room: string;
+  readonly sender: string;
+  readonly message: string;
+  readonly unseen: boolean;
+};
+
 function sendOnce(
   redis: Client,
   keys: RoomKeys,
-  room: string,
-  sender: string,
-  message: string,
+  { room, sender, message, unseen }: Sending,
   { process, slot, number }: Act,
 ): Promise<unknown[]> {
   const seen = seenKeys(redis, sender);
@@ -76,6 +88,7 @@ function sendOnce(
         publish,
         keys.members,
         room,
+        unseen ? 0 : 1,
       ],
     ),
   );
