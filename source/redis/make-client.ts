@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Config } from '../config.ts';
+import { FailoverConnector } from './failover-connector.ts';
 
 /** How ioredis clients are made from the settings; why each option is as it is stands in connect.ts. */
 type Settings = Omit<RedisOptions, 'replyMapping'>;
@@ -61,6 +62,7 @@ export function sentinelClient(config: Config, name: string, hooks: Hooks): Redi
   });
   return new Redis({
     ...options(config, hooks),
+    Connector: FailoverConnector,
     sentinels,
     name,
     failoverDetector: true,

@@ -15,6 +15,9 @@ export type SentinelGroup = {
   readonly name: string;
   readonly primary: RedisServer;
   readonly replica: RedisServer;
+  /** Asks the sentinel itself; ends with the group. */
+  client(): Redis;
+  stopSentinel(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -33,8 +36,19 @@ export async function startSentinel(name = 'main'): Promise<SentinelGroup> {
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);
   const sentinel = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
-  const asking = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null });
-  asking.on('error', () => {});
+  const exited = once(sentinel, 'exit');
+  const clients: Redis[] = [];
+  const client = (): Redis => {
+    const made = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null });
+    made.on('error', () => {});
+    clients.push(made);
+    return made;
+  };
+  const stopSentinel = async (): Promise<void> => {
+    sentinel.kill('SIGKILL');
+    await exited;
+  };
+  const asking = client();
   // A failover needs a replica that the sentinel has already met and that has synchronised.
   await vi.waitFor(
     async () => {
@@ -45,17 +59,17 @@ export async function startSentinel(name = 'main'): Promise<SentinelGroup> {
     },
     { timeout: 30_000, interval: 100 },
   );
-  asking.disconnect();
 
   return {
     url: `redis://127.0.0.1:${port}`,
     name,
     primary,
     replica,
+    client,
+    stopSentinel,
     async close() {
-      const exited = once(sentinel, 'exit');
-      sentinel.kill('SIGKILL');
-      await exited;
+      for (const made of clients) made.disconnect();
+      await stopSentinel();
       await primary.close();
       await replica.close();
       rmSync(directory, { recursive: true, force: true });

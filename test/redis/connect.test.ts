@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type Config, readConfig } from '../../source/config.ts';
 import { type Connection, connect } from '../../source/redis/connect.ts';
@@ -142,3 +145,69 @@ test('a Sentinel group: the primary is found, and found again after a failover',
     await group.close();
   }
 });
+
+test('a failover that is told while the primary is being looked for does not end the client', async () => {
+  const group = await startSentinel();
+  const proxy = await holdAddresses(Number(new URL(group.url).port));
+  const told = group.client();
+  const print = vi.spyOn(console, 'error');
+  try {
+    const connection = open(settings({ url: [proxy.url], sentinel: group.name }));
+    await connection.ready(5000);
+    await told.subscribe('+switch-master');
+    const switched = once(told, 'message');
+    const release = proxy.hold();
+    await group.primary.stop();
+    await proxy.asked();
+    await switched;
+    // What was told to one subscriber has reached the other before the sentinel answers a later question.
+    await told.ping();
+    await setImmediate();
+    release();
+    expect(await connection.ask.ping()).toBe('PONG');
+    const lost = once(told, 'close');
+    await group.stopSentinel();
+    await lost;
+    await connection.ask.ping();
+    expect(print).not.toHaveBeenCalled();
+  } finally {
+    print.mockRestore();
+    proxy.close();
+    await group.close();
+  }
+});
+
+/** Stands before a sentinel, and holds back where it says the primary is. */
+async function holdAddresses(port: number) {
+  let held = Promise.resolve();
+  let asked = Promise.withResolvers<void>();
+  const server = createServer((client) => {
+    const sentinel = createConnection(port, '127.0.0.1');
+    let isAsking = false;
+    client.on('data', (bytes) => {
+      if (bytes.includes('get-master-addr-by-name')) isAsking = true;
+      if (isAsking) asked.resolve();
+      sentinel.write(bytes);
+    });
+    sentinel.on('data', async (bytes) => {
+      if (isAsking) await held;
+      client.write(bytes);
+    });
+    client.on('close', () => sentinel.destroy());
+    sentinel.on('close', () => client.destroy());
+    for (const socket of [client, sentinel]) socket.on('error', () => {});
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** From now on, until the function it returns is called. */
+    hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      asked = Promise.withResolvers();
+      return resolve;
+    },
+    asked: () => asked.promise,
+    close: () => server.close(),
+  };
+}
