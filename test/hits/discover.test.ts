@@ -70,7 +70,9 @@ test('what only looks alike is passed over, and said', async () => {
 
   const { code, stdout, stderr } = await list('--discover');
   expect({ code, found: JSON.parse(stdout) as unknown }).toEqual({ code: 0, found: [] });
-  expect(stderr).toMatch(/^quarterdeck: 3 keys are named like hit counters and cannot be read as such, passed over: \S/);
+  expect(stderr).toMatch(
+    /^quarterdeck: 3 keys are named like hit counters and cannot be read as such, passed over: \S/,
+  );
 });
 
 test('the same for people', async () => {

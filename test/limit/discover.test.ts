@@ -84,7 +84,9 @@ test('what only looks alike is passed over, and said', async () => {
   ]);
   const { code, stderr } = await list('--discover');
   expect(code).toBe(0);
-  expect(stderr).toMatch(/^quarterdeck: 4 keys are named like limits and cannot be read as such, passed over: \S/);
+  expect(stderr).toMatch(
+    /^quarterdeck: 4 keys are named like limits and cannot be read as such, passed over: \S/,
+  );
 });
 
 test('the same for people', async () => {
