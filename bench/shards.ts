@@ -1,6 +1,6 @@
 import { Hits, seedSum, sum } from '../source/features/hits/library.ts';
 import { countsIn, seedSumBy } from '../source/features/hits/read-seed.ts';
-import { map, mapGroups, shardsOf } from '../source/features/shards/shards.ts';
+import { gather, map, shardsOf } from '../source/features/shards/shards.ts';
 import { interleave, judged, median, printTable, startServer } from './harness.ts';
 
 /** Day sums over four servers beside the same on one; the goal is at most 1.3 times as long. */
@@ -48,8 +48,7 @@ try {
     'seed, 8,640 keys, our sum, 4 servers': () =>
       timed(() =>
         seedSumBy(
-          async (some) =>
-            (await mapGroups(four, some, countsIn)).map((answer) => (answer.ok ? answer.value : 0)),
+          async (some) => (await gather(four, some, countsIn, { absent: 0 })).values,
           one.ask,
           'day',
           day,

@@ -4,7 +4,7 @@ import { register } from '../../redis/registry.ts';
 import type { ReadContext } from '../feature.ts';
 import type { ShardDownError } from '../shards/errors.ts';
 import { inTime, openShards } from '../shards/opened.ts';
-import { askOwner, everywhere, mapGroups, partsOf } from '../shards/shards.ts';
+import { askOwner, everywhere, gather, partsOf } from '../shards/shards.ts';
 import { discover, merged } from './discover.ts';
 import { Hits, type HitsOptions } from './hits.ts';
 import { type Overview, overview, type Points, type Sum, seriesNames } from './read.ts';
@@ -102,9 +102,9 @@ async function readSpread<Value>(
   const answering = clocks.findIndex(({ ok }) => ok);
   let missing = partsOf(clocks).missing;
   const read = async (keys: readonly string[]): Promise<readonly number[]> => {
-    const answers = await mapGroups(shards, keys, countsIn);
-    missing = partsOf(answers).missing;
-    return answers.map((answer) => (answer.ok ? answer.value : 0));
+    const gathered = await gather(shards, keys, countsIn, { absent: 0 });
+    missing = gathered.missing;
+    return gathered.values;
   };
   const found = await ask(read, shards.client(Math.max(0, answering)));
   return { found, missing };

@@ -64,41 +64,62 @@ export async function map<Value>(
   ask: (client: Client, key: string) => Promise<Value>,
   options: { readonly deadlineMs?: number } = {},
 ): Promise<readonly Answer<Value>[]> {
-  return await mapGroups(
-    shards,
-    keys,
-    (client, some) => Promise.all(some.map((key) => ask(client, key))),
-    options,
-  );
+  const answers: Answer<Value>[] = [];
+  const one = (client: Client, some: readonly string[]) => Promise.all(some.map((key) => ask(client, key)));
+  for (const { places, answer } of await askGroups(shards, keys, one, options)) {
+    for (const [i, place] of places.entries()) {
+      answers[place] = answer.ok ? { ok: true, value: answer.value[i] as Value } : answer;
+    }
+  }
+  return answers;
 }
 
+/** What many keys hold, in their order, and which servers are missing: `absent` stands for their part. */
+export type Gathered<Value> = {
+  readonly values: readonly Value[];
+  readonly missing: readonly ShardDownError[];
+};
+
 /** The same where one question covers many keys, such as MGET: `ask` gets all keys of a server at once. */
-export async function mapGroups<Value>(
+export async function gather<Value>(
   shards: Shards,
   keys: readonly string[],
   ask: (client: Client, keys: readonly string[]) => Promise<readonly Value[]>,
-  { deadlineMs = patienceMs }: { readonly deadlineMs?: number } = {},
-): Promise<readonly Answer<Value>[]> {
-  if (shards.urls.length === 1) {
-    return (await ask(shards.client(0), keys)).map((value): Answer<Value> => ({ ok: true, value }));
+  { absent, ...options }: { readonly absent: Value; readonly deadlineMs?: number },
+): Promise<Gathered<Value>> {
+  if (shards.urls.length === 1) return { values: await ask(shards.client(0), keys), missing: [] };
+  const values = new Array<Value>(keys.length).fill(absent);
+  const missing: ShardDownError[] = [];
+  for (const { places, answer } of await askGroups(shards, keys, ask, options)) {
+    if (!answer.ok) missing.push(answer.error);
+    else for (const [i, place] of places.entries()) values[place] = answer.value[i] as Value;
   }
-  const byShard = shards.urls.map((): { places: number[]; own: string[] } => ({ places: [], own: [] }));
+  return { values, missing };
+}
+
+type Group<Value> = { readonly places: readonly number[]; readonly answer: Answer<readonly Value[]> };
+
+/** Each server's keys by their places in the list, and what it answered about them. */
+async function askGroups<Value>(
+  shards: Shards,
+  keys: readonly string[],
+  ask: (client: Client, keys: readonly string[]) => Promise<readonly Value[]>,
+  { deadlineMs = patienceMs }: { readonly deadlineMs?: number },
+): Promise<readonly Group<Value>[]> {
+  const groups = shards.urls.map((_, shard) => ({ shard, places: [] as number[], own: [] as string[] }));
   for (const [place, key] of keys.entries()) {
-    const group = byShard[shards.route(key)];
+    const group = groups[shards.route(key)];
     group?.places.push(place);
     group?.own.push(key);
   }
-  const answers: Answer<Value>[] = [];
-  await Promise.all(
-    byShard.map(async ({ places, own }, shard) => {
-      if (own.length === 0) return;
-      const answer = await within(shards, shard, deadlineMs, () => ask(shards.client(shard), own));
-      for (const [i, place] of places.entries()) {
-        answers[place] = answer.ok ? { ok: true, value: answer.value[i] as Value } : answer;
-      }
-    }),
+  return await Promise.all(
+    groups
+      .filter(({ own }) => own.length > 0)
+      .map(async ({ shard, places, own }) => ({
+        places,
+        answer: await within(shards, shard, deadlineMs, () => ask(shards.client(shard), own)),
+      })),
   );
-  return answers;
 }
 
 /**
