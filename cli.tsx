@@ -15,6 +15,9 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && argv[0] === '--version') return printVersion();
   // Whatever is loaded from here on is compiled once and kept for the next start.
   enableCompileCache?.();
+  const { consoleFlags } = await import('./source/app/console-flags.ts');
+  const flags = consoleFlags(argv);
+  if (flags) return await openConsole(await configFrom(flags));
   const { readArguments } = await import('./source/app/arguments.ts');
   const invocation = await readArguments(argv);
   if (invocation.name === 'version') return printVersion();
@@ -23,11 +26,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${await helpText(invocation.noun, invocation.verb)}\n`);
     return 0;
   }
-  const { readConfig } = await import('./source/config.ts');
-  const config = readConfig(invocation.globals, process.env);
-  // Ink's colours look at this one variable only, and only when they are first loaded.
-  if (!config.color) process.env.FORCE_COLOR = '0';
-  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
+  const config = await configFrom(invocation.globals);
   if (invocation.name === 'console') return await openConsole(config);
 
   const { runBatch } = await import('./source/app/batch.ts');
@@ -35,6 +34,13 @@ async function main(argv: readonly string[]): Promise<number> {
   const run = (ended: AbortSignal): Promise<number> =>
     runBatch(path, command, raw, { config, streams: process, ended });
   return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
+}
+
+async function configFrom(globals: Record<string, unknown>): Promise<Config> {
+  const { readConfig } = await import('./source/config.ts');
+  const config = readConfig(globals, process.env);
+  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
+  return config;
 }
 
 function printVersion(): number {

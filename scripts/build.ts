@@ -1,5 +1,6 @@
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
+import { leanMeow, ownComposition } from './build-plugins.ts';
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
@@ -14,26 +15,6 @@ const shared = {
   legalComments: 'none',
   logLevel: 'warning',
 } as const;
-
-/** meow can read a package.json and set it right, which takes half of its start; ours is given to it. */
-const leanMeow: Plugin = {
-  name: 'lean-meow',
-  setup({ onLoad }) {
-    onLoad({ filter: /meow[/\\]build[/\\]options\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace(
-        /^import \{[^}]*readPackageUpSync[^}]*\} from .*$/m,
-        'const readPackageUpSync = () => undefined, normalizePackageData = () => {};',
-      ),
-    }));
-    onLoad({ filter: /meow[/\\]build[/\\]dependencies\.js$/ }, ({ path }) => ({
-      // What is not used may go, though it would be called.
-      contents: readFileSync(path, 'utf8').replaceAll(
-        /^((?:var|const) \w+ = )((?:require\w+|getDefaultExportFromCjs)\()/gm,
-        '$1/* @__PURE__ */ $2',
-      ),
-    }));
-  },
-};
 
 await Promise.all([
   build({
@@ -50,14 +31,16 @@ await Promise.all([
       QUARTERDECK_VERSION: JSON.stringify(manifest.version),
       // Yoga would fetch its own bytes from a data URL, and load all of undici for it.
       fetch: 'undefined',
+      'Intl.Segmenter': 'LazySegmenter',
     },
+    inject: ['./scripts/lazy-segmenter.ts'],
     alias: {
       // Ink reaches for it only in development, yet imports it statically.
       'react-devtools-core': './scripts/react-devtools-stub.ts',
       // Nothing is painted that did not go through `sanitise`, so it may be measured as we measure.
       'string-width': './source/ui/cell-width.ts',
     },
-    plugins: [leanMeow],
+    plugins: [leanMeow, ownComposition],
     // ioredis is CommonJS and requires Node's own modules.
     banner: {
       js: "import{createRequire as quarterdeckRequire}from'node:module';const require=quarterdeckRequire(import.meta.url);",

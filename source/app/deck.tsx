@@ -4,6 +4,7 @@ import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
 import { changeScreen, type Store } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
+import { setStyling } from '../ui/style.ts';
 import { placed } from './app.tsx';
 import { watchAttention } from './attention.ts';
 import { makeBindings } from './bindings.ts';
@@ -37,6 +38,7 @@ const paintEveryMs = 100;
 export async function openDeck(options: DeckOptions): Promise<number> {
   const { config, terminal, connections, features, store, engine, endings } = options;
   const left = Promise.withResolvers<number>();
+  setStyling(config.color ? 'colour' : 'mono');
   const loaded = await loadPanes(features);
   const shown = paceStore(store, paintEveryMs);
   let table: CommandTable = commandTable(features, {});

@@ -6,7 +6,6 @@ import { globalKey, placeOf } from './keymap.ts';
 import { isText, keyList } from './keys.ts';
 import { edit, emptyLine, insert, submit } from './line.ts';
 import { type CommandTable, complete, offersFor } from './palette.ts';
-import { parseLine } from './parse-line.ts';
 import { type Performer, sentenceOf } from './perform.ts';
 
 /** A key becomes a move in the focused pane, a command, or an edit of the line being typed. */
@@ -54,6 +53,8 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
 
   const runLine = async (text: string): Promise<void> => {
     try {
+      // What reads command lines is slow to load, and not needed to paint the first frame.
+      const { parseLine } = await import('./parse-line.ts');
       const parsed = parseLine(text, table());
       if (!parsed) return;
       const { act, question } = parsed;

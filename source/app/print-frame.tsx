@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
 import { renderToString } from 'ink';
 import { messageOf } from '../errors.ts';
 import type { ReadContext } from '../features/feature.ts';
@@ -55,7 +54,7 @@ export async function printFrame(
     </StoreContext>,
     { columns },
   );
-  const lines = stripVTControlCharacters(frame).split('\n');
+  const lines = frame.split('\n');
   return Array.from({ length: rows }, (_, row) => lines[row] ?? '').join('\n');
 }
 

@@ -2,6 +2,7 @@ import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { frameCells } from './frame-cells.ts';
 import { Row, type Span, type Tone } from './row.tsx';
+import { styled } from './style.ts';
 import { sanitise, truncate } from './text.ts';
 
 export type FrameProps = {
@@ -87,9 +88,7 @@ type SideProps = { readonly text: string; readonly rows: number; readonly tone: 
 function Side({ text, rows, tone }: SideProps): ReactNode {
   return (
     <Box width={2} flexShrink={0}>
-      <Text dimColor={tone === 'dim'} {...(tone === 'info' && { color: 'cyan' })}>
-        {Array.from({ length: rows }, () => text).join('\n')}
-      </Text>
+      <Text>{Array.from({ length: rows }, () => styled({ text, tone })).join('\n')}</Text>
     </Box>
   );
 }

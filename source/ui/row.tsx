@@ -1,19 +1,12 @@
 import { Text } from 'ink';
 import type { ReactNode } from 'react';
+import { type Piece, styled, type Tone } from './style.ts';
 import { sanitise, truncate, width } from './text.ts';
 
-/** What a piece of text means. It adds colour to words that say the same; `plain` has none. */
-export type Tone = 'plain' | 'good' | 'warn' | 'bad' | 'info' | 'dim';
+export type { Tone } from './style.ts';
 
 /** Text from anywhere; it is sanitised here. */
-export type Span =
-  | string
-  | {
-      readonly text: string;
-      readonly tone?: Tone | undefined;
-      readonly bold?: boolean;
-      readonly inverse?: boolean;
-    };
+export type Span = string | Piece;
 
 export type RowProps = {
   readonly spans: readonly Span[];
@@ -35,14 +28,9 @@ export function Row(props: RowProps): ReactNode {
   const leftPieces = cut(spans, columns - measure(rightPieces));
   const gap = columns - measure(leftPieces) - measure(rightPieces);
   const pieces = [...leftPieces, { text: filler.repeat(Math.max(0, gap)), tone: fillerTone }, ...rightPieces];
-  return (
-    <Text inverse={inverse} wrap="truncate">
-      {pieces.map((piece, index) => paint(piece, index))}
-    </Text>
-  );
+  const whole = inverse ? pieces.map((piece) => ({ ...piece, inverse })) : pieces;
+  return <Text wrap="truncate">{whole.map(styled).join('')}</Text>;
 }
-
-type Piece = Exclude<Span, string>;
 
 /** Sanitised spans that take at most `columns` cells together. */
 export function cut(spans: readonly Span[], columns: number): readonly Piece[] {
@@ -71,24 +59,4 @@ export function cut(spans: readonly Span[], columns: number): readonly Piece[] {
 
 function measure(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, piece) => sum + width(piece.text), 0);
-}
-
-const colours = { plain: undefined, good: 'green', warn: 'yellow', bad: 'red', info: 'cyan', dim: undefined };
-
-/** A styled piece inside a Text; unstyled ones stay bare strings, which cost nothing. */
-export function paint(piece: Piece, key: number): ReactNode {
-  const { text, tone = 'plain', bold = false, inverse = false } = piece;
-  if (tone === 'plain' && !bold && !inverse) return text;
-  const colour = colours[tone];
-  return (
-    <Text
-      key={key}
-      bold={bold}
-      inverse={inverse}
-      dimColor={tone === 'dim'}
-      {...(colour && { color: colour })}
-    >
-      {text}
-    </Text>
-  );
 }

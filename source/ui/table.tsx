@@ -2,7 +2,8 @@ import { Text } from 'ink';
 import { Table as InkTable } from 'ink-table';
 import { createContext, type ReactNode, use } from 'react';
 import { type ColumnWidth, layColumns, windowStart } from './columns.ts';
-import { paint, Row, type Span } from './row.tsx';
+import { Row, type Span } from './row.tsx';
+import { type Piece, styled } from './style.ts';
 import { fitTo, width as measure, sanitise } from './text.ts';
 
 export type Column<Item> = ColumnWidth & {
@@ -81,7 +82,6 @@ export function Table<Item>(props: TableProps<Item>): ReactNode {
   );
 }
 
-type Piece = Exclude<Span, string>;
 type Content = {
   cell(row: number, column: number): Piece | readonly Piece[] | undefined;
   isSelected(row: number): boolean;
@@ -103,18 +103,15 @@ function Cell({ children, column }: { readonly children?: ReactNode; readonly co
   const row = mark - firstMark;
   const found = content.cell(row, column ?? 0);
   const pieces = found === undefined ? [] : Array.isArray(found) ? found : [found];
-  const isGrid = !Array.isArray(found);
-  return (
-    <Text inverse={content.isSelected(row)} wrap="truncate">
-      {isGrid && ' '}
-      {pieces.map(paint)}
-      {isGrid && ' '}
-    </Text>
-  );
+  // Cells of a grid keep a space from its lines.
+  const whole = Array.isArray(found) ? pieces : [{ text: ' ' }, ...pieces, { text: ' ' }];
+  const inverse = content.isSelected(row);
+  const text = whole.map((piece) => styled(inverse ? { ...piece, inverse } : piece)).join('');
+  return <Text wrap="truncate">{text}</Text>;
 }
 
 function Line({ children }: { readonly children?: ReactNode }): ReactNode {
-  return <Text dimColor>{children}</Text>;
+  return <Text>{styled({ text: String(children), tone: 'dim' })}</Text>;
 }
 
 function NoLine(): ReactNode {
