@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { doctor } from '../../source/features/ship/doctor.ts';
+import { ship } from '../../source/features/ship/ship.ts';
+import { run } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { readLines, Scratch } from './harness.ts';
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -40,4 +43,27 @@ test('a channel whose shipper stays away is stalled: who, since when, and what t
   const [found] = await doctor.examine(redis, ['ship:logs:']);
   expect(found).toMatchObject({ code: 'CHANNEL_STALLED', severity: 'error', key: 'ship:logs:' });
   expect(found?.message).toContain('the shipper was last seen 60s ago');
+});
+
+test('a part written by a shipper that was taken for dead is found and taken away; nothing else of a run is', async () => {
+  using scratch = new Scratch();
+  const redis = server.client();
+  await redis.flushall();
+  const reading = readLines(server.client(), { as: '0' });
+  const source = scratch.files('in', { 'a.log': 'a\n', 'b:done': 'b\n' });
+  await ship(redis, [source], { channel: 'logs:', consumers: 1 });
+  await reading;
+  const examine = async () => {
+    const keys = await redis.keys('*');
+    return await doctor.examine(
+      redis,
+      keys.filter((key) => doctor.claims(key)),
+    );
+  };
+  expect(await examine()).toEqual([]);
+  const stage = 'ship-stage:logs::AAAAAAAAAAAA:3';
+  await redis.set(stage, 'left');
+  expect((await examine()).map(({ code, key }) => [code, key])).toEqual([['STAGE_ABANDONED', stage]]);
+  await run(['doctor', '--fix', '--yes'], { url: server.url });
+  expect(await examine()).toEqual([]);
 });

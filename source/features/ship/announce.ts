@@ -105,4 +105,4 @@ export class Announcer {
   }
 }
 
-const announceScript = defineScript({ lua: announceLua, parse: replyWords });
+const announceScript = defineScript({ lua: announceLua, parse: replyWords, immediate: true });

@@ -1,16 +1,23 @@
 import type { Client } from '../../redis/client.ts';
 import type { Doctor, Finding } from '../feature.ts';
+import { channelKeys } from './keys.ts';
+import { parseEntry, scanHash } from './ledger.ts';
 import { look } from './status.ts';
 
 const settings = /^ship:(.+)$/s;
 const counter = /^(.+):done$/s;
 
-/** Channels where somebody who is waited for stays away, and counters of files that are no more. */
+const stage = /^ship-stage:(.+):([\w-]{12}:\d+)$/s;
+
+/** Channels where somebody who is waited for stays away, counters of files that are no more, parts written by nobody. */
 export const doctor: Doctor = {
-  claims: (key) => settings.test(key) || counter.test(key),
+  claims: (key) => settings.test(key) || counter.test(key) || stage.test(key),
   async examine(redis, keys) {
     const found = await Promise.all(
-      keys.map((key) => (settings.test(key) ? examineChannel(redis, key) : examineCounter(redis, key))),
+      keys.map((key) => {
+        if (stage.test(key)) return examineStage(redis, key);
+        return settings.test(key) ? examineChannel(redis, key) : examineCounter(redis, key);
+      }),
     );
     return found.filter((finding) => finding !== undefined);
   },
@@ -47,5 +54,24 @@ async function examineCounter(redis: Client, key: string): Promise<Finding | und
     key,
     message: `It counts who has finished ${file}, which is gone: shipped again, it would end before anybody read it`,
     fix: 'If nothing is being shipped under that name, DEL it',
+  };
+}
+
+/** A part being written by a shipper that was taken for dead: when it woke up, its room had been given away. */
+async function examineStage(redis: Client, key: string): Promise<Finding | undefined> {
+  const [, channel = '', name = ''] = stage.exec(key) ?? [];
+  const { parts } = channelKeys(redis, channel);
+  const isAbandoned = async (): Promise<boolean> => {
+    for await (const [, json] of scanHash(redis, parts)) if (parseEntry(json)?.stage === name) return false;
+    return true;
+  };
+  if (!(await isAbandoned())) return;
+  return {
+    code: 'STAGE_ABANDONED',
+    severity: 'warning',
+    key,
+    message: 'It was written by a shipper whose place had been given away, and is in no budget',
+    fix: '--fix deletes it: its file is shipped by whoever took that place',
+    repair: async () => void ((await isAbandoned()) && (await redis.del(key))),
   };
 }

@@ -11,7 +11,7 @@ export type Reading = {
 };
 
 /** Just under a size Redis allocates for the reply. */
-const largestBlockBytes = 128 * 1024 - 64;
+const largestBlockBytes = 256 * 1024 - 64;
 
 /**
  * Reads strings one after the other, several blocks in flight: the next string's first blocks travel while the last
@@ -28,7 +28,7 @@ export class ReadAhead {
   constructor(redis: Client, windowBytes: number) {
     this.#redis = redis;
     this.#windowBytes = windowBytes;
-    this.#blockBytes = Math.min(largestBlockBytes, Math.max(4096, Math.floor(windowBytes / 2)));
+    this.#blockBytes = Math.min(largestBlockBytes, Math.max(4096, Math.floor(windowBytes / 4)));
   }
 
   /** Puts a string behind those that are there. */

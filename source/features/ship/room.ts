@@ -167,5 +167,5 @@ export async function release(
   }
 }
 
-const reserveScript = defineScript({ lua: reserveLua, parse: replyWords });
+const reserveScript = defineScript({ lua: reserveLua, parse: replyWords, immediate: true });
 const releaseScript = defineScript({ lua: releaseLua, parse: Number });

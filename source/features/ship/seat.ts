@@ -239,6 +239,6 @@ function typesOf(keys: ChannelKeys) {
 
 const joinScript = defineScript({ lua: joinLua, parse: replyWords });
 const beatScript = defineScript({ lua: beatLua, parse: Number });
-const pendingScript = defineScript({ lua: pendingLua, parse: replyWords });
+const pendingScript = defineScript({ lua: pendingLua, parse: replyWords, immediate: true });
 const riseScript = defineScript({ lua: riseLua, parse: Number });
-const doneScript = defineScript({ lua: doneLua, parse: replyWords });
+const doneScript = defineScript({ lua: doneLua, parse: replyWords, immediate: true });
