@@ -106,8 +106,8 @@ test('many small files go through a budget that holds few of them', async () => 
     Array.from({ length: 400 }, (_, index) => [`d${index % 7}/f${index}.log`, `line ${index}\n`]),
   );
   const shipped = await shipAndCompare(scratch.files('in', files), 2, {
-    budgetBytes: 2048 * KiB,
-    partBytes: 64 * KiB,
+    budgetBytes: 1200 * KiB,
+    partBytes: 4 * KiB,
   });
   expect(shipped).toMatchObject({ files: 400, parts: 400 });
 });
