@@ -4,8 +4,9 @@ import path from 'node:path';
 import { Redis } from 'ioredis';
 import { ship } from '../source/index.ts';
 
-// Ships a directory to two consumers: one counts its lines, the other rebuilds its files.
-const connect = () => new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379', { maxRetriesPerRequest: null });
+/** Ships a directory to two consumers, one of which counts lines and the other rebuilds the files. */
+const connect = () =>
+  new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', { maxRetriesPerRequest: null });
 const [source, copy, redis] = [mkdtempSync(`${tmpdir()}/logs-`), mkdtempSync(`${tmpdir()}/copy-`), connect()];
 for (const name of ['web.log', 'app.log']) writeFileSync(path.join(source, name), 'a line\n'.repeat(100_000));
 

@@ -54,6 +54,32 @@ describe.concurrent('patience', () => {
     await expect(forget(redis, 'nowhere', '1')).rejects.toMatchObject({ code: 'SHIP_UNKNOWN_CHANNEL' });
   });
 
+  test('a shipper that died beside another one: what it left in the budget is waited for', async () => {
+    const redis = server.client();
+    const channel = 'left:';
+    const options = { ...terms, channel, consumers: 1 };
+    const dying = server.client();
+    const died = ship(dying, [scratch.files('died', { 'a.log': 1_500_000 })], options);
+    died.catch(() => {});
+    await vi.waitFor(async () => expect((await status(redis, channel))?.state).toBe('waiting'));
+    const shipping = ship(server.client(), [scratch.files('lives', { 'b.log': 300_000 })], {
+      ...options,
+      partBytes: 512 * KiB,
+    });
+    await vi.waitFor(async () => expect(await redis.hget(`ship:${channel}`, 'shippers')).toBe('2'));
+    dying.disconnect();
+    await vi.waitFor(async () => expect(await redis.hget(`ship:${channel}`, 'shippers')).toBe('1'), 20_000);
+    // It asks for room again, several times, and every time leaves a sign of life.
+    const signs = new Set<string>();
+    await vi.waitFor(async () => {
+      for (const sign of await redis.hvals(`ship-who:${channel}`)) signs.add(sign);
+      expect(signs.size).toBeGreaterThan(5);
+    }, 5000);
+    const lines = readLines(server.client(), { as: '0', channel });
+    expect(await shipping).toMatchObject({ files: 1, bytes: 300_000 });
+    expect((await lines).some(([file]) => file === 'b.log')).toBe(true);
+  });
+
   test('two processes under one id: the second is refused while the first lives', async () => {
     const channel = 'twice:';
     const directory = scratch.files('twice', { 'a.log': 'a\n' });

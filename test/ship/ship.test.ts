@@ -112,6 +112,18 @@ test('many small files go through a budget that holds few of them', async () => 
   expect(shipped).toMatchObject({ files: 400, parts: 400 });
 });
 
+test('a budget that is full of what nobody will free is told', async () => {
+  const channel = 'logs:';
+  await shipAndCompare(scratch.files('in', { 'a.log': 'a\n' }), 1);
+  await redis.hset('ship:logs:', 'closed', '', 'used', 1024 ** 2);
+  const shipping = ship(redis, [scratch.files('more', { 'b.log': 'b\n' })], {
+    ...small,
+    channel,
+    consumers: 1,
+  });
+  await expect(shipping).rejects.toMatchObject({ code: 'SHIP_BUDGET_TOO_SMALL' });
+});
+
 test('an empty directory is shipped at once', async () => {
   const shipped = await shipAndCompare(scratch.files('in', {}), 1);
   expect(shipped).toMatchObject({ files: 0, bytes: 0, parts: 0 });

@@ -18,8 +18,6 @@ import type { ShipSession } from './session.ts';
 /** A part that has its room and is to be filled and announced. */
 export type Reserved = { readonly part: string; readonly stage: string };
 
-const stuckAfterMs = 1500;
-
 /** Takes room out of a channel's budget, part by part, and gives it back. */
 export class Room {
   readonly #session: ShipSession;
@@ -28,8 +26,8 @@ export class Room {
   #stages = 0;
   /** Reserved, and neither announced nor released. */
   #held = 0;
-
-  #stuckSinceMs: number | undefined;
+  /** The last look found no part on the channel, so that nothing can have been freed since. */
+  #isBare = false;
 
   constructor(session: ShipSession) {
     this.#session = session;
@@ -89,7 +87,7 @@ export class Room {
     switch (reply[0]) {
       case 'granted':
         session.usedBytes = Number(reply[1]);
-        this.#stuckSinceMs = undefined;
+        this.#isBare = false;
         return true;
       case 'never':
         throw new BudgetTooSmallError(Number(reply[2]), Number(reply[1]), `the part \`${part}\``);
@@ -118,14 +116,15 @@ export class Room {
     const session = this.#session;
     session.usedBytes = usedBytes;
     if (await session.sweep()) return;
-    // Nobody will free anything: what is used are the records of too many files.
-    // Only if it stays so: what the answer told may have been freed while it was on its way.
     if (shippers === 1 && session.outstanding.size === 0 && this.#held === 0) {
-      this.#stuckSinceMs ??= performance.now();
-      if (performance.now() - this.#stuckSinceMs > stuckAfterMs) {
+      // Nobody will free anything: what is used are the records of too many files.
+      if (this.#isBare) {
         throw new BudgetTooSmallError(limitBytes, usedBytes, 'what has to be remembered about so many files');
       }
-    } else this.#stuckSinceMs = undefined;
+      // What the answer counted may have been freed while it was on its way, or be a dead shipper's: look, ask again.
+      this.#isBare = !(await session.inherit());
+      if (this.#isBare) return;
+    } else this.#isBare = false;
     await session.bell.wait(signal);
   }
 

@@ -141,6 +141,12 @@ export class ShipSession {
     }, beatMs);
   }
 
+  /** Takes over what shippers that are gone have left. Resolves to whether any part is there that may be freed. */
+  async inherit(): Promise<boolean> {
+    await this.#adopt(new Set());
+    return this.outstanding.size > 0;
+  }
+
   /** Parts nobody else watches over: those announced are watched from now on, those being written are given back. */
   async #adopt(others: ReadonlySet<string>): Promise<void> {
     const stale: { part: string; stage: string }[] = [];
