@@ -4,10 +4,12 @@ import { createContext, type ReactNode, use } from 'react';
 import { type ColumnWidth, layColumns, windowStart } from './columns.ts';
 import { Row, type Span } from './row.tsx';
 import { type Piece, styled } from './style.ts';
-import { fitTo, width as measure, sanitise } from './text.ts';
+import { fitTo, width as measure, sanitise, truncateStart } from './text.ts';
 
 export type Column<Item> = ColumnWidth & {
   readonly align?: 'left' | 'right';
+  /** The end tells more than the start, as in paths: it stays when the text is cut. */
+  readonly keepsEnd?: boolean;
   /** What stands in the cell; sanitised, cut and padded here. */
   cell(item: Item): Span;
 };
@@ -55,7 +57,9 @@ export function Table<Item>(props: TableProps<Item>): ReactNode {
   const cells = spans.map((row) =>
     laid.map(({ index, cells }) => {
       const piece = row[index] ?? { text: '' };
-      return { ...piece, text: fitTo(sanitise(piece.text), cells, columns[index]?.align) };
+      const text = sanitise(piece.text);
+      const cut = columns[index]?.keepsEnd ? truncateStart(text, cells) : text;
+      return { ...piece, text: fitTo(cut, cells, columns[index]?.align) };
     }),
   );
   const rows = [headings, ...cells];

@@ -51,3 +51,9 @@ test('what is wrong is an alert, in words', () => {
   ]);
   expect(feature.alerts?.(live)).toEqual([]);
 });
+
+test('what nobody serves is DOWN, whatever went wrong last: nothing is tried again', () => {
+  const failed = { ...target, state: 'lapsed', queued: 0, error: 'rsync ended with 12' };
+  expect(feature.alerts?.(learn(initial, [failed]))).toEqual(['sync cdn1:/srv/img DOWN']);
+  expect(feature.alerts?.(learn(initial, [{ ...failed, error: null }]))).toEqual([]);
+});

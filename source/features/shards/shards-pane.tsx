@@ -32,7 +32,7 @@ export function ShardsPane({ slice, columns, rows, focused, zoomed }: PaneProps<
         height={rows - notes.length}
         selected={focused ? slice.selected : undefined}
         lines={zoomed && rows > slice.servers.length * 2 + 6}
-        empty="no server has answered yet"
+        empty="No server has answered yet"
       />
       {notes.map(({ text, tone }) => (
         <Row key={text} columns={columns} spans={[{ text, tone }]} />

@@ -45,7 +45,7 @@ export class BeforeError extends QuarterdeckError {
 export class TargetInUseError extends QuarterdeckError {
   constructor(target: string) {
     super('usage', 'TARGET_IN_USE', `Another process syncs to ${target}`, {
-      hint: '`quarterdeck lock list` shows who; with --standby this one waits its turn',
+      hint: '`quarterdeck lock list` shows who (one that was killed, for 10s yet); with --standby this one waits its turn',
     });
   }
 }

@@ -41,7 +41,8 @@ export function conditionOf({
   queued,
   failed,
 }: Target): 'live' | 'RETRYING' | 'DOWN' | 'idle' | 'FAILING' {
+  // Whatever went wrong last: without a process nothing is tried again.
+  if (state !== 'live') return queued > 0 || error !== null ? 'DOWN' : 'idle';
   if (error !== null) return 'RETRYING';
-  if (state !== 'live') return queued > 0 ? 'DOWN' : 'idle';
   return failed > 0 ? 'FAILING' : 'live';
 }

@@ -27,7 +27,7 @@ export function SyncPane({ slice, columns, rows, focused, zoomed }: PaneProps<Sy
         height={rows - details.length}
         selected={focused ? slice.selected : undefined}
         lines={zoomed && rows > slice.targets.length * 2 + 8}
-        empty="nothing is synced: quarterdeck sync run DIR DEST"
+        empty="Nothing is synced: quarterdeck sync run"
       />
       {details.map((spans, index) => (
         // The lines have no identity of their own: they are what the selected target has to say.
@@ -39,7 +39,7 @@ export function SyncPane({ slice, columns, rows, focused, zoomed }: PaneProps<Sy
 }
 
 const tableColumns: readonly Column<Target>[] = [
-  { heading: 'target', max: 40, cell: ({ target }) => target },
+  { heading: 'target', max: 40, keepsEnd: true, cell: ({ target }) => target },
   {
     heading: 'state',
     cell: (target) => {
@@ -51,13 +51,14 @@ const tableColumns: readonly Column<Target>[] = [
   { heading: 'synced', align: 'right', drop: 2, cell: ({ synced }) => formatCount(synced) },
   { heading: 'failed', align: 'right', drop: 1, cell: ({ failed }) => formatCount(failed) },
   { heading: 'missed', align: 'right', drop: 3, cell: ({ missedByEvents }) => formatCount(missedByEvents) },
-  { heading: 'from', drop: 4, max: 40, cell: ({ base }) => base },
+  { heading: 'from', drop: 4, max: 40, keepsEnd: true, cell: ({ base }) => base },
   { heading: 'channel', drop: 5, cell: ({ channel }) => channel },
 ];
 
 function detailsOf(target: Target): (readonly Span[])[] {
   const { lastBatchAt, lastFiles, lastBytes, lastFullAt, missedByEvents, failed, refused, error } = target;
   const lines: (readonly Span[])[] = [];
+  if (target.state !== 'live') lines.push([unserved(target)]);
   if (error !== null) lines.push([{ text: error, tone: 'bad' }]);
   lines.push(
     lastBatchAt === null
@@ -74,10 +75,21 @@ function detailsOf(target: Target): (readonly Span[])[] {
       : [`compared in full ${formatClock(lastFullAt)}  `, missed],
   );
   if (failed > 0)
-    lines.push([
-      { text: `${formatCount(failed)} paths could not be copied and are tried again`, tone: 'warn' },
-    ]);
-  if (refused > 0)
-    lines.push([{ text: `${formatCount(refused)} paths outside the base were refused`, tone: 'warn' }]);
+    lines.push([{ text: `${counted(failed, 'path')} could not be copied: tried again`, tone: 'warn' }]);
+  if (refused > 0) {
+    const why = refused === 1 ? 'was refused: it leads' : 'were refused: they lead';
+    lines.push([{ text: `${counted(refused, 'path')} ${why} out of the base`, tone: 'warn' }]);
+  }
   return lines;
+}
+
+function unserved({ queued }: Target): Span {
+  const again = 'start its `quarterdeck sync run` again';
+  if (queued === 0) return { text: `nobody serves this target: ${again}`, tone: 'dim' };
+  const waiting = `${counted(queued, 'change')} ${queued === 1 ? 'waits' : 'wait'}`;
+  return { text: `nobody serves this target and ${waiting}: ${again}`, tone: 'bad' };
+}
+
+function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${count === 1 ? noun : `${noun}s`}`;
 }
