@@ -62,7 +62,9 @@ async function examineKeys(
       if (doctor && own.length > 0) findings.push(...(await doctor.examine(redis, own)));
     }
   }
-  return [...new Map(findings.map((finding) => [`${finding.code} ${finding.key}`, finding])).values()];
+  // One key may have several patients, such as the members of a room, each with a cure of its own.
+  const identity = ({ code, key, fix }: Finding): string => JSON.stringify([code, key, fix]);
+  return [...new Map(findings.map((finding) => [identity(finding), finding])).values()];
 }
 
 async function examineServer(server: Redis): Promise<Finding[]> {

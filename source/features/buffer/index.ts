@@ -1,6 +1,7 @@
 import { formatShort } from '../../ui/figures.ts';
 import { defineFeature } from '../feature.ts';
 import { allPending, commands, pendingJson } from './commands.ts';
+import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { alertsOf, type BufferSlice, initialSlice } from './state.ts';
@@ -22,5 +23,6 @@ export default defineFeature<BufferSlice>({
   async snapshot({ redis }) {
     return (await allPending(redis)).map(pendingJson);
   },
+  doctor,
   pane: async () => (await import('./buffer-pane.tsx')).BufferPane,
 });

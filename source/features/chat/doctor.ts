@@ -19,13 +19,16 @@ export const doctor: Doctor = {
 
 async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   const keys = roomKeys(redis, room);
-  if ((await redis.type(keys.members)) !== 'zset') {
+  const types = await Promise.all([redis.type(keys.members), redis.type(keys.messages)]);
+  if (types[0] === 'none') return [];
+  const wrong = types.findIndex((type) => type !== 'zset' && type !== 'none');
+  if (wrong !== -1) {
     return [
       {
         code: 'WRONG_TYPE',
         severity: 'warning',
-        key: keys.members,
-        message: 'It is named like a room but holds something else',
+        key: wrong === 0 ? keys.members : keys.messages,
+        message: `It is named like ${wrong === 0 ? 'a room' : 'the messages of one'} but holds something else`,
         fix: 'Rename it if a room of that name is wanted',
       },
     ];

@@ -9,7 +9,7 @@ const ownParts = /:(?:start|last|pstart|samples|patterns|guard:[^:]+)$/;
 
 /** Logs that nobody rotates or bounds, as programs leave them that follow the book's printed text. */
 export const doctor: Doctor = {
-  claims: (key) => key.startsWith('common:') && !ownParts.test(key),
+  claims: (key) => /^common:.+:./s.test(key) && !ownParts.test(key),
   async examine(redis, keys) {
     const findings = await Promise.all(keys.map((key) => examineLog(redis, key)));
     return findings.flat();
@@ -18,6 +18,8 @@ export const doctor: Doctor = {
 
 async function examineLog(redis: Client, key: string): Promise<Finding[]> {
   const keys = logKeys(redis, parseLogName(nameOfKey(key, isCluster(redis))));
+  // In Cluster, without a hash tag: no log that anybody here could read.
+  if (keys.common !== key) return [];
   const [type, start] = await Promise.all([redis.type(key), redis.exists(keys.start)]);
   if (type === 'none') return [];
   if (type !== 'zset') {

@@ -1,8 +1,12 @@
-import type { Client } from '../../redis/client.ts';
+import { WrongTypeError } from '../../errors.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { defineScript } from '../../redis/script.ts';
 import type { Doctor, Finding } from '../feature.ts';
+import clearCounter from './clear-counter.lua';
+import { ChannelNameError } from './errors.ts';
 import { channelKeys } from './keys.ts';
 import { parseEntry, scanHash } from './ledger.ts';
-import { look } from './status.ts';
+import { channels, look } from './status.ts';
 
 const settings = /^ship:(.+)$/s;
 const counter = /^(.+):done$/s;
@@ -13,10 +17,11 @@ const stage = /^ship-stage:(.+):([\w-]{12}:\d+)$/s;
 export const doctor: Doctor = {
   claims: (key) => settings.test(key) || counter.test(key) || stage.test(key),
   async examine(redis, keys) {
+    const busy = keys.some((key) => counter.test(key)) ? await busyChannels(redis) : [];
     const found = await Promise.all(
       keys.map((key) => {
         if (stage.test(key)) return examineStage(redis, key);
-        return settings.test(key) ? examineChannel(redis, key) : examineCounter(redis, key);
+        return settings.test(key) ? examineChannel(redis, key) : examineCounter(redis, key, busy);
       }),
     );
     return found.filter((finding) => finding !== undefined);
@@ -27,7 +32,11 @@ async function examineChannel(redis: Client, key: string): Promise<Finding | und
   const name = settings.exec(key)?.[1] ?? '';
   const channel = /^\{([^{}]*)\}$/.exec(name)?.[1] ?? name;
   if ((await redis.type(key)) !== 'hash') return;
-  const view = await look(redis, channel);
+  const view = await look(redis, channel).catch((error: unknown) => foreign(error));
+  if (view instanceof Error) {
+    const fix = view.hint ?? 'Choose another name for the channel';
+    return { code: 'WRONG_TYPE', severity: 'warning', key, message: view.message, fix };
+  }
   if (view?.state !== 'stalled') return;
   const gone = view.consumers.filter(({ stalledMs }) => stalledMs !== null).map(({ id }) => id);
   const forget = gone.map((id) => `quarterdeck ship forget ${channel} ${id}`);
@@ -43,17 +52,31 @@ async function examineChannel(redis: Client, key: string): Promise<Finding | und
   };
 }
 
-async function examineCounter(redis: Client, key: string): Promise<Finding | undefined> {
+async function examineCounter(
+  redis: Client,
+  key: string,
+  busy: readonly string[],
+): Promise<Finding | undefined> {
   const file = counter.exec(key)?.[1] ?? '';
   const [type, life, exists] = await Promise.all([redis.type(key), redis.pttl(key), redis.exists(file)]);
   if (type !== 'string' || life !== -1 || exists === 1) return;
-  if (!/^\d+$/.test((await redis.get(key)) ?? '')) return;
+  const count = (await redis.get(key)) ?? '';
+  if (!/^\d+$/.test(count)) return;
+  const channel = busy.find((name) => file.startsWith(name) || file.startsWith(`{${name}}`));
+  // Without a hash tag in Cluster the two lie in different slots, and cannot be looked at as one.
+  const isMendable = channel === undefined && (!isCluster(redis) || /\{[^{}]+\}/.test(file));
+  const by = 'DEL it if nothing is being shipped under that name';
   return {
     code: 'STALE_DONE',
     severity: 'warning',
     key,
     message: `It counts who has finished ${file}, which is gone: shipped again, it would end before anybody read it`,
-    fix: 'If nothing is being shipped under that name, DEL it',
+    fix: isMendable
+      ? '--fix takes it away, if by then nobody has counted on or shipped that file again'
+      : channel === undefined
+        ? by
+        : `Wait until ${channel} is done; then --fix takes it away`,
+    ...(isMendable && { repair: async () => void (await clear(redis, [file, key], [count])) }),
   };
 }
 
@@ -74,4 +97,23 @@ async function examineStage(redis: Client, key: string): Promise<Finding | undef
     fix: '--fix deletes it: its file is shipped by whoever took that place',
     repair: async () => void ((await isAbandoned()) && (await redis.del(key))),
   };
+}
+
+/** Nobody but the shipper of a file that is there reads its counter, so one without a file decides nothing. */
+const clear = defineScript({ lua: clearCounter, parse: Number });
+
+/** Channels on which something is under way. */
+async function busyChannels(redis: Client): Promise<string[]> {
+  const names = await channels(redis);
+  const views = await Promise.all(names.map((name) => look(redis, name).catch(foreign)));
+  return names.filter((_, index) => {
+    const view = views[index];
+    return view && !(view instanceof Error) && ['shipping', 'waiting', 'stalled'].includes(view.state);
+  });
+}
+
+/** What is named like a channel and is none. */
+function foreign(error: unknown): WrongTypeError | ChannelNameError {
+  if (error instanceof WrongTypeError || error instanceof ChannelNameError) return error;
+  throw error;
 }

@@ -70,7 +70,7 @@ async function examineTopic(
           severity: 'error',
           key,
           message: `${subscriber.name} stands before message ${blocked.id}, which failed ${blocked.attempts} times: ${blocked.error}`,
-          fix: 'Mend its handler and subscribe again: it goes on with this very message',
+          fix: `Mend its handler, then go on with this very message: quarterdeck topic subscribe ${name} --as ${subscriber.name}`,
         },
       ];
     }

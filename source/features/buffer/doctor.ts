@@ -1,0 +1,136 @@
+import type { Client } from '../../redis/client.ts';
+import { nameInKey } from '../../redis/keys.ts';
+import { register, registered } from '../../redis/registry.ts';
+import { formatCount, formatDuration } from '../../ui/figures.ts';
+import type { Doctor, Finding } from '../feature.ts';
+import { bufferKeys, isOwnType } from './keys.ts';
+import { glance, type Pending } from './pending.ts';
+import { examineCounts } from './sick-counts.ts';
+
+const prefix = 'pending:';
+const besides = /:(?:inflight|batch|status)$/;
+/** What waits longer than this, and longer than three of its flusher's intervals, waits for somebody. */
+const lateMs = 600_000;
+/** A flusher that missed its time by this much has gone. */
+const silentMs = 15_000;
+
+/** Counts that do not get to SQL, and counts that never will. */
+export const doctor: Doctor = {
+  claims: (key) => key.startsWith(prefix) && isOwnType(typeIn(key)),
+  async examine(redis, keys) {
+    const listed = new Set(await registered(redis, 'buffer', 100_000));
+    const written = [...new Set(keys.map(typeIn))];
+    const findings = await Promise.all(
+      written.map(async (name) => {
+        const type = nameInKey(redis, name);
+        return type === undefined ? [untagged(name)] : await examineType(redis, type, listed.has(type));
+      }),
+    );
+    return findings.flat();
+  },
+};
+
+/** As it stands in the key. */
+function typeIn(key: string): string {
+  return key.slice(prefix.length).replace(besides, '');
+}
+
+async function examineType(redis: Client, type: string, isListed: boolean): Promise<Finding[]> {
+  const { pending: key, inflight, batch } = bufferKeys(redis, type);
+  const [found] = await glance(redis, [type]);
+  if (!found) return [];
+  if ('error' in found) {
+    const fix = 'Rename it, or call the buffer something else';
+    return [{ code: 'WRONG_TYPE', severity: 'error', key, message: found.error, fix }];
+  }
+  if (found.ids === 0 && found.inflight.ids === 0 && found.inflight.batch === undefined) return [];
+  const { claimedMs, target } = await redis.hgetall(batch);
+  const findings: Finding[] = [];
+  const late = Math.max(lateMs, 3 * (found.status?.flusher?.everyMs ?? 0));
+  const heldMs = claimedMs === undefined ? 0 : found.nowMs - Number(claimedMs);
+  const failing = failureOf(found, key, type);
+  if (failing) findings.push(failing);
+  if (heldMs > late) {
+    findings.push({
+      code: 'BATCH_STUCK',
+      severity: 'error',
+      key: inflight,
+      message: `A flush took ${formatCount(found.inflight.ids)} ids ${formatDuration(heldMs)} ago and never finished: they and everything behind them are not in SQL`,
+      fix: `${flushCommand(found)} goes on with this very batch, each count once${target === undefined ? '' : '; to the database it was begun with'}`,
+    });
+  } else if (!failing) findings.push(...lateness(found, key, late));
+  if (found.inflight.batch === undefined && found.inflight.ids > 0) {
+    findings.push({
+      code: 'INFLIGHT_WITHOUT_BATCH',
+      severity: 'warning',
+      key: inflight,
+      message: `${formatCount(found.inflight.ids)} ids lie where a batch does, and no batch is under way: nobody knows whether SQL has them`,
+      fix: `If it has not, ${flushCommand(found)} takes them along; else: redis-cli DEL ${inflight}`,
+    });
+  }
+  if (!isListed) {
+    const isForeign = found.oldestMs === undefined;
+    findings.push({
+      code: 'BUFFER_NOT_LISTED',
+      severity: 'warning',
+      key,
+      message: isForeign
+        ? 'Only other programs count into it, and the console does not show it; the flush of the third seed removes nothing, so it adds all of it to SQL again each time'
+        : 'It is not in the index of buffers: the console and `buffer pending` do not show it',
+      fix: isForeign
+        ? `--fix puts it there; once that flush is stopped, ${flushCommand(found)} writes each count once`
+        : '--fix puts it there; so does the next use of it',
+      repair: () => register(redis, 'buffer', type, { isNew: true }),
+    });
+  }
+  findings.push(...(await examineCounts(redis, key, found.oldestMs === undefined)));
+  return findings;
+}
+
+function failureOf({ status, nowMs }: Pending, key: string, type: string): Finding | undefined {
+  const failure = status?.failure;
+  if (!failure) return;
+  const { attempts, message, sinceMs, retryAtMs } = failure;
+  const isAwaited = retryAtMs !== null && nowMs - retryAtMs < 2 * silentMs;
+  const times = attempts === 1 ? 'once' : `${attempts} times on end`;
+  return {
+    code: 'FLUSH_FAILING',
+    severity: 'error',
+    key,
+    message: `Flushing ${type} failed ${times}, first ${formatDuration(Math.max(0, nowMs - sinceMs))} ago: ${message}`,
+    fix: isAwaited
+      ? 'Mend what it names: its flusher tries again by itself'
+      : 'Mend what it names, then flush again: nobody tries by itself',
+  };
+}
+
+function lateness(found: Pending, key: string, late: number): Finding[] {
+  const { nowMs, oldestMs, ids, status } = found;
+  const flusher = status?.flusher;
+  const silence = flusher === undefined ? 0 : nowMs - flusher.seenMs - flusher.everyMs;
+  const waits = oldestMs === undefined ? 0 : nowMs - oldestMs;
+  if (silence > silentMs && flusher) {
+    const message = `Its flusher was last seen ${formatDuration(nowMs - flusher.seenMs)} ago, and ${formatCount(ids)} ids wait`;
+    const fix = `Start it again: ${flushCommand(found)} --every ${flusher.everyMs}ms`;
+    return [{ code: 'FLUSHER_GONE', severity: 'error', key, message, fix }];
+  }
+  if (waits <= late) return [];
+  const message = `${formatCount(ids)} ids have waited for ${formatDuration(waits)}, and nobody flushes them`;
+  return [
+    { code: 'NOT_FLUSHED', severity: 'warning', key, message, fix: `${flushCommand(found)} [--every 10s]` },
+  ];
+}
+
+function flushCommand({ type, status }: Pending): string {
+  return `quarterdeck buffer flush ${type} --to ${status?.target?.to ?? 'TARGET'}`;
+}
+
+function untagged(name: string): Finding {
+  return {
+    code: 'NO_HASH_TAG',
+    severity: 'warning',
+    key: prefix + name,
+    message: 'In Cluster a buffer is kept under a hash tag: no flush of ours finds these counts',
+    fix: `Let that program count into ${prefix}{${name}}`,
+  };
+}
