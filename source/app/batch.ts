@@ -3,12 +3,13 @@ import type { Readable, Writable } from 'node:stream';
 import type { Config } from '../config.ts';
 import { UsageError } from '../errors.ts';
 import type { CommandContext } from '../features/feature.ts';
+import { loadFeature } from '../features/index.ts';
 import { type Connection, connect } from '../redis/connect.ts';
 import { startEmbedded } from '../redis/embedded.ts';
 import { sanitise } from '../ui/text.ts';
 import { linesOf } from './lines.ts';
 import { makeOutput, type Output } from './output.ts';
-import { type AnyCommand, parseInput, type RawInput, runCommand } from './run-command.ts';
+import { type AnyCommand, OneServerError, parseInput, type RawInput, runCommand } from './run-command.ts';
 
 /** Scripted mode: the same command tables, by name, with no terminal needed and nothing of Ink loaded. */
 export type Streams = {
@@ -29,6 +30,7 @@ export async function runBatch(
   { config, streams, ended }: { config: Config; streams: Streams; ended: AbortSignal },
 ): Promise<number> {
   const input = parseInput(path, command, raw);
+  if (!command.offline) await assertServers(path, config);
   const output = makeOutput(streams.stdout);
   const signal = AbortSignal.any([ended, output.closed]);
   if (command.confirm && !config.yes) await confirm(command.confirm(input), streams);
@@ -54,6 +56,13 @@ export async function runBatch(
   } finally {
     for (const connection of connections) connection.close();
   }
+}
+
+/** @throws {OneServerError} when there are several servers and the feature does not spread over them */
+async function assertServers(path: string, { urls, cluster, sentinel }: Config): Promise<void> {
+  if (urls.length < 2 || cluster || sentinel !== undefined) return;
+  const feature = await loadFeature(path.split(' ', 1)[0] ?? '');
+  if (feature && !feature.spreads) throw new OneServerError(feature.noun, urls);
 }
 
 /** The connections the settings ask for, or those of a private server. */

@@ -43,7 +43,12 @@ export async function runConsole(config: Config): Promise<number> {
         focus: all[0]?.noun ?? '',
         columns: terminal.screen.columns,
         rows: terminal.screen.rows,
-        connection: { ...connection.state(), url: connection.url, kind: connection.kind },
+        connection: {
+          ...connection.state(),
+          url: connection.url,
+          kind: connection.kind,
+          servers: connections.length,
+        },
       });
       const engine = startEngine({ connections, config, store, features: all });
       try {

@@ -100,7 +100,8 @@ export function startEngine({ connections, config, store, features }: EngineOpti
 
   const server = watchServer(connection, store);
   const stopState = connection.onState((state) => {
-    store.setState({ connection: { ...state, url: connection.url, kind: connection.kind } });
+    const { url, kind } = connection;
+    store.setState({ connection: { ...state, url, kind, servers: connections.length } });
     if (state.name === 'live') for (const noun of questions.keys()) ring(noun);
   });
   const ageing = setInterval(() => {

@@ -32,9 +32,11 @@ function segmentsOf(
   own: number,
 ): readonly Segment[] {
   const isLive = connection.name === 'live';
+  const { servers = 1 } = connection;
+  const place = servers > 1 ? `shard 0 of ${servers} ` : '';
   const known: Segment[] = [
     { rank: 7, spans: [{ text: 'quarterdeck', bold: true }] },
-    { rank: 4, spans: [truncateStart(connection.url.replace(/^redis:\/\/|\/$/g, ''), 32)] },
+    { rank: 4, spans: [`${place}${truncateStart(connection.url.replace(/^redis:\/\/|\/$/g, ''), 32)}`] },
     { rank: 0, spans: [{ text: words, bold: true, tone: isLive ? 'good' : 'bad' }] },
   ];
   if (!server) return known;

@@ -7,7 +7,7 @@ import { Row, type Span, type Tone } from '../ui/row.tsx';
 import type { LoadedFeature } from './app.tsx';
 import { digitOf } from './keymap.ts';
 import { innerOf, type Tile } from './layout.ts';
-import { freshnessNote } from './words.ts';
+import { paneNote } from './words.ts';
 
 export type PaneSlotProps = {
   readonly loaded: LoadedFeature;
@@ -28,10 +28,8 @@ export const PaneSlot = memo(function PaneSlot({
   const { feature, Pane } = loaded;
   const { noun } = feature;
   const slice = useStore((state) => state.slices[noun]);
-  const note = useStore((state) => noteText(state, noun));
-  const tone = useStore(
-    (state) => freshnessNote(state.freshness[noun], state.connection, state.screen.nowMs).tone,
-  );
+  const note = useStore((state) => paneNote(state, feature).text);
+  const tone = useStore((state) => paneNote(state, feature).tone);
   const error = useStore((state) => errorOf(state, noun));
   const typing = useStore((state) => typingOf(state, noun));
   const { columns, rows } = innerOf(tile);
@@ -64,10 +62,6 @@ function titleOf(place: number, noun: string, headline: string): readonly Span[]
   const digit = digitOf(place);
   const name = { text: digit === undefined ? noun : `${digit} ${noun}`, bold: true };
   return headline === '' ? [name] : [name, `  ${headline}`];
-}
-
-function noteText(state: State, noun: string): string {
-  return freshnessNote(state.freshness[noun], state.connection, state.screen.nowMs).text;
 }
 
 function errorOf({ freshness, connection }: State, noun: string): string | undefined {

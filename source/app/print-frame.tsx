@@ -33,6 +33,7 @@ export async function printFrame(
       ...(connection?.state() ?? { name: 'connecting', sinceMs: Date.now(), attempt: 0 }),
       url: connection?.url ?? '',
       kind: connection?.kind ?? '',
+      servers: context.connections.length,
     },
   });
   store.setState(({ screen }) => ({

@@ -26,6 +26,16 @@ export class ReadOnlyError extends QuarterdeckError {
   }
 }
 
+/** Several servers for a feature that lives on one: which of them would be a guess. */
+export class OneServerError extends UsageError {
+  constructor(noun: string, urls: readonly string[]) {
+    super(`\`${noun}\` lives on one server, and ${urls.length} are given: ${urls.join(', ')}`, {
+      code: 'ONE_SERVER_ONLY',
+      hint: `Give only the --url it lives on, such as --url ${urls[0]}; hits and limit spread over several, and --cluster spreads everything`,
+    });
+  }
+}
+
 /**
  * @param path the command as typed, such as `chat send`
  * @throws {UsageError} naming every mistake at once

@@ -1,6 +1,12 @@
 import * as v from 'valibot';
 import { UsageError } from '../errors.ts';
-import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../features/feature.ts';
+import {
+  type CommandContext,
+  defineCommand,
+  flagOr,
+  optionalFlag,
+  type ReadContext,
+} from '../features/feature.ts';
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { masters } from '../redis/connect.ts';
 import { parseInfo } from '../redis/info.ts';
@@ -37,6 +43,7 @@ export const snapshotCommand = defineCommand({
   async run(context, { pane, size, failIf }) {
     const condition = failIf === undefined ? undefined : parseCondition(failIf);
     const chosen = await chosenFeatures(pane);
+    tellServer(context, chosen);
     const json = await takeSnapshot(context, chosen);
     const holds = condition?.holds(json) ?? false;
     if (holds) context.warn(`${condition?.text} holds`);
@@ -56,6 +63,13 @@ export async function chosenFeatures(pane: string | undefined): Promise<readonly
       hint: `Known: ${Object.keys(features).join(', ')}`,
     });
   return [feature];
+}
+
+/** Says which parts tell of the first of several servers only. */
+export function tellServer({ connections, warn }: CommandContext, chosen: readonly AnyFeature[]): void {
+  const alone = chosen.filter(({ spreads }) => !spreads).map(({ noun }) => noun);
+  if (connections.length < 2 || alone.length === 0) return;
+  warn(`Of the first server alone, ${connections[0]?.url}: ${alone.join(', ')}`);
 }
 
 /** `{at, server, chat, ship, …}`: every feature's own list or status, all asked at once. */

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
 import { durationMs } from '../values.ts';
 import { parseCondition } from './condition.ts';
-import { chosenFeatures, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
+import { chosenFeatures, failIfFlag, paneFlag, takeSnapshot, tellServer } from './snapshot.ts';
 
 /** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
 export const watchCommand = defineCommand({
@@ -18,6 +18,7 @@ export const watchCommand = defineCommand({
   async run(context, { pane, every, failIf }) {
     const condition = failIf === undefined ? undefined : parseCondition(failIf);
     const chosen = await chosenFeatures(pane);
+    tellServer(context, chosen);
     const seen = new Map<string, string>();
     for (;;) {
       const snapshot = await takeSnapshot(context, chosen);

@@ -1,3 +1,4 @@
+import type { AnyFeature } from '../features/index.ts';
 import type { Freshness, State } from '../store/store.ts';
 import { formatAge, formatDuration } from '../ui/figures.ts';
 import type { Tone } from '../ui/row.tsx';
@@ -13,6 +14,20 @@ export function connectionWords(connection: State['connection'], nowMs: number):
 }
 
 export type Note = { readonly text: string; readonly tone: Tone };
+
+/**
+ * The same of a pane among several servers: `shard 0 live` where the feature lives on the first alone. One that
+ * spreads goes on with the others while the first is away, and says itself which of them are missing.
+ */
+export function paneNote(
+  { freshness, connection, screen }: Pick<State, 'freshness' | 'connection' | 'screen'>,
+  { noun, spreads = false }: Pick<AnyFeature, 'noun' | 'spreads'>,
+): Note {
+  if ((connection.servers ?? 1) < 2) return freshnessNote(freshness[noun], connection, screen.nowMs);
+  if (spreads) return freshnessNote(freshness[noun], { ...connection, name: 'live' }, screen.nowMs);
+  const { text, tone } = freshnessNote(freshness[noun], connection, screen.nowMs);
+  return { text: `shard 0 ${text}`, tone };
+}
 
 /** What stands in the corner of a frame: `waiting`, `live`, `stale 12s`, `failed`. */
 export function freshnessNote(

@@ -16,6 +16,8 @@ export type Feature<Slice> = {
   readonly noun: string;
   /** One line for help. */
   readonly summary: string;
+  /** Its names spread over several `--url`, by the router; without it the feature lives on one server. */
+  readonly spreads?: boolean;
   /** What the pane shows before anything was learned. */
   initial(config: Config): Slice;
   readonly feed: Feed<Slice>;

@@ -6,7 +6,12 @@ import type { ConnectionState } from '../redis/connect.ts';
  * keyboard writes the screen; nothing else does. A slice's type is known to its own feature only.
  */
 export type State = {
-  readonly connection: ConnectionState & { readonly url: string; readonly kind: string };
+  readonly connection: ConnectionState & {
+    readonly url: string;
+    readonly kind: string;
+    /** Of how many independent servers this is the first; 1 unless told. */
+    readonly servers?: number;
+  };
   /** What INFO tells; undefined before the first answer. */
   readonly server: ServerFigures | undefined;
   /** Commands a second this console itself sends. */

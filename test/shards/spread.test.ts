@@ -249,7 +249,7 @@ test('panes go on without a dead server, say so, and have it back once it is', a
     expect(performance.now() - startedAtMs).toBeLessThan(2500);
     expect(without.hits.rows.length).toBe(2);
     expect(without.limits).toMatchObject({ total: 2, missing: [1] });
-    expect(hitsFeature.headline(without.hits)).toBe('WITHOUT SHARD 1');
+    expect(hitsFeature.headline(without.hits)).toBe('SHARD 1 DOWN');
     await servers[1]?.start();
     await ok('hits add', [names[1] ?? '', '5']);
     await vi.waitFor(async () => expect((await look()).hits.rows.length).toBe(3), 5000);

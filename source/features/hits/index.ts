@@ -10,6 +10,7 @@ import { type HitsSlice, initial, shown } from './state.ts';
 export default defineFeature<HitsSlice>({
   noun: 'hits',
   summary: 'Hit counters: how often, now and against yesterday',
+  spreads: true,
   initial: () => initial,
   feed,
   doctor,

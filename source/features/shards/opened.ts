@@ -61,5 +61,5 @@ const unreachable = 3;
 /** What a pane's headline says of them. */
 export function missingHeadline(missing: readonly number[] | undefined): readonly string[] {
   if (missing === undefined || missing.length === 0) return [];
-  return [`WITHOUT ${missing.length === 1 ? 'SHARD' : 'SHARDS'} ${missing.join(', ')}`];
+  return [`${missing.length === 1 ? 'SHARD' : 'SHARDS'} ${missing.join(', ')} DOWN`];
 }

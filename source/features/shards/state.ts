@@ -55,9 +55,10 @@ export function select(slice: ShardsSlice, step: number): ShardsSlice {
   return selected === slice.selected ? slice : { ...slice, selected };
 }
 
-/** `127.0.0.1:7001`: what is left of a URL that all servers share the rest of. */
+/** `127.0.0.1:7001`, `run/one.sock`: what is left of a URL that all servers share the rest of. */
 export function shortName(url: string): string {
-  return url.replace(/^rediss?:\/\//, '').replace(/^unix:\/\/.*\//, '');
+  if (url.startsWith('unix:')) return url.split('/').slice(-2).join('/');
+  return url.replace(/^rediss?:\/\//, '');
 }
 
 function changeOf(before: Server | undefined, now: Server): string[] {

@@ -69,6 +69,11 @@ async function ofCluster(cluster: Exclude<Client, Redis>): Promise<readonly Serv
       }),
     ),
   );
+  const copies = new Map(
+    [...infos.values()]
+      .flatMap((info) => (info ? replicasIn(info, 0) : []))
+      .map((replica) => [replica.url, replica]),
+  );
   const primaries = nodes
     .filter(({ primary }) => primary === undefined)
     .sort((a, b) => a.firstSlot - b.firstSlot);
@@ -77,12 +82,25 @@ async function ofCluster(cluster: Exclude<Client, Redis>): Promise<readonly Serv
     .map((node) => {
       const shard = shardOf.get(node.primary ?? node.id) ?? 0;
       const info = infos.get(node.address);
+      const url = `redis://${node.address}`;
+      const copy = copies.get(url);
+      // One that just joined is known to the others before this process has a connection to it.
+      const unasked = { ...absent(shard, url), state: copy?.state ?? ('up' as const) };
       const known = info
-        ? fromInfo(shard, `redis://${node.address}`, info)
-        : absent(shard, `redis://${node.address}`);
+        ? fromInfo(shard, url, info)
+        : infos.has(node.address)
+          ? absent(shard, url)
+          : unasked;
       const role = node.primary === undefined ? ('primary' as const) : ('replica' as const);
       const state = node.isFailed ? ('down' as const) : node.isDoubted ? ('failing' as const) : known.state;
-      return { ...known, role, state, ...(role === 'primary' && { slots: node.slots }) };
+      const lagSeconds = copy?.lagSeconds ?? known.lagSeconds;
+      return {
+        ...known,
+        role,
+        state,
+        ...(role === 'primary' && { slots: node.slots }),
+        ...(lagSeconds !== undefined && { lagSeconds }),
+      };
     })
     .sort((a, b) => a.shard - b.shard || a.role.localeCompare(b.role) || a.url.localeCompare(b.url));
 }
