@@ -20,11 +20,16 @@ export const doctorCommand = defineCommand({
   async run(context, { fix }) {
     if (fix && context.config.readOnly) throw new ReadOnlyError('doctor --fix');
     const chosen = await Promise.all(Object.values(features).map((load) => load()));
-    const findings: Finding[] = [];
-    for (const { ask } of context.connections) {
+    const findings: Located[] = [];
+    for (const { ask, url } of context.connections) {
+      // With one server it goes without saying.
+      const where = context.connections.length > 1 ? { server: url } : {};
       for (const server of await masters(ask)) {
-        findings.push(...(await examineServer(server)));
-        findings.push(...(await examineKeys(ask, server, chosen, context.signal)));
+        const found = [
+          ...(await examineServer(server)),
+          ...(await examineKeys(ask, server, chosen, context.signal)),
+        ];
+        findings.push(...found.map((finding) => ({ ...finding, ...where })));
       }
     }
     let mended = 0;
@@ -38,11 +43,13 @@ export const doctorCommand = defineCommand({
   },
 });
 
-function textOf(findings: readonly Finding[], mended: number): string {
+type Located = Finding & { readonly server?: string };
+
+function textOf(findings: readonly Located[], mended: number): string {
   if (findings.length === 0) return 'Nothing found';
   const lines = findings.map(
-    ({ severity, code, key, message, fix }) =>
-      `${severity.toUpperCase()} ${code} ${key}\n  ${message}\n  ${fix}`,
+    ({ severity, code, key, server, message, fix }) =>
+      `${severity.toUpperCase()} ${code} ${key}${server === undefined ? '' : ` at ${server}`}\n  ${message}\n  ${fix}`,
   );
   return [...lines, `${findings.length} found, ${mended} mended`].join('\n');
 }
