@@ -5,16 +5,13 @@ import { run } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
-let other: RedisServer;
 let redis: ReturnType<RedisServer['client']>;
 beforeAll(async () => {
-  [server, other] = await Promise.all([startRedis(), startRedis()]);
+  server = await startRedis();
   redis = server.client();
 });
-afterAll(() => Promise.all([server.close(), other.close()]));
-beforeEach(async () => {
-  await Promise.all([redis.flushall(), other.client().flushall()]);
-});
+afterAll(() => server.close());
+beforeEach(() => redis.flushall());
 
 const status = (...flags: string[]) => run(['topic', 'status', '--json', ...flags], { url: server.url });
 
@@ -52,15 +49,4 @@ test('the topic that Python programs share is shown with the others', async () =
   expect(JSON.parse((await status('--discover')).stdout)).toMatchObject([
     { topic: 'pubsub', layout: 'seed' },
   ]);
-});
-
-test('of several servers the first holds the topics; what lies on another is said', async () => {
-  await publish(redis, 'news', 'one');
-  await publish(other.client(), 'stray', 'one');
-  await settlePublished(redis);
-  const urls = ['--url', server.url, '--url', other.url];
-  const { code, stdout, stderr } = await run(['topic', 'status', '--discover', '--json', ...urls]);
-  expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject([{ topic: 'news' }]);
-  expect(stderr).toBe(`quarterdeck: Topics live on the first --url; on ${other.url} nobody reads stray\n`);
 });

@@ -207,21 +207,14 @@ async function readable(context: CommandContext, also: readonly string[]): Promi
 }
 
 /** Topics by their keys, put into the index; of what cannot be read one line on stderr. */
-async function discovered({ connections, redis, config, signal, warn }: CommandContext): Promise<string[]> {
-  const found: string[] = [];
-  for (const { ask, url } of connections) {
-    const { topics, foreign } = await discover(ask, signal);
-    const said = passedOver(foreign, 'topics');
-    if (said !== undefined) warn(said);
-    if (ask === redis) found.push(...topics);
-    else if (topics.length > 0) {
-      warn(`Topics live on the first --url; on ${url} nobody reads ${topics.join(', ')}`);
-    }
-  }
+async function discovered({ redis, config, signal, warn }: CommandContext): Promise<readonly string[]> {
+  const { topics, foreign } = await discover(redis, signal);
+  const said = passedOver(foreign, 'topics');
+  if (said !== undefined) warn(said);
   if (!config.readOnly) {
-    await Promise.all(found.map((name) => register(redis, 'topic', name, { isNew: true })));
+    await Promise.all(topics.map((name) => register(redis, 'topic', name, { isNew: true })));
   }
-  return found;
+  return topics;
 }
 
 function exists({ lastId, subscribers }: TopicStatus): boolean {
