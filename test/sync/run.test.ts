@@ -239,7 +239,7 @@ test.each([
   [['sync', 'run', '/nonexistent', '/tmp/x'], 4, 'SYNC_BASE'],
   [['sync', 'run', '/etc/passwd', '/tmp/x'], 4, 'SYNC_BASE'],
   [['sync', 'watch', '/nonexistent'], 4, 'SYNC_BASE'],
-  [['sync', 'notify', '../../etc/passwd'], 4, 'SYNC_BASE'],
+  [['sync', 'notify', '../../etc/passwd'], 4, 'SYNC_PATH'],
   [['sync', 'run', '/tmp'], 2, 'USAGE'],
 ])('%j exits %i with %s', async (words, code, name) => {
   const failed = await run([...words, '--json'], { url: server.url });

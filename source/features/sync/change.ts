@@ -15,7 +15,7 @@ export function isRefused(change: Change | Refused): change is Refused {
 
 /**
  * Reads a payload: a bare path as other programs publish it, or JSON `{path, op}`. A path is relative to the base or
- * absolute inside it; `..`, a NUL and anything outside are refused.
+ * absolute inside it; nothing, `..`, a NUL, what no file can be called and anything outside are refused.
  */
 export function parseChange(payload: string, base: string): Change | Refused {
   const said = payload.startsWith('{') ? fromJson(payload) : { path: payload, op: 'change' as const };
@@ -28,7 +28,7 @@ export function parseChange(payload: string, base: string): Change | Refused {
 
 /** What is published for a change. */
 export function payloadOf({ path: changed, op }: Change): string {
-  return JSON.stringify({ path: changed, op });
+  return JSON.stringify({ path: changed || '.', op });
 }
 
 /** The path relative to the base, `''` for the base itself; or why it is not one. Looks at the text alone. */
@@ -36,12 +36,21 @@ export function confine(
   given: string,
   base: string,
 ): { readonly path: string } | { readonly reason: string } {
+  if (given === '') return { reason: 'it is empty' };
   if (given.includes('\0')) return { reason: 'it holds a NUL' };
+  // Before anything is done for each of its parts.
+  if (Buffer.byteLength(given) > longestPath) return { reason: 'it is longer than a path can be' };
   if (given.split('/').includes('..')) return { reason: 'it climbs with `..`' };
   const relative = path.isAbsolute(given) ? path.relative(base, given) : path.normalize(given);
   if (relative.startsWith('..')) return { reason: 'it lies outside the base' };
+  if (relative.split('/').some((part) => Buffer.byteLength(part) > longestName))
+    return { reason: 'a name in it is longer than a name can be' };
   return { path: relative === '.' ? '' : relative.replace(/\/+$/, '') };
 }
+
+/** Bytes, on Linux and macOS alike. */
+const longestPath = 4095;
+const longestName = 255;
 
 function fromJson(payload: string): { path: string; op: Change['op'] } | undefined {
   try {

@@ -102,8 +102,8 @@ const statusCommand = defineCommand({
     const targets = await status(redis);
     const text = targets
       .map(
-        ({ channel, base, target, state, queued, synced, failed, missedByEvents }) =>
-          `${channel}  ${base} > ${target}  ${state}  ${queued} queued  ${synced} synced  ${failed} failed  ${missedByEvents} missed by events`,
+        ({ channel, base, target, state, queued, synced, failed, refused, missedByEvents }) =>
+          `${channel}  ${base} > ${target}  ${state}  ${queued} queued  ${synced} synced  ${failed} failed  ${refused} refused  ${missedByEvents} missed by events`,
       )
       .join('\n');
     return { json: targets, text: text === '' ? 'Nothing is synced' : text };

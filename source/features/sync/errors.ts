@@ -10,6 +10,24 @@ export class BaseError extends QuarterdeckError {
   }
 }
 
+/** A path that was to be told of is none below the base. */
+export class PathRefusedError extends QuarterdeckError {
+  constructor(given: string, base: string, reason: string) {
+    super('data', 'SYNC_PATH', `Refused to tell of \`${cutPath(given)}\`: ${reason}`, {
+      hint: `Give paths below ${base}, relative or absolute; --base names another folder`,
+    });
+  }
+}
+
+/** Folder and target lie in each other: copying would never end, or delete what it copies. */
+export class NestedError extends QuarterdeckError {
+  constructor(base: string, target: string) {
+    super('usage', 'SYNC_NESTED', `Cannot sync ${base} to ${target}: one lies in the other`, {
+      hint: 'Give a target beside the folder, not inside or around it',
+    });
+  }
+}
+
 /** rsync cannot be run. */
 export class RsyncMissingError extends QuarterdeckError {
   constructor(cause: unknown) {
@@ -20,15 +38,26 @@ export class RsyncMissingError extends QuarterdeckError {
   }
 }
 
+/** The target was never reached, and waiting does not mend what rsync said: a typo, a missing module, no access. */
+export class TargetRefusedError extends QuarterdeckError {
+  constructor(target: string, { exitCode, detail }: RsyncError) {
+    super('program', 'TARGET_REFUSED', `Cannot sync to ${target}: ${detail} (rsync ended with ${exitCode})`, {
+      hint: `Try \`rsync --list-only ${target}\`; changes stay queued for the next start`,
+    });
+  }
+}
+
 /** rsync ended with a failure that concerns more than single files. */
 export class RsyncError extends QuarterdeckError {
   readonly exitCode: number;
+  readonly detail: string;
 
   constructor(destination: string, exitCode: number, detail: string) {
     super('program', 'RSYNC_FAILED', `rsync to ${destination} ended with ${exitCode}: ${detail}`, {
       hint: 'The paths stay queued and are tried again; check the target with `rsync --list-only`',
     });
     this.exitCode = exitCode;
+    this.detail = detail;
   }
 }
 
@@ -48,4 +77,11 @@ export class TargetInUseError extends QuarterdeckError {
       hint: '`quarterdeck lock list` shows who (one that was killed, for 10s yet); with --standby this one waits its turn',
     });
   }
+}
+
+const mostShown = 200;
+
+/** Anybody may publish a path of any length; who reads of it needs its beginning. */
+export function cutPath(given: string): string {
+  return given.length > mostShown ? `${given.slice(0, mostShown)}…` : given;
 }

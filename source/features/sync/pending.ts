@@ -53,20 +53,21 @@ export async function plan(base: string, changes: readonly Change[]): Promise<Pl
   let deleted = 0;
 
   for (const { path: said, op } of changes) {
-    const folder = await nearestFolder(root, said);
-    if (folder === undefined) {
+    const place = await placeOf(root, said);
+    if (place === undefined) {
       refused.push({ refused: said, reason: 'a symlink among its folders leads out of the base' });
       continue;
     }
-    const found = await lstat(path.join(root, said)).catch(() => undefined);
+    const { real, folder } = place;
+    const found = await lstat(path.join(root, real)).catch(() => undefined);
     if (!found) {
       swept.add(folder);
       deleted += 1;
-    } else if (found.isSymbolicLink() && (await leadsOut(root, said))) {
+    } else if (found.isSymbolicLink() && (await leadsOut(root, real))) {
       refused.push({ refused: said, reason: 'it is a symlink that leads out of the base' });
     } else {
-      changed.set(said, found.isFile() ? found.size : 0);
-      if (op === 'rescan' && found.isDirectory()) swept.add(said);
+      changed.set(real, found.isFile() ? found.size : 0);
+      if (op === 'rescan' && found.isDirectory()) swept.add(real);
     }
   }
   return { ...folded(changed), swept: [...swept], deleted, refused };
@@ -85,14 +86,19 @@ function ancestorsOf(said: string): string[] {
   return parts.map((_, index) => parts.slice(0, index).join('/')).reverse();
 }
 
-/** The nearest folder above that exists, relative to the base; undefined if it lies outside by way of a symlink. */
-async function nearestFolder(root: string, said: string): Promise<string | undefined> {
-  for (const folder of said === '' ? [''] : ancestorsOf(said)) {
-    const real = await realpath(path.join(root, folder)).catch(() => undefined);
-    if (real === undefined) continue;
-    return isInside(root, real) ? folder : undefined;
+/**
+ * Where it really is, relative to the base: rsync would copy a symlink among its folders as a folder. With it the
+ * nearest folder above that exists. Undefined if that lies outside by way of a symlink.
+ */
+async function placeOf(root: string, said: string): Promise<{ real: string; folder: string } | undefined> {
+  for (const above of ancestorsOf(said)) {
+    const found = await realpath(path.join(root, above)).catch(() => undefined);
+    if (found === undefined) continue;
+    if (!isInside(root, found)) return;
+    const folder = path.relative(root, found);
+    return { real: path.join(folder, said.slice(above === '' ? 0 : above.length + 1)), folder };
   }
-  return '';
+  return { real: said, folder: '' };
 }
 
 async function leadsOut(root: string, said: string): Promise<boolean> {

@@ -30,6 +30,8 @@ const always = ['--archive', '--safe-links', '--out-format=%i %l %n'] as const;
  * folder it keeps that in from deletion; a full comparison does without it, and so clears what a killed rsync left.
  */
 const delayed = ['--delay-updates', '--partial-dir=.quarterdeck-partial'] as const;
+/** Usage, protocol, no such module, socket, shell, remote rsync missing: nothing was spoken about files yet. */
+export const refusals: ReadonlySet<number> = new Set([1, 2, 4, 5, 10, 14, 126, 127, 255]);
 /** Some names failed; some vanished while being copied, which the next batch will tell of. */
 const partial = 23;
 const vanished = 24;
@@ -103,11 +105,9 @@ async function run(
     const about = complaints.filter((line) => !/^rsync (error|warning):/.test(line));
     return { ...copied, failed: about.map((line) => nameIn(line, source)) };
   }
-  throw new RsyncError(
-    destination,
-    exitCode ?? -1,
-    complaints.at(-2) ?? complaints.at(-1) ?? 'it said nothing',
-  );
+  // What a remote shell says comes first; rsync's own last lines only tell that something went wrong.
+  const telling = complaints.find((line) => !/^rsync error:|unexpectedly closed/.test(line));
+  throw new RsyncError(destination, exitCode ?? -1, telling ?? complaints[0] ?? 'it said nothing');
 }
 
 /** The path below the base that a complaint is about: the first quoted word, if it is one. */

@@ -3,16 +3,16 @@ import { QuarterdeckError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { type Held, hold } from '../lock/lock.ts';
 import { Subscription } from '../topic/subscription.ts';
-import { folderAt } from './base.ts';
+import { folderAt, isNested } from './base.ts';
 import { runBefore } from './before.ts';
 import type { Change } from './change.ts';
-import { TargetInUseError } from './errors.ts';
+import { cutPath, NestedError, RsyncError, TargetInUseError, TargetRefusedError } from './errors.ts';
 import { type Failures, failuresOf } from './failures.ts';
 import { Inbox } from './inbox.ts';
 import { targetName } from './keys.ts';
 import type { RunnerOptions } from './options.ts';
 import { plan, wantsFullScan } from './pending.ts';
-import { copyAll, copyBatch, type Rsync } from './rsync.ts';
+import { copyAll, copyBatch, type Rsync, refusals } from './rsync.ts';
 import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
 
 const mostPaths = 1000;
@@ -33,10 +33,11 @@ const longestBackoffMs = 60_000;
  * Not promised: a consistent state of several files at one moment, or anything when two bases write to one target.
  *
  * Runs until `signal` is aborted.
- * @throws {BaseError | RsyncMissingError | TargetInUseError}
+ * @throws {BaseError | NestedError | RsyncMissingError | TargetInUseError | TargetRefusedError}
  */
 export async function runSync(redis: Client, options: RunnerOptions): Promise<void> {
   const base = await folderAt(options.base);
+  if (await isNested(base, options.target)) throw new NestedError(base, options.target);
   const name = targetName(base, options.target);
   const held = await hold(redis, name, {
     label: `sync to ${options.target}`,
@@ -130,11 +131,12 @@ class Runner {
     const startedAtMs = performance.now();
     const { base, before, deletes, onEvent, onTrouble } = this.#options;
     if (wantsFullScan(changes)) this.#needsFull = true;
+    await folderAt(base);
     const named = changes.filter(({ path, op }) => path !== '' || op !== 'rescan');
     const { refused, ...todo } = await plan(base, named);
     const isEmpty = todo.changed.length === 0 && todo.swept.length === 0;
     const allRefused = [...this.#inbox.takeRefused(), ...refused];
-    for (const each of allRefused) onTrouble(`Refused \`${each.refused}\`: ${each.reason}`);
+    for (const each of allRefused) onTrouble(`Refused \`${cutPath(each.refused)}\`: ${each.reason}`);
     if (before !== undefined && !isEmpty) await runBefore(before, changes, { base, signal: this.#signal });
     const copied = isEmpty ? undefined : await copyBatch(this.#rsync, todo, { deletes });
     await this.#setAside(changes, copied?.failed ?? []);
@@ -168,6 +170,8 @@ class Runner {
     const isFirst = this.#record.lastFullAt === null;
     let copied: Awaited<ReturnType<typeof copyAll>>;
     try {
+      // Gone while we ran, such as unmounted: with `--delete` nothing would be left of the target.
+      await folderAt(this.#options.base);
       copied = await copyAll(this.#rsync, { deletes: this.#options.deletes });
     } catch (error) {
       this.#needsFull = true;
@@ -201,11 +205,17 @@ class Runner {
       } catch (error) {
         if (this.#signal.aborted) return;
         if (!(error instanceof QuarterdeckError) || error.code === 'RSYNC_MISSING') throw error;
+        // A target that was there once comes back; one that never was is more likely a mistake.
+        const isNew = this.#record.lastFullAt === null;
+        if (isNew && error instanceof RsyncError && refusals.has(error.exitCode)) {
+          await this.#remember({ error: error.message });
+          throw new TargetRefusedError(this.#options.target, error);
+        }
         // Whatever the failed run left at the target, a full comparison clears.
         this.#needsFull = true;
         const waitMs = Math.min(this.#options.everyMs * 2 ** attempt, longestBackoffMs);
         this.#options.onTrouble(
-          `The ${what} failed: ${error.message}; again in ${Math.ceil(waitMs / 1000)}s`,
+          `The ${what} failed, again in ${Math.ceil(waitMs / 1000)}s: ${error.message} (${error.code}). ${error.hint}`,
         );
         await this.#remember({ error: error.message });
         await wait(waitMs, undefined, { signal: this.#signal }).catch(() => {});

@@ -4,12 +4,12 @@ import type { Client } from '../../redis/client.ts';
 import { type Published, publish, settlePublished } from '../topic/publish.ts';
 import { folderAt } from './base.ts';
 import { type Change, confine, payloadOf } from './change.ts';
-import { BaseError } from './errors.ts';
+import { PathRefusedError } from './errors.ts';
 
 /**
  * Tells of paths that changed below a folder. Resolves once the topic keeps it.
  * @param base what the paths are relative to; those outside are refused whole
- * @throws {BaseError} naming the first path that is not below the base
+ * @throws {PathRefusedError} naming the first path that is not below the base
  */
 export async function notify(
   redis: Client,
@@ -19,7 +19,7 @@ export async function notify(
 ): Promise<Published> {
   const payloads = paths.map((given) => {
     const inside = confine(given, base);
-    if ('reason' in inside) throw new BaseError(given, inside.reason);
+    if ('reason' in inside) throw new PathRefusedError(given, base, inside.reason);
     return payloadOf({ path: inside.path, op: 'change' });
   });
   return await publish(redis, channel, payloads);
