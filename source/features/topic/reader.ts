@@ -137,7 +137,7 @@ export class Reader {
     this.#after = placeOf(newest);
     this.#judge(read);
     // While the caller works on these, the next ones may already travel.
-    if (!this.#pace.isResting) this.#awaited = this.#await();
+    if (this.#isBehind && !this.#pace.isResting) this.#awaited = this.#await();
     return messages;
   }
 
