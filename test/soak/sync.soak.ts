@@ -1,6 +1,6 @@
-import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -95,19 +95,61 @@ test('beside lsyncd on the same churn: how long until the target is equal', asyn
       const stoppedAtMs = performance.now();
       while (!isSame(base, target) && performance.now() - stoppedAtMs < 60_000) await wait(50);
       figures[name]?.push(Math.round(performance.now() - stoppedAtMs));
+      console.log(JSON.stringify(figures));
       await stop();
       await server.close();
       rmSync(root, { recursive: true });
     }
   }
-  console.log(JSON.stringify(figures));
   const median = (values: readonly number[] = []): number =>
     values.toSorted((a, b) => a - b)[1] ?? Number.NaN;
   expect(median(figures.quarterdeck)).toBeLessThanOrEqual(median(figures.lsyncd) * 1.1);
 });
 
-function startOurs(url: string, base: string, target: string): () => Promise<void> {
-  const runner = start(['sync', 'run', base, target, '--every', '1s', '--delete'], { url, stdin: '' });
+test('within two periods of --every a change is at the target, while 500 a second go on', async () => {
+  const longest: number[] = [];
+  const periods = [2000, 1000];
+  for (const everyMs of periods) {
+    const server = await startRedis();
+    const root = mkdtempSync(path.join(tmpdir(), 'quarterdeck-churn-'));
+    const [base, target] = [path.join(root, 'base'), path.join(root, 'target')];
+    mkdirSync(base);
+    mkdirSync(target);
+    const stop = startOurs(server.url, base, target, everyMs);
+    await wait(3000);
+    const delays: number[] = [];
+    const probing = new AbortController();
+    const probes: Promise<void>[] = [];
+    const probe = async (name: string): Promise<void> => {
+      const startedAtMs = performance.now();
+      writeFileSync(path.join(base, name), name);
+      while (!existsSync(path.join(target, name))) await wait(10);
+      delays.push(performance.now() - startedAtMs);
+    };
+    const probeAll = (async () => {
+      for (let turn = 0; !probing.signal.aborted; turn += 1) {
+        probes.push(probe(`probe${turn}`));
+        await wait(97);
+      }
+    })();
+    await churn(path.join(base, 'tree'), { perSecond: 500, forMs: 15_000, seed: 3 });
+    probing.abort();
+    await probeAll;
+    await Promise.all(probes);
+    delays.sort((a, b) => a - b);
+    const at = (share: number): number => Math.round(delays[Math.floor((delays.length - 1) * share)] ?? 0);
+    console.log(JSON.stringify({ everyMs, probes: delays.length, p50: at(0.5), p99: at(0.99), max: at(1) }));
+    await stop();
+    await server.close();
+    rmSync(root, { recursive: true });
+    longest.push(at(1) / everyMs);
+  }
+  expect(Math.max(...longest)).toBeLessThan(2);
+});
+
+function startOurs(url: string, base: string, target: string, everyMs = 1000): () => Promise<void> {
+  const words = ['sync', 'run', base, target, '--every', `${everyMs}ms`, '--delete'];
+  const runner = start(words, { url, stdin: '' });
   const watcher = start(['sync', 'watch', base], { url, stdin: '' });
   runner.stdout?.resume();
   return async () => {
@@ -121,11 +163,14 @@ function startLsyncd(root: string, base: string, target: string): () => Promise<
   const file = path.join(root, 'lsyncd.lua');
   writeFileSync(
     file,
-    `settings { nodaemon = true, pidfile = "${root}/pid", logfile = "${root}/log" }
+    `settings { nodaemon = true, logfile = "${root}/log" }
 sync { default.rsync, source = "${base}", target = "${target}", delay = 1, delete = true }`,
   );
-  execFileSync('sh', ['-c', `lsyncd ${file} >/dev/null 2>&1 & echo $! > ${root}/shell`]);
+  const child = spawn('lsyncd', [file], { stdio: 'ignore', detached: true });
+  const exited = once(child, 'exit');
   return async () => {
-    spawnSync('sh', ['-c', `kill $(cat ${root}/pid) $(cat ${root}/shell); true`]);
+    // With the rsync that it may be running.
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+    await exited;
   };
 }

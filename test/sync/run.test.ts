@@ -52,6 +52,8 @@ function sync(options: Options = {}) {
     target,
     channel: 'new_files',
     everyMs: 50,
+    batchFiles: 1000,
+    batchBytes: 2 ** 28,
     fullEveryMs: 3_600_000,
     before: undefined,
     deletes: true,
@@ -102,6 +104,31 @@ test('told changes arrive: new, changed, renamed, gone, odd names, folders', asy
   await tell(...odd.map((name) => `odd/${name}`), 'old', 'new', 'stays');
   await vi.waitFor(() => expect(difference()).toBe(''), 10_000);
   expect(copied('new/name.txt')).toBe('old/name.txt');
+});
+
+test('a batch is closed by its count before its time, and cut by its bytes', async () => {
+  const { scanned, events } = sync({ everyMs: 3_600_000, batchFiles: 4, batchBytes: 10 });
+  await scanned;
+  for (const name of ['one', 'two', 'three', 'four']) write(name);
+  await tell('one', 'two', 'three', 'four');
+  const bytes = (): number[] => events.flatMap((event) => ('batch' in event ? event.bytes : []));
+  await vi.waitFor(() => expect(bytes()).toEqual(['onetwo'.length, 'threefour'.length]), 10_000);
+  expect(difference()).toBe('');
+});
+
+test('what rsync complained of is tried again by itself', async () => {
+  const { scanned } = sync();
+  write('in the way');
+  await scanned;
+  // A folder that is not empty stands where a file is to go, and nobody tells when it is gone.
+  rmSync(path.join(target, 'in the way'));
+  mkdirSync(path.join(target, 'in the way', 'deep'), { recursive: true });
+  const redis = server.client();
+  await tell('in the way');
+  await vi.waitFor(async () => expect(await status(redis)).toMatchObject([{ failed: 1 }]), 10_000);
+  rmSync(path.join(target, 'in the way'), { recursive: true });
+  await vi.waitFor(() => expect(copied('in the way')).toBe('in the way'), 10_000);
+  await vi.waitFor(async () => expect(await status(redis)).toMatchObject([{ failed: 0 }]), 10_000);
 });
 
 test('names that are no UTF-8 are found by the full comparison', async () => {

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { durationMs, name } from '../../values.ts';
+import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { type Command, defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
 import type { SyncEvent } from './options.ts';
 import { runSync } from './runner.ts';
@@ -54,7 +54,9 @@ const runSyncCommand = defineCommand({
   },
   flags: {
     channel,
-    every: flagOr('DURATION', 'how long changes gather into a batch', durationMs, '2s'),
+    every: flagOr('DURATION', 'how long the first change of a batch waits for others', durationMs, '2s'),
+    batchFiles: flagOr('N', 'at most so many paths in a batch', wholeNumber({ min: 1 }), '1000'),
+    batchBytes: flagOr('BYTES', 'at most so many bytes, or one larger file', sizeBytes, '256MiB'),
     fullEvery: flagOr(
       'DURATION',
       'how often everything is compared, from 3/4 to 5/4 of it',
@@ -67,16 +69,12 @@ const runSyncCommand = defineCommand({
   },
   writes: true,
   examples: ['quarterdeck sync run /srv/img cdn1:/srv/img --delete'],
-  async run(context, { base, target, channel, every, fullEvery, before, delete: deletes, standby }) {
+  async run(context, { every, fullEvery, delete: deletes, ...rest }) {
     await runSync(context.redis, {
-      base,
-      target,
-      channel,
+      ...rest,
       everyMs: every,
       fullEveryMs: fullEvery,
-      before,
       deletes,
-      standby,
       signal: context.signal,
       listen: () => context.listen(),
       onEvent: (event) => context.emit(event, sentenceOf(event)),

@@ -2,10 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '../../redis/client.ts';
 import { type Item, isGap } from '../topic/layout.ts';
 import type { Subscription } from '../topic/subscription.ts';
-import { isRefused, parseChange, type Refused } from './change.ts';
+import { type Change, isRefused, parseChange, type Refused } from './change.ts';
 import { Pending } from './pending.ts';
 
 const mostWaiting = 50_000;
+const longestWaitMs = 60_000;
 
 /**
  * Everything said about a base and not yet done: from the topic, which keeps it, and from plain PUBLISH on the same
@@ -18,6 +19,9 @@ export class Inbox {
   #refused: Refused[] = [];
   #takenId = 0;
   #hasGap = false;
+  /** Since when something waits to be done. */
+  #sinceMs: number | undefined;
+  #wake: (() => void) | undefined;
 
   constructor(base: string, signal: AbortSignal) {
     this.#base = base;
@@ -36,6 +40,17 @@ export class Inbox {
     return hadGap;
   }
 
+  /** Takes out every path that waits. */
+  takeChanges(): Change[] {
+    this.#sinceMs = undefined;
+    return this.pending.take();
+  }
+
+  add(changes: readonly Change[]): void {
+    for (const change of changes) this.pending.add(change);
+    this.#note();
+  }
+
   takeRefused(): Refused[] {
     return this.#refused.splice(0);
   }
@@ -44,12 +59,29 @@ export class Inbox {
     return this.#refused.length > 0;
   }
 
+  /** Resolves when a batch is to be closed: of so many paths, after its first one has waited for so long, or by then. */
+  async gathered({ everyMs, mostPaths, untilMs }: Gathering): Promise<void> {
+    while (!this.#signal.aborted && this.pending.size < mostPaths && !this.#hasGap) {
+      const dueAtMs = Math.min(untilMs, (this.#sinceMs ?? Number.POSITIVE_INFINITY) + everyMs);
+      const leftMs = dueAtMs - performance.now();
+      if (leftMs <= 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const stop = (): void => resolve();
+      this.#wake = stop;
+      const timer = setTimeout(stop, Math.min(leftMs, longestWaitMs));
+      this.#signal.addEventListener('abort', stop, { once: true });
+      await promise;
+      clearTimeout(timer);
+      this.#signal.removeEventListener('abort', stop);
+    }
+  }
+
   /** Takes in what the topic kept while nobody read it. */
   async catchUp(subscription: Subscription): Promise<void> {
     while (!this.#signal.aborted && this.pending.size < mostWaiting) {
       const items = await subscription.take({ wait: false });
       if (items.length === 0) return;
-      for (const item of items) this.#note(item);
+      for (const item of items) this.#take(item);
     }
   }
 
@@ -62,7 +94,7 @@ export class Inbox {
       }
       const items = await subscription.take({ wait: true });
       if (items.length === 0) return;
-      for (const item of items) this.#note(item);
+      for (const item of items) this.#take(item);
     }
   }
 
@@ -79,9 +111,11 @@ export class Inbox {
     };
   }
 
-  #note(item: Item): void {
-    if (isGap(item)) this.#hasGap = true;
-    else this.#said(item.message);
+  #take(item: Item): void {
+    if (isGap(item)) {
+      this.#hasGap = true;
+      this.#wake?.();
+    } else this.#said(item.message);
     this.#takenId = isGap(item) ? item.gap.to : item.id;
   }
 
@@ -89,5 +123,18 @@ export class Inbox {
     const change = parseChange(payload, this.#base);
     if (isRefused(change)) this.#refused.push(change);
     else this.pending.add(change);
+    this.#note();
+  }
+
+  #note(): void {
+    this.#sinceMs ??= performance.now();
+    this.#wake?.();
   }
 }
+
+export type Gathering = {
+  readonly everyMs: number;
+  readonly mostPaths: number;
+  /** On the clock of `performance.now()`. */
+  readonly untilMs: number;
+};

@@ -5,7 +5,10 @@ export type RunnerOptions = {
   /** A local path, `host:path`, or `rsync://host/module`. */
   readonly target: string;
   readonly channel: string;
+  /** How long the first path of a batch waits for others, and how many paths and bytes close it at once. */
   readonly everyMs: number;
+  readonly batchFiles: number;
+  readonly batchBytes: number;
   readonly fullEveryMs: number;
   /** A shell command that sees the batch first: its paths on stdin, each ended by a NUL. */
   readonly before: string | undefined;

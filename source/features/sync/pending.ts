@@ -36,6 +36,31 @@ export class Pending {
   }
 }
 
+/**
+ * Cuts changes into batches of at most so many paths and, as their files are now, so many bytes; a larger file has a
+ * batch of its own.
+ */
+export async function* cut(
+  base: string,
+  changes: readonly Change[],
+  most: { readonly files: number; readonly bytes: number },
+): AsyncGenerator<readonly Change[]> {
+  let batch: Change[] = [];
+  let bytes = 0;
+  for (const change of changes) {
+    const found = await lstat(path.join(base, change.path)).catch(() => undefined);
+    const size = found?.isFile() ? found.size : 0;
+    if (batch.length === most.files || (batch.length > 0 && bytes + size > most.bytes)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(change);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** Whether anything asks for everything to be looked at. */
 export function wantsFullScan(changes: readonly Change[]): boolean {
   return changes.some(({ path: changed, op }) => op === 'rescan' && changed === '');

@@ -11,11 +11,10 @@ import { type Failures, failuresOf } from './failures.ts';
 import { Inbox } from './inbox.ts';
 import { targetName } from './keys.ts';
 import type { RunnerOptions } from './options.ts';
-import { plan, wantsFullScan } from './pending.ts';
+import { cut, plan, wantsFullScan } from './pending.ts';
 import { copyAll, copyBatch, type Rsync, refusals } from './rsync.ts';
 import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
 
-const mostPaths = 1000;
 const longestBackoffMs = 60_000;
 
 /**
@@ -63,7 +62,11 @@ class Runner {
   #batches = 0;
   #fulls = 0;
   #needsFull = true;
+  /** How long the last batch took. */
+  #copyMs = 0;
   readonly #failures: Failures;
+  /** How often each path failed in a row. */
+  readonly #attempts = new Map<string, number>();
   #record: TargetRecord;
 
   constructor(redis: Client, options: RunnerOptions, held: Held) {
@@ -77,7 +80,7 @@ class Runner {
   }
 
   async run(): Promise<void> {
-    const { channel, base, target, listen, fullEveryMs, everyMs } = this.#options;
+    const { channel, base, target, listen, fullEveryMs, everyMs, batchFiles } = this.#options;
     this.#record = (await readRecord(this.#redis, channel, target)) ?? this.#record;
     this.#retry(await this.#failures.all());
     const subscription = await Subscription.open(this.#redis, channel, {
@@ -99,7 +102,9 @@ class Runner {
           await this.#untilDone('full comparison', () => this.#full());
           fullAtMs = performance.now() + fullEveryMs * (0.75 + Math.random() * 0.5);
         }
-        await wait(everyMs, undefined, { signal: this.#signal }).catch(() => {});
+        // What copying takes is part of the period, so that the first change of a batch arrives about `everyMs` later.
+        const gatherMs = Math.max(everyMs - this.#copyMs, everyMs / 4);
+        await this.#inbox.gathered({ everyMs: gatherMs, mostPaths: batchFiles, untilMs: fullAtMs });
       }
     } finally {
       stopHearing();
@@ -111,19 +116,21 @@ class Runner {
   }
 
   async #batch(subscription: Subscription): Promise<void> {
+    const startedAtMs = performance.now();
     const taken = this.#inbox.takenId;
-    const changes = this.#inbox.pending.take();
+    const changes = this.#inbox.takeChanges();
+    const { base, batchFiles, batchBytes } = this.#options;
     try {
-      for (let start = 0; start < changes.length; start += mostPaths) {
-        await this.#copy(changes.slice(start, start + mostPaths));
+      for await (const some of cut(base, changes, { files: batchFiles, bytes: batchBytes })) {
+        await this.#copy(some);
       }
       if (changes.length === 0 && this.#inbox.hasRefused) await this.#copy([]);
     } catch (error) {
       // What was said meanwhile is newer: it stays as it is.
-      for (const change of changes)
-        if (!this.#inbox.pending.has(change.path)) this.#inbox.pending.add(change);
+      this.#inbox.add(changes.filter(({ path }) => !this.#inbox.pending.has(path)));
       throw error;
     }
+    if (changes.length > 0) this.#copyMs = performance.now() - startedAtMs;
     if (taken > 0) subscription.ack(taken);
   }
 
@@ -223,18 +230,21 @@ class Runner {
     }
   }
 
-  /** Paths that rsync complained of are tried again later: at once they would only hold up the next batches. */
+  /** Paths that rsync complained of are tried again, later each time: they are not to hold up the next batches. */
   async #setAside(changes: readonly Change[], failed: readonly (string | undefined)[]): Promise<void> {
-    const again = await this.#failures.note(
-      changes.map(({ path }) => path),
-      failed,
-    );
-    if (again.length > 0)
-      setTimeout(() => this.#retry(again), Math.max(this.#options.everyMs * 4, 5000)).unref();
+    const paths = changes.map(({ path }) => path);
+    const again = await this.#failures.note(paths, failed);
+    const attempts = new Map(again.map((path) => [path, this.#attempts.get(path) ?? 0]));
+    for (const path of paths) this.#attempts.delete(path);
+    for (const [path, attempt] of attempts) this.#attempts.set(path, attempt + 1);
+    for (const [attempt, some] of Map.groupBy(again, (path) => attempts.get(path) ?? 0)) {
+      const delayMs = Math.min(this.#options.everyMs * 2 ** attempt, longestBackoffMs);
+      setTimeout(() => this.#retry(some), delayMs).unref();
+    }
   }
 
-  #retry(names: readonly string[]): void {
-    if (!this.#signal.aborted) for (const path of names) this.#inbox.pending.add({ path, op: 'change' });
+  #retry(paths: readonly string[]): void {
+    if (!this.#signal.aborted) this.#inbox.add(paths.map((path) => ({ path, op: 'change' })));
   }
 
   async #remember(news: Partial<TargetRecord>): Promise<void> {
