@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
 import process from 'node:process';
-import type { Config } from './source/config.ts';
+import { consoleFlags } from './source/app/console-flags.ts';
 
 declare const QUARTERDECK_VERSION: string;
 
@@ -15,9 +15,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && argv[0] === '--version') return printVersion();
   // Whatever is loaded from here on is compiled once and kept for the next start.
   enableCompileCache?.();
-  const { consoleFlags } = await import('./source/app/console-flags.ts');
   const flags = consoleFlags(argv);
-  if (flags) return await openConsole(await configFrom(flags));
+  if (flags) return await openConsole(flags);
   const { readArguments } = await import('./source/app/arguments.ts');
   const invocation = await readArguments(argv);
   if (invocation.name === 'version') return printVersion();
@@ -26,21 +25,16 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${await helpText(invocation.noun, invocation.verb)}\n`);
     return 0;
   }
-  const config = await configFrom(invocation.globals);
-  if (invocation.name === 'console') return await openConsole(config);
+  if (invocation.name === 'console') return await openConsole(invocation.globals);
 
+  const { readConfig } = await import('./source/config.ts');
+  const config = readConfig(invocation.globals, process.env);
+  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
   const { runBatch } = await import('./source/app/batch.ts');
   const { path, command, raw } = invocation;
   const run = (ended: AbortSignal): Promise<number> =>
     runBatch(path, command, raw, { config, streams: process, ended });
   return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
-}
-
-async function configFrom(globals: Record<string, unknown>): Promise<Config> {
-  const { readConfig } = await import('./source/config.ts');
-  const config = readConfig(globals, process.env);
-  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
-  return config;
 }
 
 function printVersion(): number {
@@ -55,16 +49,9 @@ async function keep(directory: string): Promise<number> {
   return 0;
 }
 
-async function openConsole(config: Config): Promise<number> {
-  if (!process.stdout.isTTY || !process.stdin.isTTY) {
-    const { UsageError } = await import('./source/errors.ts');
-    throw new UsageError('The console needs a terminal', {
-      code: 'NO_TERMINAL',
-      hint: 'In a script use a command, such as `quarterdeck snapshot`; see `quarterdeck --help`',
-    });
-  }
-  const { runConsole } = await import('./source/app/console.tsx');
-  return await runConsole(config);
+async function openConsole(globals: Record<string, unknown>): Promise<number> {
+  const console = await import('./source/app/open-console.ts');
+  return await console.openConsole(globals, process.env);
 }
 
 /** Lets a command put things in order on SIGINT and SIGTERM; a second signal ends at once. */

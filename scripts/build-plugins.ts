@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { resolve } from 'node:path';
 import type { Plugin } from 'esbuild';
 
@@ -33,3 +34,73 @@ export const ownComposition: Plugin = {
     );
   },
 };
+
+/** The console is a file of its own, built beside the others; the command line loads it from there. */
+export const consoleApart: Plugin = {
+  name: 'console-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /app\/open-console\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './chunks/console.js', external: true } : undefined,
+    );
+  },
+};
+
+/** Take milliseconds to load, and the first frame needs none of them. */
+const late = new Set(['assert', 'child_process', 'dns', 'readline', 'tls', 'worker_threads', 'zlib']);
+
+/**
+ * Node's own modules are fetched when the code that imports them runs, not when its file is loaded, as in one file
+ * that would be all of them; and without the facade that an import gets for its names. Those that load slowly are
+ * fetched when the first of their functions is called.
+ */
+export const lateBuiltins: Plugin = {
+  name: 'late-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[a-z][\w:/]*$/ }, ({ path, kind }) => {
+      if (!isBuiltin(path)) return;
+      const isRequired = kind === 'require-call' || kind === 'require-resolve';
+      return { path: path.replace(/^node:/, ''), namespace: isRequired ? 'builtin-required' : 'builtin' };
+    });
+    onLoad({ filter: /.*/, namespace: 'builtin-required' }, ({ path }) => ({
+      contents: late.has(path)
+        ? `module.exports = new Proxy(() => {}, {
+            get: (_, name) => quarterdeckBuiltin('node:${path}')[name],
+            apply: (_, self, words) => quarterdeckBuiltin('node:${path}').apply(self, words),
+          });`
+        : `module.exports = quarterdeckBuiltin('node:${path}');`,
+    }));
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: late.has(path) ? lateNames(path) : names(path),
+    }));
+  },
+};
+
+/** A getter loads more when it is read; who wants one of those finds it missing when building. */
+function valuesOf(builtin: string): readonly (readonly [string, unknown])[] {
+  const all = Object.entries(
+    Object.getOwnPropertyDescriptors(process.getBuiltinModule(`node:${builtin}`) as object),
+  );
+  return all.flatMap(([name, { value }]) =>
+    /^\w+$/.test(name) && value !== undefined ? [[name, value]] : [],
+  );
+}
+
+function names(builtin: string): string {
+  const found = valuesOf(builtin).map(([name]) => name);
+  return `const all = quarterdeckBuiltin('node:${builtin}');
+    export default all;
+    const { ${found.map((name) => `${name}: _${name}`)} } = all;
+    export { ${found.map((name) => `_${name} as ${name}`)} };`;
+}
+
+function lateNames(builtin: string): string {
+  return valuesOf(builtin)
+    .filter(([, value]) => typeof value === 'function')
+    .map(
+      ([name]) => `export function ${name}(...words) {
+        const { ${name}: real } = quarterdeckBuiltin('node:${builtin}');
+        return new.target ? Reflect.construct(real, words) : real(...words);
+      }`,
+    )
+    .join('\n');
+}

@@ -3,6 +3,7 @@ import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf, UsageError } from './errors.ts';
+import { dashed, globalFlags } from './global-flags.ts';
 import { parseUrl } from './redis/url.ts';
 import { durationMs, switchValue } from './values.ts';
 
@@ -32,48 +33,6 @@ export type Config = {
   /** Said once on stderr, such as a password found in a URL. */
   readonly warnings: readonly string[];
 };
-
-/** A global flag: the same name is a key of the config file, and `QUARTERDECK_NAME` in the environment. */
-export type GlobalFlag = {
-  readonly kind: 'value' | 'switch' | 'list';
-  readonly value?: string;
-  readonly summary: string;
-};
-
-export const globalFlags = {
-  url: {
-    kind: 'list',
-    value: 'URL',
-    summary: 'redis://, rediss:// or unix:///path.sock; repeated: several shards',
-  },
-  cluster: { kind: 'switch', summary: 'the URLs are nodes of a Redis Cluster' },
-  sentinel: { kind: 'value', value: 'NAME', summary: 'the URLs are sentinels; NAME is the group they watch' },
-  embedded: { kind: 'switch', summary: 'start, or join, a private redis-server on a unix socket' },
-  embeddedDirectory: {
-    kind: 'value',
-    value: 'DIR',
-    summary: "where the private server's socket and data are",
-  },
-  passwordFile: { kind: 'value', value: 'FILE', summary: 'read the password from the first line of FILE' },
-  router: {
-    kind: 'value',
-    value: 'NAME',
-    summary: 'how keys spread over several --url: crc32-signed (default), crc32, ketama or slot',
-  },
-  tlsCa: { kind: 'value', value: 'FILE', summary: 'trust this certificate authority for rediss://' },
-  timeout: { kind: 'value', value: 'DURATION', summary: 'give up on a lost Redis after this long (30s)' },
-  operator: { kind: 'value', value: 'NAME', summary: 'who you are in chat rooms and locks (your user name)' },
-  json: { kind: 'switch', summary: 'one JSON value on stdout; streams give NDJSON' },
-  readOnly: { kind: 'switch', summary: 'refuse every command that writes' },
-  yes: { kind: 'switch', summary: 'answer yes to a confirmation' },
-  color: { kind: 'switch', summary: '--no-color (or NO_COLOR) paints without colour' },
-  config: {
-    kind: 'value',
-    value: 'FILE',
-    summary: 'the config file, instead of the one in ~/.config/quarterdeck',
-  },
-  debug: { kind: 'switch', summary: 'print a stack trace when something fails' },
-} as const satisfies Record<string, GlobalFlag>;
 
 type FlagName = keyof typeof globalFlags;
 type Raw = Partial<Record<FlagName | 'password', unknown>>;
@@ -183,11 +142,6 @@ export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
     configFile: existsSync(configFile) ? configFile : undefined,
     warnings: Object.freeze([...new Set(warnings)]),
   });
-}
-
-/** `readOnly` -> `read-only`. */
-export function dashed(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function envName(name: string): string {

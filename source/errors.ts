@@ -24,6 +24,11 @@ export class QuarterdeckError extends Error {
   }
 }
 
+/** Whether this is one of ours; the console, a bundle apart, has its own copy of these classes. */
+export function isOurs(thrown: unknown): thrown is QuarterdeckError {
+  return thrown instanceof Error && 'kind' in thrown && 'code' in thrown && 'hint' in thrown;
+}
+
 /** Bad words on the command line, in the environment or in the config file. */
 export class UsageError extends QuarterdeckError {
   constructor(message: string, options: ErrorOptionsWithHint & { readonly code?: string } = {}) {

@@ -1,6 +1,6 @@
-import { dashed, globalFlags } from '../config.ts';
 import { UsageError } from '../errors.ts';
 import { features, loadFeature } from '../features/index.ts';
+import { dashed, globalFlags } from '../global-flags.ts';
 import { parseWords } from './parse-words.ts';
 import type { AnyCommand, RawInput } from './run-command.ts';
 import { shellCommands } from './shell-commands.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { dashed, globalFlags } from '../config.ts';
 import { defineCommand, word } from '../features/feature.ts';
 import { features } from '../features/index.ts';
+import { dashed, globalFlags } from '../global-flags.ts';
 import type { AnyCommand } from './run-command.ts';
 
 const shells = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { dashed, type GlobalFlag, globalFlags } from '../config.ts';
+import { dashed, type GlobalFlag, globalFlags } from '../global-flags.ts';
 
 /**
  * The global flags of a command line that holds nothing else, which opens the console; undefined for any other. It

@@ -1,7 +1,8 @@
 import process from 'node:process';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
-import { features } from '../features/index.ts';
+import { type AnyFeature, features } from '../features/index.ts';
 import { changeScreen, makeStore, type Store } from '../store/store.ts';
 import { sanitise } from '../ui/text.ts';
 import { openConnections } from './batch.ts';
@@ -30,12 +31,13 @@ export async function runConsole(config: Config): Promise<number> {
     onStray: say,
   });
   try {
-    // Ink takes longest to load: what is asked of Redis meanwhile is there for the first frame.
-    const deck = import('./deck.tsx');
-    const [connections, all] = await Promise.all([
-      openConnections(config),
-      Promise.all(Object.values(features).map((load) => load())),
-    ]);
+    // What is asked of Redis travels while the rest is loaded: hence the turns in between, in which it is sent.
+    const connections = await openConnections(config);
+    const all: AnyFeature[] = [];
+    for (const load of Object.values(features)) {
+      all.push(await load());
+      await turn();
+    }
     try {
       const [connection] = connections;
       store = makeStore({
@@ -52,7 +54,8 @@ export async function runConsole(config: Config): Promise<number> {
       });
       const engine = startEngine({ connections, config, store, features: all });
       try {
-        const { openDeck } = await deck;
+        await turn();
+        const { openDeck } = await import('./deck.tsx');
         await Promise.race([engine.settled(), new Promise((resolve) => setTimeout(resolve, patienceMs))]);
         return await openDeck({ config, terminal, connections, features: all, store, engine, endings });
       } finally {

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import process from 'node:process';
 import type { Config } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
@@ -9,7 +10,7 @@ import { placed } from './app.tsx';
 import { watchAttention } from './attention.ts';
 import { makeBindings } from './bindings.ts';
 import { consoleCommands } from './console-commands.ts';
-import type { Endings } from './endings.ts';
+import { type Endings, exitCodeOf } from './endings.ts';
 import type { Engine } from './engine.ts';
 import { makeKeyboard } from './keyboard.ts';
 import { innerOf, layOut } from './layout.ts';
@@ -33,6 +34,7 @@ export type DeckOptions = {
 
 /** Data changes paint at most ten frames a second; keys paint at once. */
 const paintEveryMs = 100;
+const keepAfterMs = 1500;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
 export async function openDeck(options: DeckOptions): Promise<number> {
@@ -103,12 +105,17 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     table: () => table,
     keyboard,
   });
+  // What a start compiled is kept for the next one, also when this one ends by a signal.
+  const keeping = setTimeout(() => flushCompileCache?.(), keepAfterMs);
   void loadConsoleCommands().then((whole) => {
     table = commandTable(features, whole);
   });
   try {
-    return await Promise.race([left.promise, endings.ended, mounted.exited.then(() => 0)]);
+    // Ink stops by itself when the input ends: the terminal went away, and the signal that says so is on its way.
+    const hungUp = mounted.exited.then(() => exitCodeOf.SIGHUP);
+    return await Promise.race([left.promise, endings.ended, hungUp]);
   } finally {
+    clearTimeout(keeping);
     attention.left();
     performer.close();
     stopAgeing();

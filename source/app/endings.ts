@@ -9,7 +9,7 @@ export type Endings = {
   release(): void;
 };
 
-const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+export const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** @param onRejection told of promises nobody waited for: those do not end a console */
 export function watchEndings(onRejection: (reason: unknown) => void): Endings {

@@ -1,6 +1,6 @@
-import { dashed, type GlobalFlag, globalFlags } from '../config.ts';
 import type { Parameter } from '../features/feature.ts';
 import { features, loadFeature } from '../features/index.ts';
+import { dashed, type GlobalFlag, globalFlags } from '../global-flags.ts';
 import { type AnyCommand, usageOf } from './run-command.ts';
 import { shellCommands } from './shell-commands.ts';
 

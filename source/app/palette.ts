@@ -1,5 +1,5 @@
-import { dashed } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
+import { dashed } from '../global-flags.ts';
 import { type AnyCommand, usageOf } from './run-command.ts';
 
 /** Every command by the words that name it, with what completion and the palette need. */

@@ -1,5 +1,5 @@
-import { dashed, globalFlags } from '../config.ts';
 import { UsageError } from '../errors.ts';
+import { dashed, globalFlags } from '../global-flags.ts';
 import type { Act } from '../store/store.ts';
 import { type CommandTable, splitWords } from './palette.ts';
 import { parseWords } from './parse-words.ts';

@@ -1,5 +1,5 @@
 import meow from 'meow';
-import { globalFlags } from '../config.ts';
+import { globalFlags } from '../global-flags.ts';
 import type { AnyCommand } from './run-command.ts';
 
 type MeowFlags = NonNullable<NonNullable<Parameters<typeof meow>[0]>['flags']>;

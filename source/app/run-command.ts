@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { dashed } from '../config.ts';
 import { QuarterdeckError, UsageError } from '../errors.ts';
 import type { Command, CommandContext, Outcome, Parameter } from '../features/feature.ts';
+import { dashed } from '../global-flags.ts';
 
 /**
  * The one way a command runs, from a script, a key or the palette: its words and flags are validated by its own
