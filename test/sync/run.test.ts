@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -129,6 +130,19 @@ test('what rsync complained of is tried again by itself', async () => {
   rmSync(path.join(target, 'in the way'), { recursive: true });
   await vi.waitFor(() => expect(copied('in the way')).toBe('in the way'), 10_000);
   await vi.waitFor(async () => expect(await status(redis)).toMatchObject([{ failed: 0 }]), 10_000);
+});
+
+test('a file that changes twice in a second and keeps its size is copied twice', async () => {
+  const second = Math.floor(Date.now() / 1000) - 100;
+  write('turn', 'turn 12');
+  utimesSync(path.join(base, 'turn'), second, second + 0.1);
+  const { scanned } = sync();
+  await scanned;
+  expect(copied('turn')).toBe('turn 12');
+  write('turn', 'turn 13');
+  utimesSync(path.join(base, 'turn'), second, second + 0.6);
+  await tell('turn');
+  await vi.waitFor(() => expect(copied('turn')).toBe('turn 13'), 10_000);
 });
 
 test('names that are no UTF-8 are found by the full comparison', async () => {

@@ -49,11 +49,13 @@ export class TargetRefusedError extends QuarterdeckError {
 
 /** rsync ended with a failure that concerns more than single files. */
 export class RsyncError extends QuarterdeckError {
-  readonly exitCode: number;
+  /** Undefined when a signal ended it. */
+  readonly exitCode: number | undefined;
   readonly detail: string;
 
-  constructor(destination: string, exitCode: number, detail: string) {
-    super('program', 'RSYNC_FAILED', `rsync to ${destination} ended with ${exitCode}: ${detail}`, {
+  constructor(destination: string, exitCode: number | undefined, detail: string) {
+    const how = exitCode === undefined ? detail : `with ${exitCode}: ${detail}`;
+    super('program', 'RSYNC_FAILED', `rsync to ${destination} ended ${how}`, {
       hint: 'The paths stay queued and are tried again; check the target with `rsync --list-only`',
     });
     this.exitCode = exitCode;

@@ -24,7 +24,11 @@ export type Rsync = {
   readonly signal: AbortSignal;
 };
 
-const always = ['--archive', '--safe-links', '--out-format=%i %l %n'] as const;
+/**
+ * Times are compared to the nanosecond: to the second, which is rsync's habit, a file that changed twice within one and
+ * kept its size would stay as it was at the target for good.
+ */
+const always = ['--archive', '--safe-links', '--modify-window=-1', '--out-format=%i %l %n'] as const;
 /**
  * A batch shows up at once, and what was half copied when the connection broke is gone on with. rsync protects the
  * folder it keeps that in from deletion; a full comparison does without it, and so clears what a killed rsync left.
@@ -91,8 +95,9 @@ async function run(
   child.stdin.on('error', () => {});
   child.stdin.end(names === undefined ? '' : names.map((name) => `${name}\0`).join(''));
   let exitCode: number | null;
+  let ended: string | null;
   try {
-    [exitCode] = (await once(child, 'close')) as [number | null];
+    [exitCode, ended] = (await once(child, 'close')) as [number | null, string | null];
   } catch (error) {
     if (signal.aborted) throw error;
     throw new RsyncMissingError(error);
@@ -105,9 +110,10 @@ async function run(
     const about = complaints.filter((line) => !/^rsync (error|warning):/.test(line));
     return { ...copied, failed: about.map((line) => nameIn(line, source)) };
   }
+  if (exitCode === null) throw new RsyncError(destination, undefined, `by ${ended}`);
   // What a remote shell says comes first; rsync's own last lines only tell that something went wrong.
   const telling = complaints.find((line) => !/^rsync error:|unexpectedly closed/.test(line));
-  throw new RsyncError(destination, exitCode ?? -1, telling ?? complaints[0] ?? 'it said nothing');
+  throw new RsyncError(destination, exitCode, telling ?? complaints[0] ?? 'it said nothing');
 }
 
 /** The path below the base that a complaint is about: the first quoted word, if it is one. */

@@ -214,7 +214,7 @@ class Runner {
         if (!(error instanceof QuarterdeckError) || error.code === 'RSYNC_MISSING') throw error;
         // A target that was there once comes back; one that never was is more likely a mistake.
         const isNew = this.#record.lastFullAt === null;
-        if (isNew && error instanceof RsyncError && refusals.has(error.exitCode)) {
+        if (isNew && error instanceof RsyncError && refusals.has(error.exitCode ?? -1)) {
           await this.#remember({ error: error.message });
           throw new TargetRefusedError(this.#options.target, error);
         }
