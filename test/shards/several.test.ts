@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { errorOf, run } from '../helpers/cli.ts';
+import { startCluster } from '../helpers/redis-cluster.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 /** What each command does with several independent servers. */
@@ -81,4 +82,111 @@ test('doctor looks at every server and says where it found what', async () => {
   const shown = await run(['doctor', ...urls]);
   expect(shown.stdout).toContain(`LOCK_WITHOUT_TTL lock:forever at ${servers[1].url}`);
   expect((await run(['doctor', '--json', '--url', servers[0].url])).stdout).toBe('[]\n');
+});
+
+describe('servers that are not as their data was written', () => {
+  const words = [
+    'hits add web',
+    'hits sum web',
+    'hits series web',
+    'hits list',
+    'limit hit ann --max 5 --per 1m',
+    'limit peek ann --max 5 --per 1m',
+    'limit reset ann',
+    'limit list',
+  ].map((line) => line.split(' '));
+  const refused = async (given: readonly string[], sentence: string | RegExp): Promise<void> => {
+    const before = await Promise.all(servers.map((server) => server.client().dbsize()));
+    for (const each of words) {
+      const failed = await run([...each, ...given, '--json']);
+      expect(failed.stdout).toBe('');
+      expect(failed.stderr.trim().split('\n')).toHaveLength(1);
+      expect(errorOf(failed)).toEqual({
+        code: 'SHARD_ORDER',
+        message: expect.stringMatching(sentence),
+        hint: expect.stringContaining(
+          'Give every --url once, in the original order, with the original --router',
+        ),
+      });
+      expect(failed.code).toBe(4);
+    }
+    expect(await Promise.all(servers.map((server) => server.client().dbsize()))).toEqual(before);
+  };
+  beforeEach(async () => {
+    await run(['hits', 'add', 'web', ...urls]);
+  });
+
+  test('another order', async () => {
+    const turned = servers.toReversed().flatMap(({ url }) => ['--url', url]);
+    await refused(turned, `${servers[1].url} was shard 1 and is given as shard 0`);
+    const status = await run(['shards', 'status', '--json', ...turned]);
+    expect(status.code).toBe(0);
+    expect(status.stderr).toContain('not in the order their data was written with');
+  });
+
+  test('another router', async () => {
+    await refused([...urls, '--router', 'ketama'], 'they were routed by crc32-signed, not by ketama');
+  });
+
+  test('one more', async () => {
+    const third = await startRedis();
+    try {
+      await refused([...urls, '--url', third.url], `${servers[0].url} is one of 2, and 3 are given`);
+      expect(await third.client().dbsize()).toBe(0);
+    } finally {
+      await third.close();
+    }
+  });
+});
+
+test('a router that there is not', async () => {
+  for (const words of [
+    ['hits', 'add', 'web'],
+    ['limit', 'list'],
+    ['shards', 'status'],
+  ]) {
+    const failed = await run([...words, ...urls, '--router', 'md5', '--json']);
+    expect(errorOf(failed)).toEqual({
+      code: 'BAD_CONFIG',
+      message: '--router: Expected one of crc32-signed, crc32, ketama, slot',
+      hint: expect.any(String),
+    });
+    expect(failed.code).toBe(2);
+  }
+  const route = await run(['shards', 'route', 'key', '--router', 'md5', ...urls, '--json']);
+  expect(errorOf(route).message).toContain('Expected one of crc32-signed, crc32, ketama, slot');
+  expect(route.code).toBe(2);
+});
+
+test('in a cluster a name whose keys cannot share a slot is refused by every command, and nothing hangs', async () => {
+  const cluster = await startCluster();
+  const flags = [...cluster.urls.flatMap((url) => ['--url', url]), '--cluster', '--json'];
+  try {
+    for (const line of [
+      'chat create }x --members ada,bob',
+      'chat send }x hello --as ada',
+      'ship run /etc/hosts --channel }x --consumers 1',
+      'log write }x hello',
+      'hits add }x',
+      'lock acquire }x',
+      'buffer incr }x home',
+    ]) {
+      const failed = await run([...line.split(' '), ...flags]);
+      expect({ line, ...errorOf(failed) }).toEqual({
+        line,
+        code: 'CROSS_SLOT',
+        message: "CROSSSLOT Keys in request don't hash to the same slot",
+        hint: 'In Cluster these names need one hash tag, such as {name}',
+      });
+      expect([failed.code, failed.stdout, failed.stderr.trim().split('\n').length]).toEqual([4, '', 1]);
+    }
+    for (const line of ['topic publish }x hello', 'sync notify file --channel }x']) {
+      const failed = await run([...line.split(' '), ...flags]);
+      expect([failed.code, errorOf(failed).code]).toEqual([2, 'TOPIC_NAME']);
+    }
+    // With a tag of one's own the same commands go through.
+    expect((await run(['lock', 'acquire', '{x}}', ...flags])).code).toBe(0);
+  } finally {
+    await cluster.close();
+  }
 });
