@@ -22,6 +22,16 @@ export type SubscriberOptions = {
 
 const longestBatch = 10_000;
 
+/** Who wants what on a connection that several share: the last to leave a channel unsubscribes. */
+type Wishes = Map<string, Set<(channels: readonly string[]) => void>>;
+const wishesOn = new WeakMap<Client, Wishes>();
+
+function wishesOf(client: Client): Wishes {
+  const wishes: Wishes = wishesOn.get(client) ?? new Map();
+  wishesOn.set(client, wishes);
+  return wishes;
+}
+
 export function startSubscriber(listen: () => Client, { onMessages, onGap }: SubscriberOptions): Subscriber {
   let client: Client | undefined;
   let wanted = new Set<string>();
@@ -70,8 +80,27 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
   };
   const unsubscribe = async (channels: readonly string[]): Promise<void> => {
     const on = open();
-    if (isCluster(on)) await Promise.all(channels.map((channel) => on.sunsubscribe(channel)));
-    else await on.unsubscribe(...channels);
+    const wishes = wishesOf(on);
+    const deserted = channels.filter((channel) => !wishes.has(channel));
+    if (deserted.length === 0) return;
+    try {
+      if (isCluster(on)) await Promise.all(deserted.map((channel) => on.sunsubscribe(channel)));
+      else await on.unsubscribe(...deserted);
+    } finally {
+      // Around a failover it may be done behind the wish of somebody who came after.
+      for (const channel of deserted) for (const rejoin of wishes.get(channel) ?? []) rejoin([channel]);
+    }
+  };
+  const rejoin = (channels: readonly string[]): void => void subscribe(channels).catch(() => {});
+  const wish = (channel: string): void => {
+    const wishes = wishesOf(open());
+    wishes.set(channel, (wishes.get(channel) ?? new Set()).add(rejoin));
+  };
+  const leave = (channel: string): void => {
+    const wishes = wishesOf(open());
+    const others = wishes.get(channel);
+    others?.delete(rejoin);
+    if (others?.size === 0) wishes.delete(channel);
   };
 
   return {
@@ -80,13 +109,18 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
       const added = [...next].filter((channel) => !wanted.has(channel));
       const removed = [...wanted].filter((channel) => !next.has(channel));
       wanted = next;
-      for (const channel of removed) confirmed.delete(channel);
+      for (const channel of added) wish(channel);
+      for (const channel of removed) {
+        leave(channel);
+        confirmed.delete(channel);
+      }
       // A failure here means the connection is going: the reconnect subscribes again.
-      if (added.length > 0) subscribe(added).catch(() => {});
+      if (added.length > 0) rejoin(added);
       if (removed.length > 0) unsubscribe(removed).catch(() => {});
     },
     stop() {
       isStopped = true;
+      for (const channel of wanted) leave(channel);
       client?.off(isCluster(client) ? 'smessage' : 'message', hear);
       client?.off('ready', resubscribe);
     },

@@ -55,3 +55,35 @@ test('a reconnect is told as a gap, and listening goes on', async () => {
   await vi.waitFor(async () => expect(await publisher.publish('news', 'again')).toBeGreaterThan(0));
   await vi.waitFor(() => expect(batches.flat().some(({ message }) => message === 'again')).toBe(true));
 });
+
+test('whoever leaves a channel that others on the connection want takes it from nobody', async () => {
+  const { batches } = listen();
+  const client = server.client();
+  const gaps: string[] = [];
+  const join = () => {
+    const joined = startSubscriber(() => client, {
+      onMessages: (messages) => batches.push(messages),
+      onGap: (channels) => gaps.push(...channels),
+    });
+    joined.want(['shared']);
+    return joined;
+  };
+  const first = join();
+  const second = join();
+  await vi.waitFor(() => expect(gaps).toHaveLength(2));
+  const publisher = server.client();
+  first.want([]);
+  first.stop();
+  await publisher.publish('shared', 'to the second');
+  await vi.waitFor(() => expect(batches.flat()).toHaveLength(1));
+
+  // One comes while the last one leaves.
+  second.want([]);
+  second.stop();
+  const third = join();
+  await vi.waitFor(async () => expect(await publisher.publish('shared', 'to the third')).toBe(1));
+  await vi.waitFor(() => expect(batches.flat().at(-1)?.message).toBe('to the third'));
+  third.want([]);
+  third.stop();
+  await vi.waitFor(async () => expect(await publisher.publish('shared', 'to nobody')).toBe(0));
+});
