@@ -127,6 +127,55 @@ test('a server that forgot them, and gave their ids anew before anybody looked: 
   expect(await received('anew')).toEqual([]);
 });
 
+test.each([
+  ['fewer ids', ['B']],
+  ['just as many ids', ['B', 'C', 'D']],
+  ['more ids', ['B', 'C', 'D', 'E', 'F']],
+])(
+  'a sweep that comes first, when %s were given anew: nothing unread goes, and it is read',
+  async (_, anew) => {
+    const published = await publish(redis, 'swept', ['a', 'b', 'c', 'd']).then(() => Date.now());
+    const subscription = await Subscription.open(redis, 'swept', { as: 's', doorbellOnly: true, pollMs: 50 });
+    await subscription.take();
+    subscription.ack(4);
+    await subscription.settle();
+    await openTopic(redis, 'swept').sweep();
+    expect(await topicStatus(redis, 'swept')).toMatchObject({ floor: 4, lastId: 4 });
+
+    // As after a failover: three messages are gone, and of what was said about them a part came again.
+    await redis.set('topic:ids:swept', 1);
+    await vi.waitFor(async () => {
+      const [seconds = 0, micros = 0] = (await redis.time()).map(Number);
+      expect(seconds * 1000 + micros / 1000).toBeGreaterThan(published + 5);
+    });
+    for (const text of anew) await publish(redis, 'swept', text);
+    await openTopic(redis, 'swept').sweep();
+    const texts: unknown[] = [];
+    while (texts.length < anew.length) {
+      for (const item of await subscription.take()) texts.push('message' in item && item.message);
+    }
+    expect(texts).toEqual(anew);
+    subscription.ack(1 + anew.length);
+    await subscription.close();
+    expect(await topicStatus(redis, 'swept')).toMatchObject({
+      lastId: 1 + anew.length,
+      floor: 1 + anew.length,
+      subscribers: [{ position: 1 + anew.length }],
+    });
+  },
+);
+
+test('what was done under ids the server does not know yet is not taken for done', async () => {
+  await publish(redis, 'early', ['a', 'b', 'c', 'd']);
+  const subscription = await Subscription.open(redis, 'early', { as: 's', doorbellOnly: true });
+  await subscription.take();
+  await redis.set('topic:ids:early', 2);
+  subscription.ack(4);
+  await subscription.settle();
+  expect(await topicStatus(redis, 'early')).toMatchObject({ subscribers: [{ position: 0 }] });
+  await subscription.close();
+});
+
 test('a clock set back: ids and times still rise', async () => {
   const ahead = Date.now() + 3_600_000;
   await redis.xadd('topic:msgs:clock', `${ahead}-1`, 'm', 'from the future');

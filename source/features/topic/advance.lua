@@ -30,7 +30,8 @@ local function keep(at)
   local words = { token, string.format('%.0f', now), lease, since, at, label }
   redis.call('HSET', KEYS[3], name, table.concat(words, ' '))
 end
-if done > position then
+-- More than was ever given here was done on a server that is no more: what comes under these ids is new.
+if done > position and done <= tonumber(redis.call('GET', KEYS[4]) or 0) then
   redis.call('ZADD', KEYS[2], 'XX', 'GT', ARGV[3], name)
   keep(ARGV[4])
 elseif now - seen > lease / 4 then
@@ -48,6 +49,10 @@ local isUnsure = fromAt == '0'
 
 local function forgotten(id, at)
   redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', math.min(id, position)), name)
+  -- A sweep may have come before us, with ids that were done before they were lost.
+  if floor > id then
+    redis.call('HSET', KEYS[5], 'floor', string.format('%.0f', id), 'floorAt', string.format('%.0f', at))
+  end
   keep(string.format('%.0f', at))
   return { 2, id, at }
 end

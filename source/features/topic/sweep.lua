@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Removes what every subscriber has done, and what the topic's retention no longer keeps. The floor only rises.
+-- Removes what every subscriber has done, and what the topic's retention no longer keeps. The floor only rises here.
 -- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
 -- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
@@ -74,7 +74,16 @@ if maxAge > 0 and oldestAt and oldestAt < now - maxAge then
 end
 
 target = math.min(target, last)
-if target >= last then
+local function newestAt()
+  if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return tonumber(string.match(info[i + 1], '^%d+')) end
+  end
+end
+-- Stored later than what was done under this id: given anew, after the server lost its newest messages.
+local isAll = target >= last and not (targetAt and targetAt > 0 and newestAt() > targetAt)
+if isAll then
   redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)
 elseif targetAt then
   redis.call('XTRIM', KEYS[1], 'MINID', '~', place(targetAt, target + 1), 'LIMIT', 0)
@@ -92,11 +101,6 @@ if maxBytes > 0 then
   end
 end
 if target <= floor then return 0 end
-if target >= last or not targetAt then
-  local info = redis.call('XINFO', 'STREAM', KEYS[1])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then targetAt = tonumber(string.match(info[i + 1], '^%d+')) end
-  end
-end
+if isAll or not targetAt then targetAt = newestAt() end
 redis.call('HSET', KEYS[5], 'floor', string.format('%.0f', target), 'floorAt', string.format('%.0f', targetAt))
 return target - floor
