@@ -22,6 +22,7 @@
 -- ARGV[10] cursor: JSON of that, in case this part ends its file
 -- ARGV[11] quiet: 1 if the file was not touched since the shipping began, so that the cursor is enough to know it by
 -- ARGV[12] uncharged: so many file records are covered by what is kept free
+-- ARGV[13] server: the one this shipper came to
 -- Reply: {'announced', id}, {'known'} when it was before, {'locked'}, {'taken', type} or {'fenced'}
 local stored = redis.call('HGET', KEYS[2], ARGV[2])
 local entry = stored and cjson.decode(stored)
@@ -32,6 +33,10 @@ local isOwn = before and before.token == ARGV[1] and before.generation == record
 -- Sent again after its answer was lost: the part is announced, or by now freed, or its file was left to the cursor.
 if isOwn and before.shipped >= record.shipped and before.number >= record.number then return { 'known' } end
 if ARGV[9] ~= '' and redis.call('HGET', KEYS[1], ARGV[9]) == ARGV[10] then return { 'known' } end
+-- Which server this is: another one took over, or it started anew, and may lack what was acknowledged before.
+local told = redis.pcall('INFO', 'server')
+local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+if server ~= ARGV[13] then redis.call('HDEL', KEYS[4], 's:' .. ARGV[1]) end
 if not entry or not isOwn or redis.call('HEXISTS', KEYS[4], 's:' .. ARGV[1]) == 0 then return { 'fenced' } end
 if entry.token ~= ARGV[1] or entry.id or before.shipped ~= tonumber(ARGV[5]) then return { 'fenced' } end
 if redis.call('EXISTS', KEYS[8]) == 0 then return { 'fenced' } end

@@ -93,8 +93,10 @@ export class Announcer {
           ...(movesCursor ? [this.#field, JSON.stringify(next)] : ['', '']),
           this.#isQuiet(source, marginMs.likely) ? 1 : 0,
           unchargedRecords,
+          this.#session.server,
         ],
       );
+      if (reply[0] === 'announced') this.#session.lastId = Math.max(this.#session.lastId, Number(reply[1]));
       if (reply[0] === 'announced' || reply[0] === 'known') break;
       if (reply[0] === 'taken') throw new KeyTakenError(dataKey(keys, part), String(reply[1]));
       if (reply[0] === 'fenced') throw new ShipperFencedError(channel);

@@ -59,8 +59,9 @@ export async function* consume(
       if (!next) break;
       yield next.delivery;
       await next.delivery.finish();
-      await seat.done(next.id, next.delivery.part, next.delivery.file, next.delivery.carry);
-      await next.delivery.acknowledged();
+      const { part, file, carry } = next.delivery;
+      if (await seat.done(next.id, part, file, carry)) await next.delivery.acknowledged();
+      else consumer.rewind();
     }
   } finally {
     await seat.leave();
@@ -103,14 +104,18 @@ class Consumer {
       const item = this.#items.shift();
       if (item?.delivery) return { id: item.id, delivery: item.delivery };
       if (item) {
-        await this.#seat.done(item.id, '', '', undefined);
+        if (!(await this.#seat.done(item.id, '', '', undefined))) this.rewind();
         continue;
       }
       const page = await this.#seat.pending(this.#lookedAt);
       if (page.cursor === undefined) {
         if (page.run !== '') throw new ConsumerReplacedError(this.#channel, this.#options.as);
         // Redis lost everything: wait for the shipper to begin again.
-        this.#readAhead = undefined;
+        this.rewind();
+        continue;
+      }
+      if (page.cursor < this.#seat.cursor) {
+        this.rewind();
         continue;
       }
       for (const message of page.messages) this.#items.push(await this.#look(message, page));
@@ -118,6 +123,12 @@ class Consumer {
       if (this.#isDone(page)) return;
       await this.#seat.wait();
     }
+  }
+
+  /** Another server took over that knows of less: goes on from there. */
+  rewind(): void {
+    this.#items.length = 0;
+    this.#readAhead = undefined;
   }
 
   async #join(): Promise<void> {

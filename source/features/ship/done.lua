@@ -18,12 +18,15 @@
 -- ARGV[7] carry: empty for none
 -- ARGV[8] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[9] doorbell: the channel that hears of room
--- Reply: {'done', bytes freed} or {'replaced'} when somebody else took this consumer's place
+-- ARGV[10] before: up to which message this consumer has finished everything, as far as it knows
+-- Reply: {'done', bytes freed}, {'rewound'} when this server knows less than that, or {'replaced'} when somebody else took this consumer's place
 local cursor = redis.call('ZSCORE', KEYS[4], ARGV[2])
 local holder = redis.call('HGET', KEYS[3], 'c:' .. ARGV[2])
 holder = holder and cjson.decode(holder)
 if not cursor or not holder or holder.token ~= ARGV[3] then return { 'replaced' } end
 if tonumber(cursor) >= tonumber(ARGV[4]) then return { 'done', 0 } end -- sent again
+-- What was finished in between was acknowledged by a server that is no more, and is waited for here.
+if tonumber(cursor) < tonumber(ARGV[10]) then return { 'rewound' } end
 local freed = 0
 if ARGV[5] ~= '' then
   local stored = redis.call('HGET', KEYS[2], ARGV[5])

@@ -9,7 +9,12 @@
 -- ARGV[3] lease: milliseconds of silence after which a shipper counts as gone
 -- ARGV[4] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[5] doorbell: the channel that hears of messages
+-- ARGV[6] server: the one this shipper came to
 -- Reply: {'done', id; empty if kept open}, {'others', how many still ship} or {'fenced'}
+-- Which server this is: another one took over, or it started anew, and may lack what was acknowledged before.
+local told = redis.pcall('INFO', 'server')
+local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+if server ~= ARGV[6] then redis.call('HDEL', KEYS[2], 's:' .. ARGV[1]) end
 local self = redis.call('HGET', KEYS[2], 's:' .. ARGV[1])
 if not self or redis.call('EXISTS', KEYS[1]) == 0 then return { 'fenced' } end
 local time = redis.call('TIME')

@@ -20,7 +20,8 @@
 -- ARGV[10] least: bytes that one part needs; what is kept free gives way to it
 -- ARGV[11] window: bytes a consumer may have in flight
 -- ARGV[12] consumers: how many; they are called 0, 1, 2, ...
--- Reply: {'joined' | 'resumed' | 'fresh', run}, {'differs', 'budget' | 'consumers', theirs} or {'type', key, expected}
+-- ARGV[13] past: consumers may have seen messages up to here that this server lacks; new ids lie behind it
+-- Reply: {'joined' | 'resumed' | 'fresh', run, server}, {'differs', 'budget' | 'consumers', theirs} or {'type', key, expected}
 local expected = { 'hash', 'hash', 'hash', 'hash', 'zset', 'zset', 'string' }
 for i = 1, #KEYS do
   local kind = redis.call('TYPE', KEYS[i]).ok
@@ -47,6 +48,10 @@ if kind == 'joined' then
 end
 
 local last = tonumber(redis.call('GET', KEYS[7]) or 0)
+if last < tonumber(ARGV[13]) then
+  last = tonumber(ARGV[13])
+  redis.call('SET', KEYS[7], string.format('%.0f', last))
+end
 if kind == 'fresh' then
   -- What ended the run before must not end this one for those who have not read it yet.
   if settings[6] and settings[6] ~= '' then redis.call('ZREMRANGEBYSCORE', KEYS[6], settings[6], settings[6]) end
@@ -84,4 +89,7 @@ local shipper = cjson.decode(ARGV[3])
 shipper.at = now
 shipper.since = now
 redis.call('HSET', KEYS[4], 's:' .. ARGV[2], cjson.encode(shipper))
-return { kind, run }
+-- Which server this is: when it is another one by then, it may lack what was acknowledged.
+local told = redis.pcall('INFO', 'server')
+local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+return { kind, run, server }

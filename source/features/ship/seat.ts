@@ -174,9 +174,10 @@ export class Seat {
 
   /**
    * Reports a message as finished, with what is carried over of its file's last line.
+   * @returns false if the server knows of less than was finished before: another one took over
    * @throws {ConsumerReplacedError}
    */
-  async done(id: number, part: string, file: string, carry: Buffer | undefined): Promise<void> {
+  async done(id: number, part: string, file: string, carry: Buffer | undefined): Promise<boolean> {
     const { keys } = this;
     const reply = await doneScript(
       this.#redis,
@@ -201,12 +202,15 @@ export class Seat {
         carry ?? '',
         publishCommand(this.#redis),
         roomBell(keys),
+        this.cursor,
       ],
     );
+    if (reply[0] === 'rewound') return false;
     if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
     this.cursor = id;
     if (carry) this.carries.set(file, carry);
     else this.carries.delete(file);
+    return true;
   }
 
   /** Until there may be something new. */

@@ -33,6 +33,8 @@ export type SessionOptions = {
   readonly listen?: (() => Client) | undefined;
   /** Told at once, and with every sign of life. */
   readonly news: News;
+  /** The highest message id an earlier attempt was told of; 0 if there was none. */
+  readonly lastId: number;
 };
 
 /** What a shipper has found to ship. */
@@ -59,17 +61,22 @@ export class ShipSession {
   /** Time spent waiting for room. */
   waitedMs = 0;
   usedBytes = 0;
+  /** The highest message id that was announced. */
+  lastId: number;
+  /** Which server this shipper came to, by its run id. */
+  server = '';
   #timer: NodeJS.Timeout | undefined;
   #isFenced = false;
   #isBeating = false;
   #swept = 0;
 
-  private constructor(redis: Client, { channel, terms, signal, listen, news }: SessionOptions) {
+  private constructor(redis: Client, { channel, terms, signal, listen, news, lastId }: SessionOptions) {
     this.redis = redis;
     this.channel = channel;
     this.terms = terms;
     this.signal = signal;
     this.news = news;
+    this.lastId = lastId;
     this.keys = channelKeys(redis, channel);
     this.rooms = allotment(terms);
     this.bell = startBell(listen, roomBell(this.keys));
@@ -125,6 +132,8 @@ export class ShipSession {
         rooms.least,
         rooms.windowBytes,
         terms.consumers,
+        // One more may have been announced by a server that died before it said so.
+        this.lastId === 0 ? 0 : this.lastId + 1,
       ],
     );
     if (reply[0] === 'type') throw new WrongTypeError(String(reply[1]), String(reply[2]));
@@ -134,6 +143,7 @@ export class ShipSession {
       throw new TermsDifferError(this.channel, what, ours, Number(reply[2]));
     }
     this.isAlone = reply[0] !== 'joined';
+    this.server = String(reply[2]);
     await register(redis, 'ship', this.channel);
     await this.#adopt(this.isAlone ? new Set() : others);
     this.#timer = setInterval(() => {
@@ -192,6 +202,7 @@ export class ShipSession {
   /**
    * Frees what consumers of the book have counted, learns what was freed by ours. Looks at a page of the outstanding
    * parts at a time; resolves to whether any of them is gone.
+   * @throws {ShipperFencedError}
    */
   async sweep(): Promise<boolean> {
     const { keys } = this;
@@ -208,8 +219,12 @@ export class ShipSession {
         keys.members,
         ...page.flatMap((part) => [dataKey(keys, part), counterKey(keys, part)]),
       ],
-      [publishCommand(this.redis), roomBell(keys), ...page],
+      [publishCommand(this.redis), roomBell(keys), this.token, this.server, ...page],
     );
+    if (gone[0] === 'fenced') {
+      this.#isFenced = true;
+      throw new ShipperFencedError(this.channel);
+    }
     page.forEach((part, index) => {
       if (gone[index] === 1) this.outstanding.delete(part);
     });
@@ -228,7 +243,7 @@ export class ShipSession {
       const reply = await finishScript(
         this.redis,
         [keys.settings, keys.who, keys.messages, keys.ids],
-        [this.token, keepOpen ? 1 : 0, leaseMs, publishCommand(this.redis), messageBell(keys)],
+        [this.token, keepOpen ? 1 : 0, leaseMs, publishCommand(this.redis), messageBell(keys), this.server],
       );
       if (reply[0] === 'fenced') throw new ShipperFencedError(this.channel);
       while (await this.sweep());

@@ -23,9 +23,13 @@ import type { SourceOptions } from './sources.ts';
  * The budget is charged with MEMORY USAGE of the data plus an upper bound of everything around it, and a share is kept
  * free for what passes through Redis (see cost.ts), so that used_memory itself stays below where it was plus the budget.
  *
- * Not promised: a file that is changed in place (not appended to) while it is shipped arrives as some mixture; what
- * a primary acknowledged and lost in a failover is lost; on a server that loses or evicts keys everything is shipped
- * again, or reported missing.
+ * When another server takes over, or the same one starts anew, it may lack what was acknowledged: announcements, blocks
+ * of a part that is being written, reports of consumers. So a shipper that finds itself on another server begins again
+ * with what is recorded there, under ids that no consumer has seen, and a consumer whose cursor went back goes on from it.
+ *
+ * Not promised: a file that is changed in place (not appended to) while it is shipped arrives as some mixture; a
+ * consumer that had ended by then is waited for, and told as stalled; on a server that loses or evicts keys everything is
+ * shipped again, or reported missing.
  */
 export type ShipOptions = SourceOptions & {
   readonly channel: string;
@@ -80,12 +84,17 @@ const attempts = 5;
  * @throws {BudgetTooSmallError | TermsDifferError | KeyTakenError | WrongTypeError | NoConsumersError}
  */
 export async function ship(redis: Client, paths: readonly string[], options: ShipOptions): Promise<Shipped> {
+  let lastId = 0;
   for (let attempt = 1; ; attempt += 1) {
+    const shipping = new Shipping(redis, paths, options, lastId);
     try {
-      return await new Shipping(redis, paths, options).run();
+      return await shipping.run();
     } catch (error) {
-      // Redis lost the channel, or we were silent for too long: begin again with what is recorded now.
+      // Redis lost the channel, another server took over, or we were silent for too long: begin again with what is
+      // recorded now.
       if (!(error instanceof ShipperFencedError) || attempt === attempts) throw error;
+      if (shipping.lastId > lastId) attempt = 0;
+      lastId = shipping.lastId;
     }
   }
 }

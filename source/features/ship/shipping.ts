@@ -33,17 +33,24 @@ export class Shipping {
   readonly #records = new Map<string, FileRecord>();
   readonly #shrunk: Shipment[] = [];
   readonly #skipped = { files: 0, bytes: 0 };
+  /** The highest message id that this attempt or one before was told of. */
+  #lastId: number;
   #opened = 0;
   #filesTotal = 0;
   #bytesTotal = 0;
 
-  constructor(redis: Client, paths: readonly string[], options: ShipOptions) {
+  constructor(redis: Client, paths: readonly string[], options: ShipOptions, lastId = 0) {
     const { budgetBytes = 1024 * MiB, partBytes = 4 * MiB, consumers } = options;
     this.#redis = redis;
+    this.#lastId = lastId;
     this.#paths = paths;
     this.#options = options;
     this.#signal = options.signal ?? new AbortController().signal;
     this.#terms = { budgetBytes, partBytes, consumers };
+  }
+
+  get lastId(): number {
+    return this.#lastId;
   }
 
   async run(): Promise<Shipped> {
@@ -55,6 +62,7 @@ export class Shipping {
       terms: this.#terms,
       signal: this.#signal,
       listen,
+      lastId: this.#lastId,
       news: { files: this.#filesTotal, bytes: this.#bytesTotal, follow },
     });
     const announcer = await Announcer.open(session, this.#what(), listedAtMs);
@@ -95,6 +103,7 @@ export class Shipping {
       peakBytes = await session.leave({ isOver: true });
     } catch (error) {
       session.stop();
+      this.#lastId = session.lastId;
       await pipeline.abandon();
       if (error instanceof ShipperFencedError) throw error;
       peakBytes = await session.leave({ isOver: false });

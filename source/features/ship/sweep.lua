@@ -8,8 +8,17 @@
 -- KEYS[6] counter: string, how many consumers have finished it
 -- ARGV[1] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2] doorbell: the channel that hears of room
--- ARGV[3] part: its name; one more for each part
--- Reply: for each part 1 when it is freed, else 0
+-- ARGV[3] token: the shipper's own
+-- ARGV[4] server: the one this shipper came to
+-- ARGV[5] part: its name; one more for each part
+-- Reply: for each part 1 when it is freed, else 0; or {'fenced'}
+-- Which server this is: another one took over, or it started anew, and may lack what was acknowledged before.
+local told = redis.pcall('INFO', 'server')
+local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+if server ~= ARGV[4] then
+  redis.call('HDEL', KEYS[3], 's:' .. ARGV[3])
+  return { 'fenced' }
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for id in (redis.call('HGET', KEYS[1], 'expect') or ''):gmatch('%S+') do
@@ -27,7 +36,7 @@ for id in (redis.call('HGET', KEYS[1], 'expect') or ''):gmatch('%S+') do
 end
 local reply, freed = {}, 0
 for i = 5, #KEYS, 2 do
-  local part = ARGV[3 + (i - 5) / 2]
+  local part = ARGV[5 + (i - 5) / 2]
   local stored = redis.call('HGET', KEYS[2], part)
   local gone = 1
   if stored then
