@@ -175,7 +175,10 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     expect(new Set(Object.values(after))).toEqual(new Set([4]));
   });
 
-  test.runIf(kind === 'postgres')('ids are not cut to the length of the column', async () => {
+  // What only a server with types, schemas and users can do.
+  if (kind !== 'postgres') return;
+
+  test('ids are not cut to the length of the column', async () => {
     const target = await fresh('short', 'varchar(3)');
     await expect(target.apply(batch({ abcd: 1 }))).rejects.toMatchObject({ code: 'SQL_FAILED' });
     await database.run('CREATE TABLE fixed (id char(8) PRIMARY KEY, count real)');
@@ -183,7 +186,7 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     expect(Object.values(await database.counts('fixed'))).toEqual([1, 2]);
   });
 
-  test.runIf(kind === 'postgres')('writes to a table in another schema, and to uuid keys', async () => {
+  test('writes to a table in another schema, and to uuid keys', async () => {
     await database.run('CREATE SCHEMA stats');
     await database.run('CREATE TABLE stats.views (id uuid PRIMARY KEY, count numeric NOT NULL)');
     const target = await open('stats.views');
@@ -191,7 +194,7 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     expect(await database.counts('stats.views')).toEqual({ 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11': 3 });
   });
 
-  test.runIf(kind === 'postgres')('a user with no more rights than it takes', async () => {
+  test('a user with no more rights than it takes', async () => {
     const owner = await fresh('modest');
     await database.run("CREATE ROLE modest LOGIN PASSWORD 'x'");
     const to = database.to.replace('postgres@', 'modest:x@');

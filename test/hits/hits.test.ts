@@ -197,9 +197,11 @@ describe('an outage', () => {
     await client.ping();
     const hits = new Hits(client, { flushMs: 10 });
     const speakAgain = proxy.silence();
+    const sent = vi.spyOn(client, 'sendCommand');
     hits.add('web', 1);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await vi.waitFor(() => expect(sent).toHaveBeenCalled());
     hits.add('web', 2);
+    // The timer goes off meanwhile, and finds a flush under way.
     await new Promise((resolve) => setTimeout(resolve, 30));
     speakAgain();
     await vi.waitFor(async () => expect(await total('web')).toBe(3));

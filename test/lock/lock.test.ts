@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { acquire, hold } from '../../source/features/lock/lock.ts';
 import { ownerOf } from '../../source/features/lock/token.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { renewals } from './renewals.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -118,7 +119,7 @@ describe('a held lock', () => {
     const scripts = async (): Promise<string | undefined> =>
       /cmdstat_eval(?:sha)?:calls=\d+.*/g.exec(await redis.info('commandstats'))?.[0];
     const before = await scripts();
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await vi.waitFor(async () => expect(await redis.pttl('lock:silent')).toBeLessThan(1800), 5000);
     expect(await scripts()).toBe(before);
     await held?.release();
     for (const wait of waits) await (await wait)?.release();
@@ -204,7 +205,7 @@ describe('holding', () => {
 
   test('renews beyond the TTL until released', async () => {
     const held = await hold(redis, 'renewed', { ttlMs: 800 });
-    await new Promise((resolve) => setTimeout(resolve, 1800));
+    await renewals(redis, 'lock:renewed', 6);
     expect(held?.signal.aborted).toBe(false);
     expect(await redis.get('lock:renewed')).toBe(held?.token);
     await held?.release();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { acquire, hold } from '../../source/features/lock/lock.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { renewals } from './renewals.ts';
 
 /** Redis executes, the reply is lost, ioredis sends again: every act must come out as if it had happened once. */
 
@@ -123,7 +124,7 @@ test('connections that break again and again: never two inside, and nobody waits
 test('holding survives a connection that breaks', async () => {
   const held = await hold(proxy.client(), 'survives', { ttlMs: 600 });
   for (let cut = 0; cut < 5; cut += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await renewals(direct, 'lock:survives', 1);
     proxy.cut();
   }
   await vi.waitFor(async () => expect(await direct.pttl('lock:survives')).toBeGreaterThan(300), 10_000);

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type CliOptions, errorOf, finished, run, start } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { renewals } from './renewals.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -90,7 +90,7 @@ describe('the command', () => {
     const done = finished(child);
     await held('long');
     const token = await redis.get('lock:long');
-    await wait(800);
+    await renewals(redis, 'lock:long', 6);
     expect(await redis.get('lock:long')).toBe(token);
     expect((await done).code).toBe(0);
   });
