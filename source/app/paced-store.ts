@@ -30,7 +30,12 @@ export function paceStore(store: Store, everyMs: number): PacedStore {
   };
   const unsubscribe = store.subscribe(() => {
     if (timer) return;
-    timer = setTimeout(publish, Math.max(0, lastMs + everyMs - performance.now()));
+    const dueMs = Math.max(performance.now(), lastMs + everyMs);
+    timer = setTimeout(() => {
+      publish();
+      // Counted from when it was due: timers that come late must not add up to frames that are missing.
+      if (lastMs - dueMs < everyMs) lastMs = dueMs;
+    }, dueMs - performance.now());
   });
 
   return {
