@@ -31,7 +31,10 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
   const first = parseWords(before, {});
   if (first.flags.version === true) return { name: 'version' };
   const [noun, verb] = namesAmong(first.input);
-  if (first.flags.help === true || noun === 'help') {
+  // It may yet be the value of one of the command's own flags, such as `-1h`.
+  const found = noun === undefined ? undefined : await lookUp(noun, verb);
+  const isHelp = (found ? parseWords(before, found[1].flags) : first).flags.help === true;
+  if (isHelp || noun === 'help') {
     return noun === 'help'
       ? { name: 'help', noun: first.input[1], verb: first.input[2] }
       : { name: 'help', noun, verb };
@@ -42,7 +45,8 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
     return { name: 'console', globals: checkedGlobals(first.flags) };
   }
 
-  const [path, command] = await findCommand(noun, verb, first.input);
+  if (!found) throw await unknownVerb(noun, first.input[1]);
+  const [path, command] = found;
   const second = parseWords(before, command.flags);
   const words = second.input.slice(path.split(' ').length);
   const globals: Record<string, unknown> = {};
@@ -65,18 +69,21 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
   };
 }
 
-async function findCommand(
+async function lookUp(
   noun: string,
   verb: string | undefined,
-  input: readonly string[],
-): Promise<[path: string, command: AnyCommand]> {
+): Promise<[path: string, command: AnyCommand] | undefined> {
   const load = shellCommands[noun];
   if (load) return [noun, await load()];
   const feature = await loadFeature(noun);
   const command = feature?.commands.find((candidate) => candidate.verb === verb);
-  if (command) return [`${noun} ${verb}`, command];
-  throw unknownCommand(
-    [noun, input[1]].filter((word) => word !== undefined).join(' '),
+  return command && [`${noun} ${verb}`, command];
+}
+
+async function unknownVerb(noun: string, verb: string | undefined): Promise<UsageError> {
+  const feature = await loadFeature(noun);
+  return unknownCommand(
+    [noun, verb].filter((word) => word !== undefined).join(' '),
     feature?.commands.map((candidate) => `${noun} ${candidate.verb}`) ?? [],
   );
 }

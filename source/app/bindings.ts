@@ -42,7 +42,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
   const sliceOf = (noun: string): unknown => store.getState().slices[noun];
 
   const begin = (act: Act, confirm?: { question: string; type?: string }): void => {
-    const reason = performer.refusal(act.path);
+    const reason = performer.refusal(act.path, act.input);
     if (reason !== undefined) refuse(reason);
     else if (!confirm) void performer.run(act);
     else setMode({ name: 'confirm', question: confirm.question, word: confirm.type, line: emptyLine(), act });

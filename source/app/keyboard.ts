@@ -58,7 +58,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       const parsed = parseLine(text, table());
       if (!parsed) return;
       const { act, question } = parsed;
-      const reason = performer.refusal(act.path);
+      const reason = performer.refusal(act.path, act.input);
       if (reason !== undefined) refuse(reason);
       else if (question === undefined || options.config.yes) await performer.run(act, true);
       else setMode({ name: 'confirm', question, word: undefined, line: emptyLine(), act });

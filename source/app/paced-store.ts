@@ -30,12 +30,13 @@ export function paceStore(store: Store, everyMs: number): PacedStore {
   };
   const unsubscribe = store.subscribe(() => {
     if (timer) return;
-    const dueMs = Math.max(performance.now(), lastMs + everyMs);
+    const nowMs = performance.now();
+    const dueMs = Math.max(nowMs, lastMs + everyMs);
     timer = setTimeout(() => {
       publish();
       // Counted from when it was due: timers that come late must not add up to frames that are missing.
       if (lastMs - dueMs < everyMs) lastMs = dueMs;
-    }, dueMs - performance.now());
+    }, dueMs - nowMs);
   });
 
   return {

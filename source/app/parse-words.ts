@@ -1,7 +1,8 @@
 import meow from 'meow';
-import { globalFlags } from '../global-flags.ts';
+import { dashed, globalFlags } from '../global-flags.ts';
 import type { AnyCommand } from './run-command.ts';
 
+type Known = Record<string, { type: 'string' | 'boolean'; isMultiple?: boolean; shortFlag?: string }>;
 type MeowFlags = NonNullable<NonNullable<Parameters<typeof meow>[0]>['flags']>;
 
 /**
@@ -12,7 +13,7 @@ export function parseWords(
   argv: readonly string[],
   own: AnyCommand['flags'],
 ): { input: string[]; flags: Record<string, unknown> } {
-  const flags: Record<string, { type: 'string' | 'boolean'; isMultiple?: boolean; shortFlag?: string }> = {
+  const flags: Known = {
     help: { type: 'boolean', shortFlag: 'h' },
     version: { type: 'boolean' },
   };
@@ -28,7 +29,7 @@ export function parseWords(
   }
   const parsed = meow({
     importMeta: import.meta,
-    argv,
+    argv: withValues(argv, flags),
     pkg: { name: 'quarterdeck' },
     description: false,
     autoHelp: false,
@@ -37,4 +38,22 @@ export function parseWords(
     flags: flags as MeowFlags,
   });
   return { input: parsed.input.map(String), flags: parsed.flags };
+}
+
+/** Joins a flag with the word behind it if that is its value and begins with a dash, as in `--since -1h`. */
+function withValues(argv: readonly string[], known: Known): string[] {
+  const long = new Set(Object.keys(known).map((name) => `--${dashed(name)}`));
+  const taking = new Set(
+    Object.entries(known)
+      .filter(([, { type }]) => type === 'string')
+      .flatMap(([name, { shortFlag }]) => [`--${dashed(name)}`, ...(shortFlag ? [`-${shortFlag}`] : [])]),
+  );
+  const words: string[] = [];
+  for (const word of argv) {
+    const last = words.at(-1);
+    const isValue = /^-./.test(word) && !long.has(word.split('=', 1)[0] ?? '');
+    if (last !== undefined && taking.has(last) && isValue) words[words.length - 1] = `${last}=${word}`;
+    else words.push(word);
+  }
+  return words;
 }

@@ -5,12 +5,12 @@ import type { Connection } from '../redis/connect.ts';
 import { type Act, changeScreen, type Status, type Store } from '../store/store.ts';
 import { sanitise } from '../ui/text.ts';
 import type { CommandTable } from './palette.ts';
-import { type AnyCommand, ReadOnlyError, runCommand } from './run-command.ts';
+import { type AnyCommand, isWriting, ReadOnlyError, runCommand } from './run-command.ts';
 
 /** Runs commands for the keyboard: what they say goes to the status line, what they print to the output view. */
 export type Performer = {
   /** Why this cannot be run now; undefined when it can. */
-  refusal(path: string): string | undefined;
+  refusal(path: string, input?: Record<string, unknown>): string | undefined;
   /** Resolves with whether it went well; never rejects. `isShown`: a text of several lines gets a view of its own. */
   run(act: Act, isShown?: boolean): Promise<boolean>;
   /** Runs it without a word, whatever comes of it; resolves with whether it went well. */
@@ -46,10 +46,10 @@ export function makePerformer(options: PerformerOptions): Performer {
   const say = (text: string, tone: Status['tone']): void => {
     changeScreen(store, { status: { text: sanitise(text), tone } });
   };
-  const refusal = (path: string): string | undefined => {
+  const refusal = (path: string, input: Record<string, unknown> = {}): string | undefined => {
     const command = table().get(path);
     if (!command) return `There is no command \`${path}\``;
-    if (command.writes && config.readOnly) return sentenceOf(new ReadOnlyError(path));
+    if (config.readOnly && isWriting(command, input)) return sentenceOf(new ReadOnlyError(path));
     if (command.offline) return;
     const { connection: state } = store.getState();
     if (state.name === 'live') return;
@@ -68,7 +68,7 @@ export function makePerformer(options: PerformerOptions): Performer {
   });
 
   const run = async (act: Act, isShown: boolean): Promise<boolean> => {
-    const reason = refusal(act.path);
+    const reason = refusal(act.path, act.input);
     const command = table().get(act.path);
     if (reason !== undefined || !command) {
       say(reason ?? '', 'bad');

@@ -91,6 +91,11 @@ export function isRequired(parameter: Parameter<unknown>): boolean {
   return !v.safeParse(parameter.schema, undefined).success;
 }
 
+/** Whether it changes anything, given this. */
+export function isWriting(command: AnyCommand, input: Record<string, unknown>): boolean {
+  return command.writes && command.onlyReads?.(input) !== true;
+}
+
 /** Runs a validated command, unless it writes and the session is read-only. */
 export async function runCommand(
   path: string,
@@ -98,7 +103,7 @@ export async function runCommand(
   input: Record<string, unknown>,
   context: CommandContext,
 ): Promise<Outcome> {
-  if (command.writes && context.config.readOnly) throw new ReadOnlyError(path);
+  if (context.config.readOnly && isWriting(command, input)) throw new ReadOnlyError(path);
   return await command.run(context, input);
 }
 

@@ -125,6 +125,8 @@ export type Command<Input> = {
   readonly flags: Parameters;
   /** Refused under `--read-only`. */
   readonly writes: boolean;
+  /** Given this it changes nothing, though the command writes: then it is not refused. */
+  readonly onlyReads?: (input: Input) => boolean;
   /** Destructive: needs `--yes`, a terminal's yes, or the key binding's own confirmation. */
   readonly confirm?: (input: Input) => string;
   /** Runs without Redis: `redis` and `connections` are there but never connected. */

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { frameCells } from './frame-cells.ts';
 import { Row, type Span, type Tone } from './row.tsx';
 import { styled } from './style.ts';
-import { sanitise, truncate } from './text.ts';
+import { sanitise, truncate, width } from './text.ts';
 
 export type FrameProps = {
   /** What stands in the top border, such as `1 chat  #ops  6 members`. */
@@ -31,7 +31,8 @@ export function Frame(props: FrameProps): ReactNode {
   const { title, note, footer, columns, rows, focused, bare = false, children } = props;
   const line = focused ? heavy : light;
   const tone: Tone = focused ? 'info' : 'dim';
-  const most = Math.floor(columns / 2);
+  // The name of the pane stays, what else is in its title gives way to the note.
+  const most = Math.max(Math.floor(columns / 2), columns - cornerCells - textWidth(title[0]));
   const right: Span[] = note
     ? [' ', { text: truncate(sanitise(note.text), most), tone: note.tone ?? 'dim' }, ' ']
     : [];
@@ -81,6 +82,13 @@ export function Frame(props: FrameProps): ReactNode {
       />
     </Box>
   );
+}
+
+/** Corners and spaces of the top border. */
+const cornerCells = 8;
+
+function textWidth(span: Span | undefined): number {
+  return width(sanitise(typeof span === 'object' ? span.text : (span ?? '')));
 }
 
 type SideProps = { readonly text: string; readonly rows: number; readonly tone: Tone };

@@ -28,6 +28,17 @@ test.each([
   expect(stdout).toContain('quarterdeck');
 });
 
+test.each([
+  [['hits', 'sum', 'site', '--since', '-1h'], '`-1h`'],
+  [['--since', '-1h', 'hits', 'sum', 'site'], '`-1h`'],
+  [['lock', 'run', 'x', '--ttl', '-h', '--', 'true'], '`-h`'],
+  [['hits', 'sum', 'site', '--since', '--json'], '--since'],
+])('what stands behind a flag is its value, also with a dash in front: %j', async (words, told) => {
+  const failed = await run(words, { url: server.url });
+  expect(failed).toMatchObject({ code: 2, stdout: '' });
+  expect(failed.stderr).toContain(told);
+});
+
 test('without a terminal the console says so and exits 2', async () => {
   const failed = await run(['--json']);
   expect(failed.code).toBe(2);

@@ -198,6 +198,8 @@ test('--read-only refuses what writes', async () => {
   await create(redis, 'ops', ['ann']);
   expect((await chat('send', 'ops', 'hi', '--as', 'ann', '--read-only')).code).toBe(2);
   expect((await chat('list', '--read-only')).code).toBe(0);
+  expect((await chat('read', 'ops', '--as', 'ann', '--read-only')).code).toBe(2);
+  expect((await chat('read', 'ops', '--as', 'ann', '--peek', '--read-only')).code).toBe(0);
   expect(await redis.zcard('msgs:ops')).toBe(0);
 });
 

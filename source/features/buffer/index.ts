@@ -8,7 +8,7 @@ import { alertsOf, type BufferSlice, initialSlice } from './state.ts';
 
 export default defineFeature<BufferSlice>({
   noun: 'buffer',
-  summary: 'Counts that wait in Redis until a flush writes them to SQL, each exactly once',
+  summary: 'counts that wait in Redis until a flush writes them to SQL, each exactly once',
   initial: () => initialSlice,
   feed,
   commands,

@@ -29,7 +29,7 @@ const names = v.pipe(
 
 const createCommand = defineCommand({
   verb: 'create',
-  summary: 'Make a room, or add members to one; without ROOM it gets a number',
+  summary: 'make a room, or add members to one; without ROOM it gets a number',
   words: { room: optionalWord('ROOM', 'what to call it', name) },
   flags: {
     members: word('a,b,c', 'who is in it', names),
@@ -48,7 +48,7 @@ const createCommand = defineCommand({
 
 const joinCommand = defineCommand({
   verb: 'join',
-  summary: 'Become a member; what was sent before stays unseen by you',
+  summary: 'become a member; what was sent before stays unseen by you',
   words: { room },
   flags: { as, writesOnly: switchFlag('never read: no message waits for you') },
   writes: true,
@@ -61,7 +61,7 @@ const joinCommand = defineCommand({
 
 const leaveCommand = defineCommand({
   verb: 'leave',
-  summary: 'Stop being a member; the last one takes the room away',
+  summary: 'stop being a member; the last one takes the room away',
   words: { room },
   flags: { as },
   writes: true,
@@ -75,7 +75,7 @@ const leaveCommand = defineCommand({
 
 const sendCommand = defineCommand({
   verb: 'send',
-  summary: 'Send a message to everyone in a room',
+  summary: 'send a message to everyone in a room',
   words: { room, text: list('TEXT', 'the message; `-`: each line of stdin', v.string(), { min: 1 }) },
   flags: {
     as,
@@ -105,10 +105,11 @@ const sendCommand = defineCommand({
 
 const readCommand = defineCommand({
   verb: 'read',
-  summary: 'Print what you have not seen yet, and mark it as seen',
+  summary: 'print what you have not seen yet, and mark it as seen',
   words: { room },
   flags: { as, peek: switchFlag('leave it unseen') },
   writes: true,
+  onlyReads: ({ peek }) => peek,
   async run(context, input) {
     const { redis, config } = context;
     const member = input.as ?? config.operator;
@@ -133,7 +134,7 @@ const readCommand = defineCommand({
 
 const tailCommand = defineCommand({
   verb: 'tail',
-  summary: 'Print what you have not seen, then every message as it is sent',
+  summary: 'print what you have not seen, then every message as it is sent',
   words: { room },
   flags: { as },
   writes: true,
@@ -149,7 +150,7 @@ const tailCommand = defineCommand({
 
 const markCommand = defineCommand({
   verb: 'mark',
-  summary: 'Mark everything up to a message as seen, such as after `read --peek`',
+  summary: 'mark everything up to a message as seen, such as after `read --peek`',
   words: { room, id: word('ID', 'the message', wholeNumber()) },
   flags: { as },
   writes: true,
@@ -165,7 +166,7 @@ const markCommand = defineCommand({
 
 const listCommand = defineCommand({
   verb: 'list',
-  summary: 'Rooms, who is in them, and what each has not seen',
+  summary: 'rooms, who is in them, and what each has not seen',
   flags: { discover: switchFlag('look through all keys for rooms that others made') },
   writes: false,
   async run(context, input) {

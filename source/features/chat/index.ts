@@ -9,7 +9,7 @@ import { type ChatSlice, initial, look, selectedHistory, selectedRoom, turnAway 
 
 export default defineFeature<ChatSlice>({
   noun: 'chat',
-  summary: 'Rooms where people and processes talk, and nobody misses a message',
+  summary: 'rooms where people and processes talk, and nobody misses a message',
   initial: ({ operator }) => initial(operator),
   feed,
   commands,

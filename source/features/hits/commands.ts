@@ -41,7 +41,7 @@ const countOrStdin = v.pipe(
 
 const addCommand = defineCommand({
   verb: 'add',
-  summary: 'Count hits; with `-`, one for each line of stdin, or as many as the line says',
+  summary: 'count hits; with `-`, one for each line of stdin, or as many as the line says',
   words: {
     series: word(
       'SERIES',
@@ -90,7 +90,7 @@ const addCommand = defineCommand({
 
 const sumCommand = defineCommand({
   verb: 'sum',
-  summary: 'How many hits in the last 24 h, in another window, or today',
+  summary: 'how many hits in the last 24 h, in another window, or today',
   words: { series },
   flags: {
     since: optionalFlag('DURATION', 'up to now (24h)', atLeast(bucketMs, '10s')),
@@ -119,7 +119,7 @@ const sumCommand = defineCommand({
 
 const seriesCommand = defineCommand({
   verb: 'series',
-  summary: 'Hits by steps of time, for plots',
+  summary: 'hits by steps of time, for plots',
   words: { series },
   flags: {
     step: flagOr('DURATION', 'a multiple of 10s', atLeast(bucketMs, '10s'), '10s'),
@@ -150,7 +150,7 @@ const seriesCommand = defineCommand({
 
 const listCommand = defineCommand({
   verb: 'list',
-  summary: 'Every series: today, yesterday up to the same time, the last hour',
+  summary: 'every series: today, yesterday up to the same time, the last hour',
   flags: { discover: switchFlag('look through all keys for series that other programs count') },
   writes: false,
   partial: true,

@@ -9,7 +9,7 @@ import { type HitsSlice, initial, shown } from './state.ts';
 
 export default defineFeature<HitsSlice>({
   noun: 'hits',
-  summary: 'Hit counters: how often, now and against yesterday',
+  summary: 'hit counters: how often, now and against yesterday',
   spreads: true,
   initial: () => initial,
   feed,

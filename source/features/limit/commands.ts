@@ -64,7 +64,7 @@ type HitInput = {
 
 const hitCommand = defineCommand({
   verb: 'hit',
-  summary: 'Spend from a limit; exit 1 when there is no room, and nothing is spent then',
+  summary: 'spend from a limit; exit 1 when there is no room, and nothing is spent then',
   words: { subject },
   flags,
   writes: true,
@@ -89,7 +89,7 @@ const hitCommand = defineCommand({
 
 const peekCommand = defineCommand({
   verb: 'peek',
-  summary: 'Whether a hit would be allowed, without spending',
+  summary: 'whether a hit would be allowed, without spending',
   words: { subject },
   flags,
   writes: false,
@@ -105,7 +105,7 @@ const peekCommand = defineCommand({
 
 const resetCommand = defineCommand({
   verb: 'reset',
-  summary: 'Give a subject all of its limits back',
+  summary: 'give a subject all of its limits back',
   words: { subject },
   writes: true,
   partial: true,
@@ -125,7 +125,7 @@ const resetCommand = defineCommand({
 
 const listCommand = defineCommand({
   verb: 'list',
-  summary: 'Subjects and what they have used, nearest to the limit first',
+  summary: 'subjects and what they have used, nearest to the limit first',
   flags: { discover: switchFlag('look through all keys for limits that other programs count') },
   writes: false,
   partial: true,

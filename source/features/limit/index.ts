@@ -9,7 +9,7 @@ import { byNearness, initial, isFull, type LimitSlice, shown } from './state.ts'
 
 export default defineFeature<LimitSlice>({
   noun: 'limit',
-  summary: 'Rate limits: who is near one, who is refused, and for how long',
+  summary: 'rate limits: who is near one, who is refused, and for how long',
   spreads: true,
   initial: () => initial,
   feed,

@@ -28,7 +28,7 @@ const defaultRunWaitMs = 30_000;
 
 const runCommand = defineCommand({
   verb: 'run',
-  summary: 'Run a command while holding a lock, renewing it, and pass its exit code through',
+  summary: 'run a command while holding a lock, renewing it, and pass its exit code through',
   words: { name: lock },
   flags: {
     ttl,
@@ -83,7 +83,7 @@ const runCommand = defineCommand({
 
 const acquireCommand = defineCommand({
   verb: 'acquire',
-  summary: 'Take a lock and print its token; it ends with its TTL unless extended or released',
+  summary: 'take a lock and print its token; it ends with its TTL unless extended or released',
   words: { name: lock },
   flags: {
     ttl,
@@ -113,7 +113,7 @@ const acquireCommand = defineCommand({
 
 const extendCommand = defineCommand({
   verb: 'extend',
-  summary: 'Hold a lock for another TTL from now',
+  summary: 'hold a lock for another TTL from now',
   words: { name: lock, token },
   flags: { ttl: flag('DURATION', 'held so long from now; from 100ms up', durationMs) },
   writes: true,
@@ -129,7 +129,7 @@ const extendCommand = defineCommand({
 
 const releaseCommand = defineCommand({
   verb: 'release',
-  summary: 'Free a lock, and hand it to the next in line',
+  summary: 'free a lock, and hand it to the next in line',
   words: { name: lock, token },
   writes: true,
   async run({ redis }, { name, token }) {
@@ -140,7 +140,7 @@ const releaseCommand = defineCommand({
 
 const breakCommand = defineCommand({
   verb: 'break',
-  summary: 'Take a lock away from whoever holds it, and hand it to the next in line',
+  summary: 'take a lock away from whoever holds it, and hand it to the next in line',
   words: { name: lock },
   flags: { token: optionalFlag('TOKEN', 'only if this token holds it', nameValue) },
   writes: true,
@@ -164,7 +164,7 @@ const breakCommand = defineCommand({
 
 const listCommand = defineCommand({
   verb: 'list',
-  summary: 'Locks that are held, by whom, and who waits for them',
+  summary: 'locks that are held, by whom, and who waits for them',
   flags: { discover: switchFlag('look through all keys for locks that other programs hold') },
   writes: false,
   async run(context, input) {

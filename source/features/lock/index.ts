@@ -9,7 +9,7 @@ import { list } from './survey.ts';
 
 export default defineFeature<LockSlice>({
   noun: 'lock',
-  summary: 'Who holds what, for how long, and who waits for it',
+  summary: 'who holds what, for how long, and who waits for it',
   initial: () => initial,
   feed,
   commands,

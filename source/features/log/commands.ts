@@ -30,7 +30,7 @@ const severity = flagOr(
 
 const writeCommand = defineCommand({
   verb: 'write',
-  summary: 'Count a message, or each line of stdin, and keep the last ones',
+  summary: 'count a message, or each line of stdin, and keep the last ones',
   words: {
     name: logName,
     message: list('MESSAGE', 'the message; without it each line of stdin', v.string()),
@@ -61,7 +61,7 @@ async function writeLines(context: CommandContext, writer: LogWriter): Promise<v
 
 const commonCommand = defineCommand({
   verb: 'common',
-  summary: 'The most frequent messages of this hour, beside the hour before',
+  summary: 'the most frequent messages of this hour, beside the hour before',
   words: { name: logName },
   flags: {
     severity,
@@ -86,7 +86,7 @@ const commonCommand = defineCommand({
 
 const recentCommand = defineCommand({
   verb: 'recent',
-  summary: 'The last lines, newest first',
+  summary: 'the last lines, newest first',
   words: { name: logName },
   flags: { severity, count: flagOr('N', 'how many', wholeNumber({ min: 1 }), '100') },
   writes: false,
@@ -104,7 +104,7 @@ const recentCommand = defineCommand({
 
 const listCommand = defineCommand({
   verb: 'list',
-  summary: 'Logs by name and severity, and how much they hold of this hour',
+  summary: 'logs by name and severity, and how much they hold of this hour',
   flags: { discover: switchFlag('also look for logs that only others write, by a slow SCAN') },
   writes: false,
   async run(context, { discover: isThorough }) {

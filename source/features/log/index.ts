@@ -9,7 +9,7 @@ import { type Board, initial, type LogSlice } from './state.ts';
 
 export default defineFeature<LogSlice>({
   noun: 'log',
-  summary: 'What happens often, against the hour before, and what happened last',
+  summary: 'what happens often, against the hour before, and what happened last',
   initial: () => initial,
   feed,
   commands,

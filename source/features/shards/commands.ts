@@ -7,7 +7,7 @@ import { status } from './status.ts';
 
 const routeCommand = defineCommand({
   verb: 'route',
-  summary: 'Tell which server each key lives on',
+  summary: 'tell which server each key lives on',
   words: { keys: list('KEY', 'names of keys', name, { min: 1 }) },
   flags: {
     router: optionalFlag(
@@ -31,7 +31,7 @@ const routeCommand = defineCommand({
 
 const statusCommand = defineCommand({
   verb: 'status',
-  summary: 'Show every server: role, state, memory, load',
+  summary: 'show every server: role, state, memory, load',
   writes: false,
   partial: true,
   async run({ connections, config, warn }) {

@@ -6,7 +6,7 @@ import { status } from './status.ts';
 
 export default defineFeature<ShardsSlice>({
   noun: 'shards',
-  summary: 'The servers themselves: roles, memory, load, and where a key lives',
+  summary: 'the servers themselves: roles, memory, load, and where a key lives',
   spreads: true,
   initial: () => initial,
   feed,

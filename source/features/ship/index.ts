@@ -9,7 +9,7 @@ import { channels, status } from './status.ts';
 
 export default defineFeature<ShipSlice>({
   noun: 'ship',
-  summary: 'Files on their way through Redis to every consumer, within a budget of bytes',
+  summary: 'files on their way through Redis to every consumer, within a budget of bytes',
   initial: () => initial,
   feed,
   commands,

@@ -11,7 +11,7 @@ const folder = v.pipe(v.string(), v.nonEmpty('Expected a folder'));
 
 const notifyCommand = defineCommand({
   verb: 'notify',
-  summary: 'Tell that files changed or are gone',
+  summary: 'tell that files changed or are gone',
   words: { paths: list('PATH', 'relative to the base, or absolute inside it', v.string(), { min: 1 }) },
   flags: {
     channel,
@@ -27,7 +27,7 @@ const notifyCommand = defineCommand({
 
 const watchCommand = defineCommand({
   verb: 'watch',
-  summary: 'Publish changes of a folder as they happen, until stopped',
+  summary: 'publish changes of a folder as they happen, until stopped',
   words: { folder: word('DIR', 'the folder', folder) },
   flags: { channel },
   writes: true,
@@ -47,7 +47,7 @@ const watchCommand = defineCommand({
 
 const runSyncCommand = defineCommand({
   verb: 'run',
-  summary: 'Keep a target equal to a folder: follow its changes, compare everything now and then',
+  summary: 'keep a target equal to a folder: follow its changes, compare everything now and then',
   words: {
     base: word('DIR', 'the folder to copy from', folder),
     target: word('DEST', 'a local path, host:path or rsync://host/module', folder),
@@ -94,7 +94,7 @@ function sentenceOf(event: SyncEvent): string {
 
 const statusCommand = defineCommand({
   verb: 'status',
-  summary: 'Show every target: what is queued, what was done, what events missed',
+  summary: 'show every target: what is queued, what was done, what events missed',
   writes: false,
   async run({ redis }) {
     const targets = await status(redis);

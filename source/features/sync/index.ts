@@ -6,7 +6,7 @@ import { status } from './status.ts';
 
 export default defineFeature<SyncSlice>({
   noun: 'sync',
-  summary: 'Folders whose files follow their change messages to other disks at once',
+  summary: 'folders whose files follow their change messages to other disks at once',
   initial: () => initial,
   feed,
   commands,

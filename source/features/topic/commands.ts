@@ -35,7 +35,7 @@ const layout = flagOr(
 
 const publishCommand = defineCommand({
   verb: 'publish',
-  summary: 'Store messages and wake the subscribers',
+  summary: 'store messages and wake the subscribers',
   words: {
     topic,
     messages: list('MESSAGE', 'each one message; `-`: each line of stdin', v.string(), { min: 1 }),
@@ -94,7 +94,7 @@ async function keep(
 
 const subscribeCommand = defineCommand({
   verb: 'subscribe',
-  summary: 'Print every message, in order; each is acknowledged after it was written or CMD exited with 0',
+  summary: 'print every message, in order; each is acknowledged after it was written or CMD exited with 0',
   words: { topic },
   flags: {
     as: word('NAME', 'the subscriber: its position is kept under this name', name),
@@ -185,7 +185,7 @@ function itemLine(item: Item): string {
 
 const statusCommand = defineCommand({
   verb: 'status',
-  summary: 'How far each subscriber is, and what is retained for them',
+  summary: 'how far each subscriber is, and what is retained for them',
   words: { topic: optionalWord('TOPIC', 'only this one', name) },
   flags: { layout, discover: switchFlag('look through all keys for topics that the index does not know') },
   writes: false,
@@ -223,7 +223,7 @@ function exists({ lastId, subscribers }: TopicStatus): boolean {
 
 const dropCommand = defineCommand({
   verb: 'drop',
-  summary: 'Forget a subscriber, and remove what only it held back',
+  summary: 'forget a subscriber, and remove what only it held back',
   words: { topic, subscriber: word('NAME', 'the subscriber', name) },
   flags: { layout },
   writes: true,

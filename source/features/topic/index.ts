@@ -10,7 +10,7 @@ import { alertsOf } from './words.ts';
 
 export default defineFeature<TopicSlice>({
   noun: 'topic',
-  summary: 'Messages that wait for every subscriber, in order, until each has done them',
+  summary: 'messages that wait for every subscriber, in order, until each has done them',
   initial: () => initial,
   feed,
   commands,
