@@ -9,7 +9,7 @@ export const globalFlags = {
   url: {
     kind: 'list',
     value: 'URL',
-    summary: 'redis://, rediss:// or unix:///path.sock; repeated: several shards',
+    summary: 'redis://, rediss:// or unix:///path.sock; repeated: shards of hits and limit',
   },
   cluster: { kind: 'switch', summary: 'the URLs are nodes of a Redis Cluster' },
   sentinel: { kind: 'value', value: 'NAME', summary: 'the URLs are sentinels; NAME is the group they watch' },

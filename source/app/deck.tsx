@@ -50,6 +50,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     table: () => table,
     config,
     connections,
+    spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
     refresh: engine.refresh,
     async lendTerminal(run) {
       terminal.pause();

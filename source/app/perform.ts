@@ -26,6 +26,8 @@ export type PerformerOptions = {
   readonly table: () => CommandTable;
   readonly config: Config;
   readonly connections: readonly [Connection, ...Connection[]];
+  /** Whether this feature's names spread over several servers. */
+  readonly spreads: (noun: string) => boolean;
   /** Asks this feature's feed at once. */
   readonly refresh: (noun: string) => void;
   /** Lends the terminal to a command that runs another program in it. */
@@ -38,7 +40,7 @@ const keptLines = 1000;
 const longestBacklog = 200;
 
 export function makePerformer(options: PerformerOptions): Performer {
-  const { store, table, config, connections, refresh } = options;
+  const { store, table, config, connections, spreads, refresh } = options;
   const [connection] = connections;
   const leaving = new AbortController();
   let viewing = new AbortController();
@@ -51,6 +53,8 @@ export function makePerformer(options: PerformerOptions): Performer {
     if (!command) return `There is no command \`${path}\``;
     if (config.readOnly && isWriting(command, input)) return sentenceOf(new ReadOnlyError(path));
     if (command.offline) return;
+    // It goes on with the others, and tells by itself when the one that it needs is away.
+    if (connections.length > 1 && spreads(path.split(' ', 1)[0] ?? '')) return;
     const { connection: state } = store.getState();
     if (state.name === 'live') return;
     return `Not done: ${state.name === 'lost' ? 'Redis is lost' : 'not connected yet'}${state.error ? ` (${state.error})` : ''}`;

@@ -31,6 +31,7 @@ export function makeShell(
     table: () => table,
     config: whole,
     connections: [fake],
+    spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
     refresh: (noun) => told.push(`refresh ${noun}`),
     lendTerminal: (run) => run(),
   });

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { shardsOf } from '../../source/features/shards/shards.ts';
 import { shortName } from '../../source/features/shards/state.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
@@ -62,7 +63,7 @@ test('one of two servers stops: it is DOWN in words, the other one is live, and 
 
 test('the first of two servers stops: the pane goes on with what it learns of both', async () => {
   const [one, two] = await startTwo();
-  await openShards('--url', one.url, '--url', two.url);
+  await openShards('--url', one.url, '--url', two.url, '--timeout', '3s');
   await play.shows(row(one, 'primary up'));
   await one.stop();
   await play.shows(row(one, 'unknown DOWN'));
@@ -71,6 +72,20 @@ test('the first of two servers stops: the pane goes on with what it learns of bo
   play.press('z');
   await play.shows(/limit {2}SHARD 0 DOWN [ ─]*live ─╮/);
   await play.shows(/1 chat ─+ shard 0 stale \d+s ─╮/);
+
+  const { route } = shardsOf(
+    [one, two].map((server) => ({ url: server.url, ask: server.client() })),
+    'crc32-signed',
+  );
+  const [here = '', gone = ''] = [1, 0].map((shard) =>
+    ['a', 'b', 'c', 'd'].find((key) => route(key) === shard),
+  );
+  play.press(':', `hits add ${here} 7`, 'enter');
+  await play.shows(`${here}  7 added`);
+  play.press(':', `hits add ${gone} 7`, 'enter');
+  await play.shows(/Shard 0 at \S+ does not answer/);
+  play.press(':', 'lock acquire deploy', 'enter');
+  await play.shows('Not done: Redis is lost');
   play.press('z');
   await one.start();
   await play.shows(row(one, 'primary up'));
