@@ -27,8 +27,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (invocation.name === 'console') return await openConsole(invocation.globals);
 
-  const { readConfig } = await import('./source/config.ts');
+  const { hideSecrets, readConfig } = await import('./source/config.ts');
   const config = readConfig(invocation.globals, process.env);
+  hideSecrets(process.env);
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
   const { runBatch } = await import('./source/app/batch.ts');
   const { path, command, raw } = invocation;

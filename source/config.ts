@@ -144,6 +144,16 @@ export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
   });
 }
 
+/**
+ * Takes what is secret out of the environment, once it was read: commands we run for somebody, such as the one of
+ * `lock run`, inherit the rest of it. `REDIS_URL` stays, which is as much theirs as ours.
+ */
+export function hideSecrets(env: NodeJS.ProcessEnv): void {
+  delete env[envName('password')];
+  const urls = env[envName('url')];
+  if (urls !== undefined) env[envName('url')] = urls.replaceAll(/(\w:\/\/[^/\s:@]*):[^/\s@]*@/g, '$1@');
+}
+
 function envName(name: string): string {
   return `QUARTERDECK_${dashed(name).replaceAll('-', '_').toUpperCase()}`;
 }

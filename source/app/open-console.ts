@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { readConfig } from '../config.ts';
+import { hideSecrets, readConfig } from '../config.ts';
 import { UsageError } from '../errors.ts';
 import { runConsole } from './console.tsx';
 
@@ -10,6 +10,7 @@ import { runConsole } from './console.tsx';
  */
 export async function openConsole(globals: Record<string, unknown>, env: NodeJS.ProcessEnv): Promise<number> {
   const config = readConfig(globals, env);
+  hideSecrets(env);
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
   if (!process.stdout.isTTY || !process.stdin.isTTY) {
     throw new UsageError('The console needs a terminal', {
