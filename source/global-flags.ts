@@ -31,7 +31,7 @@ export const globalFlags = {
   json: { kind: 'switch', summary: 'one JSON value on stdout; streams give NDJSON' },
   readOnly: { kind: 'switch', summary: 'refuse every command that writes' },
   yes: { kind: 'switch', summary: 'answer yes to a confirmation' },
-  color: { kind: 'switch', summary: '--no-color (or NO_COLOR) paints without colour' },
+  color: { kind: 'switch', summary: 'paint without colour, as with NO_COLOR' },
   config: {
     kind: 'value',
     value: 'FILE',
@@ -39,6 +39,11 @@ export const globalFlags = {
   },
   debug: { kind: 'switch', summary: 'print a stack trace when something fails' },
 } as const satisfies Record<string, GlobalFlag>;
+
+/** How a switch is typed: the one that is on by default is spelled as what turns it off. */
+export function spelled(name: string): string {
+  return name === 'color' ? 'no-color' : dashed(name);
+}
 
 /** `readOnly` -> `read-only`. */
 export function dashed(name: string): string {

@@ -87,7 +87,10 @@ type TabsProps = {
 /** The panes by name, as far as they fit around the focused one. */
 function Tabs({ columns, features, focus }: TabsProps): ReactNode {
   const at = features.findIndex(({ noun }) => noun === focus);
-  const labels = features.map(({ noun }, index) => ` ${digitOf(index) ?? ''} ${noun} `.replace('  ', ' '));
+  const roomy = labelsOf(features, ' ');
+  // A space less between them lets all be seen on 80 columns.
+  const labels =
+    roomy.reduce((sum, label) => sum + width(label), 0) > columns ? labelsOf(features, '') : roomy;
   let first = 0;
   const cells = (from: number): number =>
     labels.slice(from, at + 1).reduce((sum, label) => sum + width(label), from > 0 ? 1 : 0);
@@ -98,6 +101,10 @@ function Tabs({ columns, features, focus }: TabsProps): ReactNode {
       index + first === at ? { text, inverse: true, bold: true } : { text, tone: 'dim' },
     );
   return <Row columns={columns} spans={[...(first > 0 ? ['…'] : []), ...spans]} />;
+}
+
+function labelsOf(features: TabsProps['features'], end: string): readonly string[] {
+  return features.map(({ noun }, index) => ` ${digitOf(index) ?? ''} ${noun}${end}`.replace('  ', ' '));
 }
 
 function TooSmall({ columns, rows }: { readonly columns: number; readonly rows: number }): ReactNode {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { defineCommand, word } from '../features/feature.ts';
 import { features } from '../features/index.ts';
-import { dashed, globalFlags } from '../global-flags.ts';
+import { dashed, globalFlags, spelled } from '../global-flags.ts';
 import type { AnyCommand } from './run-command.ts';
 
 const shells = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
@@ -33,7 +33,7 @@ export const completionCommand = (consoleCommands: Loaders) =>
 type Completions = ReadonlyMap<string, readonly string[]>;
 
 async function completions(consoleCommands: Loaders): Promise<Completions> {
-  const globals = Object.keys(globalFlags).map((name) => `--${name === 'color' ? 'no-color' : dashed(name)}`);
+  const globals = Object.keys(globalFlags).map((name) => `--${spelled(name)}`);
   const flagsOf = (command: AnyCommand): string[] => [
     ...Object.keys(command.flags).map((name) => `--${dashed(name)}`),
     ...globals,

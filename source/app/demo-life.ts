@@ -32,15 +32,32 @@ async function logs(processes: DemoProcesses): Promise<void> {
   const info = processes.start(['log', 'write', 'web']);
   const errors = processes.start(['log', 'write', 'web', '--severity', 'error']);
   await repeat(processes, 200, (turn) => {
-    info.stdin?.write(
-      `GET /product/${turn * 7} 200 in ${(turn * 13) % 90} ms from 10.0.${turn % 9}.${turn % 251}\n`,
-    );
-    if (turn % 3 === 0) info.stdin?.write(`user ${turn % 50} signed in\n`);
-    if (turn % 4 === 0) errors.stdin?.write(`upstream timed out after ${1000 + turn} ms\n`);
-    if (turn % 11 === 0) errors.stdin?.write(`429 returned to key:${(turn % 5).toString(16)}f3\n`);
+    for (const { every, line } of requests) if (turn % every === 0) info.stdin?.write(`${line(turn)}\n`);
+    for (const { every, line } of failures) if (turn % every === 0) errors.stdin?.write(`${line(turn)}\n`);
     if (turn > 100 && turn % 6 === 0) errors.stdin?.write(`disk full writing /srv/data/${turn}\n`);
   });
 }
+
+type Kind = { readonly every: number; line(turn: number): string };
+
+const requests: readonly Kind[] = [
+  {
+    every: 1,
+    line: (turn) =>
+      `GET /product/${turn * 7} 200 in ${(turn * 13) % 90} ms from 10.0.${turn % 9}.${turn % 251}`,
+  },
+  { every: 3, line: (turn) => `user ${turn % 50} signed in` },
+  { every: 5, line: (turn) => `order ${4000 + turn} paid with card ending ${1000 + ((turn * 37) % 9000)}` },
+];
+
+const failures: readonly Kind[] = [
+  { every: 4, line: (turn) => `upstream 10.2.0.${turn % 12}:8080 timed out after ${1000 + turn} ms` },
+  { every: 7, line: (turn) => `payment ${4000 + turn} declined: insufficient funds` },
+  { every: 11, line: (turn) => `429 returned to key:${(turn % 5).toString(16)}f3` },
+  { every: 13, line: (turn) => `retry ${1 + (turn % 3)} of 3 for job ${turn * 17} on queue mail` },
+  { every: 23, line: (turn) => `cannot open "/srv/img/${turn}.svg": permission denied` },
+  { every: 31, line: (turn) => `connection to replica db${turn % 3} lost, ${turn % 7} queries retried` },
+];
 
 async function traffic(processes: DemoProcesses): Promise<void> {
   const web = processes.start(['hits', 'add', 'web', '-']);

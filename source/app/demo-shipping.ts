@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { access, constants, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import * as v from 'valibot';
 import type { DemoProcesses } from './demo-processes.ts';
 
 export type DemoShipping = {
@@ -16,8 +17,11 @@ export type DemoShipping = {
 
 const consumers = ['0', '1', '2'];
 const restMs = 1500;
-const slowestBytesPerTick = 64 * 1024;
-const tickMs = 20;
+const tickMs = 100;
+/** How fast the slow consumer reads in the first round, of which nobody knows yet how much it is. */
+const firstBytesPerTick = 320 * 1024;
+/** How long it takes it to read a round after that: long enough to see the budget fill and empty. */
+const roundMs = 10_000;
 
 /** Ships real logs to three consumers round after round, and reports each round into a chat room; until stopped. */
 export async function shipRounds(processes: DemoProcesses, options: DemoShipping): Promise<void> {
@@ -30,10 +34,11 @@ export async function shipRounds(processes: DemoProcesses, options: DemoShipping
   const writers = 'shipper,storage,oncall';
   await processes.run(['chat', 'create', 'ops', '--members', options.operator, '--writers', writers]);
   await say('oncall', `${options.operator}, this is the demo: real logs, three consumers, a small budget`);
+  let bytesPerTick = firstBytesPerTick;
   for (let round = 1; !signal.aborted; round += 1) {
     const reading = consumers.map((id) => processes.start(['ship', 'consume', 'logs:', '--as', id]));
     for (const [index, child] of reading.entries()) {
-      if (index === consumers.length - 1) drainSlowly(child, signal);
+      if (index === consumers.length - 1) drainSlowly(child, bytesPerTick, signal);
       else child.stdout?.resume();
     }
     const words = ['--channel', 'logs:', '--consumers', String(consumers.length), '--recursive', '--json'];
@@ -41,7 +46,9 @@ export async function shipRounds(processes: DemoProcesses, options: DemoShipping
     const report = await processes.run(['ship', 'run', ...paths, ...words, ...sizes]);
     await Promise.all(reading.map(ended));
     if (signal.aborted) return;
-    await say('shipper', summaryOf(round, report));
+    const done = parseReport(report);
+    if (done) bytesPerTick = Math.min(firstBytesPerTick, Math.ceil((done.bytes * tickMs) / roundMs));
+    await say('shipper', summaryOf(round, done));
     if (round % 5 === 0) await say('storage', 'all three copies are complete so far');
     await wait(restMs, undefined, { signal });
   }
@@ -52,21 +59,27 @@ async function ended(child: ChildProcess): Promise<void> {
 }
 
 /** One consumer lags behind, so that there is waiting to see. */
-function drainSlowly({ stdout }: ChildProcess, signal: AbortSignal): void {
+function drainSlowly({ stdout }: ChildProcess, bytesPerTick: number, signal: AbortSignal): void {
   const timer = setInterval(() => {
-    stdout?.read(Math.min(slowestBytesPerTick, stdout.readableLength || slowestBytesPerTick));
+    stdout?.read(Math.min(bytesPerTick, stdout.readableLength || bytesPerTick));
   }, tickMs);
   stdout?.once('close', () => clearInterval(timer));
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 
-function summaryOf(round: number, report: string): string {
-  try {
-    const { files, bytes, parts } = JSON.parse(report) as { files: number; bytes: number; parts: number };
-    return `round ${round}: ${files} files, ${Math.round(bytes / 1024)} KiB in ${parts} parts, all consumed`;
-  } catch {
-    return `round ${round} did not finish`;
-  }
+const reportSchema = v.object({ files: v.number(), bytes: v.number(), parts: v.number() });
+type Report = v.InferOutput<typeof reportSchema>;
+
+/** What `ship run --json` printed; nothing when it was stopped before its end. */
+function parseReport(text: string): Report | undefined {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), reportSchema), text);
+  return parsed.success ? parsed.output : undefined;
+}
+
+function summaryOf(round: number, done: Report | undefined): string {
+  if (!done) return `round ${round} did not finish`;
+  const { files, bytes, parts } = done;
+  return `round ${round}: ${files} files, ${Math.round(bytes / 1024)} KiB in ${parts} parts, all consumed`;
 }
 
 /** /var/log if something in it can be read, else samples of our own. */

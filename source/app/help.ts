@@ -1,6 +1,6 @@
 import type { Parameter } from '../features/feature.ts';
 import { features, loadFeature } from '../features/index.ts';
-import { dashed, type GlobalFlag, globalFlags } from '../global-flags.ts';
+import { dashed, type GlobalFlag, globalFlags, spelled } from '../global-flags.ts';
 import { type AnyCommand, usageOf } from './run-command.ts';
 import { shellCommands } from './shell-commands.ts';
 
@@ -58,7 +58,8 @@ async function overview(): Promise<string> {
       ['3', 'Redis unreachable, refused, or lost past --timeout'],
       ['4', 'data refused or unreadable'],
       ['5', 'another program failed'],
-      ['130/143', 'ended by SIGINT/SIGTERM'],
+      ['70', 'a bug of ours'],
+      ['129/130/143', 'ended by SIGHUP/SIGINT/SIGTERM'],
     ]),
   ].join('\n');
 }
@@ -88,7 +89,7 @@ function flagName(name: string, { label, short }: Parameter<unknown>): string {
 
 function globalRows(): Row[] {
   return Object.entries<GlobalFlag>(globalFlags).map(([name, { value, summary }]) => [
-    `--${dashed(name)}${value === undefined ? '' : ` ${value}`}`,
+    `--${spelled(name)}${value === undefined ? '' : ` ${value}`}`,
     summary,
   ]);
 }

@@ -38,7 +38,7 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
         before = now;
         store.setState((state) => ({
           server: steady(state.server, { ...info.figures, commandsPerSecond }),
-          ownCommandsPerSecond: held(state.ownCommandsPerSecond, Math.round(ownRate), 0.3, 1),
+          ownCommandsPerSecond: held(state.ownCommandsPerSecond, Math.round(ownRate), 0.1, 2),
         }));
       },
     },

@@ -7,6 +7,8 @@ export type ColumnWidth = {
   readonly width?: number;
   /** Takes what the others leave; at least as wide as its heading. */
   readonly grow?: boolean;
+  /** As wide as its content, and down to `to` cells before a column whose `drop` is at most `sparing` is left out. */
+  readonly yields?: { readonly to: number; readonly sparing: number };
   /** Never wider than this. */
   readonly max?: number;
   /** May be left out when room is short; the highest number goes first. */
@@ -26,12 +28,18 @@ export function layColumns(
   gap: number,
 ): readonly LaidColumn[] {
   let shown = wanted.map((column, index) => ({ index, column, cells: natural(column, texts, index) }));
-  const total = (): number =>
-    shown.reduce((sum, { cells }) => sum + cells, 0) + gap * Math.max(0, shown.length - 1);
+  const gaps = (): number => gap * Math.max(0, shown.length - 1);
+  const total = (): number => shown.reduce((sum, { cells }) => sum + cells, 0) + gaps();
+  const least = (drop: number): number => {
+    const yielded = shown.map(({ column: { yields }, cells }) =>
+      yields && drop <= yields.sparing ? Math.max(0, cells - yields.to) : 0,
+    );
+    return total() - yielded.reduce((sum, cells) => sum + cells, 0);
+  };
 
-  while (total() > columns) {
+  for (;;) {
     const last = shown.reduce((worst, { column }) => Math.max(worst, column.drop ?? 0), 0);
-    if (last === 0) break;
+    if (last === 0 || least(last) <= columns) break;
     shown = shown.filter(({ column }) => (column.drop ?? 0) < last);
   }
   while (total() > columns && shown.length > 0) {
@@ -57,7 +65,7 @@ function natural(column: ColumnWidth, texts: readonly (readonly string[])[], ind
   if (column.width !== undefined) return column.width;
   let cells = width(sanitise(column.heading));
   // What grows is cut to what is left, so its content does not push the others away.
-  if (!column.grow) {
+  if (!column.grow || column.yields !== undefined) {
     for (const row of texts) cells = Math.max(cells, width(sanitise(row[index] ?? '')));
   }
   return Math.max(1, Math.min(cells, column.max ?? cells));

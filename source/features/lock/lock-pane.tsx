@@ -45,7 +45,7 @@ function nothing({ known, filter, locks }: LockSlice): string {
 function tableOf(columns: number): readonly Column<Lock>[] {
   const cells = columns >= 70 ? 10 : 5;
   return [
-    { heading: 'name', grow: true, max: 60, cell: ({ name }) => name },
+    { heading: 'name', grow: true, yields: { to: 8, sparing: 3 }, max: 60, cell: ({ name }) => name },
     {
       heading: 'owner',
       max: 40,

@@ -43,7 +43,7 @@ export function ShardsPane({ slice, columns, rows, focused, zoomed }: PaneProps<
 
 const tableColumns: readonly Column<Server>[] = [
   { heading: '#', align: 'right', cell: ({ shard }) => String(shard) },
-  { heading: 'server', max: 40, cell: ({ url }) => shortName(url) },
+  { heading: 'server', yields: { to: 12, sparing: 2 }, max: 40, cell: ({ url }) => shortName(url) },
   { heading: 'role', cell: ({ role }) => role },
   {
     heading: 'state',
