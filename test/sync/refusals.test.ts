@@ -179,7 +179,7 @@ describe('a bad start ends with one line that says what to do', () => {
       exit: 5,
       env: fake('ssh', 'echo "bash: line 1: rsync: command not found" >&2; exit 127'),
       code: 'TARGET_REFUSED',
-      message: 'rsync: command not found (rsync ended with 127)',
+      message: 'bash: line 1: rsync: command not found (rsync ended with ',
       hint: 'rsync --list-only bare:/srv',
     });
   });

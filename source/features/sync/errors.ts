@@ -52,14 +52,17 @@ export class RsyncError extends QuarterdeckError {
   /** Undefined when a signal ended it. */
   readonly exitCode: number | undefined;
   readonly detail: string;
+  /** Nothing was spoken about files yet. */
+  readonly isRefusal: boolean;
 
-  constructor(destination: string, exitCode: number | undefined, detail: string) {
+  constructor(destination: string, exitCode: number | undefined, detail: string, isRefusal = false) {
     const how = exitCode === undefined ? detail : `with ${exitCode}: ${detail}`;
     super('program', 'RSYNC_FAILED', `rsync to ${destination} ended ${how}`, {
       hint: 'The paths stay queued and are tried again; check the target with `rsync --list-only`',
     });
     this.exitCode = exitCode;
     this.detail = detail;
+    this.isRefusal = isRefusal;
   }
 }
 

@@ -35,7 +35,7 @@ const always = ['--archive', '--safe-links', '--modify-window=-1', '--out-format
  */
 const delayed = ['--delay-updates', '--partial-dir=.quarterdeck-partial'] as const;
 /** Usage, protocol, no such module, socket, shell, remote rsync missing: nothing was spoken about files yet. */
-export const refusals: ReadonlySet<number> = new Set([1, 2, 4, 5, 10, 14, 126, 127, 255]);
+const refusals: ReadonlySet<number> = new Set([1, 2, 4, 5, 10, 14, 126, 127, 255]);
 /** Some names failed; some vanished while being copied, which the next batch will tell of. */
 const partial = 23;
 const vanished = 24;
@@ -113,7 +113,10 @@ async function run(
   if (exitCode === null) throw new RsyncError(destination, undefined, `by ${ended}`);
   // What a remote shell says comes first; rsync's own last lines only tell that something went wrong.
   const telling = complaints.find((line) => !/^rsync error:|unexpectedly closed/.test(line));
-  throw new RsyncError(destination, exitCode, telling ?? complaints[0] ?? 'it said nothing');
+  // A shell that ends before rsync has noticed why leaves it with a protocol failure.
+  const isRefusal =
+    refusals.has(exitCode) || complaints.some((line) => line.includes('(0 bytes received so far)'));
+  throw new RsyncError(destination, exitCode, telling ?? complaints[0] ?? 'it said nothing', isRefusal);
 }
 
 /** The path below the base that a complaint is about: the first quoted word, if it is one. */

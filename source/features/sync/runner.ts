@@ -12,7 +12,7 @@ import { Inbox } from './inbox.ts';
 import { targetName } from './keys.ts';
 import type { RunnerOptions } from './options.ts';
 import { cut, plan, wantsFullScan } from './pending.ts';
-import { copyAll, copyBatch, type Rsync, refusals } from './rsync.ts';
+import { copyAll, copyBatch, type Rsync } from './rsync.ts';
 import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
 
 const longestBackoffMs = 60_000;
@@ -214,7 +214,7 @@ class Runner {
         if (!(error instanceof QuarterdeckError) || error.code === 'RSYNC_MISSING') throw error;
         // A target that was there once comes back; one that never was is more likely a mistake.
         const isNew = this.#record.lastFullAt === null;
-        if (isNew && error instanceof RsyncError && refusals.has(error.exitCode ?? -1)) {
+        if (isNew && error instanceof RsyncError && error.isRefusal) {
           await this.#remember({ error: error.message });
           throw new TargetRefusedError(this.#options.target, error);
         }
