@@ -1,6 +1,7 @@
+export type { ChannelState } from './channel-state.ts';
 export { type ConsumeOptions, consume } from './consume.ts';
 export type { Delivery, LineBatch } from './delivery.ts';
 export { forget } from './forget.ts';
 export { OutDirectory } from './out.ts';
 export { type ShipOptions, type ShipProgress, type Shipped, ship } from './ship.ts';
-export { type ChannelState, type ChannelStatus, channels, status } from './status.ts';
+export { type ChannelStatus, channels, status } from './status.ts';

@@ -115,14 +115,14 @@ export class Room {
   async #wait(usedBytes: number, limitBytes: number, shippers: number, signal: AbortSignal): Promise<void> {
     const session = this.#session;
     session.usedBytes = usedBytes;
-    if (await session.sweep()) return;
+    if (await session.outstanding.sweep()) return;
     if (shippers === 1 && session.outstanding.size === 0 && this.#held === 0) {
       // Nobody will free anything: what is used are the records of too many files.
       if (this.#isBare) {
         throw new BudgetTooSmallError(limitBytes, usedBytes, 'what has to be remembered about so many files');
       }
       // What the answer counted may have been freed while it was on its way, or be a dead shipper's: look, ask again.
-      this.#isBare = !(await session.inherit());
+      this.#isBare = !(await session.outstanding.inherit());
       if (this.#isBare) return;
     } else this.#isBare = false;
     await session.bell.wait(signal);

@@ -8,23 +8,13 @@ import { type Bell, startBell } from './bell.ts';
 import { allotment, type Terms, unchargedRecords } from './cost.ts';
 import { BudgetTooSmallError, ShipperFencedError, TermsDifferError } from './errors.ts';
 import finishLua from './finish.lua';
-import {
-  type ChannelKeys,
-  channelKeys,
-  counterKey,
-  dataKey,
-  messageBell,
-  publishCommand,
-  roomBell,
-  seenKeys,
-} from './keys.ts';
+import { type ChannelKeys, channelKeys, messageBell, publishCommand, roomBell, seenKeys } from './keys.ts';
 import leaveLua from './leave.lua';
-import { type FileRecord, parseEntry, parseProcess, parseRecord, scanHash, storedRecord } from './ledger.ts';
+import { type FileRecord, parseProcess, parseRecord, scanHash, storedRecord } from './ledger.ts';
 import openLua from './open.lua';
+import { Outstanding } from './outstanding.ts';
 import { beatMs, isGone, leaseMs, makeToken, self } from './process.ts';
 import { replyWords } from './reply.ts';
-import { release } from './room.ts';
-import sweepLua from './sweep.lua';
 
 export type SessionOptions = {
   readonly channel: string;
@@ -51,8 +41,7 @@ export class ShipSession {
   readonly rooms: ReturnType<typeof allotment>;
   readonly signal: AbortSignal;
   readonly bell: Bell;
-  /** What was announced and is not known to be freed. */
-  readonly outstanding = new Set<string>();
+  readonly outstanding: Outstanding;
   news: News;
   /** Nobody else was shipping here when it came. */
   isAlone = true;
@@ -68,7 +57,6 @@ export class ShipSession {
   #timer: NodeJS.Timeout | undefined;
   #isFenced = false;
   #isBeating = false;
-  #swept = 0;
 
   private constructor(redis: Client, { channel, terms, signal, listen, news, lastId }: SessionOptions) {
     this.redis = redis;
@@ -80,6 +68,7 @@ export class ShipSession {
     this.keys = channelKeys(redis, channel);
     this.rooms = allotment(terms);
     this.bell = startBell(listen, roomBell(this.keys));
+    this.outstanding = new Outstanding(this);
   }
 
   /**
@@ -145,42 +134,27 @@ export class ShipSession {
     this.isAlone = reply[0] !== 'joined';
     this.server = String(reply[2]);
     await register(redis, 'ship', this.channel);
-    await this.#adopt(this.isAlone ? new Set() : others);
-    this.#timer = setInterval(() => {
-      this.#beat().catch(() => {});
-    }, beatMs);
-  }
-
-  /** Takes over what shippers that are gone have left. Resolves to whether any part is there that may be freed. */
-  async inherit(): Promise<boolean> {
-    await this.#adopt(new Set());
-    return this.outstanding.size > 0;
-  }
-
-  /** Parts nobody else watches over: those announced are watched from now on, those being written are given back. */
-  async #adopt(others: ReadonlySet<string>): Promise<void> {
-    const stale: { part: string; stage: string }[] = [];
-    for await (const [part, json] of scanHash(this.redis, this.keys.parts)) {
-      const entry = parseEntry(json);
-      if (!entry || others.has(entry.token)) continue;
-      if (entry.id !== undefined) this.outstanding.add(part);
-      else stale.push({ part, stage: entry.stage ?? '' });
-    }
-    await release(this, stale);
+    await this.outstanding.adopt(this.isAlone ? new Set() : others);
+    this.#timer = setInterval(() => void this.#beat(), beatMs);
   }
 
   async #beat(): Promise<void> {
     if (this.#isBeating) return;
     this.#isBeating = true;
     const { keys, token } = this;
-    const reply = await beatScript(
-      this.redis,
-      [keys.settings, keys.who],
-      [`s:${token}`, token, JSON.stringify(this.news), leaseMs],
-    );
-    if (reply === 0) this.#isFenced = true;
-    else await this.sweep();
-    this.#isBeating = false;
+    try {
+      const reply = await beatScript(
+        this.redis,
+        [keys.settings, keys.who],
+        [`s:${token}`, token, JSON.stringify(this.news), leaseMs],
+      );
+      if (reply === 0) this.#isFenced = true;
+      else await this.outstanding.sweep();
+    } catch (error) {
+      if (error instanceof ShipperFencedError) this.#isFenced = true;
+    } finally {
+      this.#isBeating = false;
+    }
   }
 
   /** How far each file is, from this run. */
@@ -200,38 +174,6 @@ export class ShipSession {
   }
 
   /**
-   * Frees what consumers of the book have counted, learns what was freed by ours. Looks at a page of the outstanding
-   * parts at a time; resolves to whether any of them is gone.
-   * @throws {ShipperFencedError}
-   */
-  async sweep(): Promise<boolean> {
-    const { keys } = this;
-    const all = [...this.outstanding];
-    if (this.#swept >= all.length) this.#swept = 0;
-    const page = all.slice(this.#swept, this.#swept + sweepParts);
-    this.#swept += page.length;
-    const gone = await sweepScript(
-      this.redis,
-      [
-        keys.settings,
-        keys.parts,
-        keys.who,
-        keys.members,
-        ...page.flatMap((part) => [dataKey(keys, part), counterKey(keys, part)]),
-      ],
-      [publishCommand(this.redis), roomBell(keys), this.token, this.server, ...page],
-    );
-    if (gone[0] === 'fenced') {
-      this.#isFenced = true;
-      throw new ShipperFencedError(this.channel);
-    }
-    page.forEach((part, index) => {
-      if (gone[index] === 1) this.outstanding.delete(part);
-    });
-    return gone.includes(1);
-  }
-
-  /**
    * Everything was announced: says so, when nobody else ships here, and waits until all of it is freed.
    * @throws {ShipperFencedError} and the signal's reason
    */
@@ -246,7 +188,7 @@ export class ShipSession {
         [this.token, keepOpen ? 1 : 0, leaseMs, publishCommand(this.redis), messageBell(keys), this.server],
       );
       if (reply[0] === 'fenced') throw new ShipperFencedError(this.channel);
-      while (await this.sweep());
+      while (await this.outstanding.sweep());
       if (this.outstanding.size === 0) return;
       this.waitingSinceMs ??= Date.now();
       await this.bell.wait(this.signal);
@@ -272,10 +214,7 @@ export class ShipSession {
   }
 }
 
-const sweepParts = 200;
-
 const openScript = defineScript({ lua: openLua, parse: replyWords });
 const beatScript = defineScript({ lua: beatLua, parse: Number });
-const sweepScript = defineScript({ lua: sweepLua, parse: replyWords });
 const finishScript = defineScript({ lua: finishLua, parse: replyWords });
 const leaveScript = defineScript({ lua: leaveLua, parse: replyWords });

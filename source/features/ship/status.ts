@@ -1,36 +1,14 @@
-import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { channelKeys, counterKey } from './keys.ts';
-import {
-  type Entry,
-  idsOf,
-  type Process,
-  parseEntry,
-  parseProcess,
-  parseRecord,
-  readFiles,
-} from './ledger.ts';
+import { type ChannelState, type ConsumerStatus, stateOf } from './channel-state.ts';
+import { channelKeys } from './keys.ts';
+import { idsOf, type Process, parseEntry, parseProcess, parseRecord, readFiles } from './ledger.ts';
+import { countsOf, type PartStatus, partStatus } from './part-status.ts';
 import { leaseMs } from './process.ts';
 import { replyWords } from './reply.ts';
 import statusLua from './status.lua';
-
-/** What a channel is doing. `stalled`: somebody who is waited for stays away. */
-export type ChannelState = 'idle' | 'shipping' | 'waiting' | 'done' | 'stalled';
-
-export type ConsumerStatus = {
-  readonly id: string;
-  /** Parts finished in this run. */
-  readonly done: number;
-  /** Parts announced and not finished. */
-  readonly lag: number;
-  /** Epoch ms of the last sign of life; null when there was none. */
-  readonly seenMs: number | null;
-  /** Epoch ms since when it has owed a part without a sign of life; null when it does not stay away. */
-  readonly stalledMs: number | null;
-};
 
 export type FileStatus = {
   readonly name: string;
@@ -41,19 +19,6 @@ export type FileStatus = {
   readonly want: number;
   /** `shipping` while parts are to come, `announced` until everybody has them, then `freed`. */
   readonly state: 'shipping' | 'announced' | 'freed';
-};
-
-export type PartStatus = {
-  readonly part: string;
-  readonly file: string;
-  readonly bytes: number;
-  readonly cost: number;
-  /** How much of the file there is up to the end of this part, from 0 to 1; undefined while it grows. */
-  readonly share: number | undefined;
-  /** Which consumers have finished it, and which have not. */
-  readonly finished: readonly string[];
-  readonly missing: readonly string[];
-  readonly state: 'writing' | 'announced' | 'reading';
 };
 
 export type ChannelSummary = {
@@ -205,96 +170,6 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     filesKnown: Number(filesKnown),
     at: now,
   };
-}
-
-type Outline = {
-  readonly settings: ReadonlyMap<string, string>;
-  readonly live: readonly Process[];
-  readonly shippers: readonly Process[];
-  readonly consumers: readonly ConsumerStatus[];
-  readonly partsInRedis: number;
-  readonly now: number;
-};
-
-function stateOf({ settings, live, shippers, consumers, partsInRedis, now }: Outline): {
-  state: ChannelState;
-  reason: string;
-} {
-  const stalled = consumers.filter(({ stalledMs }) => stalledMs !== null);
-  if (stalled.length > 0) {
-    const reasons = stalled.map(
-      ({ id, seenMs, lag }) =>
-        `consumer ${id} owes ${lag} ${lag === 1 ? 'part' : 'parts'}, ${agoOf(seenMs, now)}`,
-    );
-    return { state: 'stalled', reason: reasons.join('; ') };
-  }
-  if (settings.get('closed') === '1') return { state: 'done', reason: '' };
-  const owing = consumers.filter(({ lag }) => lag > 0).map(({ id }) => id);
-  const waitsFor =
-    owing.length > 0
-      ? `waiting for ${owing.length === 1 ? 'consumer' : 'consumers'} ${owing.join(', ')}`
-      : '';
-  if (live.some(({ waiting, finished }) => waiting === undefined && !finished))
-    return { state: 'shipping', reason: '' };
-  if (live.length > 0) return { state: 'waiting', reason: waitsFor };
-  if (settings.get('done') && partsInRedis === 0) return { state: 'done', reason: '' };
-  if (shippers.length > 0) {
-    const lastAt = Math.max(...shippers.map(({ at = 0 }) => at));
-    return { state: 'stalled', reason: `the shipper was ${agoOf(lastAt, now)}` };
-  }
-  return { state: partsInRedis > 0 ? 'waiting' : 'idle', reason: waitsFor };
-}
-
-function agoOf(seenMs: number | null, now: number): string {
-  return seenMs === null ? 'never seen' : `last seen ${Math.round((now - seenMs) / 1000)}s ago`;
-}
-
-type Counted = PartStatus & { readonly announced: number };
-
-function partStatus(
-  part: string,
-  entry: Entry,
-  counts: ReadonlyMap<string, number>,
-  cursors: ReadonlyMap<string, number>,
-): Counted {
-  const want = idsOf(entry.want);
-  const finished = idsOf(entry.finished);
-  // Those who only INCR are not known by name: whoever has fetched the message is taken for them.
-  let nameless = (counts.get(part) ?? 0) - finished.length;
-  for (const id of want) {
-    if (nameless <= 0) break;
-    if (finished.includes(id) || (cursors.get(id) ?? 0) < (entry.id ?? Number.POSITIVE_INFINITY)) continue;
-    finished.push(id);
-    nameless -= 1;
-  }
-  return {
-    part,
-    file: entry.file,
-    bytes: entry.bytes,
-    cost: entry.cost,
-    share: entry.of ? (entry.at + entry.bytes) / entry.of : undefined,
-    finished,
-    missing: want.filter((id) => !finished.includes(id)),
-    state: entry.id === undefined ? 'writing' : finished.length > 0 ? 'reading' : 'announced',
-    announced: entry.announced ?? Number.POSITIVE_INFINITY,
-  };
-}
-
-/** The book's counters, asked only when somebody is expected who does not report by name. */
-async function countsOf(
-  redis: Client,
-  keys: ReturnType<typeof channelKeys>,
-  entries: readonly { readonly part: string; readonly entry: Entry }[],
-  who: ReadonlyMap<string, Process | undefined>,
-): Promise<ReadonlyMap<string, number>> {
-  const unclear = entries.filter(({ entry }) =>
-    idsOf(entry.want).some(
-      (id) => !entry.finished.includes(` ${id} `) && who.get(`c:${id}`)?.token === undefined,
-    ),
-  );
-  if (unclear.length === 0) return new Map();
-  const counters = await again(() => redis.mget(unclear.map(({ part }) => counterKey(keys, part))));
-  return new Map(unclear.map(({ part }, index) => [part, Number(counters[index] ?? 0)]));
 }
 
 function sum(processes: readonly Process[], field: 'files' | 'bytes'): number {

@@ -1,0 +1,60 @@
+import type { Process } from './ledger.ts';
+
+/** What a channel is doing. `stalled`: somebody who is waited for stays away. */
+export type ChannelState = 'idle' | 'shipping' | 'waiting' | 'done' | 'stalled';
+
+export type ConsumerStatus = {
+  readonly id: string;
+  /** Parts finished in this run. */
+  readonly done: number;
+  /** Parts announced and not finished. */
+  readonly lag: number;
+  /** Epoch ms of the last sign of life; null when there was none. */
+  readonly seenMs: number | null;
+  /** Epoch ms since when it has owed a part without a sign of life; null when it does not stay away. */
+  readonly stalledMs: number | null;
+};
+
+/** What is known of a channel, from which it follows what it is doing. */
+export type Outline = {
+  readonly settings: ReadonlyMap<string, string>;
+  readonly live: readonly Process[];
+  readonly shippers: readonly Process[];
+  readonly consumers: readonly ConsumerStatus[];
+  readonly partsInRedis: number;
+  readonly now: number;
+};
+
+/** What a channel is doing, and why nothing moves if nothing does. */
+export function stateOf({ settings, live, shippers, consumers, partsInRedis, now }: Outline): {
+  state: ChannelState;
+  reason: string;
+} {
+  const stalled = consumers.filter(({ stalledMs }) => stalledMs !== null);
+  if (stalled.length > 0) {
+    const reasons = stalled.map(
+      ({ id, seenMs, lag }) =>
+        `consumer ${id} owes ${lag} ${lag === 1 ? 'part' : 'parts'}, ${agoOf(seenMs, now)}`,
+    );
+    return { state: 'stalled', reason: reasons.join('; ') };
+  }
+  if (settings.get('closed') === '1') return { state: 'done', reason: '' };
+  const owing = consumers.filter(({ lag }) => lag > 0).map(({ id }) => id);
+  const waitsFor =
+    owing.length > 0
+      ? `waiting for ${owing.length === 1 ? 'consumer' : 'consumers'} ${owing.join(', ')}`
+      : '';
+  if (live.some(({ waiting, finished }) => waiting === undefined && !finished))
+    return { state: 'shipping', reason: '' };
+  if (live.length > 0) return { state: 'waiting', reason: waitsFor };
+  if (settings.get('done') && partsInRedis === 0) return { state: 'done', reason: '' };
+  if (shippers.length > 0) {
+    const lastAt = Math.max(...shippers.map(({ at = 0 }) => at));
+    return { state: 'stalled', reason: `the shipper was ${agoOf(lastAt, now)}` };
+  }
+  return { state: partsInRedis > 0 ? 'waiting' : 'idle', reason: waitsFor };
+}
+
+function agoOf(seenMs: number | null, now: number): string {
+  return seenMs === null ? 'never seen' : `last seen ${Math.round((now - seenMs) / 1000)}s ago`;
+}
