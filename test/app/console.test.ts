@@ -8,7 +8,8 @@ let client: Redis;
 let plays: Play[] = [];
 
 beforeAll(async () => {
-  server = await startRedis();
+  // What was there before a restart is there after it.
+  server = await startRedis('--appendonly', 'yes');
   client = server.client();
 });
 afterAll(() => server.close());
@@ -105,7 +106,6 @@ test('Redis goes away and comes back underneath: it says so, stays, and resumes'
   await play.shows('into the void▏');
   play.press('esc');
   await server.start();
-  await makeRoom();
   await play.shows('● live');
   await play.shows(/ live ━┓/);
   await play.shows('Enter writes to ops');
