@@ -59,6 +59,14 @@ export async function* consume(
       if (!next) break;
       yield next.delivery;
       await next.delivery.finish();
+      if (next.damages.length > 0) {
+        // Its announcement was lost, and comes again with all of its bytes.
+        if (!(await consumer.stands(next.id))) {
+          consumer.rewind();
+          continue;
+        }
+        for (const problem of next.damages) options.onDamage?.(problem);
+      }
       const { part, file, carry } = next.delivery;
       if (await seat.done(next.id, part, file, carry)) await next.delivery.acknowledged();
       else consumer.rewind();
@@ -68,8 +76,10 @@ export async function* consume(
   }
 }
 
-/** A message; without a delivery there is nothing to do about it but to mark it as seen. */
-type Item = { readonly id: number; readonly delivery: PartDelivery | undefined };
+/** A message; without a part there is nothing to do about it but to mark it as seen. */
+type Item = { readonly id: number; readonly part: Part | undefined };
+/** `damages` is what arrived damaged or not at all. */
+type Part = { readonly delivery: PartDelivery; readonly damages: readonly string[] };
 
 const messageSchema = v.object({ sender: v.string(), message: v.string() });
 
@@ -97,12 +107,12 @@ class Consumer {
   }
 
   /** The next part; undefined when the channel is done. */
-  async next(): Promise<{ id: number; delivery: PartDelivery } | undefined> {
+  async next(): Promise<(Part & { readonly id: number }) | undefined> {
     for (;;) {
       this.#signal.throwIfAborted();
       if (!this.#readAhead) await this.#join();
       const item = this.#items.shift();
-      if (item?.delivery) return { id: item.id, delivery: item.delivery };
+      if (item?.part) return { id: item.id, ...item.part };
       if (item) {
         if (!(await this.#seat.done(item.id, '', '', undefined))) this.rewind();
         continue;
@@ -123,6 +133,12 @@ class Consumer {
       if (this.#isDone(page)) return;
       await this.#seat.wait();
     }
+  }
+
+  /** Whether this message is still what comes next. */
+  async stands(id: number): Promise<boolean> {
+    const { cursor, messages } = await this.#seat.pending(id - 1);
+    return cursor === this.#seat.cursor && messages[0]?.id === id;
   }
 
   /** Another server took over that knows of less: goes on from there. */
@@ -147,22 +163,23 @@ class Consumer {
     const message = parseMessage(json);
     if (!message) onDamage(`message ${id} of ${this.#channel} is no JSON of a message`);
     // Who else talks in the room ships nothing.
-    if (message?.sender !== 'source' || message.message === '') return { id, delivery: undefined };
+    if (message?.sender !== 'source' || message.message === '') return { id, part: undefined };
     const part = message.message;
     this.#isBookDone = part === ':done' && page.run === '';
-    if (part === ':done') return { id, delivery: undefined };
-    if (entry?.id === id && !entry.want.includes(` ${as} `)) return { id, delivery: undefined };
+    if (part === ':done') return { id, part: undefined };
+    if (entry?.id === id && !entry.want.includes(` ${as} `)) return { id, part: undefined };
     const shape = entry?.id === id ? entry : await this.#bookShape(part);
-    if (shape) return { id, delivery: this.#deliver(part, shape) };
+    if (shape) return { id, part: this.#deliver(part, shape) };
     onDamage(`${part}: gone from Redis before it was read`);
-    return { id, delivery: undefined };
+    return { id, part: undefined };
   }
 
-  #deliver(part: string, shape: Shape): PartDelivery {
-    const { as, onDamage = () => {}, spoolDirectory = defaultSpoolDirectory() } = this.#options;
+  #deliver(part: string, shape: Shape): Part {
+    const { as, spoolDirectory = defaultSpoolDirectory() } = this.#options;
     const key = dataKey(this.#seat.keys, part);
     const readAhead = this.#readAhead ?? new ReadAhead(this.#redis, this.#seat.windowBytes);
-    return new PartDelivery(part, shape, {
+    const damages: string[] = [];
+    const delivery = new PartDelivery(part, shape, {
       readAhead,
       reading: readAhead.add(key, shape.bytes),
       readAgain: () => {
@@ -174,8 +191,9 @@ class Consumer {
         const name = `${this.#channel}\0${as}\0${generation}`;
         return path.join(spoolDirectory, createHash('sha1').update(name).digest('hex'));
       },
-      onDamage,
+      onDamage: (problem) => damages.push(problem),
     });
+    return { delivery, damages };
   }
 
   /** A file shipped by a program that follows the book. */
