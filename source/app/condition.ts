@@ -8,7 +8,14 @@ import { durationMs, sizeBytes } from '../values.ts';
  * The path names a feature, then fields; between two steps any number of levels and list items may lie, so
  * `topic.lag` is the lag of every subscriber of every topic. It holds if any value it reaches does.
  */
-export type Condition = { readonly text: string; holds(snapshot: unknown): boolean };
+export type Condition = {
+  readonly text: string;
+  /** The first step: whose part of the snapshot it is about. */
+  readonly noun: string;
+  holds(snapshot: unknown): boolean;
+  /** Whether that part tells of something, and nothing in it bears such a name: then it never will hold. */
+  isAstray(snapshot: unknown): boolean;
+};
 
 const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
   '>': (order) => order > 0,
@@ -21,15 +28,21 @@ const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
 
 /** @throws {UsageError} when it is not `path operator value` */
 export function parseCondition(text: string): Condition {
-  const match = /^\s*([\w.-]+)\s*(>=|<=|==|!=|>|<)\s*(.+?)\s*$/.exec(text);
+  const match = /^\s*([\w.-]+)\s*(>=|<=|==|!=|>|<)\s*([^\s<>=!].*?)\s*$/.exec(text);
   const [, path, operator, wanted] = match ?? [];
   const compare = operator === undefined ? undefined : comparisons[operator];
   if (path === undefined || wanted === undefined || compare === undefined) {
     throw new UsageError(`Expected a condition such as \`topic.lag > 1000\`, got \`${text}\``);
   }
   const target = literal(wanted);
+  const [noun = '', ...fields] = path.split('.');
   return {
     text,
+    noun,
+    isAstray(snapshot) {
+      const part: unknown = Object(snapshot)[noun];
+      return !isEmpty(part) && !isKnown(part, fields);
+    },
     holds: (snapshot) =>
       reached(snapshot, path.split('.')).some((value) => {
         const order = ordered(value, target);
@@ -65,4 +78,21 @@ function reached(value: unknown, steps: readonly string[]): unknown[] {
   const direct = fields.filter(([name]) => name === step).flatMap(([, inner]) => reached(inner, rest));
   const deeper = fields.filter(([name]) => name !== step).flatMap(([, inner]) => reached(inner, steps));
   return [...direct, ...deeper];
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** What is null now may hold the rest of the path at another time; so may a list that is empty now. */
+function isKnown(value: unknown, steps: readonly string[]): boolean {
+  const [step, ...rest] = steps;
+  if (step === undefined || isEmpty(value)) return true;
+  if (Array.isArray(value)) return value.some((item) => isKnown(item, steps));
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, inner]) =>
+    name === step
+      ? isKnown(inner, rest)
+      : typeof inner === 'object' && !isEmpty(inner) && isKnown(inner, steps),
+  );
 }

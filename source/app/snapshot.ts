@@ -10,7 +10,7 @@ import {
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { masters } from '../redis/connect.ts';
 import { parseInfo } from '../redis/info.ts';
-import { parseCondition } from './condition.ts';
+import { type Condition, parseCondition } from './condition.ts';
 
 /** `120x40` -> columns and rows. */
 const frameSize = v.pipe(
@@ -41,11 +41,12 @@ export const snapshotCommand = defineCommand({
   writes: false,
   examples: ['quarterdeck snapshot --json | jq .ship', "quarterdeck snapshot --fail-if 'topic.lag > 1000'"],
   async run(context, { pane, size, failIf }) {
-    const condition = failIf === undefined ? undefined : parseCondition(failIf);
     const chosen = await chosenFeatures(pane);
+    const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
     tellServer(context, chosen);
     const json = await takeSnapshot(context, chosen);
     const holds = condition?.holds(json) ?? false;
+    if (condition?.isAstray(json)) context.warn(astray(condition));
     if (holds) context.warn(`${condition?.text} holds`);
     const exitCode = holds ? 1 : 0;
     if (context.config.json) return { json, text: '', exitCode };
@@ -63,6 +64,22 @@ export async function chosenFeatures(pane: string | undefined): Promise<readonly
       hint: `Known: ${Object.keys(features).join(', ')}`,
     });
   return [feature];
+}
+
+/** @throws {UsageError} when it is no condition, or about a pane that is not looked at */
+export function conditionOn(chosen: readonly AnyFeature[], text: string): Condition {
+  const condition = parseCondition(text);
+  const known = ['server', ...chosen.map(({ noun }) => noun)];
+  if (!known.includes(condition.noun)) {
+    throw new UsageError(`\`${text}\` begins with \`${condition.noun}\`, which nothing here is called`, {
+      hint: `Known: ${known.join(', ')}`,
+    });
+  }
+  return condition;
+}
+
+export function astray({ text, noun }: Condition): string {
+  return `\`${text}\` cannot hold: nothing in ${noun} is called so; \`snapshot --json\` shows what there is`;
 }
 
 /** Says which parts tell of the first of several servers only. */

@@ -1,8 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
 import { durationMs } from '../values.ts';
-import { parseCondition } from './condition.ts';
-import { chosenFeatures, failIfFlag, paneFlag, takeSnapshot, tellServer } from './snapshot.ts';
+import {
+  astray,
+  chosenFeatures,
+  conditionOn,
+  failIfFlag,
+  paneFlag,
+  takeSnapshot,
+  tellServer,
+} from './snapshot.ts';
 
 /** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
 export const watchCommand = defineCommand({
@@ -16,8 +23,9 @@ export const watchCommand = defineCommand({
   writes: false,
   examples: ["quarterdeck watch --pane ship --fail-if 'ship.state == stalled'"],
   async run(context, { pane, every, failIf }) {
-    const condition = failIf === undefined ? undefined : parseCondition(failIf);
     const chosen = await chosenFeatures(pane);
+    const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
+    let isDoubted = false;
     tellServer(context, chosen);
     const seen = new Map<string, string>();
     for (;;) {
@@ -28,6 +36,10 @@ export const watchCommand = defineCommand({
         seen.set(noun, text);
         const line = { at: snapshot.at, pane: noun, value: snapshot[noun] };
         await context.emit(line, JSON.stringify(line));
+      }
+      if (!isDoubted && condition?.isAstray(snapshot)) {
+        isDoubted = true;
+        context.warn(astray(condition));
       }
       if (condition?.holds(snapshot)) {
         context.warn(`${condition.text} holds`);

@@ -89,6 +89,13 @@ test('--fail-if sets exit 1', async () => {
   expect((await run([...words, 'server.usedBytes > 1TiB'], { url: server.url })).code).toBe(0);
 });
 
+test('a --fail-if that can never hold is told of, not passed over', async () => {
+  const wrongPane = await run(['snapshot', '--fail-if', 'lokc.heldMs > 5m'], { url: server.url });
+  expect(wrongPane).toMatchObject({ code: 2, stderr: expect.stringContaining('`lokc`') });
+  const wrongField = await run(['snapshot', '--json', '--fail-if', 'server.bytes > 1'], { url: server.url });
+  expect(wrongField).toMatchObject({ code: 0, stderr: expect.stringContaining('cannot hold') });
+});
+
 test('a flag may stand before the noun', async () => {
   const { code, stdout } = await run(['--json', '--url', server.url, 'snapshot']);
   expect(code).toBe(0);

@@ -13,8 +13,9 @@ const snapshot = {
     },
     { topic: 'orders', subscribers: [] },
   ],
-  ship: [{ channel: 'logs:', usedBytes: 70_000_000, state: 'stalled' }],
-  lock: [{ name: 'deploy', heldMs: 341_000 }],
+  ship: [{ channel: 'logs:', usedBytes: 70_000_000, state: 'stalled', failure: null }],
+  lock: [{ name: 'deploy', heldMs: 341_000, waiters: [] }],
+  hits: [],
 };
 
 test.each([
@@ -34,6 +35,22 @@ test.each([
   expect(parseCondition(text).holds(snapshot)).toBe(holds);
 });
 
-test.each(['', 'topic.lag', '> 3', 'topic.lag >', 'topic lag > 3'])('`%s` is refused', (text) => {
-  expect(() => parseCondition(text)).toThrow('Expected a condition such as');
+test.each([
+  ['lock.foo > 3', true],
+  ['ship.usedBites > 3', true],
+  ['lock.heldMs.x > 3', true],
+  ['lock.heldMs > 3', false],
+  ['topic.lag > 3', false],
+  ['ship.failure.message == x', false],
+  ['lock.waiters.host == x', false],
+  ['hits.anything > 3', false],
+])('whether %s leads nowhere: %s', (text, isAstray) => {
+  expect(parseCondition(text).isAstray(snapshot)).toBe(isAstray);
 });
+
+test.each(['topic.lag >> 3', 'topic.lag => 3', '', 'topic.lag', '> 3', 'topic.lag >', 'topic lag > 3'])(
+  '`%s` is refused',
+  (text) => {
+    expect(() => parseCondition(text)).toThrow('Expected a condition such as');
+  },
+);
