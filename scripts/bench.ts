@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 
 // `npm run bench` runs them all, one after another; `npm run bench -- ship lock` only these.
-const shared = new Set(['harness']);
+const shared = new Set(['harness', 'topic-side']);
 const known = readdirSync('bench')
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -'.ts'.length))

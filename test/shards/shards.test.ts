@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { checkOrder, everywhere, map, shardsOf, together } from '../../source/features/shards/shards.ts';
+import { checkOrder } from '../../source/features/shards/order.ts';
+import { everywhere, map, shardsOf, together } from '../../source/features/shards/shards.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 

@@ -1,7 +1,8 @@
 import type { Connection } from '../../redis/connect.ts';
 import type { ReadContext } from '../feature.ts';
 import { ShardDownError } from './errors.ts';
-import { checkOrder, type Shards, shardsOf } from './shards.ts';
+import { checkOrder } from './order.ts';
+import { type Shards, shardsOf } from './shards.ts';
 
 /**
  * The shards of a session, checked to be given in the order their data was written with. A list that was found in
