@@ -6,6 +6,7 @@ import { changeSlice, makeStore, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/figures.ts';
 import { App } from './app.tsx';
+import { canAsk } from './missing.ts';
 import { loadPanes } from './mount.tsx';
 import { commandTable } from './palette.ts';
 import { watchServer } from './server-figures.ts';
@@ -45,7 +46,7 @@ export async function printFrame(
   }));
   const [loaded] = await Promise.all([
     loadPanes(chosen),
-    connection && watchServer(connection, store).question.ask(),
+    connection && canAsk(context, undefined) && watchServer(connection, store).question.ask(),
     ...chosen.map((feature) => learn(feature, context, store)),
   ]);
   const table = commandTable(chosen, {});
@@ -60,11 +61,16 @@ export async function printFrame(
 }
 
 /** Asks twice: what the second reading looks closer at, the first has to find. */
-async function learn({ noun, feed }: AnyFeature, context: ReadContext, store: Store): Promise<void> {
+async function learn(feature: AnyFeature, context: ReadContext, store: Store): Promise<void> {
+  const { noun, feed } = feature;
   const tell = (freshness: object): void =>
     store.setState((state) => ({
       freshness: { ...state.freshness, [noun]: { name: 'fresh', ...freshness } },
     }));
+  if (!canAsk(context, feature)) {
+    tell({ name: 'failed', error: 'the first server does not answer' });
+    return;
+  }
   try {
     for (let reading = 0; reading < 2; reading += 1) {
       changeSlice(store, noun, await feed.read(context, store.getState().slices[noun]));

@@ -1,16 +1,11 @@
 import * as v from 'valibot';
 import { UsageError } from '../errors.ts';
-import {
-  type CommandContext,
-  defineCommand,
-  flagOr,
-  optionalFlag,
-  type ReadContext,
-} from '../features/feature.ts';
+import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../features/feature.ts';
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { masters } from '../redis/connect.ts';
 import { parseInfo } from '../redis/info.ts';
 import { type Condition, parseCondition } from './condition.ts';
+import { canAsk, tellMissing, tellServer } from './missing.ts';
 
 /** `120x40` -> columns and rows. */
 const frameSize = v.pipe(
@@ -39,6 +34,7 @@ export const snapshotCommand = defineCommand({
     failIf: failIfFlag,
   },
   writes: false,
+  partial: true,
   examples: ['quarterdeck snapshot --json | jq .ship', "quarterdeck snapshot --fail-if 'topic.lag > 1000'"],
   async run(context, { pane, size, failIf }) {
     const chosen = await chosenFeatures(pane);
@@ -48,7 +44,7 @@ export const snapshotCommand = defineCommand({
     const holds = condition?.holds(json) ?? false;
     if (condition?.isAstray(json)) context.warn(astray(condition));
     if (holds) context.warn(`${condition?.text} holds`);
-    const exitCode = holds ? 1 : 0;
+    const exitCode = holds ? 1 : tellMissing(context) ? 3 : 0;
     if (context.config.json) return { json, text: '', exitCode };
     const { printFrame } = await import('./print-frame.tsx');
     return { json, text: await printFrame(context, chosen, { ...size, zoomed: pane }), exitCode };
@@ -82,21 +78,14 @@ export function astray({ text, noun }: Condition): string {
   return `\`${text}\` cannot hold: nothing in ${noun} is called so; \`snapshot --json\` shows what there is`;
 }
 
-/** Says which parts tell of the first of several servers only. */
-export function tellServer({ connections, warn }: CommandContext, chosen: readonly AnyFeature[]): void {
-  const alone = chosen.filter(({ spreads }) => !spreads).map(({ noun }) => noun);
-  if (connections.length < 2 || alone.length === 0) return;
-  warn(`Of the first server alone, ${connections[0]?.url}: ${alone.join(', ')}`);
-}
-
-/** `{at, server, chat, ship, …}`: every feature's own list or status, all asked at once. */
+/** `{at, server, chat, ship, …}`: every feature's own list or status, all asked at once; null where none answers. */
 export async function takeSnapshot(
   context: ReadContext,
   chosen: readonly AnyFeature[],
 ): Promise<Record<string, unknown>> {
   const [server, ...parts] = await Promise.all([
-    serverOf(context),
-    ...chosen.map((feature) => feature.snapshot(context)),
+    canAsk(context, undefined) ? serverOf(context) : null,
+    ...chosen.map((feature) => (canAsk(context, feature) ? feature.snapshot(context) : null)),
   ]);
   const byNoun = Object.fromEntries(chosen.map(({ noun }, index) => [noun, parts[index]]));
   return { at: Date.now(), server, ...byNoun };

@@ -1,15 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
 import { durationMs } from '../values.ts';
-import {
-  astray,
-  chosenFeatures,
-  conditionOn,
-  failIfFlag,
-  paneFlag,
-  takeSnapshot,
-  tellServer,
-} from './snapshot.ts';
+import { tellMissing, tellServer } from './missing.ts';
+import { astray, chosenFeatures, conditionOn, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
 
 /** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
 export const watchCommand = defineCommand({
@@ -21,15 +14,20 @@ export const watchCommand = defineCommand({
     failIf: failIfFlag,
   },
   writes: false,
+  partial: true,
   examples: ["quarterdeck watch --pane ship --fail-if 'ship.state == stalled'"],
   async run(context, { pane, every, failIf }) {
     const chosen = await chosenFeatures(pane);
     const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
     let isDoubted = false;
+    let wasMissing = false;
     tellServer(context, chosen);
     const seen = new Map<string, string>();
     for (;;) {
       const snapshot = await takeSnapshot(context, chosen);
+      const isMissing = context.connections.some(({ state }) => state().name !== 'live');
+      if (isMissing && !wasMissing) tellMissing(context);
+      wasMissing = isMissing;
       for (const { noun } of chosen) {
         const text = JSON.stringify(snapshot[noun]);
         if (seen.get(noun) === text) continue;

@@ -72,6 +72,28 @@ test('a snapshot says which parts are of the first server alone; counters and li
   expect((await run(['snapshot', '--pane', 'hits', '--json', ...urls])).stderr).toBe('');
 });
 
+test.each([0, 1])(
+  'without server %i a snapshot gives what there is, says what is missing, exit 3',
+  async (gone) => {
+    for (const name of ['a', 'b', 'c', 'd']) await run(['hits', 'add', name, ...urls]);
+    await servers[gone]?.stop();
+    try {
+      const { code, stdout, stderr } = await run(['snapshot', '--json', ...urls]);
+      expect(code).toBe(3);
+      expect(stderr).toContain(`Without ${servers[gone]?.url}`);
+      const whole = JSON.parse(stdout) as { server: unknown; hits: unknown[]; lock: unknown };
+      expect(whole.hits.length).toBeGreaterThan(0);
+      expect(whole.hits.length).toBeLessThan(4);
+      expect([whole.server === null, whole.lock === null]).toEqual([gone === 0, gone === 0]);
+      const frame = await run(['snapshot', ...urls]);
+      expect(frame.code).toBe(3);
+      expect(frame.stdout).toMatch(gone === 0 ? /1 chat .*shard 0 failed/ : /1 chat .*shard 0 live/);
+    } finally {
+      await servers[gone]?.start();
+    }
+  },
+);
+
 test('doctor looks at every server and says where it found what', async () => {
   await servers[1].client().set('lock:forever', 'token');
   const { code, stdout } = await run(['doctor', '--json', ...urls]);
