@@ -57,3 +57,19 @@ test('what nobody serves is DOWN, whatever went wrong last: nothing is tried aga
   expect(feature.alerts?.(learn(initial, [failed]))).toEqual(['sync cdn1:/srv/img DOWN']);
   expect(feature.alerts?.(learn(initial, [{ ...failed, error: null }]))).toEqual([]);
 });
+
+test('x forgets the chosen target, once nobody serves it', () => {
+  const key = feature.keys.find(({ verb }) => verb === 'forget');
+  expect(key?.refuse?.(initial)).toBe('There is no target to forget');
+  expect(key?.refuse?.(troubled)).toContain('cdn1:/srv/img is served: end its');
+  const chosen = { ...troubled, selected: 2 };
+  expect(key?.refuse?.(chosen)).toBeUndefined();
+  expect(key?.confirm?.(chosen).question).toBe(
+    'Forget rsync://mirror.example/img of /srv/img? 3 changes are queued for it.',
+  );
+  expect(key?.input?.(chosen, '')).toEqual({
+    channel: 'new_files',
+    base: '/srv/img',
+    target: 'rsync://mirror.example/img',
+  });
+});

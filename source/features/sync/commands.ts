@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
-import { type Command, defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
+import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
+import { forgetTarget } from './forget.ts';
 import type { SyncEvent } from './options.ts';
 import { runSync } from './runner.ts';
 import { status } from './status.ts';
@@ -8,6 +9,8 @@ import { notify, watch } from './watch.ts';
 
 const channel = flagOr('CHANNEL', 'the topic that tells of changes', name, 'new_files');
 const folder = v.pipe(v.string(), v.nonEmpty('Expected a folder'));
+const base = word('DIR', 'the folder to copy from', folder);
+const target = word('DEST', 'a local path, host:path or rsync://host/module', folder);
 
 const notifyCommand = defineCommand({
   verb: 'notify',
@@ -48,10 +51,7 @@ const watchCommand = defineCommand({
 const runSyncCommand = defineCommand({
   verb: 'run',
   summary: 'keep a target equal to a folder: follow its changes, compare everything now and then',
-  words: {
-    base: word('DIR', 'the folder to copy from', folder),
-    target: word('DEST', 'a local path, host:path or rsync://host/module', folder),
-  },
+  words: { base, target },
   flags: {
     channel,
     every: flagOr('DURATION', 'how long the first change of a batch waits for others', durationMs, '2s'),
@@ -108,5 +108,22 @@ const statusCommand = defineCommand({
   },
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: each command keeps its own input type; the table is heterogeneous
-export const commands: readonly Command<any>[] = [notifyCommand, watchCommand, runSyncCommand, statusCommand];
+const forgetCommand = defineCommand({
+  verb: 'forget',
+  summary: 'forget a target that nobody serves any more, and what is queued for it',
+  words: { base, target },
+  flags: { channel },
+  writes: true,
+  confirm: ({ base, target }) => `Forget the target ${target} of ${base} and every change queued for it`,
+  examples: ['quarterdeck sync forget /srv/img cdn9:/srv/img --yes'],
+  async run({ redis, signal, listen, progress }, { channel, base: given, target }) {
+    const about = { base: given, target, signal, listen, onWait: progress };
+    const { base, freed } = await forgetTarget(redis, channel, about);
+    return {
+      json: { channel, base, target, freed },
+      text: `Forgot ${target} of ${base}; ${freed} messages freed`,
+    };
+  },
+});
+
+export const commands = [notifyCommand, watchCommand, runSyncCommand, statusCommand, forgetCommand] as const;

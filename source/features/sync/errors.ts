@@ -77,9 +77,18 @@ export class BeforeError extends QuarterdeckError {
 
 /** Somebody else already brings this target up to date. */
 export class TargetInUseError extends QuarterdeckError {
-  constructor(target: string) {
-    super('usage', 'TARGET_IN_USE', `Another process syncs to ${target}`, {
-      hint: '`quarterdeck lock list` shows who (one that was killed, for 10s yet); with --standby this one waits its turn',
+  constructor(target: string, owner: string) {
+    super('usage', 'TARGET_IN_USE', `The target ${target} is served by ${owner}`, {
+      hint: 'End that process first; `sync run --standby` waits for its turn instead',
+    });
+  }
+}
+
+/** There is no such target to forget. */
+export class NoTargetError extends QuarterdeckError {
+  constructor(channel: string, base: string, target: string) {
+    super('data', 'NO_TARGET', `Nothing is known of a target ${target} of ${base} on channel ${channel}`, {
+      hint: '`quarterdeck sync status` lists channel, folder and target of each, as they are to be given',
     });
   }
 }

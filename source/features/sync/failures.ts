@@ -1,3 +1,4 @@
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { syncKeys } from './keys.ts';
 
@@ -10,23 +11,34 @@ export type Failures = {
    * path it complained of, the whole batch counts as failed. Resolves to what failed.
    */
   note(batch: readonly string[], failed: readonly (string | undefined)[]): Promise<string[]>;
+  clear(): Promise<void>;
 };
 
 export function failuresOf(redis: Client, channel: string, target: string): Failures {
   const key = syncKeys(redis, channel).failed;
   const field = (path: string): string => `${target}\n${path}`;
+  const all = async (): Promise<string[]> => {
+    const fields = await again(() => redis.hkeys(key));
+    return fields.filter((each) => each.startsWith(field(''))).map((each) => each.slice(field('').length));
+  };
+  const forget = async (paths: readonly string[]): Promise<void> => {
+    if (paths.length > 0) await again(() => redis.hdel(key, ...paths.map(field)));
+  };
   return {
-    async all() {
-      const fields = await redis.hkeys(key);
-      return fields.filter((each) => each.startsWith(field(''))).map((each) => each.slice(field('').length));
-    },
+    all,
     async note(batch, failed) {
-      const again = failed.includes(undefined) ? [...batch] : failed.filter((path) => path !== undefined);
-      const done = batch.filter((path) => !again.includes(path));
-      if (done.length > 0) await redis.hdel(key, ...done.map(field));
-      if (again.length > 0)
-        await redis.hset(key, Object.fromEntries(again.map((path) => [field(path), Date.now()])));
-      return again;
+      const failing = new Set(
+        failed.includes(undefined) ? batch : failed.filter((path) => path !== undefined),
+      );
+      await forget(batch.filter((path) => !failing.has(path)));
+      if (failing.size > 0) {
+        const fields = Object.fromEntries([...failing].map((path) => [field(path), Date.now()]));
+        await again(() => redis.hset(key, fields));
+      }
+      return [...failing];
+    },
+    async clear() {
+      await forget(await all());
     },
   };
 }

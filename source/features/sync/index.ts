@@ -13,6 +13,26 @@ export default defineFeature<SyncSlice>({
   keys: [
     { key: ['up', 'k'], help: 'target above', change: (slice) => select(slice, -1) },
     { key: ['down', 'j'], help: 'target below', change: (slice) => select(slice, 1) },
+    {
+      key: ['x', 'delete'],
+      help: 'forget a target that nobody serves any more',
+      verb: 'forget',
+      refuse({ targets, selected }) {
+        const chosen = targets[selected];
+        if (!chosen) return 'There is no target to forget';
+        return chosen.state === 'live'
+          ? `${chosen.target} is served: end its \`quarterdeck sync run\` first`
+          : undefined;
+      },
+      input({ targets, selected }) {
+        const { channel, base, target } = targets[selected] ?? {};
+        return { channel, base, target };
+      },
+      confirm({ targets, selected }) {
+        const { base = '', target = '', queued = 0 } = targets[selected] ?? {};
+        return { question: `Forget ${target} of ${base}? ${queued} changes are queued for it.` };
+      },
+    },
   ],
   headline({ targets }) {
     const [only] = targets;

@@ -1,18 +1,18 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { QuarterdeckError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { type Held, hold } from '../lock/lock.ts';
 import { Subscription } from '../topic/subscription.ts';
 import { folderAt, isNested } from './base.ts';
 import { runBefore } from './before.ts';
 import type { Change } from './change.ts';
-import { cutPath, NestedError, RsyncError, TargetInUseError, TargetRefusedError } from './errors.ts';
+import { cutPath, NestedError, RsyncError, TargetRefusedError } from './errors.ts';
 import { type Failures, failuresOf } from './failures.ts';
 import { Inbox } from './inbox.ts';
 import { targetName } from './keys.ts';
 import type { RunnerOptions } from './options.ts';
 import { cut, plan, wantsFullScan } from './pending.ts';
 import { copyAll, copyBatch, type Rsync } from './rsync.ts';
+import { serve } from './serving.ts';
 import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
 
 const longestBackoffMs = 60_000;
@@ -37,20 +37,8 @@ const longestBackoffMs = 60_000;
 export async function runSync(redis: Client, options: RunnerOptions): Promise<void> {
   const base = await folderAt(options.base);
   if (await isNested(base, options.target)) throw new NestedError(base, options.target);
-  const name = targetName(base, options.target);
-  const held = await hold(redis, name, {
-    label: `sync to ${options.target}`,
-    signal: options.signal,
-    waitMs: options.standby ? Number.MAX_SAFE_INTEGER : 0,
-    listen: options.listen,
-  });
-  if (!held) throw new TargetInUseError(options.target);
-  try {
-    const runner = new Runner(redis, { ...options, base }, held);
-    await runner.run();
-  } finally {
-    await held.release();
-  }
+  await using held = await serve(redis, { ...options, base, onWait: options.onTrouble });
+  await new Runner(redis, { ...options, base }, held.signal).run();
 }
 
 class Runner {
@@ -69,10 +57,10 @@ class Runner {
   readonly #attempts = new Map<string, number>();
   #record: TargetRecord;
 
-  constructor(redis: Client, options: RunnerOptions, held: Held) {
+  constructor(redis: Client, options: RunnerOptions, held: AbortSignal) {
     this.#redis = redis;
     this.#options = options;
-    this.#signal = AbortSignal.any([options.signal, held.signal]);
+    this.#signal = AbortSignal.any([options.signal, held]);
     this.#inbox = new Inbox(options.base, this.#signal);
     this.#rsync = { base: options.base, destination: options.target, signal: this.#signal };
     this.#failures = failuresOf(redis, options.channel, options.target);

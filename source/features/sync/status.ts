@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
 import { typed } from '../../redis/wrong-type.ts';
@@ -50,7 +51,13 @@ export async function readRecord(
   target: string,
 ): Promise<TargetRecord | undefined> {
   const { targets } = syncKeys(redis, channel);
-  return parseRecord(await typed(redis, { [targets]: 'hash' }, redis.hget(targets, target)));
+  return parseRecord(
+    await typed(
+      redis,
+      { [targets]: 'hash' },
+      again(() => redis.hget(targets, target)),
+    ),
+  );
 }
 
 export async function writeRecord(
@@ -60,7 +67,7 @@ export async function writeRecord(
   value: TargetRecord,
 ): Promise<void> {
   await Promise.all([
-    redis.hset(syncKeys(redis, channel).targets, target, JSON.stringify(value)),
+    again(() => redis.hset(syncKeys(redis, channel).targets, target, JSON.stringify(value))),
     register(redis, 'sync', channel),
   ]);
 }
@@ -75,8 +82,16 @@ export async function status(redis: Client): Promise<readonly TargetStatus[]> {
 async function ofChannel(redis: Client, channel: string): Promise<TargetStatus[]> {
   const keys = syncKeys(redis, channel);
   const [records, failures, topic] = await Promise.all([
-    typed(redis, { [keys.targets]: 'hash' }, redis.hgetall(keys.targets)),
-    typed(redis, { [keys.failed]: 'hash' }, redis.hkeys(keys.failed)),
+    typed(
+      redis,
+      { [keys.targets]: 'hash' },
+      again(() => redis.hgetall(keys.targets)),
+    ),
+    typed(
+      redis,
+      { [keys.failed]: 'hash' },
+      again(() => redis.hkeys(keys.failed)),
+    ),
     topicStatus(redis, channel),
   ]);
   return Object.entries(records)
