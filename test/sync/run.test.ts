@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -15,8 +16,9 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { SyncEvent } from '../../source/features/sync/options.ts';
 import { runSync } from '../../source/features/sync/runner.ts';
-import { status } from '../../source/features/sync/status.ts';
+import { status, unused, writeRecord } from '../../source/features/sync/status.ts';
 import { notify, watch } from '../../source/features/sync/watch.ts';
+import { dropSubscriber } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
@@ -250,6 +252,26 @@ test('one process serves a target; two targets of one base are served each', asy
     expect(copied('both')).toBe('both');
     expect(readFileSync(path.join(other, 'both'), 'utf8')).toBe('both');
   }, 10_000);
+});
+
+test('a runner whose subscriber is dropped ends with the reason, and so does one whose keys hold other data', async () => {
+  const redis = server.client();
+  const { scanned, ended } = sync();
+  await scanned;
+  await dropSubscriber(redis, 'new_files', `sync:${realpathSync(base)}>${target}`);
+  await expect(ended).rejects.toMatchObject({ code: 'SUBSCRIBER_DROPPED' });
+  await redis.set('sync-failed:new_files', 'x');
+  await expect(sync().ended).rejects.toMatchObject({
+    code: 'WRONG_TYPE',
+    message: expect.stringContaining('`sync-failed:new_files`'),
+  });
+});
+
+test('a record is written although the connection broke while it was on its way', async () => {
+  const redis = server.client();
+  vi.spyOn(redis, 'hset').mockRejectedValueOnce(new Error('Command aborted due to connection close'));
+  await writeRecord(redis, 'new_files', target, unused(base));
+  expect(await status(redis)).toMatchObject([{ target }]);
 });
 
 test('a watched folder is followed without anybody telling', async () => {

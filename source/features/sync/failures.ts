@@ -1,5 +1,6 @@
 import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
+import { typed } from '../../redis/wrong-type.ts';
 import { syncKeys } from './keys.ts';
 
 /** Paths that rsync could not copy: kept, so that acknowledging the rest of their batch loses nothing. */
@@ -18,7 +19,11 @@ export function failuresOf(redis: Client, channel: string, target: string): Fail
   const key = syncKeys(redis, channel).failed;
   const field = (path: string): string => `${target}\n${path}`;
   const all = async (): Promise<string[]> => {
-    const fields = await again(() => redis.hkeys(key));
+    const fields = await typed(
+      redis,
+      { [key]: 'hash' },
+      again(() => redis.hkeys(key)),
+    );
     return fields.filter((each) => each.startsWith(field(''))).map((each) => each.slice(field('').length));
   };
   const forget = async (paths: readonly string[]): Promise<void> => {

@@ -33,7 +33,7 @@ export class Inbox {
     return this.#takenId;
   }
 
-  /** Whether retention removed messages since this was asked last. */
+  /** Whether messages were missed, as after retention removed some, since this was asked last. */
   takeGap(): boolean {
     const hadGap = this.#hasGap;
     this.#hasGap = false;
@@ -44,6 +44,11 @@ export class Inbox {
   takeChanges(): Change[] {
     this.#sinceMs = undefined;
     return this.pending.take();
+  }
+
+  /** As much as memory is meant to hold. */
+  get #isFull(): boolean {
+    return this.pending.size + this.#refused.length >= mostWaiting;
   }
 
   add(changes: readonly Change[]): void {
@@ -78,7 +83,7 @@ export class Inbox {
 
   /** Takes in what the topic kept while nobody read it. */
   async catchUp(subscription: Subscription): Promise<void> {
-    while (!this.#signal.aborted && this.pending.size < mostWaiting) {
+    while (!this.#signal.aborted && !this.#isFull) {
       const items = await subscription.take({ wait: false });
       if (items.length === 0) return;
       for (const item of items) this.#take(item);
@@ -88,7 +93,7 @@ export class Inbox {
   /** Takes in whatever comes; resolves when the subscription is closed or the signal aborted. */
   async follow(subscription: Subscription): Promise<void> {
     while (!this.#signal.aborted) {
-      if (this.pending.size >= mostWaiting) {
+      if (this.#isFull) {
         await wait(50, undefined, { signal: this.#signal }).catch(() => {});
         continue;
       }
@@ -101,7 +106,10 @@ export class Inbox {
   /** Hears plain PUBLISH; returns how to stop. */
   async hear(listener: Client, channel: string): Promise<() => void> {
     const hear = (heardOn: string, payload: string): void => {
-      if (heardOn === channel) this.#said(payload);
+      if (heardOn !== channel) return;
+      // Nobody keeps it for later, so a full comparison has to find it.
+      if (this.#isFull) this.#miss();
+      else this.#said(payload);
     };
     listener.on('message', hear);
     await listener.subscribe(channel);
@@ -112,11 +120,14 @@ export class Inbox {
   }
 
   #take(item: Item): void {
-    if (isGap(item)) {
-      this.#hasGap = true;
-      this.#wake?.();
-    } else this.#said(item.message);
+    if (isGap(item)) this.#miss();
+    else this.#said(item.message);
     this.#takenId = isGap(item) ? item.gap.to : item.id;
+  }
+
+  #miss(): void {
+    this.#hasGap = true;
+    this.#wake?.();
   }
 
   #said(payload: string): void {

@@ -45,6 +45,8 @@ class Runner {
   readonly #redis: Client;
   readonly #options: RunnerOptions;
   readonly #signal: AbortSignal;
+  /** Aborted with what ended the subscription, such as that somebody dropped it. */
+  readonly #deaf = new AbortController();
   readonly #rsync: Rsync;
   readonly #inbox: Inbox;
   #batches = 0;
@@ -60,7 +62,7 @@ class Runner {
   constructor(redis: Client, options: RunnerOptions, held: AbortSignal) {
     this.#redis = redis;
     this.#options = options;
-    this.#signal = AbortSignal.any([options.signal, held]);
+    this.#signal = AbortSignal.any([options.signal, held, this.#deaf.signal]);
     this.#inbox = new Inbox(options.base, this.#signal);
     this.#rsync = { base: options.base, destination: options.target, signal: this.#signal };
     this.#failures = failuresOf(redis, options.channel, options.target);
@@ -78,11 +80,13 @@ class Runner {
       signal: this.#signal,
       listener: listen(),
     });
-    const stopHearing = await this.#inbox.hear(listen(), channel);
-    await this.#inbox.catchUp(subscription);
-    const taking = this.#inbox.follow(subscription);
+    let stopHearing: (() => void) | undefined;
+    let taking: Promise<void> | undefined;
     let fullAtMs = 0;
     try {
+      stopHearing = await this.#inbox.hear(listen(), channel);
+      await this.#inbox.catchUp(subscription);
+      taking = this.#inbox.follow(subscription).catch((error: unknown) => this.#deaf.abort(error));
       while (!this.#signal.aborted) {
         await this.#untilDone('batch', () => this.#batch(subscription));
         if (this.#inbox.takeGap()) this.#needsFull = true;
@@ -95,7 +99,7 @@ class Runner {
         await this.#inbox.gathered({ everyMs: gatherMs, mostPaths: batchFiles, untilMs: fullAtMs });
       }
     } finally {
-      stopHearing();
+      stopHearing?.();
       await subscription.close();
       await taking;
     }

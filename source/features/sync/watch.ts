@@ -45,6 +45,8 @@ export async function watch(
   const { signal, onTold, onTrouble } = options;
   const base = await folderAt(folder);
   const failed = Promise.withResolvers<never>();
+  // It may fail before or after anybody waits for it.
+  failed.promise.catch(() => {});
   const tell = (changes: readonly Change[]): void => {
     publish(redis, channel, changes.map(payloadOf)).then(() => onTold(changes.length), failed.reject);
   };
