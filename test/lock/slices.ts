@@ -2,7 +2,7 @@ import { initial, type LockSlice, learn, type Reading } from '../../source/featu
 
 const token = (host: string): string => `qd1:nonce:1:7:${host}:`;
 
-/** What the console of MOCKUP knows: two waited for, one of them by a holder that is not ours and never ends. */
+/** Two locks are waited for, one of them by a holder that is not ours and never ends. */
 export const reading: Reading = {
   nowMs: 10_000_000,
   known: 12,
