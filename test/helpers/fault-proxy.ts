@@ -39,7 +39,7 @@ export type FaultProxy = {
 };
 
 type Trap = { readonly marker: string; sprung(): void };
-type Link = { readonly client: Socket; readonly upstream: Socket };
+type Link = { readonly client: Socket; readonly upstream: Socket; sprung: Trap | undefined };
 
 export async function startFaultProxy(upstreamSocket: string): Promise<FaultProxy> {
   const socket = `${upstreamSocket}.proxy${Math.random().toString(36).slice(2, 8)}`;
@@ -53,15 +53,17 @@ export async function startFaultProxy(upstreamSocket: string): Promise<FaultProx
     links.delete(link);
     link.client.destroy();
     link.upstream.destroy();
+    // Cut by somebody else before the answer came: it is lost just as well.
+    link.sprung?.sprung();
+    link.sprung = undefined;
   };
 
   const server = createServer((client) => {
     accepted += 1;
     const upstream = createConnection(upstreamSocket);
-    const link = { client, upstream };
+    const link: Link = { client, upstream, sprung: undefined };
     links.add(link);
     if (isSilent) pause(link);
-    let sprung: Trap | undefined;
     let tail = '';
 
     client.on('data', (data) => {
@@ -69,16 +71,12 @@ export async function startFaultProxy(upstreamSocket: string): Promise<FaultProx
       const seen = tail + data.toString('latin1');
       const found = traps.findIndex(({ marker }) => seen.includes(marker));
       tail = seen.slice(-256);
-      if (found !== -1 && !sprung) [sprung] = traps.splice(found, 1);
+      if (found !== -1 && !link.sprung) [link.sprung] = traps.splice(found, 1);
       upstream.write(data);
     });
     upstream.on('data', (data) => {
-      if (!sprung) {
-        client.write(data);
-        return;
-      }
-      cut(link);
-      sprung.sprung();
+      if (link.sprung) cut(link);
+      else client.write(data);
     });
     for (const end of [client, upstream]) {
       end.on('error', () => cut(link));
