@@ -1,11 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
+import {
+  defaultConfigFile,
+  envName,
+  type RawSettings,
+  rawFromEnv,
+  rawFromFile,
+  readPassword,
+  type SettingName,
+  settingNames,
+  stateHome,
+  userName,
+} from './config-sources.ts';
 import { messageOf, UsageError } from './errors.ts';
-import { dashed, globalFlags } from './global-flags.ts';
+import { dashed } from './global-flags.ts';
 import { parseUrl } from './redis/url.ts';
-import { durationMs, switchValue } from './values.ts';
+import { switchValue, waitMs } from './values.ts';
 
 /** Everything that steers a run, decided once at the start and frozen. */
 export type Config = {
@@ -34,9 +45,6 @@ export type Config = {
   readonly warnings: readonly string[];
 };
 
-type FlagName = keyof typeof globalFlags;
-type Raw = Partial<Record<FlagName | 'password', unknown>>;
-
 const text = v.pipe(v.string('Expected text'), v.nonEmpty('Expected text, got nothing'));
 
 const routers = ['crc32-signed', 'crc32', 'ketama', 'slot'] as const;
@@ -52,7 +60,7 @@ const schema = v.object({
   password: v.optional(text),
   router: v.optional(router),
   tlsCa: v.optional(text),
-  timeout: v.optional(durationMs),
+  timeout: v.optional(waitMs),
   operator: v.optional(text),
   json: v.optional(switchValue),
   readOnly: v.optional(switchValue),
@@ -66,34 +74,38 @@ const schema = v.object({
  * Flag, then environment, then config file, then default. Every mistake is reported together.
  * @throws {UsageError} naming each bad value and where it came from
  */
-export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
+export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   const mistakes: string[] = [];
   const warnings: string[] = [];
   const fromEnv = rawFromEnv(env);
   const configFile = String(flags.config ?? fromEnv.config ?? defaultConfigFile(env));
   const isNamed = (flags.config ?? fromEnv.config) !== undefined;
-  const fromFile = rawFromFile(configFile, isNamed, mistakes);
+  // The nearest first.
+  const sources: readonly Source[] = [
+    { raw: flags, label: (name) => `--${dashed(name)}` },
+    { raw: fromEnv, label: envName },
+    { raw: rawFromFile(configFile, isNamed, mistakes), label: (name) => `\`${name}\` in ${configFile}` },
+  ];
+  const distance = (name: SettingName): number => sources.findIndex(({ raw }) => raw[name] !== undefined);
 
   const settings: v.InferOutput<typeof schema> = {};
-  const names = [...Object.keys(globalFlags), 'password'] as (FlagName | 'password')[];
-  for (const name of names) {
-    const [origin, raw] =
-      flags[name] !== undefined
-        ? [`--${dashed(name)}`, flags[name]]
-        : fromEnv[name] !== undefined
-          ? [envName(name), fromEnv[name]]
-          : [`\`${name}\` in ${configFile}`, fromFile[name]];
-    if (raw === undefined) continue;
+  for (const name of settingNames) {
+    const source = sources[distance(name)];
+    if (!source) continue;
+    const raw = source.raw[name];
     const wanted = name === 'url' && !Array.isArray(raw) ? [raw] : raw;
     const result = v.safeParse(schema.entries[name], wanted);
     if (result.success) Object.assign(settings, { [name]: result.output });
-    else mistakes.push(`${origin}: ${result.issues[0].message}`);
+    else mistakes.push(`${source.label(name)}: ${result.issues[0].message}`);
   }
 
   const urls: string[] = [];
   let username: string | undefined;
-  let password = settings.password;
-  if (settings.passwordFile !== undefined) password = readPassword(settings.passwordFile, mistakes);
+  let { password } = settings;
+  const isFileNearer = password === undefined || distance('passwordFile') <= distance('password');
+  if (settings.passwordFile !== undefined && isFileNearer) {
+    password = readPassword(settings.passwordFile, mistakes);
+  }
   for (const raw of settings.url ?? ['redis://127.0.0.1:6379']) {
     const parsed = parseUrl(raw);
     if (typeof parsed === 'string') {
@@ -109,6 +121,7 @@ export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
     username ??= parsed.username;
     urls.push(parsed.url);
   }
+  if (settings.tlsCa !== undefined) checkReadable('--tls-ca', settings.tlsCa, mistakes);
   if (settings.cluster && settings.sentinel !== undefined) {
     mistakes.push('--cluster and --sentinel exclude each other');
   }
@@ -118,7 +131,7 @@ export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
   if (mistakes.length > 0) {
     throw new UsageError(mistakes.join('; '), {
       code: 'BAD_CONFIG',
-      hint: 'See `quarterdeck --help` for what each setting takes, `quarterdeck config` for where it comes from',
+      hint: 'See `quarterdeck --help` for what each setting takes',
     });
   }
 
@@ -137,7 +150,7 @@ export function readConfig(flags: Raw, env: NodeJS.ProcessEnv): Config {
     color: settings.color ?? !env.NO_COLOR,
     debug: settings.debug ?? false,
     timeoutMs: settings.timeout ?? 30_000,
-    operator: settings.operator ?? env.USER ?? userInfo().username,
+    operator: settings.operator ?? userName(env),
     embeddedDirectory: settings.embeddedDirectory ?? path.join(stateHome(env), 'quarterdeck', 'embedded'),
     configFile: existsSync(configFile) ? configFile : undefined,
     warnings: Object.freeze([...new Set(warnings)]),
@@ -154,56 +167,13 @@ export function hideSecrets(env: NodeJS.ProcessEnv): void {
   if (urls !== undefined) env[envName('url')] = urls.replaceAll(/(\w:\/\/[^/\s:@]*):[^/\s@]*@/g, '$1@');
 }
 
-function envName(name: string): string {
-  return `QUARTERDECK_${dashed(name).replaceAll('-', '_').toUpperCase()}`;
-}
+type Source = { readonly raw: RawSettings; label(name: string): string };
 
-function rawFromEnv(env: NodeJS.ProcessEnv): Raw {
-  const raw: Raw = {};
-  for (const name of [...Object.keys(globalFlags), 'password'] as (FlagName | 'password')[]) {
-    const value = env[envName(name)];
-    if (value !== undefined && value !== '') raw[name] = name === 'url' ? value.split(/\s+/) : value;
-  }
-  if (raw.url === undefined && env.REDIS_URL) raw.url = [env.REDIS_URL];
-  return raw;
-}
-
-function defaultConfigFile(env: NodeJS.ProcessEnv): string {
-  return path.join(env.XDG_CONFIG_HOME ?? path.join(homedir(), '.config'), 'quarterdeck', 'config.json');
-}
-
-function stateHome(env: NodeJS.ProcessEnv): string {
-  return env.XDG_STATE_HOME ?? path.join(homedir(), '.local', 'state');
-}
-
-function rawFromFile(file: string, isNamed: boolean, mistakes: string[]): Raw {
-  if (!existsSync(file)) {
-    if (isNamed) mistakes.push(`The config file ${file} does not exist`);
-    return {};
-  }
+/** A file that is read only when a connection is made: told now, with all the other mistakes. */
+function checkReadable(label: string, file: string, mistakes: string[]): void {
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    const result = v.safeParse(v.record(v.string(), v.unknown()), parsed);
-    if (!result.success || Array.isArray(parsed)) {
-      mistakes.push(`The config file ${file} does not hold a JSON object`);
-      return {};
-    }
-    for (const name of Object.keys(result.output)) {
-      if (!(name in globalFlags)) mistakes.push(`The config file ${file} has an unknown setting \`${name}\``);
-    }
-    return result.output;
+    readFileSync(file);
   } catch (error) {
-    mistakes.push(`The config file ${file} cannot be read: ${messageOf(error)}`);
-    return {};
-  }
-}
-
-function readPassword(file: string, mistakes: string[]): string | undefined {
-  try {
-    const line = readFileSync(file, 'utf8').split('\n', 1)[0];
-    if (line) return line;
-    mistakes.push(`The password file ${file} is empty`);
-  } catch (error) {
-    mistakes.push(`The password file cannot be read: ${messageOf(error)}`);
+    mistakes.push(`${label}: ${file} cannot be read: ${messageOf(error)}`);
   }
 }

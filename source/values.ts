@@ -21,20 +21,27 @@ const bytesPer: Readonly<Record<string, number>> = {
   TiB: 1024 ** 4,
 };
 
+const noDuration = (given: unknown): string =>
+  `Expected a duration such as 250ms, 10s, 5m, 24h or 7d, got \`${given}\``;
+
 /** `250ms`, `10s`, `5m`, `24h`, `7d` -> milliseconds. */
 export const durationMs = v.pipe(
-  v.string(),
+  v.string(({ input }) => noDuration(input)),
   v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(dataset.value);
     const unit = millisecondsPer[match?.[2] ?? ''];
     if (match?.[1] === undefined || unit === undefined) {
-      addIssue({
-        message: `Expected a duration such as 250ms, 10s, 5m, 24h or 7d, got \`${dataset.value}\``,
-      });
+      addIssue({ message: noDuration(dataset.value) });
       return NEVER;
     }
     return Math.round(Number(match[1]) * unit);
   }),
+);
+
+/** A duration that is waited for: a timer set further than 2^31 ms ahead would go off at once. */
+export const waitMs = v.pipe(
+  durationMs,
+  v.maxValue(24 * 86_400_000, 'Expected a duration of at most 24d, as far as a timer counts'),
 );
 
 /** `512KiB`, `64MiB`, `1GiB`, plain bytes -> bytes. */

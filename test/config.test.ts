@@ -8,6 +8,7 @@ import { UsageError } from '../source/errors.ts';
 const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-config-'));
 const file = path.join(directory, 'config.json');
 const passwordFile = path.join(directory, 'password');
+const odd = path.join(directory, 'odd.json');
 writeFileSync(file, JSON.stringify({ url: 'redis://from-file', readOnly: true, timeout: '5s' }));
 writeFileSync(passwordFile, 'from-password-file\nsecond line\n');
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -45,6 +46,8 @@ test('a switch can be turned off by what is nearer', () => {
 test('NO_COLOR and --no-color paint without colour', () => {
   expect(readConfig({}, { ...nothing, NO_COLOR: '1' }).color).toBe(false);
   expect(readConfig({ color: false }, nothing).color).toBe(false);
+  expect(readConfig({}, { ...nothing, QUARTERDECK_NO_COLOR: '1' }).color).toBe(false);
+  expect(readConfig({}, { ...nothing, NO_COLOR: '1', QUARTERDECK_NO_COLOR: 'no' }).color).toBe(true);
 });
 
 test('a password in a URL is taken out of it and warned about', () => {
@@ -58,6 +61,53 @@ test('a password in a URL is taken out of it and warned about', () => {
 test('a password comes from the environment or the first line of a file', () => {
   expect(readConfig({}, { ...nothing, QUARTERDECK_PASSWORD: 'quiet' }).password).toBe('quiet');
   expect(readConfig({ passwordFile }, nothing).password).toBe('from-password-file');
+  writeFileSync(odd, 'from Windows\r\n');
+  expect(readConfig({ passwordFile: odd }, nothing).password).toBe('from Windows');
+});
+
+test('a password in the environment wins over the password file of the config file, not over that of a flag', () => {
+  const env = { ...nothing, QUARTERDECK_PASSWORD: 'from-env' };
+  writeFileSync(odd, JSON.stringify({ passwordFile }));
+  expect(readConfig({ config: odd }, env).password).toBe('from-env');
+  expect(readConfig({ passwordFile }, env).password).toBe('from-password-file');
+});
+
+test.each([
+  ['redis://ann:50%@host', /percent sign/],
+  ['unix:///tmp/100%.sock', /percent sign/],
+  ['redis://host/first', /number of a database/],
+  ['redis://ann:123/50%25@host', /number of a database/],
+  ['unix:///tmp/s?db=first', /number of a database/],
+  ['redis://', /names no host/],
+  ['unix://', /path of a socket/],
+])('%s is refused as it is read', (url, reason) => {
+  expect(() => readConfig({ url: [url] }, nothing)).toThrow(UsageError);
+  expect(() => readConfig({ url: [url] }, nothing)).toThrow(reason);
+  expect(() => readConfig({ url: [url] }, nothing)).not.toThrow(/50%/);
+});
+
+test('a certificate authority that cannot be read is told before anything is tried', () => {
+  expect(() => readConfig({ tlsCa: '/nonexistent/ca.crt' }, nothing)).toThrow(
+    /--tls-ca.*\/nonexistent\/ca\.crt/,
+  );
+});
+
+test('a variable that is empty or blank is not set', () => {
+  const blank = { USER: '', LOGNAME: 'ben', QUARTERDECK_URL: ' ', QUARTERDECK_TIMEOUT: '' };
+  const config = readConfig({}, { ...blank, XDG_CONFIG_HOME: '', XDG_STATE_HOME: '', HOME: '/home/ben' });
+  expect(config).toMatchObject({
+    urls: ['redis://127.0.0.1:6379'],
+    timeoutMs: 30_000,
+    operator: 'ben',
+    embeddedDirectory: '/home/ben/.local/state/quarterdeck/embedded',
+  });
+  const padded = { ...nothing, QUARTERDECK_URL: ' redis://a  redis://b ' };
+  expect(readConfig({}, padded).urls).toEqual(['redis://a', 'redis://b']);
+});
+
+test('a wait longer than a timer can count is refused, not cut to nothing', () => {
+  expect(readConfig({ timeout: '24d' }, nothing).timeoutMs).toBe(24 * 86_400_000);
+  expect(() => readConfig({ timeout: '25d' }, nothing)).toThrow(/at most 24d/);
 });
 
 test('every mistake is reported together, and no password with them', () => {
@@ -79,11 +129,20 @@ test('what excludes each other is refused', () => {
 });
 
 test('a config file with an unknown setting or without an object is refused', () => {
-  const odd = path.join(directory, 'odd.json');
-  writeFileSync(odd, '{"colour": true}');
-  expect(() => readConfig({ config: odd }, nothing)).toThrow(/unknown setting `colour`/);
+  for (const name of ['colour', 'constructor']) {
+    writeFileSync(odd, JSON.stringify({ [name]: true }));
+    expect(() => readConfig({ config: odd }, nothing)).toThrow(`unknown setting \`${name}\``);
+  }
   writeFileSync(odd, '[1]');
   expect(() => readConfig({ config: odd }, nothing)).toThrow(/does not hold a JSON object/);
-  writeFileSync(odd, '{');
-  expect(() => readConfig({ config: odd }, nothing)).toThrow(/cannot be read/);
+  writeFileSync(odd, '{\n  "json" true\n}');
+  expect(() => readConfig({ config: odd }, nothing)).toThrow(/odd\.json is no JSON.*line 2/);
+  expect(() => readConfig({ config: directory }, nothing)).toThrow(/cannot be read/);
+});
+
+test('a setting of the wrong type is told by its field', () => {
+  writeFileSync(odd, JSON.stringify({ timeout: 30, url: [7], readOnly: 'maybe' }));
+  const told =
+    /`url` in \S+odd\.json: .*text.*`timeout` in .*a duration such as.*got `30`.*`readOnly` in .*true or false/;
+  expect(() => readConfig({ config: odd }, nothing)).toThrow(told);
 });

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
-import { durationMs } from '../values.ts';
+import { waitMs } from '../values.ts';
 import { tellMissing, tellServer } from './missing.ts';
 import { astray, chosenFeatures, conditionOn, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
 
@@ -10,7 +10,7 @@ export const watchCommand = defineCommand({
   summary: 'print what changes, as NDJSON `{at, pane, value}`',
   flags: {
     pane: paneFlag,
-    every: flagOr('DURATION', 'how often to look', durationMs, '1s'),
+    every: flagOr('DURATION', 'how often to look', waitMs, '1s'),
     failIf: failIfFlag,
   },
   writes: false,

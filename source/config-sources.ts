@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import path from 'node:path';
+import { messageOf } from './errors.ts';
+import { dashed, globalFlags } from './global-flags.ts';
+
+/** Where settings come from beside the flags: the environment, and files. Nothing is checked but that it can be read. */
+export type SettingName = keyof typeof globalFlags | 'password';
+export type RawSettings = Partial<Record<SettingName, unknown>>;
+
+export const settingNames = [...Object.keys(globalFlags), 'password'] as readonly SettingName[];
+
+export function envName(name: string): string {
+  return `QUARTERDECK_${dashed(name).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** A variable that is empty or blank is not set. */
+export function rawFromEnv(env: NodeJS.ProcessEnv): RawSettings {
+  const raw: RawSettings = {};
+  for (const name of settingNames) {
+    const value = env[envName(name)];
+    if (value?.trim()) raw[name] = name === 'url' ? value.trim().split(/\s+/) : value;
+  }
+  if (raw.url === undefined && env.REDIS_URL?.trim()) raw.url = [env.REDIS_URL.trim()];
+  // The flag is spelled `--no-color`.
+  const noColor = env[envName('noColor')];
+  if (raw.color === undefined && noColor?.trim()) raw.color = /^(0|false|no|off)$/.test(noColor);
+  return raw;
+}
+
+/** What the config file sets; pushes onto `mistakes` what is wrong with it. Only one that was named has to exist. */
+export function rawFromFile(file: string, isNamed: boolean, mistakes: string[]): RawSettings {
+  if (!existsSync(file)) {
+    if (isNamed) mistakes.push(`The config file ${file} does not exist`);
+    return {};
+  }
+  const parsed = parsedFile(file, mistakes);
+  for (const name of Object.keys(parsed)) {
+    if (!Object.hasOwn(globalFlags, name)) {
+      mistakes.push(`The config file ${file} has an unknown setting \`${name}\``);
+    }
+  }
+  return parsed;
+}
+
+function parsedFile(file: string, mistakes: string[]): object {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    mistakes.push(`The config file ${file} cannot be read: ${messageOf(error)}`);
+    return {};
+  }
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed;
+    mistakes.push(`The config file ${file} does not hold a JSON object`);
+  } catch (error) {
+    mistakes.push(`The config file ${file} is no JSON: ${messageOf(error)}`);
+  }
+  return {};
+}
+
+/** The first line of the file; undefined, and a mistake, when there is none. */
+export function readPassword(file: string, mistakes: string[]): string | undefined {
+  try {
+    const line = readFileSync(file, 'utf8').split(/\r?\n/, 1)[0];
+    if (line) return line;
+    mistakes.push(`The password file ${file} is empty`);
+  } catch (error) {
+    mistakes.push(`The password file ${file} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+export function defaultConfigFile(env: NodeJS.ProcessEnv): string {
+  return path.join(env.XDG_CONFIG_HOME || path.join(home(env), '.config'), 'quarterdeck', 'config.json');
+}
+
+export function stateHome(env: NodeJS.ProcessEnv): string {
+  return env.XDG_STATE_HOME || path.join(home(env), '.local', 'state');
+}
+
+/** Containers run as users that the machine knows nothing of: those have no home, and only a number for a name. */
+function home(env: NodeJS.ProcessEnv): string {
+  if (env.HOME) return env.HOME;
+  try {
+    return homedir();
+  } catch {
+    return path.parse(process.cwd()).root;
+  }
+}
+
+export function userName(env: NodeJS.ProcessEnv): string {
+  const named = env.USER || env.LOGNAME;
+  if (named) return named;
+  try {
+    return userInfo().username;
+  } catch {
+    return `user-${process.getuid?.() ?? 'unknown'}`;
+  }
+}
