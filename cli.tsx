@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
+import module from 'node:module';
 import process from 'node:process';
 import { consoleFlags } from './source/app/console-flags.ts';
 
@@ -12,23 +12,23 @@ type EndSignal = keyof typeof exitCodeOf;
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'embedded-keeper' && argv[1] !== undefined) return await keep(argv[1]);
   // Before anything is loaded: scripts ask for the version on every start.
-  if (argv.length === 1 && argv[0] === '--version') return printVersion();
+  if (argv.length === 1 && argv[0] === '--version') return await printVersion();
   // Whatever is loaded from here on is compiled once and kept for the next start.
-  enableCompileCache?.();
+  module.enableCompileCache?.();
   const flags = consoleFlags(argv);
   if (flags) return await openConsole(flags);
   const { readArguments } = await import('./source/app/arguments.ts');
   const invocation = await readArguments(argv);
-  if (invocation.name === 'version') return printVersion();
+  if (invocation.name === 'version') return await printVersion();
   if (invocation.name === 'help') {
     const { helpText } = await import('./source/app/help.ts');
-    process.stdout.write(`${await helpText(invocation.noun, invocation.verb)}\n`);
-    return 0;
+    return await print(await helpText(invocation.noun, invocation.verb));
   }
   if (invocation.name === 'console') return await openConsole(invocation.globals);
 
   const { hideSecrets, readConfig } = await import('./source/config.ts');
   const config = readConfig(invocation.globals, process.env);
+  ({ json: wantsJson, debug: wantsDebug } = config);
   hideSecrets(process.env);
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
   const { runBatch } = await import('./source/app/batch.ts');
@@ -38,8 +38,13 @@ async function main(argv: readonly string[]): Promise<number> {
   return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
 }
 
-function printVersion(): number {
-  process.stdout.write(`${QUARTERDECK_VERSION}\n`);
+function printVersion(): Promise<number> {
+  return print(QUARTERDECK_VERSION);
+}
+
+async function print(text: string): Promise<number> {
+  const { makeOutput } = await import('./source/app/output.ts');
+  await makeOutput(process.stdout).write(`${text}\n`);
   return 0;
 }
 
@@ -81,14 +86,21 @@ if (major < 22) {
   process.exit(exitCodes.usage);
 }
 const argv = process.argv.slice(2);
+const isSet = /^(1|true|yes|on)$/;
+const ownWords = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+// Until the settings are read: what is wrong with them has to be told as well.
+let wantsJson = ownWords.includes('--json') || isSet.test(process.env.QUARTERDECK_JSON ?? '');
+let wantsDebug = ownWords.includes('--debug') || isSet.test(process.env.QUARTERDECK_DEBUG ?? '');
+// Where nobody hears what went wrong, that must not become another failure.
+process.stderr.on('error', () => {});
 try {
   process.exitCode = await main(argv);
 } catch (error) {
   const { reportFailure } = await import('./source/app/failure.ts');
   const failure = reportFailure(error, {
     stderr: process.stderr,
-    json: argv.includes('--json'),
-    debug: argv.includes('--debug'),
+    json: wantsJson,
+    debug: wantsDebug,
   });
   process.exitCode = exitCodes[failure.kind];
 }

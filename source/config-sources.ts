@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { messageOf } from './errors.ts';
-import { dashed, globalFlags } from './global-flags.ts';
+import { dashed, globalFlags, isGlobalFlag } from './global-flags.ts';
+import { nearest } from './nearest.ts';
 
 /** Where settings come from beside the flags: the environment, and files. Nothing is checked but that it can be read. */
 export type SettingName = keyof typeof globalFlags | 'password';
@@ -36,9 +37,10 @@ export function rawFromFile(file: string, isNamed: boolean, mistakes: string[]):
   }
   const parsed = parsedFile(file, mistakes);
   for (const name of Object.keys(parsed)) {
-    if (!Object.hasOwn(globalFlags, name)) {
-      mistakes.push(`The config file ${file} has an unknown setting \`${name}\``);
-    }
+    if (isGlobalFlag(name)) continue;
+    const meant = nearest(name, Object.keys(globalFlags));
+    const told = meant === undefined ? '' : ` (did you mean \`${meant}\`?)`;
+    mistakes.push(`The config file ${file} has an unknown setting \`${name}\`${told}`);
   }
   return parsed;
 }

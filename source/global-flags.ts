@@ -40,6 +40,10 @@ export const globalFlags = {
   debug: { kind: 'switch', summary: 'print a stack trace when something fails' },
 } as const satisfies Record<string, GlobalFlag>;
 
+export function isGlobalFlag(name: string): boolean {
+  return Object.hasOwn(globalFlags, name);
+}
+
 /** How a switch is typed: the one that is on by default is spelled as what turns it off. */
 export function spelled(name: string): string {
   return name === 'color' ? 'no-color' : dashed(name);

@@ -1,8 +1,9 @@
 import { UsageError } from '../errors.ts';
 import { features, loadFeature } from '../features/index.ts';
-import { dashed, globalFlags } from '../global-flags.ts';
+import { isGlobalFlag } from '../global-flags.ts';
+import { didYouMean } from '../nearest.ts';
 import { parseWords } from './parse-words.ts';
-import type { AnyCommand, RawInput } from './run-command.ts';
+import { type AnyCommand, type RawInput, unknownFlag } from './run-command.ts';
 import { shellCommands } from './shell-commands.ts';
 
 /** What the words on the command line ask for. */
@@ -35,13 +36,14 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
   const found = noun === undefined ? undefined : await lookUp(noun, verb);
   const isHelp = (found ? parseWords(before, found[1].flags) : first).flags.help === true;
   if (isHelp || noun === 'help') {
+    const asked = noun === 'help' ? first.input[1] : first.input[0];
+    if (asked !== undefined && !isNoun(asked)) throw unknownNoun(asked);
     return noun === 'help'
       ? { name: 'help', noun: first.input[1], verb: first.input[2] }
       : { name: 'help', noun, verb };
   }
   if (noun === undefined) {
-    if (first.input.length > 0)
-      throw unknownCommand(first.input[0] ?? '', [...Object.keys(features), ...Object.keys(shellCommands)]);
+    if (first.input[0] !== undefined) throw unknownNoun(first.input[0]);
     return { name: 'console', globals: checkedGlobals(first.flags) };
   }
 
@@ -53,7 +55,7 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
   const flags: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(second.flags)) {
     if (name === 'help' || name === 'version' || value === undefined) continue;
-    const isGlobal = name in globalFlags && !(name in command.flags);
+    const isGlobal = isGlobalFlag(name) && !Object.hasOwn(command.flags, name);
     (isGlobal ? globals : flags)[name] = value;
   }
   return {
@@ -73,7 +75,7 @@ async function lookUp(
   noun: string,
   verb: string | undefined,
 ): Promise<[path: string, command: AnyCommand] | undefined> {
-  const load = shellCommands[noun];
+  const load = Object.hasOwn(shellCommands, noun) ? shellCommands[noun] : undefined;
   if (load) return [noun, await load()];
   const feature = await loadFeature(noun);
   const command = feature?.commands.find((candidate) => candidate.verb === verb);
@@ -82,31 +84,41 @@ async function lookUp(
 
 async function unknownVerb(noun: string, verb: string | undefined): Promise<UsageError> {
   const feature = await loadFeature(noun);
-  return unknownCommand(
-    [noun, verb].filter((word) => word !== undefined).join(' '),
-    feature?.commands.map((candidate) => `${noun} ${candidate.verb}`) ?? [],
-  );
+  const known = feature?.commands.map((candidate) => `${noun} ${candidate.verb}`) ?? [];
+  if (verb !== undefined) return unknownCommand(`${noun} ${verb}`, known);
+  return new UsageError(`\`${noun}\` wants a verb`, {
+    code: 'UNKNOWN_COMMAND',
+    hint: `Known: ${known.join(', ')}; see \`quarterdeck ${noun} --help\``,
+  });
+}
+
+function unknownNoun(given: string): UsageError {
+  return unknownCommand(given, [...Object.keys(features), ...Object.keys(shellCommands)]);
 }
 
 function unknownCommand(given: string, known: readonly string[]): UsageError {
   return new UsageError(`There is no command \`${given}\``, {
     code: 'UNKNOWN_COMMAND',
-    hint: `Known: ${known.join(', ')}; see \`quarterdeck --help\``,
+    hint: `${didYouMean(given, known)}Known: ${known.join(', ')}; see \`quarterdeck --help\``,
   });
+}
+
+function isNoun(word: string): boolean {
+  return Object.hasOwn(features, word) || Object.hasOwn(shellCommands, word);
 }
 
 /** The first two words, if the first is a noun we know: flags we do not know yet may have left their values among them. */
 function namesAmong(input: readonly string[]): [noun?: string, verb?: string] {
   const [noun, verb] = input;
-  if (noun !== undefined && (noun in features || noun in shellCommands || noun === 'help'))
+  if (noun !== undefined && (isNoun(noun) || noun === 'help'))
     return [noun, ...(verb === undefined ? [] : [verb])] as [string, string?];
   return [];
 }
 
 function checkedGlobals(flags: Record<string, unknown>): Record<string, unknown> {
   for (const name of Object.keys(flags)) {
-    if (!(name in globalFlags) && name !== 'help' && name !== 'version') {
-      throw new UsageError(`Unknown flag \`--${dashed(name)}\``, { hint: 'See `quarterdeck --help`' });
+    if (!isGlobalFlag(name) && name !== 'help' && name !== 'version') {
+      throw new UsageError(unknownFlag(name, []), { hint: 'See `quarterdeck --help`' });
     }
   }
   return withoutEmptyLists(flags);
@@ -116,7 +128,7 @@ function withoutEmptyLists(flags: Record<string, unknown>): Record<string, unkno
   return Object.fromEntries(
     Object.entries(flags).filter(
       ([name, value]) =>
-        name in globalFlags && value !== undefined && !(Array.isArray(value) && value.length === 0),
+        isGlobalFlag(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),
     ),
   );
 }

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.ts';
-import { dashed, globalFlags } from '../global-flags.ts';
+import { dashed, isGlobalFlag } from '../global-flags.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Act } from '../store/store.ts';
 import { type CommandTable, splitWords } from './palette.ts';
 import { parseWords } from './parse-words.ts';
@@ -27,8 +28,9 @@ export function parseLine(text: string, table: CommandTable): ParsedLine | undef
   const path = [names.slice(0, 2).join(' '), names[0] ?? ''].find((candidate) => table.has(candidate));
   const command = path === undefined ? undefined : table.get(path);
   if (path === undefined || !command) {
-    throw new UsageError(`There is no command \`${names.slice(0, 2).join(' ')}\``, {
-      hint: 'Press : and Tab to see what there is, or ? for help',
+    const given = names.slice(0, 2).join(' ');
+    throw new UsageError(`There is no command \`${given}\``, {
+      hint: `${didYouMean(given, table.keys())}Press : and Tab to see what there is, or ? for help`,
     });
   }
 
@@ -37,7 +39,7 @@ export function parseLine(text: string, table: CommandTable): ParsedLine | undef
   const globals: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(parsed.flags)) {
     if (value === undefined || name === 'help' || name === 'version') continue;
-    const isGlobal = name in globalFlags && !(name in command.flags);
+    const isGlobal = isGlobalFlag(name) && !Object.hasOwn(command.flags, name);
     const isEmpty = Array.isArray(value) && value.length === 0;
     if (!isEmpty) (isGlobal ? globals : flags)[name] = value;
   }

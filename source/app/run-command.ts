@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { QuarterdeckError, UsageError } from '../errors.ts';
 import type { Command, CommandContext, Outcome, Parameter } from '../features/feature.ts';
-import { dashed } from '../global-flags.ts';
+import { dashed, globalFlags, spelled } from '../global-flags.ts';
+import { nearest } from '../nearest.ts';
 
 /**
  * The one way a command runs, from a script, a key or the palette: its words and flags are validated by its own
@@ -58,8 +59,7 @@ export function parseInput(path: string, command: AnyCommand, raw: RawInput): Re
     input[name] = validated(parameter, isMissing ? undefined : given, `--${dashed(name)}`, mistakes);
   }
   for (const name of Object.keys(raw.flags)) {
-    if (!(name in command.flags))
-      mistakes.push(`Unknown flag \`${name.length === 1 ? '-' : '--'}${dashed(name)}\``);
+    if (!Object.hasOwn(command.flags, name)) mistakes.push(unknownFlag(name, Object.keys(command.flags)));
   }
   if (command.takesCommandLine && raw.commandLine.length === 0)
     mistakes.push('Missing a command behind `--`');
@@ -71,6 +71,14 @@ export function parseInput(path: string, command: AnyCommand, raw: RawInput): Re
     throw new UsageError(mistakes.join('; '), { hint: `Usage: ${usageOf(path, command)}` });
   }
   return input;
+}
+
+/** Says so of a flag that neither the command's `own` nor the global ones know, and which of them was meant. */
+export function unknownFlag(name: string, own: readonly string[]): string {
+  if (name.length === 1) return `Unknown flag \`-${name}\``;
+  const known = [...own.map(dashed), ...Object.keys(globalFlags).map(spelled)];
+  const meant = nearest(dashed(name), known);
+  return `Unknown flag \`--${dashed(name)}\`${meant === undefined ? '' : ` (did you mean \`--${meant}\`?)`}`;
 }
 
 /** `chat send ROOM TEXT... --as NAME`, as help and mistakes show it. */

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { UsageError } from '../errors.ts';
 import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../features/feature.ts';
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
+import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
 import { parseInfo } from '../redis/info.ts';
 import { type Condition, parseCondition } from './condition.ts';
@@ -57,7 +58,7 @@ export async function chosenFeatures(pane: string | undefined): Promise<readonly
   const feature = await loadFeature(pane);
   if (!feature)
     throw new UsageError(`There is no pane \`${pane}\``, {
-      hint: `Known: ${Object.keys(features).join(', ')}`,
+      hint: `${didYouMean(pane, Object.keys(features))}Known: ${Object.keys(features).join(', ')}`,
     });
   return [feature];
 }
@@ -68,7 +69,7 @@ export function conditionOn(chosen: readonly AnyFeature[], text: string): Condit
   const known = ['server', ...chosen.map(({ noun }) => noun)];
   if (!known.includes(condition.noun)) {
     throw new UsageError(`\`${text}\` begins with \`${condition.noun}\`, which nothing here is called`, {
-      hint: `Known: ${known.join(', ')}`,
+      hint: `${didYouMean(condition.noun, known)}Known: ${known.join(', ')}`,
     });
   }
   return condition;

@@ -1,6 +1,10 @@
+import { closeSync, openSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { errorOf, run, start } from '../helpers/cli.ts';
+import { errorOf, finished, run, start } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+
+/** With a disk that is always full. */
+const onLinux = test.runIf(process.platform === 'linux');
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -59,6 +63,85 @@ test.each([
   expect(failed).toMatchObject({ code: 2, stdout: '' });
   expect(errorOf(failed).code).toBe(code);
   expect(failed.stderr.trim().split('\n')).toHaveLength(1);
+});
+
+test.each([
+  [['lokc', 'list'], 'Did you mean `lock`?'],
+  [['lock', 'lsit'], 'Did you mean `lock list`?'],
+  [['snapshto'], 'Did you mean `snapshot`?'],
+  [['lock', 'list', '--jsno'], 'Unknown flag `--jsno` (did you mean `--json`?)'],
+  [['lock', 'list', '--discovr'], '(did you mean `--discover`?)'],
+  [['--read-olny'], 'Unknown flag `--read-olny` (did you mean `--read-only`?)'],
+  [['snapshot', '--pane', 'lokc'], 'Did you mean `lock`?'],
+  [['snapshot', '--fail-if', 'lokc.heldMs > 5m'], 'Did you mean `lock`?'],
+  [['help', 'lokc'], 'Did you mean `lock`?'],
+  [['lokc', '--help'], 'Did you mean `lock`?'],
+  [['lock'], '`lock` wants a verb'],
+])('what was mistyped is told with what was meant: %j', async (words, told) => {
+  const failed = await run(words, { url: server.url });
+  expect(failed).toMatchObject({ code: 2, stdout: '' });
+  expect(failed.stderr).toContain(told);
+});
+
+test.each([
+  [['constructor']],
+  [['toString', 'list']],
+  [['lock', 'valueOf']],
+  [['lock', 'list', '--constructor']],
+])('what every object has is no command and no flag: %j', async (words) => {
+  const failed = await run([...words, '--json'], { url: server.url });
+  expect(failed.code).toBe(2);
+  expect(errorOf(failed).code).toMatch(/UNKNOWN_COMMAND|USAGE/);
+});
+
+test('a failure is JSON wherever that is set, and the flags of another program are not ours', async () => {
+  const env = { QUARTERDECK_JSON: '1' };
+  expect(errorOf(await run(['chatt'], { env })).code).toBe('UNKNOWN_COMMAND');
+  expect((await run(['chatt', '--', '--json'])).stderr).toMatch(/^quarterdeck: /);
+});
+
+onLinux.each([[['--version']], [['--help']], [['config']], [['snapshot']]])(
+  'a stdout that takes nothing is exit 4, in one line: %j',
+  async (words) => {
+    const full = openSync('/dev/full', 'w');
+    const failed = await finished(start(words, { url: server.url, stdoutFd: full }));
+    closeSync(full);
+    expect(failed.code).toBe(4);
+    expect(failed.stderr).toMatch(/^quarterdeck: Cannot write to stdout: ENOSPC.*\n$/);
+  },
+);
+
+onLinux('what could not be printed is not marked as read', async () => {
+  await run(['chat', 'create', 'full', '--members', 'ann,ben'], { url: server.url });
+  await run(['chat', 'send', 'full', 'hello', '--as', 'ben'], { url: server.url });
+  const full = openSync('/dev/full', 'w');
+  const words = ['chat', 'read', 'full', '--as', 'ann'];
+  expect((await finished(start(words, { url: server.url, stdoutFd: full }))).code).toBe(4);
+  closeSync(full);
+  expect((await run(words, { url: server.url })).stdout).toContain('hello');
+});
+
+test('help ends quietly when nobody reads it', async () => {
+  const child = start(['--help']);
+  child.stdout?.destroy();
+  expect(await finished(child)).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('on a Node that is too old it says so in one line', async () => {
+  // Such a Node lacks what newer ones export.
+  const code = `import { registerHooks } from 'node:module';
+    const old = 'export const { createRequire } = process.getBuiltinModule("module"); export default {};';
+    registerHooks({
+      resolve: (name, context, next) =>
+        name === 'node:module' ? { url: 'data:text/javascript,' + old, shortCircuit: true } : next(name, context),
+    });
+    Object.defineProperty(process.versions, 'node', { value: '20.20.2' });`;
+  const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(code)}`;
+  expect(await run(['lock', 'list'], { env: { NODE_OPTIONS } })).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'quarterdeck: needs Node 22 or newer, this is 20.20.2\n',
+  });
 });
 
 test('an unreachable server is exit 3, in one line, with a hint', async () => {

@@ -11,6 +11,7 @@ export type CliOptions = {
   readonly stdin?: string | Buffer;
   /** An open file instead of a pipe. */
   readonly stdinFd?: number;
+  readonly stdoutFd?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 };
@@ -18,7 +19,7 @@ export type CliOptions = {
 /** Starts a command; stdin stays open unless given. */
 export function start(
   words: readonly string[],
-  { url, stdin, stdinFd, env = {}, cwd }: CliOptions = {},
+  { url, stdin, stdinFd, stdoutFd, env = {}, cwd }: CliOptions = {},
 ): ChildProcess {
   const child = spawn(process.execPath, [cliFile, ...words], {
     cwd,
@@ -30,7 +31,7 @@ export function start(
       ...(url !== undefined && { QUARTERDECK_URL: url }),
       ...env,
     },
-    stdio: [stdinFd ?? 'pipe', 'pipe', 'pipe'],
+    stdio: [stdinFd ?? 'pipe', stdoutFd ?? 'pipe', 'pipe'],
   });
   // A command that ended without reading all of its input closes the pipe: its business, not the test's.
   child.stdin?.on('error', () => {});
