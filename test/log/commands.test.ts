@@ -156,6 +156,25 @@ test('a key of another type is left alone: exit 4', async () => {
   expect(await redis.dbsize()).toBe(1);
 });
 
+test('a log with a key of another type is named, and hides no other', async () => {
+  await json('write web x');
+  await json('write odd x');
+  await redis.set('common:odd:info', 'mine');
+  const { code, stdout, stderr } = await log('list --json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual([{ name: 'web', severity: 'info', total: 1, distinct: 1 }]);
+  expect(stderr).toContain('Key `common:odd:info` does not hold a zset');
+  const snapshot = await run(['snapshot', '--json'], { url: server.url });
+  expect(JSON.parse(snapshot.stdout)).toMatchObject({ log: [{ name: 'web' }] });
+});
+
+test('a wrong key of the hour before is found before a line is kept', async () => {
+  await redis.rpush('common:web:info:last', 'mine');
+  await redis.set('common:web:info:start', hour(Date.now() - 3_600_000));
+  for (let time = 0; time < 2; time += 1) expect((await log('write web x')).code).toBe(4);
+  expect(await redis.exists('recent:web:info')).toBe(0);
+});
+
 test('a full server refuses: exit 3, and what it had stays', async () => {
   await json('write web x');
   await redis.config('SET', 'maxmemory', '1');

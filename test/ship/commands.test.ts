@@ -30,6 +30,38 @@ const waits = () =>
 
 const terms = ['--channel', 'logs:', '--budget', '1MiB', '--part', '64KiB'];
 
+test('status without a channel, of one that never was, and with a key of somebody else', async () => {
+  expect(await ran('status')).toEqual({ code: 0, stdout: 'No channels\n', stderr: '' });
+  expect((await ran('status', 'logs:')).stdout).toBe('Nothing was ever shipped to logs:\n');
+  const source = scratch.files('in', {});
+  expect((await ran('run', source, ...terms, '--consumers', '1')).code).toBe(0);
+  await redis.zadd('quarterdeck:ship', 1, 'odd:');
+  await redis.set('ship:odd:', 'mine');
+  const { code, stdout, stderr } = await ran('status', '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject([{ channel: 'logs:' }]);
+  expect(stderr).toContain('Key `ship:odd:` does not hold a hash');
+  const snapshot = await run(['snapshot', '--json'], { url: server.url });
+  expect(JSON.parse(snapshot.stdout)).toMatchObject({ ship: [{ channel: 'logs:' }] });
+});
+
+test('a reader of what --exec prints goes away early: it ends quietly, and the part stays', async () => {
+  const source = scratch.files('in', { 'a.log': 200_000 });
+  const running = shipped('run', source, ...terms, '--consumers', '1');
+  const consuming = shipped('consume', 'logs:', '--as', '0', '--exec', 'cat');
+  let stderr = '';
+  consuming.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  await once(consuming.stdout ?? consuming, 'data');
+  consuming.stdout?.destroy();
+  expect(await once(consuming, 'exit')).toEqual([0, null]);
+  expect(stderr).toBe('');
+  expect((await status(redis, 'logs:'))?.consumers[0]?.lag).toBeGreaterThan(0);
+  running.kill();
+  await once(running, 'exit');
+});
+
 test('run, three ways to consume, status, as JSON', async () => {
   const source = scratch.files('in', {
     'a.log': 200_000,

@@ -15,6 +15,8 @@ local last = tonumber(redis.call('GET', KEYS[2]) or 0)
 local top = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
 if top[2] and tonumber(top[2]) > last then last = tonumber(top[2]) end
 
+-- A key of another type fails here, before half a room was written.
+for i = 4, #KEYS do redis.call('ZCARD', KEYS[i]) end
 local strangers = redis.call('ZCARD', KEYS[1])
 for i = 1, given do
   if redis.call('ZSCORE', KEYS[1], ARGV[2 + i]) then strangers = strangers - 1 end

@@ -1,9 +1,8 @@
 import type { Client } from '../../redis/client.ts';
 import { isCluster } from '../../redis/client.ts';
 import type { Doctor, Finding } from '../feature.ts';
-import { roomKeys, seenKey } from './keys.ts';
+import { roomKeys, roomOf, seenKey } from './keys.ts';
 import { parseEntries } from './message.ts';
-import { roomOf } from './rooms.ts';
 
 /** A member this far behind is more likely gone than slow. */
 const silentAfterMs = 24 * 3_600_000;
@@ -12,7 +11,8 @@ const silentAfterMs = 24 * 3_600_000;
 export const doctor: Doctor = {
   claims: (key) => key.startsWith('chat:'),
   async examine(redis, keys) {
-    const findings = await Promise.all(keys.map((key) => examineRoom(redis, roomOf(redis, key))));
+    const rooms = keys.flatMap((key) => roomOf(redis, key) ?? []);
+    const findings = await Promise.all(rooms.map((room) => examineRoom(redis, room)));
     return findings.flat();
   },
 };

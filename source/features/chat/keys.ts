@@ -1,5 +1,5 @@
 import { type Client, isCluster } from '../../redis/client.ts';
-import { keyFamily, singleKey } from '../../redis/keys.ts';
+import { keyFamily, nameInKey, singleKey } from '../../redis/keys.ts';
 import { RoomNameError } from './errors.ts';
 
 /** The keys of one room; in Cluster they share a slot. */
@@ -22,8 +22,8 @@ export function roomKeys(redis: Client, room: string): RoomKeys {
 }
 
 function joinKeys(redis: Client, room: string) {
-  if (room === '') throw new RoomNameError(room, 'it is empty');
-  if (room === 'chat:') throw new RoomNameError(room, 'its counter would be the one that numbers rooms');
+  const reason = whyNoRoom(room);
+  if (reason !== undefined) throw new RoomNameError(room, reason);
   return keyFamily(redis, room, {
     members: 'chat:*',
     ids: 'ids:*',
@@ -31,6 +31,19 @@ function joinKeys(redis: Client, room: string) {
     lock: 'lock:chat:*',
     guard: 'sent:*:',
   });
+}
+
+/** Why there can be no room of that name; undefined if there can. */
+export function whyNoRoom(room: string): string | undefined {
+  if (room === '') return 'it is empty';
+  if (room === 'chat:') return 'its counter would be the one that numbers rooms';
+}
+
+/** From `chat:ops`, in Cluster `chat:{ops}`, to `ops`; undefined for a key that is no room's. */
+export function roomOf(redis: Client, key: string): string | undefined {
+  if (!key.startsWith('chat:')) return;
+  const room = nameInKey(redis, key.slice('chat:'.length));
+  return room === undefined || whyNoRoom(room) !== undefined ? undefined : room;
 }
 
 /** The channel that rings when somebody sends to a room. */

@@ -6,7 +6,7 @@ import { register, registered } from '../../redis/registry.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { roomKeys } from './keys.ts';
+import { roomKeys, roomOf, whyNoRoom } from './keys.ts';
 import { type Entry, parseEntries } from './message.ts';
 import { parseArray, parseCursor } from './reply.ts';
 import surveyLua from './survey.lua';
@@ -32,8 +32,10 @@ export type MemberFigures = {
 };
 
 /** The rooms that Quarterdeck has met, most recently used first, at most `limit`. Some may be gone. */
-export function known(redis: Client, limit?: number): Promise<string[]> {
-  return registered(redis, 'chat', limit);
+export async function known(redis: Client, limit?: number): Promise<string[]> {
+  const names = await registered(redis, 'chat', limit);
+  // Anybody may write to the index, and one name that cannot be must not hide all others.
+  return names.filter((room) => whyNoRoom(room) === undefined);
 }
 
 /** Looks through every key for rooms, such as those of programs that follow the book; rate-bound, so it takes time. */
@@ -42,7 +44,10 @@ export async function discover(redis: Client, signal?: AbortSignal): Promise<str
   for (const server of await masters(redis)) {
     const options = { match: 'chat:*', type: 'zset', ...(signal && { signal }) };
     for await (const keys of scan(server, options)) {
-      for (const key of keys) rooms.add(roomOf(redis, key));
+      for (const key of keys) {
+        const room = roomOf(redis, key);
+        if (room !== undefined) rooms.add(room);
+      }
     }
   }
   return [...rooms];
@@ -51,13 +56,6 @@ export async function discover(redis: Client, signal?: AbortSignal): Promise<str
 /** Makes rooms known that others made. */
 export async function adopt(redis: Client, rooms: readonly string[]): Promise<void> {
   await Promise.all(rooms.map((room) => register(redis, 'chat', room, { isNew: true })));
-}
-
-/** From `chat:ops`, in Cluster `chat:{ops}`, to `ops`. */
-export function roomOf(redis: Client, key: string): string {
-  const name = key.slice('chat:'.length);
-  const untagged = /^\{([^{}]*)\}$/.exec(name)?.[1];
-  return isCluster(redis) && untagged !== undefined ? untagged : name;
 }
 
 export type Survey = {

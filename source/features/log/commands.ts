@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { WrongTypeError } from '../../errors.ts';
 import { formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/figures.ts';
 import { sanitise } from '../../ui/text.ts';
 import { name, wholeNumber } from '../../values.ts';
@@ -108,7 +109,9 @@ const listCommand = defineCommand({
   flags: { discover: switchFlag('also look for logs that only others write, by a slow SCAN') },
   writes: false,
   async run(context, { discover: isThorough }) {
-    const found = await listLogs(context, isThorough ? await discover(context.redis, context.signal) : []);
+    const others = isThorough ? await discover(context.redis, context.signal) : [];
+    const { found, wrong } = await listLogs(context, others);
+    for (const { message } of wrong) context.warn(message);
     const rows = found.map(({ total, distinct, ...log }) => {
       return [formatCount(total), formatCount(distinct), sanitise(joinLogName(log))];
     });
@@ -119,20 +122,37 @@ const listCommand = defineCommand({
 
 export const commands = [writeCommand, commonCommand, recentCommand, listCommand] as const;
 
+export type Listed = {
+  readonly found: readonly (LogName & { readonly total: number; readonly distinct: number })[];
+  /** Logs that cannot be told of, because one of their keys holds something else. */
+  readonly wrong: readonly WrongTypeError[];
+};
+
 /** As `log list --json` and the snapshot tell it. */
 export async function listLogs(
   { redis }: Pick<ReadContext, 'redis'>,
   others: readonly LogName[] = [],
-): Promise<(LogName & { total: number; distinct: number })[]> {
+): Promise<Listed> {
   const known = await logs(redis);
   const names = new Set(known.map(joinLogName));
   const all = [...known, ...others.filter((log) => !names.has(joinLogName(log)))];
-  return await Promise.all(
-    all.map(async (log) => {
-      const { total, distinct } = await common(redis, log, { top: 0, gone: 0, readOnly: true });
-      return { ...log, total, distinct };
-    }),
+  const asked = await Promise.all(
+    all.map((log) => common(redis, log, { top: 0, gone: 0, readOnly: true }).catch(wrongType)),
   );
+  return {
+    found: asked.flatMap((log) => {
+      if (log instanceof WrongTypeError) return [];
+      const { name, severity, total, distinct } = log;
+      return [{ name, severity, total, distinct }];
+    }),
+    wrong: asked.filter((log) => log instanceof WrongTypeError),
+  };
+}
+
+/** One key of somebody else's must not hide all other logs. */
+function wrongType(error: unknown): WrongTypeError {
+  if (error instanceof WrongTypeError) return error;
+  throw error;
 }
 
 function commonText({

@@ -23,7 +23,7 @@ export default defineFeature<LogSlice>({
     );
   },
   doctor,
-  snapshot: (context) => listLogs(context),
+  snapshot: async (context) => (await listLogs(context)).found,
   pane: async () => (await import('./log-pane.tsx')).LogPane,
 });
 

@@ -44,7 +44,9 @@ local hour = string.format('%04d-%02d-%02dT%02d:00:00', year_of_era + era * 400 
 local start = redis.call('GET', KEYS[2])
 local distinct = redis.call('ZCARD', common)
 local known = redis.call('LLEN', patterns)
+redis.call('GET', KEYS[4])
 redis.call('HLEN', samples)
+redis.call('ZCARD', last)
 if ARGV[1] ~= '' and redis.call('GET', KEYS[8]) == ARGV[1] then return { 'written', start or hour, distinct } end
 if ARGV[7] ~= '-1' then
   local from = tonumber(ARGV[7])
@@ -59,8 +61,6 @@ if first_line < first_message then
 end
 
 if start and start < hour then
-  redis.call('ZCARD', last)
-  redis.call('GET', KEYS[4])
   if distinct > 0 then redis.call('RENAME', common, last) else redis.call('DEL', last) end
   redis.call('RENAME', KEYS[2], KEYS[4])
   for _, template in ipairs(redis.call('HKEYS', samples)) do

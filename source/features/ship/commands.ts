@@ -17,7 +17,7 @@ import { deliverTo } from './deliver.ts';
 import { FilesDamagedError, FilesFailedError } from './errors.ts';
 import { forget } from './forget.ts';
 import { type ShipProgress, type Shipped, ship } from './ship.ts';
-import { type ChannelStatus, channels, look, status } from './status.ts';
+import { type ChannelStatus, look, status, statuses } from './status.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -126,12 +126,16 @@ const statusCommand = defineCommand({
   summary: 'what every channel is doing: budget, files, consumers and who is waited for',
   words: { channel: optionalWord('CHANNEL', 'only this one', name) },
   writes: false,
-  async run({ redis }, { channel }) {
-    const names = channel === undefined ? await channels(redis) : [channel];
-    const found = (await Promise.all(names.map((each) => status(redis, each)))).filter(
-      (each) => each !== undefined,
-    );
-    return { json: found, text: found.map(describe).join('\n\n') };
+  async run({ redis, warn }, { channel }) {
+    if (channel !== undefined) {
+      const found = await status(redis, channel);
+      return found
+        ? { json: [found], text: describe(found) }
+        : { json: [], text: `Nothing was ever shipped to ${channel}` };
+    }
+    const { found, wrong } = await statuses(redis);
+    for (const { message } of wrong) warn(message);
+    return { json: found, text: found.map(describe).join('\n\n') || 'No channels' };
   },
 });
 

@@ -29,11 +29,19 @@ export async function runOn(
   const printed = (async () => {
     for await (const chunk of stdout) await context.write(chunk as Buffer);
   })();
-  for await (const batch of delivery.lines()) {
-    await onLines(batch);
-    if (stdin.writable && !stdin.write(bytesOf(batch))) {
-      await Promise.race([once(stdin, 'drain'), once(stdin, 'close'), ended]).catch(() => {});
+  // A reader that has gone is told when the command has ended: its output was closed, so it soon will.
+  printed.catch(() => {});
+  try {
+    for await (const batch of delivery.lines()) {
+      await onLines(batch);
+      if (stdin.writable && !stdin.write(bytesOf(batch))) {
+        await Promise.race([once(stdin, 'drain'), once(stdin, 'close'), ended]).catch(() => {});
+      }
     }
+  } catch (error) {
+    // The end of its input would look like the end of the part.
+    child.kill();
+    throw error;
   }
   stdin.end();
   const [code, signal] = await ended;

@@ -5,7 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { initial, type ShipSlice, selectedChannel } from './state.ts';
-import { channels, status } from './status.ts';
+import { statuses } from './status.ts';
 
 export default defineFeature<ShipSlice>({
   noun: 'ship',
@@ -27,10 +27,7 @@ export default defineFeature<ShipSlice>({
           `ship.stalled: consumer ${id} of ${shown?.channel}, ${formatDuration(silentMs)}`,
       );
   },
-  async snapshot({ redis }) {
-    const all = await Promise.all((await channels(redis)).map((channel) => status(redis, channel)));
-    return all.filter((found) => found !== undefined);
-  },
+  snapshot: async ({ redis }) => (await statuses(redis)).found,
   doctor,
   pane: async () => (await import('./ship-pane.tsx')).ShipPane,
 });

@@ -1,3 +1,4 @@
+import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
@@ -83,6 +84,25 @@ export async function status(redis: Client, channel: string): Promise<ChannelSta
   }
   const { parts: _, partsInRedis: __, filesKnown: ___, at: ____, ...summary } = view;
   return { ...summary, files: files.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+/** These channels, or all that are known; a key of somebody else's under one name hides no others. */
+export async function statuses(
+  redis: Client,
+  names?: readonly string[],
+): Promise<{ readonly found: readonly ChannelStatus[]; readonly wrong: readonly WrongTypeError[] }> {
+  const asked = await Promise.all(
+    (names ?? (await channels(redis))).map((name) =>
+      status(redis, name).catch((error: unknown) => {
+        if (error instanceof WrongTypeError) return error;
+        throw error;
+      }),
+    ),
+  );
+  return {
+    found: asked.flatMap((each) => (each === undefined || each instanceof WrongTypeError ? [] : [each])),
+    wrong: asked.filter((each) => each instanceof WrongTypeError),
+  };
 }
 
 /** Every channel that is known, the last used first. */
