@@ -35,6 +35,7 @@ export type DeckOptions = {
 /** Data changes paint at most ten frames a second; keys paint at once. */
 const paintEveryMs = 100;
 const keepAfterMs = 1500;
+const wakeAfterMs = 200;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
 export async function openDeck(options: DeckOptions): Promise<number> {
@@ -44,6 +45,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   const loaded = await loadPanes(features);
   const shown = paceStore(store, paintEveryMs);
   let table: CommandTable = commandTable(features, {});
+  let isLent = false;
 
   const performer = makePerformer({
     store,
@@ -53,10 +55,12 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
     refresh: engine.refresh,
     async lendTerminal(run) {
+      isLent = true;
       terminal.pause();
       try {
         await run();
       } finally {
+        isLent = false;
         terminal.resume();
       }
     },
@@ -75,6 +79,8 @@ export async function openDeck(options: DeckOptions): Promise<number> {
       terminal.pause();
       // The whole job stops, as it would if the terminal had done it: npm and the shell script above us too.
       process.kill(0, 'SIGTSTP');
+      // Without a shell above us that could wake us, the system lets nobody stop us: on we go.
+      setTimeout(() => terminal.resume(), wakeAfterMs);
     },
     redraw: () => terminal.screen.repaint(),
   });
@@ -83,6 +89,8 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     shown.publish();
   });
   endings.onContinued(() => {
+    // A program we run in the terminal was stopped and woken with us, and still has it.
+    if (isLent) return;
     // After an outside SIGSTOP the shell has taken the terminal without our knowing.
     terminal.pause();
     terminal.resume();

@@ -8,6 +8,7 @@ import { StringDecoder } from 'node:string_decoder';
 
 const pasteStart = '\u001B[200~';
 const pasteEnd = '\u001B[201~';
+const interrupt = '\u0003';
 const longestPaste = 256 * 1024;
 const longestReply = 4096;
 
@@ -33,6 +34,12 @@ export function makeInputFilter(): InputFilter {
   let pasted = 0;
 
   const push = (chunk: string): string => {
+    // The end of a paste that was lost on the way must not lock the keyboard: a lone Ctrl-C ends it.
+    if (isPasting && chunk === interrupt) {
+      isPasting = false;
+      held = '';
+      return pasteEnd + interrupt;
+    }
     let rest = held + chunk;
     let typed = '';
     held = '';

@@ -159,6 +159,11 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   };
   const handle = (key: string): void => {
     if (screen().status) changeScreen(store, { status: undefined });
+    const name = globalKey(key);
+    if (name === 'suspend' || name === 'redraw') {
+      options[name]();
+      return;
+    }
     const now = mode();
     const handler = handlers[now.name] as (key: string, now: Mode) => void;
     handler(key, now);

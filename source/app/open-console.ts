@@ -18,5 +18,11 @@ export async function openConsole(globals: Record<string, unknown>, env: NodeJS.
       hint: 'In a script use a command, such as `quarterdeck snapshot`; see `quarterdeck --help`',
     });
   }
+  if (env.TERM === 'dumb') {
+    throw new UsageError('The console needs a terminal whose cursor it can move, and TERM is `dumb`', {
+      code: 'NO_TERMINAL',
+      hint: 'Commands work in any, such as `quarterdeck snapshot`; see `quarterdeck --help`',
+    });
+  }
   return await runConsole(config);
 }

@@ -4,6 +4,7 @@ import type { CommandContext, Outcome } from '../features/feature.ts';
 import type { Connection } from '../redis/connect.ts';
 import { type Act, changeScreen, type Status, type Store } from '../store/store.ts';
 import { sanitise } from '../ui/text.ts';
+import { openView, type View } from './output-view.ts';
 import type { CommandTable } from './palette.ts';
 import { type AnyCommand, isWriting, ReadOnlyError, runCommand } from './run-command.ts';
 
@@ -36,14 +37,15 @@ export type PerformerOptions = {
 
 type Printing = Pick<CommandContext, 'emit' | 'write' | 'progress' | 'warn'>;
 
-const keptLines = 1000;
-const longestBacklog = 200;
+/** How long a command of the palette may be silent before a view shows that it runs. */
+const patienceMs = 300;
 
 export function makePerformer(options: PerformerOptions): Performer {
   const { store, table, config, connections, spreads, refresh } = options;
   const [connection] = connections;
   const leaving = new AbortController();
-  let viewing = new AbortController();
+  /** What prints into the view that is open. */
+  let viewing: AbortController | undefined;
 
   const say = (text: string, tone: Status['tone']): void => {
     changeScreen(store, { status: { text: sanitise(text), tone } });
@@ -78,9 +80,17 @@ export function makePerformer(options: PerformerOptions): Performer {
       say(reason ?? '', 'bad');
       return false;
     }
-    viewing = new AbortController();
-    const signal = AbortSignal.any([leaving.signal, viewing.signal]);
-    const view = openView(store, act.path, signal);
+    const own = new AbortController();
+    const signal = AbortSignal.any([leaving.signal, own.signal]);
+    const view = openView({
+      store,
+      title: act.path,
+      signal,
+      patienceMs: isShown && !command.takesCommandLine ? patienceMs : undefined,
+      onOpen: () => {
+        viewing = own;
+      },
+    });
     const context = contextFor(act, signal, {
       emit: (_, text) => view.print(text),
       write: (bytes) => view.print(new TextDecoder().decode(bytes)),
@@ -117,7 +127,7 @@ export function makePerformer(options: PerformerOptions): Performer {
         return false;
       }
     },
-    stop: () => viewing.abort(),
+    stop: () => viewing?.abort(),
     close: () => leaving.abort(),
   };
 }
@@ -155,52 +165,4 @@ function report(outcome: Outcome, { act, isShown, view, say }: Report): void {
 export function sentenceOf(error: unknown): string {
   const hint = error instanceof QuarterdeckError && error.hint !== undefined ? `. ${error.hint}` : '';
   return messageOf(error) + hint;
-}
-
-type View = {
-  /** Resolves at once, or after the next painting when much is waiting for it. */
-  print(text: string, from?: number): Promise<void>;
-  isOpen(): boolean;
-  end(): void;
-};
-
-/** The view opens with the first line printed, and keeps the last `keptLines`. */
-function openView(store: Store, title: string, signal: AbortSignal): View {
-  let backlog: string[] = [];
-  let lines: readonly string[] = [];
-  let flushed = Promise.withResolvers<void>();
-  let timer: NodeJS.Timeout | undefined;
-  let isOpen = false;
-  let isRunning = true;
-  let start: number | undefined;
-
-  const flush = (): void => {
-    timer = undefined;
-    lines = [...lines, ...backlog].slice(-keptLines);
-    backlog = [];
-    flushed.resolve();
-    flushed = Promise.withResolvers();
-    const { mode } = store.getState().screen;
-    if (signal.aborted || (isOpen && mode.name !== 'output')) return;
-    const scroll = mode.name === 'output' && isOpen ? mode.scroll : start;
-    isOpen = true;
-    changeScreen(store, { mode: { name: 'output', title, lines, scroll, isRunning } });
-  };
-
-  return {
-    print(text, from) {
-      if (signal.aborted) return Promise.resolve();
-      if (backlog.length === 0) start = from;
-      backlog.push(...text.replace(/\n$/, '').split('\n').map(sanitise));
-      timer ??= setTimeout(flush, isOpen ? 50 : 0);
-      return backlog.length < longestBacklog ? Promise.resolve() : flushed.promise;
-    },
-    isOpen: () => isOpen || backlog.length > 0,
-    end() {
-      isRunning = false;
-      if (!isOpen && backlog.length === 0) return;
-      clearTimeout(timer);
-      flush();
-    },
-  };
 }

@@ -1,3 +1,4 @@
+import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import type { State } from '../store/store.ts';
 import { useStore } from '../store/use-store.ts';
@@ -28,12 +29,21 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
     mode,
   );
   const said: Span[] = status ? [{ text: status.text, tone: toneOf[status.tone] }] : [];
+  if (question?.line) {
+    const [piece] = cut(said, Math.floor(columns / 2));
+    if (!piece) return <Prompt label={` ${question.label}`} line={question.line} columns={columns} />;
+    const taken = width(piece.text) + 2;
+    return (
+      <Box>
+        <Prompt label={` ${question.label}`} line={question.line} columns={columns - taken} />
+        <Row columns={taken} spans={[' ', piece]} />
+      </Box>
+    );
+  }
   if (question) {
     const right = cut(said, Math.floor(inner / 2));
     const room = inner - right.reduce((sum, { text }) => sum + width(text) + 2, 0);
-    return question.line ? (
-      <Prompt label={` ${question.label}`} line={question.line} columns={columns} />
-    ) : (
+    return (
       <Row
         columns={columns}
         spans={[' ', { text: question.label, bold: true }]}
@@ -59,8 +69,9 @@ function questionOf(label: string | undefined, mode: State['screen']['mode']): Q
   if (mode.name === 'palette') return { label: ':', line: mode.line };
   if (mode.name === 'ask' && label !== undefined) return { label, line: mode.line };
   if (mode.name !== 'confirm') return;
-  if (mode.word === undefined) return { label: `${mode.question}? y: yes, any other key: no` };
-  return { label: `${mode.question}? Type ${mode.word} to confirm:`, line: mode.line };
+  const asked = /[.?!]$/.test(mode.question) ? mode.question : `${mode.question}?`;
+  if (mode.word === undefined) return { label: `${asked} y: yes, any other key: no` };
+  return { label: `${asked} Type ${mode.word} to confirm:`, line: mode.line };
 }
 
 /** One string, so that the same alerts are the same value. */

@@ -38,11 +38,12 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
   // A terminal that went away makes every write fail; the hangup signal is what ends us.
   stdout.on('error', () => {});
   const input = new FilteredInput(stdin);
-  const screen = new Screen(stdout, { columns: stdout.columns, rows: stdout.rows });
+  const screen = new Screen(stdout, sizeOf(stdout));
   const listeners = new Set<(columns: number, rows: number) => void>();
   const resized = (): void => {
-    screen.resize(stdout.columns, stdout.rows);
-    for (const listener of listeners) listener(stdout.columns, stdout.rows);
+    const { columns, rows } = sizeOf(stdout);
+    screen.resize(columns, rows);
+    for (const listener of listeners) listener(columns, rows);
   };
   stdout.on('resize', resized);
   const releaseConsole = catchStrays(onStray);
@@ -69,7 +70,7 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       release();
     },
     resume() {
-      if (state === 'restored') return;
+      if (state !== 'lent') return;
       state = 'ours';
       stdin.setRawMode?.(true);
       input.resumeSource();
@@ -88,6 +89,11 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       stdin.unref?.();
     },
   };
+}
+
+/** Terminals that nobody told their size, as of some containers and scripts, say 0: then the size they all once had. */
+function sizeOf({ columns, rows }: WriteStream): { readonly columns: number; readonly rows: number } {
+  return { columns: columns || 80, rows: rows || 24 };
 }
 
 const consoleNames = ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const;

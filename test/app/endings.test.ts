@@ -120,6 +120,51 @@ describe('suspension', () => {
   });
 });
 
+test('^Z where no shell could wake it again: it goes on', async () => {
+  const console = await open();
+  console.press('ctrl+z');
+  await vi.waitFor(() => expect(console.raw().match(/\u001B\[\?1049h/g)).toHaveLength(2));
+  await console.shows('● live');
+  console.press('q');
+  expect(await console.ended()).toMatchObject({ exitCode: 0 });
+  expectRestored(console);
+});
+
+test('woken while a command has the terminal, it leaves that alone', async () => {
+  const console = await open();
+  console.press(
+    ':',
+    'lock run lent -- sh -c "echo in the child; read -r answer; echo got $answer; sleep 0.2"',
+    'enter',
+  );
+  await console.shows('in the child');
+  console.signal('SIGCONT');
+  console.press('42', 'enter');
+  await console.shows('got 42');
+  await console.shows('● live');
+  expect(console.raw().match(/\u001B\[\?1049h/g)).toHaveLength(2);
+});
+
+test('a terminal that nobody told its size is taken for 80x24', async () => {
+  const console = await open({
+    env: inject(
+      `Object.defineProperties(process.stdout, { columns: { get: () => 0 }, rows: { get: () => 0 } });`,
+    ),
+  });
+  await console.shows('? help');
+  expect(console.lines()[23]).toContain('? help');
+});
+
+test('a terminal that cannot move its cursor is told what else there is', async () => {
+  const console = startPlay({
+    command: 'env',
+    args: ['TERM=dumb', process.execPath, cli, '--url', server.url],
+  });
+  play = console;
+  expect(await console.ended()).toMatchObject({ exitCode: 2 });
+  expect(console.lines().join('')).toContain('TERM is `dumb`');
+});
+
 test('the terminal goes away: the console ends', async () => {
   const console = await open();
   console.hangUp();

@@ -85,6 +85,11 @@ test('a paste is bounded and its marks stay', () => {
   expect(typed.endsWith('x\u001B[201~q')).toBe(true);
 });
 
+test('a paste whose end was lost does not lock the keyboard: a lone Ctrl-C ends it', () => {
+  expect(through('\u001B[200~half', '\u0003', 'q')).toBe('\u001B[200~half\u001B[201~\u0003q');
+  expect(through('\u001B[200~a\u0003b\u001B[201~')).toBe('\u001B[200~a\u0003b\u001B[201~');
+});
+
 test('a reply that never ends does not swallow the keyboard for ever', () => {
   expect(through(`\u001B]${'x'.repeat(5000)}`, 'q').endsWith('q')).toBe(true);
 });

@@ -37,6 +37,15 @@ describe('moving about', () => {
     expect(told).toEqual(['redraw', 'suspend', 'quit', 'quit']);
   });
 
+  test('suspend and redraw work while something is typed, and leave it', () => {
+    const { press, type, told, mode } = open();
+    press('i');
+    type('half');
+    press('ctrl+z', 'ctrl+l');
+    expect(told).toEqual(['suspend', 'redraw']);
+    expect(mode()).toMatchObject({ name: 'ask', line: { text: 'half' } });
+  });
+
   test('help scrolls and closes', () => {
     const { press, mode } = open();
     press('?', 'down', 'pagedown');
@@ -197,6 +206,50 @@ describe('palette', () => {
     );
     press('esc');
     expect(mode().name).toBe('browse');
+  });
+
+  describe('what takes long', () => {
+    const openSlow = () => {
+      const slow = Promise.withResolvers<void>();
+      const shell = makeShell([makeFeature({ ran: () => slow.promise })]);
+      shell.press(':');
+      shell.type('notes list');
+      shell.press('enter');
+      return { ...shell, done: slow.resolve };
+    };
+
+    test('has a view before it prints, and leaving that stops it', async () => {
+      const { mode, press, done, told } = openSlow();
+      await vi.waitFor(() => expect(mode()).toMatchObject({ name: 'output', lines: [], isRunning: true }));
+      press('esc');
+      done();
+      await vi.waitFor(() => expect(told).toEqual(['refresh notes']));
+      expect(mode().name).toBe('browse');
+    });
+
+    test('does not take the keyboard from somebody who types', async () => {
+      const { mode, press, type, done, told } = openSlow();
+      await vi.waitFor(() => expect(mode().name).toBe('browse'));
+      press('i');
+      type('half');
+      done();
+      await vi.waitFor(() => expect(told).toEqual(['refresh notes']));
+      expect(mode()).toMatchObject({ name: 'ask', line: { text: 'half' } });
+      press('esc');
+      await vi.waitFor(() => expect(mode()).toMatchObject({ name: 'output', title: 'notes list' }));
+    });
+
+    test('the view goes again when there was nothing to show in it', async () => {
+      const fails = Promise.withResolvers<void>();
+      const { press, type, mode, status } = makeShell([makeFeature({ ran: () => fails.promise })]);
+      press(':');
+      type('notes say hi');
+      press('enter');
+      await vi.waitFor(() => expect(mode().name).toBe('output'));
+      fails.reject(new Error('Too late'));
+      await vi.waitFor(() => expect(status()).toBe('Too late'));
+      expect(mode().name).toBe('browse');
+    });
   });
 
   test('backspace on an empty line leaves', () => {
