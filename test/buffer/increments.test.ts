@@ -179,3 +179,36 @@ test('more ids than one call carries go in several', async () => {
   expect(await redis.zcard('pending:project')).toBe(2500);
   expect(await redis.zscore('pending:project', 'id2499')).toBe('2500');
 });
+
+test('what is added while it closes is counted too', async () => {
+  const buffer = new IncrementBuffer(redis);
+  let added = 0;
+  let isClosed = false;
+  const add = (): void => {
+    buffer.add('project', 'x');
+    added += 1;
+  };
+  add();
+  const closing = buffer.close().then(() => {
+    isClosed = true;
+  });
+  for (let turn = 0; turn < 50 && !isClosed; turn += 1) {
+    try {
+      add();
+    } catch (error) {
+      expect(error).toEqual(new Error('This IncrementBuffer is closed'));
+      break;
+    }
+    await new Promise(setImmediate);
+  }
+  await closing;
+  expect(await pendingOf('project')).toEqual({ x: added });
+  expect(added).toBeGreaterThan(1);
+});
+
+test('counting once does not fail, and is not to be repeated, because the connection broke afterwards', async () => {
+  const broken = vi.spyOn(redis, 'unlink');
+  broken.mockRejectedValueOnce(new Error('Command aborted due to connection close'));
+  expect(await increment(redis, 'project', [['42', 4]])).toBe(4);
+  expect(broken).toHaveBeenCalledTimes(2);
+});

@@ -239,6 +239,19 @@ test('--before sees the batch, and a failure of it keeps the batch', async () =>
   expect(readFileSync(log, 'utf8')).toContain('picture.png\n');
 });
 
+test('stopping ends what --before started, all of it', async () => {
+  const started = path.join(root, 'started');
+  const { scanned } = sync({ before: `echo $$ > ${started}; sleep 600; true` });
+  await scanned;
+  write('picture.png');
+  await tell('picture.png');
+  await vi.waitFor(() => expect(readFileSync(started, 'utf8')).toMatch(/\n/), 10_000);
+  await running.pop()?.stop();
+  const pid = Number(readFileSync(started, 'utf8'));
+  expect(() => process.kill(-pid, 0)).toThrow('ESRCH');
+  expect(copied('picture.png')).toBeUndefined();
+});
+
 test('one process serves a target; two targets of one base are served each', async () => {
   const { scanned } = sync();
   await scanned;

@@ -205,3 +205,16 @@ test('a message over 16 MiB and a foreign key exit with 4', async () => {
   expect(foreign.code).toBe(4);
   expect(errorOf(foreign).code).toBe('WRONG_TYPE');
 });
+
+test('SIGTERM ends what --exec started, all of it, and the message is delivered again', async () => {
+  await topic(['publish', 'exec', 'long']);
+  const words = ['topic', 'subscribe', 'exec', '--as', 's', '--exec', 'echo $$; sleep 600; true'];
+  const child = start(words, { url: server.url, stdin: '' });
+  if (!child.stdout) throw new Error('Expected a pipe');
+  const [pid] = await once(createInterface(child.stdout), 'line');
+  const ended = finished(child);
+  child.kill('SIGTERM');
+  expect((await ended).code).toBe(143);
+  expect(() => process.kill(-Number(pid), 0)).toThrow('ESRCH');
+  expect((await topicStatus(redis, 'exec')).subscribers).toMatchObject([{ position: 0, state: 'idle' }]);
+});

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WrongTypeError } from '../../errors.ts';
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
@@ -115,13 +116,19 @@ export class IncrementBuffer implements AsyncDisposable {
     return new Map([...this.#queues].map(([type, queue]) => [type, queue.pending]));
   }
 
-  /** Sends what is left and takes this producer's guards away. Throws as `flush()` does, and stays open then. */
+  /**
+   * Sends what is left, also what is added meanwhile, and takes this producer's guards away. Throws as `flush()` does,
+   * and stays open then.
+   */
   async close(): Promise<void> {
-    await this.flush();
+    do await this.flush();
+    while (this.#size > 0);
     this.#isClosed = true;
     clearTimeout(this.#timer);
     // Every reply has arrived, so nothing can be resent any more.
-    for (const { keys } of this.#queues.values()) await this.#redis.unlink(keys.guard + this.#producer);
+    for (const { keys } of this.#queues.values()) {
+      await again(() => this.#redis.unlink(keys.guard + this.#producer));
+    }
   }
 
   /** Stops trying and gives up what was not sent. What a failed call carried may have been counted. */

@@ -16,6 +16,8 @@ import type { OnStep, TargetOptions } from './target.ts';
 
 const longestRetryMs = 60_000;
 const heartbeatMs = 5000;
+/** A timer for longer ends at once. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export type FlushRun = {
   readonly redis: Client;
@@ -130,7 +132,7 @@ async function flushInTurn(options: FlusherOptions, course: Course, signal: Abor
         if (isHopeless) throw error;
         onFailure?.(error, course.failures, pauseMs);
       }
-      await wait(pauseMs, undefined, { signal }).catch(() => {});
+      await wait(Math.min(pauseMs, longestTimerMs), undefined, { signal }).catch(() => {});
     }
   } finally {
     await writeStatus(redis, type, { flusher: undefined });

@@ -1,4 +1,5 @@
 import { WrongTypeError } from '../../errors.ts';
+import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { defineScript } from '../../redis/script.ts';
 import { bufferKeys } from './keys.ts';
@@ -75,7 +76,8 @@ async function addUp(redis: Client, key: string): Promise<{ ids: number; total: 
   const counts = new Map<string, number>();
   let cursor = '0';
   do {
-    const [next, flat] = await redis.zscan(key, cursor, 'COUNT', 1000);
+    const from = cursor;
+    const [next, flat] = await again(() => redis.zscan(key, from, 'COUNT', 1000));
     cursor = next;
     for (let index = 0; index < flat.length; index += 2)
       counts.set(flat[index] ?? '', Number(flat[index + 1]));

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { bufferKeys } from './keys.ts';
 
@@ -60,6 +61,6 @@ export function parseStatus(fields: Readonly<Record<string, string | undefined>>
 
 /** The server's clock, which every console shares; epoch ms. */
 export async function serverTimeMs(redis: Client): Promise<number> {
-  const [seconds, microseconds] = await redis.time();
+  const [seconds, microseconds] = await again(() => redis.time());
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }

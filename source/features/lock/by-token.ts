@@ -1,3 +1,4 @@
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { assertTtl } from './errors.ts';
@@ -33,7 +34,13 @@ export async function release(redis: Client, name: string, token: string): Promi
  */
 export async function breakLock(redis: Client, name: string, token?: string): Promise<string | undefined> {
   const keys = lockKeys(redis, name);
-  const holder = token ?? (await typed(redis, keys.types, redis.get(keys.lock)));
+  const holder =
+    token ??
+    (await typed(
+      redis,
+      keys.types,
+      again(() => redis.get(keys.lock)),
+    ));
   if (holder === null) return;
   if (await release(redis, name, holder)) return holder;
   // It changed hands between looking and breaking.

@@ -1,3 +1,4 @@
+import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
 import { registered, registryKey, unregister } from '../../redis/registry.ts';
@@ -114,7 +115,7 @@ const forgetAfterMs = 600_000;
 /** Takes names out of the index that nobody has used for ten minutes: a name made for one job stays no longer. */
 export async function forgetIdle(redis: Client, nowMs: number, idle: readonly string[]): Promise<void> {
   if (idle.length === 0) return;
-  const used = await redis.zmscore(registryKey('lock'), ...idle);
+  const used = await again(() => redis.zmscore(registryKey('lock'), ...idle));
   const old = idle.filter((_, index) => Number(used[index] ?? 0) < nowMs - forgetAfterMs);
   await unregister(redis, 'lock', ...old);
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { endGroup } from '../lock/process-group.ts';
 import type { Message } from './layout.ts';
 
 export type ExecOptions = {
@@ -17,7 +18,7 @@ const killAfterMs = 5000;
 /**
  * Runs a shell command for one message: the message on stdin, `TOPIC`, `MESSAGE_ID` and `MESSAGE_AT` (epoch ms) in
  * the environment. Resolves when it exited with 0; rejects with what went wrong otherwise, also when the signal
- * ended it.
+ * ended it. Nothing that it started in its process group outlives a rejection by more than a few seconds.
  */
 export async function runExec(message: Message, options: ExecOptions): Promise<void> {
   const { command, topic, signal, onStdout, onStderr } = options;
@@ -30,11 +31,12 @@ export async function runExec(message: Message, options: ExecOptions): Promise<v
       MESSAGE_AT: String(message.at ?? ''),
     },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // A group of its own: what the shell started would outlive it, and keep our pipes open.
+    detached: true,
   });
-  let killing: NodeJS.Timeout | undefined;
+  let ending: Promise<void> | undefined;
   const stop = (): void => {
-    child.kill('SIGTERM');
-    killing = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    if (child.pid !== undefined) ending ??= endGroup(child.pid, killAfterMs);
   };
   signal.addEventListener('abort', stop, { once: true });
   // A command need not read its message.
@@ -53,8 +55,11 @@ export async function runExec(message: Message, options: ExecOptions): Promise<v
     if (errorText !== '') onStderr(errorText);
     if (endedBy) throw new Error(`\`${command}\` was ended by ${endedBy} (${constants.signals[endedBy]})`);
     if (code !== 0) throw new Error(`\`${command}\` exited with ${code}`);
+  } catch (error) {
+    stop();
+    throw error;
   } finally {
-    clearTimeout(killing);
     signal.removeEventListener('abort', stop);
+    await ending;
   }
 }

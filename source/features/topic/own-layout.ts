@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, singleKey } from '../../redis/keys.ts';
 import { register } from '../../redis/registry.ts';
@@ -109,7 +110,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
       );
     },
     async retire(producer) {
-      await client.unlink(singleKey(keys.sent, producer));
+      await again(() => client.unlink(singleKey(keys.sent, producer)));
     },
     claim: (seat, { from, label, leaseMs }) =>
       run(
@@ -143,8 +144,8 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     },
     async block(name, blocked) {
       const field = `blocked:${name}`;
-      if (blocked) await client.hset(keys.state, field, JSON.stringify(blocked));
-      else await client.hdel(keys.state, field);
+      if (blocked) await again(() => client.hset(keys.state, field, JSON.stringify(blocked)));
+      else await again(() => client.hdel(keys.state, field));
     },
     async sweep() {
       const { maxAgeMs, maxLen, maxBytes, lapseMs } = defaultRetention;
@@ -167,7 +168,12 @@ export async function setRetention(
 ): Promise<void> {
   const { state } = keyFamily(client, topic, { state: 'topic:state:*' });
   const fields = Object.entries(retention).flat();
-  if (fields.length > 0) await withKeys(client, { [state]: 'hash' }, client.hset(state, ...fields));
+  if (fields.length > 0)
+    await withKeys(
+      client,
+      { [state]: 'hash' },
+      again(() => client.hset(state, ...fields)),
+    );
 }
 
 export function parseClaim(reply: unknown): Claim {
