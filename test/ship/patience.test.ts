@@ -104,4 +104,27 @@ describe.concurrent('patience', () => {
     expect(await early).toEqual([['a.log', 'a']]);
     expect(await readLines(server.client(), { as: '0', channel })).toEqual([]);
   });
+
+  test('a sign of life that fails is not the last one', async () => {
+    const redis = server.client();
+    const channel = 'beating:';
+    const directory = scratch.files('beating', { 'a.log': 'one\n' });
+    const copy = path.join(scratch.path, 'beating-copy');
+    const stop = new AbortController();
+    const copying = copyTo(server, copy, { as: '0', channel, signal: stop.signal });
+    await ship(server.client(), [directory], { ...terms, channel, consumers: 1, keepOpen: true });
+    const who = `ship-who:${channel}`;
+    await redis.rename(who, 'kept');
+    await redis.set(who, 'in the way');
+    const failures = async () =>
+      Number(/cmdstat_hget:.*failed_calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
+    const before = await failures();
+    await vi.waitFor(async () => expect(await failures()).toBeGreaterThan(before), 5000);
+    await redis.rename('kept', who);
+    const seen = async () => (await status(redis, channel))?.consumers[0]?.seenMs ?? 0;
+    const last = await seen();
+    await vi.waitFor(async () => expect(await seen()).toBeGreaterThan(last), 5000);
+    stop.abort();
+    await expect(copying).rejects.toThrow();
+  });
 });

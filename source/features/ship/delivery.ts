@@ -113,12 +113,21 @@ export class PartDelivery implements Delivery {
 
   async *content(): AsyncGenerator<Buffer, void, undefined> {
     const carry = this.#options.carry();
-    if (carry) yield carry;
+    if (carry) yield this.#isAnew ? Buffer.concat([carry, lineEnd]) : carry;
     yield* this.#decoded();
+  }
+
+  /** What is carried then is of a file that was replaced by this one before its line had an end. */
+  get #isAnew(): boolean {
+    return this.at === 0;
   }
 
   async *lines(): AsyncGenerator<LineBatch, void, undefined> {
     let rest = this.#options.carry() ?? Buffer.alloc(0);
+    if (rest.length > 0 && this.#isAnew) {
+      yield { lines: [rest], end: 'whole' };
+      rest = Buffer.alloc(0);
+    }
     for await (const block of this.#decoded()) {
       const lines: Buffer[] = [];
       let start = 0;

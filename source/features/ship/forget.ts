@@ -1,3 +1,4 @@
+import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { defineScript } from '../../redis/script.ts';
 import { NotExpectedError, UnknownChannelError } from './errors.ts';
@@ -29,6 +30,10 @@ export async function forget(redis: Client, channel: string, id: string): Promis
   // Sent again, or cut short the last time, it has been forgotten and may still be waited for.
   if (reply[0] === 'unexpected' && parts.length === 0) {
     throw new NotExpectedError(channel, id, idsOf(reply[1]));
+  }
+  // In the next run it begins with whole lines.
+  for await (const [field] of scanHash(redis, keys.carry)) {
+    if (field.startsWith(`${id}:`)) await again(() => redis.hdel(keys.carry, field));
   }
   let freedBytes = 0;
   for (let i = 0; i < parts.length; i += 100) {

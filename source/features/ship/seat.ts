@@ -145,8 +145,11 @@ export class Seat {
     if (this.#isBeating) return;
     this.#isBeating = true;
     const { settings, who } = this.keys;
-    await beatScript(this.#redis, [settings, who], [`c:${this.#id}`, this.#token, '{}', leaseMs]);
-    this.#isBeating = false;
+    try {
+      await beatScript(this.#redis, [settings, who], [`c:${this.#id}`, this.#token, '{}', leaseMs]);
+    } finally {
+      this.#isBeating = false;
+    }
   }
 
   /** What follows message `after`, oldest first. */
