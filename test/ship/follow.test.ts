@@ -34,7 +34,7 @@ const arrives = (expected: Record<string, string>) =>
   vi.waitFor(() => expect(readTree(copy())).toEqual(expected), { timeout: 15_000, interval: 50 });
 
 /** Follows the directory until `ended` is called. */
-function follow(): { ended(): Promise<Shipped> } {
+function follow(onNote?: (note: string) => void): { ended(): Promise<Shipped> } {
   const ending = new AbortController();
   const listening = server.client();
   const following = ship(server.client(), [directory], {
@@ -45,6 +45,7 @@ function follow(): { ended(): Promise<Shipped> } {
     follow: true,
     signal: ending.signal,
     listen: () => listening,
+    ...(onNote && { onNote }),
   });
   return {
     ended() {
@@ -110,18 +111,19 @@ test('rotated while nobody followed: found again by what it is, not by its name'
   await third.ended();
 });
 
-test('rotated away where it cannot be found: that is told', async () => {
+test('rotated away where it cannot be found: that is told at once', async () => {
   const first = follow();
   await arrives({ 'app.log': 'first\n' });
   await first.ended();
   appendFileSync(at('app.log'), 'lost\n');
   renameSync(at('app.log'), path.join(scratch.path, 'elsewhere'));
   writeFileSync(at('app.log'), 'new\n');
-  const second = follow();
+  const told: string[] = [];
+  const second = follow((note) => told.push(note));
   await arrives({ 'app.log': 'first\nnew\n' });
-  expect((await second.ended()).notes).toEqual([
-    'app.log: rotated while nobody followed; what came after byte 6 was not found',
-  ]);
+  const notes = ['app.log: rotated while nobody followed; what came after byte 6 was not found'];
+  expect(told).toEqual(notes);
+  expect((await second.ended()).notes).toEqual(notes);
 });
 
 test('copied and truncated: what the copy has more, then from the beginning', async () => {

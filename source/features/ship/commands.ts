@@ -49,6 +49,7 @@ const runCommand = defineCommand({
   ],
   async run(context, { paths, channel, budget, part, ...rest }) {
     const reporter = makeReporter(context, channel);
+    const told = new Set<string>();
     const shipped = await ship(context.redis, paths, {
       ...rest,
       channel,
@@ -57,9 +58,13 @@ const runCommand = defineCommand({
       signal: context.signal,
       listen: () => context.listen(),
       onProgress: (progress) => reporter(progress),
+      onNote(note) {
+        // An attempt that begins again finds the same.
+        if (!told.has(note)) context.warn(note);
+        told.add(note);
+      },
     });
-    for (const note of shipped.notes) context.warn(note);
-    const { isInterrupted, failed, notes, ...figures } = shipped;
+    const { isInterrupted, failed, notes: _, ...figures } = shipped;
     return {
       json: { channel, ...figures },
       text: isInterrupted ? `Interrupted; ${sentence(channel, shipped)}` : sentence(channel, shipped),

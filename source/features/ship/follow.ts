@@ -123,7 +123,7 @@ class Follower {
     const { records, note, generation, shipWhole } = this.#options;
     const { name } = source;
     try {
-      await using file = await disposable(openFile(source.path));
+      await using file = await openFile(source.path);
       if (await this.#isElsewhere(file, name)) return void this.#settled.set(name, file.inode);
       if (await this.#isFreshCopy(file, name)) return;
       const known = records.get(name);
@@ -245,9 +245,4 @@ class Follower {
     }
     return false;
   }
-}
-
-async function disposable(file: Promise<OpenFile>): Promise<OpenFile & AsyncDisposable> {
-  const opened = await file;
-  return { ...opened, [Symbol.asyncDispose]: () => opened.close() };
 }

@@ -1,4 +1,4 @@
-import { contentBytes } from './cost.ts';
+import { type allotment, contentBytes, type Terms } from './cost.ts';
 import { type Cut, cutLines, gzipCutter, isGzipFile } from './cut.ts';
 import type { Entry, FileRecord } from './ledger.ts';
 import { partName } from './part-name.ts';
@@ -10,6 +10,9 @@ export type PlanOptions = {
   /** Gzip members up to here are shipped as one. */
   readonly wholeBytes: number;
 };
+
+/** Gzip members larger than this are shipped in pieces: one string of that size stalls the server for about 40 ms. */
+const largestWholeBytes = 64 * 1024 * 1024;
 
 /** The parts of a file from where it stands to its end, as its end was when it was opened; at least one. */
 export async function* planFile(
@@ -45,6 +48,7 @@ export async function* planGrowth(
       { ...planned, bytes: planned.shipped + end - planned.position },
       cut,
       false,
+      { isGrowing: true },
     );
     yield part;
     planned = part.after;
@@ -92,6 +96,15 @@ export function makePart(
       state: last ? 'shipped' : 'open',
     },
   };
+}
+
+/** How files are cut within a budget. */
+export function planOptions(
+  { budgetBytes, partBytes }: Terms,
+  { base, each }: ReturnType<typeof allotment>,
+): PlanOptions {
+  const wholeBytes = Math.min(largestWholeBytes, Math.floor((budgetBytes - base - 4 * each) * 0.75));
+  return { partBytes, wholeBytes: Math.max(contentBytes(partBytes), wholeBytes) };
 }
 
 /** An empty part that ends a file which will not come to its end. */

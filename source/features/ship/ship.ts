@@ -45,6 +45,8 @@ export type ShipOptions = SourceOptions & {
   readonly signal?: AbortSignal;
   /** A connection that may subscribe: with it nothing waits longer than it must. */
   readonly listen?: () => Client;
+  /** Hears of each of the result's notes when it is found: following may go on for ever. */
+  readonly onNote?: (note: string) => void;
   /** Twice a second. */
   readonly onProgress?: (progress: ShipProgress) => void;
 };

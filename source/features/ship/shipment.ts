@@ -22,7 +22,7 @@ export type Shipment = {
 
 export type OpenFile = Pick<Shipment, 'read' | 'size' | 'close'> & { readonly inode: string };
 
-export async function openFile(path: Buffer): Promise<OpenFile> {
+export async function openFile(path: Buffer): Promise<OpenFile & AsyncDisposable> {
   const handle = await open(path, 'r');
   const { dev, ino } = await handle.stat({ bigint: true });
   return {
@@ -30,6 +30,7 @@ export async function openFile(path: Buffer): Promise<OpenFile> {
     read: async (buffer, position) => (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
     size: async () => (await handle.stat()).size,
     close: () => handle.close(),
+    [Symbol.asyncDispose]: () => handle.close(),
   };
 }
 
@@ -66,6 +67,26 @@ export async function openShipment(
     await file.close();
     throw error;
   }
+}
+
+/** A file of which there is a record and nothing else any more. */
+export function goneShipment(record: FileRecord): Shipment {
+  const { name } = record;
+  return {
+    source: {
+      name,
+      path: Buffer.alloc(0),
+      bytes: 0,
+      inode: '',
+      mtimeMs: 0,
+      ctimeMs: Number.POSITIVE_INFINITY,
+    },
+    read: async () => 0,
+    size: async () => 0,
+    close: async () => {},
+    record,
+    stopped: undefined,
+  };
 }
 
 /** Whether a file is the very one that a record tells of: the same inode, the same beginning, not shorter. */

@@ -1,23 +1,20 @@
-import path from 'node:path';
 import { messageOf } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { Announcer } from './announce.ts';
-import { contentBytes } from './cost.ts';
 import { FileOwnedError, ShipperFencedError } from './errors.ts';
 import { followSources } from './follow.ts';
 import type { FileRecord } from './ledger.ts';
 import { Pipeline } from './pipeline.ts';
-import { closingPart, type PlanOptions, planFile } from './plan.ts';
+import { closingPart, type PlanOptions, planFile, planOptions } from './plan.ts';
+import { Remarks } from './remarks.ts';
 import { Room } from './room.ts';
 import { ShipSession } from './session.ts';
 import type { ShipOptions, Shipped } from './ship.ts';
-import { openShipment, type Shipment } from './shipment.ts';
-import { findSources, hasCode, type Source } from './sources.ts';
+import { goneShipment, openShipment, type Shipment } from './shipment.ts';
+import { findSources, hasCode, type Source, sourcesInWords } from './sources.ts';
 
 const MiB = 1024 ** 2;
 const tellMs = 500;
-/** Gzip members larger than this are shipped in pieces: one string of that size stalls the server for about 40 ms. */
-const largestWholeBytes = 64 * MiB;
 
 /** One attempt at shipping, from opening the channel to leaving it. */
 export class Shipping {
@@ -27,8 +24,7 @@ export class Shipping {
   readonly #signal: AbortSignal;
   readonly #terms: { budgetBytes: number; partBytes: number; consumers: number };
   readonly #startedAtMs = performance.now();
-  readonly #failed: string[] = [];
-  readonly #notes: string[] = [];
+  readonly #remarks: Remarks;
   /** How far each file given is. */
   readonly #records = new Map<string, FileRecord>();
   readonly #shrunk: Shipment[] = [];
@@ -47,6 +43,7 @@ export class Shipping {
     this.#options = options;
     this.#signal = options.signal ?? new AbortController().signal;
     this.#terms = { budgetBytes, partBytes, consumers };
+    this.#remarks = new Remarks(options.onNote);
   }
 
   get lastId(): number {
@@ -65,7 +62,7 @@ export class Shipping {
       lastId: this.#lastId,
       news: { files: this.#filesTotal, bytes: this.#bytesTotal, follow },
     });
-    const announcer = await Announcer.open(session, this.#what(), listedAtMs);
+    const announcer = await Announcer.open(session, sourcesInWords(this.#paths, this.#options), listedAtMs);
     const pipeline = this.#makePipeline(session, announcer);
     const telling = setInterval(() => this.#tell(session), tellMs);
     let peakBytes = 0;
@@ -78,7 +75,7 @@ export class Shipping {
           look: () => this.#look(),
           shipWhole: (source, known) => this.#shipFile(session, pipeline, source, known),
           generation: () => this.#generation(session),
-          note: (text) => this.#notes.push(text),
+          note: (text) => this.#remarks.note(text),
           remember: (record) => session.remember(record),
           plan: this.#plan(session),
           signal: this.#signal,
@@ -115,12 +112,6 @@ export class Shipping {
     return this.#result(session, peakBytes);
   }
 
-  /** The same words for the same command line: what was shipped before a restart is known by it. */
-  #what(): string {
-    const { prefix = '', recursive = false } = this.#options;
-    return JSON.stringify([this.#paths.map((each) => path.resolve(each)).sort(), prefix, recursive]);
-  }
-
   #makePipeline(session: ShipSession, announcer: Announcer): Pipeline {
     return new Pipeline({
       redis: this.#redis,
@@ -134,7 +125,7 @@ export class Shipping {
       onFailed: ({ source }, error) => {
         const isOfFile =
           error instanceof FileOwnedError || hasCode(error, 'EIO', 'EACCES', 'EPERM', 'EISDIR');
-        if (isOfFile) this.#failed.push(`${source.name}: ${messageOf(error)}`);
+        if (isOfFile) this.#remarks.fail(`${source.name}: ${messageOf(error)}`);
         return isOfFile;
       },
     });
@@ -142,8 +133,8 @@ export class Shipping {
 
   async #look(): Promise<readonly Source[]> {
     const { files, skipped, failed } = await findSources(this.#paths, this.#options);
-    for (const text of skipped) if (!this.#notes.includes(text)) this.#notes.push(text);
-    for (const text of failed) if (!this.#failed.includes(text)) this.#failed.push(text);
+    for (const text of skipped) this.#remarks.note(text);
+    for (const text of failed) this.#remarks.fail(text);
     this.#filesTotal = files.length;
     this.#bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0);
     return files;
@@ -166,8 +157,8 @@ export class Shipping {
     try {
       shipment = await openShipment(source, known, this.#generation(session));
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) this.#notes.push(`${source.name}: vanished before it was read`);
-      else this.#failed.push(`${source.name}: ${messageOf(error)}`);
+      if (hasCode(error, 'ENOENT')) this.#remarks.note(`${source.name}: vanished before it was read`);
+      else this.#remarks.fail(`${source.name}: ${messageOf(error)}`);
       return;
     }
     this.#records.set(source.name, shipment.record);
@@ -196,10 +187,7 @@ export class Shipping {
   }
 
   #plan(session: ShipSession): PlanOptions {
-    const { budgetBytes, partBytes } = this.#terms;
-    const { base, each } = session.rooms;
-    const wholeBytes = Math.min(largestWholeBytes, Math.floor((budgetBytes - base - 4 * each) * 0.75));
-    return { partBytes, wholeBytes: Math.max(contentBytes(partBytes), wholeBytes) };
+    return planOptions(this.#terms, session.rooms);
   }
 
   /** A file that was cut off below us ends with what is left of it. */
@@ -207,7 +195,7 @@ export class Shipping {
     if (this.#options.follow) return;
     const { source, record } = shipment;
     const bytes = record.shipped + Math.max(0, endsAt - record.position);
-    this.#notes.push(`${source.name}: shrank while it was read; ${bytes} bytes of ${record.bytes} shipped`);
+    this.#remarks.note(`${source.name}: shrank while it was read; ${bytes} bytes of ${record.bytes} shipped`);
     shipment.record = { ...record, bytes };
     this.#shrunk.push(shipment);
   }
@@ -216,20 +204,11 @@ export class Shipping {
   async #closeAbandoned(pipeline: Pipeline, records: ReadonlyMap<string, FileRecord>): Promise<void> {
     for (const record of records.values()) {
       if (record.state !== 'open' || this.#records.has(record.name)) continue;
-      this.#notes.push(
+      this.#remarks.note(
         `${record.name}: gone; ${record.shipped} bytes of ${record.bytes} were shipped before`,
       );
-      const source = {
-        name: record.name,
-        path: Buffer.alloc(0),
-        bytes: 0,
-        inode: '',
-        mtimeMs: 0,
-        ctimeMs: Number.POSITIVE_INFINITY,
-      };
-      const nothing = { read: async () => 0, size: async () => 0, close: async () => {} };
-      const shipment: Shipment = { source, ...nothing, record, stopped: undefined };
-      await pipeline.add(shipment, closingPart(source, record));
+      const shipment = goneShipment(record);
+      await pipeline.add(shipment, closingPart(shipment.source, record));
     }
   }
 
@@ -263,8 +242,8 @@ export class Shipping {
       waitedMs: Math.round(session.waitedMs),
       durationMs: Math.round(performance.now() - this.#startedAtMs),
       isInterrupted: this.#signal.aborted,
-      failed: this.#failed,
-      notes: this.#notes,
+      failed: this.#remarks.failed,
+      notes: this.#remarks.notes,
     };
   }
 }

@@ -108,6 +108,14 @@ export async function findSources(
   return { files, skipped, failed };
 }
 
+/** The same words for the same command line: what was shipped before a restart is known by them. */
+export function sourcesInWords(
+  paths: readonly string[],
+  { prefix = '', recursive = false }: SourceOptions,
+): string {
+  return JSON.stringify([paths.map((each) => path.resolve(each)).sort(), prefix, recursive]);
+}
+
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
