@@ -42,8 +42,9 @@ export function hintSpans(hints: readonly Hint[], columns: number, last?: Hint):
   let room = columns - (last ? cells(last) : 0) + gap.length;
   const kept: Hint[] = [];
   for (const one of hints) {
+    // A long one makes no room for itself, and takes none from those behind it.
+    if (cells(one) > room) continue;
     room -= cells(one);
-    if (room < 0) break;
     kept.push(one);
   }
   return [...kept, ...(last ? [last] : [])].flatMap(({ key, help }, index): Span[] => [

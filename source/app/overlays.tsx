@@ -89,9 +89,16 @@ export function PaletteView({
   const start = windowStart(offers.length, count, choice);
   const longest = Math.max(0, ...offers.map(({ word }) => width(word)));
   const rows = count + frameCells.rows;
+  const note = count < offers.length ? { text: `${choice + 1} of ${offers.length}` } : undefined;
   return (
     <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>
-      <Frame title={[{ text: usage ?? 'command', bold: true }]} columns={area.columns} rows={rows} focused>
+      <Frame
+        title={[{ text: usage ?? 'command', bold: true }]}
+        note={note}
+        columns={area.columns}
+        rows={rows}
+        focused
+      >
         {offers.slice(start, start + count).map(({ word, summary }, index) => (
           <Row
             key={word}

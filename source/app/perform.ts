@@ -65,7 +65,7 @@ export function makePerformer(options: PerformerOptions): Performer {
   const contextFor = (act: Act, signal: AbortSignal, out: Printing): CommandContext => ({
     redis: connection.ask,
     connections,
-    config: { ...config, json: act.json, yes: true },
+    config: { ...config, json: act.json },
     listen: () => connection.listen(),
     signal,
     commandLine: act.commandLine,

@@ -4,7 +4,7 @@ import type { State } from '../store/store.ts';
 import { useStore } from '../store/use-store.ts';
 import { Prompt } from '../ui/prompt.tsx';
 import { cut, Row, type Span, type Tone } from '../ui/row.tsx';
-import { width } from '../ui/text.ts';
+import { sanitise, truncate, width } from '../ui/text.ts';
 import type { LoadedFeature } from './app.tsx';
 import { helpHint, hintSpans, hintsFor } from './hints.ts';
 
@@ -31,27 +31,31 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
   const said: Span[] = status ? [{ text: status.text, tone: toneOf[status.tone] }] : [];
   if (question?.line) {
     const [piece] = cut(said, Math.floor(columns / 2));
-    if (!piece) return <Prompt label={` ${question.label}`} line={question.line} columns={columns} />;
-    const taken = width(piece.text) + 2;
+    const taken = piece ? width(piece.text) + 2 : 0;
+    const room = columns - taken;
     return (
       <Box>
-        <Prompt label={` ${question.label}`} line={question.line} columns={columns - taken} />
-        <Row columns={taken} spans={[' ', piece]} />
+        <Prompt label={labelOf(question, room)} line={question.line} columns={room} />
+        {piece && <Row columns={taken} spans={[' ', piece]} />}
       </Box>
     );
   }
   if (question) {
-    const right = cut(said, Math.floor(inner / 2));
-    const room = inner - right.reduce((sum, { text }) => sum + width(text) + 2, 0);
+    const whole = `${question.label} y: yes, any other key: no`;
+    const isWhole = width(sanitise(whole)) <= inner;
+    // How to answer stays, whatever has to be cut of the question.
     return (
       <Row
         columns={columns}
-        spans={[' ', { text: question.label, bold: true }]}
-        right={room > 20 ? right : []}
+        spans={[{ text: ` ${isWhole ? whole : question.label}`, bold: true }]}
+        right={isWhole ? [] : ['  y/n ']}
       />
     );
   }
-  const right = alertSpans(alerts === '' ? [] : alerts.split('\n'), Math.floor(inner / 2));
+  // What just happened is told in full, if need be instead of what goes on.
+  const told = status ? width(sanitise(status.text)) + 2 : Math.ceil(inner / 2);
+  const space = inner - told;
+  const right = space < leastForAlerts ? [] : alertSpans(alerts === '' ? [] : alerts.split('\n'), space);
   const taken = right.reduce((sum, span) => sum + width(typeof span === 'string' ? span : span.text), 0);
   const room = inner - taken - (taken > 0 ? 2 : 0);
   const left = status
@@ -60,8 +64,12 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
   return <Row columns={columns} spans={[' ', ...cut(left, room)]} right={[...right, ' ']} />;
 }
 
+const leastForAlerts = 15;
+
 type Question = {
   readonly label: string;
+  /** What to type, told behind the label. */
+  readonly demand?: string;
   readonly line?: { readonly text: string; readonly cursor: number };
 };
 
@@ -70,8 +78,17 @@ function questionOf(label: string | undefined, mode: State['screen']['mode']): Q
   if (mode.name === 'ask' && label !== undefined) return { label, line: mode.line };
   if (mode.name !== 'confirm') return;
   const asked = /[.?!]$/.test(mode.question) ? mode.question : `${mode.question}?`;
-  if (mode.word === undefined) return { label: `${asked} y: yes, any other key: no` };
-  return { label: `${asked} Type ${mode.word} to confirm:`, line: mode.line };
+  if (mode.word === undefined) return { label: asked };
+  return { label: asked, demand: `Type ${mode.word} to confirm:`, line: mode.line };
+}
+
+/** The label with room behind it for what is typed: the question is cut first, what to type last. */
+function labelOf({ label, demand }: Question, columns: number): string {
+  const most = Math.max(0, columns - Math.min(20, Math.floor(columns / 3)));
+  const demanded = demand === undefined ? '' : sanitise(demand);
+  const room = most - width(demanded) - 2;
+  const asked = truncate(sanitise(label), Math.max(0, room));
+  return ` ${truncate([asked, demanded].filter(Boolean).join(' '), most)}`;
 }
 
 /** One string, so that the same alerts are the same value. */

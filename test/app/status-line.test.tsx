@@ -10,14 +10,14 @@ import { makeShell } from '../helpers/shell.ts';
 
 const Nothing = (): null => null;
 
-function painted(change: Partial<Screen>, alerts: readonly string[] = []): string {
+function painted(change: Partial<Screen>, alerts: readonly string[] = [], columns = 60): string {
   const feature = makeFeature({ alerts });
   const { store } = makeShell([feature]);
   changeScreen(store, change);
-  const line = <StatusLine columns={60} loaded={[{ feature, Pane: Nothing }]} />;
+  const line = <StatusLine columns={columns} loaded={[{ feature, Pane: Nothing }]} />;
   return (
     render(
-      <Box width={60}>
+      <Box width={columns}>
         <StoreContext value={store}>{line}</StoreContext>
       </Box>,
     ).lastFrame() ?? ''
@@ -38,11 +38,28 @@ test('what was refused is said beside the question that stays open', () => {
   expect(painted({ mode, status })).toBe(' name › ann▏                        Not done: Redis is lost');
 });
 
+test('what just happened is told in full, before what goes on', () => {
+  const status = { text: 'There is no command `lokc list`', tone: 'bad' } as const;
+  const alerts = ['topic.lag > 1000'];
+  expect(painted({ status }, alerts)).toBe(' There is no command `lokc list`         ! topic.lag > 1000');
+  expect(painted({ status }, alerts, 40)).toBe(' There is no command `lokc list`');
+});
+
+const act = { path: 'notes wipe', input: {}, commandLine: [], json: false };
+
 test.each([
-  ['Wipe one', undefined, ' Wipe one? y: yes, any other key: no'],
-  ['Wipe one?', undefined, ' Wipe one? y: yes, any other key: no'],
-  ['Wipe one? It is lost.', 'wipe', ' Wipe one? It is lost. Type wipe to confirm: ▏'],
-])('%j is asked with the marks it needs', (question, word, shown) => {
-  const act = { path: 'notes wipe', input: {}, commandLine: [], json: false };
-  expect(painted({ mode: { name: 'confirm', question, word, line: emptyLine(), act } })).toBe(shown);
+  ['Wipe one', 60, ' Wipe one? y: yes, any other key: no'],
+  ['Wipe one?', 40, ' Wipe one? y: yes, any other key: no'],
+  ['Wipe one? It is used by three others.', 40, ' Wipe one? It is used by three ot…  y/n'],
+])('%j is asked so that it is clear how to answer', (question, columns, shown) => {
+  const mode = { name: 'confirm', question, word: undefined, line: emptyLine(), act } as const;
+  expect(painted({ mode }, [], columns)).toBe(shown);
+});
+
+test.each([
+  ['Wipe one? It is lost.', 80, ' Wipe one? It is lost. Type wipe to confirm: wi▏'],
+  ['Wipe one? It is lost.', 40, ' Wip… Type wipe to confirm: wi▏'],
+])('%j wants a word, and shows what is typed of it', (question, columns, shown) => {
+  const mode = { name: 'confirm', question, word: 'wipe', line: emptyLine([], 'wi'), act } as const;
+  expect(painted({ mode }, [], columns)).toBe(shown);
 });
