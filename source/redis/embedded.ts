@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -13,12 +13,17 @@ import { EmbeddedError } from './errors.ts';
  * ended with the last.
  *
  * Nobody can be trusted to be the one who turns off the light (any user may be killed), so a small keeper process
- * counts the server's clients and shuts it down once nobody but itself has been there for `lingerMs`. What was
- * written survives in an append-only file in the same directory, for the next first user.
+ * counts the server's clients and shuts it down once nobody but itself has been there for `lingerMs`. Whoever joins a
+ * server without a keeper, which may be killed as well, starts another. What was written survives in an append-only
+ * file in the same directory, for the next first user.
  */
 
 const lingerMs = 3000;
 const patienceMs = 10_000;
+/** Longer than anybody needs for starting a server: whose turn is older died without ending it. */
+const longestTurnMs = 3 * patienceMs;
+const keeperName = 'quarterdeck:keeper';
+const silentAfterMs = 1000;
 
 /**
  * Starts or joins the server of this directory and returns its URL.
@@ -42,17 +47,20 @@ export async function startEmbedded({
 
   const deadline = Date.now() + patienceMs;
   while (Date.now() < deadline) {
-    if (await isUp(socket)) return url;
-    const turn = takeTurn(embeddedDirectory);
+    const seen = await look(socket);
+    if (seen === 'kept') return url;
+    const turn = seen === 'silent' ? undefined : takeTurn(embeddedDirectory);
     if (turn) {
       try {
-        if (!(await isUp(socket))) await start(embeddedDirectory, socket);
-        return url;
+        const found = await look(socket);
+        if (found === 'down') await start(embeddedDirectory, socket);
+        if (found === 'down' || found === 'unkept') await launchKeeper(embeddedDirectory, socket);
+        if (found !== 'silent') return url;
       } finally {
         turn.done();
       }
     }
-    // Another process is starting it.
+    // Another process is starting it, or it is not ready yet.
     await wait(20);
   }
   throw new EmbeddedError(`nothing answers at ${socket}`, {
@@ -64,7 +72,7 @@ export async function startEmbedded({
 export async function keepEmbedded(directory: string): Promise<void> {
   const redis = new Redis({
     path: path.join(directory, 'redis.sock'),
-    connectionName: 'quarterdeck:keeper',
+    connectionName: keeperName,
     retryStrategy: (attempt) => (attempt > 5 ? null : 100),
     maxRetriesPerRequest: 0,
   });
@@ -76,7 +84,7 @@ export async function keepEmbedded(directory: string): Promise<void> {
       const clients = String(await redis.client('LIST'))
         .trim()
         .split('\n');
-      const users = clients.filter((line) => !line.includes('name=quarterdeck:keeper'));
+      const users = clients.filter((line) => !line.includes(` name=${keeperName} `));
       if (users.length > 0) aloneSinceMs = undefined;
       else aloneSinceMs ??= performance.now();
       if (aloneSinceMs !== undefined && performance.now() - aloneSinceMs > lingerMs)
@@ -97,10 +105,7 @@ async function start(directory: string, socket: string): Promise<void> {
       ...['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec', '--daemonize', 'no'],
     ];
     const failure = await launch(program, words, directory, socket);
-    if (failure === undefined) {
-      launchKeeper(directory);
-      return;
-    }
+    if (failure === undefined) return;
     failures.push(`${program}: ${failure}`);
   }
   throw new EmbeddedError(failures.join('; '));
@@ -124,17 +129,27 @@ async function launch(
   child.unref();
   const deadline = Date.now() + patienceMs;
   while (failure === undefined && Date.now() < deadline) {
-    if (await isUp(socket)) return;
+    if ((await look(socket)) === 'unkept') return;
     await wait(5);
   }
   return failure ?? 'does not answer';
 }
 
-function launchKeeper(directory: string): void {
+/** Resolves once it watches, so that nobody who joins meanwhile starts a second one. */
+async function launchKeeper(directory: string, socket: string): Promise<void> {
   const script = process.argv[1];
   if (script === undefined) return;
   const words = ['--max-old-space-size=32', script, 'embedded-keeper', directory];
-  spawn(process.execPath, words, { detached: true, stdio: 'ignore' }).unref();
+  const keeper = spawn(process.execPath, words, { detached: true, stdio: 'ignore' });
+  let isGone = false;
+  for (const event of ['error', 'exit']) {
+    keeper.once(event, () => {
+      isGone = true;
+    });
+  }
+  keeper.unref();
+  const deadline = Date.now() + patienceMs;
+  while (!isGone && Date.now() < deadline && (await look(socket)) !== 'kept') await wait(5);
 }
 
 /** One starter at a time: a lock file with its owner's pid, taken over when that process is gone. */
@@ -146,22 +161,45 @@ function takeTurn(directory: string): { done(): void } | undefined {
     closeSync(descriptor);
     return { done: () => rmSync(file, { force: true }) };
   } catch {
-    try {
-      const owner = Number(readFileSync(file, 'utf8'));
-      if (owner > 0) process.kill(owner, 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') rmSync(file, { force: true });
-    }
+    if (isAbandoned(file)) rmSync(file, { force: true });
   }
 }
 
-function isUp(socket: string): Promise<boolean> {
+/** Its owner is gone, or is another process by now that got the same pid. */
+function isAbandoned(file: string): boolean {
+  try {
+    if (Date.now() - statSync(file).mtimeMs > longestTurnMs) return true;
+    const owner = Number(readFileSync(file, 'utf8'));
+    if (owner > 0) process.kill(owner, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+  return false;
+}
+
+/** `silent`: there is one, which has been stopped or still loads: another beside it would write into its files. */
+type Found = 'down' | 'silent' | 'unkept' | 'kept';
+
+/** Whether a server answers there, and whether a keeper watches it. */
+function look(socket: string): Promise<Found> {
   return new Promise((resolve) => {
-    const connection = createConnection(socket, () => connection.write('PING\r\n'));
-    connection.once('data', (data) => {
+    const connection = createConnection(socket, () => connection.write('CLIENT LIST\r\n'));
+    const finish = (found: Found): void => {
       connection.destroy();
-      resolve(data.toString().startsWith('+PONG'));
+      resolve(found);
+    };
+    let reply = Buffer.alloc(0);
+    connection.on('data', (data) => {
+      reply = Buffer.concat([reply, data]);
+      const text = reply.toString();
+      const [header, length] = /^\$(\d+)\r\n/.exec(text) ?? [];
+      if (!text.startsWith('$')) finish('silent');
+      else if (header !== undefined && reply.length >= header.length + Number(length)) {
+        finish(text.includes(` name=${keeperName} `) ? 'kept' : 'unkept');
+      }
     });
-    connection.once('error', () => resolve(false));
+    connection.setTimeout(silentAfterMs, () => finish('silent'));
+    connection.once('error', () => finish('down'));
+    connection.once('end', () => finish('down'));
   });
 }

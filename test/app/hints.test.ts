@@ -15,5 +15,5 @@ test('acts first, then what works everywhere, then moves; the way to help always
   expect(textOf(10)).toBe('? help');
   // What is too long for the room leaves it to what is shorter.
   expect(textOf(16)).toBe('x wipe  ? help');
-  expect(textOf(60, 1)).toBe('Enter say  x wipe  z zoom  : command  q quit  ? help');
+  expect(textOf(60, 1)).toBe('Enter say  x wipe  z zoom  : command  q quit  n name  ? help');
 });

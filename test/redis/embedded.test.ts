@@ -1,6 +1,7 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Redis } from 'ioredis';
 import { afterAll, expect, test, vi } from 'vitest';
 import { errorOf, run } from '../helpers/cli.ts';
 
@@ -22,6 +23,47 @@ test('many starters at once share one server, which ends with its last user and 
   }
   await vi.waitFor(() => expect(existsSync(path.join(directory, 'redis.sock'))).toBe(false), 15_000);
   expect(existsSync(path.join(directory, 'appendonlydir'))).toBe(true);
+});
+
+/** The clients of the private server, and a way to run a command on it as somebody who joins. */
+async function inside(directory: string) {
+  const redis = new Redis({ path: path.join(directory, 'redis.sock') });
+  const clients = async () => String(await redis.client('LIST')).split('\n');
+  return {
+    redis,
+    keepers: async () => (await clients()).filter((line) => line.includes('name=quarterdeck:keeper')).length,
+  };
+}
+
+test('a keeper that was killed is replaced by whoever joins next, and the server still ends', async () => {
+  const elsewhere = mkdtempSync(path.join(tmpdir(), 'quarterdeck-embedded-'));
+  const joining = { env: { QUARTERDECK_EMBEDDED_DIRECTORY: elsewhere } };
+  const words = ['snapshot', '--pane', 'lock', '--json', '--embedded'];
+  expect((await run(words, joining)).code).toBe(0);
+  const { redis, keepers } = await inside(elsewhere);
+  expect(await keepers()).toBe(1);
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await vi.waitFor(async () => expect(await keepers()).toBe(0), 5000);
+  const joiners = Array.from({ length: 3 }, () => run(words, joining));
+  for (const { code } of await Promise.all(joiners)) expect(code).toBe(0);
+  expect(await keepers()).toBe(1);
+  redis.disconnect();
+  await vi.waitFor(() => expect(existsSync(path.join(elsewhere, 'redis.sock'))).toBe(false), 15_000);
+  rmSync(elsewhere, { recursive: true });
+});
+
+test('a starter that died half-way does not keep others from starting', async () => {
+  const elsewhere = mkdtempSync(path.join(tmpdir(), 'quarterdeck-embedded-'));
+  const turn = path.join(elsewhere, 'starting.pid');
+  // Killed between making the file and writing its pid into it.
+  writeFileSync(turn, '');
+  utimesSync(turn, 0, 0);
+  const { code, stderr } = await run(['snapshot', '--json', '--embedded'], {
+    env: { QUARTERDECK_EMBEDDED_DIRECTORY: elsewhere },
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  await vi.waitFor(() => expect(existsSync(path.join(elsewhere, 'redis.sock'))).toBe(false), 15_000);
+  rmSync(elsewhere, { recursive: true });
 });
 
 test('without any server program it says what to install', async () => {
