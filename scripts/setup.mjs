@@ -127,7 +127,7 @@ function newest(...entries) {
 
 function buildProgram() {
   const built = 'dist/cli.js';
-  const changed = newest('source', 'cli.tsx', 'scripts/build.ts', 'package.json');
+  const changed = newest('source', 'cli.tsx', 'scripts', 'package.json');
   if (existsSync(built) && statSync(built).mtimeMs >= changed) return;
   say('setup: building');
   try {
