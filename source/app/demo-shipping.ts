@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import type { DemoProcesses } from './demo-processes.ts';
 
 export type DemoShipping = {
-  /** For sample logs, when this machine has none that can be read. */
+  /** For sample logs, when this machine has few that can be read. */
   readonly directory: string;
   /** Files or directories; empty: /var/log. */
   readonly paths: readonly string[];
@@ -22,11 +22,12 @@ const tickMs = 100;
 const firstBytesPerTick = 320 * 1024;
 /** How long it takes it to read a round after that: long enough to see the budget fill and empty. */
 const roundMs = 10_000;
+const enoughBytes = 2 * 1024 * 1024;
 
 /** Ships real logs to three consumers round after round, and reports each round into a chat room; until stopped. */
 export async function shipRounds(processes: DemoProcesses, options: DemoShipping): Promise<void> {
   const { signal } = processes;
-  const paths = options.paths.length > 0 ? options.paths : [await defaultLogs(options.directory)];
+  const paths = options.paths.length > 0 ? options.paths : await defaultLogs(options.directory);
   const say = (who: string, text: string): Promise<unknown> =>
     processes.run(['chat', 'send', 'ops', '--as', who, '--', text]);
 
@@ -82,20 +83,32 @@ function summaryOf(round: number, done: Report | undefined): string {
   return `round ${round}: ${files} files, ${Math.round(bytes / 1024)} KiB in ${parts} parts, all consumed`;
 }
 
-/** /var/log if something in it can be read, else samples of our own. */
-async function defaultLogs(directory: string): Promise<string> {
+/** What can be read in /var/log, and samples beside it when that is too little to see anything of. */
+async function defaultLogs(directory: string): Promise<readonly string[]> {
   const system = '/var/log';
-  try {
-    for (const name of await readdir(system)) {
-      const file = path.join(system, name);
+  const found = await readableBytes(system);
+  if (found >= enoughBytes) return [system];
+  const samples = await writeSamples(directory);
+  return found === 0 ? [samples] : [system, samples];
+}
+
+async function readableBytes(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = path.join(folder, name);
+    try {
       const found = await stat(file);
-      if (!found.isFile() || found.size === 0) continue;
+      if (!found.isFile()) continue;
       await access(file, constants.R_OK);
-      return system;
+      bytes += found.size;
+    } catch {
+      // Gone, or not ours to read.
     }
-  } catch {
-    // No such directory, or not ours to read: samples then.
   }
+  return bytes;
+}
+
+async function writeSamples(directory: string): Promise<string> {
   const samples = path.join(directory, 'logs');
   await mkdir(samples, { recursive: true });
   for (const name of ['web', 'worker', 'mail']) {

@@ -103,7 +103,7 @@ test('a target appears, a change waits and arrives, a bad path is refused, the r
   // The lock of a process that was killed lapses first.
   runner('target', '--standby');
   await play.shows(/target +│? *live +│? *0 +│? *3 /);
-  await play.hides('nobody serves');
+  await play.hides('nobody serves this target');
   await play.hides('DOWN');
   play.press('z');
   await play.shows('shards');
