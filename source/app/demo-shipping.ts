@@ -21,8 +21,8 @@ const tickMs = 100;
 /** How fast the slow consumer reads in the first round, of which nobody knows yet how much it is. */
 const firstBytesPerTick = 320 * 1024;
 /** How long it takes it to read a round after that: long enough to see the budget fill and empty. */
-const roundMs = 10_000;
-const enoughBytes = 2 * 1024 * 1024;
+const roundMs = 12_000;
+const enoughBytes = 4 * 1024 * 1024;
 
 /** Ships real logs to three consumers round after round, and reports each round into a chat room; until stopped. */
 export async function shipRounds(processes: DemoProcesses, options: DemoShipping): Promise<void> {
@@ -113,7 +113,7 @@ async function writeSamples(directory: string): Promise<string> {
   await mkdir(samples, { recursive: true });
   for (const name of ['web', 'worker', 'mail']) {
     const lines = Array.from(
-      { length: 20_000 },
+      { length: 40_000 },
       (_, index) =>
         `${new Date(1.7e12 + index * 1000).toISOString()} ${name} request ${index} took ${(index * 37) % 900} ms`,
     );

@@ -20,7 +20,7 @@ export const demoCommand = defineCommand({
   summary:
     'ship the logs of this machine on a private redis-server and look on; without a terminal, a snapshot after 10s',
   words: { paths: list('PATH', 'files or directories to ship (/var/log)', v.string()) },
-  flags: { budget: flagOr('SIZE', 'bytes of Redis that shipping may use', sizeBytes, '1MiB') },
+  flags: { budget: flagOr('SIZE', 'bytes of Redis that shipping may use', sizeBytes, '4MiB') },
   writes: true,
   offline: true,
   async run(context, { paths, budget }) {
