@@ -77,6 +77,9 @@ async function untilEnded(run: (ended: AbortSignal) => Promise<number>): Promise
   } catch (error) {
     if (endedBy) return exitCodeOf[endedBy];
     throw error;
+  } finally {
+    // What a reader that stands still has not taken would keep the process for as long.
+    if (endedBy) setTimeout(() => process.exit(), 200).unref();
   }
 }
 

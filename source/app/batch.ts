@@ -31,7 +31,7 @@ export async function runBatch(
 ): Promise<number> {
   const input = parseInput(path, command, raw);
   if (!command.offline) await assertServers(path, config);
-  const output = makeOutput(streams.stdout);
+  const output = makeOutput(streams.stdout, ended);
   const signal = AbortSignal.any([ended, output.closed]);
   if (command.confirm && !config.yes) await confirm(command.confirm(input), streams);
 

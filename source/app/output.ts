@@ -25,23 +25,42 @@ export class OutputError extends QuarterdeckError {
   }
 }
 
-export function makeOutput(stream: Writable & { isTTY?: boolean }): Output {
+/** How long a reader that does not read is waited for once the run is to end. */
+const patienceMs = 2000;
+
+/** @param ended aborted by the signal that is to end the run: a reader that stands still must not keep it from that */
+export function makeOutput(stream: Writable & { isTTY?: boolean }, ended?: AbortSignal): Output {
   const controller = new AbortController();
+  const closed = controller.signal;
+  let writing = 0;
+  const giveUp = (): void => {
+    setTimeout(() => writing > 0 && controller.abort(), patienceMs).unref();
+  };
+  if (ended?.aborted) giveUp();
+  else ended?.addEventListener('abort', giveUp, { once: true });
   // Told by each write that fails, before this event is; unheard it would end the process.
   stream.on('error', () => {});
   return {
-    write(bytes) {
-      if (controller.signal.aborted || bytes.length === 0) return Promise.resolve();
-      return new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => {
-          const isGone = error && 'code' in error && error.code === 'EPIPE';
-          if (isGone) controller.abort();
-          if (error && !isGone) reject(new OutputError(error));
-          else resolve();
-        });
+    async write(bytes) {
+      if (closed.aborted || bytes.length === 0) return;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const stop = (): void => resolve();
+      closed.addEventListener('abort', stop, { once: true });
+      writing += 1;
+      stream.write(bytes, (error) => {
+        const isGone = error && 'code' in error && error.code === 'EPIPE';
+        if (isGone) controller.abort();
+        if (error && !isGone) reject(new OutputError(error));
+        else resolve();
       });
+      try {
+        await promise;
+      } finally {
+        writing -= 1;
+        closed.removeEventListener('abort', stop);
+      }
     },
-    closed: controller.signal,
+    closed,
     isTerminal: stream.isTTY === true,
   };
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -320,4 +320,16 @@ test('a reader that closes stdout ends it quietly, and loses nothing', async () 
   const rest = await ran('consume', 'logs:', '--as', '0');
   expect(logLines(3_000_000).toString().endsWith(rest.stdout.slice(0, -1))).toBe(true);
   expect((await running).code).toBe(0);
+});
+
+test('a reader that stands still does not keep a consumer from ending', async () => {
+  writeFileSync(at('big.log'), logLines(4_000_000));
+  const shipping = shipped('run', at('big.log'), '--channel', 'logs:', '--consumers', '1');
+  const consuming = shipped('consume', 'logs:', '--as', '0');
+  // Never read: the pipe fills up.
+  await once(consuming.stdout ?? consuming, 'readable');
+  consuming.kill('SIGTERM');
+  expect(await once(consuming, 'exit')).toEqual([143, null]);
+  shipping.kill('SIGTERM');
+  await once(shipping, 'exit');
 });
