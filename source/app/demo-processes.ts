@@ -47,7 +47,11 @@ export function demoProcesses(url: string): DemoProcesses {
     async stop() {
       stopping.abort();
       const exits = [...children].map((child) => once(child, 'exit'));
-      for (const child of children) child.kill('SIGTERM');
+      for (const child of children) {
+        // Nobody reads on: what still wants to be printed need not be waited for.
+        child.stdout?.destroy();
+        child.kill('SIGTERM');
+      }
       await Promise.all(exits);
     },
   };
