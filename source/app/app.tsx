@@ -51,7 +51,7 @@ export function App({ loaded, readOnly, table }: AppProps): ReactNode {
             <Box key={tile.noun} position="absolute" left={tile.left} top={tile.top}>
               <PaneSlot
                 loaded={one}
-                place={place}
+                place={loaded.length > 1 ? place : undefined}
                 tile={tile}
                 focused={tile.noun === focus}
                 zoomed={isZoomed}

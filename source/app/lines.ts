@@ -10,14 +10,20 @@ import { StringDecoder } from 'node:string_decoder';
 export async function* linesOf(stream: Readable, signal: AbortSignal): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
   let lines: string[] = [];
-  let unfinished = '';
+  /** Of the line that has no end yet; joined once, or a very long one would be copied with each piece. */
+  let unfinished: string[] = [];
   let isOver = signal.aborted;
   let failure: unknown;
   let wake: (() => void) | undefined;
 
   const take = (text: string): void => {
-    const parts = (unfinished + text).split('\n');
-    unfinished = parts.pop() ?? '';
+    const parts = text.split('\n');
+    const rest = parts.pop() ?? '';
+    if (parts.length > 0) {
+      parts[0] = unfinished.join('') + parts[0];
+      unfinished = [];
+    }
+    if (rest !== '') unfinished.push(rest);
     for (const part of parts) lines.push(part.endsWith('\r') ? part.slice(0, -1) : part);
     if (lines.length > mostWaiting) stream.pause();
     wake?.();
@@ -31,7 +37,7 @@ export async function* linesOf(stream: Readable, signal: AbortSignal): AsyncGene
     take(typeof chunk === 'string' ? chunk : decoder.write(chunk));
   const onEnd = (): void => {
     take(decoder.end());
-    if (unfinished !== '') take('\n');
+    if (unfinished.length > 0) take('\n');
     finish();
   };
   const onSignal = (): void => {

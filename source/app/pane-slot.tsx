@@ -11,7 +11,8 @@ import { paneNote } from './words.ts';
 
 export type PaneSlotProps = {
   readonly loaded: LoadedFeature;
-  readonly place: number;
+  /** Its place among the panes; undefined when there is no other. */
+  readonly place: number | undefined;
   readonly tile: Tile;
   readonly focused: boolean;
   readonly zoomed: boolean;
@@ -58,8 +59,8 @@ export const PaneSlot = memo(function PaneSlot({
   );
 });
 
-function titleOf(place: number, noun: string, headline: string): readonly Span[] {
-  const digit = digitOf(place);
+function titleOf(place: number | undefined, noun: string, headline: string): readonly Span[] {
+  const digit = place === undefined ? undefined : digitOf(place);
   const name = { text: digit === undefined ? noun : `${digit} ${noun}`, bold: true };
   return headline === '' ? [name] : [name, `  ${headline}`];
 }

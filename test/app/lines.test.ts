@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { linesOf } from '../../source/app/lines.ts';
@@ -17,6 +18,19 @@ test('lines end with either newline; the last one may lack it; characters may co
   stream.end();
   expect(await found).toEqual(['one', 'two', '', 'thé\rn\u2028end', 'last']);
 });
+
+test('a line of a hundred megabytes costs no more than its length', async () => {
+  const stream = new PassThrough();
+  const found = collect(linesOf(stream, never));
+  const piece = Buffer.alloc(16 * 1024, 'a');
+  const pieces = 6400;
+  for (let sent = 0; sent < pieces; sent += 1) {
+    if (!stream.write(piece)) await once(stream, 'drain');
+  }
+  stream.end('\nnext\n');
+  const lines = await found;
+  expect(lines.map(({ length }) => length)).toEqual([pieces * piece.length, 4]);
+}, 5000);
 
 test('an empty stream has no lines', async () => {
   const stream = new PassThrough();
