@@ -130,11 +130,22 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
     sent: () => sent,
     close() {
       clearInterval(heartbeat);
-      listening?.disconnect();
-      ask.disconnect();
+      if (listening) end(listening);
+      end(ask);
     },
   };
   return connection;
+}
+
+/** Disconnects for good; whoever still waits for an answer hears that there will be none. */
+function end(client: Client): void {
+  const isBetweenAttempts = client.status === 'reconnecting';
+  client.disconnect();
+  // Between two attempts ioredis 6 stops trying and leaves what is queued unanswered for ever: an attempt that is
+  // broken off rejects it.
+  if (!isBetweenAttempts || isCluster(client)) return;
+  client.connect().catch(() => {});
+  client.disconnect();
 }
 
 function ready(connection: Connection, timeoutMs: number, lastError: () => Error | undefined): Promise<void> {

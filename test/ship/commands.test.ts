@@ -62,6 +62,27 @@ test('a reader of what --exec prints goes away early: it ends quietly, and the p
   await once(running, 'exit');
 });
 
+test('Redis stopped for longer than --timeout ends shippers and consumers with 3', async () => {
+  const own = await startRedis();
+  const source = scratch.files('in', { 'a.log': 1000 });
+  const begin = (...words: string[]) =>
+    start(['ship', ...words, '--timeout', '1s', '--json'], { url: own.url, stdin: '' });
+  const running = [
+    begin('run', source, ...terms, '--consumers', '2', '--keep-open'),
+    begin('consume', 'logs:', '--as', '0', '--out', at('copy')),
+  ];
+  const ended = running.map(finished);
+  const client = own.client();
+  await vi.waitFor(async () => {
+    expect((await status(client, 'logs:'))?.consumers).toMatchObject([{ done: 1 }, { done: 0 }]);
+  }, 10_000);
+  await own.close();
+  for (const result of await Promise.all(ended)) {
+    expect(result.code).toBe(3);
+    expect(errorOf(result).code).toBe('REDIS_LOST');
+  }
+});
+
 test('run, three ways to consume, status, as JSON', async () => {
   const source = scratch.files('in', {
     'a.log': 200_000,
