@@ -7,6 +7,8 @@ declare const QUARTERDECK_VERSION: string;
 
 const exitCodes = { usage: 2, connection: 3, data: 4, program: 5, bug: 70 } as const;
 const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** How long what a failed command left running may take to end. */
+const farewellMs = 2000;
 type EndSignal = keyof typeof exitCodeOf;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -106,4 +108,6 @@ try {
     debug: wantsDebug,
   });
   process.exitCode = exitCodes[failure.kind];
+  // A command whose server is lost may still wait for it: it was told to end, and has had its time.
+  setTimeout(() => process.exit(), farewellMs).unref();
 }

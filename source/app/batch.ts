@@ -32,7 +32,8 @@ export async function runBatch(
   const input = parseInput(path, command, raw);
   if (!command.offline) await assertServers(path, config);
   const output = makeOutput(streams.stdout, ended);
-  const signal = AbortSignal.any([ended, output.closed]);
+  const lost = new AbortController();
+  const signal = AbortSignal.any([ended, output.closed, lost.signal]);
   if (command.confirm && !config.yes) await confirm(command.confirm(input), streams);
 
   const connections = await openConnections(config, command.offline === true);
@@ -52,6 +53,8 @@ export async function runBatch(
     return outcome.exitCode ?? 0;
   } catch (error) {
     if (output.closed.aborted) return 0;
+    // What it runs, such as a watcher or another program, is not to go on without it.
+    lost.abort(error);
     throw error;
   } finally {
     for (const connection of connections) connection.close();
