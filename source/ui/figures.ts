@@ -11,6 +11,11 @@ export function formatCount(count: number): string {
   return count <= -0.5 ? `-${digits}` : digits;
 }
 
+/** `1 file`, `8,412 files`. */
+export function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `0`, `940`, `2.1k`, `49k`, `1.9M`: powers of 1000, at most five characters. */
 export function formatShort(count: number): string {
   return scaled(count, 1000, ['', 'k', 'M', 'G', 'T', 'P']);

@@ -153,7 +153,7 @@ describe('pending', () => {
     ]);
     const { stdout } = await run(['buffer', 'pending'], { url: server.url });
     expect(stdout).toMatch(
-      /^project {2}2 ids {2}\+11 {2}oldest [\d.]+s\nviews {4}1 ids {3}\+1 {2}oldest [\d.]+s\n$/,
+      /^project {2}2 ids {2}\+11 {2}oldest [\d.]+s\nviews {5}1 id {3}\+1 {2}oldest [\d.]+s\n$/,
     );
   });
 
@@ -336,7 +336,7 @@ describe('flush', () => {
   test('what SQL cannot take is told and stays', async () => {
     await redis.zadd('pending:project', 2.5, '7');
     const outcome = await run(['buffer', 'flush', 'project', '--to', sqlite.to], { url: server.url });
-    expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining('1 rows, +2') });
+    expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining('1 row, +2') });
     expect(outcome.stderr).toContain('1 id of project');
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  counted,
   formatAge,
   formatBytes,
   formatCount,
@@ -60,4 +61,12 @@ test('durations and ages', () => {
 
 test('percentages never claim an end that was not reached', () => {
   expect([0, 0.001, 0.5, 0.999, 1].map(formatPercent)).toEqual(['0%', '<1%', '50%', '>99%', '100%']);
+});
+
+test.each([
+  [0, '0 files'],
+  [1, '1 file'],
+  [8412, '8,412 files'],
+])('%d is counted as %s', (count, shown) => {
+  expect(counted(count, 'file')).toBe(shown);
 });

@@ -1,7 +1,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { windowStart } from '../../ui/columns.ts';
-import { formatAge, formatClock, formatCount, formatShort } from '../../ui/figures.ts';
+import { counted, formatAge, formatClock, formatCount, formatShort } from '../../ui/figures.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
@@ -96,7 +96,7 @@ function Pair({
   isTwoLines: boolean;
   inverse: boolean;
 }): ReactNode {
-  const figures = row.ids === 0 ? [] : [`  ${formatCount(row.ids)} ids`, `  ${totalText(row)}`];
+  const figures = row.ids === 0 ? [] : [`  ${counted(row.ids, 'id')}`, `  ${totalText(row)}`];
   return (
     <>
       <Row columns={columns} spans={[row.type]} right={figures} inverse={inverse} />
@@ -124,7 +124,7 @@ function Details({ row, columns }: { row: BufferRow; columns: number }): ReactNo
         ? [{ text: `since ${formatClock(failure.sinceMs)}: ${failure.message}`, tone: 'bad' }]
         : last
           ? [
-              `last: ${formatCount(last.rows)} rows, ${signed(last.total)} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`,
+              `last: ${counted(last.rows, 'row')}, ${signed(last.total)} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`,
             ]
           : ['never flushed'];
   const place = target ? `to ${target.table}.${target.column} in ${target.to}` : 'f flushes it';
@@ -153,7 +153,7 @@ function oldestText(row: BufferRow): Span {
 
 function lastText({ last }: BufferRow): string {
   if (!last) return '';
-  return `${formatCount(last.rows)} rows in ${took(last.durationMs)} at ${formatClock(last.atMs)}`;
+  return `${counted(last.rows, 'row')} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`;
 }
 
 function stateText(row: BufferRow): Span {

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
-import { formatCount, formatDuration } from '../../ui/figures.ts';
+import { counted, formatCount, formatDuration } from '../../ui/figures.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -40,7 +40,7 @@ const incr = defineCommand({
     if (id === '-') {
       const counted = await countLines(context, type, by ?? 1);
       const { lines, total, pending } = counted;
-      const text = `${type}: counted ${formatCount(lines)} lines, +${formatCount(total)}; ${formatCount(pending)} pending`;
+      const text = `${type}: counted ${formatCount(lines)} ${lines === 1 ? 'line' : 'lines'}, +${formatCount(total)}; ${formatCount(pending)} pending`;
       return { json: { type, id, pending, lines, total }, text };
     }
     const pending = await increment(context.redis, type, [[id, by ?? 1]]);
@@ -137,7 +137,7 @@ function flushedJson({ type, batch, rows, total, setAside, durationMs }: Flushed
 
 function flushedText({ type, batch, rows, total, durationMs }: Flushed): string {
   if (batch === undefined) return `${type}: nothing pending`;
-  return `${type}: ${formatCount(rows)} rows, ${signed(total)} in ${took(durationMs)}`;
+  return `${type}: ${counted(rows, 'row')}, ${signed(total)} in ${took(durationMs)}`;
 }
 
 /** Every type in the index and every one given; a type whose keys are something else is told and left out. */
@@ -176,7 +176,7 @@ function pendingText(rows: readonly Pending[]): string {
   if (rows.length === 0) return 'No buffers yet: `quarterdeck buffer incr TYPE ID` begins one';
   const cells = rows.map(({ type, ids, total, inflight, oldestMs, nowMs, status }) => [
     type,
-    `${formatCount(ids)} ids`,
+    counted(ids, 'id'),
     signed(total),
     inflight.batch === undefined ? '' : `${signed(inflight.total)} in flight`,
     oldestMs === undefined ? '' : `oldest ${formatDuration(nowMs - oldestMs)}`,

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
-import { formatBytes, formatDuration } from '../../ui/figures.ts';
+import { counted, formatBytes, formatDuration } from '../../ui/figures.ts';
 import { name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -233,8 +233,4 @@ function describe(channel: ChannelStatus): string {
     ),
   ];
   return lines.join('\n');
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatBytes, formatCount, formatDuration } from '../../ui/figures.ts';
+import { counted, formatBytes, formatCount, formatDuration } from '../../ui/figures.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
@@ -133,10 +133,6 @@ function partColumns(columns: number): readonly Column<PartRow>[] {
     { heading: 'done', cell: (row) => doneBy(row, columns) },
     ...(columns < narrowColumns ? [] : [{ heading: 'state', width: 9, cell: ({ state }: PartRow) => state }]),
   ];
-}
-
-function counted(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** `0 1 ·`: who has it, in the order of their ids; a count where that would be too long. */

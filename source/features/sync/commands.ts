@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { counted } from '../../ui/figures.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
 import { forgetTarget } from './forget.ts';
@@ -86,10 +87,10 @@ const runSyncCommand = defineCommand({
 
 function sentenceOf(event: SyncEvent): string {
   if ('full' in event) {
-    return `full comparison ${event.full}: ${event.files} files, ${event.missedByEvents} missed by events, ${event.durationMs} ms`;
+    return `full comparison ${event.full}: ${counted(event.files, 'file')}, ${event.missedByEvents} missed by events, ${event.durationMs} ms`;
   }
   const { batch, files, bytes, deleted, failed, durationMs } = event;
-  return `batch ${batch}: ${files} files, ${bytes} bytes, ${deleted} deleted, ${failed} failed, ${durationMs} ms`;
+  return `batch ${batch}: ${counted(files, 'file')}, ${counted(bytes, 'byte')}, ${deleted} deleted, ${failed} failed, ${durationMs} ms`;
 }
 
 const statusCommand = defineCommand({
@@ -121,7 +122,7 @@ const forgetCommand = defineCommand({
     const { base, freed } = await forgetTarget(redis, channel, about);
     return {
       json: { channel, base, target, freed },
-      text: `Forgot ${target} of ${base}; ${freed} messages freed`,
+      text: `Forgot ${target} of ${base}; ${counted(freed, 'message')} freed`,
     };
   },
 });

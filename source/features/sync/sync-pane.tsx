@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatBytes, formatClock, formatCount } from '../../ui/figures.ts';
+import { counted, formatBytes, formatClock, formatCount } from '../../ui/figures.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
@@ -63,7 +63,7 @@ function detailsOf(target: Target): (readonly Span[])[] {
   lines.push(
     lastBatchAt === null
       ? ['no batch yet']
-      : [`last batch ${formatClock(lastBatchAt)}  ${formatCount(lastFiles)} files ${formatBytes(lastBytes)}`],
+      : [`last batch ${formatClock(lastBatchAt)}  ${counted(lastFiles, 'file')} ${formatBytes(lastBytes)}`],
   );
   const missed: Span = {
     text: `${formatCount(missedByEvents)} missed by events`,
@@ -88,8 +88,4 @@ function unserved({ queued }: Target): Span {
   if (queued === 0) return { text: `nobody serves this target: ${again}`, tone: 'dim' };
   const waiting = `${counted(queued, 'change')} ${queued === 1 ? 'waits' : 'wait'}`;
   return { text: `nobody serves this target and ${waiting}: ${again}`, tone: 'bad' };
-}
-
-function counted(count: number, noun: string): string {
-  return `${formatCount(count)} ${count === 1 ? noun : `${noun}s`}`;
 }

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
 import { register } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
-import { formatClockSeconds, formatCount } from '../../ui/figures.ts';
+import { counted, formatClockSeconds, formatCount } from '../../ui/figures.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -233,7 +233,7 @@ const dropCommand = defineCommand({
     const freed = await dropSubscriber(redis, input.topic, input.subscriber, input.layout);
     return {
       json: { topic: input.topic, name: input.subscriber, freed },
-      text: `Dropped ${input.subscriber} of ${input.topic}; ${formatCount(freed)} messages freed`,
+      text: `Dropped ${input.subscriber} of ${input.topic}; ${counted(freed, 'message')} freed`,
     };
   },
 });

@@ -1,3 +1,4 @@
+import { counted } from '../../ui/figures.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -30,7 +31,3 @@ export default defineFeature<TopicSlice>({
   },
   pane: async () => (await import('./topic-pane.tsx')).TopicPane,
 });
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
