@@ -168,10 +168,12 @@ describe('bad input', () => {
     ['extending foreign data', ['extend', 'data', 'x', '--ttl', '5s'], 4, 'WRONG_TYPE'],
     ['releasing foreign data', ['release', 'data', 'x'], 4, 'WRONG_TYPE'],
     ['breaking foreign data', ['break', 'data', '--yes'], 4, 'WRONG_TYPE'],
+    ['acquiring where the fence is no number', ['acquire', 'odd'], 4, 'WRONG_TYPE'],
     ['an empty name', ['acquire', ''], 2, 'USAGE'],
   ])('%s', async (_, words, code, name) => {
     await redis.rpush('lock:data', 'x');
     await redis.set('lock:mine', 'token');
+    await redis.set('lock-fence:odd', 'x');
     const ran = await lock(...words, '--json');
     expect(ran).toMatchObject({ code, stdout: '' });
     expect(errorOf(ran)).toMatchObject({ code: name, message: expect.any(String), hint: expect.any(String) });

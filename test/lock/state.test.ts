@@ -64,7 +64,7 @@ describe('the operator', () => {
     expect(binding?.refuse?.(live)).toBeUndefined();
     expect(binding?.confirm?.(live)).toEqual({
       question:
-        'Break deploy:web, held by ci-14:2201 for 5m41s? ci-15:977 gets it. Its holder may go on until it renews.',
+        'Break deploy:web, held by ci-14:2201 for 5m41s? ci-15:977 gets it. It may go on until it renews.',
       type: 'deploy:web',
     });
     expect(binding?.input?.(live, '')).toEqual({ name: 'deploy:web', token: live.locks[0]?.token });

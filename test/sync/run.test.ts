@@ -280,6 +280,17 @@ test('a runner whose subscriber is dropped ends with the reason, and so does one
   });
 });
 
+test('a channel whose keys hold other data hides no other', async () => {
+  const redis = server.client();
+  await writeRecord(redis, 'foreign', target, unused(base));
+  await writeRecord(redis, 'new_files', target, unused(base));
+  await redis.del('sync:foreign');
+  await redis.set('sync:foreign', 'x');
+  const { code, stdout, stderr } = await run(['sync', 'status', '--json'], { url: server.url });
+  expect(JSON.parse(stdout)).toMatchObject([{ channel: 'new_files' }]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('`sync:foreign`') });
+});
+
 test('a record is written although the connection broke while it was on its way', async () => {
   const redis = server.client();
   vi.spyOn(redis, 'hset').mockRejectedValueOnce(new Error('Command aborted due to connection close'));

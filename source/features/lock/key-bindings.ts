@@ -35,7 +35,7 @@ export const keys: readonly KeyBinding<LockSlice>[] = [
       const held = lock.heldMs === undefined ? '' : ` for ${formatDuration(lock.heldMs)}`;
       const next = lock.waiters[0] ? ` ${lock.waiters[0].place} gets it.` : '';
       return {
-        question: `Break ${lock.name}, held by ${lock.owner}${held}?${next} Its holder may go on until it renews.`,
+        question: `Break ${lock.name}, held by ${lock.owner}${held}?${next} It may go on until it renews.`,
         type: lock.name,
       };
     },

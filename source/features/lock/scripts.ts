@@ -1,3 +1,4 @@
+import { messageOf, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
 import { defineScript } from '../../redis/script.ts';
@@ -95,14 +96,22 @@ const take = gather<Taking, number>((client, calls) => {
   return acquireScript(client, keys, words);
 }, wholeNumber);
 
+/** @throws {WrongTypeError} naming the key that belongs to somebody else */
+function checked<Reply>(client: Client, { types, fence }: LockKeys, reply: Promise<Reply>): Promise<Reply> {
+  return typed(client, types, reply).catch((error: unknown) => {
+    if (!messageOf(error).includes('not an integer')) throw error;
+    throw new WrongTypeError(fence, 'whole number', { cause: error });
+  });
+}
+
 /** The fence, or 0: held by another, or -1: free, but there is a queue. */
 export function takeFree(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  return typed(client, keys.types, take(client, { keys, token, ttlMs }));
+  return checked(client, keys, take(client, { keys, token, ttlMs }));
 }
 
 /** The fence, or 0: not held by this token. */
 export function extendTtl(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  return typed(client, keys.types, extendScript(client, [keys.lock, keys.fence], [token, ttlMs]));
+  return checked(client, keys, extendScript(client, [keys.lock, keys.fence], [token, ttlMs]));
 }
 
 const give = gather<{ readonly keys: LockKeys; readonly token: string }, Released>(
@@ -124,7 +133,7 @@ const give = gather<{ readonly keys: LockKeys; readonly token: string }, Release
 
 /** Frees the lock, or the place in its queue. */
 export function giveUp(client: Client, keys: LockKeys, token: string): Promise<Released> {
-  return typed(client, keys.types, give(client, { keys, token }));
+  return checked(client, keys, give(client, { keys, token }));
 }
 
 /** Queues (or with `stay` false asks once) for every place; hands a free lock to whoever is first. */
@@ -134,11 +143,11 @@ export function queueUp(
   places: readonly Place[],
   stay: boolean,
 ): Promise<Waited> {
-  const { lock, queue, fence, waiting, types } = keys;
+  const { lock, queue, fence, waiting } = keys;
   const hears = `${isCluster(client) ? 'SPUBLISH' : 'PUBLISH'} ${channelOf(client, keys)}`;
   const words = [nonceOf(client), hears, leaseMs, heartbeatMs, stay ? 1 : 0];
   const triples = places.flatMap(({ token, ttlMs, arrival }) => [token, ttlMs, arrival]);
-  return typed(client, types, waitScript(client, [lock, queue, fence, waiting], [...words, ...triples]));
+  return checked(client, keys, waitScript(client, [lock, queue, fence, waiting], [...words, ...triples]));
 }
 
 /** Where this client hears that one of its waiters was given the lock: `TOKEN FENCE`. */

@@ -97,8 +97,8 @@ const statusCommand = defineCommand({
   verb: 'status',
   summary: 'show every target: what is queued, what was done, what events missed',
   writes: false,
-  async run({ redis }) {
-    const targets = await status(redis);
+  async run({ redis, warn }) {
+    const targets = await status(redis, (message) => warn(message));
     const text = targets
       .map(
         ({ channel, base, target, state, queued, synced, failed, refused, missedByEvents }) =>

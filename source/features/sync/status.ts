@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { WrongTypeError } from '../../errors.ts';
 import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
@@ -72,11 +73,22 @@ export async function writeRecord(
   ]);
 }
 
-/** Every target of every channel that was synced, by channel and target. */
-export async function status(redis: Client): Promise<readonly TargetStatus[]> {
+/**
+ * Every target of every channel that was synced, by channel and target.
+ * @param warn told of each channel whose keys hold somebody else's data; the others are there
+ */
+export async function status(
+  redis: Client,
+  warn: (message: string) => void = () => {},
+): Promise<readonly TargetStatus[]> {
   const channels = (await registered(redis, 'sync')).sort();
-  const found = await Promise.all(channels.map((channel) => ofChannel(redis, channel)));
-  return found.flat();
+  const found = await Promise.allSettled(channels.map((channel) => ofChannel(redis, channel)));
+  return found.flatMap((outcome) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    if (!(outcome.reason instanceof WrongTypeError)) throw outcome.reason;
+    warn(outcome.reason.message);
+    return [];
+  });
 }
 
 async function ofChannel(redis: Client, channel: string): Promise<TargetStatus[]> {
