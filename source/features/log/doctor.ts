@@ -1,8 +1,6 @@
 import type { Client } from '../../redis/client.ts';
-import { isCluster } from '../../redis/client.ts';
 import type { Doctor, Finding } from '../feature.ts';
-import { nameOfKey } from './discover.ts';
-import { logKeys, parseLogName } from './keys.ts';
+import { logKeys, logOf } from './keys.ts';
 import { mostDistinct } from './log.ts';
 
 const ownParts = /:(?:start|last|pstart|samples|patterns|guard:[^:]+)$/;
@@ -17,9 +15,10 @@ export const doctor: Doctor = {
 };
 
 async function examineLog(redis: Client, key: string): Promise<Finding[]> {
-  const keys = logKeys(redis, parseLogName(nameOfKey(key, isCluster(redis))));
-  // In Cluster, without a hash tag: no log that anybody here could read.
-  if (keys.common !== key) return [];
+  const log = logOf(redis, key);
+  // Such as, in Cluster, without a hash tag: no log that anybody here could read.
+  if (!log) return [];
+  const keys = logKeys(redis, log);
   const [type, start] = await Promise.all([redis.type(key), redis.exists(keys.start)]);
   if (type === 'none') return [];
   if (type !== 'zset') {

@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import { keyFamily } from '../../redis/keys.ts';
+import { keyFamily, nameInKey } from '../../redis/keys.ts';
 
 export type LogName = { readonly name: string; readonly severity: string };
 
@@ -38,4 +38,10 @@ export function joinLogName({ name, severity }: LogName): string {
 export function parseLogName(text: string): LogName {
   const colon = text.lastIndexOf(':');
   return { name: text.slice(0, colon), severity: text.slice(colon + 1) };
+}
+
+/** From `common:web:error`, in Cluster `common:{web:error}`, to the log; undefined for a key that is no log's. */
+export function logOf(redis: Client, key: string): LogName | undefined {
+  const text = nameInKey(redis, key.slice('common:'.length));
+  return text !== undefined && /^.+:[^:]+$/s.test(text) ? parseLogName(text) : undefined;
 }
