@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { buffer } from '../source/index.ts';
 
 // Counts page views in Redis and writes them to SQL once, however often anything dies in between.
-const redis = new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379');
+const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');
 const file = path.join(mkdtempSync(path.join(tmpdir(), 'views-')), 'app.db');
 const db = new DatabaseSync(file);
 db.exec('CREATE TABLE page (id TEXT PRIMARY KEY, views INTEGER NOT NULL DEFAULT 0)');

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { chat } from '../source/index.ts';
 
 // Two members of a room: one sends, the other reads, marks, and misses nothing in between.
-const redis = new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379');
+const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');
 
 await chat.create(redis, 'ops', ['deploy', 'oncall']);
 const { id } = await chat.send(redis, 'ops', 'deploy', 'web 4.2 is out');

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { hits } from '../source/index.ts';
 
 // Counting costs an addition; any window costs one small script.
-const redis = new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379');
+const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');
 
 const counter = new hits.Hits(redis);
 for (let request = 0; request < 100_000; request += 1) counter.add(request % 3 === 0 ? 'api' : 'web');

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { limit } from '../source/index.ts';
 
 // Five requests at once, then one every twelve seconds; and never more than 1000 a day.
-const redis = new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379');
+const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');
 const limiter = new limit.Limiter(
   redis,
   [

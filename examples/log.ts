@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { log } from '../source/index.ts';
 
 // Writes a thousand messages as a service would, then shows what is common.
-const redis = new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379');
+const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');
 {
   await using writer = new log.LogWriter(redis, 'example', { severity: 'error' });
   for (let id = 0; id < 1000; id += 1) {

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { topic } from '../source/index.ts';
 
 // Every subscriber gets every message, in order, also those published while it was away.
-const redis = new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379', { maxRetriesPerRequest: null });
+const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', { maxRetriesPerRequest: null });
 
 await topic.publish(redis, 'orders', ['order 1', 'order 2']);
 

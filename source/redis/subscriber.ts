@@ -36,6 +36,8 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
   let client: Client | undefined;
   let wanted = new Set<string>();
   const confirmed = new Set<string>();
+  /** Those whose subscription failed before it stood: nobody else asks for them again. */
+  const failed = new Set<string>();
   let batch: Heard[] = [];
   let dropped = new Set<string>();
   let isStopped = false;
@@ -58,8 +60,9 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
   // ioredis resubscribes by itself after a reconnect, but does not tell when that is done; asking once more does.
   // Only then may the gap be told: what is published before the subscription stands is heard by nobody.
   const resubscribe = (): void => {
-    const lost = [...confirmed].filter((channel) => wanted.has(channel));
-    if (lost.length > 0) subscribe(lost).catch(() => {});
+    const lost = [...confirmed, ...failed].filter((channel) => wanted.has(channel));
+    failed.clear();
+    if (lost.length > 0) join(lost);
   };
 
   const open = (): Client => {
@@ -88,18 +91,23 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
       else await on.unsubscribe(...deserted);
     } finally {
       // Around a failover it may be done behind the wish of somebody who came after.
-      for (const channel of deserted) for (const rejoin of wishes.get(channel) ?? []) rejoin([channel]);
+      for (const channel of deserted) for (const join of wishes.get(channel) ?? []) join([channel]);
     }
   };
-  const rejoin = (channels: readonly string[]): void => void subscribe(channels).catch(() => {});
+  // A failure here means the connection is going: the reconnect subscribes again.
+  const join = (channels: readonly string[]): void => {
+    subscribe(channels).catch(() => {
+      for (const channel of channels) failed.add(channel);
+    });
+  };
   const wish = (channel: string): void => {
     const wishes = wishesOf(open());
-    wishes.set(channel, (wishes.get(channel) ?? new Set()).add(rejoin));
+    wishes.set(channel, (wishes.get(channel) ?? new Set()).add(join));
   };
   const leave = (channel: string): void => {
     const wishes = wishesOf(open());
     const others = wishes.get(channel);
-    others?.delete(rejoin);
+    others?.delete(join);
     if (others?.size === 0) wishes.delete(channel);
   };
 
@@ -114,8 +122,7 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
         leave(channel);
         confirmed.delete(channel);
       }
-      // A failure here means the connection is going: the reconnect subscribes again.
-      if (added.length > 0) rejoin(added);
+      if (added.length > 0) join(added);
       if (removed.length > 0) unsubscribe(removed).catch(() => {});
     },
     stop() {

@@ -72,7 +72,7 @@ test('a batch that was claimed and never finished', async () => {
       code: 'BATCH_STUCK',
       severity: 'error',
       key: 'pending:project:inflight',
-      message: expect.stringMatching(/^A flush took 1 ids 1h00m ago and never finished/),
+      message: expect.stringMatching(/^A flush took 1 id 1h00m ago and never finished/),
       fix: expect.stringMatching(
         /^quarterdeck buffer flush project --to TARGET goes on with this very batch/,
       ),
@@ -92,7 +92,7 @@ test('counts that nobody flushes, a flusher that has gone, one that flushes rare
     {
       code: 'FLUSHER_GONE',
       severity: 'error',
-      message: expect.stringMatching(/^Its flusher was last seen 2m00s ago, and 1 ids wait$/),
+      message: expect.stringMatching(/^Its flusher was last seen 2m00s ago; waiting: 1 id$/),
       fix: 'Start it again: quarterdeck buffer flush project --to TARGET --every 10000ms',
     },
   ]);

@@ -56,6 +56,21 @@ test('a reconnect is told as a gap, and listening goes on', async () => {
   await vi.waitFor(() => expect(batches.flat().some(({ message }) => message === 'again')).toBe(true));
 });
 
+test('what was refused at first is asked for again after a reconnect', async () => {
+  const admin = server.client();
+  await admin.call('ACL', 'SETUSER', 'default', 'resetchannels');
+  const { gaps } = listen();
+  const refused = vi.waitFor(async () =>
+    expect(await admin.call('ACL', 'LOG')).toEqual([expect.arrayContaining(['channel'])]),
+  );
+  subscriber.want(['news']);
+  await refused;
+  await admin.call('ACL', 'SETUSER', 'default', 'allchannels');
+  expect(gaps).toEqual([]);
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await vi.waitFor(() => expect(gaps).toEqual([['news']]), 10_000);
+});
+
 test('whoever leaves a channel that others on the connection want takes it from nobody', async () => {
   const { batches } = listen();
   const client = server.client();

@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { register, registered } from '../../redis/registry.ts';
-import { formatCount, formatDuration } from '../../ui/figures.ts';
+import { counted, formatDuration } from '../../ui/figures.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { bufferKeys, isOwnType } from './keys.ts';
 import { glance, type Pending } from './pending.ts';
@@ -55,7 +55,7 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
       code: 'BATCH_STUCK',
       severity: 'error',
       key: inflight,
-      message: `A flush took ${formatCount(found.inflight.ids)} ids ${formatDuration(heldMs)} ago and never finished: they and everything behind them are not in SQL`,
+      message: `A flush took ${counted(found.inflight.ids, 'id')} ${formatDuration(heldMs)} ago and never finished: they and everything behind them are not in SQL`,
       fix: `${flushCommand(found)} goes on with this very batch, each count once${target === undefined ? '' : '; to the database it was begun with'}`,
     });
   } else if (!failing) findings.push(...lateness(found, key, late));
@@ -64,7 +64,7 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
       code: 'INFLIGHT_WITHOUT_BATCH',
       severity: 'warning',
       key: inflight,
-      message: `${formatCount(found.inflight.ids)} ids lie where a batch does, and no batch is under way: nobody knows whether SQL has them`,
+      message: `Where a batch lies there is ${counted(found.inflight.ids, 'id')}, and no batch is under way: nobody knows whether SQL has them`,
       fix: `If it has not, ${flushCommand(found)} takes them along; else: redis-cli DEL ${inflight}`,
     });
   }
@@ -110,12 +110,12 @@ function lateness(found: Pending, key: string, late: number): Finding[] {
   const silence = flusher === undefined ? 0 : nowMs - flusher.seenMs - flusher.everyMs;
   const waits = oldestMs === undefined ? 0 : nowMs - oldestMs;
   if (silence > silentMs && flusher) {
-    const message = `Its flusher was last seen ${formatDuration(nowMs - flusher.seenMs)} ago, and ${formatCount(ids)} ids wait`;
+    const message = `Its flusher was last seen ${formatDuration(nowMs - flusher.seenMs)} ago; waiting: ${counted(ids, 'id')}`;
     const fix = `Start it again: ${flushCommand(found)} --every ${flusher.everyMs}ms`;
     return [{ code: 'FLUSHER_GONE', severity: 'error', key, message, fix }];
   }
   if (waits <= late) return [];
-  const message = `${formatCount(ids)} ids have waited for ${formatDuration(waits)}, and nobody flushes them`;
+  const message = `Nobody flushes it: ${counted(ids, 'id')}, the oldest waiting for ${formatDuration(waits)}`;
   return [
     { code: 'NOT_FLUSHED', severity: 'warning', key, message, fix: `${flushCommand(found)} [--every 10s]` },
   ];

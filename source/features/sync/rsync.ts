@@ -28,7 +28,15 @@ export type Rsync = {
  * Times are compared to the nanosecond: to the second, which is rsync's habit, a file that changed twice within one and
  * kept its size would stay as it was at the target for good.
  */
-const always = ['--archive', '--safe-links', '--modify-window=-1', '--out-format=%i %l %n'] as const;
+/** A target that stands still for so long is given up on, and tried again. */
+const silentSeconds = 300;
+const always = [
+  `--timeout=${silentSeconds}`,
+  '--archive',
+  '--safe-links',
+  '--modify-window=-1',
+  '--out-format=%i %l %n',
+] as const;
 /**
  * A batch shows up at once, and what was half copied when the connection broke is gone on with. rsync protects the
  * folder it keeps that in from deletion; a full comparison does without it, and so clears what a killed rsync left.
