@@ -22,7 +22,8 @@ const lingerMs = 3000;
 const patienceMs = 10_000;
 /** Longer than anybody needs for starting a server: whose turn is older died without ending it. */
 const longestTurnMs = 3 * patienceMs;
-const keeperName = 'quarterdeck:keeper';
+/** Followed by its pid. */
+const keeperName = 'quarterdeck:keeper:';
 const silentAfterMs = 1000;
 
 /**
@@ -72,7 +73,7 @@ export async function startEmbedded({
 export async function keepEmbedded(directory: string): Promise<void> {
   const redis = new Redis({
     path: path.join(directory, 'redis.sock'),
-    connectionName: keeperName,
+    connectionName: `${keeperName}${process.pid}`,
     retryStrategy: (attempt) => (attempt > 5 ? null : 100),
     maxRetriesPerRequest: 0,
   });
@@ -84,7 +85,7 @@ export async function keepEmbedded(directory: string): Promise<void> {
       const clients = String(await redis.client('LIST'))
         .trim()
         .split('\n');
-      const users = clients.filter((line) => !line.includes(` name=${keeperName} `));
+      const users = clients.filter((line) => !line.includes(` name=${keeperName}`));
       if (users.length > 0) aloneSinceMs = undefined;
       else aloneSinceMs ??= performance.now();
       if (aloneSinceMs !== undefined && performance.now() - aloneSinceMs > lingerMs)
@@ -195,7 +196,7 @@ function look(socket: string): Promise<Found> {
       const [header, length] = /^\$(\d+)\r\n/.exec(text) ?? [];
       if (!text.startsWith('$')) finish('silent');
       else if (header !== undefined && reply.length >= header.length + Number(length)) {
-        finish(text.includes(` name=${keeperName} `) ? 'kept' : 'unkept');
+        finish(text.includes(` name=${keeperName}`) ? 'kept' : 'unkept');
       }
     });
     connection.setTimeout(silentAfterMs, () => finish('silent'));

@@ -68,7 +68,7 @@ test('a snapshot says which parts are of the first server alone; counters and li
   const whole = JSON.parse(stdout) as { hits: unknown[]; shards: unknown[] };
   expect([whole.hits.length, whole.shards.length]).toEqual([4, 2]);
   const frame = await run(['snapshot', '--pane', 'lock', ...urls]);
-  expect(frame.stdout).toMatch(/1 lock .* shard 0 live/);
+  expect(frame.stdout).toMatch(/━ lock .* shard 0 live/);
   expect((await run(['snapshot', '--pane', 'hits', '--json', ...urls])).stderr).toBe('');
 });
 
