@@ -46,8 +46,8 @@ function segmentsOf(
     { rank: 5, spans: [`redis ${server.version} ${server.role}`] },
     { rank: 2, spans: [`mem ${formatBytes(server.usedBytes)}${limit}`] },
     { rank: 3, spans: [`${formatShort(server.commandsPerSecond)} cmd/s`] },
-    { rank: 6, spans: [`we ask ${Math.round(own)}/s`] },
   ];
+  if (own > 0) figures.push({ rank: 6, spans: [`we ask ${Math.round(own)}/s`] });
   if (limit !== '') {
     figures.splice(2, 0, { rank: 5.5, spans: [{ text: gauge(share, 8), tone: gaugeTone(share) }] });
   }

@@ -22,12 +22,15 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
   let before: { atMs: number; processed: number; own: number } | undefined;
   let ownRate = 0;
   let stretched = 1;
+  /** The first two tell of the start, in which everything is asked at once. */
+  let readings = 0;
 
   return {
     question: {
       everyMs,
       async ask() {
         const info = await readInfo(connection);
+        readings += 1;
         const now = { atMs: performance.now(), processed: info.processed, own: connection.sent() };
         let commandsPerSecond = 0;
         if (before) {
@@ -38,7 +41,12 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
         before = now;
         store.setState((state) => ({
           server: steady(state.server, { ...info.figures, commandsPerSecond }),
-          ownCommandsPerSecond: held(state.ownCommandsPerSecond, Math.round(ownRate), 0.1, 2),
+          ownCommandsPerSecond: held(
+            state.ownCommandsPerSecond,
+            readings > 2 ? Math.round(ownRate) : 0,
+            0.3,
+            1,
+          ),
         }));
       },
     },
