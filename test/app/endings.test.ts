@@ -133,11 +133,7 @@ test('^Z where no shell could wake it again: it goes on', async () => {
 
 test('woken while a command has the terminal, it leaves that alone', async () => {
   const console = await open();
-  console.press(
-    ':',
-    'lock run lent -- sh -c "echo in the child; read -r answer; echo got $answer"',
-    'enter',
-  );
+  console.press(':', 'lock run lent -- sh -c "echo in the child; read -r answer; echo got $answer"', 'enter');
   await console.shows('in the child');
   console.signal('SIGCONT');
   console.press('42', 'enter');
