@@ -64,3 +64,11 @@ export function errorOf({ stderr }: Run): { code: string; message: string; hint?
 }
 
 const cliFile = new URL('../../dist/cli.js', import.meta.url).pathname;
+
+/** Ends a command with SIGKILL, unless it has ended; resolves once it is gone. */
+export async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}

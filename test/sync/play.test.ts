@@ -1,11 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { notify } from '../../source/features/sync/watch.ts';
-import { start } from '../helpers/cli.ts';
+import { kill, start } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { cli, expectRestored, type Play, startPlay } from '../helpers/terminal.ts';
 
@@ -41,13 +40,6 @@ function runner(target: string, ...flags: string[]): ChildProcess {
   child.stderr?.resume();
   runners.push(child);
   return child;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
 }
 
 const tell = (...paths: string[]): Promise<unknown> => notify(server.client(), 'new_files', paths, { base });

@@ -17,7 +17,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { TargetStatus } from '../../source/features/sync/status.ts';
-import { errorOf, run, start } from '../helpers/cli.ts';
+import { errorOf, kill, run, start } from '../helpers/cli.ts';
 import { freePort } from '../helpers/ports.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
@@ -40,17 +40,10 @@ beforeEach(async () => {
   mkdirSync(base);
 });
 afterEach(async () => {
-  for (const child of children) await stop(child);
+  for (const child of children) await kill(child);
   children = [];
   rmSync(root, { recursive: true });
 });
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
 
 /** A runner as a process, and what it says. */
 function runner(flags: readonly string[] = [], env: Record<string, string> = {}) {
@@ -155,7 +148,7 @@ describe('a bad start ends with one line that says what to do', () => {
       message: `Cannot sync to ${module}: @ERROR: Unknown module 'nosuch' (rsync ended with 5)`,
       hint: `rsync --list-only ${module}`,
     });
-    await stop(daemon);
+    await kill(daemon);
     await expectRefusal(['sync', 'run', base, module], {
       exit: 5,
       code: 'TARGET_REFUSED',
@@ -237,7 +230,7 @@ PATH='${process.env.PATH}' exec rsync "$@"`,
     error: expect.stringContaining('No space left on device'),
   });
 
-  await stop(first.child);
+  await kill(first.child);
   expect((await status()).queued).toBe(2);
   rmSync(full);
   const second = runner(['--standby'], env);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { errorOf, run, start } from '../helpers/cli.ts';
+import { errorOf, kill, run, start } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 /** One process serves a target; whoever comes after one that was killed need not know that it was. */
@@ -31,13 +31,6 @@ afterEach(async () => {
   runners = [];
   rmSync(root, { recursive: true });
 });
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
 
 /** A runner that has compared everything once. */
 async function serving(): Promise<ChildProcess> {
