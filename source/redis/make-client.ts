@@ -24,6 +24,9 @@ function options(config: Config, hooks: Hooks): Settings {
     socketTimeout: silentAfterMs,
     keepAlive: 10_000,
     enableAutoPipelining: hooks.role === 'ask',
+    // ioredis waits for nothing it subscribes again by itself: a channel the server refuses by then, or a connection
+    // that ends meanwhile, would be a rejection nobody handles. Whoever listens subscribes again on `ready`.
+    autoResubscribe: false,
     // After a failover the old master may still answer, as a replica: go and find the new one.
     reconnectOnError: (error) => (/^READONLY|^LOADING|^MASTERDOWN/.test(error.message) ? 2 : false),
     ...(config.password !== undefined && { password: config.password }),

@@ -57,10 +57,10 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
     if (batch.length < longestBatch) batch.push({ channel, message });
     else dropped.add(channel);
   };
-  // ioredis resubscribes by itself after a reconnect, but does not tell when that is done; asking once more does.
-  // Only then may the gap be told: what is published before the subscription stands is heard by nobody.
+  // On a client that resubscribes by itself, asking once more tells when that is done: only then may the gap be told,
+  // for what is published before the subscription stands is heard by nobody.
   const resubscribe = (): void => {
-    const lost = [...confirmed, ...failed].filter((channel) => wanted.has(channel));
+    const lost = [...new Set([...confirmed, ...failed])].filter((channel) => wanted.has(channel));
     failed.clear();
     if (lost.length > 0) join(lost);
   };

@@ -113,8 +113,17 @@ export class Inbox {
     };
     listener.on('message', hear);
     await listener.subscribe(channel);
+    const hearAgain = (): void => {
+      // What was said in between reached nobody, either.
+      listener.subscribe(channel).then(
+        () => this.#miss(),
+        () => {},
+      );
+    };
+    listener.on('ready', hearAgain);
     return () => {
       listener.off('message', hear);
+      listener.off('ready', hearAgain);
       listener.unsubscribe(channel).catch(() => {});
     };
   }
