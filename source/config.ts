@@ -27,6 +27,8 @@ export type Config = {
   readonly embedded: boolean;
   readonly password: string | undefined;
   readonly username: string | undefined;
+  /** What the sentinels themselves ask for. */
+  readonly sentinelPassword: string | undefined;
   readonly tlsCaFile: string | undefined;
   /** How keys spread over several servers. */
   readonly router: (typeof routers)[number];
@@ -57,6 +59,7 @@ const schema = v.object({
   embedded: v.optional(switchValue),
   embeddedDirectory: v.optional(text),
   passwordFile: v.optional(text),
+  sentinelPasswordFile: v.optional(text),
   password: v.optional(text),
   router: v.optional(router),
   tlsCa: v.optional(text),
@@ -106,6 +109,10 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   if (settings.passwordFile !== undefined && isFileNearer) {
     password = readPassword(settings.passwordFile, mistakes);
   }
+  const sentinelPassword =
+    settings.sentinelPasswordFile === undefined
+      ? undefined
+      : readPassword(settings.sentinelPasswordFile, mistakes);
   for (const raw of settings.url ?? ['redis://127.0.0.1:6379']) {
     const parsed = parseUrl(raw);
     if (typeof parsed === 'string') {
@@ -142,6 +149,7 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     embedded: settings.embedded ?? false,
     password,
     username,
+    sentinelPassword,
     tlsCaFile: settings.tlsCa,
     router: settings.router ?? 'crc32-signed',
     json: settings.json ?? false,

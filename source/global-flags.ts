@@ -20,6 +20,11 @@ export const globalFlags = {
     summary: "where the private server's socket and data are",
   },
   passwordFile: { kind: 'value', value: 'FILE', summary: 'read the password from the first line of FILE' },
+  sentinelPasswordFile: {
+    kind: 'value',
+    value: 'FILE',
+    summary: 'read what the sentinels themselves ask for from the first line of FILE',
+  },
   router: {
     kind: 'value',
     value: 'NAME',

@@ -63,6 +63,8 @@ test('a password comes from the environment or the first line of a file', () => 
   expect(readConfig({ passwordFile }, nothing).password).toBe('from-password-file');
   writeFileSync(odd, 'from Windows\r\n');
   expect(readConfig({ passwordFile: odd }, nothing).password).toBe('from Windows');
+  const env = { ...nothing, QUARTERDECK_SENTINEL_PASSWORD_FILE: passwordFile };
+  expect(readConfig({}, env).sentinelPassword).toBe('from-password-file');
 });
 
 test('a password in the environment wins over the password file of the config file, not over that of a flag', () => {

@@ -6,8 +6,9 @@ export const configCommand = defineCommand({
   writes: false,
   offline: true,
   async run({ config }) {
-    const { password, warnings: _warnings, ...shown } = config;
-    const json = { ...shown, password: password === undefined ? 'not set' : 'set' };
+    const { password, sentinelPassword, warnings: _warnings, ...shown } = config;
+    const told = (secret: string | undefined) => (secret === undefined ? 'not set' : 'set');
+    const json = { ...shown, password: told(password), sentinelPassword: told(sentinelPassword) };
     const entries = Object.entries(json).filter(([, value]) => value !== undefined);
     const longest = Math.max(...entries.map(([name]) => name.length));
     const lines = entries.map(

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, type QuarterdeckError } from '../errors.ts';
 import { type Client, isCluster } from './client.ts';
-import { AuthenticationError, LostError, UnreachableError } from './errors.ts';
+import { AuthenticationError, LostError, UnknownGroupError, UnreachableError } from './errors.ts';
 import { clusterClient, type Hooks, sentinelClient, serverClient } from './make-client.ts';
 
 /**
@@ -23,7 +23,7 @@ export type Connection = {
   onState(listener: (state: ConnectionState) => void): () => void;
   /**
    * Resolves once commands are answered.
-   * @throws {UnreachableError | AuthenticationError} at once when refused, else after `timeoutMs`
+   * @throws {UnreachableError | AuthenticationError | UnknownGroupError} at once when refused, else after `timeoutMs`
    */
   ready(timeoutMs: number): Promise<void>;
   /** Rejects with a LostError once the connection has been gone for `timeoutMs` on end; never resolves. */
@@ -43,7 +43,7 @@ export type ConnectionState = {
 
 const heartbeatMs = 10_000;
 const refusals =
-  /ECONNREFUSED|ENOENT|ENOTFOUND|EACCES|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|ERR_SSL|EPROTO/;
+  /no sentinel tells of a primary \(Connection is closed|ECONNREFUSED|ENOENT|ENOTFOUND|EACCES|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|ERR_SSL|EPROTO/;
 
 /** One connection for each shard; a single one for a cluster, a Sentinel group or a lone URL. */
 export function connect(config: Config): readonly Connection[] {
@@ -181,13 +181,14 @@ function ready(connection: Connection, timeoutMs: number, lastError: () => Error
 }
 
 /** Failures that waiting does not mend; a server that is still loading or failing over is waited for. */
-function refusalOf(url: string, error: Error): UnreachableError | AuthenticationError | undefined {
+function refusalOf(url: string, error: Error): QuarterdeckError | undefined {
   const causes =
     'lastNodeError' in error && error.lastNodeError instanceof Error ? [error.lastNodeError] : [];
   for (const cause of [error, ...causes]) {
     if (/NOAUTH|WRONGPASS|invalid password|no password is set|NOPERM/i.test(cause.message)) {
       return new AuthenticationError(url, cause, cause.message);
     }
+    if (/ERR No such master/.test(cause.message)) return new UnknownGroupError(url, cause);
     const code = 'code' in cause ? String(cause.code) : '';
     if (refusals.test(code) || refusals.test(cause.message))
       return new UnreachableError(url, cause, cause.message);

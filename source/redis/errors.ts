@@ -15,7 +15,17 @@ export class AuthenticationError extends QuarterdeckError {
   constructor(url: string, cause: unknown, detail: string) {
     super('connection', 'REDIS_AUTH', `Redis at ${url} refused the user or password: ${detail}`, {
       cause,
-      hint: 'Set QUARTERDECK_PASSWORD or --password-file; an ACL user goes into the URL: redis://user@host',
+      hint: 'Set QUARTERDECK_PASSWORD or --password-file; an ACL user goes into the URL: redis://user@host, what the sentinels ask for into --sentinel-password-file',
+    });
+  }
+}
+
+/** The sentinels answer, and none watches a group of this name. */
+export class UnknownGroupError extends QuarterdeckError {
+  constructor(url: string, cause: unknown) {
+    super('connection', 'SENTINEL_GROUP', `Cannot reach Redis at ${url}: they watch no group of that name`, {
+      cause,
+      hint: 'Check --sentinel: `redis-cli -p 26379 SENTINEL MASTERS` lists the groups',
     });
   }
 }

@@ -35,15 +35,14 @@ function options(config: Config, hooks: Hooks): Settings {
 }
 
 function tls(config: Config, host: string): Settings {
-  return {
-    tls: {
-      servername: host,
-      ...(config.tlsCaFile !== undefined && { ca: readFileSync(config.tlsCaFile) }),
-    },
-  };
+  return { tls: { servername: host, ...authority(config) } };
 }
 
-function address(url: string, config: Config): Settings {
+function authority({ tlsCaFile }: Config): { ca?: Buffer } {
+  return tlsCaFile === undefined ? {} : { ca: readFileSync(tlsCaFile) };
+}
+
+function address(url: string, config: Config, defaultPort = 6379): Settings {
   const parsed = new URL(url);
   if (parsed.protocol === 'unix:') {
     const db = parsed.searchParams.get('db');
@@ -52,22 +51,25 @@ function address(url: string, config: Config): Settings {
   const db = Number(parsed.pathname.slice(1) || 0);
   return {
     host: parsed.hostname.replaceAll(/^\[|\]$/g, ''),
-    port: Number(parsed.port || 6379),
+    port: Number(parsed.port || defaultPort),
     db,
     ...(parsed.protocol === 'rediss:' && tls(config, parsed.hostname)),
   };
 }
 
+/** The URLs are the sentinels'; their database, and whether they are `rediss:`, is meant for the servers as well. */
 export function sentinelClient(config: Config, name: string, hooks: Hooks): Redis {
-  const sentinels = config.urls.map((url) => {
-    const { host = '127.0.0.1', port = 26_379 } = address(url, config);
-    return { host, port };
-  });
+  const addresses = config.urls.map((url) => address(url, config, 26_379));
+  const isTls = config.urls.some((url) => url.startsWith('rediss:'));
   return new Redis({
     ...options(config, hooks),
     Connector: FailoverConnector,
-    sentinels,
+    sentinels: addresses.map(({ host = '127.0.0.1', port = 26_379 }) => ({ host, port })),
     name,
+    db: addresses[0]?.db ?? 0,
+    ...(config.sentinelPassword !== undefined && { sentinelPassword: config.sentinelPassword }),
+    // Whom a sentinel names is known by its address, so that is what its certificate has to be for.
+    ...(isTls && { enableTLSForSentinelMode: true, tls: authority(config), sentinelTLS: authority(config) }),
     failoverDetector: true,
     sentinelRetryStrategy: hooks.retryDelayMs,
     sentinelReconnectStrategy: () => 5000,

@@ -1,4 +1,6 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
@@ -164,6 +166,12 @@ test('a password is never printed', async () => {
   expect(shown.stdout + shown.stderr).not.toContain('hunter2');
   const failed = await run(['snapshot', '--url', 'redis://bob:hunter2@127.0.0.1:1']);
   expect(failed.stdout + failed.stderr).not.toContain('hunter2');
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'quarterdeck-test-')), 'password');
+  writeFileSync(file, 'hunter2\n');
+  const fromFiles = await run(['config', '--password-file', file, '--sentinel-password-file', file]);
+  rmSync(path.dirname(file), { recursive: true });
+  expect(fromFiles.stdout.match(/assword +set$/gm)).toHaveLength(2);
+  expect(fromFiles.stdout + fromFiles.stderr).not.toContain('hunter2');
 });
 
 test('--fail-if sets exit 1', async () => {

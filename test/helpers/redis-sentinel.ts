@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
@@ -21,14 +21,41 @@ export type SentinelGroup = {
   close(): Promise<void>;
 };
 
-export async function startSentinel(name = 'main'): Promise<SentinelGroup> {
+export type SentinelTerms = {
+  /** What the sentinel itself asks for. */
+  readonly password?: string;
+  /** Folder of `server.crt`, `server.key` and `ca.crt`: then everybody speaks TLS, and nothing else. */
+  readonly tlsFiles?: string;
+};
+
+export async function startSentinel({ password, tlsFiles }: SentinelTerms = {}): Promise<SentinelGroup> {
+  const name = 'main';
+  const tls: [string, string][] =
+    tlsFiles === undefined
+      ? []
+      : [
+          ['tls-cert-file', path.join(tlsFiles, 'server.crt')],
+          ['tls-key-file', path.join(tlsFiles, 'server.key')],
+          ['tls-ca-cert-file', path.join(tlsFiles, 'ca.crt')],
+          ['tls-auth-clients', 'no'],
+          ['tls-replication', 'yes'],
+        ];
+  const tlsWords = tls.flatMap(([word, value]) => [`--${word}`, value]);
+  const portWord = tlsFiles === undefined ? 'port' : 'tls-port';
   const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-sentinel-'));
   const [first, second, port] = [await freePort(), await freePort(), await freePort()];
-  const primary = await startRedis('--port', String(first), '--repl-diskless-sync-delay', '0');
-  const replica = await startRedis('--port', String(second), '--replicaof', '127.0.0.1', String(first));
+  const primary = await startRedis(
+    ...[`--${portWord}`, String(first), '--repl-diskless-sync-delay', '0', ...tlsWords],
+  );
+  const replica = await startRedis(
+    ...[`--${portWord}`, String(second), ...tlsWords, '--replicaof', '127.0.0.1', String(first)],
+  );
   const file = path.join(directory, 'sentinel.conf');
   const lines = [
-    `port ${port}`,
+    ...(tlsFiles === undefined ? [] : ['port 0']),
+    `${portWord} ${port}`,
+    ...tls.map(([word, value]) => `${word} ${value}`),
+    ...(password === undefined ? [] : [`requirepass ${password}`]),
     `dir ${directory}`,
     `sentinel monitor ${name} 127.0.0.1 ${first} 1`,
     `sentinel down-after-milliseconds ${name} 300`,
@@ -39,7 +66,13 @@ export async function startSentinel(name = 'main'): Promise<SentinelGroup> {
   const exited = once(sentinel, 'exit');
   const clients: Redis[] = [];
   const client = (): Redis => {
-    const made = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null });
+    const made = new Redis({
+      host: '127.0.0.1',
+      port,
+      maxRetriesPerRequest: null,
+      ...(password !== undefined && { password }),
+      ...(tlsFiles !== undefined && { tls: { ca: readFileSync(path.join(tlsFiles, 'ca.crt')) } }),
+    });
     made.on('error', () => {});
     clients.push(made);
     return made;
@@ -61,7 +94,7 @@ export async function startSentinel(name = 'main'): Promise<SentinelGroup> {
   );
 
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `${tlsFiles === undefined ? 'redis' : 'rediss'}://127.0.0.1:${port}`,
     name,
     primary,
     replica,

@@ -89,8 +89,9 @@ test('a password and an ACL user', async () => {
   expect(await ann.ask.call('ACL', 'WHOAMI')).toBe('ann');
 });
 
+const files = new URL('../fixtures/tls/', import.meta.url).pathname;
+
 test('TLS with an authority of one\u2019s own', async () => {
-  const files = new URL('../fixtures/tls/', import.meta.url).pathname;
   const port = await freePort();
   const tls = ['--tls-port', String(port), '--tls-auth-clients', 'no'];
   const certificates = ['--tls-cert-file', `${files}server.crt`, '--tls-key-file', `${files}server.key`];
@@ -141,6 +142,44 @@ test('a Sentinel group: the primary is found, and found again after a failover',
     expect(await connection.ask.get('k')).toBe('before');
     await connection.ask.set('k', 'after');
     expect(await group.replica.client().get('k')).toBe('after');
+  } finally {
+    await group.close();
+  }
+});
+
+test('sentinels that ask for a password of their own, and the database of their URL', async () => {
+  const group = await startSentinel({ password: 'watch' });
+  try {
+    const url = [`${group.url}/3`];
+    const without = open(settings({ url, sentinel: group.name }));
+    await expect(without.ready(20_000)).rejects.toMatchObject({
+      code: 'REDIS_AUTH',
+      hint: expect.stringContaining('--sentinel-password-file'),
+    });
+    const told = { ...settings({ url, sentinel: group.name }), sentinelPassword: 'watch' };
+    const connection = open(told);
+    await connection.ready(20_000);
+    await connection.ask.set('k', 'v');
+    expect(await group.primary.client({ db: 3 }).get('k')).toBe('v');
+    await expect(open({ ...told, sentinel: 'other' }).ready(20_000)).rejects.toMatchObject({
+      code: 'SENTINEL_GROUP',
+    });
+    await group.stopSentinel();
+    await expect(open(told).ready(20_000)).rejects.toMatchObject({ code: 'REDIS_UNREACHABLE' });
+  } finally {
+    await group.close();
+  }
+});
+
+test('a Sentinel group over TLS, to the sentinels and to the servers', async () => {
+  const group = await startSentinel({ tlsFiles: files });
+  try {
+    const connection = open(settings({ url: [group.url], sentinel: group.name, tlsCa: `${files}ca.crt` }));
+    await connection.ready(20_000);
+    await connection.ask.set('k', 'before');
+    await connection.ask.wait(1, 5000);
+    await group.primary.stop();
+    expect(await connection.ask.get('k')).toBe('before');
   } finally {
     await group.close();
   }
