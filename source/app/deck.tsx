@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
@@ -34,7 +35,7 @@ export type DeckOptions = {
 
 /** Data changes paint at most ten frames a second; keys paint at once. */
 const paintEveryMs = 100;
-const keepAfterMs = 1500;
+const settledAfterMs = 1500;
 const wakeAfterMs = 200;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
@@ -114,8 +115,13 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     table: () => table,
     keyboard,
   });
-  // What a start compiled is kept for the next one, also when this one ends by a signal.
-  const keeping = setTimeout(() => flushCompileCache?.(), keepAfterMs);
+  const settling = setTimeout(() => {
+    // What a start compiled is kept for the next one, also when this one ends by a signal.
+    flushCompileCache?.();
+    // A console stays open for days, and V8 would let its garbage grow to a multiple of what is alive. Only now,
+    // because what was compiled under other flags is not taken from the cache.
+    setFlagsFromString('--optimize-for-size');
+  }, settledAfterMs);
   void loadConsoleCommands().then((whole) => {
     table = commandTable(features, whole);
   });
@@ -124,7 +130,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     const hungUp = mounted.exited.then(() => exitCodeOf.SIGHUP);
     return await Promise.race([left.promise, endings.ended, hungUp]);
   } finally {
-    clearTimeout(keeping);
+    clearTimeout(settling);
     attention.left();
     performer.close();
     stopAgeing();
