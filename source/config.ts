@@ -49,7 +49,7 @@ export type Config = {
 
 const text = v.pipe(v.string('Expected text'), v.nonEmpty('Expected text, got nothing'));
 
-const routers = ['crc32-signed', 'crc32', 'ketama', 'slot'] as const;
+export const routers = ['crc32-signed', 'crc32', 'ketama', 'slot'] as const;
 const router = v.picklist(routers, `Expected one of ${routers.join(', ')}`);
 
 const schema = v.object({

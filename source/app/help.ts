@@ -1,6 +1,5 @@
-import type { Parameter } from '../features/feature.ts';
 import { features, loadFeature } from '../features/index.ts';
-import { dashed, type GlobalFlag, globalFlags, spelled } from '../global-flags.ts';
+import { exitCodeRows, flagRows, globalRows, purpose, type Row, wordRows } from './manual.ts';
 import { type AnyCommand, usageOf } from './run-command.ts';
 import { shellCommands } from './shell-commands.ts';
 
@@ -24,8 +23,6 @@ export async function helpText(noun: string | undefined, verb: string | undefine
   ].join('\n');
 }
 
-type Row = readonly [name: string, meaning: string];
-
 async function overview(): Promise<string> {
   const all = await Promise.all(Object.values(features).map((load) => load()));
   const whole = await Promise.all(
@@ -35,7 +32,7 @@ async function overview(): Promise<string> {
     return [noun, `${summary}: ${commands.map((command) => command.verb).join(', ')}`];
   });
   return [
-    'quarterdeck: the terminal operations console for everything a team coordinates through Redis',
+    `quarterdeck: ${purpose}`,
     '',
     'Usage',
     '  quarterdeck                       open the console',
@@ -51,47 +48,22 @@ async function overview(): Promise<string> {
     ...aligned(globalRows()),
     '',
     'Exit codes',
-    ...aligned([
-      ['0', 'done; the answer is yes'],
-      ['1', 'done; the answer is no'],
-      ['2', 'usage: unknown command or flag, bad value, no terminal'],
-      ['3', 'Redis unreachable, refused, or lost past --timeout'],
-      ['4', 'data refused or unreadable'],
-      ['5', 'another program failed'],
-      ['70', 'a bug of ours'],
-      ['129/130/143', 'ended by SIGHUP/SIGINT/SIGTERM'],
-    ]),
+    ...aligned(exitCodeRows),
   ].join('\n');
 }
 
 function commandHelp(path: string, command: AnyCommand): string {
-  const words = Object.values(command.words).map((parameter): Row => [parameter.label, parameter.summary]);
-  const flags = Object.entries(command.flags).map(
-    ([name, parameter]): Row => [flagName(name, parameter), parameter.summary],
-  );
   const section = (title: string, rows: readonly Row[]): string[] =>
     rows.length === 0 ? [] : ['', title, ...aligned(rows)];
   return [
     command.summary,
     '',
     `  ${usageOf(path, command)}`,
-    ...section('Words', words),
-    ...section('Flags', flags),
+    ...section('Words', wordRows(command)),
+    ...section('Flags', flagRows(command)),
     ...section('Everywhere', globalRows()),
     ...(command.examples ? ['', 'Examples', ...command.examples.map((line) => `  ${line}`)] : []),
   ].join('\n');
-}
-
-function flagName(name: string, { label, short }: Parameter<unknown>): string {
-  const long = `--${dashed(name)}${label ? ` ${label}` : ''}`;
-  return short === undefined ? long : `-${short}, ${long}`;
-}
-
-function globalRows(): Row[] {
-  return Object.entries<GlobalFlag>(globalFlags).map(([name, { value, summary }]) => [
-    `--${spelled(name)}${value === undefined ? '' : ` ${value}`}`,
-    summary,
-  ]);
 }
 
 function aligned(rows: readonly Row[]): string[] {

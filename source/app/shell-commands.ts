@@ -5,5 +5,6 @@ import type { AnyCommand } from './run-command.ts';
 export const shellCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   ...consoleCommands,
   completion: async () => (await import('./completion.ts')).completionCommand(shellCommands),
+  man: async () => (await import('./man.ts')).manCommand(shellCommands),
   demo: async () => (await import('./demo.ts')).demoCommand,
 };

@@ -1,0 +1,108 @@
+/** What the scripts know of the command line. */
+export type Completions = {
+  /** What may follow each path: `''` -> nouns, `chat` -> verbs, `chat send` -> flags. */
+  readonly words: ReadonlyMap<string, readonly string[]>;
+  /**
+   * The values of a flag behind its path, such as `limit hit --algorithm`, or of a global flag; empty: any, perhaps
+   * a file.
+   */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  readonly nouns: readonly string[];
+  /** The global flags whose next word is their value, and so no noun. */
+  readonly valued: readonly string[];
+};
+
+export const shells = ['bash', 'zsh', 'fish'] as const;
+
+export const scripts: Readonly<Record<(typeof shells)[number], (known: Completions) => string>> = {
+  bash: bashScript,
+  zsh: zshScript,
+  fish: fishScript,
+};
+
+/** Finds noun and verb among the words before the cursor, wherever flags stand; bash and zsh read it alike. */
+function findPath({ nouns, valued }: Completions): string {
+  return `if [ -n "$skip" ]; then skip=''; continue; fi
+    if [ -n "$noun" ]; then
+      case "$word" in -*) ;; *) if [ -z "$verb" ]; then verb="$word"; fi ;; esac
+      continue
+    fi
+    case "$word" in
+      ${valued.join('|')}) skip=1 ;;
+      ${nouns.join('|')}) noun="$word" ;;
+    esac`;
+}
+
+/** Values of the flag before the cursor, else what may follow the path, the longest first. */
+function cases({ words, values }: Completions): string {
+  const longest = [...words].toSorted(([one], [other]) => other.length - one.length);
+  return [
+    ...[...values].map(([flag, known]) => `    ${behind(flag)}) found='${known.join(' ')}' ;;`),
+    ...longest.map(
+      ([path, known]) => `    ${path === '' ? '' : `'${path} '`}*) found='${known.join(' ')}' ;;`,
+    ),
+  ].join('\n');
+}
+
+/** `noun verb flag`; a command of one word may have any other where the verb stands. */
+function behind(flag: string): string {
+  const [noun, verb, last] = flag.split(' ');
+  if (verb === undefined) return `*' ${flag}'`;
+  return last === undefined ? `'${noun} '*' ${verb}'` : `'${flag}'`;
+}
+
+function bashScript(known: Completions): string {
+  return `_quarterdeck() {
+  local word skip noun verb found
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    ${findPath(known)}
+  done
+  case "$noun $verb \${COMP_WORDS[COMP_CWORD-1]}" in
+${cases(known)}
+  esac
+  COMPREPLY=($(compgen -W "$found" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _quarterdeck quarterdeck`;
+}
+
+function zshScript(known: Completions): string {
+  return `#compdef quarterdeck
+_quarterdeck() {
+  local word skip noun verb found
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    ${findPath(known)}
+  done
+  case "$noun $verb \${words[CURRENT-1]}" in
+${cases(known)}
+  esac
+  compadd -- \${=found} || _files
+}
+if [ "$funcstack[1]" = _quarterdeck ]; then _quarterdeck "$@"; else compdef _quarterdeck quarterdeck; fi`;
+}
+
+function fishScript({ words, values, nouns }: Completions): string {
+  const lines: string[] = [];
+  for (const [path, known] of words) {
+    const [noun, verb] = path.split(' ');
+    const verbs = words.get(noun ?? '') ?? [];
+    const isWhole = path !== '' && verbs.some((one) => one.startsWith('--'));
+    const condition =
+      path === ''
+        ? `not __fish_seen_subcommand_from ${nouns.join(' ')}`
+        : verb !== undefined
+          ? `__fish_seen_subcommand_from ${noun}; and __fish_seen_subcommand_from ${verb}`
+          : isWhole
+            ? `__fish_seen_subcommand_from ${noun}`
+            : `__fish_seen_subcommand_from ${noun}; and not __fish_seen_subcommand_from ${verbs.join(' ')}`;
+    const plain = known.filter((word) => !word.startsWith('--'));
+    // Files are offered where words are free, such as those of `ship run`.
+    if (plain.length > 0) lines.push(`complete -c quarterdeck -n '${condition}' -f -a '${plain.join(' ')}'`);
+    for (const flag of known.filter((word) => word.startsWith('--'))) {
+      const choices = values.get(`${path} ${flag}`) ?? values.get(flag);
+      const taken =
+        choices === undefined ? '' : choices.length === 0 ? ' -r' : ` -x -a '${choices.join(' ')}'`;
+      lines.push(`complete -c quarterdeck -n '${condition}' -l ${flag.slice(2)}${taken}`);
+    }
+  }
+  return lines.join('\n');
+}
