@@ -4,6 +4,14 @@ import { waitMs } from '../values.ts';
 import { tellMissing, tellServer } from './missing.ts';
 import { astray, chosenFeatures, conditionOn, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
 
+/** Fields that grow or shrink by the clock alone: how old, how long left, when it was asked. */
+const clocks = new Set(['at', 'heldMs', 'ttlMs', 'waitedMs', 'oldestAgeMs', 'stalledMs', 'resetMs']);
+
+/** What must differ to be a change; that a lock has no TTL is one, that it has a second less is none. */
+function withoutClocks(field: string, value: unknown): unknown {
+  return clocks.has(field) && typeof value === 'number' ? 0 : value;
+}
+
 /** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
 export const watchCommand = defineCommand({
   verb: 'watch',
@@ -29,7 +37,7 @@ export const watchCommand = defineCommand({
       if (isMissing && !wasMissing) tellMissing(context);
       wasMissing = isMissing;
       for (const { noun } of chosen) {
-        const text = JSON.stringify(snapshot[noun]);
+        const text = JSON.stringify(snapshot[noun], withoutClocks);
         if (seen.get(noun) === text) continue;
         seen.set(noun, text);
         const line = { at: snapshot.at, pane: noun, value: snapshot[noun] };
