@@ -21,7 +21,9 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
   if (mode.name === 'confirm') return [];
   // What does something comes before what only moves about, which arrow keys do as everybody expects.
   const keys = feature?.keys ?? [];
-  const acts = keys.filter(({ verb, ask }) => verb !== undefined || ask !== undefined);
+  const acts = keys.filter(
+    ({ key, verb, ask }) => verb !== undefined || ask !== undefined || keyList(key).includes('enter'),
+  );
   const moves = keys.filter((binding) => !acts.includes(binding));
   const { next, zoom, palette, quit } = globalKeys;
   const general = [...(panes > 1 ? [next] : []), zoom, palette, quit];
@@ -30,8 +32,9 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
   return [...acts.slice(0, 2), ...general, ...acts.slice(2), ...moves].map(toHint);
 }
 
+/** `break: take the lock from its holder` is `break` here, and in full in the help. */
 function hint(key: string, help: string): Hint {
-  return { key: keyLabel(key), help };
+  return { key: keyLabel(key), help: help.split(': ', 1)[0] ?? help };
 }
 
 const gap = '  ';

@@ -70,6 +70,8 @@ type Question = {
   readonly label: string;
   /** What to type, told behind the label. */
   readonly demand?: string;
+  /** The cells of what will be typed, where that is known. */
+  readonly typedCells?: number;
   readonly line?: { readonly text: string; readonly cursor: number };
 };
 
@@ -79,12 +81,17 @@ function questionOf(label: string | undefined, mode: State['screen']['mode']): Q
   if (mode.name !== 'confirm') return;
   const asked = /[.?!]$/.test(mode.question) ? mode.question : `${mode.question}?`;
   if (mode.word === undefined) return { label: asked };
-  return { label: asked, demand: `Type ${mode.word} to confirm:`, line: mode.line };
+  return {
+    label: asked,
+    demand: `Type ${mode.word} to confirm:`,
+    typedCells: width(mode.word) + 2,
+    line: mode.line,
+  };
 }
 
 /** The label with room behind it for what is typed: the question is cut first, what to type last. */
-function labelOf({ label, demand }: Question, columns: number): string {
-  const most = Math.max(0, columns - Math.min(20, Math.floor(columns / 3)));
+function labelOf({ label, demand, typedCells = 20 }: Question, columns: number): string {
+  const most = Math.max(0, columns - Math.min(20, typedCells, Math.floor(columns / 3)));
   const demanded = demand === undefined ? '' : sanitise(demand);
   const room = most - width(demanded) - 2;
   const asked = truncate(sanitise(label), Math.max(0, room));

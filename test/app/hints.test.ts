@@ -17,3 +17,18 @@ test('acts first, then what works everywhere, then moves; the way to help always
   expect(textOf(16)).toBe('x wipe  ? help');
   expect(textOf(60, 1)).toBe('Enter say  x wipe  z zoom  : command  q quit  n name  ? help');
 });
+
+test('what Enter does is among the acts, and what is explained behind a colon is left to the help', () => {
+  const feature = {
+    ...makeFeature(),
+    keys: [
+      { key: 'down', help: 'next', change: (slice: unknown) => slice },
+      { key: ['enter'], help: 'lines: the sample and the recent ones', change: (slice: unknown) => slice },
+      { key: 'x', help: 'break: take the lock from its holder', verb: 'wipe' },
+    ],
+  };
+  expect(hintsFor({ name: 'browse' }, feature, 1).slice(0, 2)).toEqual([
+    { key: 'Enter', help: 'lines' },
+    { key: 'x', help: 'break' },
+  ]);
+});

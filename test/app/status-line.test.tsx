@@ -58,7 +58,7 @@ test.each([
 
 test.each([
   ['Wipe one? It is lost.', 80, ' Wipe one? It is lost. Type wipe to confirm: wi▏'],
-  ['Wipe one? It is lost.', 40, ' Wip… Type wipe to confirm: wi▏'],
+  ['Wipe one? It is lost.', 40, ' Wipe one? … Type wipe to confirm: wi▏'],
 ])('%j wants a word, and shows what is typed of it', (question, columns, shown) => {
   const mode = { name: 'confirm', question, word: 'wipe', line: emptyLine([], 'wi'), act } as const;
   expect(painted({ mode }, [], columns)).toBe(shown);

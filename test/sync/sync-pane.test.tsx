@@ -65,7 +65,7 @@ test('x forgets the chosen target, once nobody serves it', () => {
   const chosen = { ...troubled, selected: 2 };
   expect(key?.refuse?.(chosen)).toBeUndefined();
   expect(key?.confirm?.(chosen).question).toBe(
-    'Forget rsync://mirror.example/img of /srv/img? 3 changes are queued for it.',
+    'Forget rsync://mirror.example/img of /srv/img? 3 changes queued for it.',
   );
   expect(key?.input?.(chosen, '')).toEqual({
     channel: 'new_files',

@@ -101,7 +101,7 @@ test('dropping asks for the name, and is refused where there is nobody', () => {
   const slice = move(grown(), 2);
   expect(drop?.refuse?.(slice)).toBeUndefined();
   expect(drop?.confirm?.(slice)).toEqual({
-    question: 'Drop audit of orders? It still has 41337 to read. Type its name',
+    question: 'Drop audit of orders? It still has 41337 to read.',
     type: 'audit',
   });
   expect(drop?.input?.(slice, '')).toEqual({ topic: 'orders', subscriber: 'audit', layout: 'own' });

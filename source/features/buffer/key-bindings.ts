@@ -8,7 +8,7 @@ export const keys: readonly KeyBinding<BufferSlice>[] = [
   { key: ['end', 'G'], help: 'last type', change: (slice) => move(slice, Number.POSITIVE_INFINITY) },
   {
     key: 'f',
-    help: 'flush the type to SQL',
+    help: 'flush: write the type to SQL',
     verb: 'flush',
     refuse(slice) {
       const row = selectedRow(slice);
@@ -27,7 +27,7 @@ export const keys: readonly KeyBinding<BufferSlice>[] = [
   },
   {
     key: 'i',
-    help: 'count one id',
+    help: 'count: add to one id',
     verb: 'incr',
     refuse: (slice) => selectedRow(slice)?.error,
     ask: { label: (slice) => `Count in ${selectedRow(slice)?.type ?? 'which type'}: ID BY ›` },

@@ -31,7 +31,7 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
   { key: 'u', help: 'first unseen message', change: showUnseen },
   {
     key: 'm',
-    help: 'mark everything as seen',
+    help: 'seen: mark everything so',
     verb: 'mark',
     refuse: notAMember,
     input: (slice) => ({ room: slice.selected, id: selectedRoom(slice)?.lastId, as: slice.operator }),

@@ -26,7 +26,7 @@ export const keys: readonly KeyBinding<HitsSlice>[] = [
   },
   {
     key: '/',
-    help: 'filter by name',
+    help: 'filter: by name',
     ask: { label: () => 'Series with ›', initial: ({ filter }) => filter, follow: filterBy },
   },
 ];

@@ -16,7 +16,7 @@ export const keys: readonly KeyBinding<LimitSlice>[] = [
   },
   {
     key: '/',
-    help: 'filter by subject',
+    help: 'filter: by subject',
     ask: { label: () => 'Subjects with ›', initial: ({ filter }) => filter, follow: filterBy },
   },
   {

@@ -13,7 +13,7 @@ export const keys: readonly KeyBinding<LockSlice>[] = [
   { key: ['end', 'G'], help: 'last lock', change: (slice) => move(slice, Number.POSITIVE_INFINITY) },
   {
     key: '/',
-    help: 'filter by name, owner or label',
+    help: 'filter: by name, owner or label',
     ask: { label: () => 'Locks with ›', initial: ({ filter }) => filter, follow: filterBy },
   },
   {

@@ -6,7 +6,7 @@ const half = (rows: number): number => Math.max(1, Math.floor(rows / 2));
 export const keys: readonly KeyBinding<LogSlice>[] = [
   {
     key: ['enter'],
-    help: 'sample and recent lines',
+    help: 'lines: the sample and the recent ones',
     refuse: (slice) => (slice.isOpen || underCursor(slice) ? undefined : 'There is no message to open'),
     change: toggleOpen,
   },
@@ -34,5 +34,5 @@ export const keys: readonly KeyBinding<LogSlice>[] = [
   },
   { key: ['right', 'l', ']'], help: 'next log', change: (slice) => step(slice, 1) },
   { key: ['left', 'h', '['], help: 'previous log', change: (slice) => step(slice, -1) },
-  { key: 'm', help: 'movers first, or the most frequent', change: toggleOrder },
+  { key: 'm', help: 'movers: first, or the most frequent', change: toggleOrder },
 ];

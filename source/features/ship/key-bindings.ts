@@ -18,7 +18,7 @@ export const keys: readonly KeyBinding<ShipSlice>[] = [
   { key: ['end', 'G'], help: 'newest part', change: (slice) => scroll(slice, Number.POSITIVE_INFINITY) },
   {
     key: ['x', 'delete'],
-    help: 'forget a consumer that stays away: nothing waits for it any more',
+    help: 'forget: a consumer that stays away, so that nothing waits for it any more',
     verb: 'forget',
     refuse: (slice) =>
       (slice.shown?.consumers.length ?? 0) > 0 ? undefined : 'There is no consumer to forget',

@@ -1,3 +1,4 @@
+import { counted } from '../../ui/figures.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { feed } from './feed.ts';
@@ -15,7 +16,7 @@ export default defineFeature<SyncSlice>({
     { key: ['down', 'j'], help: 'target below', change: (slice) => select(slice, 1) },
     {
       key: ['x', 'delete'],
-      help: 'forget a target that nobody serves any more',
+      help: 'forget: a target that nobody serves any more',
       verb: 'forget',
       refuse({ targets, selected }) {
         const chosen = targets[selected];
@@ -30,7 +31,7 @@ export default defineFeature<SyncSlice>({
       },
       confirm({ targets, selected }) {
         const { base = '', target = '', queued = 0 } = targets[selected] ?? {};
-        return { question: `Forget ${target} of ${base}? ${queued} changes are queued for it.` };
+        return { question: `Forget ${target} of ${base}? ${counted(queued, 'change')} queued for it.` };
       },
     },
   ],

@@ -12,7 +12,7 @@ export const keys: readonly KeyBinding<TopicSlice>[] = [
   { key: ['end', 'G'], help: 'last subscriber', change: (slice) => move(slice, far) },
   {
     key: '/',
-    help: 'filter by topic or subscriber',
+    help: 'filter: by topic or subscriber',
     ask: {
       label: () => 'filter ›',
       initial: ({ filter }) => filter,
@@ -21,7 +21,7 @@ export const keys: readonly KeyBinding<TopicSlice>[] = [
   },
   {
     key: 'p',
-    help: 'publish a message to this topic',
+    help: 'publish: a message to this topic',
     verb: 'publish',
     refuse: noTopic,
     ask: { label: (slice) => `publish to ${selectedLine(slice)?.topic.topic ?? ''} ›` },
@@ -33,7 +33,7 @@ export const keys: readonly KeyBinding<TopicSlice>[] = [
   },
   {
     key: 'x',
-    help: 'drop this subscriber and what only it still has to read',
+    help: 'drop: this subscriber and what only it still has to read',
     verb: 'drop',
     refuse(slice) {
       const line = selectedLine(slice);
@@ -47,8 +47,10 @@ export const keys: readonly KeyBinding<TopicSlice>[] = [
       const { topic, subscriber } = selectedLine(slice) ?? {};
       const name = subscriber?.name ?? '';
       const loses = subscriber?.lag ?? 0;
-      const question = `Drop ${name} of ${topic?.topic ?? ''}? It still has ${loses} to read. Type its name`;
-      return { question, type: name };
+      return {
+        question: `Drop ${name} of ${topic?.topic ?? ''}? It still has ${loses} to read.`,
+        type: name,
+      };
     },
   },
 ];
