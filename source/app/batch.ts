@@ -152,7 +152,7 @@ function forPeople(text: string, output: Output): string {
 }
 
 async function confirm(question: string, { stdin, stderr }: Streams): Promise<void> {
-  const refusal = new UsageError(`${question} was not confirmed`, {
+  const refusal = new UsageError(`Not confirmed: ${question}`, {
     code: 'NOT_CONFIRMED',
     hint: 'Add --yes to confirm it beforehand',
   });

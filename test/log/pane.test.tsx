@@ -85,7 +85,7 @@ const looks: Record<string, Pick<PaneLook<LogSlice>, 'slice' | 'note'>> = {
   live: { slice: live },
   stale: { slice: live, note: paneNotes.stale },
   failed: { slice: live, note: paneNotes.failed },
-  'nothing known of the hour before': { slice: shown({ previousHourMs: undefined, gone: [] }) },
+  'hour before unknown': { slice: shown({ previousHourMs: undefined, gone: [] }) },
   'movers first': { slice: toggleOrder(live) },
   filtered: { slice: filterBy(live, 'PEER') },
   'filtered to nothing': { slice: filterBy(live, 'nothing like it') },

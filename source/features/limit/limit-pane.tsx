@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatCount, formatDuration, formatShort } from '../../ui/figures.ts';
+import { counted, formatCount, formatDuration, formatShort } from '../../ui/figures.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
@@ -56,7 +56,7 @@ function nothing({ total, filter }: LimitSlice): string {
 function footerOf({ total = 0, filter }: LimitSlice, count: number): string {
   if (count === 0) return '';
   const filtered = filter === '' ? '' : ` with "${filter}"`;
-  return `${formatCount(count)} of ${formatCount(total)} limits${filtered}`;
+  return `${formatCount(count)} of ${counted(total, 'limit')}${filtered}`;
 }
 
 const share = ({ used, limit }: Meter): number => used / limit;

@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatClockSeconds, formatCount, formatPercent } from '../../ui/figures.ts';
+import { counted, formatClockSeconds, formatCount, formatPercent } from '../../ui/figures.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import { sanitise, wrap } from '../../ui/text.ts';
@@ -107,10 +107,10 @@ function footerOf(slice: LogSlice, board: Board, count: number, rows: number): r
     const more = rest > 0 ? ` and ${rest} more` : '';
     return `gone: "${message}" (${formatCount(previous)} last hour)${more}`;
   });
-  const lines = `${formatCount(total)} ${total === 1 ? 'line' : 'lines'} in ${formatCount(distinct)} templates`;
+  const lines = `${counted(total, 'line')} in ${counted(distinct, 'template')}`;
   const filtered = slice.filter === '' ? '' : `, ${formatCount(count)} with "${slice.filter}"`;
   const order = slice.order === 'movers' ? ', movers first' : '';
-  const hour = previousHourMs === undefined ? ', nothing known of the hour before' : '';
+  const hour = previousHourMs === undefined ? ', hour before unknown' : '';
   return [...lost, `${lines}${filtered}${order}${hour}`];
 }
 
