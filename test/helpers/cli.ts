@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 
 /** Runs the built command line as a script would: no terminal, its own environment. */
 export type Run = { readonly code: number; readonly stdout: string; readonly stderr: string };
@@ -63,7 +64,7 @@ export function errorOf({ stderr }: Run): { code: string; message: string; hint?
   return (JSON.parse(line) as { error: { code: string; message: string; hint?: string } }).error;
 }
 
-const cliFile = new URL('../../dist/cli.js', import.meta.url).pathname;
+const cliFile = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 /** Ends a command with SIGKILL, unless it has ended; resolves once it is gone. */
 export async function kill(child: ChildProcess): Promise<void> {

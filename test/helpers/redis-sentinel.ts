@@ -8,7 +8,7 @@ import { vi } from 'vitest';
 import { freePort } from './ports.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
-/** A primary, a replica and one sentinel that watches them; a failover takes about a second. */
+/** A primary, a replica and one sentinel that watches them; a failover takes about two seconds. */
 export type SentinelGroup = {
   /** The sentinel's URL. */
   readonly url: string;
@@ -58,7 +58,7 @@ export async function startSentinel({ password, tlsFiles }: SentinelTerms = {}):
     ...(password === undefined ? [] : [`requirepass ${password}`]),
     `dir ${directory}`,
     `sentinel monitor ${name} 127.0.0.1 ${first} 1`,
-    `sentinel down-after-milliseconds ${name} 300`,
+    `sentinel down-after-milliseconds ${name} 1000`,
     `sentinel failover-timeout ${name} 2000`,
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);

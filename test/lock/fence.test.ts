@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as file from '../../examples/fenced-file.ts';
 import * as sql from '../../examples/fenced-sql.ts';
@@ -21,15 +22,15 @@ test('a holder stopped past its TTL and continued is refused by the table and th
   const target = path.join(server.directory, 'sink.txt');
   const table = new DatabaseSync(database);
   sql.createFenced(table);
-  const [script, register] = ['./stale-writer.ts', '../../scripts/register-lua.ts'].map(
-    (name) => new URL(name, import.meta.url).pathname,
+  const [script, register] = ['./stale-writer.ts', '../../scripts/register-lua.ts'].map((name) =>
+    fileURLToPath(new URL(name, import.meta.url)),
   );
   const words = ['--import', register ?? '', script ?? '', server.socket, database, target];
   const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const [first] = (await once(child.stdout, 'data')) as [Buffer];
   child.kill('SIGSTOP');
 
-  const next = await acquire(server.client(), 'sinks', { waitMs: 5000 });
+  const next = await acquire(server.client(), 'sinks', { waitMs: 15_000 });
   const fence = next?.fence ?? 0;
   expect(fence).toBeGreaterThan(Number(first));
   expect(sql.saveFenced(table, 'config', 'new', fence)).toBe(true);

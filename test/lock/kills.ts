@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { ownerOf } from '../../source/features/lock/token.ts';
 import type { RedisServer } from '../helpers/redis-server.ts';
 
@@ -19,8 +20,8 @@ export type Outcome = {
   readonly longestGapMs: number;
 };
 
-const contender = new URL('./contender.ts', import.meta.url).pathname;
-const register = new URL('../../scripts/register-lua.ts', import.meta.url).pathname;
+const contender = fileURLToPath(new URL('./contender.ts', import.meta.url));
+const register = fileURLToPath(new URL('../../scripts/register-lua.ts', import.meta.url));
 
 /** Six processes over one lock; `kills` of them die by SIGKILL, every other time the one that holds it. */
 export async function fire(server: RedisServer, kills: number, ttlMs: number): Promise<Outcome> {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { create, pending } from '../../source/features/chat/chat.ts';
@@ -63,7 +64,7 @@ test('a tail that is killed 100 times prints every message, and repeats at most 
   const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-soak-'));
   const file = path.join(directory, 'out');
   writeFileSync(file, '');
-  const cli = new URL('../../dist/cli.js', import.meta.url).pathname;
+  const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
   let tail: ChildProcess | undefined;
   const start = (): void => {
     tail = spawn(process.execPath, [
