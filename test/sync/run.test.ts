@@ -20,6 +20,7 @@ import { status, unused, writeRecord } from '../../source/features/sync/status.t
 import { notify, watch } from '../../source/features/sync/watch.ts';
 import { dropSubscriber } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
+import { groupGone } from '../helpers/processes.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -248,7 +249,7 @@ test('stopping ends what --before started, all of it', async () => {
   await vi.waitFor(() => expect(readFileSync(started, 'utf8')).toMatch(/\n/), 10_000);
   await running.pop()?.stop();
   const pid = Number(readFileSync(started, 'utf8'));
-  expect(() => process.kill(-pid, 0)).toThrow('ESRCH');
+  await groupGone(pid);
   expect(copied('picture.png')).toBeUndefined();
 });
 

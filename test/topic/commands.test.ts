@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { topicStatus } from '../../source/features/topic/topic.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
+import { groupGone } from '../helpers/processes.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 /** The commands as a script runs them: words in, stdout, stderr and an exit code out. */
@@ -147,7 +148,7 @@ test('a gap made by retention is an object of its own', async () => {
 });
 
 test('a name in use is refused; with --standby the next one takes over', async () => {
-  const words = ['topic', 'subscribe', 'shared', '--as', 's', '--lease', '600ms', '--json'];
+  const words = ['topic', 'subscribe', 'shared', '--as', 's', '--lease', '3s', '--json'];
   const first = start(words, { url: server.url });
   await vi.waitFor(async () => {
     expect((await topicStatus(redis, 'shared')).subscribers).toMatchObject([{ state: 'live' }]);
@@ -215,6 +216,6 @@ test('SIGTERM ends what --exec started, all of it, and the message is delivered 
   const ended = finished(child);
   child.kill('SIGTERM');
   expect((await ended).code).toBe(143);
-  expect(() => process.kill(-Number(pid), 0)).toThrow('ESRCH');
+  await groupGone(Number(pid));
   expect((await topicStatus(redis, 'exec')).subscribers).toMatchObject([{ position: 0, state: 'idle' }]);
 });
