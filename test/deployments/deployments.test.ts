@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type CliOptions, finished, type Run, run, start } from '../helpers/cli.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { startSentinel } from '../helpers/redis-sentinel.ts';
 import { startRedis } from '../helpers/redis-server.ts';
@@ -43,6 +44,7 @@ describe.each(deployments)('on %s', (_, deploy) => {
     deployment = await deploy();
     directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-deployments-'));
   }, 120_000);
+  beforeEach(() => awayFromTheEnd(hourMs, 20_000));
   afterAll(async () => {
     await deployment.close();
     rmSync(directory, { recursive: true });

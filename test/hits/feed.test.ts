@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Hits } from '../../source/features/hits/hits.ts';
 import hits from '../../source/features/hits/index.ts';
 import { changeStep, type HitsSlice, initial, pointsEach } from '../../source/features/hits/state.ts';
+import { awayFromTheEnd, dayMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -11,7 +12,10 @@ beforeAll(async () => {
   redis = server.client({ enableAutoPipelining: true });
 });
 afterAll(() => server.close());
-beforeEach(() => redis.flushall());
+beforeEach(async () => {
+  await awayFromTheEnd(dayMs, 10_000);
+  await redis.flushall();
+});
 
 const read = async (slice: HitsSlice): Promise<HitsSlice> =>
   (

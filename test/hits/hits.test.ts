@@ -9,6 +9,7 @@ import {
   sumToday,
 } from '../../source/features/hits/read.ts';
 import { seedPoints, seedSum } from '../../source/features/hits/read-seed.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
@@ -18,6 +19,7 @@ beforeAll(async () => {
   server = await startRedis();
 });
 beforeEach(async () => {
+  await awayFromTheEnd(hourMs, 10_000);
   redis = server.client({ enableAutoPipelining: true });
   await redis.flushall();
 });

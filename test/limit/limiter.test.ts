@@ -4,6 +4,7 @@ import { LeasedLimiter } from '../../source/features/limit/lease.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { list, reset } from '../../source/features/limit/list.ts';
 import { byNearness } from '../../source/features/limit/state.ts';
+import { awayFromTheEnd } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -13,7 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 // A fresh client for each test: what limiters note is kept by client.
+// And away from the end of a minute, so that the hits of a test fall into one window.
 beforeEach(async () => {
+  await awayFromTheEnd(60_000, 3000);
   redis = server.client({ enableAutoPipelining: true });
   await redis.flushall();
 });
@@ -22,19 +25,7 @@ afterEach(() => redis.disconnect());
 const allowedOf = (verdicts: readonly { allowed: boolean }[]): number =>
   verdicts.filter(({ allowed }) => allowed).length;
 
-/** Not within a few milliseconds of a window's end, so that a test's hits fall into one window. */
-async function awayFromTheEdge(perMs: number, marginMs = 300): Promise<void> {
-  await vi.waitUntil(
-    async () => {
-      const [seconds, microseconds] = await redis.time();
-      return perMs - ((Number(seconds) * 1000 + Number(microseconds) / 1000) % perMs) > marginMs;
-    },
-    { timeout: 2 * marginMs, interval: 20 },
-  );
-}
-
 test('a verdict tells what a client needs to know', async () => {
-  await awayFromTheEdge(60_000);
   const limiter = new Limiter(redis, { max: 3, perMs: 60_000 });
   expect(await limiter.hit('key:7f3', 2)).toEqual({
     subject: 'key:7f3',
@@ -57,7 +48,6 @@ test('a verdict tells what a client needs to know', async () => {
 test.each(['fixed', 'sliding', 'gcra'] as const)(
   '%s: a thousand hits at once admit its maximum',
   async (algorithm) => {
-    await awayFromTheEdge(3_600_000);
     const limiter = new Limiter(redis, { algorithm, max: 137, perMs: 3_600_000 }, { localDeny: false });
     const verdicts = await Promise.all(Array.from({ length: 1000 }, () => limiter.hit('hot')));
     expect(allowedOf(verdicts)).toBe(137);
@@ -117,7 +107,6 @@ test('a key that holds something else is said to, left alone, and fails nobody b
 
 describe('several limits', () => {
   test('of one subject: the tightest answers, and a refusal by one spends from none', async () => {
-    await awayFromTheEdge(60_000);
     const limiter = new Limiter(redis, [
       { algorithm: 'gcra', max: 2, perMs: 60_000 },
       { max: 100, perMs: 3_600_000 },
@@ -155,7 +144,6 @@ describe('a refused subject', () => {
   };
 
   test('is refused from memory, smaller costs are asked about', async () => {
-    await awayFromTheEdge(60_000);
     const limiter = new Limiter(redis, { max: 10, perMs: 60_000 });
     await limiter.hit('s', 8);
     await limiter.hit('s', 3);
@@ -171,13 +159,12 @@ describe('a refused subject', () => {
     expect((await limiter.hit('s')).allowed).toBe(false);
     await limiter.close();
     expect(await reset(redis, 's')).toBe(1);
-    await vi.waitFor(async () => expect((await limiter.hit('s')).allowed).toBe(true), { timeout: 2000 });
+    await vi.waitFor(async () => expect((await limiter.hit('s')).allowed).toBe(true));
   });
 });
 
 describe('the index', () => {
   test('lists what is in use, nearest to its limit first, with its refusals', async () => {
-    await awayFromTheEdge(60_000);
     const limiter = new Limiter(redis, { max: 20, perMs: 60_000 });
     const sliding = new Limiter(redis, { algorithm: 'sliding', max: 4, perMs: 10_000 });
     await limiter.hit('key:a10', 13);
@@ -254,7 +241,6 @@ describe('the index', () => {
 
 describe('the seed layout', () => {
   test('counts in the key that a program following the third seed counts in', async () => {
-    await awayFromTheEdge(60_000);
     const window = async () => Math.floor(Number((await redis.time())[0]) / 60);
     const limiter = new Limiter(redis, { max: 20, perMs: 60_000, layout: 'seed' });
     const key = `7:${await window()}`;
@@ -275,7 +261,6 @@ describe('the seed layout', () => {
   });
 
   test("gives its key a deadline, and finds the server's window though our clock is hours off", async () => {
-    await awayFromTheEdge(60_000);
     const real = Date.now;
     Date.now = () => real() + 5 * 3_600_000;
     try {

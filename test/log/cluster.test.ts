@@ -3,6 +3,7 @@ import { logKeys } from '../../source/features/log/keys.ts';
 import { common, logs, recent } from '../../source/features/log/log.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
 import { run } from '../helpers/cli.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 
 let cluster: RedisCluster;
@@ -10,7 +11,10 @@ let cluster: RedisCluster;
 beforeAll(async () => {
   cluster = await startCluster();
 });
-beforeEach(() => cluster.flush());
+beforeEach(async () => {
+  await awayFromTheEnd(hourMs, 20_000);
+  await cluster.flush();
+});
 afterAll(() => cluster.close());
 
 test('logs of any name are written, rotated and read, each in a slot of its own', async () => {

@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { errorOf, finished, type Run, run, start } from '../helpers/cli.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { bookLogCommon } from './book.ts';
 
@@ -14,7 +15,10 @@ beforeAll(async () => {
   server = await startRedis();
   redis = server.client();
 });
-beforeEach(() => redis.flushall());
+beforeEach(async () => {
+  await awayFromTheEnd(hourMs, 20_000);
+  await redis.flushall();
+});
 afterAll(() => server.close());
 
 const log = (words: string, stdin: string | Buffer = ''): Promise<Run> =>

@@ -5,6 +5,7 @@ import { logKeys } from '../../source/features/log/keys.ts';
 import { common, writeBatch } from '../../source/features/log/log.ts';
 import { initial, type LogSlice, step, toggleOpen } from '../../source/features/log/state.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -14,6 +15,7 @@ beforeAll(async () => {
   server = await startRedis();
 });
 beforeEach(async () => {
+  await awayFromTheEnd(hourMs, 10_000);
   redis = server.client();
   await redis.flushall();
 });

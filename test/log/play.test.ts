@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LogWriter } from '../../source/features/log/writer.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { cli, startPlay } from '../helpers/terminal.ts';
 
@@ -18,6 +19,7 @@ const write = async (severity: string, ...lines: string[]): Promise<void> => {
 };
 
 test('a person filters the leaderboard, opens a message, comes back, and turns to another severity', async () => {
+  await awayFromTheEnd(hourMs, 30_000);
   await write(
     'error',
     'upstream timed out 1',

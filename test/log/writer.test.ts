@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { WrongTypeError } from '../../source/errors.ts';
 import { common, logs, recent } from '../../source/features/log/log.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { groupingAccuracy, syntheticLog } from './synthetic-log.ts';
@@ -14,6 +15,7 @@ beforeAll(async () => {
   redis = server.client();
 });
 beforeEach(async () => {
+  await awayFromTheEnd(hourMs, 10_000);
   await redis.flushall();
   await redis.config('RESETSTAT');
 });

@@ -12,6 +12,7 @@ import limitFeature from '../../source/features/limit/index.ts';
 import { initial as limitInitial } from '../../source/features/limit/state.ts';
 import { shardsOf } from '../../source/features/shards/shards.ts';
 import { type Connection, connect } from '../../source/redis/connect.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let servers: RedisServer[];
@@ -22,6 +23,7 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()));
 });
 beforeEach(async () => {
+  await awayFromTheEnd(hourMs, 20_000);
   await Promise.all(servers.map((server) => server.client().flushall()));
 });
 
@@ -246,7 +248,7 @@ test('panes go on without a dead server, say so, and have it back once it is', a
     await servers[1]?.stop();
     const startedAtMs = performance.now();
     const without = await look();
-    expect(performance.now() - startedAtMs).toBeLessThan(2500);
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000);
     expect(without.hits.rows.length).toBe(2);
     expect(without.limits).toMatchObject({ total: 2, missing: [1] });
     expect(hitsFeature.headline(without.hits)).toBe('SHARD 1 DOWN');
