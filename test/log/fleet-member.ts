@@ -13,9 +13,12 @@ const log = syntheticLog({ seed: 5, events: 40, lines: 20_000 });
 let clock = Date.UTC(2026, 10, 25, 12, 59, 59) / 1000;
 const writer = new LogWriter(redis, 'fleet', { clock: () => clock });
 
+const hourEnded = Promise.withResolvers<void>();
 process.on('message', (word) => {
-  if (word === 'hour ends') clock += 1;
-  else void write();
+  if (word === 'hour ends') {
+    clock += 1;
+    hourEnded.resolve();
+  } else void write();
 });
 process.send?.('ready');
 
@@ -23,6 +26,8 @@ async function write(): Promise<void> {
   for (let id = 0; id < Number(messages); id += 1) {
     const line = log[(id * 8 + Number(member)) % log.length]?.line ?? '';
     if (!writer.write(line)) await writer.room();
+    // However late that is told: there is something left to write afterwards.
+    if (id === Math.floor(Number(messages) * 0.9)) await hourEnded.promise;
     // Gives messages and sockets a turn, as reading from a pipe would.
     if (id % 1000 === 0) await new Promise(setImmediate);
   }

@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { consume } from '../../source/features/ship/consume.ts';
 import { forget } from '../../source/features/ship/forget.ts';
+import { OutDirectory } from '../../source/features/ship/out.ts';
 import { type ShipOptions, ship } from '../../source/features/ship/ship.ts';
 import { status } from '../../source/features/ship/status.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
@@ -156,19 +158,29 @@ test('very many files: what was shipped before a restart is known without a reco
   const ending = new AbortController();
   const options = { recursive: true, budgetBytes: 1500 * KiB };
   const first = shipOn(directory, { ...options, signal: ending.signal });
-  const firstReader = new AbortController();
-  const copying = copyTo(server, copy(0), { as: '0', signal: firstReader.signal });
-  copying.catch(() => {});
-  await vi.waitFor(async () => expect((await status(redis, 'logs:'))?.totals.files).toBeGreaterThan(320), {
-    timeout: 10_000,
-    interval: 1,
+  // A reader that stands still before the end, or shipping could be over before it is interrupted.
+  const goOn = Promise.withResolvers<void>();
+  const parts: string[] = [];
+  const copying = (async () => {
+    const out = new OutDirectory(copy(0));
+    for await (const delivery of consume(server.client(), 'logs:', { as: '0' })) {
+      if (parts.length === 330) await goOn.promise;
+      await out.write(delivery);
+      parts.push(delivery.part);
+    }
+    await out.close();
+  })();
+  await vi.waitFor(async () => {
+    expect((await status(redis, 'logs:'))?.totals.files).toBeGreaterThan(320);
+    expect(parts).toHaveLength(330);
   });
   ending.abort();
   const interrupted = await first;
   expect(interrupted.isInterrupted).toBe(true);
   expect(await redis.hlen('ship-files:logs:')).toBeLessThan(300);
+  goOn.resolve();
   expect(await shipOn(directory, options)).toMatchObject({ files: files.length, failed: [] });
-  const parts = await copying;
+  await copying;
   expect(new Set(parts).size).toBe(parts.length);
   expect(readTree(copy(0))).toEqual(readTree(directory));
 });
