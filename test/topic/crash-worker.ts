@@ -11,8 +11,13 @@ import { Subscription } from '../../source/features/topic/subscription.ts';
  *     crash-worker.ts publisher SOCKET FILE TOPIC
  *     crash-worker.ts subscriber SOCKET FILE TOPIC NAME
  */
-const [role, socket = '', file = '', topic = '', name = ''] = process.argv.slice(2);
-const redis = new Redis({ path: socket, maxRetriesPerRequest: null, retryStrategy: () => 20 });
+const [role = '', socket = '', file = '', topic = '', name = ''] = process.argv.slice(2);
+const redis = new Redis({
+  path: socket,
+  connectionName: role,
+  maxRetriesPerRequest: null,
+  retryStrategy: () => 20,
+});
 redis.on('error', () => {});
 
 if (role === 'publisher') {
