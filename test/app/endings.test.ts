@@ -133,7 +133,12 @@ test('^Z where no shell could wake it again: it goes on', async () => {
 
 test('woken while a command has the terminal, it leaves that alone', async () => {
   const console = await open();
-  console.press(':', 'lock run lent -- sh -c "echo in the child; read -r answer; echo got $answer"', 'enter');
+  // Not as it is typed: that stands on the screen before there is a child to read what is typed next.
+  console.press(
+    ':',
+    'lock run lent -- sh -c "echo in the c\'hild\'; read -r answer; echo got $answer"',
+    'enter',
+  );
   await console.shows('in the child');
   console.signal('SIGCONT');
   console.press('42', 'enter');
