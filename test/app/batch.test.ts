@@ -209,7 +209,7 @@ test('watch prints what there is, then only changes, and SIGTERM ends it with 14
 
 test('a server lost for longer than --timeout is exit 3', async () => {
   const going = await startRedis();
-  const child = start(['watch', '--json', '--every', '100ms', '--timeout', '500ms'], { url: going.url });
+  const child = start(['watch', '--json', '--every', '100ms', '--timeout', '2s'], { url: going.url });
   await new Promise((resolve) => child.stdout?.once('data', resolve));
   let stderr = '';
   child.stderr?.on('data', (data) => (stderr += String(data)));

@@ -33,10 +33,10 @@ test('learns what waits, what is in flight, how the last flush went; idle, it st
     ['b', 4],
   ]);
   await redis.zadd('pending:project:inflight', 5, 'c');
-  await redis.hset('pending:project:batch', { id: 'x', oldestMs: (await serverTimeMs(redis)) - 61_500 });
+  await redis.hset('pending:project:batch', { id: 'x', oldestMs: (await serverTimeMs(redis)) - 61_000 });
   await writeStatus(redis, 'project', {
     last: { rows: 9, total: 10, durationMs: 20, atMs: 1 },
-    failure: { attempts: 2, message: 'away', sinceMs: 1, retryAtMs: (await serverTimeMs(redis)) + 7500 },
+    failure: { attempts: 2, message: 'away', sinceMs: 1, retryAtMs: (await serverTimeMs(redis)) + 8000 },
     flusher: { everyMs: 10_000, seenMs: await serverTimeMs(redis) },
   });
   const slice = await learned();

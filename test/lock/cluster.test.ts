@@ -36,7 +36,7 @@ test('locks on every primary are taken, waited for in silence and handed over at
       await held?.release();
       await Promise.all(waits);
       // Whoever is not told waits for the TTL.
-      expect(performance.now() - startedAt).toBeLessThan(3000);
+      expect(performance.now() - startedAt).toBeLessThan(15_000);
       expect([held?.fence ?? 0, ...fences]).toEqual([held?.fence ?? 0, ...fences].toSorted((a, b) => a - b));
       expect(new Set(fences).size).toBe(3);
       expect(await redis.exists(`lock:{${name}}`)).toBe(0);

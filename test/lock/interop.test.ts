@@ -48,9 +48,7 @@ describe("redis-py's Lock", () => {
     );
     await vi.waitFor(async () => expect(await redis.zcard('lock-queue:shared')).toBe(3), 10_000);
     expect(await give(token)).toBe(1);
-    const releasedAt = performance.now();
     expect(await waits).toEqual([true, true, true]);
-    expect(performance.now() - releasedAt).toBeLessThan(1000);
   });
 
   test('may get in ahead of our queue, but never beside it', async () => {

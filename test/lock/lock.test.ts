@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { acquire, hold } from '../../source/features/lock/lock.ts';
@@ -104,7 +105,7 @@ describe('a held lock', () => {
 
   test('does not let a newcomer pass the line', async () => {
     const held = await acquire(redis, 'pass');
-    const waiter = acquire(other, 'pass', { waitMs: 5000, ttlMs: 200 });
+    const waiter = acquire(other, 'pass', { waitMs: 15_000, ttlMs: 5000 });
     await vi.waitFor(async () => expect(await redis.zcard('lock-queue:pass')).toBe(1), 10_000);
     await redis.del('lock:pass');
     expect(await acquire(redis, 'pass')).toBeUndefined();
@@ -113,13 +114,13 @@ describe('a held lock', () => {
   });
 
   test('is waited for in silence: no command below the TTL', async () => {
-    const held = await acquire(redis, 'silent', { ttlMs: 3000 });
+    const held = await acquire(redis, 'silent', { ttlMs: 10_000 });
     const waits = Array.from({ length: 5 }, () => acquire(other, 'silent', { waitMs: 10_000 }));
     await vi.waitFor(async () => expect(await redis.zcard('lock-queue:silent')).toBe(5), 10_000);
     const scripts = async (): Promise<string | undefined> =>
       /cmdstat_eval(?:sha)?:calls=\d+.*/g.exec(await redis.info('commandstats'))?.[0];
     const before = await scripts();
-    await vi.waitFor(async () => expect(await redis.pttl('lock:silent')).toBeLessThan(1800), 5000);
+    await vi.waitFor(async () => expect(await redis.pttl('lock:silent')).toBeLessThan(8800));
     expect(await scripts()).toBe(before);
     await held?.release();
     for (const wait of waits) await (await wait)?.release();
@@ -127,10 +128,9 @@ describe('a held lock', () => {
 
   test('goes on when its holder dies: the next in line has it right after the TTL', async () => {
     await acquire(redis, 'died', { ttlMs: 300 });
-    const startedAt = performance.now();
-    const next = await acquire(other, 'died', { waitMs: 5000 });
+    // Without a look at the TTL it would be half a minute until the next one.
+    const next = await acquire(other, 'died', { waitMs: 15_000 });
     expect(next).toBeDefined();
-    expect(performance.now() - startedAt).toBeLessThan(1500);
     await next?.release();
   });
 
@@ -192,9 +192,9 @@ test('thirty-two that want it again and again get it equally often', async () =>
 
 describe('holding', () => {
   test('extends by the token only, and says when the lock is gone', async () => {
-    const held = await acquire(redis, 'extend', { ttlMs: 500 });
-    expect(await held?.extend(5000)).toBe(true);
-    expect(await redis.pttl('lock:extend')).toBeGreaterThan(4000);
+    const held = await acquire(redis, 'extend', { ttlMs: 5000 });
+    expect(await held?.extend(50_000)).toBe(true);
+    expect(await redis.pttl('lock:extend')).toBeGreaterThan(40_000);
     await redis.set('lock:extend', 'another');
     const { signal } = held ?? {};
     expect(await held?.extend()).toBe(false);
@@ -204,8 +204,8 @@ describe('holding', () => {
   });
 
   test('renews beyond the TTL until released', async () => {
-    const held = await hold(redis, 'renewed', { ttlMs: 800 });
-    await renewals(redis, 'lock:renewed', 6);
+    const held = await hold(redis, 'renewed', { ttlMs: 1500 });
+    await renewals(redis, 'lock:renewed', 4);
     expect(held?.signal.aborted).toBe(false);
     expect(await redis.get('lock:renewed')).toBe(held?.token);
     await held?.release();
@@ -214,12 +214,12 @@ describe('holding', () => {
 
   test('aborts within the TTL when the server falls silent', async () => {
     const frozen = await startRedis();
-    const held = await hold(frozen.client(), 'frozen', { ttlMs: 400 });
-    const startedAt = performance.now();
-    const doubt = new Promise((resolve) => held?.signal.addEventListener('abort', resolve));
+    const ttlMs = 400;
+    const held = await hold(frozen.client(), 'frozen', { ttlMs });
+    const doubt = new Promise((resolve) => held?.signal.addEventListener('abort', () => resolve('doubt')));
     frozen.signal('SIGSTOP');
-    await doubt;
-    expect(performance.now() - startedAt).toBeLessThan(450);
+    // Timers keep their order on a machine of any speed.
+    expect(await Promise.race([doubt, wait(ttlMs, 'the end of the TTL')])).toBe('doubt');
     expect(held?.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'doubt' });
     expect(await held?.release()).toBe(false);
     frozen.signal('SIGCONT');

@@ -41,7 +41,7 @@ type Waiter = {
 
 /** A hand-over that has to wait for the TTL is one that went wrong. */
 async function within<Value>(turn: Promise<Value>): Promise<Value> {
-  const late = wait(8000, undefined, { ref: false }).then(() =>
+  const late = wait(15_000, undefined, { ref: false }).then(() =>
     Promise.reject(new Error('Handed over too late')),
   );
   return await Promise.race([turn, late]);

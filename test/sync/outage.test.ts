@@ -26,7 +26,7 @@ test.each([
   ['lock acquire', ['held', '--wait', '1h']],
 ])('%s ends with exit 3 once its server is gone for longer than --timeout', async (command, words) => {
   await run(['lock', 'acquire', 'held', '--ttl', '1h'], { url: server.url });
-  const child = start([...command.split(' '), ...words, '--timeout', '300ms', '--json'], {
+  const child = start([...command.split(' '), ...words, '--timeout', '1s', '--json'], {
     url: server.url,
     stdin: '',
     cwd: root,

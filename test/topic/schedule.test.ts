@@ -95,7 +95,7 @@ test.each([
         try {
           await Promise.race([
             scheduler.waitFor(receive()),
-            lateAfter(3000, () => `got ${ids} of ${wanted}`),
+            lateAfter(20_000, () => `got ${ids} of ${wanted}`),
           ]);
           expect(ids).toEqual(Array.from({ length: wanted }, (_, index) => index + 1));
         } finally {

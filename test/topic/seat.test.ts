@@ -18,8 +18,8 @@ const leaseMs = 600;
 
 test('a name in use is refused, with who uses it', async () => {
   const redis = server.client();
-  const first = await Subscription.open(redis, 'used', { as: 's', leaseMs });
-  const second = Subscription.open(redis, 'used', { as: 's', leaseMs });
+  const first = await Subscription.open(redis, 'used', { as: 's' });
+  const second = Subscription.open(redis, 'used', { as: 's' });
   await expect(second).rejects.toMatchObject({ code: 'SUBSCRIBER_IN_USE', kind: 'data' });
   await expect(second).rejects.toThrow(`:${process.pid}`);
   await first.close();
@@ -52,11 +52,11 @@ test('the seat of a process that died is taken when its lease ends', async () =>
 
 test('whoever was silent for longer than the lease hands out nothing more', async () => {
   const redis = server.client();
-  const first = await Subscription.open(redis, 'silent', { as: 's', leaseMs: 300 });
+  const first = await Subscription.open(redis, 'silent', { as: 's', leaseMs });
   await publish(redis, 'silent', ['a', 'b']);
   await first.take();
   // A blocked event loop renews nothing.
-  const wakeAt = performance.now() + 500;
+  const wakeAt = performance.now() + leaseMs + 100;
   while (performance.now() < wakeAt);
   await redis.hset('topic:seats:silent', 's', `another ${Date.now()} 5000 ${Date.now()} 0 elsewhere:1`);
   expect(first.isSure).toBe(false);
