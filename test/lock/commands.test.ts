@@ -71,7 +71,7 @@ test('not obtained: exit 1, and who has it', async () => {
   const { token } = await json('acquire', 'deploy');
   const refused = await lock('acquire', 'deploy', '--wait', '100ms');
   expect(refused.code).toBe(1);
-  expect(refused.stdout).toMatch(/^Lock deploy is held by \S+:\d+ \(tester\), \d\.\ds left\n$/);
+  expect(refused.stdout).toMatch(/^Lock deploy is held by \S+:\d+ \(tester\), [\d.]+s left\n$/);
   const asJson = await lock('acquire', 'deploy', '--json');
   expect([asJson.code, JSON.parse(asJson.stdout)]).toEqual([
     1,
