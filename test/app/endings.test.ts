@@ -91,7 +91,7 @@ test('a promise nobody waited for, and stray prints, go to the status line; the 
 });
 
 describe('suspension', () => {
-  const inShell = `set -m; ${process.execPath} ${cli} --url "$URL"; echo suspended; read -r; fg >/dev/null; echo code $?`;
+  const inShell = `set -m; "${process.execPath}" "${cli}" --url "$URL"; echo suspended; read -r; fg >/dev/null; echo code $?`;
 
   test('^Z gives the terminal back, fg takes it again and paints everything', async () => {
     const shell = await open({ command: 'bash', args: ['-c', inShell], env: { URL: server.url } });

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 export const hourMs = 3_600_000;
-export const dayMs = 24 * hourMs;
 
 /**
  * For tests of what counts by the hour, the UTC day or the minute, whose writes and looks must fall into one period:

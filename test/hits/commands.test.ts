@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
-import { awayFromTheEnd, dayMs } from '../helpers/clock.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await awayFromTheEnd(dayMs, 20_000);
+  await awayFromTheEnd(hourMs, 20_000);
   await redis.flushall();
 });
 

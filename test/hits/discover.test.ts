@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { discover } from '../../source/features/hits/discover.ts';
 import { Hits } from '../../source/features/hits/hits.ts';
 import { run } from '../helpers/cli.ts';
-import { awayFromTheEnd, dayMs } from '../helpers/clock.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await awayFromTheEnd(dayMs, 20_000);
+  await awayFromTheEnd(hourMs, 20_000);
   await redis.flushall();
   bucket = Math.floor(Number((await redis.time())[0]) / 10);
 });

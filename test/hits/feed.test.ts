@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Hits } from '../../source/features/hits/hits.ts';
 import hits from '../../source/features/hits/index.ts';
 import { changeStep, type HitsSlice, initial, pointsEach } from '../../source/features/hits/state.ts';
-import { awayFromTheEnd, dayMs } from '../helpers/clock.ts';
+import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await awayFromTheEnd(dayMs, 10_000);
+  await awayFromTheEnd(hourMs, 10_000);
   await redis.flushall();
 });
 

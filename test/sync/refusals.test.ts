@@ -210,7 +210,7 @@ test('a target that is full: said with its code, tried again, and nothing queued
   echo 'rsync error: error in file IO (code 11) at receiver.c(380) [receiver=3.2.7]' >&2
   exit 11
 fi
-PATH='${process.env.PATH}' exec rsync "$@"`,
+PATH="\${PATH#*:}" exec rsync "$@"`,
   );
   const first = runner([], env);
   await first.scanned();
