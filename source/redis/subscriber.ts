@@ -26,6 +26,9 @@ const longestBatch = 10_000;
 type Wishes = Map<string, Set<(channels: readonly string[]) => void>>;
 const wishesOn = new WeakMap<Client, Wishes>();
 
+/** Said when channels may be heard again: a cluster stays ready while a slot moves, and its channels are lost. */
+const returns = ['ready', 'subscribersReady'] as const;
+
 function wishesOf(client: Client): Wishes {
   const wishes: Wishes = wishesOn.get(client) ?? new Map();
   wishesOn.set(client, wishes);
@@ -69,7 +72,7 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
     if (client) return client;
     client = listen();
     client.on(isCluster(client) ? 'smessage' : 'message', hear);
-    client.on('ready', resubscribe);
+    for (const event of returns) client.on(event, resubscribe);
     return client;
   };
 
@@ -129,7 +132,7 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
       isStopped = true;
       for (const channel of wanted) leave(channel);
       client?.off(isCluster(client) ? 'smessage' : 'message', hear);
-      client?.off('ready', resubscribe);
+      for (const event of returns) client?.off(event, resubscribe);
     },
   };
 }

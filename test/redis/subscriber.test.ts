@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import { readConfig } from '../../source/config.ts';
 import { type Connection, connect } from '../../source/redis/connect.ts';
 import { type Heard, type Subscriber, startSubscriber } from '../../source/redis/subscriber.ts';
+import { startCluster } from '../helpers/redis-cluster.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let server: RedisServer;
@@ -68,6 +69,25 @@ test('a reconnect is told as a gap, and listening goes on', async () => {
   const publisher = server.client();
   await vi.waitFor(async () => expect(await publisher.publish('news', 'again')).toBeGreaterThan(0));
   await vi.waitFor(() => expect(batches.flat().some(({ message }) => message === 'again')).toBe(true));
+});
+
+test('a slot that moves in a cluster is told as a gap: it is heard again only after a while', async () => {
+  const cluster = await startCluster();
+  try {
+    const gaps: string[][] = [];
+    const listener = cluster.client();
+    subscriber = startSubscriber(() => listener, {
+      onMessages: () => {},
+      onGap: (channels) => gaps.push([...channels]),
+    });
+    subscriber.want(['news']);
+    await vi.waitFor(() => expect(gaps).toEqual([['news']]));
+    await cluster.moveSlotOf('news');
+    await vi.waitFor(() => expect(gaps.length).toBeGreaterThan(1));
+    expect(gaps.at(-1)).toEqual(['news']);
+  } finally {
+    await cluster.close();
+  }
 });
 
 async function refusals(admin: Redis): Promise<number> {
