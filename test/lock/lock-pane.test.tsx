@@ -29,6 +29,15 @@ test('as one of two panes beside each other', () => {
   expect(paintPane({ feature, pane: LockPane, slice: live, columns: 60, rows: 10 })).toMatchSnapshot();
 });
 
+test('a long host name leaves the process in sight', () => {
+  const [first] = reading.locks;
+  const owner = 'ip-10-0-123-45.eu-central-1.compute.internal:2201';
+  const slice = learn(initial, { ...reading, locks: first ? [{ ...first, owner }] : [] });
+  expect(paintPane({ feature, pane: LockPane, slice, columns: 60, rows: 10 })).toMatch(
+    /ip-10-0-123-45\S+:2201 /,
+  );
+});
+
 test('zoomed: a grid, and everybody who waits', () => {
   const look = { feature, pane: LockPane, slice: live, columns: 140, rows: 30, zoomed: true };
   expect(paintPane(look)).toMatchSnapshot();

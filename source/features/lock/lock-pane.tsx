@@ -4,8 +4,11 @@ import { formatDuration } from '../../ui/figures.ts';
 import { gauge } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
+import { truncate } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';
 import { isForeign, type Lock, type LockSlice, selectedIndex, selectedLock, shown } from './state.ts';
+
+const longestHost = 24;
 
 /** One line a lock; below, the fence and the queue of the selected one. */
 export function LockPane({ slice, columns, rows, focused, zoomed }: PaneProps<LockSlice>): ReactNode {
@@ -42,6 +45,12 @@ function nothing({ known, filter, locks }: LockSlice): string {
   return locks.length > 0 ? `No lock with "${filter}"` : 'No lock is held';
 }
 
+/** `host:pid` with so much of a long host name that the process is not cut off. */
+function briefly(owner: string): string {
+  const colon = owner.lastIndexOf(':');
+  return colon === -1 ? owner : `${truncate(owner.slice(0, colon), longestHost)}${owner.slice(colon)}`;
+}
+
 function tableOf(columns: number): readonly Column<Lock>[] {
   const cells = columns >= 70 ? 10 : 5;
   return [
@@ -49,7 +58,7 @@ function tableOf(columns: number): readonly Column<Lock>[] {
     {
       heading: 'owner',
       max: 40,
-      cell: ({ owner, token }) => (token === '' ? { text: owner, tone: 'dim' } : owner),
+      cell: ({ owner, token }) => (token === '' ? { text: owner, tone: 'dim' } : briefly(owner)),
     },
     { heading: 'label', max: 30, drop: 3, cell: ({ label }) => label },
     { heading: 'held', align: 'right', drop: 2, cell: held },
@@ -104,7 +113,7 @@ function detailsOf(lock: Lock): readonly (readonly Span[])[] {
   if (lock.label !== '') first.push({ text: `  ${lock.label}`, tone: 'dim' });
   const queue = lock.waiters.map(({ place, label, waitedMs }, index): readonly Span[] => [
     index === 0 ? { text: '  next: ', tone: 'warn' } : '        ',
-    `${place} waiting ${formatDuration(waitedMs)}`,
+    `${briefly(place)} waiting ${formatDuration(waitedMs)}`,
     ...(label === '' ? [] : [{ text: `  ${label}`, tone: 'dim' as const }]),
   ]);
   const more = lock.waiting - lock.waiters.length;
