@@ -257,6 +257,17 @@ describe('misuse and foreign keys', () => {
       expect(await total('web')).toBe(5);
     },
   );
+
+  test('fields of others among ours count for nothing', async () => {
+    const hits = new Hits(redis);
+    hits.add('web', 5);
+    await hits.close();
+    for (const key of await redis.keys('hits:web:1*')) await redis.hset(key, { note: '3', 400: 'many' });
+    const at = await nowMs();
+    const window = { fromMs: at - 20_000, toMs: at + 20_000 };
+    expect((await sumBetween(redis, 'web', window)).sum).toBe(5);
+    expect(await total('web')).toBe(5);
+  });
 });
 
 describe('the seed layout', () => {

@@ -21,17 +21,30 @@ local function read(place)
   return {}
 end
 
--- Fields first to last of a hash, and all of them. Without a table of them: a raw hash holds up to 360.
-local function add(flat, first, last)
+-- Fields first to last of a hash, and all of them. A raw hash holds up to 360, and arithmetic reads texts as numbers in
+-- less than half the time of tonumber; it raises where a text is none.
+local function add_numbers(flat, first, last)
   local sum, total = 0, 0
   for i = 1, #flat, 2 do
-    local field, count = tonumber(flat[i]), tonumber(flat[i + 1])
-    if field and count then
-      total = total + count
-      if field >= first and field <= last then sum = sum + count end
-    end
+    local field, count = flat[i] + 0, flat[i + 1] + 0
+    total = total + count
+    if field >= first and field <= last then sum = sum + count end
   end
   return sum, total
+end
+
+local function add(flat, first, last)
+  local ok, sum, total = pcall(add_numbers, flat, first, last)
+  if ok then return sum, total end
+  -- What others wrote among ours counts for nothing.
+  local numbers = {}
+  for i = 1, #flat, 2 do
+    if tonumber(flat[i]) and tonumber(flat[i + 1]) then
+      numbers[#numbers + 1] = flat[i]
+      numbers[#numbers + 1] = flat[i + 1]
+    end
+  end
+  return add_numbers(numbers, first, last)
 end
 
 local sums, coarse = {}, {}
