@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 
@@ -18,6 +18,22 @@ export async function startServer({ pinned = false, extra = [] as string[] } = {
   return {
     socket,
     redis,
+    /**
+     * Runs something with this process and the server on one core: with one command in flight two cores measure how
+     * fast the scheduler wakes them. As it is where there is no taskset.
+     */
+    async onOneCore<Result>(run: () => Promise<Result>): Promise<Result> {
+      const move = (cores: string): void => {
+        for (const pid of [process.pid, child.pid])
+          spawnSync('taskset', ['-a', '-c', '-p', cores, String(pid)], { stdio: 'ignore' });
+      };
+      move('0');
+      try {
+        return await run();
+      } finally {
+        move(`0-${cpus().length - 1}`);
+      }
+    },
     async close() {
       redis.disconnect();
       const exited = once(child, 'exit');
