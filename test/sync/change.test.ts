@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { confine, isRefused, parseChange, payloadOf } from '../../source/features/sync/change.ts';
+import {
+  type Change,
+  confine,
+  isRefused,
+  parseChange,
+  payloadOf,
+} from '../../source/features/sync/change.ts';
 import { Pending, plan, wantsFullScan } from '../../source/features/sync/pending.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'quarterdeck-sync-'));
@@ -78,10 +84,31 @@ test('a plan copies what is there, sweeps where something is gone, folds what a 
   expect(await plan(base, changes)).toEqual({
     changed: ['a/file', 'a/b'],
     swept: ['', 'a'],
+    listed: [],
     deleted: 2,
     bytes: 5,
     refused: [],
   });
+});
+
+test('a folder said to be gone and there again is compared whole; of one with nameless entries those are', async () => {
+  const again = await plan(base, [{ path: 'a', op: 'delete' }]);
+  expect(again).toMatchObject({ changed: ['a'], swept: ['a', 'a/b'], deleted: 0 });
+  const entries = await plan(base, [{ path: 'a', op: 'entries' }]);
+  expect(entries).toMatchObject({ changed: [], swept: [], listed: ['a'] });
+});
+
+test('two things said of one path become one that covers both', () => {
+  const merged = (...ops: Change['op'][]): string | undefined => {
+    const pending = new Pending();
+    for (const op of ops) pending.add({ path: 'a', op });
+    return pending.take()[0]?.op;
+  };
+  expect(merged('change', 'change')).toBe('change');
+  expect(merged('delete', 'change')).toBe('rescan');
+  expect(merged('rescan', 'change')).toBe('rescan');
+  expect(merged('entries', 'change')).toBe('rescan');
+  expect(merged('rescan', 'delete')).toBe('delete');
 });
 
 test('a symlink that leads out is refused, as a path and as a folder on the way', async () => {

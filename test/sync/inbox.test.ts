@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Inbox } from '../../source/features/sync/inbox.ts';
 import type { Client } from '../../source/redis/client.ts';
 
@@ -23,4 +23,29 @@ test.each([
   expect(inbox.takeGap()).toBe(true);
   stop();
   expect(listener.listenerCount('message')).toBe(0);
+});
+
+test('a listener that was away leaves a gap once it hears again, and hears again', async () => {
+  const inbox = new Inbox('/srv', new AbortController().signal);
+  const listener = new Listener();
+  const stop = await inbox.hear(listener as unknown as Client, 'new_files');
+  const confirmed = Promise.withResolvers<number>();
+  const subscribed = vi.spyOn(listener, 'subscribe').mockReturnValue(confirmed.promise);
+  const gathered = inbox.gathered({ everyMs: 1, quietMs: 1, mostPaths: 1, untilMs: Number.MAX_SAFE_INTEGER });
+  listener.emit('ready');
+  expect(subscribed).toHaveBeenCalledWith('new_files');
+  // Until it is confirmed, more may be lost: a comparison now would come too early.
+  expect(inbox.takeGap()).toBe(false);
+  confirmed.resolve(1);
+  await gathered;
+  expect(inbox.takeGap()).toBe(true);
+  stop();
+  expect(listener.listenerCount('ready')).toBe(0);
+});
+
+test('a batch is closed when nothing more comes, long before its first change has waited its time', async () => {
+  const inbox = new Inbox('/srv', new AbortController().signal);
+  inbox.add([{ path: 'a', op: 'change' }]);
+  await inbox.gathered({ everyMs: 3_600_000, quietMs: 1, mostPaths: 10, untilMs: Number.MAX_SAFE_INTEGER });
+  expect(inbox.takeChanges()).toHaveLength(1);
 });

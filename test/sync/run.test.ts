@@ -14,10 +14,12 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { payloadOf } from '../../source/features/sync/change.ts';
 import type { SyncEvent } from '../../source/features/sync/options.ts';
 import { runSync } from '../../source/features/sync/runner.ts';
 import { status, unused, writeRecord } from '../../source/features/sync/status.ts';
 import { notify, watch } from '../../source/features/sync/watch.ts';
+import { publish } from '../../source/features/topic/publish.ts';
 import { dropSubscriber } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { groupGone } from '../helpers/processes.ts';
@@ -108,6 +110,36 @@ test('told changes arrive: new, changed, renamed, gone, odd names, folders', asy
   await tell(...odd.map((name) => `odd/${name}`), 'old', 'new', 'stays');
   await vi.waitFor(() => expect(difference()).toBe(''), 10_000);
   expect(copied('new/name.txt')).toBe('old/name.txt');
+});
+
+test('a name that begins like a comment is copied by its batch', async () => {
+  const { scanned, events } = sync();
+  await scanned;
+  for (const name of ['#hash', ';semi', 'folder/#deep']) write(name);
+  await tell('#hash', ';semi', 'folder/#deep');
+  await vi.waitFor(() => expect(difference()).toBe(''), 10_000);
+  expect(events.filter((event) => 'full' in event)).toHaveLength(1);
+});
+
+test('what a folder held before it was replaced by another is removed', async () => {
+  write('album/one/old');
+  const { scanned } = sync();
+  await scanned;
+  renameSync(path.join(base, 'album'), path.join(root, 'away'));
+  write('album/one/new');
+  await publish(server.client(), 'new_files', [payloadOf({ path: 'album', op: 'rescan' })]);
+  await vi.waitFor(() => expect(difference()).toBe(''), 10_000);
+});
+
+test('what a full comparison could not copy is tried again by itself', async () => {
+  write('in the way');
+  mkdirSync(path.join(target, 'in the way', 'deep'), { recursive: true });
+  const redis = server.client();
+  const { scanned } = sync({ deletes: false });
+  await scanned;
+  expect(await status(redis)).toMatchObject([{ failed: 1 }]);
+  rmSync(path.join(target, 'in the way'), { recursive: true });
+  await vi.waitFor(() => expect(copied('in the way')).toBe('in the way'), 10_000);
 });
 
 test('a batch is closed by its count before its time, and cut by its bytes', async () => {

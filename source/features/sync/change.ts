@@ -1,10 +1,11 @@
 import path from 'node:path';
 
 /**
- * One thing said about a path below the base: it changed, it is gone, or everything below it is to be looked at again.
- * What is found on disk when the batch is made decides; the word is only a hint.
+ * One thing said about a path below the base: it changed, it is gone, everything below it is to be looked at again, or
+ * its own entries are, because one has a name that no message can hold. What is found on disk when the batch is made
+ * decides; the word is only a hint.
  */
-export type Change = { readonly path: string; readonly op: 'change' | 'delete' | 'rescan' };
+export type Change = { readonly path: string; readonly op: 'change' | 'delete' | 'rescan' | 'entries' };
 
 /** A payload that names nothing below the base, and why. */
 export type Refused = { readonly refused: string; readonly reason: string };
@@ -58,7 +59,8 @@ function fromJson(payload: string): { path: string; op: Change['op'] } | undefin
     if (typeof value !== 'object' || value === null || !('path' in value)) return;
     if (typeof value.path !== 'string') return;
     const op = 'op' in value ? value.op : 'change';
-    return { path: value.path, op: op === 'delete' || op === 'rescan' ? op : 'change' };
+    const isKnown = op === 'delete' || op === 'rescan' || op === 'entries';
+    return { path: value.path, op: isKnown ? op : 'change' };
   } catch {
     // Not JSON after all: a file name may begin with a brace.
     return { path: payload, op: 'change' };

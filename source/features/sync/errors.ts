@@ -10,6 +10,16 @@ export class BaseError extends QuarterdeckError {
   }
 }
 
+/** The system does not let this user watch as many folders as there are. */
+export class WatchLimitError extends QuarterdeckError {
+  constructor(folder: string, cause: unknown) {
+    super('program', 'WATCH_LIMIT', `Cannot watch ${folder}: no more watches are allowed`, {
+      cause,
+      hint: 'Raise fs.inotify.max_user_watches, or max_user_instances, with `sysctl -w`: a watch for each folder',
+    });
+  }
+}
+
 /** A path that was to be told of is none below the base. */
 export class PathRefusedError extends QuarterdeckError {
   constructor(given: string, base: string, reason: string) {

@@ -32,9 +32,8 @@ export function failuresOf(redis: Client, channel: string, target: string): Fail
   return {
     all,
     async note(batch, failed) {
-      const failing = new Set(
-        failed.includes(undefined) ? batch : failed.filter((path) => path !== undefined),
-      );
+      const named = failed.filter((path) => path !== undefined);
+      const failing = new Set(failed.includes(undefined) ? [...batch, ...named] : named);
       await forget(batch.filter((path) => !failing.has(path)));
       if (failing.size > 0) {
         const fields = Object.fromEntries([...failing].map((path) => [field(path), Date.now()]));

@@ -21,6 +21,8 @@ export class Inbox {
   #hasGap = false;
   /** Since when something waits to be done. */
   #sinceMs: number | undefined;
+  /** When something was added last. */
+  #lastMs = 0;
   #wake: (() => void) | undefined;
 
   constructor(base: string, signal: AbortSignal) {
@@ -64,10 +66,17 @@ export class Inbox {
     return this.#refused.length > 0;
   }
 
-  /** Resolves when a batch is to be closed: of so many paths, after its first one has waited for so long, or by then. */
-  async gathered({ everyMs, mostPaths, untilMs }: Gathering): Promise<void> {
+  /**
+   * Resolves when a batch is to be closed: of so many paths, after its first one has waited for so long, when no other
+   * has come for a while, or by then.
+   */
+  async gathered({ everyMs, quietMs, mostPaths, untilMs }: Gathering): Promise<void> {
     while (!this.#signal.aborted && this.pending.size < mostPaths && !this.#hasGap) {
-      const dueAtMs = Math.min(untilMs, (this.#sinceMs ?? Number.POSITIVE_INFINITY) + everyMs);
+      const closesAtMs =
+        this.#sinceMs === undefined
+          ? Number.POSITIVE_INFINITY
+          : Math.min(this.#sinceMs + everyMs, this.#lastMs + quietMs);
+      const dueAtMs = Math.min(untilMs, closesAtMs);
       const leftMs = dueAtMs - performance.now();
       if (leftMs <= 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -147,13 +156,15 @@ export class Inbox {
   }
 
   #note(): void {
-    this.#sinceMs ??= performance.now();
+    this.#lastMs = performance.now();
+    this.#sinceMs ??= this.#lastMs;
     this.#wake?.();
   }
 }
 
 export type Gathering = {
   readonly everyMs: number;
+  readonly quietMs: number;
   readonly mostPaths: number;
   /** On the clock of `performance.now()`. */
   readonly untilMs: number;

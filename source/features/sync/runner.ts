@@ -5,17 +5,18 @@ import { Subscription } from '../topic/subscription.ts';
 import { folderAt, isNested } from './base.ts';
 import { runBefore } from './before.ts';
 import type { Change } from './change.ts';
+import { copyAll, copyBatch } from './copy.ts';
 import { cutPath, NestedError, RsyncError, TargetRefusedError } from './errors.ts';
-import { type Failures, failuresOf } from './failures.ts';
+import { failuresOf } from './failures.ts';
 import { Inbox } from './inbox.ts';
 import { targetName } from './keys.ts';
 import type { RunnerOptions } from './options.ts';
 import { cut, plan, wantsFullScan } from './pending.ts';
-import { copyAll, copyBatch, type Rsync } from './rsync.ts';
+import { longestBackoffMs, Retries } from './retries.ts';
+import type { Copied, Rsync } from './rsync.ts';
 import { serve } from './serving.ts';
 import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
-
-const longestBackoffMs = 60_000;
+import { Untold } from './untold.ts';
 
 /**
  * Keeps a target equal to a folder: changes are told on a durable topic, gathered into batches, and copied by rsync.
@@ -54,9 +55,7 @@ class Runner {
   #needsFull = true;
   /** How long the last batch took. */
   #copyMs = 0;
-  readonly #failures: Failures;
-  /** How often each path failed in a row. */
-  readonly #attempts = new Map<string, number>();
+  readonly #retries: Retries;
   #record: TargetRecord;
 
   constructor(redis: Client, options: RunnerOptions, held: AbortSignal) {
@@ -65,14 +64,19 @@ class Runner {
     this.#signal = AbortSignal.any([options.signal, held, this.#deaf.signal]);
     this.#inbox = new Inbox(options.base, this.#signal);
     this.#rsync = { base: options.base, destination: options.target, signal: this.#signal };
-    this.#failures = failuresOf(redis, options.channel, options.target);
+    this.#retries = new Retries(failuresOf(redis, options.channel, options.target), {
+      everyMs: options.everyMs,
+      onDue: (paths) => {
+        if (!this.#signal.aborted) this.#inbox.add(paths.map((path) => ({ path, op: 'change' })));
+      },
+    });
     this.#record = unused(options.base);
   }
 
   async run(): Promise<void> {
     const { channel, base, target, listen, fullEveryMs, everyMs, batchFiles } = this.#options;
     this.#record = (await readRecord(this.#redis, channel, target)) ?? this.#record;
-    this.#retry(await this.#failures.all());
+    await this.#retries.resume();
     const subscription = await Subscription.open(this.#redis, channel, {
       as: targetName(base, target),
       from: 'now',
@@ -94,9 +98,14 @@ class Runner {
           await this.#untilDone('full comparison', () => this.#full());
           fullAtMs = performance.now() + fullEveryMs * (0.75 + Math.random() * 0.5);
         }
-        // What copying takes is part of the period, so that the first change of a batch arrives about `everyMs` later.
-        const gatherMs = Math.max(everyMs - this.#copyMs, everyMs / 4);
-        await this.#inbox.gathered({ everyMs: gatherMs, mostPaths: batchFiles, untilMs: fullAtMs });
+        await this.#inbox.gathered({
+          // What copying takes is part of the period, so that the first change of a batch arrives about `everyMs` later.
+          everyMs: Math.max(everyMs - this.#copyMs, everyMs / 4),
+          // A trickle of changes is not to keep rsync running for more than half of the time.
+          quietMs: Math.max(this.#copyMs, everyMs / 8),
+          mostPaths: batchFiles,
+          untilMs: fullAtMs,
+        });
       }
     } finally {
       stopHearing?.();
@@ -133,12 +142,13 @@ class Runner {
     await folderAt(base);
     const named = changes.filter(({ path, op }) => path !== '' || op !== 'rescan');
     const { refused, ...todo } = await plan(base, named);
-    const isEmpty = todo.changed.length === 0 && todo.swept.length === 0;
+    const isEmpty = todo.changed.length + todo.swept.length + todo.listed.length === 0;
     const allRefused = [...this.#inbox.takeRefused(), ...refused];
     for (const each of allRefused) onTrouble(`Refused \`${cutPath(each.refused)}\`: ${each.reason}`);
     if (before !== undefined && !isEmpty) await runBefore(before, changes, { base, signal: this.#signal });
     const copied = isEmpty ? undefined : await copyBatch(this.#rsync, todo, { deletes });
-    await this.#setAside(changes, copied?.failed ?? []);
+    const paths = changes.map(({ path }) => path);
+    await this.#retries.note(paths, copied?.failed ?? []);
     this.#batches += 1;
     await this.#remember({
       // A batch that found everything done already is no news.
@@ -167,18 +177,28 @@ class Runner {
     const startedAtMs = performance.now();
     this.#needsFull = false;
     const isFirst = this.#record.lastFullAt === null;
-    let copied: Awaited<ReturnType<typeof copyAll>>;
+    const untold = new Untold(this.#inbox.pending);
+    let copied: Copied;
     try {
       // Gone while we ran, such as unmounted: with `--delete` nothing would be left of the target.
       await folderAt(this.#options.base);
-      copied = await copyAll(this.#rsync, { deletes: this.#options.deletes });
+      copied = await copyAll(this.#rsync, {
+        deletes: this.#options.deletes,
+        onPath: isFirst ? undefined : (changed) => untold.note(changed),
+      });
     } catch (error) {
       this.#needsFull = true;
       throw error;
     }
     // What changed while it ran was found by it and told by an event, which may still be on its way.
     await wait(Math.min(this.#options.everyMs, 500), undefined, { signal: this.#signal }).catch(() => {});
-    const missed = isFirst ? 0 : copied.paths.filter((name) => !this.#inbox.pending.has(name)).length;
+    const missed = untold.count();
+    await this.#retries.note([], copied.failed);
+    if (copied.failed.length > 0) {
+      this.#options.onTrouble(
+        `Paths the full comparison could not copy: ${copied.failed.length}; tried again`,
+      );
+    }
     this.#fulls += 1;
     await this.#remember({
       lastFullAt: Date.now(),
@@ -220,23 +240,6 @@ class Runner {
         await wait(waitMs, undefined, { signal: this.#signal }).catch(() => {});
       }
     }
-  }
-
-  /** Paths that rsync complained of are tried again, later each time: they are not to hold up the next batches. */
-  async #setAside(changes: readonly Change[], failed: readonly (string | undefined)[]): Promise<void> {
-    const paths = changes.map(({ path }) => path);
-    const again = await this.#failures.note(paths, failed);
-    const attempts = new Map(again.map((path) => [path, this.#attempts.get(path) ?? 0]));
-    for (const path of paths) this.#attempts.delete(path);
-    for (const [path, attempt] of attempts) this.#attempts.set(path, attempt + 1);
-    for (const [attempt, some] of Map.groupBy(again, (path) => attempts.get(path) ?? 0)) {
-      const delayMs = Math.min(this.#options.everyMs * 2 ** attempt, longestBackoffMs);
-      setTimeout(() => this.#retry(some), delayMs).unref();
-    }
-  }
-
-  #retry(paths: readonly string[]): void {
-    if (!this.#signal.aborted) this.#inbox.add(paths.map((path) => ({ path, op: 'change' })));
   }
 
   async #remember(news: Partial<TargetRecord>): Promise<void> {

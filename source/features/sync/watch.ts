@@ -1,10 +1,10 @@
-import path from 'node:path';
-import { messageOf } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { type Published, publish, settlePublished } from '../topic/publish.ts';
 import { folderAt } from './base.ts';
 import { type Change, confine, payloadOf } from './change.ts';
 import { PathRefusedError } from './errors.ts';
+import { followByLibrary } from './watch-library.ts';
+import { TreeWatch } from './watch-tree.ts';
 
 /**
  * Tells of paths that changed below a folder. Resolves once the topic keeps it.
@@ -34,7 +34,8 @@ export type WatchOptions = {
 /**
  * Publishes every change below `folder` as it happens, until aborted. When the watcher lost events it asks for a full
  * comparison instead of saying nothing.
- * @throws {BaseError}
+ * @throws {BaseError} also once the folder is moved or removed
+ * @throws {WatchLimitError}
  */
 export async function watch(
   redis: Client,
@@ -50,18 +51,15 @@ export async function watch(
   const tell = (changes: readonly Change[]): void => {
     publish(redis, channel, changes.map(payloadOf)).then(() => onTold(changes.length), failed.reject);
   };
-  // A native module: only who watches pays for it.
-  const { subscribe: watchFolder } = await import('@parcel/watcher');
-  const watching = await watchFolder(base, (error, events) => {
-    if (error) {
-      onTrouble(`The watcher lost events (${messageOf(error)}): asking for a full comparison`);
+  const follow = process.platform === 'linux' ? TreeWatch.open : followByLibrary;
+  const watching = await follow(base, {
+    onChanges: tell,
+    onLost(reason) {
+      onTrouble(`The watcher lost events (${reason}): asking for a full comparison`);
       tell([{ path: '', op: 'rescan' }]);
-      return;
-    }
-    const changes = events.map(({ type, path: changed }) =>
-      changeOf(path.relative(base, changed), type === 'delete'),
-    );
-    if (changes.length > 0) tell([...new Map(changes.map((change) => [change.path, change])).values()]);
+    },
+    onTrouble,
+    onFailed: failed.reject,
   });
   // What happened before it watched was seen by nobody.
   tell([{ path: '', op: 'rescan' }]);
@@ -71,18 +69,7 @@ export async function watch(
     );
     if (!signal.aborted) await Promise.race([ended, failed.promise]);
   } finally {
-    await watching.unsubscribe();
+    await watching.close();
     await settlePublished(redis);
   }
-}
-
-/** A name that is not UTF-8 reaches us mangled: its folder is to be looked at instead. */
-function changeOf(changed: string, isGone: boolean): Change {
-  if (!changed.includes('\uFFFD')) return { path: changed, op: isGone ? 'delete' : 'change' };
-  const parts = changed.split('/');
-  const sound = parts.slice(
-    0,
-    parts.findIndex((part) => part.includes('\uFFFD')),
-  );
-  return { path: sound.join('/'), op: 'rescan' };
 }
