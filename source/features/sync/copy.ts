@@ -5,9 +5,11 @@ import { type Copied, type Rsync, runRsync } from './rsync.ts';
 
 /**
  * A batch shows up at once, and what was half copied when the connection broke is gone on with. rsync protects the
- * folder it keeps that in from deletion; a full comparison does without it, and so clears what a killed rsync left.
+ * folder it keeps that in from deletion: whatever removes does without it, and so clears what was left of files that
+ * never became whole.
  */
 const delayed = ['--delay-updates', '--partial-dir=.quarterdeck-partial'] as const;
+const fromList = ['--from0', '--files-from=-'] as const;
 const nothing: Copied = { files: 0, bytes: 0, deleted: 0, failed: [] };
 
 /** Copies what changed, folders with all they hold, then removes in the swept folders what is gone. */
@@ -16,11 +18,10 @@ export async function copyBatch(
   { changed, swept, listed }: Pick<Plan, 'changed' | 'swept' | 'listed'>,
   { deletes }: { readonly deletes: boolean },
 ): Promise<Copied> {
-  const lists = [...delayed, '--from0', '--files-from=-'];
   const first =
     changed.length === 0
       ? nothing
-      : await runRsync(rsync, [...lists, '--recursive'], changed.map(listedName));
+      : await runRsync(rsync, [...delayed, ...fromList, '--recursive'], changed.map(listedName));
   // Some are gone by now: what rsync missed of them, the folder they were in shows.
   const named = first.failed.filter((each) => each !== undefined);
   const lost = await nearestFolders(rsync.base, named);
@@ -33,7 +34,7 @@ export async function copyBatch(
   // Without recursion, but with a slash behind each name: those folders' own entries are compared, no deeper ones.
   const second = await runRsync(
     rsync,
-    [...lists, '--no-recursive', '--dirs', ...(deletes ? ['--delete', '--force'] : [])],
+    [...fromList, '--no-recursive', '--dirs', ...(deletes ? ['--delete', '--force'] : delayed)],
     [...folders].map((name) => `${listedName(name)}/`),
   );
   return {
