@@ -51,6 +51,20 @@ test('whatever their ends, from text and gzip, in parts of any size', async () =
   expect(linesOf('e.txt')).toEqual(['', '', 'third']);
 });
 
+test('the bytes of all batches are the file, with and without its last line end', async () => {
+  const words = Array.from({ length: 4000 }, (_, index) => `word-${index}`).join('\n');
+  const content = { 'a.txt': words, 'b.txt': `${words.replaceAll('\n', '\r\n')}\n\n` };
+  const directory = scratch.files('in', content);
+  const shipping = ship(server.client(), [directory], { ...small, partBytes: KiB, consumers: 1 });
+  const got: Record<string, string> = {};
+  for await (const delivery of consume(redis, 'logs:', { as: '0' })) {
+    const { file } = delivery;
+    for await (const { bytes } of delivery.lines()) got[file] = (got[file] ?? '') + bytes.toString();
+  }
+  await shipping;
+  expect(got).toEqual(content);
+});
+
 test('a gzip member far larger than the budget is collected and decompressed once', async () => {
   const content = Array.from({ length: 60_000 }, () => Math.random().toString(36)).join('\n');
   const directory = scratch.files('in', { 'large.gz': gzipSync(content) });

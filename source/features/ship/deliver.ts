@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { sanitise } from '../../ui/text.ts';
 import type { CommandContext } from '../feature.ts';
 import { type ConsumeOptions, consume } from './consume.ts';
-import { bytesOf, type Delivery, type LineBatch } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
 import { runOn } from './exec.ts';
+import { type LineBatch, newline } from './line-batch.ts';
 import { OutDirectory } from './out.ts';
 import { makeTally, type Tally, type TallyOptions } from './tally.ts';
 
@@ -83,8 +84,6 @@ function makeSink(
 
 type OnLines = (batch: LineBatch) => Promise<void>;
 
-const newline = 0x0a;
-
 /** The bytes as they are; a file's last line gets the end it may lack. */
 async function print(context: CommandContext, delivery: Delivery, count: OnLines | undefined): Promise<void> {
   let last = newline;
@@ -98,7 +97,7 @@ async function print(context: CommandContext, delivery: Delivery, count: OnLines
 async function* counted(delivery: Delivery, count: OnLines): AsyncGenerator<Buffer> {
   for await (const batch of delivery.lines()) {
     await count(batch);
-    yield bytesOf(batch);
+    yield batch.bytes;
   }
 }
 

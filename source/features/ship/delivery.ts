@@ -1,20 +1,8 @@
 import { gunzip } from './gzip.ts';
 import type { Entry } from './ledger.ts';
+import { type LineBatch, newline, WholeLines } from './line-batch.ts';
 import type { ReadAhead, Reading } from './read-ahead.ts';
 import { openSpool, type Spool } from './spool.ts';
-
-export type LineBatch = {
-  /** Without their line ends; the carriage return of a CRLF stays. */
-  readonly lines: readonly Buffer[];
-  /** `open`: the last one is the file's last and has no end. `cut`: its rest, too long to wait for, comes with a later part. */
-  readonly end: 'whole' | 'open' | 'cut';
-};
-
-/** The very bytes of a batch. */
-export function bytesOf({ lines, end }: LineBatch): Buffer {
-  const pieces = lines.flatMap((line) => [line, lineEnd]);
-  return Buffer.concat(end === 'whole' ? pieces : pieces.slice(0, -1));
-}
 
 const lineEnd = Buffer.from('\n');
 
@@ -59,7 +47,6 @@ export type DeliveryOptions = {
 
 /** What is carried over in Redis of a line that a part cut; a longer beginning is delivered as it is. */
 const longestCarryBytes = 16 * 1024;
-const newline = 0x0a;
 
 export class PartDelivery implements Delivery {
   readonly file: string;
@@ -125,33 +112,20 @@ export class PartDelivery implements Delivery {
   async *lines(): AsyncGenerator<LineBatch, void, undefined> {
     let rest = this.#options.carry() ?? Buffer.alloc(0);
     if (rest.length > 0 && this.#isAnew) {
-      yield { lines: [rest], end: 'whole' };
+      yield new WholeLines(rest, lineEnd);
       rest = Buffer.alloc(0);
     }
     for await (const block of this.#decoded()) {
-      const lines: Buffer[] = [];
-      let start = 0;
-      let end = block.indexOf(newline);
-      if (rest.length > 0) {
-        if (end === -1) {
-          rest = Buffer.concat([rest, block]);
-          continue;
-        }
-        lines.push(Buffer.concat([rest, block.subarray(0, end)]));
-        start = end + 1;
-        end = block.indexOf(newline, start);
-      }
-      for (; end !== -1; end = block.indexOf(newline, start)) {
-        lines.push(block.subarray(start, end));
-        start = end + 1;
-      }
-      rest = block.subarray(start);
-      if (lines.length > 0) yield { lines, end: 'whole' };
+      const end = block.lastIndexOf(newline) + 1;
+      if (end > 0) {
+        yield new WholeLines(rest, block.subarray(0, end));
+        rest = block.subarray(end);
+      } else rest = rest.length > 0 ? Buffer.concat([rest, block]) : block;
     }
     if (rest.length === 0) return;
-    if (this.isLast) yield { lines: [rest], end: 'open' };
+    if (this.isLast) yield { lines: [rest], bytes: rest, end: 'open' };
     else if (rest.length <= longestCarryBytes) this.#carry = rest;
-    else yield { lines: [rest], end: 'cut' };
+    else yield { lines: [rest], bytes: rest, end: 'cut' };
   }
 
   async *#decoded(): AsyncGenerator<Buffer, void, undefined> {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { CommandContext } from '../feature.ts';
-import { bytesOf, type Delivery, type LineBatch } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
 import { ExecFailedError } from './errors.ts';
+import type { LineBatch } from './line-batch.ts';
 
 /**
  * Runs a command line for one part, with its decompressed lines as standard input; the file's name and what part of
@@ -34,7 +35,7 @@ export async function runOn(
   try {
     for await (const batch of delivery.lines()) {
       await onLines(batch);
-      if (stdin.writable && !stdin.write(bytesOf(batch))) {
+      if (stdin.writable && !stdin.write(batch.bytes)) {
         await Promise.race([once(stdin, 'drain'), once(stdin, 'close'), ended]).catch(() => {});
       }
     }

@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import { Hits } from '../hits/hits.ts';
 import { LogWriter } from '../log/writer.ts';
-import type { LineBatch } from './delivery.ts';
+import type { LineBatch } from './line-batch.ts';
 
 /** Counts the lines that are consumed: as messages of a log, as hits of a series, or both. */
 export type Tally = {
