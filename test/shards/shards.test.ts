@@ -64,10 +64,22 @@ test('a list in another order, of another length or for another router is recogn
   await expect(checkOrder(shardsOf(listed(), 'ketama'))).rejects.toMatchObject(refused);
 });
 
-test('two first users at once agree on one fingerprint', async () => {
-  const both = [shardsOf(listed(), 'crc32'), shardsOf(listed(), 'crc32')];
-  await Promise.all(both.map((shards) => checkOrder(shards)));
-  await Promise.all(both.map((shards) => checkOrder(shards)));
+test('first users at once agree on one fingerprint', async () => {
+  const users = Array.from({ length: 8 }, () => shardsOf(listed(), 'crc32'));
+  for (let round = 0; round < 20; round += 1) {
+    await Promise.all(users[0]?.urls.map((_, index) => users[0]?.client(index).flushall()) ?? []);
+    await Promise.all(users.map((shards) => checkOrder(shards)));
+    await Promise.all(users.map((shards) => checkOrder(shards)));
+  }
+});
+
+test('a fingerprint that was only begun is completed', async () => {
+  const shards = shardsOf(listed(), 'crc32');
+  await shards.client(0).hset('quarterdeck:shard', 'set', 'begun');
+  await checkOrder(shards);
+  const expected = { set: 'begun', count: '3', router: 'crc32' };
+  const found = await everywhere(shards, (client) => client.hgetall('quarterdeck:shard'));
+  expect(found).toEqual([0, 1, 2].map((index) => ({ ok: true, value: { ...expected, index: `${index}` } })));
 });
 
 test('shards route answers without any server', async () => {

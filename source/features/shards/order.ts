@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Client } from '../../redis/client.ts';
 import { singleKey } from '../../redis/keys.ts';
 import { ShardOrderError } from './errors.ts';
 import { everywhere, type Shards } from './shards.ts';
@@ -28,7 +29,8 @@ export async function checkOrder(
   const sets = new Set(known.flatMap((fingerprint) => fingerprint?.set ?? []));
   if (sets.size > 1) throw new ShardOrderError('they were written as parts of different lists');
   for (const [shard, fingerprint] of known.entries()) {
-    if (!fingerprint) continue;
+    // Without a count it was begun by somebody who died.
+    if (fingerprint?.count === undefined) continue;
     const { index, count: written, router } = fingerprint;
     const url = shards.urls[shard] ?? '';
     if (written !== count) throw new ShardOrderError(`${url} is one of ${written}, and ${count} are given`);
@@ -37,7 +39,7 @@ export async function checkOrder(
     if (router !== shards.router)
       throw new ShardOrderError(`they were routed by ${router}, not by ${shards.router}`);
   }
-  const isComplete = found.every((answer, shard) => !answer.ok || known[shard] !== undefined);
+  const isComplete = found.every((answer, shard) => !answer.ok || known[shard]?.count !== undefined);
   // The first server names the set, so nobody is marked without it.
   if (mark && !isComplete && found[0]?.ok) await markAll(shards, [...sets][0]);
   return found.every(({ ok }) => ok);
@@ -45,12 +47,15 @@ export async function checkOrder(
 
 /** The first server decides the set's name, so that two first users agree. */
 async function markAll(shards: Shards, knownSet: string | undefined): Promise<void> {
+  const mark = async (client: Client, index: number, set: string): Promise<void> => {
+    const fields = { set, index, count: shards.urls.length, router: shards.router };
+    // All of it or nothing: whoever looks meanwhile must not take half of a fingerprint for another one.
+    const marking = client.multi();
+    for (const [field, value] of Object.entries(fields)) marking.hsetnx(fingerprintKey, field, value);
+    await marking.exec();
+  };
   const first = shards.client(0);
-  if (knownSet !== undefined) await first.hsetnx(fingerprintKey, 'set', knownSet);
-  else await first.hsetnx(fingerprintKey, 'set', randomUUID());
+  await mark(first, 0, knownSet ?? randomUUID());
   const set = (await first.hget(fingerprintKey, 'set')) ?? '';
-  const count = shards.urls.length;
-  await everywhere(shards, (client, index) =>
-    client.hset(fingerprintKey, { set, index, count, router: shards.router }),
-  );
+  await everywhere(shards, (client, index) => mark(client, index, set));
 }
