@@ -1,18 +1,14 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 
 /** With a disk that is always full. */
 const onLinux = test.runIf(process.platform === 'linux');
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 test('--version prints one line', async () => {
   expect(await run(['--version'])).toEqual({

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { type Run, run } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedis('--appendonly', 'yes');
-});
-afterAll(() => server.close());
+const server = await redisForThisFile('--appendonly', 'yes');
 beforeEach(() => server.client().flushall());
 
 type Finding = { code: string; severity: string; key: string; message: string; fix: string };

@@ -1,15 +1,10 @@
 import { constants } from 'node:os';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, expectRestored, type Play, startPlay } from '../helpers/terminal.ts';
 
-let server: RedisServer;
 let play: Play | undefined;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 afterEach(() => play?.close());
 
 /** Code that runs inside the console before anything else: how a test gets at its insides. */

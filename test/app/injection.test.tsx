@@ -1,6 +1,5 @@
 import { Box, render } from 'ink';
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Screen } from '../../source/app/screen.ts';
 import { buffer, chat, hits, limit, lock, log, topic } from '../../source/index.ts';
 import { Frame } from '../../source/ui/frame.tsx';
@@ -9,18 +8,12 @@ import { Row } from '../../source/ui/row.tsx';
 import { Table } from '../../source/ui/table.tsx';
 import { sanitise, width } from '../../source/ui/text.ts';
 import { foreignSequences, payloads } from '../helpers/injections.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, startPlay } from '../helpers/terminal.ts';
 import { makeXterm, screenLines, settle } from '../helpers/xterm.ts';
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 
 test('the corpus is as large as promised', () => {
   expect(new Set(payloads).size).toBeGreaterThanOrEqual(200);

@@ -1,24 +1,19 @@
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { increment } from '../../source/features/buffer/buffer.ts';
 import buffer from '../../source/features/buffer/index.ts';
 import { initialSlice } from '../../source/features/buffer/state.ts';
 import { serverTimeMs, writeStatus } from '../../source/features/buffer/status.ts';
 import { register } from '../../source/redis/registry.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 let redis: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
+const server = await redisForThisFile();
 beforeEach(async () => {
   redis = server.client();
   await redis.flushall();
 });
-afterAll(() => server.close());
 
 const config = readConfig({}, {});
 

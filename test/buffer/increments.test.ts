@@ -1,21 +1,14 @@
 import fc from 'fast-check';
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { WrongTypeError } from '../../source/errors.ts';
 import { IncrementBuffer, increment } from '../../source/features/buffer/buffer.ts';
 import { CountTooLargeError } from '../../source/features/buffer/errors.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 async function pendingOf(type: string): Promise<Record<string, number>> {
   const flat = await redis.zrange(`pending:${type}`, '0', '-1', 'WITHSCORES');

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { increment } from '../../source/features/buffer/buffer.ts';
@@ -7,17 +6,11 @@ import { openTarget } from '../../source/features/buffer/open-target.ts';
 import type { FlushStep } from '../../source/features/buffer/target.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type PostgresServer, startPostgres } from '../helpers/postgres.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { type Database, databases } from './databases.ts';
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile('--appendonly', 'yes', '--appendfsync', 'always');
+const redis = server.client();
 
 describe('PostgreSQL goes away in the middle of a batch', () => {
   let postgres: PostgresServer;

@@ -1,19 +1,13 @@
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
 import { history, known, survey } from '../../source/features/chat/rooms.ts';
 import { longestMessageBytes, send } from '../../source/features/chat/send.ts';
 import type { Client } from '../../source/redis/client.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client({ enableAutoPipelining: true });
-});
+const server = await redisForThisFile();
+const redis = server.client({ enableAutoPipelining: true });
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const texts = async (member: string, client: Client = redis): Promise<string[]> => {
   const { entries } = await pending(client, 'ops', member);

@@ -1,23 +1,17 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { create, pending } from '../../source/features/chat/chat.ts';
 import { send } from '../../source/features/chat/send.ts';
 import { bookAcquire, bookCreate } from '../helpers/book-chat.ts';
 import { errorOf, run, start } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** The commands as a script runs them: words in, stdout, stderr and an exit code out. */
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const chat = (...words: string[]) => run(['chat', ...words], { url: server.url });
 const json = async (...words: string[]): Promise<unknown> => {

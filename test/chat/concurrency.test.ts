@@ -1,19 +1,12 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
 import { NotAMemberError, UnknownRoomError } from '../../source/features/chat/errors.ts';
 import { send } from '../../source/features/chat/send.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 /** Resolves to undefined for the refusals that a race may bring. */
 async function tried<Value>(act: Promise<Value>): Promise<Value | undefined> {

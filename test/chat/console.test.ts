@@ -1,24 +1,18 @@
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { create, pending } from '../../source/features/chat/chat.ts';
 import { send } from '../../source/features/chat/send.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 
 /** What looking means, with a real screen: seen is what was painted in the focused pane, and nothing else. */
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
 let play: Play | undefined;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 afterEach(async () => {
   await play?.close();
   await redis.flushall();
 });
-afterAll(() => server.close());
 
 const open = (...args: string[]): Play => {
   play = startPlay({

@@ -1,23 +1,15 @@
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { ack, create, leave } from '../../source/features/chat/chat.ts';
 import { feed } from '../../source/features/chat/feed.ts';
 import { send } from '../../source/features/chat/send.ts';
 import { type ChatSlice, initial, selectedHistory, stepRoom } from '../../source/features/chat/state.ts';
-import type { ReadContext } from '../../source/features/feature.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-let context: ReadContext;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client({ enableAutoPipelining: true });
-  context = { redis, connections: [], config: readConfig({}, {}) };
-});
+const server = await redisForThisFile();
+const redis = server.client({ enableAutoPipelining: true });
+const context = { redis, connections: [], config: readConfig({}, {}) };
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const read = async (slice: ChatSlice): Promise<ChatSlice> => (await feed.read(context, slice))(slice);
 const texts = (slice: ChatSlice): (string | undefined)[] =>

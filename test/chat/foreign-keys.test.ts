@@ -1,22 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { ack, create, join, leave } from '../../source/features/chat/chat.ts';
 import { doctor } from '../../source/features/chat/doctor.ts';
 import { discover, history, known, survey } from '../../source/features/chat/rooms.ts';
 import { send } from '../../source/features/chat/send.ts';
 import { run } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** Keys of others in the places of ours: named, left alone, and in nobody else's way. */
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client({ enableAutoPipelining: true });
-});
+const server = await redisForThisFile();
+const redis = server.client({ enableAutoPipelining: true });
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 test.each(['chat:ops', 'ids:ops', 'msgs:ops', 'seen:ann'])(
   '%s of another type is named and left alone',

@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
 import { isMalformed, type Message } from '../../source/features/chat/message.ts';
 import { survey } from '../../source/features/chat/rooms.ts';
@@ -13,21 +12,14 @@ import {
   bookRelease,
   bookSend,
 } from '../helpers/book-chat.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** A program that follows the book and ours share rooms. */
 
-let server: RedisServer;
-let redis: Redis;
-let book: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client({ enableAutoPipelining: true });
-  book = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client({ enableAutoPipelining: true });
+const book = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const unread = async (room: string, member: string): Promise<Message[]> => {
   const { entries } = await pending(redis, room, member, { limit: 10_000 });

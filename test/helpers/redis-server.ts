@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
+import { afterAll } from 'vitest';
 
 /** A private redis-server on a unix socket: no port to collide, gone with the test file. */
 export type RedisServer = {
@@ -20,6 +21,13 @@ export type RedisServer = {
   /** Ends the server, its clients and its directory. Call in `afterAll`. */
   close(): Promise<void>;
 };
+
+/** The server of a test file, which ends with the file's last test. To be called at its top level. */
+export async function redisForThisFile(...extra: string[]): Promise<RedisServer> {
+  const server = await startRedis(...extra);
+  afterAll(() => server.close());
+  return server;
+}
 
 export async function startRedis(...extra: string[]): Promise<RedisServer> {
   const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-test-'));

@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { Hits } from '../../source/features/hits/hits.ts';
 import hits from '../../source/features/hits/index.ts';
 import { changeStep, type HitsSlice, initial, pointsEach } from '../../source/features/hits/state.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client({ enableAutoPipelining: true });
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client({ enableAutoPipelining: true });
 beforeEach(async () => {
   await awayFromTheEnd(hourMs, 10_000);
   await redis.flushall();

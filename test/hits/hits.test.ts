@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Hits } from '../../source/features/hits/hits.ts';
 import {
   overview,
@@ -11,20 +11,16 @@ import {
 import { seedPoints, seedSum } from '../../source/features/hits/read-seed.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { type RedisServer, redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-});
+const server = await redisForThisFile();
 beforeEach(async () => {
   await awayFromTheEnd(hourMs, 10_000);
   redis = server.client({ enableAutoPipelining: true });
   await redis.flushall();
 });
 afterEach(() => redis.disconnect());
-afterAll(() => server.close());
 
 const day = { sinceMs: 86_400_000 };
 const total = async (series: string): Promise<number> => (await sum(redis, series, day)).sum;

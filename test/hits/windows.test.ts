@@ -1,20 +1,15 @@
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import add from '../../source/features/hits/add.lua';
 import { bucketMs, hourlyKey, hourMs, rawKey, writersKey } from '../../source/features/hits/keys.ts';
 import points from '../../source/features/hits/points.lua';
 import sums from '../../source/features/hits/sums.lua';
 import { dayOf, planOf, pointsPlan } from '../../source/features/hits/windows.ts';
 import { onFakeClock, setClock } from '../helpers/fake-clock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 
 /** Three days, so far ahead that nothing expires by itself. */
 const beginMs = Date.UTC(2096, 1, 27, 22, 0, 0);

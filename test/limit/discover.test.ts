@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { discover } from '../../source/features/limit/discover.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { run } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
 
 const list = (...flags: string[]) => run(['limit', 'list', '--json', ...flags], { url: server.url });

@@ -1,18 +1,13 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { Hits } from '../../source/features/hits/hits.ts';
 import hits from '../../source/features/hits/index.ts';
 import limit from '../../source/features/limit/index.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
 let seconds: number;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await redis.flushall();
   seconds = Number((await redis.time())[0]);

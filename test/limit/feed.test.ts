@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import limit from '../../source/features/limit/index.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { initial, type LimitSlice } from '../../source/features/limit/state.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client({ enableAutoPipelining: true });
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client({ enableAutoPipelining: true });
 beforeEach(() => redis.flushall());
 
 const read = async (slice: LimitSlice): Promise<LimitSlice> =>

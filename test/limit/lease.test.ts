@@ -1,15 +1,10 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { LeasedLimiter } from '../../source/features/limit/lease.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client({ enableAutoPipelining: true });
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client({ enableAutoPipelining: true });
 beforeEach(() => redis.flushall());
 
 const perMs = 366 * 86_400_000;

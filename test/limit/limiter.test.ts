@@ -1,18 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { hitAll } from '../../source/features/limit/hit-all.ts';
 import { LeasedLimiter } from '../../source/features/limit/lease.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { list, reset } from '../../source/features/limit/list.ts';
 import { byNearness } from '../../source/features/limit/state.ts';
 import { awayFromTheEnd } from '../helpers/clock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 // A fresh client for each test: what limiters note is kept by client.
 // And away from the end of a minute, so that the hits of a test fall into one window.
 beforeEach(async () => {

@@ -1,23 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { feed } from '../../source/features/lock/feed.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 import { initial } from '../../source/features/lock/state.ts';
 import { forgetIdle, known } from '../../source/features/lock/survey.ts';
 import { errorOf, run } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** The commands as a script runs them: words in, stdout, stderr and an exit code out. */
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const lock = (...words: string[]) => run(['lock', ...words], { url: server.url });
 const json = async (...words: string[]): Promise<Record<string, unknown>> => {

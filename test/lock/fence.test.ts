@@ -4,18 +4,13 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import * as file from '../../examples/fenced-file.ts';
 import * as sql from '../../examples/fenced-sql.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 test('a holder stopped past its TTL and continued is refused by the table and the file', async () => {
   const database = path.join(server.directory, 'sink.db');

@@ -1,20 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { Mutex } from 'redis-semaphore';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { acquire } from '../../source/features/lock/lock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: Redis;
-let python: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-  python = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
+const python = server.client();
 
 /** What redis-py's Lock sends: SET NX PX to acquire, this script to release. */
 const releaseLua = `

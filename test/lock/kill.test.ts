@@ -3,18 +3,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { acquire } from '../../source/features/lock/lock.ts';
 import { ownerOf } from '../../source/features/lock/token.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { fire } from './kills.ts';
 
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 /** Half of them holders: after each of those the lock has to wait for its TTL, and no longer. */
 test('a dozen processes killed at random: never two holders, never stuck longer than the TTL', async () => {

@@ -1,21 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { acquire, hold } from '../../source/features/lock/lock.ts';
 import { ownerOf } from '../../source/features/lock/token.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 import { renewals } from './renewals.ts';
 
-let server: RedisServer;
-let redis: Redis;
-let other: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-  other = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
+const other = server.client();
 
 describe('a free lock', () => {
   test('is taken with a token, a fence and a TTL, and is free after release', async () => {

@@ -1,25 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Held } from '../../source/features/lock/held.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 import { nonceOf } from '../../source/features/lock/token.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /**
  * Any sequence of arriving, leaving, releasing, dying and lapsing, against what a fair lock does: the holder is
  * whoever has waited longest of those still there, one at a time, with a fence above all before.
  */
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 
 type Step =
   | { readonly name: 'arrive'; readonly client: number }

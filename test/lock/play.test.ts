@@ -1,16 +1,10 @@
 import { spawn } from 'node:child_process';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { expect, test } from 'vitest';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 
 /** A process that holds the lock (or waits for it) until it is killed. */
 function contender(label: string) {

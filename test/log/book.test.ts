@@ -1,19 +1,13 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { type LogName, logKeys } from '../../source/features/log/keys.ts';
 import { common, writeBatch } from '../../source/features/log/log.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { bookLogCommon } from './book.ts';
 import { batchOf, scoresOf, sumOf } from './counts.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const web: LogName = { name: 'web', severity: 'error' };
 const noon = Date.UTC(2026, 10, 25, 12, 30) / 1000;

@@ -2,24 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { errorOf, finished, type Run, run, start } from '../helpers/cli.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { bookLogCommon } from './book.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await awayFromTheEnd(hourMs, 20_000);
   await redis.flushall();
 });
-afterAll(() => server.close());
 
 const log = (words: string, stdin: string | Buffer = ''): Promise<Run> =>
   run(['log', ...words.split(' ')], { url: server.url, stdin });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { feed } from '../../source/features/log/feed.ts';
 import { logKeys } from '../../source/features/log/keys.ts';
@@ -6,20 +6,15 @@ import { common, writeBatch } from '../../source/features/log/log.ts';
 import { initial, type LogSlice, step, toggleOpen } from '../../source/features/log/state.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
+const server = await redisForThisFile();
 beforeEach(async () => {
   await awayFromTheEnd(hourMs, 10_000);
   redis = server.client();
   await redis.flushall();
 });
-afterAll(() => server.close());
 
 const read = async (slice: LogSlice, readOnly = false): Promise<LogSlice> => {
   const config = readConfig({ readOnly }, {});

@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { expect, test } from 'vitest';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { sumOf } from './counts.ts';
 import { runFleet } from './fleet.ts';
 
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 test('processes that write at once lose nothing while the hour ends, and agree on the templates', async () => {
   const { written, current, last } = await runFleet(server, {

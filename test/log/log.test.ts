@@ -1,21 +1,15 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { WrongTypeError } from '../../source/errors.ts';
 import { type LogName, logKeys, severityName } from '../../source/features/log/keys.ts';
 import { common, mostDistinct, recent, writeBatch } from '../../source/features/log/log.ts';
 import { parseLine, recentLine } from '../../source/features/log/recent-line.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { batchOf, scoresOf, sumOf } from './counts.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const web: LogName = { name: 'web', severity: 'error' };
 const noon = Date.UTC(2026, 10, 25, 12, 30) / 1000;

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { LogWriter } from '../../source/features/log/writer.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, startPlay } from '../helpers/terminal.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 
 const write = async (severity: string, ...lines: string[]): Promise<void> => {
   await using writer = new LogWriter(redis, 'web', { severity });

@@ -1,25 +1,19 @@
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { WrongTypeError } from '../../source/errors.ts';
 import { common, logs, recent } from '../../source/features/log/log.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 import { groupingAccuracy, syntheticLog } from './synthetic-log.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await awayFromTheEnd(hourMs, 10_000);
   await redis.flushall();
   await redis.config('RESETSTAT');
 });
-afterAll(() => server.close());
 
 const web = { name: 'web', severity: 'info' };
 const counts = async (log = web): Promise<Record<string, number>> => {

@@ -2,24 +2,20 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type Config, readConfig } from '../../source/config.ts';
 import { type Connection, connect } from '../../source/redis/connect.ts';
 import { freePort } from '../helpers/ports.ts';
 import { startSentinel } from '../helpers/redis-sentinel.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { type RedisServer, redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 const opened: Connection[] = [];
 const servers: RedisServer[] = [];
-beforeAll(async () => {
-  server = await startRedis();
-});
+const server = await redisForThisFile();
 afterEach(async () => {
   for (const connection of opened.splice(0)) connection.close();
   for (const extra of servers.splice(0)) await extra.close();
 });
-afterAll(() => server.close());
 
 function settings(flags: Record<string, unknown>): Config {
   return readConfig(flags, { XDG_CONFIG_HOME: '/nonexistent', USER: 'tester' });

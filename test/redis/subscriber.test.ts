@@ -1,18 +1,14 @@
 import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { type Connection, connect } from '../../source/redis/connect.ts';
 import { type Heard, type Subscriber, startSubscriber } from '../../source/redis/subscriber.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 let connection: Connection;
 let subscriber: Subscriber;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(() => {
   const [opened] = connect(
     readConfig({ url: [server.url] }, { XDG_CONFIG_HOME: '/nonexistent', USER: 'tester' }),

@@ -1,21 +1,17 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { consume } from '../../source/features/ship/consume.ts';
 import { forget } from '../../source/features/ship/forget.ts';
 import { ship } from '../../source/features/ship/ship.ts';
 import { status } from '../../source/features/ship/status.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { readLines, Scratch } from './harness.ts';
 
 /** The beginning of a line that a part cut, when its rest never comes. */
 
-let server: RedisServer;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(async () => {
   await server.client().flushall();
   scratch = new Scratch();

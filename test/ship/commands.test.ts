@@ -1,20 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { finished, run, start } from '../helpers/cli.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { logLines, readTree, Scratch } from './harness.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await redis.flushall();
   scratch = new Scratch();

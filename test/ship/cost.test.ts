@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import {
   allotment,
   aroundCost,
@@ -6,15 +6,10 @@ import {
   recordCost,
   stringCost,
 } from '../../source/features/ship/cost.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
 
 const usage = async (key: string) => Number(await redis.call('MEMORY', 'USAGE', key, 'SAMPLES', '0'));

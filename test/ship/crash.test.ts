@@ -1,14 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { logLines, Scratch } from './harness.ts';
 import { seededRandom, shipUnderFire } from './kill.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(() => server.client().flushall());
 
 test('processes killed with -9 here and there: every copy has every line once', async () => {

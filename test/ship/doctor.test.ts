@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { doctor } from '../../source/features/ship/doctor.ts';
 import { ship } from '../../source/features/ship/ship.ts';
 import { run } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
 import { readLines, Scratch } from './harness.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 test('a counter whose file is gone is found; one beside its file, one that ends and other data are not', async () => {
   const redis = server.client();

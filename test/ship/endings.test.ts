@@ -1,22 +1,17 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { status } from '../../source/features/ship/status.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 import { logLines, Scratch } from './harness.ts';
 
 /** How shipping and consuming end before they are through: signals, a closed stdout, a server that stays away. */
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await redis.flushall();
   scratch = new Scratch();

@@ -1,20 +1,16 @@
 import { appendFileSync, copyFileSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Shipped, ship } from '../../source/features/ship/ship.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, logLines, readTree, Scratch } from './harness.ts';
 
-let server: RedisServer;
 let scratch: Scratch;
 let directory: string;
 let stop: AbortController;
 let copying: Promise<unknown>;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(async () => {
   await server.client().flushall();
   scratch = new Scratch();

@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ship } from '../../source/features/ship/ship.ts';
 import { status } from '../../source/features/ship/status.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, logLines, readLines, readTree, Scratch } from './harness.ts';
 
 /**
@@ -11,14 +11,9 @@ import { copyTo, logLines, readLines, readTree, Scratch } from './harness.ts';
  * `process_logs_from_redis` send, one after the other.
  */
 
-let server: RedisServer;
-let redis: Redis;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await redis.flushall();
   scratch = new Scratch();

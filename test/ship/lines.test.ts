@@ -1,22 +1,17 @@
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { consume } from '../../source/features/ship/consume.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { readLines, readTree, Scratch } from './harness.ts';
 
 /** Lines as consumers get them, from text and gzip, cut by parts or damaged. */
 
 const KiB = 1024;
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await redis.flushall();
   scratch = new Scratch();

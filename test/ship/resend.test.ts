@@ -1,24 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { consume } from '../../source/features/ship/consume.ts';
 import { forget } from '../../source/features/ship/forget.ts';
 import { OutDirectory } from '../../source/features/ship/out.ts';
 import { ship } from '../../source/features/ship/ship.ts';
 import { status } from '../../source/features/ship/status.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, readTree, Scratch } from './harness.ts';
 
 /**
  * Every command executed twice: its reply is swallowed, the connection cut, and ioredis sends it again.
  */
 
-let server: RedisServer;
 let proxy: FaultProxy;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(async () => {
   await server.client().flushall();
   proxy = await startFaultProxy(server.socket);

@@ -1,21 +1,16 @@
 import { appendFileSync, readFileSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ship } from '../../source/features/ship/ship.ts';
 import { status } from '../../source/features/ship/status.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, logLines, readTree, Scratch } from './harness.ts';
 
 const KiB = 1024;
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await redis.flushall();
   scratch = new Scratch();

@@ -1,24 +1,19 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { consume } from '../../source/features/ship/consume.ts';
 import { forget } from '../../source/features/ship/forget.ts';
 import { OutDirectory } from '../../source/features/ship/out.ts';
 import { type ShipOptions, ship } from '../../source/features/ship/ship.ts';
 import { status } from '../../source/features/ship/status.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, readLines, readTree, Scratch } from './harness.ts';
 import { startSampler } from './sampler.ts';
 
 const KiB = 1024;
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
 let scratch: Scratch;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(async () => {
   await redis.flushall();
   scratch = new Scratch();

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Hits } from '../../source/features/hits/hits.ts';
 import { seriesPoints, sum } from '../../source/features/hits/read.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 test('eight writers, a million hits, connections that break 1,000 times: the sum is exact', async () => {
   const proxy = await startFaultProxy(server.socket);

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { expect, test } from 'vitest';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { fire } from '../lock/kills.ts';
 
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 test('five hundred random kills: never two holders, never stuck longer than the TTL', async () => {
   const ttlMs = 500;

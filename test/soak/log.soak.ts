@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { expect, test } from 'vitest';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { sumOf } from '../log/counts.ts';
 import { runFleet } from '../log/fleet.ts';
 
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 test('eight processes, a million messages, an hour that ends under load: none lost', async () => {
   const { written, durationMs, current, last } = await runFleet(server, {

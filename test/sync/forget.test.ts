@@ -1,22 +1,18 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { syncKeys } from '../../source/features/sync/keys.ts';
 import { status, unused, writeRecord } from '../../source/features/sync/status.ts';
 import { notify } from '../../source/features/sync/watch.ts';
 import { openTopic } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** A target that was given by mistake, or is no more, can be got rid of with all that hangs off it. */
 
-let server: RedisServer;
 let base: string;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(async () => {
   await server.client().flushall();
   base = realpathSync(mkdtempSync(path.join(tmpdir(), 'quarterdeck-sync-')));

@@ -15,23 +15,19 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { TargetStatus } from '../../source/features/sync/status.ts';
 import { errorOf, kill, run, start } from '../helpers/cli.ts';
 import { freePort } from '../helpers/ports.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** What the command line says to bad folders, bad targets and bad paths, and that nothing queued is lost over it. */
 
-let server: RedisServer;
 let root: string;
 let base: string;
 let target: string;
 let children: ChildProcess[] = [];
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(async () => {
   await server.client().flushall();
   root = realpathSync(mkdtempSync(path.join(tmpdir(), 'quarterdeck-sync-')));

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { payloadOf } from '../../source/features/sync/change.ts';
 import type { SyncEvent } from '../../source/features/sync/options.ts';
 import { runSync } from '../../source/features/sync/runner.ts';
@@ -23,17 +23,13 @@ import { publish } from '../../source/features/topic/publish.ts';
 import { dropSubscriber } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { groupGone } from '../helpers/processes.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 let root: string;
 let base: string;
 let target: string;
 let running: { stop(): Promise<void> }[] = [];
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(async () => {
   await server.client().flushall();
   root = mkdtempSync(path.join(tmpdir(), 'quarterdeck-sync-'));

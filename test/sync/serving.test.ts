@@ -4,21 +4,17 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { errorOf, kill, run, start } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** One process serves a target; whoever comes after one that was killed need not know that it was. */
 
-let server: RedisServer;
 let root: string;
 let base: string;
 let target: string;
 let runners: ChildProcess[] = [];
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 beforeEach(async () => {
   await server.client().flushall();
   root = realpathSync(mkdtempSync(path.join(tmpdir(), 'quarterdeck-sync-')));

@@ -1,21 +1,16 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { topicStatus } from '../../source/features/topic/topic.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
 import { groupGone } from '../helpers/processes.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** The commands as a script runs them: words in, stdout, stderr and an exit code out. */
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 beforeEach(() => redis.flushall());
-afterAll(() => server.close());
 
 const topic = (words: string[], stdin = '') => run(['topic', ...words], { url: server.url, stdin });
 const lines = (text: string): unknown[] =>

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { doctor } from '../../source/features/topic/doctor.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { surveyAll } from '../../source/features/topic/topic.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
 let redis: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-});
+const server = await redisForThisFile();
 beforeEach(async () => {
   redis = server.client();
   await redis.flushall();
 });
-afterAll(() => server.close());
 
 async function examined() {
   const keys = (await redis.keys('*')).filter((key) => doctor.claims(key));

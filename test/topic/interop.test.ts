@@ -1,26 +1,20 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { isGap } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { Subscription } from '../../source/features/topic/subscription.ts';
 import { surveyAll, topicStatus } from '../../source/features/topic/topic.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** Programs that follow the seed, in the commands they send, share one topic with ours in both directions. */
 
-let server: RedisServer;
-let redis: ReturnType<RedisServer['client']>;
-let other: ReturnType<RedisServer['client']>;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-  other = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
+const other = server.client();
 beforeEach(async () => {
   await settlePublished(redis);
   await redis.flushall();
 });
-afterAll(() => server.close());
 
 const seed = { layout: 'seed' } as const;
 

@@ -1,24 +1,18 @@
-import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { setRetention } from '../../source/features/topic/own-layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { Subscription } from '../../source/features/topic/subscription.ts';
 import { topicStatus } from '../../source/features/topic/topic.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 
 /** An operator in a real terminal watches subscribers. */
 
-let server: RedisServer;
-let redis: Redis;
 let play: Play;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = server.client();
-});
+const server = await redisForThisFile();
+const redis = server.client();
 afterEach(() => play.close());
-afterAll(() => server.close());
 
 /** The console with the pane of topics alone on the screen. */
 async function openTopics(): Promise<void> {

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc, { type Scheduler } from 'fast-check';
 import type { Command, Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { isGap } from '../../source/features/topic/layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
 import { Subscription } from '../../source/features/topic/subscription.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /**
  * Every command of a subscriber is held back until the scheduler lets it go, and so is every publication: each run
@@ -13,13 +13,8 @@ import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
  * what arrives, arrives because nothing falls between catching up and listening.
  */
 
-let server: RedisServer;
-let publisher: Redis;
-beforeAll(async () => {
-  server = await startRedis();
-  publisher = server.client();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
+const publisher = server.client();
 
 let topics = 0;
 /** The clients of the subscriber. */

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Item, isGap } from '../../source/features/topic/layout.ts';
 import { setRetention } from '../../source/features/topic/own-layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { Subscription } from '../../source/features/topic/subscription.ts';
 import { dropSubscriber, openTopic, topicStatus } from '../../source/features/topic/topic.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(() => server.close());
+const server = await redisForThisFile();
 
 const ids = (items: readonly Item[]): (number | string)[] =>
   items.map((item) => (isGap(item) ? `gap ${item.gap.from}-${item.gap.to}` : item.id));
