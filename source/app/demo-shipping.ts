@@ -4,6 +4,7 @@ import { access, constants, mkdir, readdir, stat, writeFile } from 'node:fs/prom
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import * as v from 'valibot';
+import { counted, formatBytes } from '../ui/figures.ts';
 import type { DemoProcesses } from './demo-processes.ts';
 
 export type DemoShipping = {
@@ -80,7 +81,7 @@ function parseReport(text: string): Report | undefined {
 function summaryOf(round: number, done: Report | undefined): string {
   if (!done) return `round ${round} did not finish`;
   const { files, bytes, parts } = done;
-  return `round ${round}: ${files} files, ${Math.round(bytes / 1024)} KiB in ${parts} parts, all consumed`;
+  return `round ${round}: ${counted(files, 'file')}, ${formatBytes(bytes)} in ${counted(parts, 'part')}, all consumed`;
 }
 
 /** What can be read in /var/log, and samples beside it when that is too little to see anything of. */
