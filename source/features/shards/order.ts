@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Client } from '../../redis/client.ts';
 import { singleKey } from '../../redis/keys.ts';
 import { ShardOrderError } from './errors.ts';
 import { everywhere, type Shards } from './shards.ts';
@@ -29,7 +28,7 @@ export async function checkOrder(
   const sets = new Set(known.flatMap((fingerprint) => fingerprint?.set ?? []));
   if (sets.size > 1) throw new ShardOrderError('they were written as parts of different lists');
   for (const [shard, fingerprint] of known.entries()) {
-    // Without a count it was begun by somebody who died.
+    // Without a count it was begun by another first user, who is at it or died.
     if (fingerprint?.count === undefined) continue;
     const { index, count: written, router } = fingerprint;
     const url = shards.urls[shard] ?? '';
@@ -47,15 +46,11 @@ export async function checkOrder(
 
 /** The first server decides the set's name, so that two first users agree. */
 async function markAll(shards: Shards, knownSet: string | undefined): Promise<void> {
-  const mark = async (client: Client, index: number, set: string): Promise<void> => {
-    const fields = { set, index, count: shards.urls.length, router: shards.router };
-    // All of it or nothing: whoever looks meanwhile must not take half of a fingerprint for another one.
-    const marking = client.multi();
-    for (const [field, value] of Object.entries(fields)) marking.hsetnx(fingerprintKey, field, value);
-    await marking.exec();
-  };
   const first = shards.client(0);
-  await mark(first, 0, knownSet ?? randomUUID());
+  await first.hsetnx(fingerprintKey, 'set', knownSet ?? randomUUID());
   const set = (await first.hget(fingerprintKey, 'set')) ?? '';
-  await everywhere(shards, (client, index) => mark(client, index, set));
+  const count = shards.urls.length;
+  await everywhere(shards, (client, index) =>
+    client.hset(fingerprintKey, { set, index, count, router: shards.router }),
+  );
 }
