@@ -4,12 +4,11 @@ import { waitMs } from '../values.ts';
 import { tellMissing, tellServer } from './missing.ts';
 import { astray, chosenFeatures, conditionOn, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
 
-/** Fields that grow or shrink by the clock alone: how old, how long left, when it was asked. */
-const clocks = new Set(['at', 'heldMs', 'ttlMs', 'waitedMs', 'oldestAgeMs', 'stalledMs', 'resetMs']);
-
-/** What must differ to be a change; that a lock has no TTL is one, that it has a second less is none. */
-function withoutClocks(field: string, value: unknown): unknown {
-  return clocks.has(field) && typeof value === 'number' ? 0 : value;
+/** What must differ to be a change: that a lock has no TTL is one, that it has a second less is none. */
+function withoutClocks(value: unknown, clocks: readonly string[] = []): string {
+  return JSON.stringify(value, (field, each: unknown) =>
+    typeof each === 'number' && clocks.includes(field) ? 0 : each,
+  );
 }
 
 /** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
@@ -36,8 +35,8 @@ export const watchCommand = defineCommand({
       const isMissing = context.connections.some(({ state }) => state().name !== 'live');
       if (isMissing && !wasMissing) tellMissing(context);
       wasMissing = isMissing;
-      for (const { noun } of chosen) {
-        const text = JSON.stringify(snapshot[noun], withoutClocks);
+      for (const { noun, clocks } of chosen) {
+        const text = withoutClocks(snapshot[noun], clocks);
         if (seen.get(noun) === text) continue;
         seen.set(noun, text);
         const line = { at: snapshot.at, pane: noun, value: snapshot[noun] };

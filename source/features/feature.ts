@@ -33,6 +33,8 @@ export type Feature<Slice> = {
   readonly attention?: Attention<Slice>;
   /** The feature's part of `snapshot --json`: the shape of its list or status command. */
   snapshot(context: ReadContext): Promise<unknown>;
+  /** Fields of the snapshot that grow or shrink by the clock alone, such as how old something is: no news to `watch`. */
+  readonly clocks?: readonly string[];
   readonly doctor?: Doctor;
   /** Lazy, so that scripted mode never loads ink or react. */
   pane(): Promise<ComponentType<PaneProps<Slice>>>;

@@ -23,6 +23,7 @@ export default defineFeature<BufferSlice>({
   async snapshot({ redis }) {
     return (await allPending(redis)).map(pendingJson);
   },
+  clocks: ['oldestAgeMs'],
   doctor,
   pane: async () => (await import('./buffer-pane.tsx')).BufferPane,
 });

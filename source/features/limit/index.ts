@@ -13,6 +13,7 @@ export default defineFeature<LimitSlice>({
   spreads: true,
   initial: () => initial,
   feed,
+  clocks: ['resetMs'],
   doctor,
   commands,
   keys,

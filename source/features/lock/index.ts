@@ -27,6 +27,7 @@ export default defineFeature<LockSlice>({
     ...wrong.map((name) => `lock ${name} holds other data`),
   ],
   snapshot: async ({ redis }) => (await list(redis)).map(lockJson),
+  clocks: ['heldMs', 'ttlMs', 'waitedMs'],
   doctor,
   pane: async () => (await import('./lock-pane.tsx')).LockPane,
 });

@@ -24,6 +24,7 @@ export default defineFeature<TopicSlice>({
       : `${counted(topics.length, 'topic')}  ${counted(subscribers, 'subscriber')}`;
   },
   alerts: alertsOf,
+  clocks: ['at'],
   doctor,
   async snapshot({ redis }) {
     const found = await surveyAll(redis);
