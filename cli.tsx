@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import module from 'node:module';
 import process from 'node:process';
-import { consoleFlags } from './source/app/console-flags.ts';
+import { consoleFlags } from './source/cli/console-flags.ts';
 
 declare const QUARTERDECK_VERSION: string;
 
@@ -19,11 +19,11 @@ async function main(argv: readonly string[]): Promise<number> {
   module.enableCompileCache?.();
   const flags = consoleFlags(argv);
   if (flags) return await openConsole(flags);
-  const { readArguments } = await import('./source/app/arguments.ts');
+  const { readArguments } = await import('./source/cli/arguments.ts');
   const invocation = await readArguments(argv);
   if (invocation.name === 'version') return await printVersion();
   if (invocation.name === 'help') {
-    const { helpText } = await import('./source/app/help.ts');
+    const { helpText } = await import('./source/cli/help.ts');
     return await print(await helpText(invocation.noun, invocation.verb));
   }
   if (invocation.name === 'console') return await openConsole(invocation.globals);
@@ -33,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   ({ json: wantsJson, debug: wantsDebug } = config);
   hideSecrets(process.env);
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
-  const { runBatch } = await import('./source/app/batch.ts');
+  const { runBatch } = await import('./source/cli/batch.ts');
   const { path, command, raw } = invocation;
   const run = (ended: AbortSignal): Promise<number> =>
     runBatch(path, command, raw, { config, streams: process, ended });
@@ -45,7 +45,7 @@ function printVersion(): Promise<number> {
 }
 
 async function print(text: string): Promise<number> {
-  const { makeOutput } = await import('./source/app/output.ts');
+  const { makeOutput } = await import('./source/cli/output.ts');
   await makeOutput(process.stdout).write(`${text}\n`);
   return 0;
 }
@@ -58,7 +58,7 @@ async function keep(directory: string): Promise<number> {
 }
 
 async function openConsole(globals: Record<string, unknown>): Promise<number> {
-  const console = await import('./source/app/open-console.ts');
+  const console = await import('./source/console/open-console.ts');
   return await console.openConsole(globals, process.env);
 }
 
@@ -101,7 +101,7 @@ process.stderr.on('error', () => {});
 try {
   process.exitCode = await main(argv);
 } catch (error) {
-  const { reportFailure } = await import('./source/app/failure.ts');
+  const { reportFailure } = await import('./source/cli/failure.ts');
   const failure = reportFailure(error, {
     stderr: process.stderr,
     json: wantsJson,

@@ -39,7 +39,7 @@ export const ownComposition: Plugin = {
 export const consoleApart: Plugin = {
   name: 'console-apart',
   setup({ onResolve }) {
-    onResolve({ filter: /app\/open-console\.ts$/ }, ({ kind }) =>
+    onResolve({ filter: /console\/open-console\.ts$/ }, ({ kind }) =>
       kind === 'dynamic-import' ? { path: './chunks/console.js', external: true } : undefined,
     );
   },

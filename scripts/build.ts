@@ -55,7 +55,7 @@ await Promise.all([
   build({
     ...program,
     // The console needs nearly everything at once.
-    entryPoints: { console: 'source/app/open-console.ts' },
+    entryPoints: { console: 'source/console/open-console.ts' },
     outdir: 'dist/chunks',
     // Before 22.3 Node has no other way to its modules than a require.
     banner: { js: `${program.banner.js}const quarterdeckBuiltin=process.getBuiltinModule??require;` },

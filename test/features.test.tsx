@@ -1,12 +1,12 @@
 import { globSync, readFileSync } from 'node:fs';
 import { renderToString } from 'ink';
 import { describe, expect, test } from 'vitest';
-import { App } from '../source/app/app.tsx';
-import { globalKey } from '../source/app/keymap.ts';
-import { keyLabel, keyList } from '../source/app/keys.ts';
-import { loadPanes } from '../source/app/mount.tsx';
-import { commandTable } from '../source/app/palette.ts';
+import { commandTable } from '../source/commands/palette.ts';
 import { readConfig } from '../source/config.ts';
+import { keyLabel, keyList } from '../source/console/input/key-names.ts';
+import { globalKey } from '../source/console/input/keymap.ts';
+import { loadPanes } from '../source/console/mount.tsx';
+import { App } from '../source/console/view/app.tsx';
 import { type AnyFeature, features } from '../source/features/index.ts';
 import { makeStore, type State } from '../source/store/store.ts';
 import { StoreContext } from '../source/store/use-store.ts';

@@ -1,8 +1,8 @@
-import { makeBindings } from '../../source/app/bindings.ts';
-import { makeKeyboard } from '../../source/app/keyboard.ts';
-import { type CommandTable, commandTable } from '../../source/app/palette.ts';
-import { makePerformer } from '../../source/app/perform.ts';
+import { type CommandTable, commandTable } from '../../source/commands/palette.ts';
 import { type Config, readConfig } from '../../source/config.ts';
+import { makeBindings } from '../../source/console/input/bindings.ts';
+import { makePerformer } from '../../source/console/input/command-runner.ts';
+import { makeKeyboard } from '../../source/console/input/keyboard.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
 import type { Connection } from '../../source/redis/connect.ts';
 import { makeStore, type State } from '../../source/store/store.ts';

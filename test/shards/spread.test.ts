@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { runBatch } from '../../source/app/batch.ts';
-import type { AnyCommand } from '../../source/app/run-command.ts';
+import { runBatch } from '../../source/cli/batch.ts';
+import type { AnyCommand } from '../../source/commands/run-command.ts';
 import type { Config } from '../../source/config.ts';
 import { QuarterdeckError } from '../../source/errors.ts';
 import { feed as hitsFeed } from '../../source/features/hits/feed.ts';

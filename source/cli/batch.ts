@@ -1,0 +1,173 @@
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import {
+  type AnyCommand,
+  OneServerError,
+  parseInput,
+  type RawInput,
+  runCommand,
+} from '../commands/run-command.ts';
+import type { Config } from '../config.ts';
+import { UsageError } from '../errors.ts';
+import type { CommandContext } from '../features/feature.ts';
+import { loadFeature } from '../features/index.ts';
+import { type Connection, connect } from '../redis/connect.ts';
+import { startEmbedded } from '../redis/embedded.ts';
+import { sanitise } from '../ui/text.ts';
+import { makeOutput, type Output } from './output.ts';
+import { linesOf } from './read-lines.ts';
+
+/** Scripted mode: the same command tables, by name, with no terminal needed and nothing of Ink loaded. */
+export type Streams = {
+  readonly stdin: Readable & { isTTY?: boolean };
+  readonly stdout: Writable & { isTTY?: boolean };
+  readonly stderr: Writable & { isTTY?: boolean };
+};
+
+/**
+ * Runs one command from words to exit code.
+ * @param ended aborted by SIGINT or SIGTERM; the command then puts things in order and settles
+ * @throws whatever the command throws; a lost Redis past `--timeout` throws a LostError
+ */
+export async function runBatch(
+  path: string,
+  command: AnyCommand,
+  raw: RawInput,
+  { config, streams, ended }: { config: Config; streams: Streams; ended: AbortSignal },
+): Promise<number> {
+  const input = parseInput(path, command, raw);
+  if (!command.offline) await assertServers(path, config);
+  const output = makeOutput(streams.stdout, ended);
+  const lost = new AbortController();
+  const signal = AbortSignal.any([ended, output.closed, lost.signal]);
+  if (command.confirm && !config.yes) await confirm(command.confirm(input), streams);
+
+  const connections = await openConnections(config, command.offline === true);
+  const context = makeContext({ config, streams, output, signal, connections, commandLine: raw.commandLine });
+  try {
+    // A single server has no others to do without: nothing is partial about it.
+    const isPartial = command.partial === true && connections.length > 1;
+    if (!command.offline) await reach(connections, isPartial, config.timeoutMs);
+    const running = runCommand(path, command, input, context);
+    const outcome = await (command.offline || isPartial || command.supervises
+      ? running
+      : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
+    if (config.json && outcome.json !== undefined) await output.write(`${plainJson(outcome.json)}\n`);
+    if (!config.json && outcome.text !== '') await output.write(`${forPeople(outcome.text, output)}\n`);
+    // Not when the reader has gone: a closed stdout is a write that did not happen.
+    if (!output.closed.aborted) await outcome.printed?.();
+    return outcome.exitCode ?? 0;
+  } catch (error) {
+    if (output.closed.aborted) return 0;
+    // What it runs, such as a watcher or another program, is not to go on without it.
+    lost.abort(error);
+    throw error;
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
+
+/** @throws {OneServerError} when there are several servers and the feature does not spread over them */
+async function assertServers(path: string, { urls, cluster, sentinel }: Config): Promise<void> {
+  if (urls.length < 2 || cluster || sentinel !== undefined) return;
+  const feature = await loadFeature(path.split(' ', 1)[0] ?? '');
+  if (feature && !feature.spreads) throw new OneServerError(feature.noun, urls);
+}
+
+/** The connections the settings ask for, or those of a private server. */
+export async function openConnections(
+  config: Config,
+  isOffline = false,
+): Promise<readonly [Connection, ...Connection[]]> {
+  const reachable =
+    config.embedded && !isOffline ? { ...config, urls: [await startEmbedded(config)] } : config;
+  const [first, ...others] = connect(reachable);
+  if (!first) throw new UsageError('Expected at least one --url');
+  return [first, ...others];
+}
+
+/** Waits until every server answers; where some may be missing, until each has answered or failed and one answers. */
+async function reach(
+  connections: readonly Connection[],
+  isPartial: boolean,
+  timeoutMs: number,
+): Promise<void> {
+  const reached = connections.map((connection) => connection.ready(timeoutMs));
+  if (!isPartial) {
+    await Promise.all(reached);
+    return;
+  }
+  const results = await Promise.allSettled(reached);
+  const failures = results.filter((result) => result.status === 'rejected');
+  if (failures.length === results.length) throw failures[0]?.reason;
+}
+
+function makeContext({
+  config,
+  streams,
+  output,
+  signal,
+  connections,
+  commandLine,
+}: {
+  config: Config;
+  streams: Streams;
+  output: Output;
+  signal: AbortSignal;
+  connections: readonly [Connection, ...Connection[]];
+  commandLine: readonly string[];
+}): CommandContext {
+  const [first] = connections;
+  // What nobody read must not count as read: the command ends here, and the run ends quietly.
+  const handOver = async (bytes: Uint8Array | string): Promise<void> => {
+    await output.write(bytes);
+    if (output.closed.aborted) throw new Error('The reader has gone');
+  };
+  return {
+    config,
+    connections,
+    redis: first.ask,
+    listen: () => first.listen(),
+    signal,
+    commandLine,
+    stdin: () => linesOf(streams.stdin, signal),
+    async emit(item, text) {
+      await handOver(config.json ? `${plainJson(item)}\n` : `${forPeople(text, output)}\n`);
+    },
+    write: handOver,
+    progress(text) {
+      if (streams.stderr.isTTY && !config.json) streams.stderr.write(`${sanitise(text)}\n`);
+    },
+    warn(text) {
+      streams.stderr.write(`quarterdeck: ${sanitise(text)}\n`);
+    },
+  };
+}
+
+/** JSON with everything escaped that could move a cursor, hide or reorder: the same value, harmless to look at. */
+function plainJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** What goes to a terminal is made safe line by line; what goes to a pipe is left as it is. */
+function forPeople(text: string, output: Output): string {
+  return output.isTerminal ? text.split('\n').map(sanitise).join('\n') : text;
+}
+
+async function confirm(question: string, { stdin, stderr }: Streams): Promise<void> {
+  const refusal = new UsageError(`Not confirmed: ${question}`, {
+    code: 'NOT_CONFIRMED',
+    hint: 'Add --yes to confirm it beforehand',
+  });
+  if (!stdin.isTTY || !stderr.isTTY) throw refusal;
+  const lines = createInterface({ input: stdin, output: stderr });
+  const answer = await new Promise<string>((resolve) => {
+    lines.question(`${sanitise(question)}? [y/N] `, resolve);
+    lines.once('close', () => resolve(''));
+  });
+  lines.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
+}

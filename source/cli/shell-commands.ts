@@ -1,0 +1,10 @@
+import { consoleCommands } from '../commands/console-commands.ts';
+import type { AnyCommand } from '../commands/run-command.ts';
+
+/** Commands of the shell beside those of the features: the whole console's, and what makes sense before it opens. */
+export const shellCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
+  ...consoleCommands,
+  completion: async () => (await import('../commands/completion.ts')).completionCommand(shellCommands),
+  man: async () => (await import('./man.ts')).manCommand(shellCommands),
+  demo: async () => (await import('../demo/demo.ts')).demoCommand,
+};

@@ -1,0 +1,112 @@
+import * as v from 'valibot';
+import { UsageError } from '../errors.ts';
+import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../features/feature.ts';
+import { type AnyFeature, features, loadFeature } from '../features/index.ts';
+import { didYouMean } from '../nearest.ts';
+import { masters } from '../redis/connect.ts';
+import { parseInfo } from '../redis/info.ts';
+import { type Condition, parseCondition } from './condition.ts';
+import { canAsk, tellMissing, tellServer } from './unreachable.ts';
+
+/** `120x40` -> columns and rows. */
+const frameSize = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,3}x\d{1,3}$/, 'Expected a size such as 120x40'),
+  v.transform((text) => {
+    const [columns = 120, rows = 40] = text.split('x').map(Number);
+    return { columns, rows };
+  }),
+  v.check(({ columns, rows }) => columns >= 40 && rows >= 10, 'Expected a size from 40x10 up'),
+);
+
+export const paneFlag = optionalFlag('NAME', 'only this pane', v.string());
+export const failIfFlag = optionalFlag(
+  'CONDITION',
+  'exit 1 if it holds, such as `topic.lag > 1000`',
+  v.string(),
+);
+
+export const snapshotCommand = defineCommand({
+  verb: 'snapshot',
+  summary: 'print one frame of the console, or everything it knows as JSON',
+  flags: {
+    pane: paneFlag,
+    size: flagOr('WxH', 'columns and rows of the frame', frameSize, '120x40'),
+    failIf: failIfFlag,
+  },
+  writes: false,
+  partial: true,
+  examples: ['quarterdeck snapshot --json | jq .ship', "quarterdeck snapshot --fail-if 'topic.lag > 1000'"],
+  async run(context, { pane, size, failIf }) {
+    const chosen = await chosenFeatures(pane);
+    const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
+    tellServer(context, chosen);
+    const json = await takeSnapshot(context, chosen);
+    const holds = condition?.holds(json) ?? false;
+    if (condition?.isAstray(json)) context.warn(astray(condition));
+    if (holds) context.warn(`${condition?.text} holds`);
+    const exitCode = holds ? 1 : tellMissing(context) ? 3 : 0;
+    if (context.config.json) return { json, text: '', exitCode };
+    const { printFrame } = await import('../console/print-frame.tsx');
+    return { json, text: await printFrame(context, chosen, { ...size, zoomed: pane }), exitCode };
+  },
+});
+
+/** The features of one pane, or all. @throws {UsageError} when there is no such pane */
+export async function chosenFeatures(pane: string | undefined): Promise<readonly AnyFeature[]> {
+  if (pane === undefined) return await Promise.all(Object.values(features).map((load) => load()));
+  const feature = await loadFeature(pane);
+  if (!feature)
+    throw new UsageError(`There is no pane \`${pane}\``, {
+      hint: `${didYouMean(pane, Object.keys(features))}Known: ${Object.keys(features).join(', ')}`,
+    });
+  return [feature];
+}
+
+/** @throws {UsageError} when it is no condition, or about a pane that is not looked at */
+export function conditionOn(chosen: readonly AnyFeature[], text: string): Condition {
+  const condition = parseCondition(text);
+  const known = ['server', ...chosen.map(({ noun }) => noun)];
+  if (!known.includes(condition.noun)) {
+    throw new UsageError(`\`${text}\` begins with \`${condition.noun}\`, which nothing here is called`, {
+      hint: `${didYouMean(condition.noun, known)}Known: ${known.join(', ')}`,
+    });
+  }
+  return condition;
+}
+
+export function astray({ text, noun }: Condition): string {
+  return `\`${text}\` cannot hold: nothing in ${noun} is called so; \`snapshot --json\` shows what there is`;
+}
+
+/** `{at, server, chat, ship, …}`: every feature's own list or status, all asked at once; null where none answers. */
+export async function takeSnapshot(
+  context: ReadContext,
+  chosen: readonly AnyFeature[],
+): Promise<Record<string, unknown>> {
+  const [server, ...parts] = await Promise.all([
+    canAsk(context, undefined) ? serverOf(context) : null,
+    ...chosen.map((feature) => (canAsk(context, feature) ? feature.snapshot(context) : null)),
+  ]);
+  const byNoun = Object.fromEntries(chosen.map(({ noun }, index) => [noun, parts[index]]));
+  return { at: Date.now(), server, ...byNoun };
+}
+
+async function serverOf({ redis, connections }: ReadContext): Promise<unknown> {
+  const infos = await Promise.all(
+    (await masters(redis)).map(async (server) => parseInfo(await server.info())),
+  );
+  const sum = (field: string): number => infos.reduce((total, info) => total + Number(info[field] ?? 0), 0);
+  const [first] = infos;
+  return {
+    url: connections[0]?.url ?? '',
+    kind: connections[0]?.kind ?? '',
+    version: first?.redis_version ?? '',
+    role: first?.role === 'master' ? 'primary' : 'replica',
+    usedBytes: sum('used_memory'),
+    maxBytes: sum('maxmemory'),
+    opsPerSec: sum('instantaneous_ops_per_sec'),
+    clients: sum('connected_clients'),
+    uptimeMs: Number(first?.uptime_in_seconds ?? 0) * 1000,
+  };
+}

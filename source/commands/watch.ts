@@ -1,0 +1,56 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { defineCommand, flagOr } from '../features/feature.ts';
+import { waitMs } from '../values.ts';
+import { astray, chosenFeatures, conditionOn, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
+import { tellMissing, tellServer } from './unreachable.ts';
+
+/** What must differ to be a change: that a lock has no TTL is one, that it has a second less is none. */
+function withoutClocks(value: unknown, clocks: readonly string[] = []): string {
+  return JSON.stringify(value, (field, each: unknown) =>
+    typeof each === 'number' && clocks.includes(field) ? 0 : each,
+  );
+}
+
+/** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
+export const watchCommand = defineCommand({
+  verb: 'watch',
+  summary: 'print what changes, as NDJSON `{at, pane, value}`',
+  flags: {
+    pane: paneFlag,
+    every: flagOr('DURATION', 'how often to look', waitMs, '1s'),
+    failIf: failIfFlag,
+  },
+  writes: false,
+  partial: true,
+  examples: ["quarterdeck watch --pane ship --fail-if 'ship.state == stalled'"],
+  async run(context, { pane, every, failIf }) {
+    const chosen = await chosenFeatures(pane);
+    const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
+    let isDoubted = false;
+    let wasMissing = false;
+    tellServer(context, chosen);
+    const seen = new Map<string, string>();
+    for (;;) {
+      const snapshot = await takeSnapshot(context, chosen);
+      const isMissing = context.connections.some(({ state }) => state().name !== 'live');
+      if (isMissing && !wasMissing) tellMissing(context);
+      wasMissing = isMissing;
+      for (const { noun, clocks } of chosen) {
+        const text = withoutClocks(snapshot[noun], clocks);
+        if (seen.get(noun) === text) continue;
+        seen.set(noun, text);
+        const line = { at: snapshot.at, pane: noun, value: snapshot[noun] };
+        await context.emit(line, JSON.stringify(line));
+      }
+      if (!isDoubted && condition?.isAstray(snapshot)) {
+        isDoubted = true;
+        context.warn(astray(condition));
+      }
+      if (condition?.holds(snapshot)) {
+        context.warn(`${condition.text} holds`);
+        return { text: '', exitCode: 1 };
+      }
+      await wait(every, undefined, { signal: context.signal });
+    }
+  },
+});

@@ -1,0 +1,181 @@
+import { flushCompileCache } from 'node:module';
+import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
+import { consoleCommands } from '../commands/console-commands.ts';
+import { type CommandTable, commandTable } from '../commands/palette.ts';
+import type { AnyCommand } from '../commands/run-command.ts';
+import type { Config } from '../config.ts';
+import type { AnyFeature } from '../features/index.ts';
+import type { Connection } from '../redis/connect.ts';
+import { changeScreen, type Store } from '../store/store.ts';
+import { frameCells } from '../ui/frame-cells.ts';
+import { setStyling } from '../ui/style.ts';
+import type { Engine } from './engine.ts';
+import { watchAttention } from './input/attention.ts';
+import { makeBindings } from './input/bindings.ts';
+import { makePerformer } from './input/command-runner.ts';
+import { makeKeyboard } from './input/keyboard.ts';
+import { loadPanes, mount } from './mount.tsx';
+import { paceStore } from './paced-store.ts';
+import { type Endings, exitCodeOf } from './terminal/signals.ts';
+import type { Terminal } from './terminal/terminal.ts';
+import { placed } from './view/app.tsx';
+import { innerOf, layOut } from './view/layout.ts';
+import { isAgeing } from './view/status-text.ts';
+
+export type DeckOptions = {
+  readonly config: Config;
+  readonly terminal: Terminal;
+  readonly connections: readonly [Connection, ...Connection[]];
+  readonly features: readonly AnyFeature[];
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly endings: Endings;
+};
+
+/** Data changes paint at most ten frames a second; keys paint at once. */
+const paintEveryMs = 100;
+const settledAfterMs = 1500;
+const wakeAfterMs = 200;
+
+/** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
+export async function openDeck(options: DeckOptions): Promise<number> {
+  const { config, terminal, connections, features, store, engine, endings } = options;
+  const left = Promise.withResolvers<number>();
+  setStyling(config.color ? 'colour' : 'mono');
+  const loaded = await loadPanes(features);
+  const shown = paceStore(store, paintEveryMs);
+  let table: CommandTable = commandTable(features, {});
+  let isLent = false;
+
+  const performer = makePerformer({
+    store,
+    table: () => table,
+    config,
+    connections,
+    spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
+    refresh: engine.refresh,
+    async lendTerminal(run) {
+      isLent = true;
+      terminal.pause();
+      try {
+        await run();
+      } finally {
+        isLent = false;
+        terminal.resume();
+      }
+    },
+  });
+  const sizeOf = sizer(store, features);
+  const keyboard = makeKeyboard({
+    store,
+    features,
+    config,
+    table: () => table,
+    performer,
+    bindings: makeBindings({ store, features, config, table: () => table, performer, sizeOf }),
+    sizeOf,
+    quit: () => left.resolve(0),
+    suspend() {
+      terminal.pause();
+      // The whole job stops, as it would if the terminal had done it: npm and the shell script above us too.
+      process.kill(0, 'SIGTSTP');
+      // Without a shell above us that could wake us, the system lets nobody stop us: on we go.
+      setTimeout(() => terminal.resume(), wakeAfterMs);
+    },
+    redraw: () => terminal.screen.repaint(),
+  });
+  terminal.onResize((columns, rows) => {
+    changeScreen(store, { columns, rows });
+    shown.publish();
+  });
+  endings.onContinued(() => {
+    // A program we run in the terminal was stopped and woken with us, and still has it.
+    if (isLent) return;
+    // After an outside SIGSTOP the shell has taken the terminal without our knowing.
+    terminal.pause();
+    terminal.resume();
+  });
+  const stopAgeing = ageWhileStale(store);
+  const attention = watchAttention({
+    store,
+    shown,
+    features,
+    performer,
+    readOnly: config.readOnly,
+    sizeOf: sizer(shown, features),
+  });
+  // Out of the painting, which is still going on when its last bytes were written.
+  terminal.screen.onPainted = () => queueMicrotask(attention.painted);
+  const mounted = mount({
+    terminal,
+    shown,
+    loaded,
+    readOnly: config.readOnly,
+    table: () => table,
+    keyboard,
+  });
+  const settling = setTimeout(() => {
+    // What a start compiled is kept for the next one, also when this one ends by a signal.
+    flushCompileCache?.();
+    // A console stays open for days, and V8 would let its garbage grow to a multiple of what is alive. Only now,
+    // because what was compiled under other flags is not taken from the cache.
+    setFlagsFromString('--optimize-for-size');
+  }, settledAfterMs);
+  void loadConsoleCommands().then((whole) => {
+    table = commandTable(features, whole);
+  });
+  try {
+    // Ink stops by itself when the input ends: the terminal went away, and the signal that says so is on its way.
+    const hungUp = mounted.exited.then(() => exitCodeOf.SIGHUP);
+    return await Promise.race([left.promise, endings.ended, hungUp]);
+  } finally {
+    clearTimeout(settling);
+    attention.left();
+    performer.close();
+    stopAgeing();
+    shown.stop();
+    terminal.screen.hold();
+    mounted.unmount();
+  }
+}
+
+/** The cells a pane has by its noun, or an overlay has by ''. */
+function sizer(store: Pick<Store, 'getState'>, features: readonly AnyFeature[]) {
+  return (noun: string): { readonly columns: number; readonly rows: number } => {
+    const { columns, rows, focus, isZoomed } = store.getState().screen;
+    const { tiles, area } = layOut({ columns, rows, panes: placed(features), focus, isZoomed });
+    const tile = tiles.find((one) => one.noun === noun);
+    if (tile) return innerOf(tile);
+    return {
+      columns: Math.max(0, area.columns - frameCells.columns),
+      rows: Math.max(0, area.rows - frameCells.rows),
+    };
+  };
+}
+
+/** The clock of the screen ticks only while something on it grows older. */
+function ageWhileStale(store: Store): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const tick = (): void => changeScreen(store, { nowMs: Date.now() });
+  const judge = (): void => {
+    const isOld = isAgeing(store.getState());
+    if (isOld && !timer) timer = setInterval(tick, 1000);
+    if (isOld || !timer) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+  judge();
+  const unsubscribe = store.subscribe(judge);
+  return () => {
+    unsubscribe();
+    clearInterval(timer);
+  };
+}
+
+async function loadConsoleCommands(): Promise<Readonly<Record<string, AnyCommand>>> {
+  const entries = Object.entries(consoleCommands);
+  return Object.fromEntries(
+    await Promise.all(entries.map(async ([name, load]) => [name, await load()] as const)),
+  );
+}

@@ -1,0 +1,130 @@
+import type { Config } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import type { AnyFeature } from '../features/index.ts';
+import type { Connection } from '../redis/connect.ts';
+import { type Poller, type Question, startPoller } from '../redis/poller.ts';
+import { type Heard, startSubscriber } from '../redis/subscriber.ts';
+import { changeSlice, type Freshness, type Store } from '../store/store.ts';
+import { watchServer } from './server-stats.ts';
+
+/**
+ * Runs every feed into the store, and records for each feature when and whether it last learned.
+ *
+ * Polling and pub/sub are the only two ways in. A feature's commands never edit rows: after one ran, `refresh` asks
+ * again at once. All of it together stays within `commandBudget` commands a second: when readings cost more, every
+ * interval is stretched.
+ */
+export type Engine = {
+  /** Asks this feature's feed now. */
+  refresh(noun: string): void;
+  /** Resolves when every feature has learned or failed once. */
+  settled(): Promise<void>;
+  stop(): void;
+};
+
+export type EngineOptions = {
+  readonly connections: readonly [Connection, ...Connection[]];
+  readonly config: Config;
+  readonly store: Store;
+  readonly features: readonly AnyFeature[];
+};
+
+const commandBudget = 18;
+const staleAfterReadings = 3;
+const shortestStaleMs = 3000;
+
+export function startEngine({ connections, config, store, features }: EngineOptions): Engine {
+  const [connection] = connections;
+  const context = { redis: connection.ask, connections, config };
+  const questions = new Map<string, Question>();
+  const channelsOf = new Map<string, readonly string[]>();
+  const subjectOf = new Map<string, unknown>();
+  const settled = Promise.withResolvers<void>();
+  let poller: Poller | undefined;
+
+  const learned = (noun: string, next: Freshness): void => {
+    store.setState((state) => ({ freshness: { ...state.freshness, [noun]: next } }));
+    const all = Object.values(store.getState().freshness);
+    if (all.every(({ name }) => name !== 'waiting')) settled.resolve();
+  };
+  const ring = (noun: string): void => {
+    const question = questions.get(noun);
+    if (question) poller?.ring(question);
+  };
+
+  for (const { noun, feed } of features) {
+    questions.set(noun, {
+      everyMs: feed.everyMs,
+      async ask() {
+        try {
+          changeSlice(store, noun, await feed.read(context, store.getState().slices[noun]));
+          learned(noun, { name: 'fresh', learnedAtMs: Date.now() });
+        } catch (error) {
+          learned(noun, { ...store.getState().freshness[noun], name: 'failed', error: messageOf(error) });
+          throw error;
+        }
+      },
+    });
+  }
+
+  const hear = (feature: AnyFeature, messages: readonly Heard[]): void => {
+    const change = feature.feed.heard?.(messages);
+    if (change) changeSlice(store, feature.noun, change);
+    else ring(feature.noun);
+  };
+  const subscriber = startSubscriber(() => connection.listen(), {
+    onMessages(messages) {
+      for (const feature of features) {
+        const channels = channelsOf.get(feature.noun) ?? [];
+        const own = messages.filter(({ channel }) => channels.includes(channel));
+        if (own.length > 0) hear(feature, own);
+      }
+    },
+    onGap(channels) {
+      for (const [noun, own] of channelsOf) if (own.some((channel) => channels.includes(channel))) ring(noun);
+    },
+  });
+  const tune = (slices: Readonly<Record<string, unknown>>): void => {
+    for (const { noun, feed } of features) {
+      channelsOf.set(noun, feed.channels?.(context, slices[noun]) ?? []);
+      const subject = feed.subject?.(slices[noun]);
+      if (subjectOf.has(noun) && subjectOf.get(noun) !== subject) ring(noun);
+      subjectOf.set(noun, subject);
+    }
+    subscriber.want([...new Set([...channelsOf.values()].flat())]);
+  };
+  tune(store.getState().slices);
+  const stopTuning = store.subscribe((state, before) => {
+    if (state.slices !== before.slices) tune(state.slices);
+  });
+
+  const server = watchServer(connection, store);
+  const stopState = connection.onState((state) => {
+    const { url, kind } = connection;
+    store.setState({ connection: { ...state, url, kind, servers: connections.length } });
+    if (state.name === 'live') for (const noun of questions.keys()) ring(noun);
+  });
+  const ageing = setInterval(() => {
+    for (const { noun, feed } of features) {
+      const known = store.getState().freshness[noun];
+      const staleMs = Math.max(feed.everyMs * staleAfterReadings, shortestStaleMs) * server.stretch();
+      if (known?.name === 'fresh' && Date.now() - (known.learnedAtMs ?? 0) > staleMs) {
+        learned(noun, { ...known, name: 'stale' });
+      }
+    }
+  }, 500);
+  poller = startPoller([...questions.values(), server.question], () => server.stretch(commandBudget));
+  if (features.length === 0) settled.resolve();
+
+  return {
+    refresh: ring,
+    settled: () => settled.promise,
+    stop() {
+      poller?.stop();
+      subscriber.stop();
+      clearInterval(ageing);
+      stopTuning();
+      stopState();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import type { Attention } from '../../features/feature.ts';
+import type { AnyFeature } from '../../features/index.ts';
+import { changeSlice, type Store } from '../../store/store.ts';
+import type { Performer } from './command-runner.ts';
+
+/** What follows from the operator looking at a pane: a feature learns what was seen, and may tell Redis. */
+export type Watch = {
+  /** A frame was handed to the terminal. */
+  painted(): void;
+  /** The operator leaves. */
+  left(): void;
+};
+
+export type WatchOptions = {
+  readonly store: Store;
+  readonly features: readonly AnyFeature[];
+  readonly performer: Performer;
+  readonly readOnly: boolean;
+  /** What is on the screen, which may be older than what the store knows. */
+  readonly shown: Pick<Store, 'getState'>;
+  /** The cells a pane has there. */
+  readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
+};
+
+export function watchAttention({ store, features, performer, readOnly, shown, sizeOf }: WatchOptions): Watch {
+  const telling = new Set<string>();
+  /** What was told last: the slice learns of it only with its next reading. */
+  const told = new Map<string, string>();
+  let looked: string | undefined;
+
+  const attentionOf = (noun: string | undefined): Attention<unknown> | undefined =>
+    features.find((feature) => feature.noun === noun)?.attention;
+
+  const tell = async (noun: string, attention: Attention<unknown>): Promise<void> => {
+    if (telling.has(noun) || readOnly) return;
+    telling.add(noun);
+    try {
+      for (;;) {
+        const act = attention.tell(store.getState().slices[noun]);
+        // Done, and known to be done: the same may have to be told again another time.
+        if (!act) told.delete(noun);
+        const words = JSON.stringify(act);
+        if (!act || told.get(noun) === words) return;
+        const path = `${noun} ${act.verb}`;
+        if (performer.refusal(path) !== undefined || !(await performer.runQuietly(path, act.input))) return;
+        told.set(noun, words);
+      }
+    } finally {
+      telling.delete(noun);
+    }
+  };
+
+  const turnAway = (noun: string | undefined): void => {
+    const attention = attentionOf(noun);
+    if (noun !== undefined && attention) changeSlice(store, noun, (slice) => attention.away(slice));
+  };
+
+  return {
+    painted() {
+      const { screen, slices } = shown.getState();
+      const { focus, mode } = screen;
+      if (looked !== focus) turnAway(looked);
+      looked = focus;
+      const attention = attentionOf(focus);
+      // Help and printed text lie over the panes.
+      if (!attention || mode.name === 'help' || mode.name === 'output') return;
+      changeSlice(store, focus, (slice) => attention.seen(slice, slices[focus], sizeOf(focus)));
+      void tell(focus, attention);
+    },
+    left: () => turnAway(looked),
+  };
+}

@@ -1,0 +1,135 @@
+import type { CommandTable } from '../../commands/palette.ts';
+import type { Config } from '../../config.ts';
+import type { KeyBinding } from '../../features/feature.ts';
+import type { AnyFeature } from '../../features/index.ts';
+import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
+import type { Performer } from './command-runner.ts';
+import { emptyLine, submit } from './line-editor.ts';
+
+export type AskMode = Extract<Mode, { name: 'ask' }>;
+// biome-ignore lint/suspicious/noExplicitAny: a binding belongs to a feature whose slice type only it knows
+type Binding = KeyBinding<any>;
+
+/** What the key bindings of the features do: move, run, ask for a line first, or ask whether it is meant. */
+export type Bindings = {
+  press(feature: AnyFeature, index: number): void;
+  /** Enter, while a binding's question is open. */
+  answer(asking: AskMode): void;
+  /** Escape: what followed the typing goes back to what it was. */
+  cancel(asking: AskMode): void;
+  /** The line changed. */
+  follow(asking: AskMode, text: string): void;
+};
+
+export type BindingsOptions = {
+  readonly store: Store;
+  readonly features: readonly AnyFeature[];
+  readonly config: Config;
+  readonly table: () => CommandTable;
+  readonly performer: Performer;
+  /** The cells the feature's pane has. */
+  readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
+};
+
+export function makeBindings(options: BindingsOptions): Bindings {
+  const { store, features, table, performer } = options;
+  const histories = new Map<string, readonly string[]>();
+  /** What the line that is being asked for held at first. */
+  let initial = '';
+  const mode = (): Mode => store.getState().screen.mode;
+  const setMode = (next: Mode): void => changeScreen(store, { mode: next });
+  const refuse = (text: string): void => changeScreen(store, { status: { text, tone: 'bad' } });
+  const sliceOf = (noun: string): unknown => store.getState().slices[noun];
+
+  const begin = (act: Act, confirm?: { question: string; type?: string }): void => {
+    const reason = performer.refusal(act.path, act.input);
+    if (reason !== undefined) refuse(reason);
+    else if (!confirm) void performer.run(act);
+    else setMode({ name: 'confirm', question: confirm.question, word: confirm.type, line: emptyLine(), act });
+  };
+
+  const press = ({ noun }: AnyFeature, index: number, binding: Binding): void => {
+    const reason = binding.refuse?.(sliceOf(noun));
+    if (reason !== undefined) {
+      refuse(reason);
+      return;
+    }
+    const change = binding.change?.bind(binding);
+    if (change) changeSlice(store, noun, (slice) => change(slice, options.sizeOf(noun)));
+    if (binding.ask) ask(noun, index, binding);
+    else if (binding.verb !== undefined) {
+      const input = binding.input?.(sliceOf(noun), '') ?? {};
+      begin(actOf(noun, binding.verb, input), binding.confirm?.(sliceOf(noun)));
+    }
+  };
+
+  const ask = (noun: string, index: number, binding: Binding): void => {
+    const path = `${noun} ${binding.verb}`;
+    const writes = table().get(path)?.writes === true;
+    if (writes && options.config.readOnly) {
+      refuse(performer.refusal(path) ?? '');
+      return;
+    }
+    const history = histories.get(`${noun} ${index}`) ?? [];
+    initial = binding.ask?.initial?.(sliceOf(noun)) ?? '';
+    setMode({ name: 'ask', noun, binding: index, line: emptyLine(history, initial) });
+  };
+
+  const bindingOf = ({ noun, binding }: AskMode): Binding | undefined =>
+    features.find((feature) => feature.noun === noun)?.keys[binding];
+
+  const follow = (asking: AskMode, text: string): void => {
+    const change = bindingOf(asking)?.ask?.follow;
+    if (change) changeSlice(store, asking.noun, (slice) => change(slice, text));
+  };
+
+  const answer = (asking: AskMode): void => {
+    const { noun, binding: index, line } = asking;
+    const binding = bindingOf(asking);
+    const text = line.text.trim();
+    const sticky = binding?.ask?.sticky === true;
+    if (!binding || (sticky && text === '')) return;
+    const reason = binding.refuse?.(sliceOf(noun));
+    const path = `${noun} ${binding.verb}`;
+    const refusal = reason ?? (binding.verb === undefined ? undefined : performer.refusal(path));
+    if (refusal !== undefined) {
+      refuse(refusal);
+      return;
+    }
+    const emptied = submit(line);
+    histories.set(`${noun} ${index}`, emptied.history);
+    if (sticky) setMode({ ...asking, line: emptied });
+    else setMode({ name: 'browse' });
+    if (binding.verb === undefined) return;
+    const act = actOf(noun, binding.verb, binding.input?.(sliceOf(noun), text) ?? {});
+    const confirm = binding.confirm?.(sliceOf(noun));
+    if (confirm) {
+      begin(act, confirm);
+      return;
+    }
+    void performer.run(act).then((isDone) => {
+      const now = mode();
+      // What could not be sent comes back, unless something else is being written.
+      const isWaiting = now.name === 'ask' && now.noun === noun && now.binding === index;
+      if (!isDone && isWaiting && now.line.text === '') {
+        setMode({ ...now, line: emptyLine(now.line.history, line.text) });
+      }
+    });
+  };
+
+  return {
+    press(feature, index) {
+      const binding = feature.keys[index];
+      if (binding) press(feature, index, binding);
+    },
+    answer,
+    cancel(asking) {
+      if (bindingOf(asking)?.ask?.sticky !== true) follow(asking, initial);
+    },
+    follow,
+  };
+}
+
+function actOf(noun: string, verb: string, input: Readonly<Record<string, unknown>>): Act {
+  return { path: `${noun} ${verb}`, input, commandLine: [], json: false };
+}

@@ -1,0 +1,168 @@
+import type { CommandTable } from '../../commands/palette.ts';
+import { type AnyCommand, isWriting, ReadOnlyError, runCommand } from '../../commands/run-command.ts';
+import type { Config } from '../../config.ts';
+import { messageOf, QuarterdeckError } from '../../errors.ts';
+import type { CommandContext, Outcome } from '../../features/feature.ts';
+import type { Connection } from '../../redis/connect.ts';
+import { type Act, changeScreen, type Status, type Store } from '../../store/store.ts';
+import { sanitise } from '../../ui/text.ts';
+import { openView, type View } from './output-view.ts';
+
+/** Runs commands for the keyboard: what they say goes to the status line, what they print to the output view. */
+export type Performer = {
+  /** Why this cannot be run now; undefined when it can. */
+  refusal(path: string, input?: Record<string, unknown>): string | undefined;
+  /** Resolves with whether it went well; never rejects. `isShown`: a text of several lines gets a view of its own. */
+  run(act: Act, isShown?: boolean): Promise<boolean>;
+  /** Runs it without a word, whatever comes of it; resolves with whether it went well. */
+  runQuietly(path: string, input: Readonly<Record<string, unknown>>): Promise<boolean>;
+  /** Ends what prints into the output view, as the view is left. */
+  stop(): void;
+  /** Ends everything that runs. */
+  close(): void;
+};
+
+export type PerformerOptions = {
+  readonly store: Store;
+  readonly table: () => CommandTable;
+  readonly config: Config;
+  readonly connections: readonly [Connection, ...Connection[]];
+  /** Whether this feature's names spread over several servers. */
+  readonly spreads: (noun: string) => boolean;
+  /** Asks this feature's feed at once. */
+  readonly refresh: (noun: string) => void;
+  /** Lends the terminal to a command that runs another program in it. */
+  readonly lendTerminal: (run: () => Promise<void>) => Promise<void>;
+};
+
+type Printing = Pick<CommandContext, 'emit' | 'write' | 'progress' | 'warn'>;
+
+/** How long a command of the palette may be silent before a view shows that it runs. */
+const patienceMs = 300;
+
+export function makePerformer(options: PerformerOptions): Performer {
+  const { store, table, config, connections, spreads, refresh } = options;
+  const [connection] = connections;
+  const leaving = new AbortController();
+  /** What prints into the view that is open. */
+  let viewing: AbortController | undefined;
+
+  const say = (text: string, tone: Status['tone']): void => {
+    changeScreen(store, { status: { text: sanitise(text), tone } });
+  };
+  const refusal = (path: string, input: Record<string, unknown> = {}): string | undefined => {
+    const command = table().get(path);
+    if (!command) return `There is no command \`${path}\``;
+    if (config.readOnly && isWriting(command, input)) return sentenceOf(new ReadOnlyError(path));
+    if (command.offline) return;
+    // It goes on with the others, and tells by itself when the one that it needs is away.
+    if (connections.length > 1 && spreads(path.split(' ', 1)[0] ?? '')) return;
+    const { connection: state } = store.getState();
+    if (state.name === 'live') return;
+    return `Not done: ${state.name === 'lost' ? 'Redis is lost' : 'not connected yet'}${state.error ? ` (${state.error})` : ''}`;
+  };
+
+  const contextFor = (act: Act, signal: AbortSignal, out: Printing): CommandContext => ({
+    redis: connection.ask,
+    connections,
+    config: { ...config, json: act.json },
+    listen: () => connection.listen(),
+    signal,
+    commandLine: act.commandLine,
+    async *stdin() {},
+    ...out,
+  });
+
+  const run = async (act: Act, isShown: boolean): Promise<boolean> => {
+    const reason = refusal(act.path, act.input);
+    const command = table().get(act.path);
+    if (reason !== undefined || !command) {
+      say(reason ?? '', 'bad');
+      return false;
+    }
+    const own = new AbortController();
+    const signal = AbortSignal.any([leaving.signal, own.signal]);
+    const view = openView({
+      store,
+      title: act.path,
+      signal,
+      patienceMs: isShown && !command.takesCommandLine ? patienceMs : undefined,
+      onOpen: () => {
+        viewing = own;
+      },
+    });
+    const context = contextFor(act, signal, {
+      emit: (_, text) => view.print(text),
+      write: (bytes) => view.print(new TextDecoder().decode(bytes)),
+      progress: (text) => say(text, 'info'),
+      warn: (text) => say(text, 'bad'),
+    });
+    try {
+      const outcome = await perform(command, act, context, options);
+      report(outcome, { act, isShown, view, say });
+      await outcome.printed?.();
+      return true;
+    } catch (error) {
+      if (!signal.aborted) say(sentenceOf(error), 'bad');
+      return false;
+    } finally {
+      view.end();
+      refresh(act.path.split(' ')[0] ?? '');
+    }
+  };
+
+  return {
+    refusal,
+    run: (act, isShown = false) => run(act, isShown),
+    async runQuietly(path, input) {
+      const command = table().get(path);
+      if (!command) return false;
+      const act = { path, input, commandLine: [], json: false };
+      const silent = { emit: async () => {}, write: async () => {}, progress() {}, warn() {} };
+      try {
+        await runCommand(path, command, input, contextFor(act, leaving.signal, silent));
+        refresh(path.split(' ')[0] ?? '');
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    stop: () => viewing?.abort(),
+    close: () => leaving.abort(),
+  };
+}
+
+async function perform(
+  command: AnyCommand,
+  act: Act,
+  context: CommandContext,
+  { lendTerminal }: PerformerOptions,
+): Promise<Outcome> {
+  if (!command.takesCommandLine) return await runCommand(act.path, command, act.input, context);
+  let outcome: Outcome | undefined;
+  await lendTerminal(async () => {
+    outcome = await runCommand(act.path, command, act.input, context);
+  });
+  return outcome ?? { text: '' };
+}
+
+type Report = {
+  readonly act: Act;
+  readonly isShown: boolean;
+  readonly view: View;
+  readonly say: (text: string, tone: Status['tone']) => void;
+};
+
+function report(outcome: Outcome, { act, isShown, view, say }: Report): void {
+  const text = act.json && outcome.json !== undefined ? JSON.stringify(outcome.json, null, 2) : outcome.text;
+  const [first = '', ...more] = text.split('\n');
+  if (text === '') return;
+  if (isShown && (more.length > 0 || view.isOpen())) void view.print(text, 0);
+  else say(first, (outcome.exitCode ?? 0) === 0 ? 'good' : 'info');
+}
+
+/** The failure and what to do about it, in one line. */
+export function sentenceOf(error: unknown): string {
+  const hint = error instanceof QuarterdeckError && error.hint !== undefined ? `. ${error.hint}` : '';
+  return messageOf(error) + hint;
+}

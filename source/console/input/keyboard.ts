@@ -1,0 +1,221 @@
+import { type CommandTable, complete, offersFor } from '../../commands/palette.ts';
+import type { Config } from '../../config.ts';
+import type { AnyFeature } from '../../features/index.ts';
+import { changeScreen, type Mode, type Store } from '../../store/store.ts';
+import type { Bindings } from './bindings.ts';
+import { type Performer, sentenceOf } from './command-runner.ts';
+import { isText, keyList } from './key-names.ts';
+import { globalKey, placeOf } from './keymap.ts';
+import { edit, emptyLine, insert, submit } from './line-editor.ts';
+
+/** A key becomes a move in the focused pane, a command, or an edit of the line being typed. */
+export type Keyboard = {
+  press(keys: readonly string[]): void;
+  paste(text: string): void;
+};
+
+export type KeyboardOptions = {
+  readonly store: Store;
+  readonly features: readonly AnyFeature[];
+  readonly config: Config;
+  readonly table: () => CommandTable;
+  readonly performer: Performer;
+  readonly bindings: Bindings;
+  /** The cells the feature's pane has, and those an overlay has. */
+  readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
+  readonly quit: () => void;
+  readonly suspend: () => void;
+  readonly redraw: () => void;
+};
+
+type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
+
+export function makeKeyboard(options: KeyboardOptions): Keyboard {
+  const { store, features, table, performer, bindings } = options;
+  let history: readonly string[] = [];
+
+  const screen = () => store.getState().screen;
+  const mode = (): Mode => screen().mode;
+  const setMode = (next: Mode): void => changeScreen(store, { mode: next });
+  const browse = (): void => setMode({ name: 'browse' });
+  const refuse = (text: string): void => changeScreen(store, { status: { text, tone: 'bad' } });
+  const focused = (): AnyFeature | undefined => features.find(({ noun }) => noun === screen().focus);
+
+  const focusBy = (step: number): void => {
+    const at = features.findIndex(({ noun }) => noun === screen().focus);
+    const next = features[(at + step + features.length) % features.length];
+    if (next) changeScreen(store, { focus: next.noun });
+  };
+  const focusAt = (place: number): void => {
+    const feature = features[place];
+    if (feature) changeScreen(store, { focus: feature.noun });
+  };
+
+  const runLine = async (text: string): Promise<void> => {
+    try {
+      // What reads command lines is slow to load, and not needed to paint the first frame.
+      const { parseLine } = await import('./parse-line.ts');
+      const parsed = parseLine(text, table());
+      if (!parsed) return;
+      const { act, question } = parsed;
+      const reason = performer.refusal(act.path, act.input);
+      if (reason !== undefined) refuse(reason);
+      else if (question === undefined || options.config.yes) await performer.run(act, true);
+      else setMode({ name: 'confirm', question, word: undefined, line: emptyLine(), act });
+    } catch (error) {
+      refuse(sentenceOf(error));
+    }
+  };
+
+  const handlers: { readonly [Name in Mode['name']]: (key: string, now: ModeOf<Name>) => void } = {
+    browse(key) {
+      const name = globalKey(key);
+      const feature = focused();
+      if (name === undefined) {
+        const index = feature?.keys.findIndex((binding) => keyList(binding.key).includes(key)) ?? -1;
+        if (feature) bindings.press(feature, index);
+      } else if (name === 'next') focusBy(1);
+      else if (name === 'previous') focusBy(-1);
+      else if (name === 'pane') focusAt(placeOf(key));
+      else if (name === 'zoom') changeScreen(store, { isZoomed: !screen().isZoomed });
+      else if (name === 'back') changeScreen(store, { isZoomed: false });
+      else if (name === 'help') setMode({ name: 'help', scroll: 0 });
+      else if (name === 'palette') {
+        setMode({ name: 'palette', line: emptyLine(history), choice: 0 });
+      } else options[name]();
+    },
+    help(key, now) {
+      if (leaves(key)) browse();
+      else setMode({ ...now, scroll: Math.max(0, scrolled(now.scroll, key, options.sizeOf('').rows)) });
+    },
+    output(key, now) {
+      if (leaves(key)) {
+        performer.stop();
+        browse();
+        return;
+      }
+      const rows = options.sizeOf('').rows;
+      const last = Math.max(0, now.lines.length - rows);
+      const to = Math.max(0, scrolled(now.scroll ?? last, key, rows));
+      setMode({ ...now, scroll: to >= last && now.isRunning ? undefined : Math.min(to, last) });
+    },
+    palette(key, now) {
+      const { offers } = offersFor(now.line.text, table(), features);
+      const step = key === 'up' ? -1 : key === 'down' ? 1 : 0;
+      if (key === 'enter') {
+        history = submit(now.line).history;
+        browse();
+        void runLine(now.line.text);
+      } else if (key === 'tab') {
+        const offer = offers[Math.min(now.choice, offers.length - 1)];
+        if (offer)
+          setMode({ ...now, line: emptyLine(now.line.history, complete(now.line.text, offer)), choice: 0 });
+      } else if (step !== 0 && offers.length > 0 && now.line.text !== '') {
+        setMode({ ...now, choice: (now.choice + step + offers.length) % offers.length });
+      } else if (leavesLine(key) || (key === 'backspace' && now.line.text === '')) browse();
+      else editLine(now, key);
+    },
+    ask(key, now) {
+      if (key === 'enter') bindings.answer(now);
+      else if (leavesLine(key)) {
+        bindings.cancel(now);
+        browse();
+      } else if (key === 'tab' || key === 'shift+tab') {
+        browse();
+        focusBy(key === 'tab' ? 1 : -1);
+      } else editLine(now, key);
+    },
+    confirm(key, now) {
+      const isYes =
+        now.word === undefined ? /^y$/i.test(key) : key === 'enter' && now.line.text.trim() === now.word;
+      if (isYes) {
+        browse();
+        void performer.run(now.act, false);
+      } else if (now.word === undefined || key === 'enter' || leavesLine(key)) {
+        browse();
+        changeScreen(store, { status: { text: 'Not confirmed; nothing was done', tone: 'info' } });
+      } else editLine(now, key);
+    },
+  };
+
+  type LineMode = ModeOf<'palette' | 'ask' | 'confirm'>;
+  const setLine = (now: LineMode, line: LineMode['line']): void => {
+    if (line === now.line) return;
+    setMode(now.name === 'palette' ? { ...now, line, choice: 0 } : { ...now, line });
+    if (now.name === 'ask') bindings.follow(now, line.text);
+  };
+  const editLine = (now: LineMode, key: string): void => {
+    const line = edit(now.line, key);
+    if (line) setLine(now, line);
+  };
+  const lineMode = (): LineMode | undefined => {
+    const now = mode();
+    if (now.name === 'palette' || now.name === 'ask') return now;
+    return now.name === 'confirm' && now.word !== undefined ? now : undefined;
+  };
+  const type = (text: string): void => {
+    const now = lineMode();
+    if (now && text !== '') setLine(now, insert(now.line, text));
+  };
+  const handle = (key: string): void => {
+    if (screen().status) changeScreen(store, { status: undefined });
+    const name = globalKey(key);
+    if (name === 'suspend' || name === 'redraw') {
+      options[name]();
+      return;
+    }
+    const now = mode();
+    const handler = handlers[now.name] as (key: string, now: Mode) => void;
+    handler(key, now);
+  };
+
+  return {
+    press(keys) {
+      let typed = '';
+      for (const key of keys) {
+        if (isText(key) && lineMode()) {
+          typed += key;
+          continue;
+        }
+        type(typed);
+        typed = '';
+        handle(key);
+        // What was typed ahead meant the question that was refused, not the keys of the pane.
+        if (screen().status?.tone === 'bad') return;
+      }
+      type(typed);
+    },
+    paste(text) {
+      if (lineMode()) type(text);
+      else if (text !== '') refuse('Nothing is being typed: pasted text was left out');
+    },
+  };
+}
+
+function leaves(key: string): boolean {
+  return key === 'esc' || key === 'q' || key === '?' || key === 'ctrl+c';
+}
+
+function leavesLine(key: string): boolean {
+  return key === 'esc' || key === 'ctrl+c' || key === 'ctrl+g';
+}
+
+function scrolled(from: number, key: string, rows: number): number {
+  const page = Math.max(1, rows - 1);
+  const steps: Readonly<Record<string, number>> = {
+    up: -1,
+    k: -1,
+    down: 1,
+    j: 1,
+    pageup: -page,
+    'ctrl+u': -page,
+    pagedown: page,
+    'ctrl+d': page,
+    ' ': page,
+    home: Number.NEGATIVE_INFINITY,
+    g: Number.NEGATIVE_INFINITY,
+    end: Number.MAX_SAFE_INTEGER,
+    G: Number.MAX_SAFE_INTEGER,
+  };
+  return from + (steps[key] ?? 0);
+}

@@ -1,0 +1,65 @@
+import { render, useInput, usePaste } from 'ink';
+import type { ReactNode } from 'react';
+import type { CommandTable } from '../commands/palette.ts';
+import type { AnyFeature } from '../features/index.ts';
+import { StoreContext } from '../store/use-store.ts';
+import { keysOf } from './input/key-names.ts';
+import type { Keyboard } from './input/keyboard.ts';
+import type { PacedStore } from './paced-store.ts';
+import type { Terminal } from './terminal/terminal.ts';
+import { App, type LoadedFeature } from './view/app.tsx';
+
+export type MountOptions = {
+  readonly terminal: Terminal;
+  readonly shown: PacedStore;
+  readonly loaded: readonly LoadedFeature[];
+  readonly readOnly: boolean;
+  readonly table: () => CommandTable;
+  readonly keyboard: Keyboard;
+};
+
+export type Mounted = {
+  /** Rejects when React or Ink gave up. */
+  readonly exited: Promise<unknown>;
+  unmount(): void;
+};
+
+/** Imports every pane. */
+export async function loadPanes(features: readonly AnyFeature[]): Promise<readonly LoadedFeature[]> {
+  return await Promise.all(features.map(async (feature) => ({ feature, Pane: await feature.pane() })));
+}
+
+export function mount({ terminal, shown, loaded, readOnly, table, keyboard }: MountOptions): Mounted {
+  const instance = render(
+    <StoreContext value={shown}>
+      <Input keyboard={keyboard} onHandled={shown.publish} />
+      <App loaded={loaded} readOnly={readOnly} table={table} />
+    </StoreContext>,
+    {
+      stdin: terminal.stdin as unknown as NodeJS.ReadStream,
+      stdout: terminal.screen as unknown as NodeJS.WriteStream,
+      // Ink hands over every frame whole, at once; the screen finds out what differs, and the store sets the pace.
+      debug: true,
+      interactive: true,
+      isScreenReaderEnabled: false,
+      exitOnCtrlC: false,
+      patchConsole: false,
+    },
+  );
+  return { exited: instance.waitUntilExit(), unmount: () => instance.unmount() };
+}
+
+type InputProps = { readonly keyboard: Keyboard; readonly onHandled: () => void };
+
+/** The one place where keys come in. What they changed is painted at once. */
+function Input({ keyboard, onHandled }: InputProps): ReactNode {
+  useInput((input, key) => {
+    keyboard.press(keysOf(input, key));
+    onHandled();
+  });
+  usePaste((text) => {
+    keyboard.paste(text);
+    onHandled();
+  });
+  return null;
+}

@@ -1,0 +1,82 @@
+import { renderToString } from 'ink';
+import { commandTable } from '../commands/palette.ts';
+import { canAsk } from '../commands/unreachable.ts';
+import { messageOf } from '../errors.ts';
+import type { ReadContext } from '../features/feature.ts';
+import type { AnyFeature } from '../features/index.ts';
+import { changeSlice, makeStore, type Store } from '../store/store.ts';
+import { StoreContext } from '../store/use-store.ts';
+import { formatClockSeconds } from '../ui/figures.ts';
+import { loadPanes } from './mount.tsx';
+import { watchServer } from './server-stats.ts';
+import { App } from './view/app.tsx';
+
+export type FrameSize = {
+  readonly columns: number;
+  readonly rows: number;
+  /** The noun of the pane that has all of the frame. */
+  readonly zoomed?: string | undefined;
+};
+
+/** What the console would show now, as plain text of exactly `rows` lines. */
+export async function printFrame(
+  context: ReadContext,
+  chosen: readonly AnyFeature[],
+  { columns, rows, zoomed }: FrameSize,
+): Promise<string> {
+  const [connection] = context.connections;
+  const store = makeStore({
+    slices: Object.fromEntries(chosen.map((feature) => [feature.noun, feature.initial(context.config)])),
+    focus: zoomed ?? chosen[0]?.noun ?? '',
+    columns,
+    rows,
+    connection: {
+      ...(connection?.state() ?? { name: 'connecting', sinceMs: Date.now(), attempt: 0 }),
+      url: connection?.url ?? '',
+      kind: connection?.kind ?? '',
+      servers: context.connections.length,
+    },
+  });
+  store.setState(({ screen }) => ({
+    screen: {
+      ...screen,
+      isZoomed: zoomed !== undefined,
+      status: { text: `${new Date().toDateString()} ${formatClockSeconds(Date.now())}`, tone: 'info' },
+    },
+  }));
+  const [loaded] = await Promise.all([
+    loadPanes(chosen),
+    connection && canAsk(context, undefined) && watchServer(connection, store).question.ask(),
+    ...chosen.map((feature) => learn(feature, context, store)),
+  ]);
+  const table = commandTable(chosen, {});
+  const frame = renderToString(
+    <StoreContext value={store}>
+      <App loaded={loaded} readOnly={context.config.readOnly} table={() => table} />
+    </StoreContext>,
+    { columns },
+  );
+  const lines = frame.split('\n');
+  return Array.from({ length: rows }, (_, row) => lines[row] ?? '').join('\n');
+}
+
+/** Asks twice: what the second reading looks closer at, the first has to find. */
+async function learn(feature: AnyFeature, context: ReadContext, store: Store): Promise<void> {
+  const { noun, feed } = feature;
+  const tell = (freshness: object): void =>
+    store.setState((state) => ({
+      freshness: { ...state.freshness, [noun]: { name: 'fresh', ...freshness } },
+    }));
+  if (!canAsk(context, feature)) {
+    tell({ name: 'failed', error: 'the first server does not answer' });
+    return;
+  }
+  try {
+    for (let reading = 0; reading < 2; reading += 1) {
+      changeSlice(store, noun, await feed.read(context, store.getState().slices[noun]));
+    }
+    tell({ learnedAtMs: Date.now() });
+  } catch (error) {
+    tell({ name: 'failed', error: messageOf(error) });
+  }
+}

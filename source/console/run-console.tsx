@@ -1,0 +1,71 @@
+import process from 'node:process';
+import { setImmediate as turn } from 'node:timers/promises';
+import { openConnections } from '../cli/batch.ts';
+import type { Config } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { type AnyFeature, features } from '../features/index.ts';
+import { changeScreen, makeStore, type Store } from '../store/store.ts';
+import { sanitise } from '../ui/text.ts';
+import { startEngine } from './engine.ts';
+import { watchEndings } from './terminal/signals.ts';
+import { openTerminal } from './terminal/terminal.ts';
+
+/** How long the first frame waits for data, so that it need not be painted twice. */
+const patienceMs = 40;
+
+/**
+ * Opens the console and resolves with its exit code once the operator leaves or a signal ends it. However it ends,
+ * the terminal is given back. Redis going away does not end it.
+ * @throws what the private server of `--embedded` fails with, and our own bugs
+ */
+export async function runConsole(config: Config): Promise<number> {
+  let store: Store | undefined;
+  const say = (text: string): void => {
+    if (store) changeScreen(store, { status: { text: sanitise(text), tone: 'bad' } });
+  };
+  const endings = watchEndings((reason) => say(messageOf(reason)));
+  const terminal = openTerminal({
+    stdin: process.stdin,
+    stdout: process.stdout,
+    greeting: ` quarterdeck   ${sanitise(config.urls.join(' '))}   ○ connecting`,
+    onStray: say,
+  });
+  try {
+    // What is asked of Redis travels while the rest is loaded: hence the turns in between, in which it is sent.
+    const connections = await openConnections(config);
+    const all: AnyFeature[] = [];
+    for (const load of Object.values(features)) {
+      all.push(await load());
+      await turn();
+    }
+    try {
+      const [connection] = connections;
+      store = makeStore({
+        slices: Object.fromEntries(all.map((feature) => [feature.noun, feature.initial(config)])),
+        focus: all[0]?.noun ?? '',
+        columns: terminal.screen.columns,
+        rows: terminal.screen.rows,
+        connection: {
+          ...connection.state(),
+          url: connection.url,
+          kind: connection.kind,
+          servers: connections.length,
+        },
+      });
+      const engine = startEngine({ connections, config, store, features: all });
+      try {
+        await turn();
+        const { openDeck } = await import('./console-session.tsx');
+        await Promise.race([engine.settled(), new Promise((resolve) => setTimeout(resolve, patienceMs))]);
+        return await openDeck({ config, terminal, connections, features: all, store, engine, endings });
+      } finally {
+        engine.stop();
+      }
+    } finally {
+      for (const connection of connections) connection.close();
+    }
+  } finally {
+    terminal.restore();
+    endings.release();
+  }
+}

@@ -1,0 +1,82 @@
+import type { ReactNode } from 'react';
+import type { State } from '../../store/store.ts';
+import { useStore } from '../../store/use-store.ts';
+import { formatBytes, formatShort } from '../../ui/figures.ts';
+import { gauge, gaugeTone } from '../../ui/gauge.ts';
+import { Row, type Span } from '../../ui/row.tsx';
+import { truncateStart, width } from '../../ui/text.ts';
+import { connectionWords } from './status-text.ts';
+
+export type HeaderProps = { readonly columns: number; readonly readOnly: boolean };
+
+/** Where we are and how it is: one line, from which the least important goes first when room is short. */
+export function Header({ columns, readOnly }: HeaderProps): ReactNode {
+  const connection = useStore((state) => state.connection);
+  const server = useStore((state) => state.server);
+  const own = useStore((state) => state.ownCommandsPerSecond);
+  const words = useStore((state) => connectionWords(state.connection, state.screen.nowMs));
+  const segments = [
+    ...segmentsOf(connection, words, server, own),
+    ...(readOnly ? [{ rank: 1, spans: [{ text: 'read-only', bold: true, tone: 'warn' } as const] }] : []),
+  ];
+  return <Row columns={columns} spans={chosen(segments, columns)} />;
+}
+
+/** `rank`: 0 always stays, the highest goes first. */
+type Segment = { readonly rank: number; readonly spans: readonly Span[] };
+
+function segmentsOf(
+  connection: State['connection'],
+  words: string,
+  server: State['server'],
+  own: number,
+): readonly Segment[] {
+  const isLive = connection.name === 'live';
+  const { servers = 1 } = connection;
+  const place = servers > 1 ? `shard 0 of ${servers} ` : '';
+  const known: Segment[] = [
+    { rank: 7, spans: [{ text: 'quarterdeck', bold: true }] },
+    { rank: 4, spans: [`${place}${truncateStart(connection.url.replace(/^redis:\/\/|\/$/g, ''), 32)}`] },
+    { rank: 0, spans: [{ text: words, bold: true, tone: isLive ? 'good' : 'bad' }] },
+  ];
+  if (!server) return known;
+  const share = server.maxBytes > 0 ? server.usedBytes / server.maxBytes : 0;
+  const limit = server.maxBytes > 0 ? ` of ${formatBytes(server.maxBytes)}` : '';
+  const figures: Segment[] = [
+    { rank: 5, spans: [`redis ${server.version} ${server.role}`] },
+    { rank: 2, spans: [`mem ${formatBytes(server.usedBytes)}${limit}`] },
+    { rank: 3, spans: [`${formatShort(server.commandsPerSecond)} cmd/s`] },
+  ];
+  if (own > 0) figures.push({ rank: 6, spans: [`we ask ${Math.round(own)}/s`] });
+  if (limit !== '') {
+    figures.splice(2, 0, { rank: 5.5, spans: [{ text: gauge(share, 8), tone: gaugeTone(share) }] });
+  }
+  return [...known, ...(isLive ? figures : figures.map(dimmed))];
+}
+
+/** What was true when we last heard is told, but quietly. */
+function dimmed({ rank, spans }: Segment): Segment {
+  return {
+    rank,
+    spans: spans.map((span) => ({
+      ...(typeof span === 'string' ? { text: span } : span),
+      tone: 'dim' as const,
+    })),
+  };
+}
+
+const gap = '   ';
+
+function chosen(segments: readonly Segment[], columns: number): readonly Span[] {
+  const cells = ({ spans }: Segment): number =>
+    spans.reduce((sum, span) => sum + width(typeof span === 'string' ? span : span.text), gap.length);
+  const shown = new Set<Segment>();
+  let room = columns + gap.length - 1;
+  for (const segment of segments.toSorted((one, other) => one.rank - other.rank)) {
+    if (cells(segment) > room && segment.rank > 0) break;
+    room -= cells(segment);
+    shown.add(segment);
+  }
+  const kept = segments.filter((segment) => shown.has(segment));
+  return [' ', ...kept.flatMap(({ spans }, index) => (index === 0 ? spans : [gap, ...spans]))];
+}

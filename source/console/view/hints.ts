@@ -1,0 +1,60 @@
+import type { AnyFeature } from '../../features/index.ts';
+import type { Mode } from '../../store/store.ts';
+import type { Span } from '../../ui/row.tsx';
+import { width } from '../../ui/text.ts';
+import { keyLabel, keyList } from '../input/key-names.ts';
+import { globalKeys } from '../input/keymap.ts';
+
+export type Hint = { readonly key: string; readonly help: string };
+
+/** What the keys do right now, the most useful first. */
+export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: number): readonly Hint[] {
+  if (mode.name === 'ask') {
+    const binding = feature?.keys[mode.binding];
+    return [hint('enter', binding?.help ?? 'done'), hint('esc', 'back'), hint('tab', 'next pane')];
+  }
+  if (mode.name === 'palette') return [hint('enter', 'run'), hint('tab', 'complete'), hint('esc', 'back')];
+  if (mode.name === 'help') return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];
+  if (mode.name === 'output') {
+    return [hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
+  }
+  if (mode.name === 'confirm') return [];
+  // What does something comes before what only moves about, which arrow keys do as everybody expects.
+  const keys = feature?.keys ?? [];
+  const acts = keys.filter(
+    ({ key, verb, ask }) => verb !== undefined || ask !== undefined || keyList(key).includes('enter'),
+  );
+  const moves = keys.filter((binding) => !acts.includes(binding));
+  const { next, zoom, palette, quit } = globalKeys;
+  const general = [...(panes > 1 ? [next] : []), zoom, palette, quit];
+  const toHint = ({ key, help }: { key: string | readonly string[]; help: string }): Hint =>
+    hint(keyList(key)[0] ?? '', help);
+  return [...acts.slice(0, 2), ...general, ...acts.slice(2), ...moves].map(toHint);
+}
+
+/** `break: take the lock from its holder` is `break` here, and in full in the help. */
+function hint(key: string, help: string): Hint {
+  return { key: keyLabel(key), help: help.split(': ', 1)[0] ?? help };
+}
+
+const gap = '  ';
+
+/** As many whole hints as fit; the way to the others, `? help`, always stays. */
+export function hintSpans(hints: readonly Hint[], columns: number, last?: Hint): readonly Span[] {
+  const cells = ({ key, help }: Hint): number => width(key) + 1 + width(help) + gap.length;
+  let room = columns - (last ? cells(last) : 0) + gap.length;
+  const kept: Hint[] = [];
+  for (const one of hints) {
+    // A long one makes no room for itself, and takes none from those behind it.
+    if (cells(one) > room) continue;
+    room -= cells(one);
+    kept.push(one);
+  }
+  return [...kept, ...(last ? [last] : [])].flatMap(({ key, help }, index): Span[] => [
+    index === 0 ? '' : gap,
+    { text: key, bold: true },
+    { text: ` ${help}`, tone: 'dim' },
+  ]);
+}
+
+export const helpHint: Hint = { key: '?', help: 'help' };

@@ -1,0 +1,116 @@
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { type CommandTable, offersFor } from '../../commands/palette.ts';
+import type { AnyFeature } from '../../features/index.ts';
+import type { Mode } from '../../store/store.ts';
+import { windowStart } from '../../ui/columns.ts';
+import { Frame } from '../../ui/frame.tsx';
+import { frameCells } from '../../ui/frame-cells.ts';
+import { Row, type Span } from '../../ui/row.tsx';
+import { padEnd, width } from '../../ui/text.ts';
+import { helpLines } from './help-lines.ts';
+import type { Rectangle } from './layout.ts';
+
+type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
+type Area = { readonly area: Rectangle };
+
+/** Every key and every command, made from their tables. */
+export function HelpView({
+  mode,
+  area,
+  features,
+  focus,
+  table,
+}: Area & {
+  readonly mode: ModeOf<'help'>;
+  readonly features: readonly AnyFeature[];
+  readonly focus: string;
+  readonly table: CommandTable;
+}): ReactNode {
+  const columns = Math.max(0, area.columns - frameCells.columns);
+  const lines = helpLines({ features, focus, table, columns });
+  return <Scrolled area={area} title="help" lines={lines} scroll={mode.scroll} />;
+}
+
+/** What a command of the palette printed. */
+export function OutputView({ mode, area }: Area & { readonly mode: ModeOf<'output'> }): ReactNode {
+  return <Scrolled area={area} title={mode.title} lines={mode.lines} scroll={mode.scroll} />;
+}
+
+type ScrolledProps = Area & {
+  readonly title: string;
+  readonly lines: readonly (string | readonly Span[])[];
+  readonly scroll: number | undefined;
+};
+
+function Scrolled({ area, title, lines, scroll }: ScrolledProps): ReactNode {
+  const columns = Math.max(0, area.columns - frameCells.columns);
+  const rows = Math.max(0, area.rows - frameCells.rows);
+  const last = Math.max(0, lines.length - rows);
+  const start = Math.min(scroll ?? last, last);
+  const end = Math.min(lines.length, start + rows);
+  const note = last === 0 ? undefined : { text: `${start + 1}-${end} of ${lines.length}` };
+  return (
+    <Box position="absolute" left={area.left} top={area.top}>
+      <Frame
+        title={[{ text: title, bold: true }]}
+        note={note}
+        columns={area.columns}
+        rows={area.rows}
+        focused
+      >
+        {Array.from({ length: rows }, (_, index) => {
+          const line = lines[start + index] ?? '';
+          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
+          return <Row key={index} columns={columns} spans={typeof line === 'string' ? [line] : line} />;
+        })}
+      </Frame>
+    </Box>
+  );
+}
+
+/** What could come next in the command line, above it. */
+export function PaletteView({
+  mode,
+  area,
+  features,
+  table,
+}: Area & {
+  readonly mode: ModeOf<'palette'>;
+  readonly features: readonly AnyFeature[];
+  readonly table: CommandTable;
+}): ReactNode {
+  const { offers, usage } = offersFor(mode.line.text, table, features);
+  const most = Math.max(1, Math.min(10, area.rows - frameCells.rows));
+  const count = Math.min(offers.length, most);
+  if (count === 0 && usage === undefined) return null;
+  const columns = Math.max(0, area.columns - frameCells.columns);
+  const choice = Math.min(mode.choice, offers.length - 1);
+  const start = windowStart(offers.length, count, choice);
+  const longest = Math.max(0, ...offers.map(({ word }) => width(word)));
+  const rows = count + frameCells.rows;
+  const note = count < offers.length ? { text: `${choice + 1} of ${offers.length}` } : undefined;
+  return (
+    <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>
+      <Frame
+        title={[{ text: usage ?? 'command', bold: true }]}
+        note={note}
+        columns={area.columns}
+        rows={rows}
+        focused
+      >
+        {offers.slice(start, start + count).map(({ word, summary }, index) => (
+          <Row
+            key={word}
+            columns={columns}
+            spans={[
+              { text: start + index === choice ? '› ' : '  ', bold: true },
+              { text: padEnd(word, longest), bold: start + index === choice },
+              { text: `  ${summary}`, tone: 'dim' },
+            ]}
+          />
+        ))}
+      </Frame>
+    </Box>
+  );
+}

@@ -1,0 +1,101 @@
+import { Component, memo, type ReactNode } from 'react';
+import { messageOf } from '../../errors.ts';
+import type { State } from '../../store/store.ts';
+import { useStore } from '../../store/use-store.ts';
+import { Frame } from '../../ui/frame.tsx';
+import { Row, type Span, type Tone } from '../../ui/row.tsx';
+import { digitOf } from '../input/keymap.ts';
+import type { LoadedFeature } from './app.tsx';
+import { innerOf, type Tile } from './layout.ts';
+import { paneNote } from './status-text.ts';
+
+export type PaneSlotProps = {
+  readonly loaded: LoadedFeature;
+  /** Its place among the panes; undefined when there is no other. */
+  readonly place: number | undefined;
+  readonly tile: Tile;
+  readonly focused: boolean;
+  readonly zoomed: boolean;
+};
+
+/** One feature's frame and pane, painted again only when its own slice, freshness or typing changed. */
+export const PaneSlot = memo(function PaneSlot({
+  loaded,
+  place,
+  tile,
+  focused,
+  zoomed,
+}: PaneSlotProps): ReactNode {
+  const { feature, Pane } = loaded;
+  const { noun } = feature;
+  const slice = useStore((state) => state.slices[noun]);
+  const note = useStore((state) => paneNote(state, feature).text);
+  const tone = useStore((state) => paneNote(state, feature).tone);
+  const error = useStore((state) => errorOf(state, noun));
+  const typing = useStore((state) => typingOf(state, noun));
+  const { columns, rows } = innerOf(tile);
+  const isSticky = typing && feature.keys[typing.binding]?.ask?.sticky === true;
+  return (
+    <Frame
+      title={titleOf(place, noun, feature.headline(slice))}
+      note={{ text: note, tone }}
+      footer={error}
+      columns={tile.columns}
+      rows={tile.rows}
+      focused={focused}
+      bare={!tile.framed}
+    >
+      <Guard columns={columns}>
+        <Pane
+          slice={slice}
+          columns={columns}
+          rows={rows}
+          focused={focused}
+          zoomed={zoomed}
+          typing={isSticky ? typing.line : undefined}
+        />
+      </Guard>
+    </Frame>
+  );
+});
+
+function titleOf(place: number | undefined, noun: string, headline: string): readonly Span[] {
+  const digit = place === undefined ? undefined : digitOf(place);
+  const name = { text: digit === undefined ? noun : `${digit} ${noun}`, bold: true };
+  return headline === '' ? [name] : [name, `  ${headline}`];
+}
+
+function errorOf({ freshness, connection }: State, noun: string): string | undefined {
+  const known = freshness[noun];
+  return known?.name === 'failed' && connection.name === 'live' ? known.error : undefined;
+}
+
+/** The mode itself, so that the same typing is the same value. */
+function typingOf({ screen: { mode } }: State, noun: string) {
+  return mode.name === 'ask' && mode.noun === noun ? mode : undefined;
+}
+
+type GuardProps = { readonly columns: number; readonly children: ReactNode };
+
+/** A pane that throws says so in its own frame; the others stay. */
+class Guard extends Component<GuardProps, { readonly error: string | undefined }> {
+  override state = { error: undefined };
+
+  static getDerivedStateFromError(error: unknown): { error: string } {
+    return { error: messageOf(error) };
+  }
+
+  override componentDidUpdate(before: GuardProps): void {
+    // New data may paint again.
+    if (this.state.error !== undefined && before.children !== this.props.children)
+      this.setState({ error: undefined });
+  }
+
+  override render(): ReactNode {
+    const { error } = this.state;
+    if (error === undefined) return this.props.children;
+    return <Row columns={this.props.columns} spans={[{ text: `This pane failed: ${error}`, tone: bad }]} />;
+  }
+}
+
+const bad: Tone = 'bad';

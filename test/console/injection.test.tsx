@@ -1,0 +1,143 @@
+import { Box, render } from 'ink';
+import { expect, test, vi } from 'vitest';
+import { Screen } from '../../source/console/terminal/screen.ts';
+import { buffer, chat, hits, limit, lock, log, topic } from '../../source/index.ts';
+import { Frame } from '../../source/ui/frame.tsx';
+import { Prompt } from '../../source/ui/prompt.tsx';
+import { Row } from '../../source/ui/row.tsx';
+import { Table } from '../../source/ui/table.tsx';
+import { sanitise, width } from '../../source/ui/text.ts';
+import { foreignSequences, payloads } from '../helpers/injections.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
+import { cli, startPlay } from '../helpers/terminal.ts';
+import { makeXterm, screenLines, settle } from '../helpers/xterm.ts';
+
+const server = await redisForThisFile();
+const redis = server.client();
+
+test('the corpus is as large as promised', () => {
+  expect(new Set(payloads).size).toBeGreaterThanOrEqual(200);
+});
+
+test('sanitised, every payload is one harmless line of known width', () => {
+  for (const payload of payloads) {
+    const clean = sanitise(payload);
+    expect(foreignSequences(clean), JSON.stringify(payload)).toEqual([]);
+    expect(clean).not.toMatch(/[\n\r]/);
+    expect(sanitise(clean)).toBe(clean);
+    expect(width(clean)).toBeLessThanOrEqual(clean.length * 2);
+  }
+});
+
+const columns = 60;
+const rows = 12;
+
+function Everything({ payload }: { readonly payload: string }) {
+  const text = `before ${payload} after`;
+  const items = [{ text }, { text: 'plain' }];
+  const cells = [
+    { heading: payload, width: 12, cell: () => text },
+    { heading: 'grows', grow: true, cell: (item: { text: string }) => ({ text: item.text, bold: true }) },
+  ];
+  return (
+    <Box width={columns} height={rows} flexDirection="column">
+      <Frame
+        title={[payload, text]}
+        note={{ text: payload }}
+        footer={payload}
+        columns={columns}
+        rows={rows}
+        focused
+      >
+        <Row columns={56} spans={[payload, { text, tone: 'bad' }]} right={[payload.slice(0, 8)]} />
+        <Prompt label={payload.slice(0, 10)} line={{ text, cursor: 3 }} columns={56} />
+        <Prompt label="you ›" line={{ text, cursor: 5000 }} columns={56} />
+        <Table columns={cells} items={items} width={56} height={3} selected={0} empty="" />
+        <Table columns={cells} items={[]} width={56} height={3} empty={payload} />
+      </Frame>
+    </Box>
+  );
+}
+
+test('every component paints every payload within its cells, with our own sequences only', async () => {
+  const terminal = makeXterm(columns, rows);
+  const told: string[] = [];
+  terminal.onTitleChange((title) => told.push(title));
+  terminal.onBell(() => told.push('bell'));
+  let written = '';
+  const screen = new Screen(
+    {
+      write(text) {
+        written += text;
+        terminal.write(text);
+        return true;
+      },
+      once() {},
+    },
+    { columns, rows },
+  );
+  const instance = render(<Everything payload="" />, {
+    stdout: screen as unknown as NodeJS.WriteStream,
+    debug: true,
+    interactive: true,
+    patchConsole: false,
+  });
+  for (const payload of payloads) {
+    written = '';
+    instance.rerender(<Everything payload={payload} />);
+    await settle(terminal);
+    const name = JSON.stringify(payload.slice(0, 40));
+    expect(foreignSequences(written), name).toEqual([]);
+    const lines = screenLines(terminal);
+    expect(lines[0], name).toMatch(/^┏━.*━┓$/);
+    for (const line of lines.slice(1, -1)) expect(line, name).toMatch(/^┃.*┃$/);
+    expect(lines.at(-1), name).toMatch(/^┗━.*━┛$/);
+    for (const line of lines) expect(width(line), name).toBe(columns);
+  }
+  expect(told).toEqual([]);
+  instance.unmount();
+});
+
+test('names and messages in every feature, painted by the whole console', async () => {
+  const tame = (work: Promise<unknown>): Promise<unknown> => work.catch(() => {});
+  const used = payloads.filter((payload) => payload.length < 200 && payload.isWellFormed());
+  await chat.create(redis, 'ops', ['ada', 'bob']);
+  const limiter = new limit.Limiter(redis, [{ algorithm: 'fixed', max: 5, perMs: 60_000 }]);
+  const counter = new hits.Hits(redis);
+  const views = new buffer.IncrementBuffer(redis);
+  for (const payload of used) {
+    // Some refuse such a name outright, which is as good.
+    await tame((async () => counter.add(`h${payload}`))());
+    await tame((async () => views.add('pages', payload))());
+    await Promise.all([
+      tame(chat.send(redis, 'ops', 'bob', `message ${payload} end`)),
+      tame(chat.create(redis, `r${payload}`, ['ada', `m${payload}`])),
+      tame(limiter.hit(`l${payload}`)),
+      tame(lock.acquire(redis, `k${payload}`, { ttlMs: 60_000 })),
+      tame(topic.publish(redis, `t${payload}`, [payload])),
+    ]);
+  }
+  await Promise.all([tame(counter.close()), tame(views.close()), tame(limiter.close())]);
+  const writer = new log.LogWriter(redis, 'web', { severity: 'error' });
+  for (const payload of used) writer.write(`line ${payload} end`);
+  await writer.close();
+
+  const play = startPlay({ args: [cli, '--url', server.url, '--operator', 'ada'], columns: 160, rows: 50 });
+  try {
+    await play.shows('● live');
+    await play.shows(/1 chat +#/);
+    for (const digit of Array.from('123456789')) {
+      play.press(digit, 'z');
+      await play.shows(new RegExp(`┏━ ${digit} \\w+.*live ━┓`));
+      play.press('down', 'pagedown', 'right', 'z');
+    }
+    await play.shows(/╭─ 0 shards/);
+    expect(foreignSequences(play.raw())).toEqual([]);
+    // A frame may arrive in two reads.
+    await vi.waitFor(() => {
+      for (const line of play.lines().slice(1, -1)) expect(line).toMatch(/^[┏┃┗╭│╰].*[┓┃┛╮│╯]$/);
+    });
+  } finally {
+    await play.close();
+  }
+}, 60_000);

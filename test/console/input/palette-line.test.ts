@@ -1,0 +1,104 @@
+import { describe, expect, test, vi } from 'vitest';
+import { makeFeature } from '../../helpers/feature.ts';
+import { makeShell } from '../../helpers/shell.ts';
+
+const open = () => makeShell([makeFeature(), makeFeature({ noun: 'other' })]);
+
+test('Tab completes what is chosen, word by word', () => {
+  const { press, type, mode } = open();
+  press(':');
+  type('no');
+  press('tab');
+  expect(mode()).toMatchObject({ line: { text: 'notes ' } });
+  press('down', 'tab');
+  expect(mode()).toMatchObject({ line: { text: 'notes list ' } });
+});
+
+test('a mistake is told as the shell would tell it', async () => {
+  const { press, type, status } = open();
+  press(':');
+  type('notes say');
+  press('enter');
+  await vi.waitFor(() => expect(status()).toMatch(/^Missing TEXT\. Usage: /));
+  press(':');
+  type(`notes say ${'x'.repeat(30)}`);
+  press('enter');
+  await vi.waitFor(() => expect(status()).toContain('Expected at most 20 characters'));
+  press(':');
+  type('notes say "open');
+  press('enter');
+  await vi.waitFor(() => expect(status()).toBe('A quote is not closed'));
+  press(':');
+  type('notes say hi --url redis://elsewhere');
+  press('enter');
+  await vi.waitFor(() => expect(status()).toContain('`--url` is set when the console starts'));
+});
+
+test('what is printed gets a view, harmless line by line', async () => {
+  const { press, type, mode } = open();
+  press(':');
+  type('notes list');
+  press('enter');
+  await vi.waitFor(() =>
+    expect(mode()).toMatchObject({
+      name: 'output',
+      title: 'notes list',
+      lines: ['first line', 'second ␛[31mline'],
+      isRunning: false,
+    }),
+  );
+  press('esc');
+  expect(mode().name).toBe('browse');
+});
+
+describe('what takes long', () => {
+  const openSlow = () => {
+    const slow = Promise.withResolvers<void>();
+    const shell = makeShell([makeFeature({ ran: () => slow.promise })]);
+    shell.press(':');
+    shell.type('notes list');
+    shell.press('enter');
+    return { ...shell, done: slow.resolve };
+  };
+
+  test('has a view before it prints, and leaving that stops it', async () => {
+    const { mode, press, done, told } = openSlow();
+    await vi.waitFor(() => expect(mode()).toMatchObject({ name: 'output', lines: [], isRunning: true }));
+    press('esc');
+    done();
+    await vi.waitFor(() => expect(told).toEqual(['refresh notes']));
+    expect(mode().name).toBe('browse');
+  });
+
+  test('does not take the keyboard from somebody who types', async () => {
+    const { mode, press, type, done, told } = openSlow();
+    await vi.waitFor(() => expect(mode().name).toBe('browse'));
+    press('i');
+    type('half');
+    done();
+    await vi.waitFor(() => expect(told).toEqual(['refresh notes']));
+    expect(mode()).toMatchObject({ name: 'ask', line: { text: 'half' } });
+    press('esc');
+    await vi.waitFor(() => expect(mode()).toMatchObject({ name: 'output', title: 'notes list' }));
+  });
+
+  test('the view goes again when there was nothing to show in it', async () => {
+    const fails = Promise.withResolvers<void>();
+    const { press, type, mode, status } = makeShell([makeFeature({ ran: () => fails.promise })]);
+    press(':');
+    type('notes say hi');
+    press('enter');
+    await vi.waitFor(() => expect(mode().name).toBe('output'));
+    fails.reject(new Error('Too late'));
+    await vi.waitFor(() => expect(status()).toBe('Too late'));
+    expect(mode().name).toBe('browse');
+  });
+});
+
+test('backspace on an empty line leaves', () => {
+  const { press, mode } = open();
+  press(':', 'a', 'backspace');
+  expect(mode().name).toBe('palette');
+  press('backspace');
+  expect(mode().name).toBe('browse');
+});
