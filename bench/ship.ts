@@ -13,8 +13,8 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { look } from '../source/features/ship/channel/status.ts';
 import { consume, ship } from '../source/features/ship/library.ts';
-import { look } from '../source/features/ship/status.ts';
 import { interleave, judged, median, printTable, startServer } from './harness.ts';
 
 // MB/s of one log into Redis and of its lines out again, beside `redis-cli --pipe` with the same layout (values of

@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { consume } from '../../source/features/ship/consume.ts';
-import { forget } from '../../source/features/ship/forget.ts';
+import { forget } from '../../source/features/ship/channel/forget.ts';
+import { status } from '../../source/features/ship/channel/status.ts';
+import { consume } from '../../source/features/ship/consumer/consume.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { status } from '../../source/features/ship/status.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { readLines, Scratch } from './harness.ts';
 

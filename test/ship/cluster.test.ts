@@ -1,8 +1,8 @@
 import calculateSlot from 'cluster-key-slot';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { forget } from '../../source/features/ship/forget.ts';
+import { forget } from '../../source/features/ship/channel/forget.ts';
+import { channels, status } from '../../source/features/ship/channel/status.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { channels, status } from '../../source/features/ship/status.ts';
 import { finished, start } from '../helpers/cli.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 import { copyInto, readTree, Scratch } from './harness.ts';

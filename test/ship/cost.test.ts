@@ -5,7 +5,7 @@ import {
   contentBytes,
   recordCost,
   stringCost,
-} from '../../source/features/ship/cost.ts';
+} from '../../source/features/ship/channel/cost.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 const server = await redisForThisFile();

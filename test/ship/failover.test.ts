@@ -1,7 +1,7 @@
 import calculateSlot from 'cluster-key-slot';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { status } from '../../source/features/ship/channel/status.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { status } from '../../source/features/ship/status.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 import { copyInto, readTree, Scratch } from './harness.ts';
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { gunzip, gzipMemberEnd } from '../../source/features/ship/gzip.ts';
+import { gunzip, gzipMemberEnd } from '../../source/features/ship/files/gzip.ts';
 
 async function* blocksOf(content: Buffer, bytes: number) {
   for (let at = 0; at < content.length; at += bytes) yield content.subarray(at, at + bytes);

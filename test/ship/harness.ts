@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
-import { type ConsumeOptions, consume } from '../../source/features/ship/consume.ts';
-import { OutDirectory } from '../../source/features/ship/out.ts';
+import { type ConsumeOptions, consume } from '../../source/features/ship/consumer/consume.ts';
+import { OutDirectory } from '../../source/features/ship/consumer/out.ts';
 import type { Client } from '../../source/redis/client.ts';
 import type { RedisServer } from '../helpers/redis-server.ts';
 

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { status } from '../../source/features/ship/channel/status.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { status } from '../../source/features/ship/status.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, logLines, readLines, readTree, Scratch } from './harness.ts';
 

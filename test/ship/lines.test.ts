@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { consume } from '../../source/features/ship/consume.ts';
+import { consume } from '../../source/features/ship/consumer/consume.ts';
 import { ship } from '../../source/features/ship/ship.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { readLines, readTree, Scratch } from './harness.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { partName } from '../../source/features/ship/part-name.ts';
+import { partName } from '../../source/features/ship/files/part-name.ts';
 
 test('a file shipped in one piece keeps its name', () => {
   const whole = { number: 1, isWhole: true, isGzip: false };

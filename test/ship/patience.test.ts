@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { consume } from '../../source/features/ship/consume.ts';
-import { forget } from '../../source/features/ship/forget.ts';
+import { forget } from '../../source/features/ship/channel/forget.ts';
+import { status } from '../../source/features/ship/channel/status.ts';
+import { consume } from '../../source/features/ship/consumer/consume.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { status } from '../../source/features/ship/status.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { copyTo, readLines, readTree, Scratch } from './harness.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Part } from '../../source/features/ship/pipeline.ts';
-import { planFile, planGrowth } from '../../source/features/ship/plan.ts';
-import type { Shipment } from '../../source/features/ship/shipment.ts';
+import type { Shipment } from '../../source/features/ship/files/open-file.ts';
+import type { Part } from '../../source/features/ship/shipper/pipeline.ts';
+import { planFile, planGrowth } from '../../source/features/ship/shipper/plan.ts';
 
 /** Which parts become of a file, and what is told of them. */
 

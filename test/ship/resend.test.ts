@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { consume } from '../../source/features/ship/consume.ts';
-import { forget } from '../../source/features/ship/forget.ts';
-import { OutDirectory } from '../../source/features/ship/out.ts';
+import { forget } from '../../source/features/ship/channel/forget.ts';
+import { status } from '../../source/features/ship/channel/status.ts';
+import { consume } from '../../source/features/ship/consumer/consume.ts';
+import { OutDirectory } from '../../source/features/ship/consumer/out.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { status } from '../../source/features/ship/status.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, readTree, Scratch } from './harness.ts';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { look } from '../../source/features/ship/status.ts';
+import { look } from '../../source/features/ship/channel/status.ts';
 
 export type Samples = {
   readonly count: number;

@@ -2,8 +2,8 @@ import { appendFileSync, readFileSync, symlinkSync, truncateSync, unlinkSync, wr
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { status } from '../../source/features/ship/channel/status.ts';
 import { ship } from '../../source/features/ship/ship.ts';
-import { status } from '../../source/features/ship/status.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, logLines, readTree, Scratch } from './harness.ts';
 

@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { consume } from '../../source/features/ship/consume.ts';
-import { forget } from '../../source/features/ship/forget.ts';
-import { OutDirectory } from '../../source/features/ship/out.ts';
+import { forget } from '../../source/features/ship/channel/forget.ts';
+import { status } from '../../source/features/ship/channel/status.ts';
+import { consume } from '../../source/features/ship/consumer/consume.ts';
+import { OutDirectory } from '../../source/features/ship/consumer/out.ts';
 import { type ShipOptions, ship } from '../../source/features/ship/ship.ts';
-import { status } from '../../source/features/ship/status.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, readLines, readTree, Scratch } from './harness.ts';
 import { startSampler } from './sampler.ts';

@@ -13,11 +13,11 @@ import {
   switchFlag,
   word,
 } from '../feature.ts';
-import { deliverTo } from './deliver.ts';
-import { FilesDamagedError, FilesFailedError } from './errors.ts';
-import { forget } from './forget.ts';
+import { FilesDamagedError, FilesFailedError } from './channel/errors.ts';
+import { forget } from './channel/forget.ts';
+import { type ChannelStatus, look, status, statuses } from './channel/status.ts';
+import { deliverTo } from './consumer/sinks.ts';
 import { type ShipProgress, type Shipped, ship } from './ship.ts';
-import { type ChannelStatus, look, status, statuses } from './status.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

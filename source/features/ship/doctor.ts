@@ -2,11 +2,11 @@ import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { defineScript } from '../../redis/script.ts';
 import type { Doctor, Finding } from '../feature.ts';
-import clearCounter from './clear-counter.lua';
-import { ChannelNameError } from './errors.ts';
-import { channelKeys } from './keys.ts';
-import { parseEntry, scanHash } from './ledger.ts';
-import { channels, look } from './status.ts';
+import clearCounter from './channel/clear-counter.lua';
+import { ChannelNameError } from './channel/errors.ts';
+import { channelKeys } from './channel/keys.ts';
+import { parseEntry, scanHash } from './channel/ledger.ts';
+import { channels, look } from './channel/status.ts';
 
 const settings = /^ship:(.+)$/s;
 const counter = /^(.+):done$/s;

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Feed } from '../feature.ts';
-import type { ConsumerStatus } from './channel-state.ts';
-import { leaseMs } from './process.ts';
+import type { ConsumerStatus } from './channel/channel-state.ts';
+import { leaseMs } from './channel/participant.ts';
+import { type ChannelView, channels, look } from './channel/status.ts';
 import { type ChannelRow, type ConsumerRow, learn, type ShipSlice, selectedChannel } from './state.ts';
-import { type ChannelView, channels, look } from './status.ts';
 
 /** Reads the names of all channels and everything about the selected one: two or three commands. */
 export const feed: Feed<ShipSlice> = {

@@ -1,11 +1,11 @@
 import { formatDuration } from '../../ui/figures.ts';
 import { defineFeature } from '../feature.ts';
+import { statuses } from './channel/status.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { initial, type ShipSlice, selectedChannel } from './state.ts';
-import { statuses } from './status.ts';
 
 export default defineFeature<ShipSlice>({
   noun: 'ship',

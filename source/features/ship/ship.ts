@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
-import { ShipperFencedError } from './errors.ts';
-import { Shipping } from './shipping.ts';
-import type { SourceOptions } from './sources.ts';
+import { ShipperFencedError } from './channel/errors.ts';
+import type { SourceOptions } from './files/sources.ts';
+import { Shipping } from './shipper/run.ts';
 
 /**
  * Ships files through Redis to N consumers, each of which gets all of them, within a budget of Redis' own bytes.

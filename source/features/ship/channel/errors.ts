@@ -1,0 +1,196 @@
+import { QuarterdeckError } from '../../../errors.ts';
+
+export class ChannelNameError extends QuarterdeckError {
+  constructor(channel: string, reason: string) {
+    super('usage', 'SHIP_BAD_CHANNEL_NAME', `Expected a name for a channel, got \`${channel}\`: ${reason}`);
+  }
+}
+
+/** Not even one part would fit. */
+export class BudgetTooSmallError extends QuarterdeckError {
+  constructor(budgetBytes: number, neededBytes: number, what: string) {
+    super(
+      'usage',
+      'SHIP_BUDGET_TOO_SMALL',
+      `A budget of ${budgetBytes} bytes is smaller than ${what}, which takes ${neededBytes} bytes of Redis`,
+      { hint: 'Raise --budget, or cut smaller parts with --part' },
+    );
+  }
+}
+
+export class PathMissingError extends QuarterdeckError {
+  constructor(path: string, cause: unknown) {
+    super('data', 'SHIP_PATH_MISSING', `There is no file or directory \`${path}\``, {
+      cause,
+      hint: 'Check the path; relative ones start from the current directory',
+    });
+  }
+}
+
+export class PathUnreadableError extends QuarterdeckError {
+  constructor(path: string, detail: string, cause?: unknown) {
+    super('data', 'SHIP_PATH_UNREADABLE', `Cannot read \`${path}\`: ${detail}`, {
+      cause,
+      hint: 'Run it as a user who may read it, or ship something else',
+    });
+  }
+}
+
+/** Two files would arrive under one name. */
+export class NamesClashError extends QuarterdeckError {
+  constructor(name: string, first: string, second: string) {
+    super(
+      'usage',
+      'SHIP_NAMES_CLASH',
+      `Two files would be shipped as \`${name}\`: \`${first}\` and \`${second}\``,
+      {
+        hint: 'Ship them in runs of their own with different --prefix, or ship the directory above both',
+      },
+    );
+  }
+}
+
+/** Another shipper is at work on this channel under other terms. */
+export class TermsDifferError extends QuarterdeckError {
+  constructor(channel: string, what: 'budget' | 'consumers', ours: number, theirs: number) {
+    super(
+      'usage',
+      'SHIP_TERMS_DIFFER',
+      `Channel \`${channel}\` is being shipped to with --${what} ${theirs}, not ${ours}`,
+      { hint: `Use --${what} ${theirs} as well, or another channel` },
+    );
+  }
+}
+
+/** The key a part would get holds something that was not shipped by us. */
+export class KeyTakenError extends QuarterdeckError {
+  constructor(key: string, type: string) {
+    super(
+      'data',
+      type === 'string' ? 'SHIP_KEY_TAKEN' : 'WRONG_TYPE',
+      `Key \`${key}\` already holds a ${type} that was not shipped by this channel; it is left alone`,
+      {
+        hint: `Look at it with \`redis-cli TYPE ${key}\`, then remove it or choose another --channel`,
+      },
+    );
+  }
+}
+
+/** Another live shipper has this file in hand. */
+export class FileOwnedError extends QuarterdeckError {
+  constructor(file: string, owner: string) {
+    super('data', 'SHIP_FILE_OWNED', `\`${file}\` is being shipped to this channel by ${owner}`, {
+      hint: 'Let that one finish, or use another channel or --prefix',
+    });
+  }
+}
+
+/** Files that exist could not be read; everything else was shipped. */
+export class FilesFailedError extends QuarterdeckError {
+  constructor(problems: readonly string[]) {
+    super('data', 'SHIP_FILES_FAILED', `${problems.length} not shipped: ${problems.join('; ')}`, {
+      hint: 'The others were shipped; run it again when these can be read',
+    });
+  }
+}
+
+/** This shipper was silent for so long that its place was given away, or Redis lost the channel. */
+export class ShipperFencedError extends QuarterdeckError {
+  constructor(channel: string) {
+    super('connection', 'SHIP_FENCED', `This shipper's place on channel \`${channel}\` is gone`, {
+      hint: 'It was paused for too long, or Redis lost its data; run it again to continue',
+    });
+  }
+}
+
+export class NoConsumersError extends QuarterdeckError {
+  constructor(channel: string) {
+    super('data', 'SHIP_NO_CONSUMERS', `Every consumer of channel \`${channel}\` was forgotten`, {
+      hint: 'End this run and start it again with --consumers N',
+    });
+  }
+}
+
+/** Nothing was ever shipped there. */
+export class UnknownChannelError extends QuarterdeckError {
+  constructor(channel: string) {
+    super('data', 'SHIP_UNKNOWN_CHANNEL', `There is no channel \`${channel}\``, {
+      hint: 'See `quarterdeck ship status`',
+    });
+  }
+}
+
+/** The channel waits for others, not for this one. */
+export class NotExpectedError extends QuarterdeckError {
+  constructor(channel: string, id: string, expected: readonly string[]) {
+    const who = expected.length > 0 ? expected.join(', ') : 'nobody';
+    super(
+      'data',
+      'SHIP_NOT_EXPECTED',
+      `Channel \`${channel}\` does not expect a consumer \`${id}\`; it expects ${who}`,
+      {
+        hint: 'Use one of those with --as, or start `ship run` with more --consumers',
+      },
+    );
+  }
+}
+
+/** Another process consumes under this id. */
+export class ConsumerBusyError extends QuarterdeckError {
+  constructor(channel: string, id: string, holder: string) {
+    super(
+      'data',
+      'SHIP_CONSUMER_BUSY',
+      `Consumer \`${id}\` of channel \`${channel}\` is running as ${holder}`,
+      {
+        hint: 'Two under one id would get half each: end that one, or use another id',
+      },
+    );
+  }
+}
+
+/** Another process took this consumer's place, or it was forgotten. */
+export class ConsumerReplacedError extends QuarterdeckError {
+  constructor(channel: string, id: string) {
+    super('data', 'SHIP_CONSUMER_REPLACED', `Consumer \`${id}\` of channel \`${channel}\` lost its place`, {
+      hint: 'It was forgotten, or another process took over after a long silence',
+    });
+  }
+}
+
+/** A shipped name that would be written outside the directory. */
+export class UnsafeNameError extends QuarterdeckError {
+  constructor(name: string) {
+    super('data', 'SHIP_UNSAFE_NAME', `Refused to write \`${name}\`: it leads out of the directory`, {
+      hint: 'Look at who ships to this channel; without --out the lines can still be read',
+    });
+  }
+}
+
+/** A file could not be written under --out. */
+export class OutputError extends QuarterdeckError {
+  constructor(path: string, detail: string, cause: unknown) {
+    super('data', 'SHIP_OUTPUT', `Cannot write \`${path}\`: ${detail}`, {
+      cause,
+      hint: 'What was not written stays in Redis; run it again when the cause is removed',
+    });
+  }
+}
+
+/** What arrived is not what a gzip file should be, or a part was gone before it was read. */
+export class FilesDamagedError extends QuarterdeckError {
+  constructor(problems: readonly string[]) {
+    super('data', 'SHIP_FILES_DAMAGED', `${problems.length} damaged: ${problems.join('; ')}`, {
+      hint: 'What could be read of them was delivered; look at the originals',
+    });
+  }
+}
+
+/** The command of --exec did not accept a part; it stays in Redis. */
+export class ExecFailedError extends QuarterdeckError {
+  constructor(command: string, file: string, how: string) {
+    super('program', 'SHIP_EXEC_FAILED', `\`${command}\` ended with ${how} on \`${file}\``, {
+      hint: 'The part was not acknowledged: the next start delivers it again',
+    });
+  }
+}

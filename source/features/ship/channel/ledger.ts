@@ -1,0 +1,125 @@
+import * as v from 'valibot';
+import { again } from '../../../redis/again.ts';
+import type { Client } from '../../../redis/client.ts';
+import type { ChannelKeys } from './keys.ts';
+
+/** What Redis remembers about parts, files and processes: JSON in hashes, written and read by the scripts too. */
+
+/** A part that takes room: being written (`stage`) or announced (`id`). */
+const entrySchema = v.object({
+  file: v.string(),
+  /** Which shipping of the file: another one begins from nothing. */
+  generation: v.string(),
+  /** Where in the shipped file the part begins. */
+  at: v.number(),
+  bytes: v.number(),
+  /** How long the whole file is, unless it may still grow. */
+  of: v.optional(v.number()),
+  kind: v.picklist(['lines', 'gzip', 'piece']),
+  /** The file ends with it. */
+  last: v.optional(v.boolean(), false),
+  /** Where in the shipped file the first of these pieces begins. */
+  piecesFrom: v.optional(v.number()),
+  /** The file's name on disk in hexadecimal, when it is no UTF-8. */
+  rawName: v.optional(v.string()),
+  token: v.optional(v.string(), ''),
+  stage: v.optional(v.string()),
+  /** What it takes of the budget. */
+  cost: v.optional(v.number(), 0),
+  id: v.optional(v.number()),
+  announced: v.optional(v.number()),
+  /** Ids between spaces: who is waited for, and who has finished. */
+  want: v.optional(v.string(), ' '),
+  finished: v.optional(v.string(), ' '),
+});
+export type Entry = v.InferOutput<typeof entrySchema>;
+
+/** How far a file is: what has been announced of it. */
+const recordSchema = v.object({
+  generation: v.string(),
+  token: v.optional(v.string(), ''),
+  /** Device and inode. */
+  inode: v.string(),
+  /** How the file begins: `bytes` of it and their digest, to know it again. */
+  head: v.object({ bytes: v.number(), digest: v.string() }),
+  /** Up to where the file was read, and how much was shipped under its name; these differ once it was rotated. */
+  position: v.number(),
+  shipped: v.number(),
+  /** How many parts. */
+  number: v.number(),
+  bytes: v.number(),
+  piecesFrom: v.optional(v.number()),
+  /** `rotated`: an earlier part of a followed file, under whatever name it is now. */
+  state: v.picklist(['open', 'shipped', 'rotated']),
+});
+export type FileRecord = v.InferOutput<typeof recordSchema> & { readonly name: string };
+
+/** Which of a shipper's files came last, in the order of their names. */
+const cursorSchema = v.object({
+  name: v.string(),
+  generation: v.string(),
+  /** When it first looked what there is to ship, by its host's clock. */
+  since: v.number(),
+  /** How many files it has shipped to their end. */
+  count: v.number(),
+});
+export type Cursor = v.InferOutput<typeof cursorSchema>;
+
+/** A shipper or a consumer, as it last told. Consumers that follow the book have a cursor only. */
+const processSchema = v.object({
+  token: v.optional(v.string()),
+  host: v.optional(v.string(), ''),
+  pid: v.optional(v.number(), 0),
+  /** Last sign of life and, for shippers, when they came. */
+  at: v.optional(v.number()),
+  since: v.optional(v.number()),
+  files: v.optional(v.number(), 0),
+  bytes: v.optional(v.number(), 0),
+  waiting: v.optional(v.number()),
+  finished: v.optional(v.boolean(), false),
+  follow: v.optional(v.boolean(), false),
+});
+export type Process = v.InferOutput<typeof processSchema>;
+
+export const parseEntry = (json: unknown): Entry | undefined => parsed(entrySchema, json);
+export function parseRecord(name: string, json: unknown): FileRecord | undefined {
+  const record = parsed(recordSchema, json);
+  return record && { ...record, name };
+}
+
+/** A record as it is stored, under its name. */
+export function storedRecord({ name: _, ...record }: FileRecord): string {
+  return JSON.stringify(record);
+}
+
+export const parseCursor = (json: unknown): Cursor | undefined => parsed(cursorSchema, json);
+export const parseProcess = (json: unknown): Process | undefined => parsed(processSchema, json);
+
+function parsed<Output>(schema: v.GenericSchema<unknown, Output>, json: unknown): Output | undefined {
+  try {
+    const result = v.safeParse(schema, JSON.parse(String(json)));
+    return result.success ? result.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The ids of a list as the scripts keep it: between spaces. */
+export function idsOf(list: string | undefined): string[] {
+  return (list ?? '').split(' ').filter((id) => id !== '');
+}
+
+/** Field and value pairs of a hash, page by page, so that no reply grows with what is stored. */
+export async function* scanHash(redis: Client, key: string): AsyncGenerator<[field: string, value: string]> {
+  let cursor = '0';
+  do {
+    const from = cursor;
+    const [next, words] = await again(() => redis.hscan(key, from, 'COUNT', 200));
+    for (let i = 0; i + 1 < words.length; i += 2) yield [words[i] ?? '', words[i + 1] ?? ''];
+    cursor = next;
+  } while (cursor !== '0');
+}
+
+export function readFiles(redis: Client, keys: ChannelKeys): AsyncGenerator<[string, string]> {
+  return scanHash(redis, keys.files);
+}

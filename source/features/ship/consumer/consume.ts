@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import { tmpdir, userInfo } from 'node:os';
+import path from 'node:path';
+import * as v from 'valibot';
+import { again } from '../../../redis/again.ts';
+import type { Client } from '../../../redis/client.ts';
+import { ConsumerReplacedError } from '../channel/errors.ts';
+import { dataKey } from '../channel/keys.ts';
+import { type Delivery, PartDelivery, type Shape } from './delivery.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { type Page, Seat } from './session.ts';
+
+/**
+ * One of the N consumers of a channel: gets every part of every file, each at least once, in the order of their
+ * announcement; ours and those of a program that follows the book (a whole file for each message, `.gz` by its name).
+ *
+ * A part is acknowledged in one step with the consumer's cursor in the room, its count in `<part>:done` and what is
+ * carried over of a cut line: whatever happened to a part whose acknowledgement is missing happens again. What is
+ * written at the place where it belongs (`at`), as `--out` does, is therefore exact.
+ *
+ * Not promised: lines handed to another program come twice when this process dies between handing them over and the
+ * acknowledgement, one part of them at most; a machine that loses its file system's cache loses what was acknowledged.
+ */
+export type ConsumeOptions = {
+  /** Which consumer this is: `0` to `N-1`. */
+  readonly as: string;
+  readonly signal?: AbortSignal;
+  /** A connection that may subscribe: with it nothing waits longer than it must. */
+  readonly listen?: () => Client;
+  /** Why nothing comes yet. */
+  readonly onWait?: (reason: string) => void;
+  /** What arrived damaged or not at all, and stays so. */
+  readonly onDamage?: (problem: string) => void;
+  /** Where pieces of large gzip files are collected. */
+  readonly spoolDirectory?: string;
+};
+
+const graceMs = 10_000;
+const secondWindowBytes = 32 * 1024;
+
+/**
+ * Yields part after part until the channel is done. Asking for the next one acknowledges the one before; leaving the
+ * loop early, or throwing in it, leaves that one for the next start.
+ *
+ * Started on a channel whose run is over it waits ten seconds for a new one.
+ * @throws {NotExpectedError | ConsumerBusyError | ConsumerReplacedError | WrongTypeError} and the signal's reason
+ */
+export async function* consume(
+  redis: Client,
+  channel: string,
+  options: ConsumeOptions,
+): AsyncGenerator<Delivery, void, undefined> {
+  const signal = options.signal ?? new AbortController().signal;
+  const seat = new Seat(redis, channel, options.as, { signal, listen: options.listen });
+  const consumer = new Consumer(redis, channel, seat, signal, options);
+  try {
+    for (;;) {
+      const next = await consumer.next();
+      if (!next) break;
+      yield next.delivery;
+      await next.delivery.finish();
+      if (next.damages.length > 0) {
+        // Its announcement was lost, and comes again with all of its bytes.
+        if (!(await consumer.stands(next.id))) {
+          consumer.rewind();
+          continue;
+        }
+        for (const problem of next.damages) options.onDamage?.(problem);
+      }
+      const { part, file, carry } = next.delivery;
+      if (await seat.done(next.id, part, file, carry)) await next.delivery.acknowledged();
+      else consumer.rewind();
+    }
+  } finally {
+    await seat.leave();
+  }
+}
+
+/** A message; without a part there is nothing to do about it but to mark it as seen. */
+type Item = { readonly id: number; readonly part: Part | undefined };
+/** `damages` is what arrived damaged or not at all. */
+type Part = { readonly delivery: PartDelivery; readonly damages: readonly string[] };
+
+const messageSchema = v.object({ sender: v.string(), message: v.string() });
+
+class Consumer {
+  readonly #redis: Client;
+  readonly #channel: string;
+  readonly #seat: Seat;
+  readonly #signal: AbortSignal;
+  readonly #options: ConsumeOptions;
+  readonly #items: Item[] = [];
+  #readAhead: ReadAhead | undefined;
+  /** Messages up to here were looked at. */
+  #lookedAt = 0;
+  /** The run that is served; none before there is one that is not over. */
+  #run: string | undefined;
+  #joinedAtMs = 0;
+  #isBookDone = false;
+
+  constructor(redis: Client, channel: string, seat: Seat, signal: AbortSignal, options: ConsumeOptions) {
+    this.#redis = redis;
+    this.#channel = channel;
+    this.#seat = seat;
+    this.#signal = signal;
+    this.#options = options;
+  }
+
+  /** The next part; undefined when the channel is done. */
+  async next(): Promise<(Part & { readonly id: number }) | undefined> {
+    for (;;) {
+      this.#signal.throwIfAborted();
+      if (!this.#readAhead) await this.#join();
+      const item = this.#items.shift();
+      if (item?.part) return { id: item.id, ...item.part };
+      if (item) {
+        if (!(await this.#seat.done(item.id, '', '', undefined))) this.rewind();
+        continue;
+      }
+      const page = await this.#seat.pending(this.#lookedAt);
+      if (page.cursor === undefined) {
+        if (page.run !== '') throw new ConsumerReplacedError(this.#channel, this.#options.as);
+        // Redis lost everything: wait for the shipper to begin again.
+        this.rewind();
+        continue;
+      }
+      if (page.cursor < this.#seat.cursor) {
+        this.rewind();
+        continue;
+      }
+      for (const message of page.messages) this.#items.push(await this.#look(message, page));
+      if (page.messages.length > 0) continue;
+      if (this.#isDone(page)) return;
+      await this.#seat.wait();
+    }
+  }
+
+  /** Whether this message is still what comes next. */
+  async stands(id: number): Promise<boolean> {
+    const { cursor, messages } = await this.#seat.pending(id - 1);
+    return cursor === this.#seat.cursor && messages[0]?.id === id;
+  }
+
+  /** Another server took over that knows of less: goes on from there. */
+  rewind(): void {
+    this.#items.length = 0;
+    this.#readAhead = undefined;
+  }
+
+  async #join(): Promise<void> {
+    const seat = this.#seat;
+    await seat.take((reason) => this.#options.onWait?.(reason));
+    this.#readAhead = new ReadAhead(this.#redis, seat.windowBytes);
+    this.#lookedAt = seat.cursor;
+    this.#joinedAtMs = performance.now();
+    if (!seat.isRunOver && seat.run !== '') this.#run ??= seat.run;
+  }
+
+  /** What is to be done about a message; a part is asked for at once. */
+  async #look({ id, json, entry }: Page['messages'][number], page: Page): Promise<Item> {
+    this.#lookedAt = id;
+    const { as, onDamage = () => {} } = this.#options;
+    const message = parseMessage(json);
+    if (!message) onDamage(`message ${id} of ${this.#channel} is no JSON of a message`);
+    // Who else talks in the room ships nothing.
+    if (message?.sender !== 'source' || message.message === '') return { id, part: undefined };
+    const part = message.message;
+    this.#isBookDone = part === ':done' && page.run === '';
+    if (part === ':done') return { id, part: undefined };
+    if (entry?.id === id && !entry.want.includes(` ${as} `)) return { id, part: undefined };
+    const shape = entry?.id === id ? entry : await this.#bookShape(part);
+    if (shape) return { id, part: this.#deliver(part, shape) };
+    onDamage(`${part}: gone from Redis before it was read`);
+    return { id, part: undefined };
+  }
+
+  #deliver(part: string, shape: Shape): Part {
+    const { as, spoolDirectory = defaultSpoolDirectory() } = this.#options;
+    const key = dataKey(this.#seat.keys, part);
+    const readAhead = this.#readAhead ?? new ReadAhead(this.#redis, this.#seat.windowBytes);
+    const damages: string[] = [];
+    const delivery = new PartDelivery(part, shape, {
+      readAhead,
+      reading: readAhead.add(key, shape.bytes),
+      readAgain: () => {
+        const slowly = new ReadAhead(this.#redis, secondWindowBytes);
+        return { readAhead: slowly, reading: slowly.add(key, shape.bytes) };
+      },
+      carry: () => this.#seat.carries.get(shape.file),
+      spoolFile: (generation) => {
+        const name = `${this.#channel}\0${as}\0${generation}`;
+        return path.join(spoolDirectory, createHash('sha1').update(name).digest('hex'));
+      },
+      onDamage: (problem) => damages.push(problem),
+    });
+    return { delivery, damages };
+  }
+
+  /** A file shipped by a program that follows the book. */
+  async #bookShape(part: string): Promise<Shape | undefined> {
+    const key = dataKey(this.#seat.keys, part);
+    const [bytes, exists] = await Promise.all([
+      again(() => this.#redis.strlen(key)),
+      again(() => this.#redis.exists(key)),
+    ]);
+    if (exists === 0) return;
+    const kind = part.endsWith('.gz') && bytes > 0 ? 'gzip' : 'lines';
+    return { file: part, generation: '', at: 0, bytes, kind, last: true };
+  }
+
+  #isDone(page: Page): boolean {
+    if (page.run === '') return this.#isBookDone;
+    if (this.#run === undefined) {
+      // Came when everything was over: a new run may be about to begin.
+      if (page.run === this.#seat.run && page.isOver) return performance.now() - this.#joinedAtMs > graceMs;
+      this.#run = page.run;
+    }
+    if (page.run === this.#run) return page.doneId !== undefined && this.#seat.cursor >= page.doneId;
+    // Another run: the one served came to its end, unless Redis lost it.
+    if (page.runBefore === this.#run) return true;
+    this.#run = page.run;
+    return false;
+  }
+}
+
+function parseMessage(json: string): v.InferOutput<typeof messageSchema> | undefined {
+  try {
+    const result = v.safeParse(messageSchema, JSON.parse(json));
+    return result.success ? result.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function defaultSpoolDirectory(): string {
+  return path.join(tmpdir(), `quarterdeck-spool-${userInfo().uid}`);
+}

@@ -1,0 +1,169 @@
+import type { Entry } from '../channel/ledger.ts';
+import { gunzip } from '../files/gzip.ts';
+import { type LineBatch, newline, WholeLines } from './line-batch.ts';
+import type { ReadAhead, Reading } from './read-ahead.ts';
+import { openSpool, type Spool } from './spool.ts';
+
+const lineEnd = Buffer.from('\n');
+
+/** One part of a file, as a consumer gets it. Read it in one of the three ways, once; `again` gives another reading. */
+export type Delivery = {
+  /** The name the file was shipped under. */
+  readonly file: string;
+  /** Its name on disk, when that is no UTF-8. */
+  readonly rawName: Buffer | undefined;
+  readonly part: string;
+  /** Where in the file it begins, and how much it is. */
+  readonly at: number;
+  readonly bytes: number;
+  /** The file ends with it. */
+  readonly isLast: boolean;
+  /** The bytes as they were shipped. */
+  blocks(): AsyncGenerator<Buffer, void, undefined>;
+  /** The bytes, decompressed where it is gzip. */
+  content(): AsyncGenerator<Buffer, void, undefined>;
+  /** The lines, decompressed where it is gzip, a batch for each block; a final line needs no end. */
+  lines(): AsyncGenerator<LineBatch, void, undefined>;
+  /** The same part to be read once more, with less in flight. */
+  again(): Delivery;
+};
+
+export type Shape = Pick<
+  Entry,
+  'file' | 'generation' | 'at' | 'bytes' | 'kind' | 'last' | 'piecesFrom' | 'rawName'
+>;
+
+export type DeliveryOptions = {
+  readonly readAhead: ReadAhead;
+  readonly reading: Reading;
+  /** For a second reading, which must not wait for what is read ahead. */
+  readAgain(): Pick<DeliveryOptions, 'readAhead' | 'reading'>;
+  /** The beginning of the first line, from the part before. */
+  carry(): Buffer | undefined;
+  /** Where pieces are collected that only make sense together. */
+  spoolFile(generation: string): string;
+  onDamage(problem: string): void;
+};
+
+/** What is carried over in Redis of a line that a part cut; a longer beginning is delivered as it is. */
+const longestCarryBytes = 16 * 1024;
+
+export class PartDelivery implements Delivery {
+  readonly file: string;
+  readonly rawName: Buffer | undefined;
+  readonly part: string;
+  readonly at: number;
+  readonly bytes: number;
+  readonly isLast: boolean;
+  #carry: Buffer | undefined;
+  #other: PartDelivery | undefined;
+  readonly #shape: Shape;
+  readonly #options: DeliveryOptions;
+  #isTaken = false;
+  #spool: Spool | undefined;
+
+  constructor(part: string, shape: Shape, options: DeliveryOptions) {
+    this.part = part;
+    this.file = shape.file;
+    this.rawName = shape.rawName === undefined ? undefined : Buffer.from(shape.rawName, 'hex');
+    this.at = shape.at;
+    this.bytes = shape.bytes;
+    this.isLast = shape.last;
+    this.#shape = shape;
+    this.#options = options;
+  }
+
+  /** What is to be carried over to the next part. */
+  get carry(): Buffer | undefined {
+    return this.#carry ?? this.#other?.carry;
+  }
+
+  again(): Delivery {
+    this.#other = new PartDelivery(this.part, this.#shape, {
+      ...this.#options,
+      ...this.#options.readAgain(),
+    });
+    return this.#other;
+  }
+
+  async *blocks(): AsyncGenerator<Buffer, void, undefined> {
+    const { readAhead, reading, onDamage } = this.#options;
+    this.#isTaken = true;
+    let got = 0;
+    for await (const block of readAhead.take(reading)) {
+      got += block.length;
+      yield block;
+    }
+    if (got < this.bytes)
+      onDamage(`${this.file}: ${this.bytes - got} bytes of part ${this.part} were gone from Redis`);
+  }
+
+  async *content(): AsyncGenerator<Buffer, void, undefined> {
+    const carry = this.#options.carry();
+    if (carry) yield this.#isAnew ? Buffer.concat([carry, lineEnd]) : carry;
+    yield* this.#decoded();
+  }
+
+  /** What is carried then is of a file that was replaced by this one before its line had an end. */
+  get #isAnew(): boolean {
+    return this.at === 0;
+  }
+
+  async *lines(): AsyncGenerator<LineBatch, void, undefined> {
+    let rest = this.#options.carry() ?? Buffer.alloc(0);
+    if (rest.length > 0 && this.#isAnew) {
+      yield new WholeLines(rest, lineEnd);
+      rest = Buffer.alloc(0);
+    }
+    for await (const block of this.#decoded()) {
+      const end = block.lastIndexOf(newline) + 1;
+      if (end > 0) {
+        yield new WholeLines(rest, block.subarray(0, end));
+        rest = block.subarray(end);
+      } else rest = rest.length > 0 ? Buffer.concat([rest, block]) : block;
+    }
+    if (rest.length === 0) return;
+    if (this.isLast) yield { lines: [rest], bytes: rest, end: 'open' };
+    else if (rest.length <= longestCarryBytes) this.#carry = rest;
+    else yield { lines: [rest], bytes: rest, end: 'cut' };
+  }
+
+  async *#decoded(): AsyncGenerator<Buffer, void, undefined> {
+    const { kind } = this.#shape;
+    if (kind === 'lines') yield* this.blocks();
+    else if (kind === 'gzip') yield* gunzip(this.blocks(), (problem) => this.#damaged(problem));
+    else yield* this.#collected();
+  }
+
+  /** Pieces are kept on disk until the last one is there: they can be freed in Redis, and survive a crash. */
+  async *#collected(): AsyncGenerator<Buffer, void, undefined> {
+    const { generation, at, piecesFrom = 0 } = this.#shape;
+    const spool = await openSpool(this.#options.spoolFile(generation));
+    this.#spool = spool;
+    if (spool.bytes < at - piecesFrom) {
+      this.#damaged(
+        `its first ${at - piecesFrom} bytes were collected by another process or removed from ${spool.file}`,
+      );
+      return;
+    }
+    await spool.put(this.blocks(), at - piecesFrom);
+    if (this.isLast) yield* gunzip(spool.read(), (problem) => this.#damaged(problem));
+  }
+
+  /** Takes what nobody took, so that the next part can be read. */
+  async finish(): Promise<void> {
+    if (!this.#isTaken) for await (const _ of this.#options.readAhead.take(this.#options.reading));
+    await this.#spool?.close();
+    await this.#other?.finish();
+  }
+
+  /** Once it was acknowledged, what was collected is not needed any more. */
+  async acknowledged(): Promise<void> {
+    if (this.isLast) await this.#spool?.remove();
+    await this.#other?.acknowledged();
+  }
+
+  #damaged(problem: string): void {
+    this.#options.onDamage(`${this.file}: ${problem}`);
+  }
+}

@@ -1,0 +1,251 @@
+import { again } from '../../../redis/again.ts';
+import type { Client } from '../../../redis/client.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { typed } from '../../../redis/wrong-type.ts';
+import { ConsumerBusyError, ConsumerReplacedError, NotExpectedError } from '../channel/errors.ts';
+import beatLua from '../channel/heartbeat.lua';
+import {
+  type ChannelKeys,
+  channelKeys,
+  counterKey,
+  dataKey,
+  messageBell,
+  publishCommand,
+  roomBell,
+  seenKeys,
+} from '../channel/keys.ts';
+import { type Entry, idsOf, parseEntry, parseProcess, scanHash } from '../channel/ledger.ts';
+import { type Bell, startBell } from '../channel/notifier.ts';
+import { beatMs, isGone, leaseMs, makeToken, placeOf, self } from '../channel/participant.ts';
+import { replyWords } from '../channel/reply.ts';
+import doneLua from './done.lua';
+import joinLua from './join.lua';
+import riseLua from './leave.lua';
+import pendingLua from './pending.lua';
+
+/** What a page of the channel tells. */
+export type Page = {
+  /** Up to which message everything is finished; undefined when this consumer is not expected any more. */
+  readonly cursor: number | undefined;
+  readonly run: string;
+  readonly runBefore: string;
+  readonly isOver: boolean;
+  /** The message that ends the run, once it was sent. */
+  readonly doneId: number | undefined;
+  readonly messages: readonly {
+    readonly id: number;
+    readonly json: string;
+    readonly entry: Entry | undefined;
+  }[];
+};
+
+/** One consumer's place on a channel: its token makes sure that it is held by one process only. */
+export class Seat {
+  readonly keys: ChannelKeys;
+  /** The run there was when this process came, and whether it was over by then. */
+  run = '';
+  isRunOver = false;
+  cursor = 0;
+  windowBytes = defaultWindowBytes;
+  /** Beginnings of lines, by file, whose rest comes with the next part. */
+  readonly carries = new Map<string, Buffer>();
+  readonly #redis: Client;
+  readonly #channel: string;
+  readonly #id: string;
+  readonly #token = makeToken();
+  readonly #bell: Bell;
+  readonly #signal: AbortSignal;
+  #timer: NodeJS.Timeout | undefined;
+  #isBeating = false;
+  #isTaken = false;
+
+  constructor(
+    redis: Client,
+    channel: string,
+    id: string,
+    { signal, listen }: { signal: AbortSignal; listen?: (() => Client) | undefined },
+  ) {
+    this.#redis = redis;
+    this.#channel = channel;
+    this.#id = id;
+    this.#signal = signal;
+    this.keys = channelKeys(redis, channel);
+    this.#bell = startBell(listen, messageBell(this.keys));
+  }
+
+  /**
+   * Takes the place, as soon as there is something shipped here and nobody else holds it.
+   * @throws {NotExpectedError | ConsumerBusyError | WrongTypeError} and the signal's reason
+   */
+  async take(onWait: (reason: string) => void): Promise<void> {
+    const { keys } = this;
+    const startedAtMs = performance.now();
+    let gone = '';
+    let firstSeen: number | undefined;
+    for (;;) {
+      this.#signal.throwIfAborted();
+      const reply = await typed(
+        this.#redis,
+        typesOf(keys),
+        joinScript(
+          this.#redis,
+          [keys.settings, keys.who, keys.members, keys.messages],
+          [this.#id, this.#token, JSON.stringify(self), leaseMs, gone],
+        ),
+      );
+      if (reply[0] === 'joined') {
+        await this.#settle(reply.map(String));
+        return;
+      }
+      if (reply[0] === 'busy') {
+        const holder = parseProcess(reply[1]);
+        if (holder && isGone(holder)) {
+          gone = holder.token ?? '';
+          continue;
+        }
+        firstSeen ??= holder?.at;
+        const isAlive = (holder?.at ?? 0) > (firstSeen ?? 0);
+        const place = holder ? placeOf(holder) : 'another process';
+        // Whoever served the run before may be just about to end.
+        if (isAlive && performance.now() - startedAtMs > leaseMs) {
+          throw new ConsumerBusyError(this.#channel, this.#id, place);
+        }
+        onWait(`consumer ${this.#id} still runs as ${place}`);
+      } else if (reply[0] === 'unexpected') {
+        const isOver = reply[2] === '1';
+        if (!isOver || performance.now() - startedAtMs > leaseMs) {
+          throw new NotExpectedError(this.#channel, this.#id, idsOf(String(reply[1])));
+        }
+        onWait(`nobody ships to ${this.#id} yet`);
+      } else onWait(`nothing was shipped to ${this.#channel} yet`);
+      await this.wait();
+    }
+  }
+
+  async #settle([, run = '', closed, , cursor, window]: readonly string[]): Promise<void> {
+    this.#isTaken = true;
+    this.run = run;
+    this.isRunOver = closed === '1';
+    this.cursor = Number(cursor);
+    this.windowBytes = Number(window) || defaultWindowBytes;
+    this.carries.clear();
+    const prefix = `${this.#id}:`;
+    for await (const [field] of scanHash(this.#redis, this.keys.carry)) {
+      if (!field.startsWith(prefix)) continue;
+      const carry = await again(() => this.#redis.hgetBuffer(this.keys.carry, field));
+      if (carry) this.carries.set(field.slice(prefix.length), carry);
+    }
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => {
+      this.#beat().catch(() => {});
+    }, beatMs);
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    const { settings, who } = this.keys;
+    try {
+      await beatScript(this.#redis, [settings, who], [`c:${this.#id}`, this.#token, '{}', leaseMs]);
+    } finally {
+      this.#isBeating = false;
+    }
+  }
+
+  /** What follows message `after`, oldest first. */
+  async pending(after: number): Promise<Page> {
+    const { keys } = this;
+    const [cursor, run, runBefore, closed, doneId, found] = await pendingScript(
+      this.#redis,
+      [keys.settings, keys.parts, keys.members, keys.messages],
+      [this.#id, after, pageMessages],
+    );
+    const words = Array.isArray(found) ? found : [];
+    const messages = [];
+    for (let i = 0; i + 2 < words.length; i += 3) {
+      messages.push({ json: String(words[i]), id: Number(words[i + 1]), entry: parseEntry(words[i + 2]) });
+    }
+    return {
+      cursor: cursor === null ? undefined : Number(cursor),
+      run: String(run),
+      runBefore: String(runBefore),
+      isOver: closed === '1',
+      doneId: doneId === '' ? undefined : Number(doneId),
+      messages,
+    };
+  }
+
+  /**
+   * Reports a message as finished, with what is carried over of its file's last line.
+   * @returns false if the server knows of less than was finished before: another one took over
+   * @throws {ConsumerReplacedError}
+   */
+  async done(id: number, part: string, file: string, carry: Buffer | undefined): Promise<boolean> {
+    const { keys } = this;
+    const reply = await doneScript(
+      this.#redis,
+      [
+        keys.settings,
+        keys.parts,
+        keys.who,
+        keys.members,
+        keys.messages,
+        keys.carry,
+        dataKey(keys, part),
+        counterKey(keys, part),
+        ...seenKeys(this.#redis, this.#id),
+      ],
+      [
+        this.#channel,
+        this.#id,
+        this.#token,
+        id,
+        part,
+        `${this.#id}:${file}`,
+        carry ?? '',
+        publishCommand(this.#redis),
+        roomBell(keys),
+        this.cursor,
+      ],
+    );
+    if (reply[0] === 'rewound') return false;
+    if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
+    this.cursor = id;
+    if (carry) this.carries.set(file, carry);
+    else this.carries.delete(file);
+    return true;
+  }
+
+  /** Until there may be something new. */
+  wait(): Promise<void> {
+    return this.#bell.wait(this.#signal);
+  }
+
+  /** Gives the place back, for whoever comes next. */
+  async leave(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#bell.stop();
+    if (!this.#isTaken) return;
+    await riseScript(this.#redis, [this.keys.who], [this.#id, this.#token]);
+  }
+}
+
+const defaultWindowBytes = 512 * 1024;
+const pageMessages = 32;
+
+function typesOf(keys: ChannelKeys) {
+  return {
+    [keys.settings]: 'hash',
+    [keys.parts]: 'hash',
+    [keys.who]: 'hash',
+    [keys.members]: 'zset',
+    [keys.messages]: 'zset',
+    [keys.carry]: 'hash',
+  } as const;
+}
+
+const joinScript = defineScript({ lua: joinLua, parse: replyWords });
+const beatScript = defineScript({ lua: beatLua, parse: Number });
+const pendingScript = defineScript({ lua: pendingLua, parse: replyWords, immediate: true });
+const riseScript = defineScript({ lua: riseLua, parse: Number });
+const doneScript = defineScript({ lua: doneLua, parse: replyWords, immediate: true });

@@ -1,0 +1,124 @@
+import { isUtf8 } from 'node:buffer';
+import { sanitise } from '../../../ui/text.ts';
+import type { CommandContext } from '../../feature.ts';
+import { type ConsumeOptions, consume } from './consume.ts';
+import { makeTally, type Tally, type TallyOptions } from './count-lines.ts';
+import type { Delivery } from './delivery.ts';
+import { runOn } from './exec.ts';
+import { type LineBatch, newline } from './line-batch.ts';
+import { OutDirectory } from './out.ts';
+
+/** Where a consumer's deliveries go: copies in a directory, a command for each part, or lines on stdout. */
+export type Destination = Pick<ConsumeOptions, 'as' | 'spoolDirectory' | 'onDamage'> &
+  TallyOptions & {
+    readonly out: string | undefined;
+    readonly exec: string | undefined;
+  };
+
+export type Consumed = { readonly files: number; readonly bytes: number; readonly parts: number };
+
+type Sink = { take(delivery: Delivery): Promise<void>; close?(): Promise<void> };
+
+/** Consumes a channel to its end. What a sink has taken is acknowledged, and not before. */
+export async function deliverTo(
+  context: CommandContext,
+  channel: string,
+  { out, exec, common, hits, ...options }: Destination,
+): Promise<Consumed> {
+  const tally = makeTally(context.redis, { common, hits });
+  const sink = makeSink(context, out, exec, tally, (problem) => options.onDamage?.(problem));
+  const consumed = { files: 0, bytes: 0, parts: 0 };
+  let waitsFor = '';
+  try {
+    const deliveries = consume(context.redis, channel, {
+      ...options,
+      signal: context.signal,
+      listen: () => context.listen(),
+      onWait(reason) {
+        if (reason !== waitsFor) context.progress(`Waiting: ${reason}`);
+        waitsFor = reason;
+      },
+    });
+    for await (const delivery of deliveries) {
+      await sink.take(delivery);
+      await tally?.flush();
+      context.signal.throwIfAborted();
+      consumed.parts += 1;
+      consumed.bytes += delivery.bytes;
+      if (delivery.isLast) consumed.files += 1;
+    }
+  } finally {
+    await sink.close?.();
+  }
+  return consumed;
+}
+
+function makeSink(
+  context: CommandContext,
+  out: string | undefined,
+  exec: string | undefined,
+  tally: Tally | undefined,
+  onDamage: (problem: string) => void,
+): Sink {
+  const count = async (batch: LineBatch): Promise<void> => tally?.take(batch);
+  if (out !== undefined) {
+    const directory = new OutDirectory(out);
+    return {
+      async take(delivery) {
+        const missing = await directory.write(delivery);
+        if (missing > 0) {
+          onDamage(
+            `${delivery.file}: ${missing} bytes before byte ${delivery.at} were shipped before this consumer came`,
+          );
+        }
+        if (tally) for await (const batch of delivery.again().lines()) await count(batch);
+      },
+      close: () => directory.close(),
+    };
+  }
+  if (exec !== undefined) return { take: (delivery) => runOn(exec, delivery, context, count) };
+  if (context.config.json) return { take: (delivery) => printJson(context, delivery, count) };
+  if (process.stdout.isTTY) return { take: (delivery) => printForPeople(context, delivery, count) };
+  return { take: (delivery) => print(context, delivery, tally && count) };
+}
+
+type OnLines = (batch: LineBatch) => Promise<void>;
+
+/** The bytes as they are; a file's last line gets the end it may lack. */
+async function print(context: CommandContext, delivery: Delivery, count: OnLines | undefined): Promise<void> {
+  let last = newline;
+  for await (const block of count ? counted(delivery, count) : delivery.content()) {
+    last = block.at(-1) ?? last;
+    await context.write(block);
+  }
+  if (delivery.isLast && last !== newline) await context.write(Buffer.from('\n'));
+}
+
+async function* counted(delivery: Delivery, count: OnLines): AsyncGenerator<Buffer> {
+  for await (const batch of delivery.lines()) {
+    await count(batch);
+    yield batch.bytes;
+  }
+}
+
+async function printForPeople(context: CommandContext, delivery: Delivery, count: OnLines): Promise<void> {
+  for await (const batch of delivery.lines()) {
+    await count(batch);
+    for (const line of batch.lines) await context.emit({}, sanitise(line.toString()));
+  }
+}
+
+/** NDJSON, a batch at a time. */
+async function printJson(context: CommandContext, delivery: Delivery, count: OnLines): Promise<void> {
+  const file = JSON.stringify(delivery.file);
+  for await (const batch of delivery.lines()) {
+    await count(batch);
+    const text = batch.lines.map((line, index) => {
+      const isCut = batch.end === 'cut' && index === batch.lines.length - 1;
+      // What is no UTF-8 is shown as well as it can be, and given as it is beside it.
+      const bytes = isUtf8(line) ? '' : `,"base64":"${line.toString('base64')}"`;
+      return `{"file":${file},"line":${JSON.stringify(line.toString())}${isCut ? ',"continues":true' : ''}${bytes}}\n`;
+    });
+    await context.write(Buffer.from(text.join('')));
+  }
+}

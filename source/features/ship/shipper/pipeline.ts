@@ -1,0 +1,173 @@
+import type { Client } from '../../../redis/client.ts';
+import { type ChannelKeys, stageKey } from '../channel/keys.ts';
+import type { Entry, FileRecord } from '../channel/ledger.ts';
+import type { Shipment } from '../files/open-file.ts';
+import type { Announcer } from './announce.ts';
+import type { Reserved, Room } from './budget.ts';
+import { BlockPool, fill, ShrankError, writeBlocks } from './write-blocks.ts';
+
+/** One part as it is planned: which bytes of the source, under what name, and how far the file is after it. */
+export type Part = {
+  readonly name: string;
+  readonly entry: Entry;
+  readonly position: number;
+  readonly after: FileRecord;
+};
+
+type Job = {
+  readonly shipment: Shipment;
+  readonly part: Part;
+  /** As this shipper found or began the file. */
+  readonly before: FileRecord;
+  readonly dropped: AbortController;
+  reserved: Reserved | undefined;
+  written: Promise<void>;
+};
+
+export type PipelineOptions = {
+  readonly redis: Client;
+  readonly keys: ChannelKeys;
+  readonly room: Room;
+  readonly announcer: Announcer;
+  readonly blockBytes: number;
+  readonly signal: AbortSignal;
+  onAnnounced(part: Part): void;
+  /** A file turned out shorter than planned, when as much of it as its record says was announced. */
+  onShrank(shipment: Shipment, endsAt: number): void;
+  /** Whether a failure concerns one file only; then the others go on without it. */
+  onFailed(shipment: Shipment, error: unknown): boolean;
+};
+
+const lanes = 3;
+const blocksInFlight = 4;
+const poolBlocks = 8;
+/** Content up to here travels with the reservation. */
+const inlineBytes = 32 * 1024;
+
+/**
+ * Writes several parts at a time, so that neither side waits for the other, and announces them in order. Room is
+ * taken in order too: a part never waits for room that a later one holds.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #pool: BlockPool;
+  readonly #ended = new Set<Shipment>();
+  #jobs: Job[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#pool = new BlockPool(options.blockBytes, poolBlocks);
+  }
+
+  /**
+   * Begins with a part; resolves once there is room for another. Rejects with what went wrong, also with earlier
+   * parts; a shipment that failed or shrank is `stopped` and takes no more.
+   */
+  async add(shipment: Shipment, part: Part): Promise<void> {
+    this.#jobs.push(this.#start(shipment, part));
+    while (this.#jobs.length >= lanes) await this.#finishFirst();
+  }
+
+  /** Nothing more will come from this file, unless it shrank: it is closed as soon as its last part was announced. */
+  async end(shipment: Shipment): Promise<void> {
+    this.#ended.add(shipment);
+    await this.#closeIfDone(shipment);
+  }
+
+  /** Resolves when everything was announced. */
+  async drain(): Promise<void> {
+    while (this.#jobs.length > 0) await this.#finishFirst();
+  }
+
+  /** Gives back the room of everything that was not announced, and closes its files. */
+  async abandon(): Promise<void> {
+    const shipments = new Set(this.#jobs.map(({ shipment }) => shipment));
+    await this.#drop(() => true);
+    await Promise.all([...shipments].map((shipment) => this.end(shipment)));
+  }
+
+  #start(shipment: Shipment, part: Part): Job {
+    const job: Job = {
+      shipment,
+      part,
+      before: shipment.record,
+      dropped: new AbortController(),
+      reserved: undefined,
+      written: Promise.resolve(),
+    };
+    const next = Promise.withResolvers<void>();
+    job.written = this.#write(job, this.#turn, next.resolve);
+    // Whoever fails lets the next one pass.
+    job.written.catch(next.resolve);
+    this.#turn = next.promise;
+    return job;
+  }
+
+  async #write(job: Job, turn: Promise<unknown>, pass: () => void): Promise<void> {
+    const { redis, keys, room, signal } = this.#options;
+    const { shipment, part } = job;
+    const { bytes } = part.entry;
+    const content = bytes <= inlineBytes ? Buffer.allocUnsafe(bytes) : undefined;
+    if (content) {
+      const got = await fill(shipment.read, content, part.position);
+      if (got < bytes) throw new ShrankError(part.position + got);
+    }
+    await turn;
+    const reserved = await room.reserve(part.name, part.entry, job.before, {
+      content,
+      signal: AbortSignal.any([signal, job.dropped.signal]),
+    });
+    job.reserved = reserved;
+    pass();
+    if (content) return;
+    await writeBlocks(redis, stageKey(keys, reserved.stage), shipment.read, {
+      position: part.position,
+      bytes,
+      pool: this.#pool,
+      depth: blocksInFlight,
+    });
+  }
+
+  async #finishFirst(): Promise<void> {
+    const [job] = this.#jobs;
+    if (!job) return;
+    const { shipment, part } = job;
+    const { room, announcer, onAnnounced, onShrank, onFailed } = this.#options;
+    try {
+      await job.written;
+      if (job.reserved) await announcer.announce(job.reserved, part.entry, part.after, shipment.source);
+    } catch (error) {
+      const hasShrunk = error instanceof ShrankError;
+      if (!hasShrunk && !onFailed(shipment, error)) throw error;
+      shipment.stopped = hasShrunk ? 'shrank' : 'failed';
+      await this.#drop((other) => other.shipment === shipment);
+      if (hasShrunk) {
+        // It stays open: what is left of it will be added again.
+        this.#ended.delete(shipment);
+        onShrank(shipment, error.endsAt);
+      } else await this.#closeIfDone(shipment);
+      return;
+    }
+    room.announced();
+    this.#jobs.shift();
+    shipment.record = part.after;
+    onAnnounced(part);
+    await this.#closeIfDone(shipment);
+  }
+
+  async #drop(isDropped: (job: Job) => boolean): Promise<void> {
+    const dropped = this.#jobs.filter(isDropped);
+    this.#jobs = this.#jobs.filter((job) => !isDropped(job));
+    // One that waits for room may wait for the very room that another one to be dropped holds.
+    for (const job of dropped) job.dropped.abort();
+    await Promise.allSettled(dropped.map(({ written }) => written));
+    await this.#options.room.release(dropped.flatMap(({ reserved }) => (reserved ? [reserved] : [])));
+  }
+
+  async #closeIfDone(shipment: Shipment): Promise<void> {
+    if (!this.#ended.has(shipment) || this.#jobs.some((job) => job.shipment === shipment)) return;
+    this.#ended.delete(shipment);
+    await shipment.close();
+  }
+}

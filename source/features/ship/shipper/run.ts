@@ -1,0 +1,249 @@
+import { messageOf } from '../../../errors.ts';
+import type { Client } from '../../../redis/client.ts';
+import { FileOwnedError, ShipperFencedError } from '../channel/errors.ts';
+import type { FileRecord } from '../channel/ledger.ts';
+import { goneShipment, openShipment, type Shipment } from '../files/open-file.ts';
+import { findSources, hasCode, type Source, sourcesInWords } from '../files/sources.ts';
+import type { ShipOptions, Shipped } from '../ship.ts';
+import { Announcer } from './announce.ts';
+import { Room } from './budget.ts';
+import { followSources } from './follow.ts';
+import { Pipeline } from './pipeline.ts';
+import { closingPart, type PlanOptions, planFile, planOptions } from './plan.ts';
+import { ShipSession } from './session.ts';
+import { Remarks } from './warnings.ts';
+
+const MiB = 1024 ** 2;
+const tellMs = 500;
+
+/** One attempt at shipping, from opening the channel to leaving it. */
+export class Shipping {
+  readonly #redis: Client;
+  readonly #paths: readonly string[];
+  readonly #options: ShipOptions;
+  readonly #signal: AbortSignal;
+  readonly #terms: { budgetBytes: number; partBytes: number; consumers: number };
+  readonly #startedAtMs = performance.now();
+  readonly #remarks: Remarks;
+  /** How far each file given is. */
+  readonly #records = new Map<string, FileRecord>();
+  readonly #shrunk: Shipment[] = [];
+  readonly #skipped = { files: 0, bytes: 0 };
+  /** The highest message id that this attempt or one before was told of. */
+  #lastId: number;
+  #opened = 0;
+  #filesTotal = 0;
+  #bytesTotal = 0;
+
+  constructor(redis: Client, paths: readonly string[], options: ShipOptions, lastId = 0) {
+    const { budgetBytes = 1024 * MiB, partBytes = 4 * MiB, consumers } = options;
+    this.#redis = redis;
+    this.#lastId = lastId;
+    this.#paths = paths;
+    this.#options = options;
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.#terms = { budgetBytes, partBytes, consumers };
+    this.#remarks = new Remarks(options.onNote);
+  }
+
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  async run(): Promise<Shipped> {
+    const { channel, follow = false, keepOpen = false, listen } = this.#options;
+    const listedAtMs = Date.now();
+    const sources = await this.#look();
+    const session = await ShipSession.open(this.#redis, {
+      channel,
+      terms: this.#terms,
+      signal: this.#signal,
+      listen,
+      lastId: this.#lastId,
+      news: { files: this.#filesTotal, bytes: this.#bytesTotal, follow },
+    });
+    const announcer = await Announcer.open(session, sourcesInWords(this.#paths, this.#options), listedAtMs);
+    const pipeline = this.#makePipeline(session, announcer);
+    const telling = setInterval(() => this.#tell(session), tellMs);
+    let peakBytes = 0;
+    try {
+      const records = await session.records();
+      if (follow) {
+        await followSources({
+          pipeline,
+          records,
+          look: () => this.#look(),
+          shipWhole: (source, known) => this.#shipFile(session, pipeline, source, known),
+          generation: () => this.#generation(session),
+          note: (text) => this.#remarks.note(text),
+          remember: (record) => session.remember(record),
+          plan: this.#plan(session),
+          signal: this.#signal,
+        });
+      } else {
+        const unknown = sources.filter(({ name }) => !records.has(name));
+        const recorded = sources.filter(({ name }) => records.get(name)?.state === 'shipped').length;
+        const behind = announcer.behind(unknown, recorded);
+        for (const source of sources) {
+          if (behind.has(source.name)) this.#skip(source);
+          else await this.#shipFile(session, pipeline, source, records.get(source.name));
+        }
+        if (session.isAlone) await this.#closeAbandoned(pipeline, records);
+      }
+      await pipeline.drain();
+      for (let shipment = this.#shrunk.shift(); shipment; shipment = this.#shrunk.shift()) {
+        shipment.stopped = undefined;
+        await this.#shipRest(session, pipeline, shipment);
+        await pipeline.drain();
+      }
+      await session.finish({ keepOpen });
+      peakBytes = await session.leave({ isOver: true });
+    } catch (error) {
+      session.stop();
+      this.#lastId = session.lastId;
+      await pipeline.abandon();
+      if (error instanceof ShipperFencedError) throw error;
+      peakBytes = await session.leave({ isOver: false });
+      if (!this.#signal.aborted) throw error;
+    } finally {
+      clearInterval(telling);
+    }
+    this.#tell(session);
+    return this.#result(session, peakBytes);
+  }
+
+  #makePipeline(session: ShipSession, announcer: Announcer): Pipeline {
+    return new Pipeline({
+      redis: this.#redis,
+      keys: session.keys,
+      room: new Room(session),
+      announcer,
+      blockBytes: session.rooms.blockBytes,
+      signal: this.#signal,
+      onAnnounced: ({ after }) => this.#records.set(after.name, after),
+      onShrank: (shipment, endsAt) => this.#shrank(shipment, endsAt),
+      onFailed: ({ source }, error) => {
+        const isOfFile =
+          error instanceof FileOwnedError || hasCode(error, 'EIO', 'EACCES', 'EPERM', 'EISDIR');
+        if (isOfFile) this.#remarks.fail(`${source.name}: ${messageOf(error)}`);
+        return isOfFile;
+      },
+    });
+  }
+
+  async #look(): Promise<readonly Source[]> {
+    const { files, skipped, failed } = await findSources(this.#paths, this.#options);
+    for (const text of skipped) this.#remarks.note(text);
+    for (const text of failed) this.#remarks.fail(text);
+    this.#filesTotal = files.length;
+    this.#bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    return files;
+  }
+
+  #generation(session: ShipSession): string {
+    this.#opened += 1;
+    return `${session.token}.${this.#opened}`;
+  }
+
+  /** Ships a file from where it stands to its end. */
+  async #shipFile(
+    session: ShipSession,
+    pipeline: Pipeline,
+    source: Source,
+    known: FileRecord | undefined,
+  ): Promise<void> {
+    this.#signal.throwIfAborted();
+    let shipment: Shipment;
+    try {
+      shipment = await openShipment(source, known, this.#generation(session));
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) this.#remarks.note(`${source.name}: vanished before it was read`);
+      else this.#remarks.fail(`${source.name}: ${messageOf(error)}`);
+      return;
+    }
+    this.#records.set(source.name, shipment.record);
+    await this.#shipRest(session, pipeline, shipment);
+  }
+
+  async #shipRest(session: ShipSession, pipeline: Pipeline, shipment: Shipment): Promise<void> {
+    try {
+      if (shipment.record.state === 'open') {
+        for await (const part of planFile(shipment, this.#plan(session))) {
+          if (shipment.stopped) break;
+          await pipeline.add(shipment, part);
+        }
+      }
+    } catch (error) {
+      await shipment.close();
+      throw error;
+    }
+    if (shipment.stopped !== 'shrank') await pipeline.end(shipment);
+  }
+
+  /** Shipped before a restart, as the cursor tells. */
+  #skip({ bytes }: Source): void {
+    this.#skipped.files += 1;
+    this.#skipped.bytes += bytes;
+  }
+
+  #plan(session: ShipSession): PlanOptions {
+    return planOptions(this.#terms, session.rooms);
+  }
+
+  /** A file that was cut off below us ends with what is left of it. */
+  #shrank(shipment: Shipment, endsAt: number): void {
+    if (this.#options.follow) return;
+    const { source, record } = shipment;
+    const bytes = record.shipped + Math.max(0, endsAt - record.position);
+    this.#remarks.note(`${source.name}: shrank while it was read; ${bytes} bytes of ${record.bytes} shipped`);
+    shipment.record = { ...record, bytes };
+    this.#shrunk.push(shipment);
+  }
+
+  /** Files an earlier attempt began and that are not there any more: the consumers learn that nothing follows. */
+  async #closeAbandoned(pipeline: Pipeline, records: ReadonlyMap<string, FileRecord>): Promise<void> {
+    for (const record of records.values()) {
+      if (record.state !== 'open' || this.#records.has(record.name)) continue;
+      this.#remarks.note(
+        `${record.name}: gone; ${record.shipped} bytes of ${record.bytes} were shipped before`,
+      );
+      const shipment = goneShipment(record);
+      await pipeline.add(shipment, closingPart(shipment.source, record));
+    }
+  }
+
+  #tell(session: ShipSession): void {
+    const { files, bytes } = this.#totals();
+    this.#options.onProgress?.({
+      files,
+      bytes,
+      filesTotal: this.#filesTotal,
+      bytesTotal: this.#bytesTotal,
+      usedBytes: session.usedBytes,
+      waitingSinceMs: session.waitingSinceMs,
+    });
+  }
+
+  #totals(): { files: number; bytes: number; parts: number } {
+    const totals = { ...this.#skipped, parts: this.#skipped.files };
+    for (const { state, shipped, number } of this.#records.values()) {
+      if (state === 'shipped' || (this.#options.follow && shipped > 0)) totals.files += 1;
+      totals.bytes += shipped;
+      totals.parts += number;
+    }
+    return totals;
+  }
+
+  #result(session: ShipSession, peakBytes: number): Shipped {
+    return {
+      ...this.#totals(),
+      budgetBytes: this.#terms.budgetBytes,
+      peakBytes,
+      waitedMs: Math.round(session.waitedMs),
+      durationMs: Math.round(performance.now() - this.#startedAtMs),
+      isInterrupted: this.#signal.aborted,
+      failed: this.#remarks.failed,
+      notes: this.#remarks.notes,
+    };
+  }
+}

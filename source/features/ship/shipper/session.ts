@@ -1,0 +1,227 @@
+import { WrongTypeError } from '../../../errors.ts';
+import { again } from '../../../redis/again.ts';
+import type { Client } from '../../../redis/client.ts';
+import { register } from '../../../redis/registry.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { allotment, type Terms, unchargedRecords } from '../channel/cost.ts';
+import { BudgetTooSmallError, ShipperFencedError, TermsDifferError } from '../channel/errors.ts';
+import beatLua from '../channel/heartbeat.lua';
+import {
+  type ChannelKeys,
+  channelKeys,
+  messageBell,
+  publishCommand,
+  roomBell,
+  seenKeys,
+} from '../channel/keys.ts';
+import { type FileRecord, parseProcess, parseRecord, scanHash, storedRecord } from '../channel/ledger.ts';
+import { type Bell, startBell } from '../channel/notifier.ts';
+import { beatMs, isGone, leaseMs, makeToken, self } from '../channel/participant.ts';
+import { replyWords } from '../channel/reply.ts';
+import finishLua from './finish.lua';
+import leaveLua from './leave.lua';
+import openLua from './open.lua';
+import { Outstanding } from './outstanding.ts';
+
+export type SessionOptions = {
+  readonly channel: string;
+  readonly terms: Terms;
+  readonly signal: AbortSignal;
+  readonly listen?: (() => Client) | undefined;
+  /** Told at once, and with every sign of life. */
+  readonly news: News;
+  /** The highest message id an earlier attempt was told of; 0 if there was none. */
+  readonly lastId: number;
+};
+
+/** What a shipper has found to ship. */
+export type News = { readonly files: number; readonly bytes: number; readonly follow: boolean };
+
+/** One shipper's place on a channel: its token fences everything it writes. Every call may be sent twice. */
+export class ShipSession {
+  readonly redis: Client;
+  readonly channel: string;
+  readonly keys: ChannelKeys;
+  readonly token = makeToken();
+  readonly terms: Terms;
+  /** How the budget is divided. */
+  readonly rooms: ReturnType<typeof allotment>;
+  readonly signal: AbortSignal;
+  readonly bell: Bell;
+  readonly outstanding: Outstanding;
+  news: News;
+  /** Nobody else was shipping here when it came. */
+  isAlone = true;
+  /** When the wait in progress began. */
+  waitingSinceMs: number | undefined;
+  /** Time spent waiting for room. */
+  waitedMs = 0;
+  usedBytes = 0;
+  /** The highest message id that was announced. */
+  lastId: number;
+  /** Which server this shipper came to, by its run id. */
+  server = '';
+  #timer: NodeJS.Timeout | undefined;
+  #isFenced = false;
+  #isBeating = false;
+
+  private constructor(redis: Client, { channel, terms, signal, listen, news, lastId }: SessionOptions) {
+    this.redis = redis;
+    this.channel = channel;
+    this.terms = terms;
+    this.signal = signal;
+    this.news = news;
+    this.lastId = lastId;
+    this.keys = channelKeys(redis, channel);
+    this.rooms = allotment(terms);
+    this.bell = startBell(listen, roomBell(this.keys));
+    this.outstanding = new Outstanding(this);
+  }
+
+  /**
+   * Joins the channel's live run, resumes one that was cut short, or begins a new one; gives back what shippers that
+   * are gone had reserved.
+   * @throws {BudgetTooSmallError | TermsDifferError | WrongTypeError}
+   */
+  static async open(redis: Client, options: SessionOptions): Promise<ShipSession> {
+    const { budgetBytes, partBytes } = options.terms;
+    const { least } = allotment(options.terms);
+    if (budgetBytes < least)
+      throw new BudgetTooSmallError(budgetBytes, least, `one part of ${partBytes} bytes`);
+    const session = new ShipSession(redis, options);
+    try {
+      await session.#enter();
+    } catch (error) {
+      session.stop();
+      throw error;
+    }
+    return session;
+  }
+
+  async #enter(): Promise<void> {
+    const { redis, keys, token, terms, rooms } = this;
+    const type = await again(() => redis.type(keys.who));
+    if (type !== 'none' && type !== 'hash') throw new WrongTypeError(keys.who, 'hash');
+    const gone: string[] = [];
+    const others = new Set<string>();
+    for await (const [field, json] of scanHash(redis, keys.who)) {
+      const found = parseProcess(json);
+      if (!field.startsWith('s:') || !found) continue;
+      if (isGone(found)) gone.push(field.slice(2));
+      else others.add(field.slice(2));
+    }
+    const ids = Array.from({ length: terms.consumers }, (_, id) => String(id));
+    const seen = seenKeys(redis, ...ids);
+    const reply = await openScript(
+      redis,
+      [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages, keys.ids, ...seen],
+      [
+        this.channel,
+        token,
+        JSON.stringify({ ...self, ...this.news, token }),
+        leaseMs,
+        ` ${gone.join(' ')} `,
+        `${Date.now()}-${token}`,
+        terms.budgetBytes,
+        rooms.base,
+        rooms.each,
+        rooms.least,
+        rooms.windowBytes,
+        terms.consumers,
+        // One more may have been announced by a server that died before it said so.
+        this.lastId === 0 ? 0 : this.lastId + 1,
+      ],
+    );
+    if (reply[0] === 'type') throw new WrongTypeError(String(reply[1]), String(reply[2]));
+    if (reply[0] === 'differs') {
+      const what = reply[1] === 'budget' ? 'budget' : 'consumers';
+      const ours = what === 'budget' ? terms.budgetBytes : terms.consumers;
+      throw new TermsDifferError(this.channel, what, ours, Number(reply[2]));
+    }
+    this.isAlone = reply[0] !== 'joined';
+    this.server = String(reply[2]);
+    await register(redis, 'ship', this.channel);
+    await this.outstanding.adopt(this.isAlone ? new Set() : others);
+    this.#timer = setInterval(() => void this.#beat(), beatMs);
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    const { keys, token } = this;
+    try {
+      const reply = await beatScript(
+        this.redis,
+        [keys.settings, keys.who],
+        [`s:${token}`, token, JSON.stringify(this.news), leaseMs],
+      );
+      if (reply === 0) this.#isFenced = true;
+      else await this.outstanding.sweep();
+    } catch (error) {
+      if (error instanceof ShipperFencedError) this.#isFenced = true;
+    } finally {
+      this.#isBeating = false;
+    }
+  }
+
+  /** How far each file is, from this run. */
+  async records(): Promise<Map<string, FileRecord>> {
+    const records = new Map<string, FileRecord>();
+    for await (const [name, json] of scanHash(this.redis, this.keys.files)) {
+      const record = parseRecord(name, json);
+      if (record) records.set(name, record);
+    }
+    return records;
+  }
+
+  /** Keeps a record that goes with no part. */
+  async remember(record: FileRecord): Promise<void> {
+    const json = storedRecord({ ...record, token: this.token });
+    await again(() => this.redis.hset(this.keys.files, record.name, json));
+  }
+
+  /**
+   * Everything was announced: says so, when nobody else ships here, and waits until all of it is freed.
+   * @throws {ShipperFencedError} and the signal's reason
+   */
+  async finish({ keepOpen }: { keepOpen: boolean }): Promise<void> {
+    const { keys } = this;
+    for (;;) {
+      this.signal.throwIfAborted();
+      if (this.#isFenced) throw new ShipperFencedError(this.channel);
+      const reply = await finishScript(
+        this.redis,
+        [keys.settings, keys.who, keys.messages, keys.ids],
+        [this.token, keepOpen ? 1 : 0, leaseMs, publishCommand(this.redis), messageBell(keys), this.server],
+      );
+      if (reply[0] === 'fenced') throw new ShipperFencedError(this.channel);
+      while (await this.outstanding.sweep());
+      if (this.outstanding.size === 0) return;
+      this.waitingSinceMs ??= Date.now();
+      await this.bell.wait(this.signal);
+    }
+  }
+
+  /** Leaves the channel. Resolves to the highest use of the budget in this run. */
+  async leave({ isOver }: { isOver: boolean }): Promise<number> {
+    const { keys, token } = this;
+    this.stop();
+    const reply = await leaveScript(
+      this.redis,
+      [keys.settings, keys.parts, keys.files, keys.who],
+      [token, isOver ? 1 : 0, leaseMs, unchargedRecords],
+    );
+    return Number(reply[1]);
+  }
+
+  /** Ends its timers and its listening, and leaves everything in Redis as it is. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.bell.stop();
+  }
+}
+
+const openScript = defineScript({ lua: openLua, parse: replyWords });
+const beatScript = defineScript({ lua: beatLua, parse: Number });
+const finishScript = defineScript({ lua: finishLua, parse: replyWords });
+const leaveScript = defineScript({ lua: leaveLua, parse: replyWords });

@@ -1,0 +1,127 @@
+import { Command } from 'ioredis';
+import type { Client } from '../../../redis/client.ts';
+import type { ReadAt } from '../files/split.ts';
+
+/**
+ * Bulk bytes from a file into a string that was allocated beforehand, several blocks in flight.
+ *
+ * Each block is read from the file into the very buffer that goes to the socket, between a header and a line end that
+ * are written around it: the bytes are copied by nobody on this side. A SETRANGE at a fixed offset may be sent twice;
+ * a buffer is used again only after its reply, when nothing can resend it any more.
+ */
+
+const headroom = 4 * 1024;
+
+/** Buffers for blocks of one size, at most `count` in use; the next taker waits. */
+export class BlockPool {
+  readonly blockBytes: number;
+  #free: Buffer[] = [];
+  #left: number;
+  #waiting: ((buffer: Buffer) => void)[] = [];
+
+  constructor(blockBytes: number, count: number) {
+    this.blockBytes = blockBytes;
+    this.#left = count;
+  }
+
+  take(): Buffer | Promise<Buffer> {
+    const buffer = this.#free.pop();
+    if (buffer) return buffer;
+    if (this.#left > 0) {
+      this.#left -= 1;
+      return Buffer.allocUnsafeSlow(headroom + this.blockBytes + 2);
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(buffer: Buffer): void {
+    const next = this.#waiting.shift();
+    if (next) next(buffer);
+    else this.#free.push(buffer);
+  }
+}
+
+/** The file was shorter than it had been when the part was planned. */
+export class ShrankError extends Error {
+  readonly endsAt: number;
+
+  constructor(endsAt: number) {
+    super(`The file ends at ${endsAt} now`);
+    this.name = 'ShrankError';
+    this.endsAt = endsAt;
+  }
+}
+
+class BlockCommand extends Command {
+  readonly #frame: Buffer;
+
+  constructor(key: string, offset: number, block: Buffer, frame: Buffer) {
+    super('setrange', [key, String(offset), block], { replyEncoding: 'utf8' });
+    this.#frame = frame;
+  }
+
+  override toWritable(): Buffer {
+    return this.#frame;
+  }
+}
+
+/**
+ * Writes `bytes` of a file from `position` on into the string at `key`, which has that length.
+ * @throws {ShrankError} when the file has fewer; what was written then is worth nothing
+ */
+export async function writeBlocks(
+  redis: Client,
+  key: string,
+  read: ReadAt,
+  { position, bytes, pool, depth }: { position: number; bytes: number; pool: BlockPool; depth: number },
+): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < bytes) {
+      const offset = next;
+      const length = Math.min(pool.blockBytes, bytes - offset);
+      next += length;
+      const buffer = await pool.take();
+      try {
+        const block = buffer.subarray(headroom, headroom + length);
+        const got = await fill(read, block, position + offset);
+        if (got < length) {
+          next = bytes;
+          throw new ShrankError(position + offset + got);
+        }
+        await redis.sendCommand(new BlockCommand(key, offset, block, framed(buffer, key, offset, length)));
+      } finally {
+        pool.give(buffer);
+      }
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: depth }, lane));
+  const failed = lanes
+    .filter((result) => result.status === 'rejected')
+    .map((result) => result.reason as unknown);
+  const shrank = failed.filter((error) => error instanceof ShrankError);
+  if (shrank.length > 0) throw new ShrankError(Math.min(...shrank.map(({ endsAt }) => endsAt)));
+  if (failed.length > 0) throw failed[0];
+}
+
+/** Reads until the buffer is full or the file ends; resolves to how much that was. */
+export async function fill(read: ReadAt, buffer: Buffer, position: number): Promise<number> {
+  let got = 0;
+  while (got < buffer.length) {
+    const more = await read(buffer.subarray(got), position + got);
+    if (more === 0) break;
+    got += more;
+  }
+  return got;
+}
+
+/** The bytes of the whole command, around the block that is in the buffer already. */
+function framed(buffer: Buffer, key: string, offset: number, length: number): Buffer {
+  const at = String(offset);
+  const header = `*4\r\n$8\r\nSETRANGE\r\n$${Buffer.byteLength(key)}\r\n${key}\r\n$${at.length}\r\n${at}\r\n$${length}\r\n`;
+  const start = headroom - Buffer.byteLength(header);
+  if (start < 0) throw new RangeError(`The key has more than ${headroom} bytes`);
+  buffer.write(header, start);
+  buffer.write('\r\n', headroom + length);
+  return buffer.subarray(start, headroom + length + 2);
+}
