@@ -3,7 +3,7 @@ import { defineCommand, type Finding, switchFlag } from '../features/feature.ts'
 import { type AnyFeature, features } from '../features/index.ts';
 import type { Client } from '../redis/client.ts';
 import { masters } from '../redis/connect.ts';
-import { parseInfo } from '../redis/info.ts';
+import { parseInfo } from '../redis/parse-info.ts';
 import { scan } from '../redis/scan.ts';
 import { ReadOnlyError } from './run-command.ts';
 

@@ -4,7 +4,7 @@ import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../featur
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
-import { parseInfo } from '../redis/info.ts';
+import { parseInfo } from '../redis/parse-info.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { canAsk, tellMissing, tellServer } from './unreachable.ts';
 

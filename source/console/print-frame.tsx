@@ -6,7 +6,7 @@ import type { ReadContext } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
 import { changeSlice, makeStore, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
-import { formatClockSeconds } from '../ui/figures.ts';
+import { formatClockSeconds } from '../ui/format.ts';
 import { loadPanes } from './mount.tsx';
 import { watchServer } from './server-stats.ts';
 import { App } from './view/app.tsx';

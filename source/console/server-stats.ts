@@ -1,6 +1,6 @@
 import { isCluster } from '../redis/client.ts';
 import { type Connection, masters } from '../redis/connect.ts';
-import { parseInfo } from '../redis/info.ts';
+import { parseInfo } from '../redis/parse-info.ts';
 import type { Question } from '../redis/poller.ts';
 import type { ServerFigures, Store } from '../store/store.ts';
 

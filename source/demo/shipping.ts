@@ -4,7 +4,7 @@ import { access, constants, mkdir, readdir, stat, writeFile } from 'node:fs/prom
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import * as v from 'valibot';
-import { counted, formatBytes } from '../ui/figures.ts';
+import { counted, formatBytes } from '../ui/format.ts';
 import type { DemoProcesses } from './processes.ts';
 
 export type DemoShipping = {

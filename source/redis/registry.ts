@@ -1,6 +1,6 @@
-import { again } from './again.ts';
 import type { Client } from './client.ts';
 import { singleKey } from './keys.ts';
+import { again } from './retry-aborted.ts';
 
 /**
  * A small index of what exists, so that the console finds every long-lived thing without scanning.

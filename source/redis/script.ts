@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Command } from 'ioredis';
-import { again } from './again.ts';
 import type { Client } from './client.ts';
+import { again } from './retry-aborted.ts';
 
 export type ScriptArgument = string | number | Buffer;
 

@@ -10,7 +10,7 @@ import {
   type Reading,
   selectedRow,
 } from '../../source/features/buffer/state.ts';
-import { ordinal } from '../../source/features/buffer/words.ts';
+import { ordinal } from '../../source/features/buffer/status-text.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
 /** Local time, so that the clocks in the frames are the same everywhere. */

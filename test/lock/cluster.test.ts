@@ -1,7 +1,7 @@
 import type { Cluster } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { list } from '../../source/features/lock/inspect.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
-import { list } from '../../source/features/lock/survey.ts';
 import { run } from '../helpers/cli.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 

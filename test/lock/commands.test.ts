@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { feed } from '../../source/features/lock/feed.ts';
+import { forgetIdle, known } from '../../source/features/lock/inspect.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 import { initial } from '../../source/features/lock/state.ts';
-import { forgetIdle, known } from '../../source/features/lock/survey.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

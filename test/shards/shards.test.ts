@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { checkOrder } from '../../source/features/shards/order.ts';
+import { checkOrder } from '../../source/features/shards/shard-fingerprint.ts';
 import { everywhere, map, shardsOf, together } from '../../source/features/shards/shards.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';

@@ -9,7 +9,7 @@ import {
   type TopicFigures,
   type TopicSlice,
 } from '../../source/features/topic/state.ts';
-import { alertsOf } from '../../source/features/topic/words.ts';
+import { alertsOf } from '../../source/features/topic/status-text.ts';
 import { empty, grown, nowMs, subscriber, topic } from './slices.ts';
 
 type Figures = TopicFigures['subscribers'][number];

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
-import { formatBytes, formatShort } from '../../ui/figures.ts';
+import { formatBytes, formatShort } from '../../ui/format.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { truncateStart, width } from '../../ui/text.ts';

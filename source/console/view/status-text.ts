@@ -1,6 +1,6 @@
 import type { AnyFeature } from '../../features/index.ts';
 import type { Freshness, State } from '../../store/store.ts';
-import { formatAge, formatDuration } from '../../ui/figures.ts';
+import { formatAge, formatDuration } from '../../ui/format.ts';
 import type { Tone } from '../../ui/row.tsx';
 
 /** `● live`, `✗ lost 12s, retry in 4s`, `○ connecting, retry in 1s`. */

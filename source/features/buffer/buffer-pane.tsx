@@ -1,12 +1,12 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { windowStart } from '../../ui/columns.ts';
-import { counted, formatAge, formatClock, formatCount, formatShort } from '../../ui/figures.ts';
+import { counted, formatAge, formatClock, formatCount, formatShort } from '../../ui/format.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
 import { type BufferRow, type BufferSlice, isOld, selectedIndex, selectedRow } from './state.ts';
-import { interval, ordinal, signed, took } from './words.ts';
+import { interval, ordinal, signed, took } from './status-text.ts';
 
 /** From here on a type takes one line of a table; below, two lines that need no columns. */
 const tableColumns = 64;

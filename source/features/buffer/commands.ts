@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
-import { counted, formatCount, formatDuration } from '../../ui/figures.ts';
+import { counted, formatCount, formatDuration } from '../../ui/format.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -20,8 +20,8 @@ import { discover } from './discover.ts';
 import type { Flushed } from './flush.ts';
 import { isOwnType } from './keys.ts';
 import { type Pending, pendingOf } from './pending.ts';
+import { ordinal, signed, took } from './status-text.ts';
 import type { TargetOptions } from './target.ts';
-import { ordinal, signed, took } from './words.ts';
 
 const incr = defineCommand({
   verb: 'incr',

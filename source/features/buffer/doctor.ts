@@ -1,11 +1,11 @@
 import type { Client } from '../../redis/client.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { register, registered } from '../../redis/registry.ts';
-import { counted, formatDuration } from '../../ui/figures.ts';
+import { counted, formatDuration } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
+import { examineCounts } from './damaged-counts.ts';
 import { bufferKeys, isOwnType } from './keys.ts';
 import { glance, type Pending } from './pending.ts';
-import { examineCounts } from './sick-counts.ts';
 
 const prefix = 'pending:';
 const besides = /:(?:inflight|batch|status)$/;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { WrongTypeError } from '../../errors.ts';
-import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import claimLua from './claim.lua';
 import commitLua from './commit.lua';

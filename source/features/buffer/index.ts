@@ -1,4 +1,4 @@
-import { formatShort } from '../../ui/figures.ts';
+import { formatShort } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { allPending, commands, pendingJson } from './commands.ts';
 import { doctor } from './doctor.ts';

@@ -1,6 +1,6 @@
 import { WrongTypeError } from '../../errors.ts';
-import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import { bufferKeys } from './keys.ts';
 import pendingLua from './pending.lua';

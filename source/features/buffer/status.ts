@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { bufferKeys } from './keys.ts';
 
 /**

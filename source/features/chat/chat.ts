@@ -1,7 +1,7 @@
-import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { guardLifeMs, once } from '../../redis/once.ts';
+import { guardLifeMs, once } from '../../redis/idempotency.ts';
 import { register, unregister } from '../../redis/registry.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import ackLua from './ack.lua';

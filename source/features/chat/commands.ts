@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { formatClock } from '../../ui/figures.ts';
+import { formatClock } from '../../ui/format.ts';
 import { padEnd, padStart, sanitise, width } from '../../ui/text.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {

@@ -1,4 +1,4 @@
-import { formatClock } from '../../ui/figures.ts';
+import { formatClock } from '../../ui/format.ts';
 import type { Span } from '../../ui/row.tsx';
 import { fitTo, sanitise, width, wrap } from '../../ui/text.ts';
 import { type Entry, isMalformed } from './message.ts';

@@ -1,15 +1,15 @@
 import { WrongTypeError } from '../../errors.ts';
-import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
 import { register, registered } from '../../redis/registry.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
+import surveyLua from './inspect.lua';
 import { roomKeys, roomOf, whyNoRoom } from './keys.ts';
 import { type Entry, parseEntries } from './message.ts';
 import { parseArray, parseCursor } from './reply.ts';
-import surveyLua from './survey.lua';
 
 /** Looking at rooms from outside: nothing here marks messages as seen or needs to be a member. */
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { type Act, guardLifeMs, once } from '../../redis/once.ts';
+import { type Act, guardLifeMs, once } from '../../redis/idempotency.ts';
 import { register, unregister } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs } from '../../redis/clock.ts';
 import type { Feed } from '../feature.ts';
-import { openShards } from '../shards/opened.ts';
+import { openShards } from '../shards/open-shards.ts';
 import { everywhere, partsOf } from '../shards/shards.ts';
 import { overview, plot, seriesNames } from './read.ts';
 import { type HitsSlice, learn, pointsEach } from './state.ts';

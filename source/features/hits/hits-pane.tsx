@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatClock, formatCount, formatShort } from '../../ui/figures.ts';
+import { formatClock, formatCount, formatShort } from '../../ui/format.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { fitTo, sanitise, width } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';

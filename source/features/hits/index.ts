@@ -1,5 +1,5 @@
 import { defineFeature } from '../feature.ts';
-import { missingHeadline } from '../shards/opened.ts';
+import { missingHeadline } from '../shards/open-shards.ts';
 import { commands, seriesJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';

@@ -1,7 +1,7 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
-import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs, serverMs } from '../../redis/clock.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { bucketMs, seedKeys } from './keys.ts';
 import { longestRawMs, type Points, type Sum } from './read.ts';
 import { dayOf } from './windows.ts';

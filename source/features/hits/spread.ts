@@ -3,7 +3,7 @@ import { serverMs } from '../../redis/clock.ts';
 import { register } from '../../redis/registry.ts';
 import type { ReadContext } from '../feature.ts';
 import type { ShardDownError } from '../shards/errors.ts';
-import { inTime, openShards } from '../shards/opened.ts';
+import { inTime, openShards } from '../shards/open-shards.ts';
 import { askOwner, everywhere, gather, partsOf } from '../shards/shards.ts';
 import { discover, merged } from './discover.ts';
 import { Hits, type HitsOptions } from './hits.ts';

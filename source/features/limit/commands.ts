@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { messageOf, UsageError } from '../../errors.ts';
 import { passedOver } from '../../redis/scan.ts';
-import { formatDuration } from '../../ui/figures.ts';
+import { formatDuration } from '../../ui/format.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import { defineCommand, flag, flagOr, list as listOf, optionalFlag, switchFlag, word } from '../feature.ts';
-import { tellMissing } from '../shards/opened.ts';
-import type { Verdict } from './acts.ts';
+import { tellMissing } from '../shards/open-shards.ts';
+import type { Verdict } from './check.ts';
 import type { FoundLimit } from './discover.ts';
 import { Limiter } from './limit.ts';
 import type { LimitUse } from './list.ts';

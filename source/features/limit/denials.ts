@@ -1,4 +1,4 @@
-import type { Verdict } from './acts.ts';
+import type { Verdict } from './check.ts';
 
 /**
  * Remembers refusals so that a subject already refused is refused again without asking, until `retryAfterMs` has

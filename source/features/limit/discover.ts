@@ -4,9 +4,9 @@ import { serverMs } from '../../redis/clock.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { typedKeys } from '../../redis/scan.ts';
 import { name as nameValue } from '../../values.ts';
-import { lookAt } from './acts.ts';
-import { indexKeys } from './notes.ts';
+import { lookAt } from './check.ts';
 import { type Algorithm, largestMax, memberOf, type Rule, seedPerMs } from './rules.ts';
+import { indexKeys } from './usage-index.ts';
 
 /**
  * Limits by their keys alone: those of ours that the index has forgotten, and the plain counters `<id>:<epoch / 60>` of

@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import type { Verdict } from './acts.ts';
+import type { Verdict } from './check.ts';
 import { Limiter, type LimiterOptions } from './limit.ts';
 import { algorithmOf, isWhole, type Limit, notWhole, type Rule, requireWhole, ruleOf } from './rules.ts';
 

@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { counted, formatCount, formatDuration, formatShort } from '../../ui/figures.ts';
+import { counted, formatCount, formatDuration, formatShort } from '../../ui/format.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';

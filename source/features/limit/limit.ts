@@ -1,9 +1,8 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { type Act, loads, perform, type Verdict } from './acts.ts';
+import { type Act, loads, perform, type Verdict } from './check.ts';
+import { Patience } from './deadline.ts';
 import { Denials } from './denials.ts';
-import { Notes } from './notes.ts';
-import { Patience } from './patience.ts';
 import {
   algorithmOf,
   isWhole,
@@ -16,6 +15,7 @@ import {
   ruleOf,
   stateKey,
 } from './rules.ts';
+import { Notes } from './usage-index.ts';
 
 /**
  * Rate limits: fixed windows, sliding windows, and GCRA (the generic cell rate algorithm, ITU-T I.371 annex A), all

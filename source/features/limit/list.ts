@@ -2,10 +2,10 @@ import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
 import { defineScript } from '../../redis/script.ts';
-import { lookAt } from './acts.ts';
+import { lookAt } from './check.ts';
 import indexed from './indexed.lua';
-import { indexKeys } from './notes.ts';
 import { type Algorithm, limitOfMember, memberOf, type Rule, stateKey, windowOf } from './rules.ts';
+import { indexKeys } from './usage-index.ts';
 
 /** One limit of one subject, as it stands. */
 export type LimitUse = {

@@ -2,7 +2,7 @@ import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
 import type { ReadContext } from '../feature.ts';
 import type { ShardDownError } from '../shards/errors.ts';
-import { openShards } from '../shards/opened.ts';
+import { openShards } from '../shards/open-shards.ts';
 import { askOwner, everywhere, partsOf } from '../shards/shards.ts';
 import { discover, type FoundLimit } from './discover.ts';
 import { type LimitUse, list, reset } from './list.ts';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { register } from '../../redis/registry.ts';
-import { formatDuration } from '../../ui/figures.ts';
+import { formatDuration } from '../../ui/format.ts';
 import { durationMs, name as nameValue, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -12,13 +12,13 @@ import {
   switchFlag,
   word,
 } from '../feature.ts';
-import { breakLock, extend, release } from './by-token.ts';
 import { assertTtl, LockLostError, LockNotHeldError } from './errors.ts';
+import { discover, forgetIdle, known, survey } from './inspect.ts';
 import { lockJson, lockTable } from './list.ts';
 import { acquire } from './lock.ts';
 import { runLocked } from './run.ts';
-import { discover, forgetIdle, known, survey } from './survey.ts';
 import { describe, ownerOf } from './token.ts';
+import { breakLock, extend, release } from './token-commands.ts';
 
 const lock = word('NAME', 'the lock', nameValue);
 const token = word('TOKEN', 'what `lock acquire` printed, or $LOCK_TOKEN', nameValue);

@@ -1,7 +1,7 @@
 import { isCluster } from '../../redis/client.ts';
 import type { Feed } from '../feature.ts';
+import { forgetIdle, known, type LockFigures, survey } from './inspect.ts';
 import { type LockSlice, learn } from './state.ts';
-import { forgetIdle, known, type LockFigures, survey } from './survey.ts';
 import { place } from './token.ts';
 
 /** In Cluster each lock costs a command of its own. */

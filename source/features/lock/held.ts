@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import { assertTtl, LockLostError } from './errors.ts';
 import { extendTtl } from './scripts.ts';
-import { roomFor } from './waiting-room.ts';
+import { roomFor } from './wait-queue.ts';
 
 /** A lock that was ours when we last heard. Every promise about it ends with `leftMs`. */
 export type Held = AsyncDisposable & {

@@ -2,10 +2,10 @@ import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
+import { list } from './inspect.ts';
 import { keys } from './key-bindings.ts';
 import { lockJson } from './list.ts';
 import { initial, type LockSlice } from './state.ts';
-import { list } from './survey.ts';
 
 export default defineFeature<LockSlice>({
   noun: 'lock',

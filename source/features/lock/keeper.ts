@@ -2,8 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../../config.ts';
 import { QuarterdeckError } from '../../errors.ts';
 import { connect } from '../../redis/connect.ts';
+import { endGroup, signalGroup } from '../../system/process-group.ts';
 import { acquire, type Held } from './lock.ts';
-import { endGroup, signalGroup } from './process-group.ts';
 
 /**
  * The thread behind `lock run`: it alone holds and renews the lock, over a connection of its own, and it alone

@@ -1,4 +1,4 @@
-import { formatDuration } from '../../ui/figures.ts';
+import { formatDuration } from '../../ui/format.ts';
 import type { KeyBinding } from '../feature.ts';
 import { filterBy, type LockSlice, move, selectedLock } from './state.ts';
 

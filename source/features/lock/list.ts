@@ -1,6 +1,6 @@
-import { formatDuration } from '../../ui/figures.ts';
+import { formatDuration } from '../../ui/format.ts';
 import { padEnd, padStart, sanitise, width } from '../../ui/text.ts';
-import type { LockFigures } from './survey.ts';
+import type { LockFigures } from './inspect.ts';
 import { place } from './token.ts';
 
 /** A lock as `lock list --json` and the snapshot tell of it. */

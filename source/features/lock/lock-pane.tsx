@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatDuration } from '../../ui/figures.ts';
+import { formatDuration } from '../../ui/format.ts';
 import { gauge } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';

@@ -4,7 +4,7 @@ import { assertTtl } from './errors.ts';
 import { type Held, HeldLock } from './held.ts';
 import { takeFree } from './scripts.ts';
 import { mintToken } from './token.ts';
-import { roomFor } from './waiting-room.ts';
+import { roomFor } from './wait-queue.ts';
 
 export type { Held } from './held.ts';
 

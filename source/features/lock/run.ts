@@ -5,9 +5,9 @@ import type { Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config.ts';
 import { QuarterdeckError } from '../../errors.ts';
+import { signalGroup } from '../../system/process-group.ts';
 import { CommandNotStartedError, LockLostError } from './errors.ts';
 import type { FromKeeper, Known, Task, ToKeeper } from './keeper.ts';
-import { signalGroup } from './process-group.ts';
 
 /**
  * Runs a command while holding a lock. The lock is the keeper's (a thread); here are the command, its process group

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
-import { formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/figures.ts';
+import { formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
 import { sanitise } from '../../ui/text.ts';
 import { name, wholeNumber } from '../../values.ts';
 import {

@@ -1,4 +1,4 @@
-import { formatClock } from '../../ui/figures.ts';
+import { formatClock } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands, listLogs } from './commands.ts';
 import { doctor } from './doctor.ts';

@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { counted, formatClockSeconds, formatCount, formatPercent } from '../../ui/figures.ts';
+import { counted, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import { sanitise, wrap } from '../../ui/text.ts';

@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import { guardLifeMs } from '../../redis/once.ts';
+import { guardLifeMs } from '../../redis/idempotency.ts';
 import { registered } from '../../redis/registry.ts';
 import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';

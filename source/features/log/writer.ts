@@ -3,11 +3,11 @@ import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { cut, short } from './cut.ts';
-import { type Count, type Gathered, Gathering } from './gathering.ts';
 import { joinLogName, type LogKeys, type LogName, logKeys, severityName } from './keys.ts';
 import { type Counted, mostDistinct, type Written, writeBatch } from './log.ts';
 import { mask } from './mask.ts';
 import { Miner } from './miner.ts';
+import { type Count, type Gathered, Gathering } from './pending-lines.ts';
 
 export type LogWriterOptions = {
   /** `info` unless told; the book's numbers become names, anything else is kept in small letters. */

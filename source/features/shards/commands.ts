@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { name } from '../../values.ts';
 import { type Command, defineCommand, list, optionalFlag } from '../feature.ts';
-import { checkOrder } from './order.ts';
 import { routerNames } from './router.ts';
+import { checkOrder } from './shard-fingerprint.ts';
 import { shardsOf } from './shards.ts';
 import { status } from './status.ts';
 

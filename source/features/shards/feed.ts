@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts';
 import type { Feed } from '../feature.ts';
-import { checkOrder } from './order.ts';
+import { checkOrder } from './shard-fingerprint.ts';
 import { shardsOf } from './shards.ts';
 import { learn, type ShardsSlice } from './state.ts';
 import { status } from './status.ts';

@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/figures.ts';
+import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Tone } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
-import { counted, formatBytes, formatDuration } from '../../ui/figures.ts';
+import { counted, formatBytes, formatDuration } from '../../ui/format.ts';
 import { name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,

@@ -1,4 +1,4 @@
-import { formatDuration } from '../../ui/figures.ts';
+import { formatDuration } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { statuses } from './channel/status.ts';
 import { commands } from './commands.ts';

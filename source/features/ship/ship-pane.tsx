@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { counted, formatBytes, formatCount, formatDuration } from '../../ui/figures.ts';
+import { counted, formatBytes, formatCount, formatDuration } from '../../ui/format.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';

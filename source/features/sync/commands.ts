@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { counted } from '../../ui/figures.ts';
+import { counted } from '../../ui/format.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
 import { forgetTarget } from './forget.ts';

@@ -1,16 +1,16 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { unregister } from '../../redis/registry.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { NoSubscriberError } from '../topic/errors.ts';
 import { dropSubscriber } from '../topic/topic.ts';
 import { NoTargetError } from './errors.ts';
 import { failuresOf } from './failures.ts';
 import { syncKeys, targetName } from './keys.ts';
-import { type ServingOptions, serve } from './serving.ts';
 import { readRecord } from './status.ts';
+import { type ServingOptions, serve } from './target-lock.ts';
 
 /**
  * Forgets a target that nobody serves any more: what is queued for it and what failed there. What was copied stays at

@@ -1,4 +1,4 @@
-import { counted } from '../../ui/figures.ts';
+import { counted } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { feed } from './feed.ts';

@@ -3,20 +3,20 @@ import { QuarterdeckError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { Subscription } from '../topic/subscription.ts';
 import { folderAt, isNested } from './base.ts';
-import { runBefore } from './before.ts';
 import type { Change } from './change.ts';
 import { copyAll, copyBatch } from './copy.ts';
 import { cutPath, NestedError, RsyncError, TargetRefusedError } from './errors.ts';
 import { failuresOf } from './failures.ts';
 import { Inbox } from './inbox.ts';
 import { targetName } from './keys.ts';
+import { Untold } from './missed-changes.ts';
 import type { RunnerOptions } from './options.ts';
 import { cut, plan, wantsFullScan } from './pending.ts';
+import { runBefore } from './pre-copy-hook.ts';
 import { longestBackoffMs, Retries } from './retries.ts';
 import type { Copied, Rsync } from './rsync.ts';
-import { serve } from './serving.ts';
 import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
-import { Untold } from './untold.ts';
+import { serve } from './target-lock.ts';
 
 /**
  * Keeps a target equal to a folder: changes are told on a durable topic, gathered into batches, and copied by rsync.

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
-import { again } from '../../redis/again.ts';
 import type { Client } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { topicStatus } from '../topic/topic.ts';
 import { syncKeys, targetName } from './keys.ts';

@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { counted, formatBytes, formatClock, formatCount } from '../../ui/figures.ts';
+import { counted, formatBytes, formatClock, formatCount } from '../../ui/format.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';

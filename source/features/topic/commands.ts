@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
 import { register } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
-import { counted, formatClockSeconds, formatCount } from '../../ui/figures.ts';
+import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,

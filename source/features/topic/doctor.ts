@@ -1,7 +1,7 @@
 import { messageOf, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
-import { formatCount } from '../../ui/figures.ts';
+import { formatCount } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import type { TopicStatus } from './layout.ts';
 import { topicStatus } from './topic.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { endGroup } from '../lock/process-group.ts';
+import { endGroup } from '../../system/process-group.ts';
 import type { Message } from './layout.ts';
 
 export type ExecOptions = {

@@ -1,4 +1,4 @@
-import { counted } from '../../ui/figures.ts';
+import { counted } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -6,8 +6,8 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import type { TopicStatus } from './layout.ts';
 import { initial, type TopicSlice } from './state.ts';
+import { alertsOf } from './status-text.ts';
 import { surveyAll } from './topic.ts';
-import { alertsOf } from './words.ts';
 
 export default defineFeature<TopicSlice>({
   noun: 'topic',

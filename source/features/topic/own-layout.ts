@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, singleKey } from '../../redis/keys.ts';
 import { register } from '../../redis/registry.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import advanceLua from './advance.lua';
 import claimLua from './claim.lua';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
-import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { singleKey } from '../../redis/keys.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import { LayoutError, SeedLockError } from './errors.ts';
 import type { Message, TopicStore, Turn } from './layout.ts';

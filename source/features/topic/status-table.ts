@@ -1,4 +1,4 @@
-import { formatAge, formatBytes, formatCount } from '../../ui/figures.ts';
+import { formatAge, formatBytes, formatCount } from '../../ui/format.ts';
 import { padEnd, padStart, width } from '../../ui/text.ts';
 import type { TopicStatus } from './layout.ts';
 

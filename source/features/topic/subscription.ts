@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { claimSeat } from './claim-seat.ts';
 import { openListener, openReader } from './connections.ts';
-import { type Doorbell, missed, openDoorbell, seatRing } from './doorbell.ts';
 import { SeatLostError, SubscriberDroppedError } from './errors.ts';
 import type { Blocked, Item, LayoutName, Place, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
+import { type Doorbell, missed, openDoorbell, seatRing } from './notifications.ts';
 import { Reader } from './reader.ts';
 import { Stamps } from './stamps.ts';
+import { claimSeat } from './subscriber-lease.ts';
 import { openTopic } from './topic.ts';
 
 export type SubscriptionOptions = {

@@ -1,12 +1,12 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatCount, formatDuration } from '../../ui/figures.ts';
+import { formatCount, formatDuration } from '../../ui/format.ts';
 import { Row } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
 import { type Line, selectedIndex, selectedLine, shownLines, type TopicSlice } from './state.ts';
-import { detailOf, retainedOf, stateOf } from './words.ts';
+import { detailOf, retainedOf, stateOf } from './status-text.ts';
 
 const sparkCells = 8;
 

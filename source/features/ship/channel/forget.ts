@@ -1,5 +1,5 @@
-import { again } from '../../../redis/again.ts';
 import type { Client } from '../../../redis/client.ts';
+import { again } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { NotExpectedError, UnknownChannelError } from './errors.ts';
 import forgetLua from './forget.lua';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { again } from '../../../redis/again.ts';
 import type { Client } from '../../../redis/client.ts';
+import { again } from '../../../redis/retry-aborted.ts';
 import type { ChannelKeys } from './keys.ts';
 
 /** What Redis remembers about parts, files and processes: JSON in hashes, written and read by the scripts too. */

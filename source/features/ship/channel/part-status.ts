@@ -1,5 +1,5 @@
-import { again } from '../../../redis/again.ts';
 import type { Client } from '../../../redis/client.ts';
+import { again } from '../../../redis/retry-aborted.ts';
 import { type channelKeys, counterKey } from './keys.ts';
 import { type Entry, idsOf, type Process } from './ledger.ts';
 

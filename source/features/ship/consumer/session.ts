@@ -1,5 +1,5 @@
-import { again } from '../../../redis/again.ts';
 import type { Client } from '../../../redis/client.ts';
+import { again } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
 import { ConsumerBusyError, ConsumerReplacedError, NotExpectedError } from '../channel/errors.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { again } from '../../../redis/again.ts';
+import { again } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { unchargedRecords } from '../channel/cost.ts';
 import { KeyTakenError, ShipperFencedError } from '../channel/errors.ts';

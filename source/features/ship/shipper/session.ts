@@ -1,7 +1,7 @@
 import { WrongTypeError } from '../../../errors.ts';
-import { again } from '../../../redis/again.ts';
 import type { Client } from '../../../redis/client.ts';
 import { register } from '../../../redis/registry.ts';
+import { again } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { allotment, type Terms, unchargedRecords } from '../channel/cost.ts';
 import { BudgetTooSmallError, ShipperFencedError, TermsDifferError } from '../channel/errors.ts';

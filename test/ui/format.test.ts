@@ -7,7 +7,7 @@ import {
   formatDuration,
   formatPercent,
   formatShort,
-} from '../../source/ui/figures.ts';
+} from '../../source/ui/format.ts';
 
 test('bytes', () => {
   const mib = 1024 ** 2;

@@ -1,6 +1,6 @@
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
-import { type Ears, earsOf, ownListener } from './ears.ts';
+import { type Ears, earsOf, ownListener } from './notifications.ts';
 import {
   channelOf,
   giveUp,

@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import { formatCount } from '../../ui/figures.ts';
+import { formatCount } from '../../ui/format.ts';
 import type { Finding } from '../feature.ts';
 
 /** So many ids are looked at, taken at random where there are more. */

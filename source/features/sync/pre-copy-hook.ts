@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { endGroup } from '../lock/process-group.ts';
+import { endGroup } from '../../system/process-group.ts';
 import type { Change } from './change.ts';
 import { BeforeError } from './errors.ts';
 

@@ -1,10 +1,10 @@
-import { again } from '../../redis/again.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
 import { registered, registryKey, unregister } from '../../redis/registry.ts';
+import { again } from '../../redis/retry-aborted.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
-import figuresLua from './figures.lua';
+import figuresLua from './inspect.lua';
 import { lockKeys } from './scripts.ts';
 import { type Owner, ownerOf } from './token.ts';
 

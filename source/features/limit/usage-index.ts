@@ -3,9 +3,9 @@ import type { Client } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
 import { registryKey } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
-import type { Verdict } from './acts.ts';
-import note from './note.lua';
+import type { Verdict } from './check.ts';
 import { algorithmOf, memberOf, type Rule } from './rules.ts';
+import note from './usage-index.lua';
 
 /**
  * Tells the index which limits are in use and how often they refused, off the path of a hit.

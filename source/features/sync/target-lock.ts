@@ -1,6 +1,6 @@
 import type { Client } from '../../redis/client.ts';
+import { survey } from '../lock/inspect.ts';
 import { type Held, hold } from '../lock/lock.ts';
-import { survey } from '../lock/survey.ts';
 import { describe } from '../lock/token.ts';
 import { TargetInUseError } from './errors.ts';
 import { targetName } from './keys.ts';

@@ -1,4 +1,4 @@
-import { formatAge, formatCount, formatDuration } from '../../ui/figures.ts';
+import { formatAge, formatCount, formatDuration } from '../../ui/format.ts';
 
 /** `+88,120`, `-3`. */
 export function signed(total: number): string {

@@ -1,7 +1,7 @@
 import type { Connection } from '../../redis/connect.ts';
 import type { ReadContext } from '../feature.ts';
 import { ShardDownError } from './errors.ts';
-import { checkOrder } from './order.ts';
+import { checkOrder } from './shard-fingerprint.ts';
 import { type Shards, shardsOf } from './shards.ts';
 
 /**

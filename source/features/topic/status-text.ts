@@ -1,4 +1,4 @@
-import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/figures.ts';
+import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
 import type { Span, Tone } from '../../ui/row.tsx';
 import { type Subscriber, type Topic, type TopicSlice, total, trend } from './state.ts';
 
