@@ -36,7 +36,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const { runBatch } = await import('./source/cli/batch.ts');
   const { path, command, raw } = invocation;
   const run = (ended: AbortSignal): Promise<number> =>
-    runBatch(path, command, raw, { config, streams: process, ended });
+    runBatch(path, command, raw, {
+      config,
+      streams: process,
+      ended,
+      printFrame: async (...frame) => (await import('./source/console/print-frame.tsx')).printFrame(...frame),
+    });
   return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
 }
 

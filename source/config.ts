@@ -15,7 +15,7 @@ import {
 } from './config-sources.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { dashed } from './global-flags.ts';
-import { parseUrl } from './redis/url.ts';
+import { parseUrl } from './url.ts';
 import { switchValue, waitMs } from './values.ts';
 
 /** Everything that steers a run, decided once at the start and frozen. */

@@ -4,6 +4,7 @@ export * as hits from './features/hits/library.ts';
 export * as limit from './features/limit/library.ts';
 export * as lock from './features/lock/library.ts';
 export * as log from './features/log/library.ts';
+export * as shards from './features/shards/library.ts';
 export * as ship from './features/ship/library.ts';
 export * as sync from './features/sync/library.ts';
 export * as topic from './features/topic/library.ts';

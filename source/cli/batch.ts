@@ -9,10 +9,10 @@ import {
 } from '../commands/run-command.ts';
 import type { Config } from '../config.ts';
 import { UsageError } from '../errors.ts';
-import type { CommandContext } from '../features/feature.ts';
+import type { CommandContext, PrintFrame } from '../features/feature.ts';
 import { loadFeature } from '../features/index.ts';
-import { type Connection, connect } from '../redis/connect.ts';
-import { startEmbedded } from '../redis/embedded.ts';
+import type { Connection } from '../redis/connect.ts';
+import { openConnections } from '../redis/open-connections.ts';
 import { sanitise } from '../ui/text.ts';
 import { makeOutput, type Output } from './output.ts';
 import { linesOf } from './read-lines.ts';
@@ -24,16 +24,23 @@ export type Streams = {
   readonly stderr: Writable & { isTTY?: boolean };
 };
 
+export type BatchOptions = {
+  readonly config: Config;
+  readonly streams: Streams;
+  /** Aborted by SIGINT or SIGTERM; the command then puts things in order and settles. */
+  readonly ended: AbortSignal;
+  readonly printFrame: PrintFrame;
+};
+
 /**
  * Runs one command from words to exit code.
- * @param ended aborted by SIGINT or SIGTERM; the command then puts things in order and settles
  * @throws whatever the command throws; a lost Redis past `--timeout` throws a LostError
  */
 export async function runBatch(
   path: string,
   command: AnyCommand,
   raw: RawInput,
-  { config, streams, ended }: { config: Config; streams: Streams; ended: AbortSignal },
+  { config, streams, ended, printFrame }: BatchOptions,
 ): Promise<number> {
   const input = parseInput(path, command, raw);
   if (!command.offline) await assertServers(path, config);
@@ -43,7 +50,15 @@ export async function runBatch(
   if (command.confirm && !config.yes) await confirm(command.confirm(input), streams);
 
   const connections = await openConnections(config, command.offline === true);
-  const context = makeContext({ config, streams, output, signal, connections, commandLine: raw.commandLine });
+  const context = makeContext({
+    config,
+    streams,
+    output,
+    signal,
+    connections,
+    commandLine: raw.commandLine,
+    printFrame,
+  });
   try {
     // A single server has no others to do without: nothing is partial about it.
     const isPartial = command.partial === true && connections.length > 1;
@@ -74,18 +89,6 @@ async function assertServers(path: string, { urls, cluster, sentinel }: Config):
   if (feature && !feature.spreads) throw new OneServerError(feature.noun, urls);
 }
 
-/** The connections the settings ask for, or those of a private server. */
-export async function openConnections(
-  config: Config,
-  isOffline = false,
-): Promise<readonly [Connection, ...Connection[]]> {
-  const reachable =
-    config.embedded && !isOffline ? { ...config, urls: [await startEmbedded(config)] } : config;
-  const [first, ...others] = connect(reachable);
-  if (!first) throw new UsageError('Expected at least one --url');
-  return [first, ...others];
-}
-
 /** Waits until every server answers; where some may be missing, until each has answered or failed and one answers. */
 async function reach(
   connections: readonly Connection[],
@@ -109,6 +112,7 @@ function makeContext({
   signal,
   connections,
   commandLine,
+  printFrame,
 }: {
   config: Config;
   streams: Streams;
@@ -116,6 +120,7 @@ function makeContext({
   signal: AbortSignal;
   connections: readonly [Connection, ...Connection[]];
   commandLine: readonly string[];
+  printFrame: PrintFrame;
 }): CommandContext {
   const [first] = connections;
   // What nobody read must not count as read: the command ends here, and the run ends quietly.
@@ -130,6 +135,7 @@ function makeContext({
     listen: () => first.listen(),
     signal,
     commandLine,
+    printFrame,
     stdin: () => linesOf(streams.stdin, signal),
     async emit(item, text) {
       await handOver(config.json ? `${plainJson(item)}\n` : `${forPeople(text, output)}\n`);

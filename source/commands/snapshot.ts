@@ -47,8 +47,7 @@ export const snapshotCommand = defineCommand({
     if (holds) context.warn(`${condition?.text} holds`);
     const exitCode = holds ? 1 : tellMissing(context) ? 3 : 0;
     if (context.config.json) return { json, text: '', exitCode };
-    const { printFrame } = await import('../console/print-frame.tsx');
-    return { json, text: await printFrame(context, chosen, { ...size, zoomed: pane }), exitCode };
+    return { json, text: await context.printFrame(context, chosen, { ...size, zoomed: pane }), exitCode };
   },
 });
 

@@ -2,7 +2,7 @@ import { renderToString } from 'ink';
 import { commandTable } from '../commands/palette.ts';
 import { canAsk } from '../commands/unreachable.ts';
 import { messageOf } from '../errors.ts';
-import type { ReadContext } from '../features/feature.ts';
+import type { FrameSize, ReadContext } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
 import { changeSlice, makeStore, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
@@ -10,13 +10,6 @@ import { formatClockSeconds } from '../ui/format.ts';
 import { loadPanes } from './mount.tsx';
 import { watchServer } from './server-stats.ts';
 import { App } from './view/app.tsx';
-
-export type FrameSize = {
-  readonly columns: number;
-  readonly rows: number;
-  /** The noun of the pane that has all of the frame. */
-  readonly zoomed?: string | undefined;
-};
 
 /** What the console would show now, as plain text of exactly `rows` lines. */
 export async function printFrame(

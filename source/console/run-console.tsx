@@ -1,9 +1,9 @@
 import process from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
-import { openConnections } from '../cli/batch.ts';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { type AnyFeature, features } from '../features/index.ts';
+import { openConnections } from '../redis/open-connections.ts';
 import { changeScreen, makeStore, type Store } from '../store/store.ts';
 import { sanitise } from '../ui/text.ts';
 import { startEngine } from './engine.ts';

@@ -44,8 +44,7 @@ export const demoCommand = defineCommand({
         const chosen = await chosenFeatures(undefined);
         const json = await takeSnapshot(shown, chosen);
         if (config.json) return { json, text: '' };
-        const { printFrame } = await import('../console/print-frame.tsx');
-        return { json, text: await printFrame(shown, chosen, { columns: 120, rows: 40 }) };
+        return { json, text: await context.printFrame(shown, chosen, { columns: 120, rows: 40 }) };
       } finally {
         connection.close();
       }

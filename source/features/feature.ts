@@ -40,6 +40,9 @@ export type Feature<Slice> = {
   pane(): Promise<ComponentType<PaneProps<Slice>>>;
 };
 
+// biome-ignore lint/suspicious/noExplicitAny: each feature keeps its own slice type; the list is heterogeneous
+export type AnyFeature = Feature<any>;
+
 /** What a pane is told. It paints exactly `rows` lines of `columns` cells; it holds no timer and no socket. */
 export type PaneProps<Slice> = {
   readonly slice: Slice;
@@ -165,7 +168,26 @@ export type CommandContext = ReadContext & {
   progress(text: string): void;
   /** A diagnostic that must be seen even without a terminal: one line on stderr. */
   warn(text: string): void;
+  readonly printFrame: PrintFrame;
 };
+
+/** The size of one frame of the console, in cells. */
+export type FrameSize = {
+  readonly columns: number;
+  readonly rows: number;
+  /** The noun of the pane that has all of the frame. */
+  readonly zoomed?: string | undefined;
+};
+
+/**
+ * One frame of the console as plain text of exactly `rows` lines. Whoever runs a command gives it this, so that
+ * commands load nothing of the screen.
+ */
+export type PrintFrame = (
+  context: ReadContext,
+  chosen: readonly AnyFeature[],
+  size: FrameSize,
+) => Promise<string>;
 
 export type Outcome = {
   /** The one JSON value of `--json`; absent when everything went out through `emit`. */

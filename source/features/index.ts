@@ -1,7 +1,6 @@
-import type { Feature } from './feature.ts';
+import type { AnyFeature } from './feature.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: each feature keeps its own slice type; the list is heterogeneous
-export type AnyFeature = Feature<any>;
+export type { AnyFeature } from './feature.ts';
 
 /** Every feature by its noun; the order is the order on screen. A command loads only its own. */
 export const features: Readonly<Record<string, () => Promise<AnyFeature>>> = {

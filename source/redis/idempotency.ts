@@ -5,21 +5,21 @@ import { randomBytes } from 'node:crypto';
  *
  * What was in flight when a connection broke is sent again, and nobody can know whether it was executed. A script that
  * must not run twice keeps what it answered in a guard key for each process it hears from, and looks there first. The
- * guard holds no more than what is in flight: either a HASH under the act's `slot`, which no other act has until this
+ * guard holds no more than what is in flight: either a HASH under the operation's `slot`, which no other operation has until this
  * one has its answer, or a ZSET under its `number`, of which everything below `settled` may go. A time to live takes
  * the guard away after the process has gone.
  */
-export type Act = {
+export type Operation = {
   /** Goes into the name of the guard key: numbers and slots are this process's own. */
   readonly process: string;
   readonly number: number;
-  /** The lowest whole number that no other act in flight in this scope has. */
+  /** The lowest whole number that no other operation in flight in this scope has. */
   readonly slot: number;
-  /** Every act of this process in this scope with a lower number has its answer. */
+  /** Every operation of this process in this scope with a lower number has its answer. */
   readonly settled: number;
 };
 
-/** How long a guard key outlives its last act: longer than any reconnect is waited for. */
+/** How long a guard key outlives its last operation: longer than any reconnect is waited for. */
 export const guardLifeMs = 3_600_000;
 
 type Scope = { readonly numbers: Set<number>; readonly free: number[]; slots: number };
@@ -28,18 +28,21 @@ const ownName = randomBytes(9).toString('base64url');
 const scopes = new Map<string, Scope>();
 let last = 0;
 
-/** Runs one act of a scope (such as one room); everything it sends carries the same number and slot. */
-export async function once<Reply>(scope: string, run: (act: Act) => Promise<Reply>): Promise<Reply> {
-  const { act, settle } = begin(scope);
+/** Runs one operation of a scope (such as one room); everything it sends carries the same number and slot. */
+export async function withOperation<Reply>(
+  scope: string,
+  run: (operation: Operation) => Promise<Reply>,
+): Promise<Reply> {
+  const { operation, settle } = beginOperation(scope);
   try {
-    return await run(act);
+    return await run(operation);
   } finally {
     settle();
   }
 }
 
-/** The same for an act that is tried again after it failed, with the same number: call `settle` when it is over. */
-export function begin(scope: string): { readonly act: Act; settle(): void } {
+/** The same for an operation that is tried again after it failed, with the same number: call `settle` when it is over. */
+export function beginOperation(scope: string): { readonly operation: Operation; settle(): void } {
   last += 1;
   const number = last;
   const inFlight: Scope = scopes.get(scope) ?? { numbers: new Set(), free: [], slots: 0 };
@@ -50,7 +53,7 @@ export function begin(scope: string): { readonly act: Act; settle(): void } {
   // Numbers rise and a Set keeps their order: the first is the lowest.
   const [settled = number] = numbers;
   return {
-    act: { process: ownName, number, slot, settled },
+    operation: { process: ownName, number, slot, settled },
     settle() {
       if (!numbers.delete(number)) return;
       free.push(slot);

@@ -1,6 +1,6 @@
 import type { Client } from './client.ts';
 import { singleKey } from './keys.ts';
-import { again } from './retry-aborted.ts';
+import { retryAborted } from './retry-aborted.ts';
 
 /**
  * A small index of what exists, so that the console finds every long-lived thing without scanning.
@@ -31,7 +31,7 @@ export async function register(
   if (memory.size > 10_000) memory.clear();
   memory.set(id, now);
   try {
-    await again(() => client.zadd(registryKey(family), now, name));
+    await retryAborted(() => client.zadd(registryKey(family), now, name));
   } catch (error) {
     memory.delete(id);
     throw error;
@@ -40,14 +40,14 @@ export async function register(
 
 /** The names of one family, most recently registered first; at most `limit` of them. */
 export function registered(client: Client, family: string, limit = 1000): Promise<string[]> {
-  return again(() => client.zrevrange(registryKey(family), 0, limit - 1));
+  return retryAborted(() => client.zrevrange(registryKey(family), 0, limit - 1));
 }
 
 /** Takes names out of the index, once what they named is gone. */
 export async function unregister(client: Client, family: string, ...names: string[]): Promise<void> {
   const memory = lastRegistered.get(client);
   for (const name of names) memory?.delete(`${family}\0${name}`);
-  if (names.length > 0) await again(() => client.zrem(registryKey(family), ...names));
+  if (names.length > 0) await retryAborted(() => client.zrem(registryKey(family), ...names));
 }
 
 export function registryKey(family: string): string {

@@ -6,7 +6,7 @@
  * command that survives being sent twice the answer is to send it again, which waits for the reconnect. Those that
  * come again this way may come after later ones.
  */
-export async function again<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+export async function retryAborted<Reply>(send: () => Promise<Reply>): Promise<Reply> {
   for (;;) {
     try {
       return await send();

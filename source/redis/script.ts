@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Command } from 'ioredis';
 import type { Client } from './client.ts';
-import { again } from './retry-aborted.ts';
+import { retryAborted } from './retry-aborted.ts';
 
 export type ScriptArgument = string | number | Buffer;
 
@@ -42,10 +42,12 @@ export function defineScript<Reply>({
   return async (client, keys, args) => {
     const words = [keys.length, ...keys, ...args] as const;
     const sendText = () =>
-      again(() => (binary ? client.callBuffer('EVAL', lua, ...words) : client.call('EVAL', lua, ...words)));
+      retryAborted(() =>
+        binary ? client.callBuffer('EVAL', lua, ...words) : client.call('EVAL', lua, ...words),
+      );
     const sendDigest = () => {
       if (immediate) return sendNow(client, [digest, ...words], binary);
-      return again(() =>
+      return retryAborted(() =>
         binary ? client.callBuffer('EVALSHA', digest, ...words) : client.evalsha(digest, ...words),
       );
     };

@@ -52,8 +52,13 @@ async function over(
   const told = (stream: PassThrough): string => ((stream.read() ?? '') as string | Buffer).toString();
   const config = configOf(order);
   try {
-    const ended = new AbortController().signal;
-    const code = await runBatch(path, command, { words, flags, commandLine: [] }, { config, streams, ended });
+    const options = {
+      config,
+      streams,
+      ended: new AbortController().signal,
+      printFrame: async () => '',
+    };
+    const code = await runBatch(path, command, { words, flags, commandLine: [] }, options);
     return { code, stdout: told(stdout), stderr: told(stderr) };
   } catch (error) {
     if (!(error instanceof QuarterdeckError)) throw error;

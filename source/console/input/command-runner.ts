@@ -70,6 +70,7 @@ export function makePerformer(options: PerformerOptions): Performer {
     signal,
     commandLine: act.commandLine,
     async *stdin() {},
+    printFrame: async (...frame) => (await import('../print-frame.tsx')).printFrame(...frame),
     ...out,
   });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import { BadCountError, BadIdError, CountTooLargeError, longestId } from './errors.ts';
 import incrementLua from './increment.lua';
@@ -127,7 +127,7 @@ export class IncrementBuffer implements AsyncDisposable {
     clearTimeout(this.#timer);
     // Every reply has arrived, so nothing can be resent any more.
     for (const { keys } of this.#queues.values()) {
-      await again(() => this.#redis.unlink(keys.guard + this.#producer));
+      await retryAborted(() => this.#redis.unlink(keys.guard + this.#producer));
     }
   }
 

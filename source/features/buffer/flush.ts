@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import claimLua from './claim.lua';
 import commitLua from './commit.lua';
@@ -81,7 +81,7 @@ export async function flush(
 /** Whether a flush would find anything: asked before a database is opened in vain. */
 export async function hasWork(redis: Client, type: string): Promise<boolean> {
   const { pending, inflight, batch } = bufferKeys(redis, type);
-  return (await again(() => redis.exists(pending, inflight, batch))) > 0;
+  return (await retryAborted(() => redis.exists(pending, inflight, batch))) > 0;
 }
 
 type Settled = Omit<Flushed, 'type' | 'durationMs'>;
@@ -136,7 +136,7 @@ async function settle(
   onStep: OnStep | undefined,
 ): Promise<Settled | undefined> {
   const { rows, aside } = await readBatch(redis, keys, onStep);
-  if ((await again(() => redis.hget(keys.batch, 'id'))) !== claim.id) return;
+  if ((await retryAborted(() => redis.hget(keys.batch, 'id'))) !== claim.id) return;
   const total = rows.reduce((sum, row) => sum + row.count, 0);
   const note = `${type}: ${rows.length} rows, ${total >= 0 ? '+' : ''}${total}`;
   const isApplied = await target.apply({ id: claim.id, note, rows, forget: claim.forget }, onStep);
@@ -156,7 +156,7 @@ async function readBatch(
   const aside: Aside[] = [];
   for (let start = 0; ; start += readPage) {
     const end = start + readPage - 1;
-    const flat = await again(() => redis.zrangeBuffer(inflight, `${start}`, `${end}`, 'WITHSCORES'));
+    const flat = await retryAborted(() => redis.zrangeBuffer(inflight, `${start}`, `${end}`, 'WITHSCORES'));
     onStep?.('page-read');
     for (let index = 0; index < flat.length; index += 2) {
       const bytes = flat[index];

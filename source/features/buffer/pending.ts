@@ -1,6 +1,6 @@
 import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import { bufferKeys } from './keys.ts';
 import pendingLua from './pending.lua';
@@ -77,7 +77,7 @@ async function addUp(redis: Client, key: string): Promise<{ ids: number; total: 
   let cursor = '0';
   do {
     const from = cursor;
-    const [next, flat] = await again(() => redis.zscan(key, from, 'COUNT', 1000));
+    const [next, flat] = await retryAborted(() => redis.zscan(key, from, 'COUNT', 1000));
     cursor = next;
     for (let index = 0; index < flat.length; index += 2)
       counts.set(flat[index] ?? '', Number(flat[index + 1]));

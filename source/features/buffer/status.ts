@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Client } from '../../redis/client.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { bufferKeys } from './keys.ts';
 
 /**
@@ -61,6 +61,6 @@ export function parseStatus(fields: Readonly<Record<string, string | undefined>>
 
 /** The server's clock, which every console shares; epoch ms. */
 export async function serverTimeMs(redis: Client): Promise<number> {
-  const [seconds, microseconds] = await again(() => redis.time());
+  const [seconds, microseconds] = await retryAborted(() => redis.time());
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }

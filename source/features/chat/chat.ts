@@ -1,7 +1,7 @@
 import { type Client, isCluster } from '../../redis/client.ts';
-import { guardLifeMs, once } from '../../redis/idempotency.ts';
+import { guardLifeMs, withOperation } from '../../redis/idempotency.ts';
 import { register, unregister } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import ackLua from './ack.lua';
@@ -21,12 +21,12 @@ import { parseArray, parseCursor, parseTexts, refuseUnless } from './reply.ts';
  * seen id; `ids:chat:` numbers unnamed rooms. Ours: `sent:<room>:<process>` (see redis/once.ts). `chat:<room>` is the
  * truth about membership; `seen:<member>` follows it: in the same step on one server, right after it in Cluster.
  *
- * Each act is one script, so no member is half in, no id is stored out of order, and nobody joins a room while it is
+ * Each operation is one script, so no member is half in, no id is stored out of order, and nobody joins a room while it is
  * being deleted. Reading and marking are two acts: mark (`ack`) what was shown, and a crash in between shows it again.
  * A message goes when every member has seen it. A member who only writes has the cursor +inf and keeps nothing alive.
  * The channel `chat:<room>` carries each message as a doorbell; who needs every message reads by id.
  *
- * Not promised: a message that a primary acknowledged and lost in a failover stays lost; an act in doubt for more than
+ * Not promised: a message that a primary acknowledged and lost in a failover stays lost; an operation in doubt for more than
  * an hour may happen twice; a member whom the book's own fetch brought back while leaving stays until it leaves again.
  */
 
@@ -109,11 +109,11 @@ export async function leave(redis: Client, room: string, member: string): Promis
   const reply = await typed(
     redis,
     typesOf(keys, seen),
-    once(keys.members, (act) =>
+    withOperation(keys.members, (operation) =>
       leaveScript(
         redis,
-        [keys.members, keys.ids, keys.messages, keys.lock, keys.guard + act.process, ...seen],
-        [room, member, act.slot, act.number, guardLifeMs],
+        [keys.members, keys.ids, keys.messages, keys.lock, keys.guard + operation.process, ...seen],
+        [room, member, operation.slot, operation.number, guardLifeMs],
       ),
     ),
   );
@@ -171,7 +171,7 @@ async function nextNumber(redis: Client): Promise<string> {
     await typed(
       redis,
       { [roomCounter]: 'string' },
-      again(() => redis.incr(roomCounter)),
+      retryAborted(() => redis.incr(roomCounter)),
     ),
   );
 }

@@ -2,7 +2,7 @@ import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
 import { register, registered } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
@@ -101,7 +101,7 @@ export async function survey(
  */
 export async function history(redis: Client, room: string, after = 0, limit = 200): Promise<Entry[]> {
   const { messages } = roomKeys(redis, room);
-  const newestFirst = again(() =>
+  const newestFirst = retryAborted(() =>
     redis.zrange(messages, '+inf', `(${after}`, 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'),
   );
   return parseEntries(await typed(redis, { [messages]: 'zset' }, newestFirst)).reverse();

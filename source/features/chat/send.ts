@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { type Act, guardLifeMs, once } from '../../redis/idempotency.ts';
+import { guardLifeMs, type Operation, withOperation } from '../../redis/idempotency.ts';
 import { register, unregister } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
@@ -41,9 +41,9 @@ export async function send(
   if (bytes > longestMessageBytes) throw new MessageTooLongError(bytes, longestMessageBytes);
   const keys = roomKeys(redis, room);
   const startedAtMs = performance.now();
-  const sending = once(keys.members, async (act) => {
+  const sending = withOperation(keys.members, async (operation) => {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 100)) {
-      const answer = await sendOnce(redis, keys, { room, sender, message, unseen }, act);
+      const answer = await sendOnce(redis, keys, { room, sender, message, unseen }, operation);
       if (answer[0] !== 'locked') return answer;
       const waitedMs = Math.round(performance.now() - startedAtMs);
       if (waitedMs >= waitMs) throw new RoomLockedError(room, keys.lock, waitedMs, Number(answer[1]));
@@ -68,7 +68,7 @@ function sendOnce(
   redis: Client,
   keys: RoomKeys,
   { room, sender, message, unseen }: Sending,
-  { process, slot, number }: Act,
+  { process, slot, number }: Operation,
 ): Promise<unknown[]> {
   const seen = seenKeys(redis, sender);
   const publish = isCluster(redis) ? 'SPUBLISH' : 'PUBLISH';

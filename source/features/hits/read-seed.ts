@@ -1,7 +1,7 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs, serverMs } from '../../redis/clock.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { bucketMs, seedKeys } from './keys.ts';
 import { longestRawMs, type Points, type Sum } from './read.ts';
 import { dayOf } from './windows.ts';
@@ -79,7 +79,7 @@ export async function countsIn(client: Client, keys: readonly string[]): Promise
   const chunks: Promise<(string | null)[]>[] = [];
   for (let from = 0; from < keys.length; from += keysAtOnce) {
     const some = keys.slice(from, from + keysAtOnce);
-    chunks.push(again(() => client.mget(some)));
+    chunks.push(retryAborted(() => client.mget(some)));
   }
   const texts = (await Promise.all(chunks)).flat();
   return texts.map((text, i) => {

@@ -1,7 +1,7 @@
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
 import { registered, registryKey, unregister } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import figuresLua from './inspect.lua';
@@ -115,7 +115,7 @@ const forgetAfterMs = 600_000;
 /** Takes names out of the index that nobody has used for ten minutes: a name made for one job stays no longer. */
 export async function forgetIdle(redis: Client, nowMs: number, idle: readonly string[]): Promise<void> {
   if (idle.length === 0) return;
-  const used = await again(() => redis.zmscore(registryKey('lock'), ...idle));
+  const used = await retryAborted(() => redis.zmscore(registryKey('lock'), ...idle));
   const old = idle.filter((_, index) => Number(used[index] ?? 0) < nowMs - forgetAfterMs);
   await unregister(redis, 'lock', ...old);
 }

@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { assertTtl } from './errors.ts';
 import { extendTtl, giveUp, lockKeys } from './scripts.ts';
@@ -39,7 +39,7 @@ export async function breakLock(redis: Client, name: string, token?: string): Pr
     (await typed(
       redis,
       keys.types,
-      again(() => redis.get(keys.lock)),
+      retryAborted(() => redis.get(keys.lock)),
     ));
   if (holder === null) return;
   if (await release(redis, name, holder)) return holder;

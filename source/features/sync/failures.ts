@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { syncKeys } from './keys.ts';
 
@@ -22,12 +22,12 @@ export function failuresOf(redis: Client, channel: string, target: string): Fail
     const fields = await typed(
       redis,
       { [key]: 'hash' },
-      again(() => redis.hkeys(key)),
+      retryAborted(() => redis.hkeys(key)),
     );
     return fields.filter((each) => each.startsWith(field(''))).map((each) => each.slice(field('').length));
   };
   const forget = async (paths: readonly string[]): Promise<void> => {
-    if (paths.length > 0) await again(() => redis.hdel(key, ...paths.map(field)));
+    if (paths.length > 0) await retryAborted(() => redis.hdel(key, ...paths.map(field)));
   };
   return {
     all,
@@ -37,7 +37,7 @@ export function failuresOf(redis: Client, channel: string, target: string): Fail
       await forget(batch.filter((path) => !failing.has(path)));
       if (failing.size > 0) {
         const fields = Object.fromEntries([...failing].map((path) => [field(path), Date.now()]));
-        await again(() => redis.hset(key, fields));
+        await retryAborted(() => redis.hset(key, fields));
       }
       return [...failing];
     },

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '../../redis/client.ts';
 import { unregister } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { NoSubscriberError } from '../topic/errors.ts';
 import { dropSubscriber } from '../topic/topic.ts';
@@ -41,9 +41,9 @@ export async function forgetTarget(
     await typed(
       redis,
       { [targets]: 'hash' },
-      again(() => redis.hdel(targets, target)),
+      retryAborted(() => redis.hdel(targets, target)),
     );
-    if ((await again(() => redis.exists(targets))) === 0) await unregister(redis, 'sync', channel);
+    if ((await retryAborted(() => redis.exists(targets))) === 0) await unregister(redis, 'sync', channel);
   }
   return { base, freed: freed ?? 0 };
 }

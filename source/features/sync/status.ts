@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { topicStatus } from '../topic/topic.ts';
 import { syncKeys, targetName } from './keys.ts';
@@ -56,7 +56,7 @@ export async function readRecord(
     await typed(
       redis,
       { [targets]: 'hash' },
-      again(() => redis.hget(targets, target)),
+      retryAborted(() => redis.hget(targets, target)),
     ),
   );
 }
@@ -68,7 +68,7 @@ export async function writeRecord(
   value: TargetRecord,
 ): Promise<void> {
   await Promise.all([
-    again(() => redis.hset(syncKeys(redis, channel).targets, target, JSON.stringify(value))),
+    retryAborted(() => redis.hset(syncKeys(redis, channel).targets, target, JSON.stringify(value))),
     register(redis, 'sync', channel),
   ]);
 }
@@ -97,12 +97,12 @@ async function ofChannel(redis: Client, channel: string): Promise<TargetStatus[]
     typed(
       redis,
       { [keys.targets]: 'hash' },
-      again(() => redis.hgetall(keys.targets)),
+      retryAborted(() => redis.hgetall(keys.targets)),
     ),
     typed(
       redis,
       { [keys.failed]: 'hash' },
-      again(() => redis.hkeys(keys.failed)),
+      retryAborted(() => redis.hkeys(keys.failed)),
     ),
     topicStatus(redis, channel),
   ]);

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, singleKey } from '../../redis/keys.ts';
 import { register } from '../../redis/registry.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import advanceLua from './advance.lua';
 import claimLua from './claim.lua';
@@ -110,7 +110,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
       );
     },
     async retire(producer) {
-      await again(() => client.unlink(singleKey(keys.sent, producer)));
+      await retryAborted(() => client.unlink(singleKey(keys.sent, producer)));
     },
     claim: (seat, { from, label, leaseMs }) =>
       run(
@@ -144,8 +144,8 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     },
     async block(name, blocked) {
       const field = `blocked:${name}`;
-      if (blocked) await again(() => client.hset(keys.state, field, JSON.stringify(blocked)));
-      else await again(() => client.hdel(keys.state, field));
+      if (blocked) await retryAborted(() => client.hset(keys.state, field, JSON.stringify(blocked)));
+      else await retryAborted(() => client.hdel(keys.state, field));
     },
     async sweep() {
       const { maxAgeMs, maxLen, maxBytes, lapseMs } = defaultRetention;
@@ -172,7 +172,7 @@ export async function setRetention(
     await withKeys(
       client,
       { [state]: 'hash' },
-      again(() => client.hset(state, ...fields)),
+      retryAborted(() => client.hset(state, ...fields)),
     );
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { singleKey } from '../../redis/keys.ts';
-import { again } from '../../redis/retry-aborted.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import { LayoutError, SeedLockError } from './errors.ts';
 import type { Message, TopicStore, Turn } from './layout.ts';
@@ -90,7 +90,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       return next;
     },
     async retire(producer) {
-      await again(() => client.unlink(singleKey('pubsub:sent:', producer)));
+      await retryAborted(() => client.unlink(singleKey('pubsub:sent:', producer)));
     },
     claim: (seat, { from, label, leaseMs }) =>
       run(
@@ -111,8 +111,8 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     },
     async block(name, blocked) {
       const field = `blocked:${name}`;
-      if (blocked) await again(() => client.hset(keys.state, field, JSON.stringify(blocked)));
-      else await again(() => client.hdel(keys.state, field));
+      if (blocked) await retryAborted(() => client.hset(keys.state, field, JSON.stringify(blocked)));
+      else await retryAborted(() => client.hdel(keys.state, field));
     },
     sweep: () => run(sweepScript, [keys.msgs, keys.subs], []),
     // Its keys have fixed names: nothing needs to be remembered to find it.
@@ -126,7 +126,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
 
 /** Whether any program uses these keys. */
 export async function isSeedInUse(client: Client): Promise<boolean> {
-  return (await again(() => client.exists(keys.ids, keys.subs))) > 0;
+  return (await retryAborted(() => client.exists(keys.ids, keys.subs))) > 0;
 }
 
 /** Which of its keys there are, wherever each lies. */

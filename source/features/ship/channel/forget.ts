@@ -1,5 +1,5 @@
 import type { Client } from '../../../redis/client.ts';
-import { again } from '../../../redis/retry-aborted.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { NotExpectedError, UnknownChannelError } from './errors.ts';
 import forgetLua from './forget.lua';
@@ -33,7 +33,7 @@ export async function forget(redis: Client, channel: string, id: string): Promis
   }
   // In the next run it begins with whole lines.
   for await (const [field] of scanHash(redis, keys.carry)) {
-    if (field.startsWith(`${id}:`)) await again(() => redis.hdel(keys.carry, field));
+    if (field.startsWith(`${id}:`)) await retryAborted(() => redis.hdel(keys.carry, field));
   }
   let freedBytes = 0;
   for (let i = 0; i < parts.length; i += 100) {

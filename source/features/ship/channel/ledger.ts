@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Client } from '../../../redis/client.ts';
-import { again } from '../../../redis/retry-aborted.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import type { ChannelKeys } from './keys.ts';
 
 /** What Redis remembers about parts, files and processes: JSON in hashes, written and read by the scripts too. */
@@ -114,7 +114,7 @@ export async function* scanHash(redis: Client, key: string): AsyncGenerator<[fie
   let cursor = '0';
   do {
     const from = cursor;
-    const [next, words] = await again(() => redis.hscan(key, from, 'COUNT', 200));
+    const [next, words] = await retryAborted(() => redis.hscan(key, from, 'COUNT', 200));
     for (let i = 0; i + 1 < words.length; i += 2) yield [words[i] ?? '', words[i + 1] ?? ''];
     cursor = next;
   } while (cursor !== '0');

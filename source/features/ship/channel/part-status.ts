@@ -1,5 +1,5 @@
 import type { Client } from '../../../redis/client.ts';
-import { again } from '../../../redis/retry-aborted.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { type channelKeys, counterKey } from './keys.ts';
 import { type Entry, idsOf, type Process } from './ledger.ts';
 
@@ -61,6 +61,6 @@ export async function countsOf(
     ),
   );
   if (unclear.length === 0) return new Map();
-  const counters = await again(() => redis.mget(unclear.map(({ part }) => counterKey(keys, part))));
+  const counters = await retryAborted(() => redis.mget(unclear.map(({ part }) => counterKey(keys, part))));
   return new Map(unclear.map(({ part }, index) => [part, Number(counters[index] ?? 0)]));
 }

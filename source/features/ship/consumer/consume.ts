@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
 import type { Client } from '../../../redis/client.ts';
-import { again } from '../../../redis/retry-aborted.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { ConsumerReplacedError } from '../channel/errors.ts';
 import { dataKey } from '../channel/keys.ts';
 import { type Delivery, PartDelivery, type Shape } from './delivery.ts';
@@ -200,8 +200,8 @@ class Consumer {
   async #bookShape(part: string): Promise<Shape | undefined> {
     const key = dataKey(this.#seat.keys, part);
     const [bytes, exists] = await Promise.all([
-      again(() => this.#redis.strlen(key)),
-      again(() => this.#redis.exists(key)),
+      retryAborted(() => this.#redis.strlen(key)),
+      retryAborted(() => this.#redis.exists(key)),
     ]);
     if (exists === 0) return;
     const kind = part.endsWith('.gz') && bytes > 0 ? 'gzip' : 'lines';

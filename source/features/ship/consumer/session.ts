@@ -1,5 +1,5 @@
 import type { Client } from '../../../redis/client.ts';
-import { again } from '../../../redis/retry-aborted.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
 import { ConsumerBusyError, ConsumerReplacedError, NotExpectedError } from '../channel/errors.ts';
@@ -132,7 +132,7 @@ export class Seat {
     const prefix = `${this.#id}:`;
     for await (const [field] of scanHash(this.#redis, this.keys.carry)) {
       if (!field.startsWith(prefix)) continue;
-      const carry = await again(() => this.#redis.hgetBuffer(this.keys.carry, field));
+      const carry = await retryAborted(() => this.#redis.hgetBuffer(this.keys.carry, field));
       if (carry) this.carries.set(field.slice(prefix.length), carry);
     }
     clearInterval(this.#timer);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { again } from '../../../redis/retry-aborted.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { unchargedRecords } from '../channel/cost.ts';
 import { KeyTakenError, ShipperFencedError } from '../channel/errors.ts';
@@ -42,7 +42,7 @@ export class Announcer {
    */
   static async open(session: ShipSession, what: string, listedAtMs: number): Promise<Announcer> {
     const field = `cursor:${createHash('sha1').update(`${self.host}\0${what}`).digest('base64url').slice(0, 16)}`;
-    const known = parseCursor(await again(() => session.redis.hget(session.keys.settings, field)));
+    const known = parseCursor(await retryAborted(() => session.redis.hget(session.keys.settings, field)));
     return new Announcer(session, field, known ?? { name: '', generation: '', since: listedAtMs, count: 0 });
   }
 

@@ -1,7 +1,7 @@
 import { WrongTypeError } from '../../../errors.ts';
 import type { Client } from '../../../redis/client.ts';
 import { register } from '../../../redis/registry.ts';
-import { again } from '../../../redis/retry-aborted.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { allotment, type Terms, unchargedRecords } from '../channel/cost.ts';
 import { BudgetTooSmallError, ShipperFencedError, TermsDifferError } from '../channel/errors.ts';
@@ -100,7 +100,7 @@ export class ShipSession {
 
   async #enter(): Promise<void> {
     const { redis, keys, token, terms, rooms } = this;
-    const type = await again(() => redis.type(keys.who));
+    const type = await retryAborted(() => redis.type(keys.who));
     if (type !== 'none' && type !== 'hash') throw new WrongTypeError(keys.who, 'hash');
     const gone: string[] = [];
     const others = new Set<string>();
@@ -177,7 +177,7 @@ export class ShipSession {
   /** Keeps a record that goes with no part. */
   async remember(record: FileRecord): Promise<void> {
     const json = storedRecord({ ...record, token: this.token });
-    await again(() => this.redis.hset(this.keys.files, record.name, json));
+    await retryAborted(() => this.redis.hset(this.keys.files, record.name, json));
   }
 
   /**
