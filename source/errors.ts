@@ -4,7 +4,15 @@
  */
 export type ErrorKind = 'usage' | 'connection' | 'data' | 'program';
 
-export type ErrorOptionsWithHint = { readonly hint?: string; readonly cause?: unknown };
+export type ErrorOptionsWithHint = {
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** Whether the same call may succeed later without anybody changing anything; false unless said. */
+  readonly isRetryable?: boolean;
+};
+
+/** On every error of ours, of whichever copy of this class: the console is a bundle of its own. */
+const brand = Symbol.for('quarterdeck.error');
 
 /**
  * The base of every failure a user can cause. A subclass lives in the folder that throws it, takes data and
@@ -12,8 +20,11 @@ export type ErrorOptionsWithHint = { readonly hint?: string; readonly cause?: un
  */
 export class QuarterdeckError extends Error {
   readonly kind: ErrorKind;
+  /** Stable, for programs: `LOCK_LOST`, `REDIS_UNREACHABLE` ... */
   readonly code: string;
   readonly hint: string | undefined;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly isRetryable: boolean;
 
   constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptionsWithHint = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -21,15 +32,17 @@ export class QuarterdeckError extends Error {
     this.kind = kind;
     this.code = code;
     this.hint = options.hint;
+    this.isRetryable = options.isRetryable ?? false;
+    Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** Whether this is an error of Quarterdeck; also true for one that another copy of the package threw. */
+  static is(thrown: unknown): thrown is QuarterdeckError {
+    return thrown instanceof Error && brand in thrown;
   }
 }
 
-/** Whether this is one of ours; the console, a bundle apart, has its own copy of these classes. */
-export function isOurs(thrown: unknown): thrown is QuarterdeckError {
-  return thrown instanceof Error && 'kind' in thrown && 'code' in thrown && 'hint' in thrown;
-}
-
-/** Bad words on the command line, in the environment or in the config file. */
+/** Bad words on the command line, in the environment or in the config file; a bad argument of a call. */
 export class UsageError extends QuarterdeckError {
   constructor(message: string, options: ErrorOptionsWithHint & { readonly code?: string } = {}) {
     super('usage', options.code ?? 'USAGE', message, options);
@@ -38,11 +51,38 @@ export class UsageError extends QuarterdeckError {
 
 /** The key holds another type than this feature's: somebody else's data, never overwritten. */
 export class WrongTypeError extends QuarterdeckError {
+  readonly key: string;
+
   constructor(key: string, expected: string, options: ErrorOptionsWithHint = {}) {
     super('data', 'WRONG_TYPE', `Key \`${key}\` does not hold a ${expected}; it belongs to something else`, {
       hint: `Look at it with \`redis-cli TYPE ${key}\`, then choose another name or move that key away`,
       ...options,
     });
+    this.key = key;
+  }
+}
+
+/** This Redis client cannot be used; the message names the option or the library that is in the way. */
+export class UnsupportedClientError extends QuarterdeckError {
+  constructor(detail: string, options: ErrorOptionsWithHint = {}) {
+    super('usage', 'UNSUPPORTED_CLIENT', `This Redis client cannot be used: ${detail}`, {
+      hint: 'Pass a client of ioredis (5.11 or newer) or iovalkey without `keyPrefix` and `stringNumbers`',
+      ...options,
+    });
+  }
+}
+
+/** The server is too old, or lacks or refuses what the call needs. */
+export class UnsupportedServerError extends QuarterdeckError {
+  readonly missing: readonly string[];
+
+  constructor(
+    message: string,
+    missing: readonly string[],
+    options: ErrorOptionsWithHint & { readonly code?: string } = {},
+  ) {
+    super('connection', options.code ?? 'UNSUPPORTED_SERVER', message, options);
+    this.missing = missing;
   }
 }
 

@@ -1,3 +1,11 @@
+export {
+  type ErrorKind,
+  QuarterdeckError,
+  UnsupportedClientError,
+  UnsupportedServerError,
+  UsageError,
+  WrongTypeError,
+} from './errors.ts';
 export * as buffer from './features/buffer/library.ts';
 export * as chat from './features/chat/library.ts';
 export * as hits from './features/hits/library.ts';
@@ -8,3 +16,14 @@ export * as shards from './features/shards/library.ts';
 export * as ship from './features/ship/library.ts';
 export * as sync from './features/sync/library.ts';
 export * as topic from './features/topic/library.ts';
+export type {
+  Call,
+  Daemon,
+  Handle,
+  Listed,
+  Listening,
+  Redis,
+  Support,
+  Warning,
+  Watched,
+} from './library-types.ts';

@@ -34,7 +34,10 @@ const primitives = primitiveFiles();
 
 const rooms: readonly Room[] = [
   { files: /^cli\.tsx$/, may: [root, /^source\/(cli|console|redis)\//, plain] },
-  { files: /^source\/index\.ts$/, may: [/^source\/features\/\w+\/library\.ts$/, root] },
+  {
+    files: /^source\/index\.ts$/,
+    may: [/^source\/features\/\w+\/library\.ts$/, /^source\/redis\/(support|errors)\.ts$/, root],
+  },
   { files: /^source\/[^/]+\.ts$/, may: [root, plain] },
   { files: /^source\/system\//, may: [system, root, plain] },
   { files: redis, may: [redis, root, plain, /^(ioredis|cluster-key-slot)$/] },

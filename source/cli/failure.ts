@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { isOurs, messageOf, type QuarterdeckError } from '../errors.ts';
+import { messageOf, QuarterdeckError } from '../errors.ts';
 import { sanitise } from '../ui/text.ts';
 
 /** A failure as it is told: one line, a code for programs, and what to do next. */
@@ -42,7 +42,7 @@ const replies: Readonly<Record<string, Omit<Failure, 'message'>>> = {
 };
 
 export function failureOf(thrown: unknown): Failure {
-  if (isOurs(thrown)) {
+  if (QuarterdeckError.is(thrown)) {
     const { kind, code, message, hint } = thrown;
     return { kind, code, message, ...(hint !== undefined && { hint }) };
   }
