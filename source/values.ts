@@ -76,11 +76,26 @@ export function wholeNumber({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: 
   );
 }
 
-/** A name of a room, a lock, a member: not empty, at most 512 bytes, any characters. */
+/**
+ * Why this is no name of a room, a lock, a series, a member ...; undefined if it is one. A name is text of 1 to 512
+ * bytes with any characters; half of a surrogate pair would become another character on its way to Redis, and two names
+ * one.
+ */
+export function nameMistake(value: unknown): string | undefined {
+  if (typeof value !== 'string') return `Expected a name, got \`${String(value)}\``;
+  if (value === '') return 'Expected a name, got nothing';
+  if (Buffer.byteLength(value) > 512) return 'Expected a name of at most 512 bytes';
+  return value.isWellFormed()
+    ? undefined
+    : 'Expected a name of whole characters, got half of a surrogate pair';
+}
+
 export const name = v.pipe(
   v.string(),
-  v.nonEmpty('Expected a name, got nothing'),
-  v.check((value) => Buffer.byteLength(value) <= 512, 'Expected a name of at most 512 bytes'),
+  v.check(
+    (value) => nameMistake(value) === undefined,
+    ({ input }) => nameMistake(input) ?? '',
+  ),
 );
 
 /** A switch: a real boolean from flags and JSON; `1 true yes on` / `0 false no off` from the environment. */

@@ -59,7 +59,6 @@ test('write, common, recent and list tell what the contract says', async () => {
   ]);
   expect(Math.abs(lines[0].at - Date.now())).toBeLessThan(60_000);
   expect(await json('list')).toEqual([{ name: 'web', severity: 'error', total: 3, distinct: 2 }]);
-  expect(await json('common nobody')).toMatchObject({ total: 0, entries: [] });
 });
 
 test('people get a leaderboard with movers, aligned', async () => {
@@ -183,15 +182,67 @@ test('a full server refuses: exit 3, and what it had stays', async () => {
   expect(await redis.zscore('common:web:info', 'x')).toBe('1');
 });
 
-test('under --read-only nothing is written, not even a rotation', async () => {
+test('reading writes nothing, and a writer is refused under --read-only', async () => {
   await redis.set('common:web:info:start', hour(Date.now() - 3_600_000));
   await redis.zadd('common:web:info', 7, 'x');
-  expect(await json('common web --read-only')).toMatchObject({ total: 0, previousHour: expect.any(String) });
-  expect(await redis.exists('common:web:info:last')).toBe(0);
+  for (const words of ['common web', 'recent web', 'list', 'common web --read-only']) await log(words);
+  expect(await json('common web')).toMatchObject({ total: 0, gone: [{ message: 'x', previous: 7 }] });
+  expect(await redis.keys('*')).toEqual(expect.arrayContaining(['common:web:info', 'common:web:info:start']));
+  expect(await redis.dbsize()).toBe(2);
   const result = await log('write web y --read-only --json');
   expect(errorOf(result).code).toBe('READ_ONLY');
-  expect(await json('common web')).toMatchObject({ total: 0, gone: [{ message: 'x', previous: 7 }] });
-  expect(await redis.zscore('common:web:info:last', 'x')).toBe('7');
+});
+
+test('a log nobody knows is exit 4, with the nearest one; one that is empty is not', async () => {
+  await json('write website hello');
+  await redis.set('common:quiet:info:start', hour());
+  expect(await json('common quiet')).toMatchObject({ total: 0 });
+  for (const verb of ['common', 'recent']) {
+    const result = await log(`${verb} websit --json`);
+    expect(result.code).toBe(4);
+    expect(errorOf(result)).toMatchObject({
+      code: 'LOG_UNKNOWN',
+      message: 'There is no log `websit:info`',
+      hint: expect.stringContaining('`website:info`'),
+    });
+  }
+  expect(errorOf(await log('common website --severity critical --json')).hint).toContain('`website:info`');
+});
+
+test('names that keys of other logs end in are refused before anything is written', async () => {
+  await json('write web:error hello');
+  const keys = await redis.keys('*');
+  for (const words of [
+    'web:error --severity last',
+    'web:error --severity start',
+    'web --severity a:b',
+    'web:guard',
+  ]) {
+    const result = await log(`write ${words} x --json`);
+    expect(result.code).toBe(2);
+    expect((await log(`common ${words} --json`)).code).toBe(2);
+  }
+  expect((await redis.keys('*')).toSorted()).toEqual(keys.toSorted());
+  expect(await json('write web --severity constructor x')).toEqual({
+    name: 'web',
+    severity: 'constructor',
+    written: 1,
+  });
+});
+
+test('`-` reads stdin', async () => {
+  expect(await json('write web -', 'a b\nc d\na b\n')).toMatchObject({ written: 3 });
+  expect(await json('common web')).toMatchObject({ total: 3, distinct: 2 });
+  expect(await json('write web - and more')).toMatchObject({ written: 1 });
+});
+
+test('what cannot be the name of a log in the index is passed over, and reported', async () => {
+  await json('write web x');
+  await redis.zadd('quarterdeck:log', 1, 'nonsense', 2, 'web:error:last', 3, '');
+  const result = await log('list --json');
+  expect(result.code).toBe(0);
+  expect(JSON.parse(result.stdout)).toHaveLength(1);
+  expect(result.stderr).toContain('3 names in quarterdeck:log cannot be a log');
 });
 
 test('logs that only others write are found on request', async () => {

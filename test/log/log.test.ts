@@ -1,10 +1,21 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
-import { WrongTypeError } from '../../source/errors.ts';
-import { type LogName, logKeys, severityName } from '../../source/features/log/keys.ts';
+import { UsageError, WrongTypeError } from '../../source/errors.ts';
+import {
+  joinLogName,
+  type LogName,
+  logKeys,
+  logName,
+  logNameMistake,
+  parseLogName,
+  severityMistake,
+  severityName,
+} from '../../source/features/log/keys.ts';
 import { common, mostDistinct, recent, writeBatch } from '../../source/features/log/log.ts';
 import { parseLine, recentLine } from '../../source/features/log/recent-line.ts';
+import { LogWriter } from '../../source/features/log/writer.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { bookLogCommon } from './book.ts';
 import { batchOf, scoresOf, sumOf } from './counts.ts';
 
 const server = await redisForThisFile();
@@ -23,6 +34,8 @@ const next = () => {
 const count = (counts: Record<string, number>, clock = noon, distinct = mostDistinct) =>
   writeBatch(redis, logKeys(redis, web), next(), batchOf(counts, clock), { clock, distinct });
 const scores = (key: string) => scoresOf(redis, key);
+const sentBytes = async (): Promise<number> =>
+  Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
 
 test('counts by the hour under the names of the book', async () => {
   expect(await count({ 'timed out': 3, reset: 1 })).toEqual({
@@ -76,19 +89,96 @@ test.each([
   [2, null, []],
   [30, null, []],
 ])(
-  'a log that has been quiet for %i hours shows an empty hour, and reading rotates',
+  'a log that has been quiet for %i hours shows an empty hour, and reading writes nothing',
   async (hours, previous, gone) => {
     await count({ a: 4 });
     const clock = noon + hours * hour;
-    const seen = await common(redis, web, { clock, readOnly: true });
+    const before = await redis.dump('common:web:error');
+    const seen = await common(redis, web, { clock });
     expect(seen).toMatchObject({ total: 0, distinct: 0, entries: [], previousHour: previous, gone });
+    expect(seen.hour).toBe(new Date(clock * 1000).toISOString().slice(0, 13).concat(':00:00'));
     expect(await redis.exists('common:web:error:last')).toBe(0);
-    expect(await common(redis, web, { clock })).toEqual(seen);
-    expect(await scores('common:web:error:last')).toEqual({ a: 4 });
-    expect(await redis.get('common:web:error:start')).toBe(seen.hour);
-    expect(await common(redis, web, { clock })).toEqual(seen);
+    expect(await redis.get('common:web:error:start')).toBe('2026-11-25T12:00:00');
+    expect(await redis.dump('common:web:error')).toEqual(before);
+    // The next writer rotates, and what was seen is what it was.
+    await count({ b: 1 }, clock);
+    expect(await common(redis, web, { clock })).toMatchObject({
+      hour: seen.hour,
+      previousHour: previous,
+      gone,
+      total: 1,
+    });
   },
 );
+
+test('after a look in a quiet hour a program that follows Redis in Action rotates as if nobody had looked', async () => {
+  const other = server.client();
+  await bookLogCommon(other, 'web', 'old', { severity: 'error', atMs: noon * 1000 });
+  await common(redis, web, { clock: noon + hour });
+  await bookLogCommon(other, 'web', 'new', { severity: 'error', atMs: (noon + 2 * hour) * 1000 });
+  const found = await common(redis, web, { clock: noon + 2 * hour });
+  expect(found).toMatchObject({ total: 1, hour: '2026-11-25T14:00:00', previousHour: null, gone: [] });
+  expect(await scores('common:web:error:last')).toEqual({ old: 1 });
+});
+
+test('counts of no particular hour are not given one', async () => {
+  await redis.zadd('common:web:error', 3, 'x');
+  expect(await common(redis, web, { clock: noon })).toMatchObject({
+    hour: null,
+    previousHour: null,
+    total: 3,
+  });
+  await redis.set('common:web:error:start', 'yesterday');
+  expect(await common(redis, web, { clock: noon })).toMatchObject({ hour: null, total: 3 });
+});
+
+test('of what strangers made long only the beginning is read, and that is said', async () => {
+  await redis.set('common:web:error:start', '2026-11-25T12:00:00');
+  const long = `${'é'.repeat(1_000_000)} end`;
+  await redis.zadd('common:web:error', 2, long, 1, 'short');
+  await redis.hset('common:web:error:samples', { [long]: long, short: long });
+  await redis.lpush(
+    'recent:web:error',
+    recentLine(noon * 1000, 'first'),
+    recentLine(noon * 1000, long),
+    'last',
+  );
+  const before = await sentBytes();
+  const [first, second] = (await common(redis, web, { clock: noon, longest: 101 })).entries;
+  expect(first).toMatchObject({ message: `${'é'.repeat(50)}… (1.9M, cut)`, sample: '… (1.9M, cut)' });
+  expect(second).toMatchObject({ message: 'short', sample: '… (1.9M, cut)' });
+  const lines = await recent(redis, web, 100, { longest: 100 });
+  expect(lines.map(({ message }) => message.slice(-15))).toEqual([
+    'last',
+    expect.stringMatching(/^é+… \(1.9M, cut\)$/),
+    'first',
+  ]);
+  expect((await sentBytes()) - before).toBeLessThan(20_000);
+});
+
+test('totals are right however the counts are spread', async () => {
+  const counts = fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(counts, async (all) => {
+      await redis.flushall();
+      await redis.set('common:web:error:start', '2026-11-25T12:00:00');
+      for (const [id, count] of all.entries()) await redis.zadd('common:web:error', count, `m${id}`);
+      const found = await common(redis, web, { clock: noon });
+      expect(found).toMatchObject({
+        total: all.reduce((sum, count) => sum + count, 0),
+        distinct: all.length,
+      });
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('recent lines come whole, however many replies that takes', async () => {
+  const line = (id: number) => `${id} ${'x'.repeat(50_000)}`;
+  for (let id = 0; id < 300; id += 1) await redis.rpush('recent:web:error', line(id));
+  const lines = await recent(redis, web, 1000);
+  expect(lines.map(({ message }) => message)).toEqual(Array.from({ length: 300 }, (_, id) => line(id)));
+});
 
 test('a log nobody has written is empty', async () => {
   expect(await common(redis, web, { clock: noon })).toMatchObject({
@@ -162,7 +252,7 @@ test('the recent list keeps the last hundred lines, newest first', async () => {
   expect(recentLine(new Date(2024, 5, 9, 1, 2, 3).getTime(), 'x')).toBe('Sun Jun  9 01:02:03 2024 x');
 });
 
-test('severities are named as the book names them', () => {
+test('severities are named as Redis in Action names them', () => {
   expect([10, 20, '30', 40, 50, 25, 'Error', 'Audit'].map(severityName)).toEqual([
     'debug',
     'info',
@@ -173,6 +263,63 @@ test('severities are named as the book names them', () => {
     'error',
     'audit',
   ]);
+});
+
+test.each(['constructor', '__proto__', 'toString', 'hasOwnProperty', 'a b', '🦊', 'x\0y'])(
+  '%j is a name and a severity like any other',
+  async (odd) => {
+    const log = logName(odd, odd);
+    expect(log).toEqual({ name: odd, severity: odd.toLowerCase() });
+    expect(parseLogName(joinLogName(log))).toEqual(log);
+    await writeBatch(redis, logKeys(redis, log), next(), batchOf({ x: 1 }, noon), { clock: noon });
+    expect(await common(redis, log, { clock: noon })).toMatchObject({ ...log, total: 1 });
+  },
+);
+
+test.each([
+  ['', 'info'],
+  ['\ud800', 'info'],
+  ['x'.repeat(513), 'info'],
+  ['web:guard', 'info'],
+  ['web', ''],
+  ['web', 'a:b'],
+  ['web', '\udc00'],
+  ['web', 'x'.repeat(1_000_000)],
+  ['web:error', 'last'],
+  ['web:error', 'LAST'],
+  ...['start', 'pstart', 'samples', 'patterns', 'guard'].map((part) => ['web:error', part]),
+  [undefined as unknown as string, 'info'],
+  ['web', null as unknown as string],
+])('a log cannot be called %j %j: writing and reading refuse it', async (name, severity) => {
+  expect(() => logName(name, severity)).toThrow(UsageError);
+  expect(() => new LogWriter(redis, name, { severity })).toThrow(UsageError);
+  await expect(common(redis, { name, severity })).rejects.toThrow(UsageError);
+  await expect(recent(redis, { name, severity })).rejects.toThrow(UsageError);
+  expect(parseLogName(`${name}:${severity}`)).not.toEqual({ name, severity });
+});
+
+test('no two logs have a key in common', () => {
+  const part = fc.constantFrom('a', 'b', 'start', 'last', 'guard', 'samples', ':', '{', '}', '__proto__');
+  const text = fc.array(part, { minLength: 1, maxLength: 5 }).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(text, text, text, text, (name, severity, otherName, otherSeverity) => {
+      const logs = [
+        [name, severity],
+        [otherName, otherSeverity],
+      ].flatMap(([name = '', severity = '']) =>
+        (logNameMistake(name) ?? severityMistake(severity)) ? [] : [logName(name, severity)],
+      );
+      const [one, other] = logs;
+      if (!one || !other || joinLogName(one) === joinLogName(other)) return;
+      const keysOf = (log: LogName): string[] => {
+        const { guard, ...keys } = logKeys(redis, log);
+        return [...Object.values(keys), `${guard}0123456789ab`];
+      };
+      const shared = keysOf(one).filter((key) => keysOf(other).includes(key));
+      expect(shared).toEqual([]);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test.each([

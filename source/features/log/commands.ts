@@ -1,8 +1,10 @@
 import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
-import { formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
+import type { Client } from '../../redis/client.ts';
+import { counted, formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
 import { sanitise } from '../../ui/text.ts';
-import { name, wholeNumber } from '../../values.ts';
+import { UnknownNameError } from '../../unknown-name.ts';
+import { wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
   defineCommand,
@@ -13,17 +15,31 @@ import {
   word,
 } from '../feature.ts';
 import { discover } from './discover.ts';
-import { joinLogName, type LogName, severityName } from './keys.ts';
-import { type Common, common, logs, recent } from './log.ts';
+import { joinLogName, type LogName, logNameMistake, severityMistake, severityName } from './keys.ts';
+import { type Common, common, indexedLogs, isKnown, logs, recent } from './log.ts';
 import { formatMovement, movement } from './movement.ts';
 import { LogWriter } from './writer.ts';
 
-const logName = word('NAME', 'the log, such as web', name);
+const logName = word(
+  'NAME',
+  'the log, such as web',
+  v.pipe(
+    v.string(),
+    v.check(
+      (text) => logNameMistake(text) === undefined,
+      ({ input }) => logNameMistake(input) ?? '',
+    ),
+  ),
+);
 const severity = flagOr(
   'NAME',
   'debug, info, warning, error, critical, or any other',
   v.pipe(
-    name,
+    v.string(),
+    v.check(
+      (text) => severityMistake(text) === undefined,
+      ({ input }) => severityMistake(input) ?? '',
+    ),
     v.transform((text) => severityName(text)),
   ),
   'info',
@@ -34,7 +50,7 @@ const writeCommand = defineCommand({
   summary: 'count a message, or each line of stdin, and keep the last ones',
   words: {
     name: logName,
-    message: list('MESSAGE', 'the message; without it each line of stdin', v.string()),
+    message: list('MESSAGE', 'the message; without it, or with `-`, each line of stdin', v.string()),
   },
   flags: { severity, raw: switchFlag('count exact texts instead of templates') },
   writes: true,
@@ -44,8 +60,9 @@ const writeCommand = defineCommand({
   ],
   async run(context, { name, message, severity, raw }) {
     const writer = new LogWriter(context.redis, name, { severity, raw });
-    if (message.length > 0) writer.write(message.join(' '));
-    else await writeLines(context, writer);
+    if (message.length === 0 || (message.length === 1 && message[0] === '-'))
+      await writeLines(context, writer);
+    else writer.write(message.join(' '));
     await writer.close();
     const { log, written } = writer;
     const text = `${formatCount(written)} ${written === 1 ? 'message' : 'messages'} to ${sanitise(joinLogName(log))}`;
@@ -71,12 +88,9 @@ const commonCommand = defineCommand({
   },
   writes: false,
   examples: ['quarterdeck log common web --severity error', 'quarterdeck log common web --top 5 --json'],
-  async run({ redis, config }, { top, raw, ...log }) {
-    const found = await common(
-      redis,
-      { name: log.name, severity: log.severity },
-      { top, readOnly: config.readOnly },
-    );
+  async run({ redis }, { top, raw, name, severity }) {
+    const found = await common(redis, { name, severity }, { top });
+    if (found.distinct === 0 && found.previousTotal === 0) await requireKnown(redis, { name, severity });
     const { elapsed, entries, ...rest } = found;
     const shown = raw
       ? entries.map((entry) => ({ ...entry, message: entry.sample, template: entry.message }))
@@ -93,6 +107,7 @@ const recentCommand = defineCommand({
   writes: false,
   async run({ redis }, { name, severity, count }) {
     const lines = await recent(redis, { name, severity }, count);
+    if (lines.length === 0) await requireKnown(redis, { name, severity });
     const text = lines.map(({ at, message }) => {
       return `${at === null ? '--:--:--' : formatClockSeconds(at)}  ${sanitise(message)}`;
     });
@@ -110,8 +125,14 @@ const listCommand = defineCommand({
   writes: false,
   async run(context, { discover: isThorough }) {
     const others = isThorough ? await discover(context.redis, context.signal) : [];
-    const { found, wrong } = await listLogs(context, others);
+    const { found, wrong, strange } = await listLogs(context, others);
     for (const { message } of wrong) context.warn(message);
+    const [first] = strange;
+    if (first !== undefined) {
+      context.warn(
+        `${counted(strange.length, 'name')} in quarterdeck:log cannot be a log's, passed over: ${first}`,
+      );
+    }
     const rows = found.map(({ total, distinct, ...log }) => {
       return [formatCount(total), formatCount(distinct), sanitise(joinLogName(log))];
     });
@@ -124,29 +145,52 @@ export const commands = [writeCommand, commonCommand, recentCommand, listCommand
 
 export type Listed = {
   readonly found: readonly (LogName & { readonly total: number; readonly distinct: number })[];
-  /** Logs that cannot be told of, because one of their keys holds something else. */
+  /** Logs that cannot be read, because one of their keys holds something else. */
   readonly wrong: readonly WrongTypeError[];
+  /** What stands in the index and is no name of a log. */
+  readonly strange: readonly string[];
 };
 
-/** As `log list --json` and the snapshot tell it. */
+/** As `log list --json` and the snapshot report it. */
 export async function listLogs(
   { redis }: Pick<ReadContext, 'redis'>,
   others: readonly LogName[] = [],
 ): Promise<Listed> {
-  const known = await logs(redis);
+  const { logs: known, strange } = await indexedLogs(redis);
   const names = new Set(known.map(joinLogName));
   const all = [...known, ...others.filter((log) => !names.has(joinLogName(log)))];
-  const asked = await Promise.all(
-    all.map((log) => common(redis, log, { top: 0, gone: 0, readOnly: true }).catch(wrongType)),
-  );
-  return {
-    found: asked.flatMap((log) => {
-      if (log instanceof WrongTypeError) return [];
-      const { name, severity, total, distinct } = log;
-      return [{ name, severity, total, distinct }];
-    }),
-    wrong: asked.filter((log) => log instanceof WrongTypeError),
-  };
+  const found: Listed['found'][number][] = [];
+  const wrong: Listed['wrong'][number][] = [];
+  for (let from = 0; from < all.length; from += askedAtOnce) {
+    const page = all.slice(from, from + askedAtOnce);
+    const answers = await Promise.all(
+      page.map((log) => common(redis, log, { top: 0, gone: 0 }).catch(wrongType)),
+    );
+    for (const answer of answers) {
+      if (answer instanceof WrongTypeError) wrong.push(answer);
+      else
+        found.push({
+          name: answer.name,
+          severity: answer.severity,
+          total: answer.total,
+          distinct: answer.distinct,
+        });
+    }
+  }
+  return { found, wrong, strange };
+}
+
+/** One pipeline of so many questions at a time. */
+const askedAtOnce = 500;
+
+/** @throws {UnknownNameError} when nobody has ever written to this log */
+async function requireKnown(redis: Client, log: LogName): Promise<void> {
+  if (await isKnown(redis, log)) return;
+  const known = await logs(redis);
+  // Of the same name there may be another severity.
+  const [other] = known.filter(({ name }) => name === log.name);
+  const meant = other && joinLogName(other);
+  throw new UnknownNameError('log', 'log', joinLogName(log), known.map(joinLogName), meant);
 }
 
 /** One key of somebody else's must not hide all other logs. */
@@ -166,8 +210,10 @@ function commonText({
   gone,
   ...log
 }: Common) {
-  const hours = previousHour === null ? '' : `${clock(previousHour)}-${clock(hour)} → `;
-  const head = `${sanitise(joinLogName(log))}  ${hours}${clock(hour)}-now  ${formatCount(total)} lines, ${formatCount(distinct)} distinct`;
+  const now = hour === null ? 'hour unknown' : `${clock(hour)}-now`;
+  const hours =
+    previousHour === null || hour === null ? now : `${clock(previousHour)}-${clock(hour)} → ${now}`;
+  const head = `${sanitise(joinLogName(log))}  ${hours}  ${formatCount(total)} lines, ${formatCount(distinct)} distinct`;
   if (entries.length === 0 && gone.length === 0) return `${head}\nNothing was written this hour`;
   const cells = entries.map(({ rank, previousRank, count, previous, message }) => [
     `${rank}`,

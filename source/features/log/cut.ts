@@ -1,3 +1,5 @@
+import { formatBytes } from '../../ui/format.ts';
+
 const longestMessage = 8192;
 const longestCounted = 2048;
 
@@ -11,4 +13,9 @@ export function cut(text: string): string {
 /** What counts as one message: without a figure, so that texts which differ behind the cut are one. */
 export function short(text: string): string {
   return text.length <= longestCounted ? text : `${text.slice(0, longestCounted).toWellFormed()}…`;
+}
+
+/** Behind what was read of a longer text in Redis. @param bytes how long it is there */
+export function cutMark(bytes: number): string {
+  return `… (${formatBytes(bytes)}, cut)`;
 }

@@ -17,16 +17,21 @@ export default defineFeature<LogSlice>({
   breadth: 2,
   headline({ selected, board, filter }) {
     if (!selected) return '';
-    const range = board && `${previousOf(board)}${formatClock(board.hourMs)}-now`;
-    return [joinLogName(selected), ...(range ? [range] : []), ...(filter === '' ? [] : [`/${filter}`])].join(
-      '  ',
-    );
+    return [
+      joinLogName(selected),
+      ...(board ? [rangeOf(board)] : []),
+      ...(filter === '' ? [] : [`/${filter}`]),
+    ].join('  ');
   },
   doctor,
   snapshot: async (context) => (await listLogs(context)).found,
   pane: async () => (await import('./log-pane.tsx')).LogPane,
 });
 
-function previousOf({ previousHourMs, hourMs }: Board): string {
-  return previousHourMs === undefined ? '' : `${formatClock(previousHourMs)}-${formatClock(hourMs)} → `;
+function rangeOf({ previousHourMs, hourMs }: Board): string {
+  if (hourMs === undefined) return 'hour unknown';
+  const now = `${formatClock(hourMs)}-now`;
+  return previousHourMs === undefined
+    ? now
+    : `${formatClock(previousHourMs)}-${formatClock(hourMs)} → ${now}`;
 }

@@ -3,23 +3,26 @@ import { guardLifeMs } from '../../redis/idempotency.ts';
 import { registered } from '../../redis/registry.ts';
 import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { type LogKeys, type LogName, logKeys, parseLogName } from './keys.ts';
+import { cutMark } from './cut.ts';
+import { type LogKeys, type LogName, logKeys, logName, parseLogName } from './keys.ts';
 import readLua from './read.lua';
+import recentLua from './recent.lua';
 import { parseLine, type RecentLine } from './recent-line.ts';
 import writeLua from './write.lua';
 
 /**
- * What happens often, and what happened last, by name and severity; shared with programs that follow the book.
+ * What happens often, and what happened last, by name and severity; shared with programs that follow Redis in Action.
  *
  * `common:<name>:<severity>` counts the messages of the UTC hour in `:start`; `:last` holds those of the hour in
  * `:pstart`; `recent:<name>:<severity>` lists the last 100 lines, newest first, as `time.asctime()` and the message.
  * One script counts a whole batch: it rotates by the server's clock, bounds the distinct messages by Space-Saving
  * (Metwally, Agrawal and El Abbadi, ICDT 2005: ranks of what is heavy stay right, and the sum of all counts is what
  * was written) and answers a batch that was sent twice without counting it twice. Nothing is WATCHed, so writers
- * never wait for each other. Beside the book's keys `:samples` keeps a line for each template and `:patterns` what
+ * never wait for each other. Reading computes what the rotation would give and writes nothing: a program of that kind
+ * renames keys that it expects where it saw them. Beside that layout's keys `:samples` keeps a line for each template and `:patterns` what
  * the writers learned about templates (see `Miner`); both go a week after the last write.
  *
- * Not promised: times of recent lines are the writer's own clock, in its time zone, as in the book; a batch in doubt
+ * Not promised: times of recent lines are the writer's own clock, in its time zone, as in that layout; a batch in doubt
  * for more than an hour may count twice; counts of light messages are too high, by at most the lightest count, once
  * more than 10,000 distinct ones came within an hour.
  */
@@ -61,9 +64,13 @@ export type WriteOptions = {
   readonly distinct?: number;
 };
 
+/** Texts are cut behind `ReadOptions.longest` bytes, with a mark such as `… (12.4M, cut)`. */
 export type Common = LogName & {
-  /** The UTC hour, `YYYY-MM-DDTHH:00:00`; of the server's clock when nothing was written yet. */
-  readonly hour: string;
+  /**
+   * The UTC hour, `YYYY-MM-DDTHH:00:00`; of the server's clock when nothing was written yet; null when the log does not
+   * say since when it counts.
+   */
+  readonly hour: string | null;
   /** The hour before, if something was written in it. */
   readonly previousHour: string | null;
   /** How far the hour is, from 0 to 1. */
@@ -89,8 +96,8 @@ export type Entry = {
 export type ReadOptions = {
   readonly top?: number;
   readonly gone?: number;
-  /** Leave a rotation that is due to the next writer; the answer is the same. */
-  readonly readOnly?: boolean;
+  /** Of each text so many bytes are read at most; what is longer is cut with a mark. */
+  readonly longest?: number;
   /** Epoch seconds instead of the server's clock: for tests. */
   readonly clock?: number | undefined;
 };
@@ -114,42 +121,73 @@ export async function writeBatch(
   return await call(redis, keys, writeScript(redis, familyOf(keys, keys.guard + lane), words));
 }
 
-/** Begins a new hour if the last one is over. @throws {WrongTypeError} */
-async function rotate(redis: Client, keys: LogKeys, clock: number | undefined): Promise<void> {
-  const words = ['', guardLifeMs, clock ?? '', mostDistinct, mostRecent, ownLifeSeconds, -1, '', 0, 0];
-  await call(redis, keys, writeScript(redis, familyOf(keys, keys.guard), words));
-}
-
 /**
- * This hour's most frequent messages beside the previous hour's; rotates first if the hour is over.
+ * This hour's most frequent messages beside the previous hour's. Reading writes nothing: where the hour is over, the
+ * answer is what it would be after the rotation that the next writer makes.
  * @throws {WrongTypeError}
  */
 export async function common(
   redis: Client,
   log: LogName,
-  { top = 20, gone = 5, readOnly = false, clock }: ReadOptions = {},
+  { top = 20, gone = 5, longest = longestFor(top + gone), clock }: ReadOptions = {},
 ): Promise<Common> {
-  const keys = logKeys(redis, log);
+  const { name, severity } = logName(log.name, log.severity);
+  const keys = logKeys(redis, { name, severity });
   const family = [keys.common, keys.start, keys.last, keys.pstart, keys.samples];
-  const { isDue, ...found } = await call(redis, keys, readScript(redis, family, [clock ?? '', top, gone]));
-  if (isDue && !readOnly) await rotate(redis, keys, clock);
-  return { ...log, ...found };
+  const found = await call(redis, keys, readScript(redis, family, [clock ?? '', top, gone, longest]));
+  return { name, severity, ...found };
+}
+
+/** What many texts of one reply may have each, so that all of them stay below 16 MiB. */
+function longestFor(texts: number): number {
+  return Math.min(65_536, Math.max(2048, Math.floor((16 * 1024 * 1024) / (2 * Math.max(1, texts)))));
 }
 
 /**
- * The last lines, newest first.
+ * The last lines, newest first; each cut behind `longest` bytes.
  * @throws {WrongTypeError}
  */
-export async function recent(redis: Client, log: LogName, count = mostRecent): Promise<RecentLine[]> {
-  const { recent: key } = logKeys(redis, log);
-  const lines = await typed(redis, { [key]: 'list' }, redis.lrange(key, 0, count - 1));
-  return lines.map(parseLine);
+export async function recent(
+  redis: Client,
+  log: LogName,
+  count = mostRecent,
+  { longest = 65_536 }: { readonly longest?: number } = {},
+): Promise<RecentLine[]> {
+  const keys = logKeys(redis, logName(log.name, log.severity));
+  const lines: RecentLine[] = [];
+  while (lines.length < count) {
+    const words = [lines.length, count - lines.length, longest, recentBudget];
+    const page = await call(redis, keys, recentScript(redis, [keys.recent], words));
+    if (page.length === 0) break;
+    for (const line of page) lines.push(parseLine(line));
+  }
+  return lines;
+}
+
+/** How many bytes of lines come in one reply. */
+const recentBudget = 4 * 1024 * 1024;
+
+/** The logs in the index, by name and severity; some may be gone. `strange` is what cannot be the name of a log. */
+export async function indexedLogs(
+  redis: Client,
+): Promise<{ readonly logs: readonly LogName[]; readonly strange: readonly string[] }> {
+  const names = await registered(redis, 'log');
+  const logs = names.flatMap((name) => parseLogName(name) ?? []);
+  return {
+    logs: logs.toSorted((a, b) => compare(a.name, b.name) || compare(a.severity, b.severity)),
+    strange: names.filter((name) => !parseLogName(name)),
+  };
 }
 
 /** The logs that Quarterdeck has met, by name and severity; some may be gone. */
-export async function logs(redis: Client): Promise<LogName[]> {
-  const names = await registered(redis, 'log');
-  return names.map(parseLogName).sort((a, b) => compare(a.name, b.name) || compare(a.severity, b.severity));
+export async function logs(redis: Client): Promise<readonly LogName[]> {
+  return (await indexedLogs(redis)).logs;
+}
+
+/** Whether anybody has ever written to this log. */
+export async function isKnown(redis: Client, log: LogName): Promise<boolean> {
+  const { common, start, last, pstart, recent } = logKeys(redis, log);
+  return (await redis.exists(common, start, last, pstart, recent)) > 0;
 }
 
 function compare(a: string, b: string): number {
@@ -194,34 +232,56 @@ const writeScript = defineScript({
 
 const readScript = defineScript({ lua: readLua, parse: parseRead });
 
-function parseRead(reply: unknown): Omit<Common, keyof LogName> & { readonly isDue: boolean } {
+const recentScript = defineScript({
+  lua: recentLua,
+  parse: (reply): string[] => groups(reply, 2).map(([line = '', bytes]) => asRead(line, bytes)),
+});
+
+function parseRead(reply: unknown): Omit<Common, keyof LogName> {
   if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
   const [now, start, since, pstart, between, total, distinct, previousTotal, , entries, gone]: unknown[] =
     reply;
-  const isDue = Number(since) > 0;
-  const rotated = isDue
-    ? { hour: hourOf(Number(now)), isPrevious: Number(since) === 1, previous: start }
-    : undefined;
+  const rotated =
+    Number(since) > 0
+      ? { hour: hourOf(Number(now)), isPrevious: Number(since) === 1, previous: start }
+      : undefined;
   const isPrevious = rotated?.isPrevious ?? Number(between) === 1;
   const isEmpty = Number(previousTotal) === 0;
   return {
-    isDue,
-    hour: rotated?.hour ?? (start === '' ? hourOf(Number(now)) : String(start)),
+    hour: rotated?.hour ?? hourSaid(String(start), distinct, now),
     previousHour: isPrevious && !isEmpty ? String(rotated?.previous ?? pstart) : null,
     elapsed: (Number(now) % 3600) / 3600,
     total: Number(total),
     distinct: Number(distinct),
     previousTotal: Number(previousTotal),
-    entries: groups(entries, 5).map(([message = '', count, previous, previousRank, sample], index) => ({
-      message,
-      count: Number(count),
+    entries: groups(entries, 7).map(
+      ([text = '', bytes, count, previous, previousRank, sample = '', sampleBytes], index) => {
+        const message = asRead(text, bytes);
+        return {
+          message,
+          count: Number(count),
+          previous: Number(previous),
+          rank: index + 1,
+          previousRank: previousRank === '' ? null : Number(previousRank),
+          sample: asRead(sample, sampleBytes) || message,
+        };
+      },
+    ),
+    gone: groups(gone, 3).map(([text = '', bytes, previous]) => ({
+      message: asRead(text, bytes),
       previous: Number(previous),
-      rank: index + 1,
-      previousRank: previousRank === '' ? null : Number(previousRank),
-      sample: sample || message,
     })),
-    gone: groups(gone, 2).map(([message = '', previous]) => ({ message, previous: Number(previous) })),
   };
+}
+
+function hourSaid(start: string, distinct: unknown, now: unknown): string | null {
+  if (/^\d{4}-\d\d-\d\dT\d\d:00:00$/.test(start)) return start;
+  return Number(distinct) === 0 ? hourOf(Number(now)) : null;
+}
+
+/** A text that a script sent, with a mark where it was cut: then its length came along. */
+function asRead(text: string, bytes: string | undefined): string {
+  return bytes === undefined || bytes === '' ? text : text + cutMark(Number(bytes));
 }
 
 function groups(flat: unknown, size: number): string[][] {

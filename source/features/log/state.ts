@@ -21,7 +21,8 @@ export type LogSlice = {
 export type Log = { readonly name: string; readonly severity: string };
 
 export type Board = {
-  readonly hourMs: number;
+  /** Undefined when the log does not say since when it counts. */
+  readonly hourMs: number | undefined;
   readonly previousHourMs: number | undefined;
   /** Whole minutes of the hour that have passed, so that a quiet log changes once a minute only. */
   readonly elapsedMinutes: number;

@@ -8,7 +8,7 @@
 -- KEYS[6] samples: hash template -> a line it stands for, of both hours
 -- KEYS[7] patterns: list of the learned patterns, oldest first
 -- KEYS[8] guard: string, the number of the writer's last batch; a writer has one in flight at a time
--- ARGV[1] number of this batch; empty for one that holds nothing and is only to rotate
+-- ARGV[1] number of this batch
 -- ARGV[2] guard life: milliseconds
 -- ARGV[3] clock: epoch seconds; empty: the server's
 -- ARGV[4] most distinct messages
@@ -47,7 +47,7 @@ local known = redis.call('LLEN', patterns)
 redis.call('GET', KEYS[4])
 redis.call('HLEN', samples)
 redis.call('ZCARD', last)
-if ARGV[1] ~= '' and redis.call('GET', KEYS[8]) == ARGV[1] then return { 'written', start or hour, distinct } end
+if redis.call('GET', KEYS[8]) == ARGV[1] then return { 'written', start or hour, distinct } end
 if ARGV[7] ~= '-1' then
   local from = tonumber(ARGV[7])
   if known ~= from or known > 0 and redis.call('LINDEX', patterns, -1) ~= ARGV[8] then
@@ -141,5 +141,5 @@ while distinct > cap do
   redis.call('ZINCRBY', common, lightest[2], redis.call('ZRANGE', common, 0, 0)[1])
   distinct = distinct - 1
 end
-if ARGV[1] ~= '' then redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[2]) end
+redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[2])
 return { 'written', start, distinct }

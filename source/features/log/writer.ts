@@ -3,7 +3,7 @@ import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { cut, short } from './cut.ts';
-import { joinLogName, type LogKeys, type LogName, logKeys, severityName } from './keys.ts';
+import { joinLogName, type LogKeys, type LogName, logKeys, logName } from './keys.ts';
 import { type Counted, mostDistinct, type Written, writeBatch } from './log.ts';
 import { mask } from './mask.ts';
 import { Miner } from './miner.ts';
@@ -54,7 +54,7 @@ export class LogWriter {
   constructor(redis: Client, name: string, options: LogWriterOptions = {}) {
     const { severity = 'info', ...others } = options;
     this.#redis = redis;
-    this.log = { name, severity: severityName(severity) };
+    this.log = logName(name, severity);
     this.#keys = logKeys(redis, this.log);
     this.#options = { raw: false, flushMs: 250, flushMessages: 1000, clock: () => undefined, ...others };
   }
