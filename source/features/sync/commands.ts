@@ -4,9 +4,9 @@ import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
 import { forgetTarget } from './forget.ts';
 import type { SyncEvent } from './options.ts';
-import { runSync } from './runner/runner.ts';
+import { runSync } from './runner.ts';
 import { status } from './status.ts';
-import { notify, watch } from './watcher/watch.ts';
+import { notify, watch } from './watch.ts';
 
 const channel = flagOr('CHANNEL', 'the topic that tells of changes', name, 'new_files');
 const folder = v.pipe(v.string(), v.nonEmpty('Expected a folder'));
