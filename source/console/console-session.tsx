@@ -55,6 +55,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     connections,
     spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
     refresh: engine.refresh,
+    exclude: engine.exclude,
     async lendTerminal(run) {
       isLent = true;
       terminal.pause();
@@ -96,7 +97,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     terminal.pause();
     terminal.resume();
   });
-  const stopAgeing = ageWhileStale(store);
+  const stopAgeing = runClock(store, features);
   const attention = watchAttention({
     store,
     shown,
@@ -154,12 +155,12 @@ function sizer(store: Pick<Store, 'getState'>, features: readonly AnyFeature[]) 
   };
 }
 
-/** The clock of the screen ticks only while something on it grows older. */
-function ageWhileStale(store: Store): () => void {
+/** The clock of the screen ticks only while something on it is moved by it. */
+function runClock(store: Store, features: readonly AnyFeature[]): () => void {
   let timer: NodeJS.Timeout | undefined;
   const tick = (): void => changeScreen(store, { nowMs: Date.now() });
   const judge = (): void => {
-    const isOld = isAgeing(store.getState());
+    const isOld = isAgeing(store.getState(), features);
     if (isOld && !timer) timer = setInterval(tick, 1000);
     if (isOld || !timer) return;
     clearInterval(timer);

@@ -1,22 +1,26 @@
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { staleAfterMs } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
 import { type Poller, type Question, startPoller } from '../redis/poller.ts';
 import { type Heard, startSubscriber } from '../redis/subscriber.ts';
 import { changeSlice, type Freshness, type Store } from '../store/store.ts';
+import { watchLiveness } from './liveness.ts';
 import { watchServer } from './server-stats.ts';
 
 /**
  * Runs every feed into the store, and records for each feature when and whether it last learned.
  *
  * Polling and pub/sub are the only two ways in. A feature's commands never edit rows: after one ran, `refresh` asks
- * again at once. All of it together stays within `commandBudget` commands a second: when readings cost more, every
- * interval is stretched.
+ * again at once. Polling stays within a budget of commands a second: when readings cost more, every interval is
+ * stretched, but never so far that a pane of a server in good health would be stale.
  */
 export type Engine = {
   /** Asks this feature's feed now. */
   refresh(noun: string): void;
+  /** What is sent until the returned function is called is the operator's doing, and does not slow down polling. */
+  exclude(): () => void;
   /** Resolves when every feature has learned or failed once. */
   settled(): Promise<void>;
   stop(): void;
@@ -29,9 +33,8 @@ export type EngineOptions = {
   readonly features: readonly AnyFeature[];
 };
 
-const commandBudget = 18;
-const staleAfterReadings = 3;
-const shortestStaleMs = 3000;
+/** A reading that was due this long before the pane would be stale is in time, jitter and round trip included. */
+const marginMs = 1000;
 
 export function startEngine({ connections, config, store, features }: EngineOptions): Engine {
   const [connection] = connections;
@@ -40,6 +43,7 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   const channelsOf = new Map<string, readonly string[]>();
   const subjectOf = new Map<string, unknown>();
   const settled = Promise.withResolvers<void>();
+  const liveness = watchLiveness(connection, store);
   let poller: Poller | undefined;
 
   const learned = (noun: string, next: Freshness): void => {
@@ -52,12 +56,14 @@ export function startEngine({ connections, config, store, features }: EngineOpti
     if (question) poller?.ring(question);
   };
 
-  for (const { noun, feed } of features) {
+  for (const { noun, feed, spreads = false } of features) {
     questions.set(noun, {
       everyMs: feed.everyMs,
+      longestMs: staleAfterMs(feed) - marginMs,
       async ask() {
         try {
           changeSlice(store, noun, await feed.read(context, store.getState().slices[noun]));
+          if (!spreads) liveness.answered();
           learned(noun, { name: 'fresh', learnedAtMs: Date.now() });
         } catch (error) {
           learned(noun, { ...store.getState().freshness[noun], name: 'failed', error: messageOf(error) });
@@ -107,21 +113,21 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   const ageing = setInterval(() => {
     for (const { noun, feed } of features) {
       const known = store.getState().freshness[noun];
-      const staleMs = Math.max(feed.everyMs * staleAfterReadings, shortestStaleMs) * server.stretch();
-      if (known?.name === 'fresh' && Date.now() - (known.learnedAtMs ?? 0) > staleMs) {
-        learned(noun, { ...known, name: 'stale' });
-      }
+      const isOld = Date.now() - (known?.learnedAtMs ?? 0) > staleAfterMs(feed);
+      if (known?.name === 'fresh' && isOld) learned(noun, { ...known, name: 'stale' });
     }
   }, 500);
-  poller = startPoller([...questions.values(), server.question], () => server.stretch(commandBudget));
+  poller = startPoller([...questions.values(), server.question], server.stretch);
   if (features.length === 0) settled.resolve();
 
   return {
     refresh: ring,
+    exclude: server.exclude,
     settled: () => settled.promise,
     stop() {
       poller?.stop();
       subscriber.stop();
+      liveness.stop();
       clearInterval(ageing);
       stopTuning();
       stopState();

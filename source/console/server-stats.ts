@@ -12,33 +12,65 @@ import type { ServerFigures, Store } from '../store/store.ts';
  */
 export type ServerWatch = {
   readonly question: Question;
-  /** How much to lengthen every interval so that we stay within `budget` commands a second; 1 when within. */
-  stretch(budget?: number): number;
+  /** How much to lengthen every interval so that polling stays within the budget; 1 when within. */
+  stretch(): number;
+  /** What is sent from now on is not polling, but what the operator asked for; returns what ends that. */
+  exclude(): () => void;
 };
 
 const everyMs = 2000;
+/** Commands a second that polling may cost. */
+const commandBudget = 18;
+const longestStretch = 5;
+/** How far back the rate is taken over: the longest interval comes round in it. */
+const windowMs = 20_000;
+
+/** Commands sent between two readings of INFO, as many as they would have been without stretching. */
+type Sample = { readonly ms: number; readonly unstretched: number };
 
 export function watchServer(connection: Connection, store: Store): ServerWatch {
   let before: { atMs: number; processed: number; own: number } | undefined;
-  let ownRate = 0;
   let stretched = 1;
+  let samples: readonly Sample[] = [];
+  /** How many commands of the operator run, and whether one ran since the last reading. */
+  let excluding = 0;
+  let isMixed = false;
   /** The first two tell of the start, in which everything is asked at once. */
   let readings = 0;
+
+  /** Once a reading, from what polling would cost by itself: a factor taken from a stretched rate feeds on itself. */
+  const judge = (sample: Sample): void => {
+    samples = [...samples, sample];
+    const spans = samples.map(({ ms }) => ms);
+    while (samples.length > 1 && sum(spans.slice(1)) >= windowMs) {
+      samples = samples.slice(1);
+      spans.shift();
+    }
+    const rate = (sum(samples.map(({ unstretched }) => unstretched)) * 1000) / sum(spans);
+    const wanted = Math.min(longestStretch, Math.max(1, rate / commandBudget));
+    // Follow a rise at once and a fall slowly, else the intervals would swing.
+    stretched = wanted > stretched ? wanted : stretched + (wanted - stretched) * 0.25;
+  };
 
   return {
     question: {
       everyMs,
+      longestMs: everyMs,
       async ask() {
         const info = await readInfo(connection);
         readings += 1;
         const now = { atMs: performance.now(), processed: info.processed, own: connection.sent() };
         let commandsPerSecond = 0;
+        let ownRate = 0;
         if (before) {
-          const seconds = (now.atMs - before.atMs) / 1000;
-          ownRate = (now.own - before.own) / seconds;
-          commandsPerSecond = Math.max(0, (now.processed - before.processed) / seconds - ownRate);
+          const ms = now.atMs - before.atMs;
+          const own = now.own - before.own;
+          ownRate = (own * 1000) / ms;
+          commandsPerSecond = Math.max(0, ((now.processed - before.processed) * 1000) / ms - ownRate);
+          if (readings > 2 && !isMixed) judge({ ms, unstretched: own * stretched });
         }
         before = now;
+        isMixed = excluding > 0;
         store.setState((state) => ({
           server: steady(state.server, { ...info.figures, commandsPerSecond }),
           ownCommandsPerSecond: held(
@@ -50,15 +82,19 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
         }));
       },
     },
-    stretch(budget) {
-      if (budget !== undefined) {
-        // Follow a rise at once and a fall slowly, else the intervals would swing.
-        const wanted = Math.max(1, (ownRate * stretched) / budget);
-        stretched = wanted > stretched ? wanted : stretched + (wanted - stretched) * 0.05;
-      }
-      return stretched;
+    stretch: () => stretched,
+    exclude() {
+      excluding += 1;
+      isMixed = true;
+      return () => {
+        excluding -= 1;
+      };
     },
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
 
 type Info = { figures: Omit<ServerFigures, 'commandsPerSecond'>; processed: number };

@@ -29,7 +29,9 @@ export type Feature<Slice> = {
   /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
   headline(slice: Slice): string;
   /** Sentences for the status line about what needs a human, such as `topic.lag > 1000`; none when all is well. */
-  alerts?(slice: Slice): readonly string[];
+  alerts?(slice: Slice, nowMs?: number): readonly string[];
+  /** Whether the clock moves something the pane shows, such as what is left of a TTL: it is then painted every second. */
+  ticks?(slice: Slice): boolean;
   readonly attention?: Attention<Slice>;
   /** The feature's part of `snapshot --json`: the shape of its list or status command. */
   snapshot(context: ReadContext): Promise<unknown>;
@@ -50,6 +52,11 @@ export type PaneProps<Slice> = {
   readonly rows: number;
   readonly focused: boolean;
   readonly zoomed: boolean;
+  /**
+   * Epoch ms of this console's clock, for what the clock moves; it stands still while what is shown is stale. Only
+   * meaningful while the feature `ticks`.
+   */
+  readonly nowMs: number;
   /** What is being typed for a `sticky` question of this feature: the pane paints it itself, with ui's Prompt. */
   readonly typing?: { readonly text: string; readonly cursor: number } | undefined;
 };
@@ -95,6 +102,14 @@ export type Feed<Slice> = {
   /** What a batch of messages tells; without it (or when it returns undefined) messages ring for a new reading. */
   heard?(messages: readonly { channel: string; message: string }[]): Change<Slice> | undefined;
 };
+
+/**
+ * From which age on what was read is called stale: a fixed bound of each pane, whatever the load. Intervals are never
+ * stretched so far that a server in good health could not keep it.
+ */
+export function staleAfterMs({ everyMs }: Pick<Feed<never>, 'everyMs'>): number {
+  return Math.max(5000, everyMs * 4);
+}
 
 /** What the feature knows of its patients: the keys that may be its own, whoever wrote them. */
 export type Doctor = {

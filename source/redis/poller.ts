@@ -5,6 +5,8 @@
 
 export type Question = {
   readonly everyMs: number;
+  /** Stretched or not, it is asked again after this long; only failing makes it wait longer. */
+  readonly longestMs?: number;
   /** Asks once. A rejection makes the next asking wait longer; reporting it is the asker's business. */
   ask(): Promise<void>;
 };
@@ -40,8 +42,9 @@ export function startPoller(questions: readonly Question[], stretch: () => numbe
       question.everyMs * 2 ** state.failures,
       Math.max(longestBackoffMs, question.everyMs),
     );
+    const stretched = Math.min(backedOff * stretch(), Math.max(backedOff, question.longestMs ?? Infinity));
     // Jitter keeps many consoles from asking one server in step.
-    state.dueAtMs = performance.now() + backedOff * stretch() * (0.95 + Math.random() * 0.1);
+    state.dueAtMs = performance.now() + stretched * (0.95 + Math.random() * 0.1);
   };
 
   const tick = (): void => {

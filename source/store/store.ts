@@ -11,6 +11,8 @@ export type State = {
     readonly kind: string;
     /** Of how many independent servers this is the first; 1 unless told. */
     readonly servers?: number;
+    /** Epoch ms of the last answer, while answers are missing although the socket is open. */
+    readonly silentSinceMs?: number;
   };
   /** What INFO tells; undefined before the first answer. */
   readonly server: ServerFigures | undefined;
@@ -46,7 +48,7 @@ export type Screen = {
   readonly isZoomed: boolean;
   readonly mode: Mode;
   readonly status: Status | undefined;
-  /** Epoch ms; ticks while something is stale or lost, and stands still otherwise. */
+  /** Epoch ms; ticks while something on the screen is moved by the clock, and stands still otherwise. */
   readonly nowMs: number;
 };
 

@@ -1,6 +1,7 @@
 import { Text } from 'ink';
-import type { ReactNode } from 'react';
-import { type Piece, styled, type Tone } from './style.ts';
+import { type ReactNode, use } from 'react';
+import { DimContext } from './dim-context.ts';
+import { dimmed, type Piece, styled, type Tone } from './style.ts';
 import { sanitise, truncate, width } from './text.ts';
 
 export type { Tone } from './style.ts';
@@ -28,7 +29,9 @@ export function Row(props: RowProps): ReactNode {
   const leftPieces = cut(spans, columns - measure(rightPieces));
   const gap = columns - measure(leftPieces) - measure(rightPieces);
   const pieces = [...leftPieces, { text: filler.repeat(Math.max(0, gap)), tone: fillerTone }, ...rightPieces];
-  const whole = inverse ? pieces.map((piece) => ({ ...piece, inverse })) : pieces;
+  const isOld = use(DimContext);
+  const lit = isOld ? pieces.map(dimmed) : pieces;
+  const whole = inverse ? lit.map((piece) => ({ ...piece, inverse })) : lit;
   return <Text wrap="truncate">{whole.map(styled).join('')}</Text>;
 }
 

@@ -32,6 +32,11 @@ const colours: Readonly<Record<Tone, string>> = {
   dim: '\u001B[2m',
 };
 
+/** The same, as something that may not be so any more. */
+export function dimmed(piece: Piece): Piece {
+  return { ...piece, tone: 'dim', bold: false };
+}
+
 /** The text with its sequences around it; it must hold none of its own, which `sanitise` sees to. */
 export function styled({ text, tone = 'plain', bold = false, inverse = false }: Piece): string {
   if (styling === 'plain' || text === '') return text;

@@ -2,8 +2,9 @@ import { Text } from 'ink';
 import { Table as InkTable } from 'ink-table';
 import { createContext, type ReactNode, use } from 'react';
 import { type ColumnWidth, layColumns, windowStart } from './columns.ts';
+import { DimContext } from './dim-context.ts';
 import { Row, type Span } from './row.tsx';
-import { type Piece, styled } from './style.ts';
+import { dimmed, type Piece, styled } from './style.ts';
 import { fitTo, width as measure, sanitise, truncateStart } from './text.ts';
 
 export type Column<Item> = ColumnWidth & {
@@ -110,7 +111,11 @@ function Cell({ children, column }: { readonly children?: ReactNode; readonly co
   // Cells of a grid keep a space from its lines.
   const whole = Array.isArray(found) ? pieces : [{ text: ' ' }, ...pieces, { text: ' ' }];
   const inverse = content.isSelected(row);
-  const text = whole.map((piece) => styled(inverse ? { ...piece, inverse } : piece)).join('');
+  const isOld = use(DimContext);
+  const text = whole
+    .map((piece) => (isOld ? dimmed(piece) : piece))
+    .map((piece) => styled(inverse ? { ...piece, inverse } : piece))
+    .join('');
   return <Text wrap="truncate">{text}</Text>;
 }
 

@@ -59,37 +59,46 @@ const retrying = reading('views', {
     },
   },
 });
-const live = learn(initialSlice, [
-  project,
-  retrying,
-  reading('stopped', {
-    ids: 2,
-    total: 2,
-    oldestMs: nowMs - 3_700_000,
-    status: { last, flusher: { everyMs: 10_000, seenMs: at(14, 51) }, target },
-  }),
-  reading('by-hand', {
-    ids: 1,
-    total: 9,
-    oldestMs: nowMs - 2000,
-    status: {
-      failure: { attempts: 1, message: 'Table `by-hand` is not there', sinceMs: at(15, 41), retryAtMs: null },
-    },
-  }),
-  reading('moving', { inflight: { ids: 5, total: 50, batch: 'c' }, oldestMs: nowMs - 400 }),
-  reading('huge', { ids: 1_203_441, total: 48_212_345.7, isExact: false, oldestMs: nowMs - 61_000 }),
-  reading('forgotten', { ids: 7, total: 7, oldestMs: nowMs - 90_000_000 }),
-  reading('done', { status: { last, target } }),
-  { type: 'text', error: 'Key `pending:text` does not hold a sorted set; it belongs to something else' },
-  reading('\u001B]0;evil\u0007\u202Eadmin\nis fine 漢字', { ids: 1, total: 1 }),
-]);
+const live = learn(
+  initialSlice,
+  [
+    project,
+    retrying,
+    reading('stopped', {
+      ids: 2,
+      total: 2,
+      oldestMs: nowMs - 3_700_000,
+      status: { last, flusher: { everyMs: 10_000, seenMs: at(14, 51) }, target },
+    }),
+    reading('by-hand', {
+      ids: 1,
+      total: 9,
+      oldestMs: nowMs - 2000,
+      status: {
+        failure: {
+          attempts: 1,
+          message: 'Table `by-hand` is not there',
+          sinceMs: at(15, 41),
+          retryAtMs: null,
+        },
+      },
+    }),
+    reading('moving', { inflight: { ids: 5, total: 50, batch: 'c' }, oldestMs: nowMs - 400 }),
+    reading('huge', { ids: 1_203_441, total: 48_212_345.7, isExact: false, oldestMs: nowMs - 61_000 }),
+    reading('forgotten', { ids: 7, total: 7, oldestMs: nowMs - 90_000_000 }),
+    reading('done', { status: { last, target } }),
+    { type: 'text', error: 'Key `pending:text` does not hold a sorted set; it belongs to something else' },
+    reading('\u001B]0;evil\u0007\u202Eadmin\nis fine 漢字', { ids: 1, total: 1 }),
+  ],
+  nowMs,
+);
 
 const slices: readonly [string, BufferSlice, (typeof paneNotes)[keyof typeof paneNotes]][] = [
   ['before data', initialSlice, paneNotes.waiting],
   ['live', live, paneNotes.live],
   [
     'all is well',
-    learn(initialSlice, [project, reading('done', { status: { last, target } })]),
+    learn(initialSlice, [project, reading('done', { status: { last, target } })], nowMs),
     paneNotes.live,
   ],
   ['stale', live, paneNotes.stale],
@@ -98,11 +107,22 @@ const slices: readonly [string, BufferSlice, (typeof paneNotes)[keyof typeof pan
 
 describe.each(slices)('%s', (_, slice, note) => {
   test.each(paneSizes)('%ix%i', (columns, rows) => {
-    expect(paintPane({ feature: buffer, pane: BufferPane, slice, columns, rows, note })).toMatchSnapshot();
+    expect(
+      paintPane({ feature: buffer, pane: BufferPane, slice, columns, rows, note, nowMs }),
+    ).toMatchSnapshot();
   });
 
   test('zoomed', () => {
-    const look = { feature: buffer, pane: BufferPane, slice, columns: 120, rows: 40, note, zoomed: true };
+    const look = {
+      feature: buffer,
+      pane: BufferPane,
+      nowMs,
+      slice,
+      columns: 120,
+      rows: 40,
+      note,
+      zoomed: true,
+    };
     expect(paintPane(look)).toMatchSnapshot();
   });
 });
@@ -114,6 +134,7 @@ test('paints exactly any size there is room for', () => {
         paintPane({
           feature: buffer,
           pane: BufferPane,
+          nowMs,
           slice,
           columns,
           rows,
@@ -139,7 +160,7 @@ test('what needs a human stands first, then what waits', () => {
     'done',
   ]);
   expect(buffer.headline(live)).toBe('+48.1M  2 failing');
-  expect(alertsOf(live)).toEqual([
+  expect(alertsOf(live, nowMs)).toEqual([
     'buffer.by-hand failed',
     'buffer.stopped flusher silent',
     'buffer.text foreign',
@@ -150,12 +171,13 @@ test('what needs a human stands first, then what waits', () => {
 
 test('nothing that is shown changed: the same slice, so that nothing is painted', () => {
   const readings = [reading('done', { status: { last, target, flusher } })];
-  const slice = learn(initialSlice, readings);
-  expect(learn(slice, [{ ...readings[0], nowMs: nowMs + 4000 } as Reading])).toBe(slice);
+  const slice = learn(initialSlice, readings, nowMs);
+  expect(learn(slice, [{ ...readings[0], nowMs: nowMs + 4000 } as Reading], nowMs + 4000)).toBe(slice);
   expect(
     learn(
       slice,
       readings.map((one) => ({ ...one, ids: 1, total: 1 })),
+      nowMs,
     ),
   ).not.toBe(slice);
   expect(JSON.parse(JSON.stringify(live)).types).toHaveLength(live.types.length);
@@ -164,30 +186,34 @@ test('nothing that is shown changed: the same slice, so that nothing is painted'
 test('the cursor stays with its type when the order changes', () => {
   const second = move(live, 1);
   expect(selectedRow(second)?.type).toBe('stopped');
-  expect(selectedRow(learn(second, [reading('a', { ids: 1 }), reading('stopped')]))?.type).toBe('stopped');
+  expect(selectedRow(learn(second, [reading('a', { ids: 1 }), reading('stopped')], nowMs))?.type).toBe(
+    'stopped',
+  );
   expect(selectedRow(move(live, Number.POSITIVE_INFINITY))?.type).toBe('done');
   expect(move(move(live, Number.POSITIVE_INFINITY), 1)).toEqual(move(live, Number.POSITIVE_INFINITY));
 });
 
 test('a retry that is long overdue is nobody trying; a flusher in its back-off is not silent', () => {
   const failing = (more: { nowMs: number; seenMs: number; retryAtMs: number }) =>
-    learn(initialSlice, [
-      reading('a', {
-        nowMs: more.nowMs,
-        ids: 1,
-        status: {
-          flusher: { everyMs: 1000, seenMs: more.seenMs },
-          failure: { attempts: 6, message: 'away', sinceMs: 0, retryAtMs: more.retryAtMs },
-        },
-      }),
-    ]).types[0];
+    learn(
+      initialSlice,
+      [
+        reading('a', {
+          nowMs: more.nowMs,
+          ids: 1,
+          status: {
+            flusher: { everyMs: 1000, seenMs: more.seenMs },
+            failure: { attempts: 6, message: 'away', sinceMs: 0, retryAtMs: more.retryAtMs },
+          },
+        }),
+      ],
+      more.nowMs,
+    ).types[0];
   expect(failing({ nowMs: 100_000, seenMs: 50_000, retryAtMs: 105_000 })).toMatchObject({
-    failure: { retryInSeconds: 5 },
+    failure: { retryAtMs: 105_000 },
     flusher: { isSilent: false },
   });
-  expect(
-    failing({ nowMs: 200_000, seenMs: 50_000, retryAtMs: 105_000 })?.failure?.retryInSeconds,
-  ).toBeUndefined();
+  expect(failing({ nowMs: 200_000, seenMs: 50_000, retryAtMs: 105_000 })?.failure?.retryAtMs).toBeUndefined();
 });
 
 test('ordinals', () => {
@@ -200,7 +226,7 @@ describe('keys', () => {
   const key = (name: string) => buffer.keys.find((binding) => binding.key === name);
 
   test('f flushes to where it went last, and says why it cannot', () => {
-    const slice = learn({ ...initialSlice, selected: 'project' }, [project]);
+    const slice = learn({ ...initialSlice, selected: 'project' }, [project], nowMs);
     expect(key('f')?.ask?.initial?.(slice)).toBe('postgres://app@db-1/app');
     expect(key('f')?.input?.(slice, 'sqlite:x.db')).toEqual({
       type: 'project',
@@ -210,11 +236,13 @@ describe('keys', () => {
       column: 'count',
     });
     expect(key('f')?.refuse?.(initialSlice)).toBe('There is nothing to flush');
-    expect(key('f')?.refuse?.(learn(initialSlice, [reading('done')]))).toBe('done has nothing pending');
+    expect(key('f')?.refuse?.(learn(initialSlice, [reading('done')], nowMs))).toBe(
+      'done has nothing pending',
+    );
   });
 
   test('i counts in the selected type', () => {
-    expect(key('i')?.input?.(learn(initialSlice, [project]), '42 3')).toEqual({
+    expect(key('i')?.input?.(learn(initialSlice, [project], nowMs), '42 3')).toEqual({
       type: 'project',
       id: '42',
       by: 3,

@@ -33,7 +33,7 @@ test('any size down to nothing is painted within its bounds', () => {
     for (const rows of [1, 2, 3, 5, 8, 30]) {
       const frame = renderToString(
         <Box width={columns} height={rows} overflow="hidden">
-          <ChatPane slice={live} columns={columns} rows={rows} focused={false} zoomed={false} />
+          <ChatPane slice={live} columns={columns} rows={rows} focused={false} zoomed={false} nowMs={0} />
         </Box>,
         { columns },
       );

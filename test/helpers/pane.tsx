@@ -29,6 +29,8 @@ export type PaneLook<Slice> = {
   readonly note?: (typeof paneNotes)[keyof typeof paneNotes];
   readonly focused?: boolean;
   readonly zoomed?: boolean;
+  /** What the console's clock says; as the slices of the tests have it. */
+  readonly nowMs?: number;
   readonly typing?: PaneProps<Slice>['typing'];
 };
 
@@ -43,6 +45,7 @@ export function paintPane<Slice>(look: PaneLook<Slice>): string {
     note = paneNotes.live,
     focused = true,
     zoomed = false,
+    nowMs = 10_000_000,
     typing,
   } = look;
   const frame = renderToString(
@@ -60,6 +63,7 @@ export function paintPane<Slice>(look: PaneLook<Slice>): string {
           rows={rows - 2}
           focused={focused}
           zoomed={zoomed}
+          nowMs={nowMs}
           typing={typing}
         />
       </Frame>

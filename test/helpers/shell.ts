@@ -33,6 +33,7 @@ export function makeShell(
     connections: [fake],
     spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
     refresh: (noun) => told.push(`refresh ${noun}`),
+    exclude: () => () => {},
     lendTerminal: (run) => run(),
   });
   const shared = { store, features, config: whole, table: () => table, performer };

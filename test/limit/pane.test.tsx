@@ -6,13 +6,13 @@ import {
   initial,
   type LimitSlice,
   learn,
-  type Meter,
   move,
+  type Reading,
   selectedMeter,
 } from '../../source/features/limit/state.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
-type Use = Omit<Meter, 'history' | 'sweep'>;
+type Use = Reading['limits'][number];
 
 const use = (subject: string, used: number, limit: number, more: Partial<Use> = {}): Use => ({
   subject,
@@ -25,6 +25,8 @@ const use = (subject: string, used: number, limit: number, more: Partial<Use> = 
   denied: 0,
   ...more,
 });
+
+const nowMs = 10_000_000;
 
 const limits = [
   use('key:7f3', 20, 20, { denied: 3977 }),
@@ -41,7 +43,7 @@ const live = Array.from({ length: 14 }, (_, reading) => Math.min(20, reading * 2
     const now = limits.map((one) =>
       one.subject === 'key:7f3' ? { ...one, used, remaining: 20 - used } : one,
     );
-    return learn(slice, { total: 1204, skip: 0, limits: now });
+    return learn(slice, { total: 1204, skip: 0, nowMs, limits: now });
   },
   { ...initial, next: 0 },
 );
@@ -51,7 +53,7 @@ const paint = (slice: LimitSlice, columns: number, rows: number, more = {}): str
 
 test.each([
   ['before data', initial, paneNotes.waiting],
-  ['nothing limited', learn(initial, { total: 0, skip: 0, limits: [] }), paneNotes.live],
+  ['nothing limited', learn(initial, { total: 0, skip: 0, nowMs, limits: [] }), paneNotes.live],
   ['live', live, paneNotes.live],
   ['stale', live, paneNotes.stale],
   ['failed', live, paneNotes.failed],
@@ -95,10 +97,13 @@ describe('the selection', () => {
     const reordered = learn(move(live, 2), {
       total: 3,
       skip: 0,
+      nowMs,
       limits: [use('key:a10', 20, 20, { algorithm: 'gcra' }), ...limits.slice(0, 2)],
     });
     expect(selected(reordered)).toBe('key:a10');
-    expect(selected(learn(reordered, { total: 1, skip: 0, limits: limits.slice(0, 1) }))).toBe('key:7f3');
+    expect(selected(learn(reordered, { total: 1, skip: 0, nowMs, limits: limits.slice(0, 1) }))).toBe(
+      'key:7f3',
+    );
   });
 
   test('follows a filter onto what is shown', () => {
@@ -118,15 +123,15 @@ describe('the selection', () => {
 
 test('a slice that nothing happened to stays the same, and survives JSON', () => {
   const idle = [use('a', 0, 5), use('b', 3, 5, { resetMs: 0 })];
-  const once = learn(initial, { total: 2, skip: 0, limits: idle });
-  expect(learn(once, { total: 2, skip: 0, limits: idle })).toEqual(once);
+  const once = learn(initial, { total: 2, skip: 0, nowMs, limits: idle });
+  expect(learn(once, { total: 2, skip: 0, nowMs, limits: idle })).toEqual(once);
   expect(JSON.parse(JSON.stringify(live))).toEqual(live);
 });
 
 test('read in several pages, limits stay until a whole sweep passed without them', () => {
   const pages = [[use('a', 1, 5), use('b', 1, 5)], [use('c', 1, 5)]];
   const sweep = (slice: LimitSlice, all: readonly (readonly Use[])[]): LimitSlice =>
-    all.reduce((now, page) => learn(now, { total: 3, skip: now.next, limits: page }), slice);
+    all.reduce((now, page) => learn(now, { total: 3, skip: now.next, nowMs, limits: page }), slice);
   const names = ({ meters }: LimitSlice): string[] => meters.map(({ subject }) => subject);
   const first = sweep(initial, pages);
   expect(names(first)).toEqual(['a', 'b', 'c']);

@@ -52,11 +52,13 @@ const row: ChannelRow = {
   ],
   partsInRedis: 5,
   consumers: [
-    { id: '0', lag: 1, state: 'live', silentMs: 0 },
-    { id: '1', lag: 1, state: 'live', silentMs: 0 },
-    { id: '2', lag: 14, state: 'live', silentMs: 0 },
+    { id: '0', lag: 1, state: 'live', silentSinceMs: undefined },
+    { id: '1', lag: 1, state: 'live', silentSinceMs: undefined },
+    { id: '2', lag: 14, state: 'live', silentSinceMs: undefined },
   ],
 };
+
+const nowMs = 10_000_000;
 
 /** Twenty readings in which it went faster and slower. */
 function readings(shown: ChannelRow): ShipSlice {
@@ -81,7 +83,7 @@ const stalled = learn(live, {
     state: 'stalled',
     reason: 'consumer 2 owes 14 parts, last seen 252s ago',
     consumers: row.consumers.map((one) =>
-      one.id === '2' ? { ...one, state: 'stalled', silentMs: 252_000 } : one,
+      one.id === '2' ? { ...one, state: 'stalled', silentSinceMs: nowMs - 252_000 } : one,
     ),
   },
   at: 21_000,
@@ -155,7 +157,7 @@ describe('the slice', () => {
   });
 
   test('who is missed is told in the status line', () => {
-    expect(ship.alerts?.(stalled)).toEqual(['ship.stalled: consumer 2 of logs:, 4m12s']);
+    expect(ship.alerts?.(stalled, nowMs)).toEqual(['ship.stalled: consumer 2 of logs:, 4m12s']);
     expect(ship.alerts?.(live)).toEqual([]);
   });
 });

@@ -89,6 +89,7 @@ export function grown(): TopicSlice {
         }),
       ],
       [],
+      nowMs,
     );
   }
   return slice;

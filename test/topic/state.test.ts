@@ -16,7 +16,7 @@ type Figures = TopicFigures['subscribers'][number];
 
 const conditionAfter = (...readings: Partial<Figures>[]): Condition | undefined => {
   let slice = empty;
-  for (const reading of readings) slice = learn(slice, [topic('t', [subscriber('s', reading)])], []);
+  for (const reading of readings) slice = learn(slice, [topic('t', [subscriber('s', reading)])], [], nowMs);
   return slice.topics[0]?.subscribers[0]?.condition;
 };
 const late = nowMs - 60_000;
@@ -64,23 +64,23 @@ test('a reading that tells nothing new changes nothing', () => {
   const figures = [
     topic('t', [subscriber('s', { lag: 3, state: 'idle', seenMs: nowMs - 7_200_000, oldestAt: late })]),
   ];
-  let slice = learn(empty, figures, []);
-  slice = learn(slice, figures, []);
-  expect(isDeepStrictEqual(learn(slice, figures, []), slice)).toBe(true);
+  let slice = learn(empty, figures, [], nowMs);
+  slice = learn(slice, figures, [], nowMs);
+  expect(isDeepStrictEqual(learn(slice, figures, [], nowMs), slice)).toBe(true);
 });
 
 test('the slice survives JSON', () => {
   const slice = move(grown(), 2);
   expect(JSON.parse(JSON.stringify(slice))).toEqual(JSON.parse(JSON.stringify(slice)));
-  expect(learn(JSON.parse(JSON.stringify(slice)) as TopicSlice, [], [])).toMatchObject({ topics: [] });
+  expect(learn(JSON.parse(JSON.stringify(slice)) as TopicSlice, [], [], nowMs)).toMatchObject({ topics: [] });
 });
 
 test('the selection stays with its subscriber when others come and go', () => {
   let slice = move(move(grown(), 1), 1);
   expect(selectedLine(slice)?.subscriber?.name).toBe('audit');
-  slice = learn(slice, [topic('a', [subscriber('new')]), topic('orders', [subscriber('audit')])], []);
+  slice = learn(slice, [topic('a', [subscriber('new')]), topic('orders', [subscriber('audit')])], [], nowMs);
   expect(selectedLine(slice)?.subscriber?.name).toBe('audit');
-  slice = learn(slice, [topic('a', [subscriber('new')])], []);
+  slice = learn(slice, [topic('a', [subscriber('new')])], [], nowMs);
   expect(selectedLine(slice)?.subscriber?.name).toBe('new');
   expect(selectedLine(move(slice, -5))?.subscriber?.name).toBe('new');
   expect(selectedLine(move(empty, 1))).toBeUndefined();

@@ -5,19 +5,19 @@ import { learn, move, type TopicSlice } from '../../source/features/topic/state.
 import { TopicPane } from '../../source/features/topic/topic-pane.tsx';
 import { width } from '../../source/ui/text.ts';
 import { type PaneLook, paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
-import { empty, grown, subscriber, topic } from './slices.ts';
+import { empty, grown, nowMs, subscriber, topic } from './slices.ts';
 
 beforeAll(() => {
   process.env.TZ = 'UTC';
 });
 
 const paint = (slice: TopicSlice, columns: number, rows: number, look: Partial<PaneLook<TopicSlice>> = {}) =>
-  paintPane({ feature, pane: TopicPane, slice, columns, rows, ...look });
+  paintPane({ feature, pane: TopicPane, slice, columns, rows, nowMs, ...look });
 
 const live = grown();
 const states: readonly (readonly [string, TopicSlice, keyof typeof paneNotes])[] = [
   ['before data', empty, 'waiting'],
-  ['no topics', learn(empty, [], []), 'live'],
+  ['no topics', learn(empty, [], [], nowMs), 'live'],
   ['live', live, 'live'],
   ['stale', live, 'stale'],
   ['failed', live, 'failed'],
@@ -57,7 +57,14 @@ test('any size down to nothing is painted within its bounds', () => {
     for (const rows of [1, 2, 3, 5, 8, 30]) {
       const frame = renderToString(
         <Box width={columns} height={rows} overflow="hidden">
-          <TopicPane slice={live} columns={columns} rows={rows} focused={false} zoomed={rows === 30} />
+          <TopicPane
+            slice={live}
+            columns={columns}
+            rows={rows}
+            focused={false}
+            zoomed={rows === 30}
+            nowMs={nowMs}
+          />
         </Box>,
         { columns },
       );
@@ -75,6 +82,7 @@ test('names written by strangers move nothing', () => {
     empty,
     [topic(evil, [subscriber(evil, { lag: 1, owner: evil, blocked: error, oldestAt: 1 })])],
     [evil],
+    nowMs,
   );
   paint(slice, 80, 24, { zoomed: true });
   paint({ ...slice, filter: evil }, 40, 10);

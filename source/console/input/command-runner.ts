@@ -31,6 +31,8 @@ export type PerformerOptions = {
   readonly spreads: (noun: string) => boolean;
   /** Asks this feature's feed at once. */
   readonly refresh: (noun: string) => void;
+  /** What is sent from here on is not polling; returns what ends that. */
+  readonly exclude: () => () => void;
   /** Lends the terminal to a command that runs another program in it. */
   readonly lendTerminal: (run: () => Promise<void>) => Promise<void>;
 };
@@ -58,7 +60,9 @@ export function makePerformer(options: PerformerOptions): Performer {
     // It goes on with the others, and tells by itself when the one that it needs is away.
     if (connections.length > 1 && spreads(path.split(' ', 1)[0] ?? '')) return;
     const { connection: state } = store.getState();
-    if (state.name === 'live') return;
+    if (state.name === 'live' && state.silentSinceMs === undefined) return;
+    // Sent to a server that hangs, it would be done whenever that goes on, when nobody expects it any more.
+    if (state.name === 'live') return 'Not done: Redis does not answer';
     return `Not done: ${state.name === 'lost' ? 'Redis is lost' : 'not connected yet'}${state.error ? ` (${state.error})` : ''}`;
   };
 
@@ -98,6 +102,7 @@ export function makePerformer(options: PerformerOptions): Performer {
       progress: (text) => say(text, 'info'),
       warn: (text) => say(text, 'bad'),
     });
+    const included = options.exclude();
     try {
       const outcome = await perform(command, act, context, options);
       report(outcome, { act, isShown, view, say });
@@ -107,6 +112,7 @@ export function makePerformer(options: PerformerOptions): Performer {
       if (!signal.aborted) say(sentenceOf(error), 'bad');
       return false;
     } finally {
+      included();
       view.end();
       refresh(act.path.split(' ')[0] ?? '');
     }
@@ -119,6 +125,7 @@ export function makePerformer(options: PerformerOptions): Performer {
       const command = table().get(path);
       if (!command) return false;
       const act = { path, input, commandLine: [], json: false };
+      const included = options.exclude();
       const silent = { emit: async () => {}, write: async () => {}, progress() {}, warn() {} };
       try {
         await runCommand(path, command, input, contextFor(act, leaving.signal, silent));
@@ -126,6 +133,8 @@ export function makePerformer(options: PerformerOptions): Performer {
         return true;
       } catch {
         return false;
+      } finally {
+        included();
       }
     },
     stop: () => viewing?.abort(),

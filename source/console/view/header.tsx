@@ -5,7 +5,7 @@ import { formatBytes, formatShort } from '../../ui/format.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { truncateStart, width } from '../../ui/text.ts';
-import { connectionWords } from './status-text.ts';
+import { connectionWords, isAnswering } from './status-text.ts';
 
 export type HeaderProps = { readonly columns: number; readonly readOnly: boolean };
 
@@ -31,7 +31,7 @@ function segmentsOf(
   server: State['server'],
   own: number,
 ): readonly Segment[] {
-  const isLive = connection.name === 'live';
+  const isLive = isAnswering(connection);
   const { servers = 1 } = connection;
   const place = servers > 1 ? `shard 0 of ${servers} ` : '';
   const known: Segment[] = [

@@ -2,12 +2,13 @@ import { Component, memo, type ReactNode } from 'react';
 import { messageOf } from '../../errors.ts';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
+import { DimContext } from '../../ui/dim-context.ts';
 import { Frame } from '../../ui/frame.tsx';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { digitOf } from '../input/keymap.ts';
 import type { LoadedFeature } from './app.tsx';
 import { innerOf, type Tile } from './layout.ts';
-import { paneNote } from './status-text.ts';
+import { isAnswering, isOldPane, paneNote, paneNow } from './status-text.ts';
 
 export type PaneSlotProps = {
   readonly loaded: LoadedFeature;
@@ -31,6 +32,8 @@ export const PaneSlot = memo(function PaneSlot({
   const slice = useStore((state) => state.slices[noun]);
   const note = useStore((state) => paneNote(state, feature).text);
   const tone = useStore((state) => paneNote(state, feature).tone);
+  const nowMs = useStore((state) => (feature.ticks?.(state.slices[noun]) ? paneNow(state, feature) : 0));
+  const isOld = useStore((state) => isOldPane(state, feature));
   const error = useStore((state) => errorOf(state, noun));
   const typing = useStore((state) => typingOf(state, noun));
   const { columns, rows } = innerOf(tile);
@@ -46,14 +49,17 @@ export const PaneSlot = memo(function PaneSlot({
       bare={!tile.framed}
     >
       <Guard columns={columns}>
-        <Pane
-          slice={slice}
-          columns={columns}
-          rows={rows}
-          focused={focused}
-          zoomed={zoomed}
-          typing={isSticky ? typing.line : undefined}
-        />
+        <DimContext value={isOld}>
+          <Pane
+            slice={slice}
+            nowMs={nowMs}
+            columns={columns}
+            rows={rows}
+            focused={focused}
+            zoomed={zoomed}
+            typing={isSticky ? typing.line : undefined}
+          />
+        </DimContext>
       </Guard>
     </Frame>
   );
@@ -67,7 +73,7 @@ function titleOf(place: number | undefined, noun: string, headline: string): rea
 
 function errorOf({ freshness, connection }: State, noun: string): string | undefined {
   const known = freshness[noun];
-  return known?.name === 'failed' && connection.name === 'live' ? known.error : undefined;
+  return known?.name === 'failed' && isAnswering(connection) ? known.error : undefined;
 }
 
 /** The mode itself, so that the same typing is the same value. */

@@ -99,8 +99,15 @@ function labelOf({ label, demand, typedCells = 20 }: Question, columns: number):
 }
 
 /** One string, so that the same alerts are the same value. */
-function alertsOf({ slices }: State, loaded: readonly LoadedFeature[]): string {
-  return loaded.flatMap(({ feature }) => feature.alerts?.(slices[feature.noun]) ?? []).join('\n');
+function alertsOf({ slices, freshness, screen }: State, loaded: readonly LoadedFeature[]): string {
+  return loaded
+    .flatMap(({ feature }) => {
+      const { noun } = feature;
+      const failure =
+        freshness[noun]?.name === 'failed' ? [`${noun} not read: ${freshness[noun]?.error}`] : [];
+      return [...failure, ...(feature.alerts?.(slices[noun], screen.nowMs) ?? [])];
+    })
+    .join('\n');
 }
 
 /** `! topic.lag > 1000  ! ship.stalled`, then how many more there are. */

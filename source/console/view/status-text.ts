@@ -1,11 +1,15 @@
+import { staleAfterMs } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { Freshness, State } from '../../store/store.ts';
 import { formatAge, formatDuration } from '../../ui/format.ts';
 import type { Tone } from '../../ui/row.tsx';
 
-/** `● live`, `✗ lost 12s, retry in 4s`, `○ connecting, retry in 1s`. */
+/** `● live`, `✗ no answer for 5s`, `✗ lost 12s, retry in 4s`, `○ connecting, retry in 1s`. */
 export function connectionWords(connection: State['connection'], nowMs: number): string {
-  if (connection.name === 'live') return '● live';
+  if (connection.name === 'live') {
+    const { silentSinceMs } = connection;
+    return silentSinceMs === undefined ? '● live' : `✗ no answer for ${wholeSeconds(nowMs - silentSinceMs)}`;
+  }
   const forMs = nowMs - connection.sinceMs;
   const waitMs = (connection.nextRetryAtMs ?? 0) - nowMs;
   const retry = waitMs >= 500 ? `, retry in ${Math.round(waitMs / 1000)}s` : ', retrying';
@@ -24,7 +28,7 @@ export function paneNote(
   { noun, spreads = false }: Pick<AnyFeature, 'noun' | 'spreads'>,
 ): Note {
   if ((connection.servers ?? 1) < 2) return freshnessNote(freshness[noun], connection, screen.nowMs);
-  if (spreads) return freshnessNote(freshness[noun], { ...connection, name: 'live' }, screen.nowMs);
+  if (spreads) return freshnessNote(freshness[noun], answering(connection), screen.nowMs);
   const { text, tone } = freshnessNote(freshness[noun], connection, screen.nowMs);
   return { text: `shard 0 ${text}`, tone };
 }
@@ -35,7 +39,7 @@ export function freshnessNote(
   connection: State['connection'],
   nowMs: number,
 ): Note {
-  const isCut = connection.name !== 'live';
+  const isCut = !isAnswering(connection);
   if (!freshness || freshness.name === 'waiting') {
     return { text: 'waiting', tone: 'dim' };
   }
@@ -49,10 +53,54 @@ export function freshnessNote(
   return { text: 'live', tone: 'dim' };
 }
 
-/** Whether something on screen grows older by the second. */
-export function isAgeing({ connection, freshness }: State): boolean {
-  if (connection.name !== 'live') return true;
-  return Object.values(freshness).some(({ name }) => name === 'stale' || name === 'failed');
+/** Whether Redis answers, as far as anybody knows. */
+export function isAnswering({ name, silentSinceMs }: State['connection']): boolean {
+  return name === 'live' && silentSinceMs === undefined;
+}
+
+/** The connection as it matters to what goes on without the first server. */
+function answering({ silentSinceMs: _, ...connection }: State['connection']): State['connection'] {
+  return { ...connection, name: 'live' };
+}
+
+/** Whether what the pane shows is no longer known to be so. */
+export function isOldPane(
+  { freshness, connection }: Pick<State, 'freshness' | 'connection'>,
+  { noun, spreads = false }: Pick<AnyFeature, 'noun' | 'spreads'>,
+): boolean {
+  const { name = 'waiting' } = freshness[noun] ?? {};
+  if (name === 'waiting') return false;
+  const goesOn = spreads && (connection.servers ?? 1) > 1;
+  return name !== 'fresh' || (!goesOn && !isAnswering(connection));
+}
+
+/**
+ * The moment a pane is painted for: now, as long as what it shows can be called fresh; then it stands still at the
+ * moment up to which that was so.
+ */
+export function paneNow(
+  { freshness, connection, screen }: Pick<State, 'freshness' | 'connection' | 'screen'>,
+  { noun, feed, spreads = false }: Pick<AnyFeature, 'noun' | 'feed' | 'spreads'>,
+): number {
+  const { learnedAtMs = screen.nowMs, name } = freshness[noun] ?? { name: 'waiting' };
+  // What was read after the last tick of the clock is told as of then.
+  const nowMs = Math.max(screen.nowMs, learnedAtMs);
+  if (name === 'failed') return learnedAtMs;
+  const goesOn = spreads && (connection.servers ?? 1) > 1;
+  if (!goesOn && !isAnswering(connection)) {
+    return Math.max(learnedAtMs, Math.min(nowMs, connection.silentSinceMs ?? connection.sinceMs));
+  }
+  return Math.min(nowMs, learnedAtMs + staleAfterMs(feed));
+}
+
+/** Whether something on screen is moved by the clock. */
+export function isAgeing(
+  { connection, freshness, slices }: State,
+  features: readonly Pick<AnyFeature, 'noun' | 'ticks'>[],
+): boolean {
+  if (!isAnswering(connection)) return true;
+  if (Object.values(freshness).some(({ name }) => name === 'stale' || name === 'failed')) return true;
+  return features.some(({ noun, ticks }) => ticks?.(slices[noun]) === true);
 }
 
 function wholeSeconds(ms: number): string {

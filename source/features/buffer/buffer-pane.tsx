@@ -13,16 +13,24 @@ const tableColumns = 64;
 const detailLines = 2;
 
 /** Two lines for each type in a narrow pane, a table in a wide one; below it the selected type's whole story. */
-export function BufferPane({ slice, columns, rows, focused, zoomed }: PaneProps<BufferSlice>): ReactNode {
+export function BufferPane({
+  slice,
+  columns,
+  rows,
+  focused,
+  zoomed,
+  nowMs,
+}: PaneProps<BufferSlice>): ReactNode {
   if (slice.types.length === 0) return <Nothing columns={columns} rows={rows} />;
-  if (columns < tableColumns) return <Pairs slice={slice} columns={columns} rows={rows} focused={focused} />;
+  if (columns < tableColumns)
+    return <Pairs slice={slice} columns={columns} rows={rows} focused={focused} nowMs={nowMs} />;
   const selected = selectedRow(slice);
   const details = selected && rows > 6 ? detailLines : 0;
   return (
     <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
       <Box flexDirection="column" height={rows - details} overflow="hidden">
         <Table
-          columns={tableOf}
+          columns={tableOf(nowMs)}
           items={slice.types}
           width={columns}
           height={rows - details}
@@ -45,14 +53,14 @@ function Nothing({ columns, rows }: { columns: number; rows: number }): ReactNod
   );
 }
 
-const tableOf: readonly Column<BufferRow>[] = [
+const tableOf = (nowMs: number): readonly Column<BufferRow>[] => [
   { heading: 'type', max: 24, cell: ({ type }) => type },
   { heading: 'ids', align: 'right', cell: ({ ids }) => (ids > 0 ? formatCount(ids) : '') },
   { heading: 'pending', align: 'right', cell: totalText },
   { heading: 'in flight', align: 'right', drop: 2, cell: inflightText },
-  { heading: 'oldest', align: 'right', drop: 1, cell: oldestText },
+  { heading: 'oldest', align: 'right', drop: 1, cell: (row) => oldestText(row, nowMs) },
   { heading: 'last batch', drop: 3, cell: lastText },
-  { heading: 'state', max: 36, cell: stateText },
+  { heading: 'state', max: 36, cell: (row) => stateText(row, nowMs) },
 ];
 
 function Pairs({
@@ -60,11 +68,13 @@ function Pairs({
   columns,
   rows,
   focused,
+  nowMs,
 }: {
   slice: BufferSlice;
   columns: number;
   rows: number;
   focused: boolean;
+  nowMs: number;
 }): ReactNode {
   const room = Math.max(1, Math.floor(rows / 2));
   const index = selectedIndex(slice);
@@ -76,6 +86,7 @@ function Pairs({
         <Pair
           key={row.type}
           row={row}
+          nowMs={nowMs}
           columns={columns}
           isTwoLines={rows > 1}
           inverse={focused && start + position === index}
@@ -87,11 +98,13 @@ function Pairs({
 
 function Pair({
   row,
+  nowMs,
   columns,
   isTwoLines,
   inverse,
 }: {
   row: BufferRow;
+  nowMs: number;
   columns: number;
   isTwoLines: boolean;
   inverse: boolean;
@@ -100,16 +113,16 @@ function Pair({
   return (
     <>
       <Row columns={columns} spans={[row.type]} right={figures} inverse={inverse} />
-      {isTwoLines && <Row columns={columns} spans={['  ', ...secondLine(row)]} />}
+      {isTwoLines && <Row columns={columns} spans={['  ', ...secondLine(row, nowMs)]} />}
     </>
   );
 }
 
-function secondLine(row: BufferRow): readonly Span[] {
-  const state = stateText(row);
+function secondLine(row: BufferRow, nowMs: number): readonly Span[] {
+  const state = stateText(row, nowMs);
   if (row.error !== undefined || row.failure || row.flusher?.isSilent) return [state];
   const inflight = row.inflight ? [`${inflightText(row)} in flight  `] : [];
-  const oldest = row.oldestSeconds === undefined ? [] : ['oldest ', oldestText(row), '  '];
+  const oldest = row.oldestAtMs === undefined ? [] : ['oldest ', oldestText(row, nowMs), '  '];
   const last = row.last ? [`last flush ok ${took(row.last.durationMs)}`] : ['never flushed'];
   return [...inflight, ...oldest, ...last];
 }
@@ -146,9 +159,9 @@ function inflightText({ inflight }: BufferRow): string {
   return inflight ? signed(inflight.total) : '';
 }
 
-function oldestText(row: BufferRow): Span {
-  if (row.oldestSeconds === undefined) return '';
-  return { text: formatAge(row.oldestSeconds * 1000), tone: isOld(row) ? 'warn' : 'plain' };
+function oldestText(row: BufferRow, nowMs: number): Span {
+  if (row.oldestAtMs === undefined) return '';
+  return { text: formatAge(nowMs - row.oldestAtMs), tone: isOld(row, nowMs) ? 'warn' : 'plain' };
 }
 
 function lastText({ last }: BufferRow): string {
@@ -156,19 +169,20 @@ function lastText({ last }: BufferRow): string {
   return `${counted(last.rows, 'row')} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`;
 }
 
-function stateText(row: BufferRow): Span {
+function stateText(row: BufferRow, nowMs: number): Span {
   const { error, failure, flusher, inflight, ids } = row;
   if (error !== undefined) return { text: 'FOREIGN KEY, not a buffer', tone: 'bad' };
   if (failure) {
-    const { attempts, retryInSeconds, sinceMs } = failure;
-    if (retryInSeconds === undefined)
+    const { attempts, retryAtMs, sinceMs } = failure;
+    if (retryAtMs === undefined)
       return { text: `FAILED, no retry since ${formatClock(sinceMs)}`, tone: 'bad' };
-    const when = retryInSeconds === 0 ? 'now' : `in ${formatAge(retryInSeconds * 1000)}`;
+    const leftMs = Math.ceil((retryAtMs - nowMs) / 1000) * 1000;
+    const when = leftMs <= 0 ? 'now' : `in ${formatAge(leftMs)}`;
     return { text: `RETRYING ${ordinal(attempts + 1)} time ${when}`, tone: 'warn' };
   }
   if (flusher?.isSilent) return { text: `FLUSHER SILENT since ${formatClock(flusher.seenMs)}`, tone: 'bad' };
   if (inflight) return { text: 'flushing', tone: 'info' };
-  if (isOld(row)) return { text: 'OLD, nobody flushes', tone: 'warn' };
+  if (isOld(row, nowMs)) return { text: 'OLD, nobody flushes', tone: 'warn' };
   if (ids > 0) return flusher ? `waits, flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';
   return { text: 'all flushed', tone: 'good' };
 }

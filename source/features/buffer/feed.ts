@@ -12,6 +12,7 @@ export const feed: Feed<BufferSlice> = {
   async read({ redis }) {
     const types = await registered(redis, 'buffer', mostTypes);
     const readings = await glance(redis, types.filter(isOwnType));
-    return (slice) => learn(slice, readings);
+    const nowMs = Date.now();
+    return (slice) => learn(slice, readings, nowMs);
   },
 };

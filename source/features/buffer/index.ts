@@ -19,7 +19,9 @@ export default defineFeature<BufferSlice>({
     const sum = total > 0 ? [`+${formatShort(total)}`] : [];
     return [...sum, ...(failing > 0 ? [`${failing} failing`] : [])].join('  ');
   },
-  alerts: alertsOf,
+  alerts: (slice, nowMs = Date.now()) => alertsOf(slice, nowMs),
+  ticks: ({ types }) =>
+    types.some(({ oldestAtMs, failure }) => oldestAtMs !== undefined || failure?.retryAtMs !== undefined),
   async snapshot({ redis }) {
     return (await allPending(redis)).map(pendingJson);
   },

@@ -1,3 +1,5 @@
+import { steadyMoment } from '../../ui/moment.ts';
+
 /** What the console knows about write buffers: figures as of the last reading, and where the operator looks. */
 export type BufferSlice = {
   /** Those that need a human first, then by what waits. */
@@ -15,8 +17,8 @@ export type BufferRow = {
   /** False: the totals are estimates, and already rounded. */
   readonly isExact: boolean;
   readonly inflight: { readonly ids: number; readonly total: number } | undefined;
-  /** Whole seconds. */
-  readonly oldestSeconds: number | undefined;
+  /** Epoch ms of this console's clock since when the oldest count waits. */
+  readonly oldestAtMs: number | undefined;
   readonly last: LastBatch | undefined;
   readonly failure: Failure | undefined;
   readonly flusher:
@@ -36,8 +38,8 @@ export type Failure = {
   readonly attempts: number;
   readonly message: string;
   readonly sinceMs: number;
-  /** Whole seconds; 0: just now. Undefined: nobody tries again. */
-  readonly retryInSeconds: number | undefined;
+  /** Epoch ms of this console's clock; undefined: nobody tries again. */
+  readonly retryAtMs: number | undefined;
 };
 
 export type Destination = {
@@ -69,7 +71,7 @@ export type Reading = {
 /** A flusher that missed its time by this much has gone. */
 const silentAfterMs = 15_000;
 /** What waits longer than this, and longer than three of its flusher's intervals, needs a human. */
-const oldAfterSeconds = 600;
+const oldAfterMs = 600_000;
 
 export const initialSlice: BufferSlice = { types: [], selected: undefined };
 
@@ -77,8 +79,13 @@ export const initialSlice: BufferSlice = { types: [], selected: undefined };
 export function learn(
   slice: BufferSlice,
   readings: readonly (Reading | { type: string; error: string })[],
+  /** Of this console's clock, when they came. */
+  nowMs: number,
 ): BufferSlice {
-  const types = readings.map((reading) => ('error' in reading ? foreign(reading) : rowOf(reading)));
+  const known = new Map(slice.types.map((row) => [row.type, row]));
+  const types = readings.map((reading) =>
+    'error' in reading ? foreign(reading) : rowOf(reading, known.get(reading.type), nowMs),
+  );
   types.sort((one, other) => urgency(other) - urgency(one) || (one.type < other.type ? -1 : 1));
   return JSON.stringify(types) === JSON.stringify(slice.types) ? slice : { ...slice, types };
 }
@@ -102,21 +109,29 @@ export function move(slice: BufferSlice, by: number): BufferSlice {
 }
 
 /** What needs a human, as `--fail-if` would name it. */
-export function alertsOf({ types }: BufferSlice): string[] {
+export function alertsOf({ types }: BufferSlice, nowMs: number): string[] {
   return types.flatMap((row) => {
     if (row.error !== undefined) return [`buffer.${row.type} foreign`];
     if (row.failure)
-      return [`buffer.${row.type} ${row.failure.retryInSeconds === undefined ? 'failed' : 'retrying'}`];
+      return [`buffer.${row.type} ${row.failure.retryAtMs === undefined ? 'failed' : 'retrying'}`];
     if (row.flusher?.isSilent) return [`buffer.${row.type} flusher silent`];
-    return isOld(row) ? [`buffer.${row.type} oldest ${Math.floor((row.oldestSeconds ?? 0) / 60)}m`] : [];
+    const { oldestAtMs = nowMs } = row;
+    return isOld(row, nowMs)
+      ? [`buffer.${row.type} oldest ${Math.floor((nowMs - oldestAtMs) / 60_000)}m`]
+      : [];
   });
 }
 
-export function isOld({ oldestSeconds = 0, flusher }: BufferRow): boolean {
-  return oldestSeconds > Math.max(oldAfterSeconds, (3 * (flusher?.everyMs ?? 0)) / 1000);
+export function isOld({ oldestAtMs, flusher }: BufferRow, nowMs: number): boolean {
+  if (oldestAtMs === undefined) return false;
+  return nowMs - oldestAtMs > Math.max(oldAfterMs, 3 * (flusher?.everyMs ?? 0));
 }
 
-function rowOf({ type, nowMs, ids, total, isExact, inflight, oldestMs, status = {} }: Reading): BufferRow {
+function rowOf(
+  { type, nowMs, ids, total, isExact, inflight, oldestMs, status = {} }: Reading,
+  known: BufferRow | undefined,
+  hereMs: number,
+): BufferRow {
   const { last, failure, flusher, target } = status;
   return {
     type,
@@ -127,13 +142,16 @@ function rowOf({ type, nowMs, ids, total, isExact, inflight, oldestMs, status = 
       inflight.batch === undefined
         ? undefined
         : { ids: inflight.ids, total: isExact ? inflight.total : roughly(inflight.total) },
-    oldestSeconds: oldestMs === undefined ? undefined : Math.max(0, Math.floor((nowMs - oldestMs) / 1000)),
+    oldestAtMs:
+      oldestMs === undefined
+        ? undefined
+        : steadyMoment(known?.oldestAtMs, hereMs - Math.max(0, nowMs - oldestMs)),
     last,
     failure: failure && {
       attempts: failure.attempts,
       message: failure.message,
       sinceMs: failure.sinceMs,
-      retryInSeconds: retryInSeconds(failure.retryAtMs, nowMs),
+      retryAtMs: retryAt(failure.retryAtMs, nowMs, known?.failure?.retryAtMs, hereMs),
     },
     flusher: flusher && {
       everyMs: flusher.everyMs,
@@ -146,9 +164,14 @@ function rowOf({ type, nowMs, ids, total, isExact, inflight, oldestMs, status = 
 }
 
 /** Past its time by more than a little, nobody is going to. */
-function retryInSeconds(retryAtMs: number | null, nowMs: number): number | undefined {
+function retryAt(
+  retryAtMs: number | null,
+  nowMs: number,
+  known: number | undefined,
+  hereMs: number,
+): number | undefined {
   if (retryAtMs === null || !isAwaited(retryAtMs, nowMs)) return;
-  return Math.max(0, Math.ceil((retryAtMs - nowMs) / 1000));
+  return steadyMoment(known, hereMs + retryAtMs - nowMs);
 }
 
 function isAwaited(retryAtMs: number | null | undefined, nowMs: number): boolean {
@@ -168,7 +191,7 @@ function foreign({ type, error }: { type: string; error: string }): BufferRow {
     total: 0,
     isExact: true,
     inflight: undefined,
-    oldestSeconds: undefined,
+    oldestAtMs: undefined,
     last: undefined,
     failure: undefined,
     flusher: undefined,

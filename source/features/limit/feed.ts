@@ -24,6 +24,7 @@ export const feed: Feed<LimitSlice> = {
       total,
       limits: limits.map(({ layout: _, ...use }) => use),
       skip,
+      nowMs: Date.now(),
       missing: missing.map(({ shard }) => shard),
     };
     return (slice) => {

@@ -13,6 +13,7 @@ export default defineFeature<LimitSlice>({
   spreads: true,
   initial: () => initial,
   feed,
+  ticks: ({ meters }) => meters.some(({ resetAtMs }) => resetAtMs !== undefined),
   clocks: ['resetMs'],
   doctor,
   commands,

@@ -11,7 +11,14 @@ import { formatPeriod } from './period.ts';
 import { idOf, isFull, type LimitSlice, type Meter, selectedIndex, shown } from './state.ts';
 
 /** Meters by subject, nearest to its limit first. */
-export function LimitPane({ slice, columns, rows, focused, zoomed }: PaneProps<LimitSlice>): ReactNode {
+export function LimitPane({
+  slice,
+  columns,
+  rows,
+  focused,
+  zoomed,
+  nowMs,
+}: PaneProps<LimitSlice>): ReactNode {
   const meters = shown(slice);
   const selected = selectedIndex(slice);
   const footer = footerOf(slice, meters.length);
@@ -23,7 +30,7 @@ export function LimitPane({ slice, columns, rows, focused, zoomed }: PaneProps<L
           <Row columns={columns} spans={[{ text: nothing(slice), tone: 'dim' }]} />
         ) : columns >= tableColumns ? (
           <Table
-            columns={tableOf(columns)}
+            columns={tableOf(columns, nowMs)}
             items={meters}
             width={columns}
             height={body}
@@ -36,6 +43,7 @@ export function LimitPane({ slice, columns, rows, focused, zoomed }: PaneProps<L
             <Narrow
               key={idOf(meter)}
               meter={meter}
+              nowMs={nowMs}
               columns={columns}
               hasDetail={hasDetail}
               selected={isSelected}
@@ -70,7 +78,7 @@ function state(meter: Meter): Span {
   return share(meter) >= 0.9 ? { text: 'near', tone: 'warn' } : '';
 }
 
-function tableOf(columns: number): readonly Column<Meter>[] {
+function tableOf(columns: number, nowMs: number): readonly Column<Meter>[] {
   const [cells, past] = columns >= 90 ? [12, 20] : [8, 10];
   return [
     { heading: 'subject', grow: true, max: 60, cell: ({ subject }) => subject },
@@ -86,7 +94,7 @@ function tableOf(columns: number): readonly Column<Meter>[] {
     {
       heading: 'resets',
       align: 'right',
-      cell: ({ resetMs }) => (resetMs > 0 ? formatDuration(resetMs) : '–'),
+      cell: (meter) => resetIn(meter, nowMs) ?? '–',
     },
     {
       heading: 'denied',
@@ -99,9 +107,9 @@ function tableOf(columns: number): readonly Column<Meter>[] {
   ];
 }
 
-type NarrowProps = { meter: Meter; columns: number; hasDetail: boolean; selected: boolean };
+type NarrowProps = { meter: Meter; nowMs: number; columns: number; hasDetail: boolean; selected: boolean };
 
-function Narrow({ meter, columns, hasDetail, selected }: NarrowProps): ReactNode {
+function Narrow({ meter, nowMs, columns, hasDetail, selected }: NarrowProps): ReactNode {
   const figures = use(meter);
   const cells = Math.min(8, Math.max(0, columns - figures.length - 10));
   const bar: Span = { text: ` ${gauge(share(meter), cells)}`, tone: gaugeTone(share(meter)) };
@@ -116,7 +124,7 @@ function Narrow({ meter, columns, hasDetail, selected }: NarrowProps): ReactNode
       {hasDetail && (
         <Row
           columns={columns}
-          spans={['  ', ...detail(meter, columns)]}
+          spans={['  ', ...detail(meter, columns, nowMs)]}
           right={columns < 36 ? [] : [' ', lately(meter, 8)]}
         />
       )}
@@ -124,12 +132,19 @@ function Narrow({ meter, columns, hasDetail, selected }: NarrowProps): ReactNode
   );
 }
 
-function detail(meter: Meter, columns: number): readonly Span[] {
+function detail(meter: Meter, columns: number, nowMs: number): readonly Span[] {
   const word = columns < 32 && meter.denied > 0 ? '' : state(meter);
   const parts: Span[] = word === '' ? [] : [word, ' '];
   if (meter.denied > 0) parts.push({ text: `denied ${formatCount(meter.denied)}, `, tone: 'warn' });
-  parts.push(meter.resetMs > 0 ? `free ${formatDuration(meter.resetMs)}` : 'unused');
+  const left = resetIn(meter, nowMs);
+  parts.push(left === undefined ? 'unused' : `free ${left}`);
   return parts;
+}
+
+/** Whole seconds, so that a second passes between two frames. */
+function resetIn({ resetAtMs }: Meter, nowMs: number): string | undefined {
+  if (resetAtMs === undefined || resetAtMs <= nowMs) return;
+  return formatDuration(Math.ceil((resetAtMs - nowMs) / 1000) * 1000);
 }
 
 function lately({ history, limit }: Meter, cells: number): string {

@@ -1,3 +1,5 @@
+import { steadyMoment } from '../../ui/moment.ts';
+
 /** One limit of one subject, and how full it was lately. */
 export type Meter = {
   readonly subject: string;
@@ -6,8 +8,8 @@ export type Meter = {
   readonly perMs: number;
   readonly used: number;
   readonly remaining: number;
-  /** Whole seconds, so that a second passes between two frames. */
-  readonly resetMs: number;
+  /** Epoch ms of this console's clock; undefined: nothing of it is used. */
+  readonly resetAtMs: number | undefined;
   readonly denied: number;
   /** What was used at the last readings, oldest first. */
   readonly history: readonly number[];
@@ -32,8 +34,10 @@ export type LimitSlice = {
 
 export type Reading = {
   readonly total: number;
-  readonly limits: readonly Omit<Meter, 'history' | 'sweep'>[];
+  readonly limits: readonly (Omit<Meter, 'history' | 'sweep' | 'resetAtMs'> & { readonly resetMs: number })[];
   readonly skip: number;
+  /** Of this console's clock. */
+  readonly nowMs: number;
   readonly missing?: readonly number[];
 };
 
@@ -57,15 +61,17 @@ export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'alg
  * until a whole sweep has passed without them.
  */
 export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
-  const { total, limits, skip, missing = [] } = reading;
+  const { total, limits, skip, nowMs, missing = [] } = reading;
   const { missing: _, ...before } = slice;
   const known = new Map(slice.meters.map((meter) => [idOf(meter), meter]));
   const isLast = skip + limits.length >= total || limits.length === 0;
   const isWhole = isLast && skip === 0;
   const sweep = isWhole ? 0 : slice.sweep;
-  const fresh = limits.map((use): Meter => {
-    const history = extended(known.get(idOf(use))?.history ?? [], use.used);
-    return { ...use, resetMs: Math.ceil(use.resetMs / 1000) * 1000, history, sweep };
+  const fresh = limits.map(({ resetMs, ...use }): Meter => {
+    const before = known.get(idOf(use));
+    const history = extended(before?.history ?? [], use.used);
+    const resetAtMs = resetMs > 0 ? steadyMoment(before?.resetAtMs, nowMs + resetMs) : undefined;
+    return { ...use, resetAtMs, history, sweep };
   });
   const read = new Set(fresh.map(idOf));
   const kept = isWhole

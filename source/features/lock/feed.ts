@@ -17,7 +17,7 @@ export const feed: Feed<LockSlice> = {
     const names = await known(redis, isCluster(redis) ? mostLocks.cluster : mostLocks.standalone);
     const { nowMs, locks, idle, wrong } = await survey(redis, names, mostWaiters);
     if (!config.readOnly && Math.random() < 1 / tidyOneIn) await forgetIdle(redis, nowMs, idle);
-    const reading = { nowMs, known: names.length, wrong, locks: locks.map(asRow) };
+    const reading = { nowMs: Date.now(), known: names.length, wrong, locks: locks.map(asRow) };
     return (slice) => learn(slice, reading);
   },
 };

@@ -22,11 +22,12 @@ export default defineFeature<LockSlice>({
   },
   alerts: ({ locks, wrong }) => [
     ...locks
-      .filter(({ token, ttlMs, waiting }) => token !== '' && ttlMs === undefined && waiting > 0)
+      .filter(({ token, endsAtMs, waiting }) => token !== '' && endsAtMs === undefined && waiting > 0)
       .map(({ name, waiting }) => `lock ${name} has no TTL and ${waiting} waiting`),
     ...wrong.map((name) => `lock ${name} holds other data`),
   ],
   snapshot: async ({ redis }) => (await list(redis)).map(lockJson),
+  ticks: ({ locks }) => locks.length > 0,
   clocks: ['heldMs', 'ttlMs', 'waitedMs'],
   doctor,
   pane: async () => (await import('./lock-pane.tsx')).LockPane,

@@ -1,4 +1,3 @@
-import { formatDuration } from '../../ui/format.ts';
 import type { KeyBinding } from '../feature.ts';
 import { filterBy, type LockSlice, move, selectedLock } from './state.ts';
 
@@ -32,10 +31,10 @@ export const keys: readonly KeyBinding<LockSlice>[] = [
     confirm(slice) {
       const lock = selectedLock(slice);
       if (!lock) return { question: 'There is no lock to break' };
-      const held = lock.heldMs === undefined ? '' : ` for ${formatDuration(lock.heldMs)}`;
+
       const next = lock.waiters[0] ? ` ${lock.waiters[0].place} gets it.` : '';
       return {
-        question: `Break ${lock.name}, held by ${lock.owner}${held}?${next} It may go on until it renews.`,
+        question: `Break ${lock.name}, held by ${lock.owner}?${next} It may go on until it renews.`,
         type: lock.name,
       };
     },

@@ -1,3 +1,5 @@
+import { steadyMoment } from '../../ui/moment.ts';
+
 /** What the pane knows of the locks that are held or waited for, and which one the operator looks at. */
 export type Lock = {
   readonly name: string;
@@ -7,19 +9,17 @@ export type Lock = {
   readonly owner: string;
   readonly label: string;
   readonly fence: number | undefined;
-  /** Since it was taken or, for another program's, since we first saw it. */
-  readonly heldMs: number | undefined;
-  /** Undefined: it has none. */
-  readonly ttlMs: number | undefined;
+  /** Epoch ms of when it was taken or, for another program's, when we first saw it. */
+  readonly heldSinceMs: number | undefined;
+  /** Epoch ms of when its lease ends; undefined: it never does. */
+  readonly endsAtMs: number | undefined;
   /** The most that was ever left to this holder: what a full bar means. */
   readonly fullMs: number;
-  /** When we first saw this holder. */
-  readonly seenAtMs: number;
   readonly waiting: number;
   readonly waiters: readonly Waiter[];
 };
 
-export type Waiter = { readonly place: string; readonly label: string; readonly waitedMs: number };
+export type Waiter = { readonly place: string; readonly label: string; readonly sinceMs: number };
 
 export type LockSlice = {
   /** Those waited for first, each group by name. */
@@ -34,10 +34,17 @@ export type LockSlice = {
 };
 
 export type Reading = {
+  /** Of this console's clock. */
   readonly nowMs: number;
   readonly known: number;
   readonly wrong: readonly string[];
-  readonly locks: readonly Omit<Lock, 'fullMs' | 'seenAtMs'>[];
+  readonly locks: readonly Figures[];
+};
+
+type Figures = Omit<Lock, 'fullMs' | 'heldSinceMs' | 'endsAtMs' | 'waiters'> & {
+  readonly heldMs: number | undefined;
+  readonly ttlMs: number | undefined;
+  readonly waiters: readonly { readonly place: string; readonly label: string; readonly waitedMs: number }[];
 };
 
 export const initial: LockSlice = {
@@ -55,16 +62,19 @@ export function isForeign({ owner }: Lock): boolean {
 /** Takes a reading in. The same slice if the reading tells nothing that would be painted differently. */
 export function learn(slice: LockSlice, { nowMs, known, wrong, locks }: Reading): LockSlice {
   const before = new Map(slice.locks.map((lock) => [lock.name, lock]));
-  const next = locks.map((lock): Lock => {
+  const next = locks.map(({ heldMs, ttlMs, waiters, ...lock }): Lock => {
     const same = before.get(lock.name)?.token === lock.token ? before.get(lock.name) : undefined;
-    const seenAtMs = same?.seenAtMs ?? nowMs;
+    const sinceMs = heldMs === undefined ? (same?.heldSinceMs ?? nowMs) : nowMs - heldMs;
     return {
       ...lock,
-      seenAtMs,
-      heldMs: lock.token === '' ? undefined : coarse(lock.heldMs ?? nowMs - seenAtMs),
-      ttlMs: lock.ttlMs === undefined ? undefined : coarse(lock.ttlMs),
-      fullMs: Math.max(same?.fullMs ?? 0, lock.ttlMs ?? 0),
-      waiters: lock.waiters.map((waiter) => ({ ...waiter, waitedMs: coarse(waiter.waitedMs) })),
+      heldSinceMs: lock.token === '' ? undefined : steadyMoment(same?.heldSinceMs, sinceMs),
+      endsAtMs: ttlMs === undefined ? undefined : steadyMoment(same?.endsAtMs, nowMs + ttlMs),
+      fullMs: Math.max(same?.fullMs ?? 0, ttlMs ?? 0),
+      waiters: waiters.map(({ place, label, waitedMs }, index) => ({
+        place,
+        label,
+        sinceMs: steadyMoment(before.get(lock.name)?.waiters[index]?.sinceMs, nowMs - waitedMs),
+      })),
     };
   });
   const sorted = next.toSorted(
@@ -77,11 +87,6 @@ export function learn(slice: LockSlice, { nowMs, known, wrong, locks }: Reading)
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-/** What is painted changes ten times a second at most at first, and then once. */
-function coarse(ms: number): number {
-  return ms < 10_000 ? Math.floor(ms / 100) * 100 : Math.floor(ms / 1000) * 1000;
 }
 
 /** The locks that the filter lets through. */

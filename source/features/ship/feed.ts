@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { steadyMoment } from '../../ui/moment.ts';
 import type { Feed } from '../feature.ts';
 import type { ConsumerStatus } from './channel/channel-state.ts';
 import { leaseMs } from './channel/participant.ts';
@@ -17,8 +18,10 @@ export const feed: Feed<ShipSlice> = {
     // What was not known a moment ago is looked at right away.
     const channel = known ?? found[0];
     const shown = await (view ?? (channel === undefined ? undefined : look(redis, channel)));
+    const nowMs = Date.now();
     return (before) => {
-      const reading = { channels: found, shown: shown && rowOf(shown), at: shown?.at ?? 0 };
+      const row = shown && rowOf(shown, before.shown, nowMs);
+      const reading = { channels: found, shown: row, at: shown?.at ?? 0 };
       const isSwitched = shown && selectedChannel({ ...before, channels: found }) !== shown.channel;
       const after = isSwitched ? { ...before, channels: found } : learn(before, reading);
       return isDeepStrictEqual(after, before) ? before : after;
@@ -26,7 +29,7 @@ export const feed: Feed<ShipSlice> = {
   },
 };
 
-function rowOf(view: ChannelView): ChannelRow {
+function rowOf(view: ChannelView, before: ChannelRow | undefined, nowMs: number): ChannelRow {
   const { totals, peakBytes, at } = view;
   return {
     channel: view.channel,
@@ -49,17 +52,30 @@ function rowOf(view: ChannelView): ChannelRow {
       state,
     })),
     partsInRedis: view.partsInRedis,
-    consumers: view.consumers.map((consumer) => consumerRow(consumer, at)),
+    consumers: view.consumers.map((consumer) => {
+      const known = before?.channel === view.channel ? before.consumers : [];
+      return consumerRow(
+        consumer,
+        at,
+        known.find(({ id }) => id === consumer.id),
+        nowMs,
+      );
+    }),
   };
 }
 
-/** Ages are told only of those who are missed, so that nothing is painted while nothing happens. */
-function consumerRow({ id, lag, seenMs, stalledMs }: ConsumerStatus, at: number): ConsumerRow {
+/** Ages are given only for those who are missed, so that nothing is painted while nothing happens. */
+function consumerRow(
+  { id, lag, seenMs, stalledMs }: ConsumerStatus,
+  at: number,
+  known: ConsumerRow | undefined,
+  nowMs: number,
+): ConsumerRow {
   const silentMs = seenMs === null ? 0 : at - seenMs;
   if (stalledMs !== null) {
     const sinceMs = seenMs === null ? at - stalledMs : silentMs;
-    return { id, lag, state: 'stalled', silentMs: Math.floor(sinceMs / 1000) * 1000 };
+    return { id, lag, state: 'stalled', silentSinceMs: steadyMoment(known?.silentSinceMs, nowMs - sinceMs) };
   }
-  if (seenMs === null) return { id, lag, state: 'unseen', silentMs: 0 };
-  return { id, lag, state: silentMs > leaseMs ? 'away' : 'live', silentMs: 0 };
+  if (seenMs === null) return { id, lag, state: 'unseen', silentSinceMs: undefined };
+  return { id, lag, state: silentMs > leaseMs ? 'away' : 'live', silentSinceMs: undefined };
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../ui/format.ts';
+import { sinceMs } from '../../ui/moment.ts';
 import { defineFeature } from '../feature.ts';
 import { statuses } from './channel/status.ts';
 import { commands } from './commands.ts';
@@ -19,12 +20,13 @@ export default defineFeature<ShipSlice>({
     const others = (slice.channels?.length ?? 0) - 1;
     return channel === undefined ? '' : `${channel}${others > 0 ? `  +${others}` : ''}`;
   },
-  alerts({ shown }) {
+  ticks: ({ shown }) => shown?.consumers.some(({ silentSinceMs }) => silentSinceMs !== undefined) === true,
+  alerts({ shown }, nowMs = Date.now()) {
     return (shown?.consumers ?? [])
       .filter(({ state }) => state === 'stalled')
       .map(
-        ({ id, silentMs }) =>
-          `ship.stalled: consumer ${id} of ${shown?.channel}, ${formatDuration(silentMs)}`,
+        ({ id, silentSinceMs }) =>
+          `ship.stalled: consumer ${id} of ${shown?.channel}, ${formatDuration(sinceMs(silentSinceMs ?? nowMs, nowMs))}`,
       );
   },
   snapshot: async ({ redis }) => (await statuses(redis)).found,

@@ -2,6 +2,7 @@ import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { counted, formatBytes, formatCount, formatDuration } from '../../ui/format.ts';
 import { gauge, gaugeTone } from '../../ui/gauge.ts';
+import { sinceMs } from '../../ui/moment.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
 import { type Column, Table } from '../../ui/table.tsx';
@@ -18,7 +19,7 @@ import {
 } from './state.ts';
 
 /** The budget, how fast it goes, the parts in Redis and who has them, and every consumer's lag. */
-export function ShipPane({ slice, columns, rows, focused, zoomed }: PaneProps<ShipSlice>): ReactNode {
+export function ShipPane({ slice, columns, rows, focused, zoomed, nowMs }: PaneProps<ShipSlice>): ReactNode {
   const { shown } = slice;
   if (!shown) {
     return (
@@ -27,7 +28,7 @@ export function ShipPane({ slice, columns, rows, focused, zoomed }: PaneProps<Sh
       </Box>
     );
   }
-  const consumers = consumerLines(shown.consumers, columns, Math.max(1, Math.floor(rows / 3)));
+  const consumers = consumerLines(shown.consumers, columns, Math.max(1, Math.floor(rows / 3)), nowMs);
   const head = rows >= 4 ? 2 : 1;
   const body = Math.max(0, rows - head - consumers.length);
   return (
@@ -148,13 +149,14 @@ function consumerLines(
   consumers: readonly ConsumerRow[],
   columns: number,
   most: number,
+  nowMs: number,
 ): readonly (readonly Span[])[] {
   const urgent = consumers.toSorted((a, b) => Number(b.state === 'stalled') - Number(a.state === 'stalled'));
   const label = 'consumers ';
   const lines: Span[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (const [index, consumer] of urgent.entries()) {
-    const span = consumerSpan(consumer);
+    const span = consumerSpan(consumer, nowMs);
     if (used + width(span.text) + 3 > columns) {
       if (lines.length === most) {
         lines.at(-1)?.push({ text: `   +${urgent.length - index}`, tone: 'dim' });
@@ -170,10 +172,16 @@ function consumerLines(
   return lines;
 }
 
-function consumerSpan({ id, lag, state, silentMs }: ConsumerRow): { text: string; tone: Tone } {
+function consumerSpan(
+  { id, lag, state, silentSinceMs }: ConsumerRow,
+  nowMs: number,
+): { text: string; tone: Tone } {
   const owed = lag === 0 ? 'lag 0' : `lag ${formatCount(lag)} ${lag === 1 ? 'part' : 'parts'}`;
   if (state === 'stalled') {
-    return { text: `${id} STALLED for ${formatDuration(silentMs)}, ${owed}`, tone: 'bad' };
+    return {
+      text: `${id} STALLED for ${formatDuration(sinceMs(silentSinceMs ?? nowMs, nowMs))}, ${owed}`,
+      tone: 'bad',
+    };
   }
   if (state === 'unseen') return { text: `${id} never seen, ${owed}`, tone: lag > 0 ? 'warn' : 'dim' };
   return { text: `${id} ${state}, ${owed}`, tone: state === 'live' ? 'plain' : 'dim' };

@@ -15,8 +15,8 @@ export type ConsumerRow = {
   readonly lag: number;
   /** `away`: silent, but nothing is owed. */
   readonly state: 'live' | 'away' | 'unseen' | 'stalled';
-  /** How long a stalled one has been silent, in whole seconds. */
-  readonly silentMs: number;
+  /** Epoch ms of this console's clock since when a stalled one is silent. */
+  readonly silentSinceMs: number | undefined;
 };
 
 export type ChannelRow = {

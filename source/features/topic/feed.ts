@@ -17,8 +17,9 @@ export const feed: Feed<TopicSlice> = {
     const found = await surveyAll(redis, { most, mostSubscribers });
     const topics = found.filter((each): each is TopicStatus => !(each instanceof Error));
     const wrong = found.filter((each) => each instanceof Error).map(({ message }) => message);
+    const nowMs = Date.now();
     return (slice) => {
-      const next = learn(slice, topics, wrong);
+      const next = learn(slice, topics, wrong, nowMs);
       return isDeepStrictEqual(next, slice) ? slice : next;
     };
   },

@@ -24,6 +24,8 @@ export default defineFeature<TopicSlice>({
       : `${counted(topics.length, 'topic')}  ${counted(subscribers, 'subscriber')}`;
   },
   alerts: alertsOf,
+  ticks: ({ topics }) =>
+    topics.some(({ subscribers }) => subscribers.some(({ oldestAtMs }) => oldestAtMs !== undefined)),
   clocks: ['at'],
   doctor,
   async snapshot({ redis }) {

@@ -1,3 +1,5 @@
+import { steadyMoment } from '../../ui/moment.ts';
+
 /** What the console knows of topics, and which subscriber the operator looks at. */
 export type TopicSlice = {
   /** By name. */
@@ -34,8 +36,8 @@ export type Subscriber = {
   readonly lags: readonly number[];
   /** How many messages retention removed before it saw them. */
   readonly missed: number;
-  /** Age of the oldest message it has not done, coarse; undefined when nothing waits, or nobody knows. */
-  readonly oldestMs: number | undefined;
+  /** Epoch ms of the oldest message it has not done; undefined when nothing waits, or nobody knows. */
+  readonly oldestAtMs: number | undefined;
   /** Epoch ms since when nothing was heard of it; undefined while it is live, 0 when it never was. */
   readonly silentSinceMs: number | undefined;
   /** Whole days of that silence. */
@@ -77,10 +79,12 @@ export function learn(
   slice: TopicSlice,
   figures: readonly TopicFigures[],
   wrong: readonly string[],
+  /** Of this console's clock, when the figures came. */
+  nowMs: number,
 ): TopicSlice {
   const known = new Map(
     slice.topics.flatMap((topic) =>
-      topic.subscribers.map((each) => [rowKey({ topic, subscriber: each }), each.lags] as const),
+      topic.subscribers.map((each) => [rowKey({ topic, subscriber: each }), each] as const),
     ),
   );
   const topics = figures.map(({ at, lapseMs, subscribers, topic, layout, lastId, retained, bytes }) => {
@@ -88,7 +92,8 @@ export function learn(
     return {
       ...own,
       subscribers: subscribers.map((each): Subscriber => {
-        const lags = follow(known.get(keyOf(layout, topic, each.name)) ?? [], each.lag);
+        const before = known.get(keyOf(layout, topic, each.name));
+        const lags = follow(before?.lags ?? [], each.lag);
         const waitedMs =
           each.oldestAt === null || each.lag === 0 ? undefined : Math.max(0, at - each.oldestAt);
         const isLive = each.state === 'live';
@@ -100,7 +105,7 @@ export function learn(
           lag: each.lag,
           lags,
           missed: each.missed,
-          oldestMs: waitedMs === undefined ? undefined : coarse(waitedMs),
+          oldestAtMs: waitedMs === undefined ? undefined : steadyMoment(before?.oldestAtMs, nowMs - waitedMs),
           silentSinceMs: isLive ? undefined : each.seenMs,
           silentDays: isLive ? 0 : Math.floor((at - each.seenMs) / 86_400_000),
           keptUntilMs: holdsBack ? each.seenMs + lapseMs : undefined,
@@ -132,12 +137,6 @@ function judge(
 function follow(lags: readonly number[], lag: number): readonly number[] {
   if (lags.length > 0 && lags.every((each) => each === lag)) return lags;
   return [...lags, lag].slice(-mostLags);
-}
-
-/** Coarser as it grows, so that what is old does not tick. */
-function coarse(ms: number): number {
-  const unit = ms < 10_000 ? 100 : ms < 3_600_000 ? 1000 : ms < 86_400_000 ? 60_000 : 3_600_000;
-  return Math.floor(ms / unit) * unit;
 }
 
 /** Whether the lag grows (1), shrinks (-1) or neither. */

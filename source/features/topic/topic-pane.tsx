@@ -1,6 +1,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { formatCount, formatDuration } from '../../ui/format.ts';
+import { sinceMs } from '../../ui/moment.ts';
 import { Row } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
 import { type Column, Table } from '../../ui/table.tsx';
@@ -11,7 +12,14 @@ import { detailOf, retainedOf, stateOf } from './status-text.ts';
 const sparkCells = 8;
 
 /** A row for each subscriber; below, what is retained, and zoomed what the selected one is about. */
-export function TopicPane({ slice, columns, rows, focused, zoomed }: PaneProps<TopicSlice>): ReactNode {
+export function TopicPane({
+  slice,
+  columns,
+  rows,
+  focused,
+  zoomed,
+  nowMs,
+}: PaneProps<TopicSlice>): ReactNode {
   const lines = shownLines(slice);
   const selected = focused || zoomed ? selectedIndex(slice, lines) : undefined;
   const line = selectedLine(slice);
@@ -24,7 +32,7 @@ export function TopicPane({ slice, columns, rows, focused, zoomed }: PaneProps<T
     <Box flexDirection="column" width={columns} height={rows}>
       <Box height={Math.max(0, rows - footer.length)} flexDirection="column" overflow="hidden">
         <Table
-          columns={tableColumns}
+          columns={tableColumns(nowMs)}
           items={lines}
           width={columns}
           height={rows - footer.length}
@@ -44,7 +52,7 @@ export function TopicPane({ slice, columns, rows, focused, zoomed }: PaneProps<T
   );
 }
 
-const tableColumns: readonly Column<Line>[] = [
+const tableColumns = (nowMs: number): readonly Column<Line>[] => [
   {
     heading: 'topic',
     max: 24,
@@ -67,7 +75,9 @@ const tableColumns: readonly Column<Line>[] = [
     align: 'right',
     drop: 1,
     cell: ({ subscriber }) =>
-      !subscriber || subscriber.oldestMs === undefined ? '–' : formatDuration(subscriber.oldestMs),
+      !subscriber || subscriber.oldestAtMs === undefined
+        ? '–'
+        : formatDuration(sinceMs(subscriber.oldestAtMs, nowMs)),
   },
   {
     heading: 'state',

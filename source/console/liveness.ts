@@ -1,0 +1,77 @@
+import { type Connection, masters } from '../redis/connect.ts';
+import type { Store } from '../store/store.ts';
+
+/**
+ * How long ago Redis last answered, whatever the socket says: a server that hangs keeps its connections open.
+ *
+ * Any answered question counts. When nothing else was asked for a second, a PING is: what is on the screen can be
+ * called live only as long as somebody could have said otherwise.
+ */
+export type Liveness = {
+  /** Redis answered something. */
+  answered(): void;
+  stop(): void;
+};
+
+/** Without an answer for this long the header says so. */
+export const silentAfterMs = 2000;
+const pingAfterMs = 1000;
+/** In Cluster every primary is asked, and none of them may be overlooked: with many of them, less often. */
+const eachPrimaryMs = 250;
+/** An unanswered round is given up, as the primary it waits for may have been replaced. */
+const roundMs = 5000;
+const tickMs = 250;
+
+export function watchLiveness(connection: Connection, store: Store): Liveness {
+  const isCluster = connection.kind === 'cluster';
+  let answeredAtMs = performance.now();
+  let roundAtMs: number | undefined;
+  let primaries = 1;
+
+  const answered = (): void => {
+    answeredAtMs = performance.now();
+    tell(undefined);
+  };
+  const tell = (silentSinceMs: number | undefined): void => {
+    const { connection: known } = store.getState();
+    if (known.silentSinceMs === silentSinceMs) return;
+    const { silentSinceMs: _, ...rest } = known;
+    store.setState({ connection: silentSinceMs === undefined ? rest : { ...rest, silentSinceMs } });
+  };
+  const ping = async (): Promise<void> => {
+    const ownRound = performance.now();
+    roundAtMs = ownRound;
+    try {
+      const servers = await masters(connection.ask);
+      primaries = Math.max(1, servers.length);
+      // A refusal is an answer; a broken connection is told by its state.
+      await Promise.all(servers.map((server) => server.ping().catch(() => {})));
+      if (connection.state().name === 'live') answered();
+    } finally {
+      if (roundAtMs === ownRound) roundAtMs = undefined;
+    }
+  };
+  const tick = (): void => {
+    const nowMs = performance.now();
+    if (connection.state().name !== 'live') {
+      answeredAtMs = nowMs;
+      return;
+    }
+    const quietMs = nowMs - answeredAtMs;
+    const everyMs = Math.max(pingAfterMs, primaries * eachPrimaryMs);
+    const isWaiting = roundAtMs !== undefined && nowMs - roundAtMs < roundMs;
+    if (quietMs >= everyMs && !isWaiting) ping().catch(() => {});
+    // The first silence found sets the moment; the clock of the screen counts on from there.
+    const { silentSinceMs } = store.getState().connection;
+    if (quietMs >= Math.max(silentAfterMs, everyMs + pingAfterMs) && silentSinceMs === undefined) {
+      tell(Date.now() - Math.round(quietMs));
+    }
+  };
+  const timer = setInterval(tick, tickMs);
+
+  return {
+    // One node of a cluster tells nothing of the others.
+    answered: isCluster ? () => {} : answered,
+    stop: () => clearInterval(timer),
+  };
+}
