@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import module from 'node:module';
+import path from 'node:path';
 import process from 'node:process';
 import { consoleFlags } from './source/cli/console-flags.ts';
+import { cacheHome, FolderError, ownFolder } from './source/own-folders.ts';
 
 declare const QUARTERDECK_VERSION: string;
 
@@ -15,8 +17,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'embedded-keeper' && argv[1] !== undefined) return await keep(argv[1]);
   // Before anything is loaded: scripts ask for the version on every start.
   if (argv.length === 1 && argv[0] === '--version') return await printVersion();
-  // Whatever is loaded from here on is compiled once and kept for the next start.
-  module.enableCompileCache?.();
+  keepCompiled();
   const flags = consoleFlags(argv);
   if (flags) return await openConsole(flags);
   const { readArguments } = await import('./source/cli/arguments.ts');
@@ -43,6 +44,18 @@ async function main(argv: readonly string[]): Promise<number> {
       printFrame: async (...frame) => (await import('./source/console/print-frame.tsx')).printFrame(...frame),
     });
   return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
+}
+
+/**
+ * Whatever is loaded from here on is compiled once and kept for the next start, in a folder that nobody else can
+ * write: what lies there is run as code. Without such a folder nothing is kept.
+ */
+function keepCompiled(): void {
+  try {
+    module.enableCompileCache?.(ownFolder(path.join(cacheHome(process.env), 'quarterdeck', 'compiled')));
+  } catch (error) {
+    if (!(error instanceof FolderError)) throw error;
+  }
 }
 
 function printVersion(): Promise<number> {

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import { messageOf } from './errors.ts';
 import { dashed, globalFlags, isGlobalFlag } from './global-flags.ts';
 import { nearest } from './nearest.ts';
+import { configHome } from './own-folders.ts';
 
 /** Where settings come from beside the flags: the environment, and files. Nothing is checked but that it can be read. */
 export type SettingName = keyof typeof globalFlags | 'password';
@@ -75,23 +76,10 @@ export function readPassword(file: string, mistakes: string[]): string | undefin
 }
 
 export function defaultConfigFile(env: NodeJS.ProcessEnv): string {
-  return path.join(env.XDG_CONFIG_HOME || path.join(home(env), '.config'), 'quarterdeck', 'config.json');
+  return path.join(configHome(env), 'quarterdeck', 'config.json');
 }
 
-export function stateHome(env: NodeJS.ProcessEnv): string {
-  return env.XDG_STATE_HOME || path.join(home(env), '.local', 'state');
-}
-
-/** Containers run as users that the machine knows nothing of: those have no home, and only a number for a name. */
-function home(env: NodeJS.ProcessEnv): string {
-  if (env.HOME) return env.HOME;
-  try {
-    return homedir();
-  } catch {
-    return path.parse(process.cwd()).root;
-  }
-}
-
+/** Containers run as users that the machine knows nothing of: those have only a number for a name. */
 export function userName(env: NodeJS.ProcessEnv): string {
   const named = env.USER || env.LOGNAME;
   if (named) return named;

@@ -10,11 +10,11 @@ import {
   readPassword,
   type SettingName,
   settingNames,
-  stateHome,
   userName,
 } from './config-sources.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { dashed } from './global-flags.ts';
+import { stateHome } from './own-folders.ts';
 import { parseUrl } from './url.ts';
 import { switchValue, waitMs } from './values.ts';
 

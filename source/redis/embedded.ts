@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
-import { messageOf } from '../errors.ts';
+import { ownFolder, withPrivateUmask } from '../own-folders.ts';
 import { EmbeddedError } from './errors.ts';
 
 /**
@@ -29,6 +29,7 @@ const silentAfterMs = 1000;
 /**
  * Starts or joins the server of this directory and returns its URL.
  * @throws {EmbeddedError} when neither redis-server nor valkey-server can be run, or it does not come up
+ * @throws {FolderError} when the directory is not ours alone: its server would be somebody else's, or read by them
  */
 export async function startEmbedded({
   embeddedDirectory,
@@ -40,11 +41,7 @@ export async function startEmbedded({
       hint: 'Set QUARTERDECK_EMBEDDED_DIRECTORY to a shorter one',
     });
   }
-  try {
-    mkdirSync(embeddedDirectory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new EmbeddedError(messageOf(error), { cause: error, hint: 'Set QUARTERDECK_EMBEDDED_DIRECTORY' });
-  }
+  ownFolder(embeddedDirectory);
 
   const deadline = Date.now() + patienceMs;
   while (Date.now() < deadline) {
@@ -119,7 +116,9 @@ async function launch(
   directory: string,
   socket: string,
 ): Promise<string | undefined> {
-  const child = spawn(program, words, { cwd: directory, detached: true, stdio: 'ignore' });
+  const child = withPrivateUmask(() =>
+    spawn(program, words, { cwd: directory, detached: true, stdio: 'ignore' }),
+  );
   let failure: string | undefined;
   child.once('error', (error: NodeJS.ErrnoException) => {
     failure = error.code === 'ENOENT' ? 'not installed' : error.message;
@@ -141,7 +140,7 @@ async function launchKeeper(directory: string, socket: string): Promise<void> {
   const script = process.argv[1];
   if (script === undefined) return;
   const words = ['--max-old-space-size=32', script, 'embedded-keeper', directory];
-  const keeper = spawn(process.execPath, words, { detached: true, stdio: 'ignore' });
+  const keeper = withPrivateUmask(() => spawn(process.execPath, words, { detached: true, stdio: 'ignore' }));
   let isGone = false;
   for (const event of ['error', 'exit']) {
     keeper.once(event, () => {

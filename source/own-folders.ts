@@ -1,0 +1,114 @@
+import { lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { type ErrorOptionsWithHint, messageOf, QuarterdeckError } from './errors.ts';
+
+/**
+ * Folders that only this user may read or write: the compile cache, collected gzip files, recordings, the private
+ * server. Others on the machine may know their names and make them first, so each is made by us or looked at before
+ * it is used, as ssh and gpg do.
+ */
+
+/** A folder of ours is not safe to use, or cannot be made. */
+export class FolderError extends QuarterdeckError {
+  readonly folder: string;
+
+  constructor(folder: string, reason: string, options: ErrorOptionsWithHint = {}) {
+    super('data', 'FOLDER_UNSAFE', `Cannot use the folder ${folder}: ${reason}`, options);
+    this.folder = folder;
+  }
+}
+
+/**
+ * Makes the folder with mode 0700, and what is missing above it; or checks the one that is there: no link, owned by
+ * this user, closed to others, and in no folder where somebody else could replace it.
+ * @returns the same path
+ * @throws {FolderError} naming what is wrong with it
+ */
+export function ownFolder(folder: string): string {
+  const resolved = path.resolve(folder);
+  try {
+    mkdirSync(resolved, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // Something that is no folder stands there: said below, in our words.
+    if (!isCode(error, 'EEXIST')) throw new FolderError(folder, messageOf(error), { cause: error });
+  }
+  const found = lstatSync(resolved);
+  if (found.isSymbolicLink()) {
+    throw new FolderError(folder, 'it is a link', { hint: 'Name the folder that it leads to' });
+  }
+  if (!found.isDirectory()) throw new FolderError(folder, 'it is no folder');
+  const uid = process.getuid?.();
+  // Windows knows neither owners nor modes.
+  if (uid === undefined) return folder;
+  if (found.uid !== uid) {
+    throw new FolderError(folder, `it belongs to user ${found.uid}, not to you (${uid})`, {
+      hint: 'Choose another one, or have that one removed: what lies in it may be read or changed by its owner',
+    });
+  }
+  if ((found.mode & 0o077) !== 0) {
+    throw new FolderError(folder, `others may read or write it (mode ${modeOf(found)})`, {
+      hint: `Close it with \`chmod 700 ${folder}\`, after a look at what lies in it`,
+    });
+  }
+  const unsafe = unsafeAbove(path.dirname(realpathSync(resolved)), uid);
+  if (unsafe !== undefined) throw new FolderError(folder, unsafe);
+  return folder;
+}
+
+/** Why somebody else could put another folder in the place of one below; undefined if nobody could. */
+function unsafeAbove(folder: string, uid: number): string | undefined {
+  for (let above = folder; ; above = path.dirname(above)) {
+    const found = statSync(above);
+    if (found.uid !== 0 && found.uid !== uid) return `${above} above it belongs to user ${found.uid}`;
+    const isOpen = (found.mode & 0o002) !== 0;
+    const isSticky = (found.mode & 0o1000) !== 0;
+    if (isOpen && !isSticky) return `everybody may write ${above} above it (mode ${modeOf(found)})`;
+    if (above === path.dirname(above)) return;
+  }
+}
+
+function modeOf({ mode }: Stats): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0');
+}
+
+/** Runs this while new files and folders are closed to others: for processes of ours that are started in it. */
+export function withPrivateUmask<Result>(run: () => Result): Result {
+  const before = process.umask(0o077);
+  try {
+    return run();
+  } finally {
+    process.umask(before);
+  }
+}
+
+export function cacheHome(env: NodeJS.ProcessEnv): string {
+  return absolute(env.XDG_CACHE_HOME) ?? path.join(userHome(env), '.cache');
+}
+
+export function stateHome(env: NodeJS.ProcessEnv): string {
+  return absolute(env.XDG_STATE_HOME) ?? path.join(userHome(env), '.local', 'state');
+}
+
+export function configHome(env: NodeJS.ProcessEnv): string {
+  return absolute(env.XDG_CONFIG_HOME) ?? path.join(userHome(env), '.config');
+}
+
+/** The XDG rules: a path that is not absolute is to be ignored. */
+function absolute(folder: string | undefined): string | undefined {
+  return folder !== undefined && path.isAbsolute(folder) ? folder : undefined;
+}
+
+/** Containers run as users that the machine knows nothing of: those have no home. */
+function userHome(env: NodeJS.ProcessEnv): string {
+  if (env.HOME) return env.HOME;
+  try {
+    return homedir();
+  } catch {
+    return path.parse(process.execPath).root;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
