@@ -1,5 +1,4 @@
 export {
-  DeniedError,
   type ErrorKind,
   QuarterdeckError,
   UnsupportedClientError,

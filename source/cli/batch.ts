@@ -9,11 +9,11 @@ import {
 } from '../commands/run-command.ts';
 import type { Config } from '../config.ts';
 import { UsageError } from '../errors.ts';
-import type { CommandContext, PrintFrame } from '../features/feature.ts';
+import type { CommandContext, PrintFrame, Text } from '../features/feature.ts';
 import { loadFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
 import { openConnections } from '../redis/open-connections.ts';
-import { sanitise } from '../ui/text.ts';
+import { safeJson, safeLines, sanitise } from '../ui/text.ts';
 import { makeOutput, type Output } from './output.ts';
 import { linesOf } from './read-lines.ts';
 
@@ -67,8 +67,8 @@ export async function runBatch(
     const outcome = await (command.offline || isPartial || command.supervises
       ? running
       : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
-    if (config.json && outcome.json !== undefined) await output.write(`${plainJson(outcome.json)}\n`);
-    if (!config.json && outcome.text !== '') await output.write(`${forPeople(outcome.text, output)}\n`);
+    if (config.json && outcome.json !== undefined) await output.write(`${safeJson(outcome.json)}\n`);
+    if (!config.json && outcome.text.length > 0) await output.write(forPeople(outcome.text));
     // Not when the reader has gone: a closed stdout is a write that did not happen.
     if (!output.closed.aborted) await outcome.printed?.();
     return outcome.exitCode ?? 0;
@@ -138,7 +138,7 @@ function makeContext({
     printFrame,
     stdin: () => linesOf(streams.stdin, signal),
     async emit(item, text) {
-      await handOver(config.json ? `${plainJson(item)}\n` : `${forPeople(text, output)}\n`);
+      await handOver(config.json ? `${safeJson(item)}\n` : forPeople(text));
     },
     write: handOver,
     progress(text) {
@@ -150,17 +150,10 @@ function makeContext({
   };
 }
 
-/** JSON with everything escaped that could move a cursor, hide or reorder: the same value, harmless to look at. */
-function plainJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
-    /[\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
-/** What goes to a terminal is made safe line by line; what goes to a pipe is left as it is. */
-function forPeople(text: string, output: Output): string {
-  return output.isTerminal ? text.split('\n').map(sanitise).join('\n') : text;
+function forPeople(text: Text): string {
+  return safeLines(text)
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 async function confirm(question: string, { stdin, stderr }: Streams): Promise<void> {

@@ -1,7 +1,6 @@
 import type { Writable } from 'node:stream';
 import { messageOf, QuarterdeckError } from '../errors.ts';
-import { refused } from '../redis/refusals.ts';
-import { sanitise } from '../ui/text.ts';
+import { safeJson, safeLines } from '../ui/text.ts';
 
 /** A failure as it is told: one line, a code for programs, and what to do next. */
 export type Failure = {
@@ -11,10 +10,30 @@ export type Failure = {
   readonly hint?: string;
 };
 
-/** What Redis says besides what `redis/refusals.ts` knows, by the first word of the reply. */
+/** Redis's own refusals, by the first word of the reply. */
 const replies: Readonly<Record<string, Omit<Failure, 'message'>>> = {
   WRONGTYPE: { kind: 'data', code: 'WRONG_TYPE', hint: 'A key of that name belongs to something else' },
   NOAUTH: { kind: 'connection', code: 'REDIS_AUTH', hint: 'Set QUARTERDECK_PASSWORD or --password-file' },
+  NOPERM: {
+    kind: 'connection',
+    code: 'REDIS_DENIED',
+    hint: 'This ACL user lacks a command or key; see ACL WHOAMI',
+  },
+  OOM: {
+    kind: 'connection',
+    code: 'REDIS_FULL',
+    hint: 'The server is at its maxmemory; free some or raise it',
+  },
+  READONLY: {
+    kind: 'connection',
+    code: 'REDIS_REPLICA',
+    hint: 'That server is a replica; use the primary or --sentinel',
+  },
+  MISCONF: {
+    kind: 'connection',
+    code: 'REDIS_NOT_SAVING',
+    hint: 'The server cannot write to its disk; see its log',
+  },
   CROSSSLOT: {
     kind: 'data',
     code: 'CROSS_SLOT',
@@ -23,9 +42,8 @@ const replies: Readonly<Record<string, Omit<Failure, 'message'>>> = {
 };
 
 export function failureOf(thrown: unknown): Failure {
-  const known = refused(thrown);
-  if (QuarterdeckError.is(known)) {
-    const { kind, code, message, hint } = known;
+  if (QuarterdeckError.is(thrown)) {
+    const { kind, code, message, hint } = thrown;
     return { kind, code, message, ...(hint !== undefined && { hint }) };
   }
   const message = messageOf(thrown);
@@ -47,21 +65,35 @@ export function failureOf(thrown: unknown): Failure {
   };
 }
 
-/** One line on stderr; JSON with `--json`; the stack behind it with `--debug`. */
+/** One line on stderr; JSON with `--json`; the stack with `--debug`, in that line or below it. */
 export function reportFailure(
   thrown: unknown,
   { stderr, json, debug }: { stderr: Writable; json: boolean; debug: boolean },
 ): Failure {
   const failure = failureOf(thrown);
   const { code, message, hint } = failure;
-  const line = json
-    ? JSON.stringify({ error: { code, message, ...(hint !== undefined && { hint }) } })
-    : sanitise(`quarterdeck: ${message}${hint === undefined ? '' : `. ${hint}`}`);
-  stderr.write(`${line}\n`);
-  if (debug && thrown instanceof Error) stderr.write(`${thrown.stack}\n${causesOf(thrown)}`);
+  const stack = debug ? stackOf(thrown) : [];
+  const lines = json
+    ? [
+        safeJson({
+          error: { code, message, ...(hint !== undefined && { hint }), ...(stack.length > 0 && { stack }) },
+        }),
+      ]
+    : safeLines([`quarterdeck: ${message}${hint === undefined ? '' : `. ${hint}`}`, ...stack]);
+  stderr.write(`${lines.join('\n')}\n`);
   return failure;
 }
 
-function causesOf(error: Error): string {
-  return error.cause instanceof Error ? `caused by ${error.cause.stack}\n${causesOf(error.cause)}` : '';
+/** Where it was thrown, and what caused it: a line each. The message stands before the frames, and may hold anything. */
+function stackOf(thrown: unknown): readonly string[] {
+  if (!(thrown instanceof Error)) return [];
+  const { name, message, stack = '', cause } = thrown;
+  const at = stack.indexOf(message);
+  const frames = stack.slice(at === -1 ? 0 : at + message.length).split('\n');
+  const causes = stackOf(cause);
+  return [
+    `${name}: ${message}`,
+    ...frames.filter((line) => /^\s+at /.test(line)),
+    ...(causes.length > 0 ? ['caused by', ...causes] : []),
+  ];
 }

@@ -17,7 +17,7 @@ export const manCommand = (shellCommands: CommandLoaders) =>
     ],
     async run() {
       const page = await manPage(shellCommands);
-      return { json: { page }, text: page };
+      return { json: { page }, text: page.split('\n') };
     },
   });
 

@@ -13,7 +13,6 @@ export type Output = {
   write(bytes: Uint8Array | string): Promise<void>;
   /** Aborted once the reader has gone. */
   readonly closed: AbortSignal;
-  readonly isTerminal: boolean;
 };
 
 export class OutputError extends QuarterdeckError {
@@ -29,7 +28,7 @@ export class OutputError extends QuarterdeckError {
 const patienceMs = 2000;
 
 /** @param ended aborted by the signal that is to end the run: a reader that stands still must not keep it from that */
-export function makeOutput(stream: Writable & { isTTY?: boolean }, ended?: AbortSignal): Output {
+export function makeOutput(stream: Writable, ended?: AbortSignal): Output {
   const controller = new AbortController();
   const closed = controller.signal;
   let writing = 0;
@@ -61,6 +60,5 @@ export function makeOutput(stream: Writable & { isTTY?: boolean }, ended?: Abort
       }
     },
     closed,
-    isTerminal: stream.isTTY === true,
   };
 }

@@ -22,7 +22,7 @@ export const completionCommand = (consoleCommands: CommandLoaders) =>
     examples: ['source <(quarterdeck completion bash)', 'quarterdeck completion fish | source'],
     async run(_context, { shell }) {
       const text = scripts[shell](await completions(consoleCommands));
-      return { json: { shell, script: text }, text };
+      return { json: { shell, script: text }, text: text.split('\n') };
     },
   });
 

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { defineCommand, type Finding, switchFlag } from '../features/feature.ts';
+import { defineCommand, type Finding, switchFlag, type Text } from '../features/feature.ts';
 import { type AnyFeature, features } from '../features/index.ts';
 import type { Client } from '../redis/client.ts';
 import { masters } from '../redis/connect.ts';
@@ -45,13 +45,14 @@ export const doctorCommand = defineCommand({
 
 type Located = Finding & { readonly server?: string };
 
-function textOf(findings: readonly Located[], mended: number): string {
+function textOf(findings: readonly Located[], mended: number): Text {
   if (findings.length === 0) return 'Nothing found';
-  const lines = findings.map(
-    ({ severity, code, key, server, message, fix }) =>
-      `${severity.toUpperCase()} ${code} ${key}${server === undefined ? '' : ` at ${server}`}\n  ${message}\n  ${fix}`,
-  );
-  return [...lines, `${findings.length} found, ${mended} mended`].join('\n');
+  const lines = findings.flatMap(({ severity, code, key, server, message, fix }) => [
+    `${severity.toUpperCase()} ${code} ${key}${server === undefined ? '' : ` at ${server}`}`,
+    `  ${message}`,
+    `  ${fix}`,
+  ]);
+  return [...lines, `${findings.length} found, ${mended} mended`];
 }
 
 async function examineKeys(

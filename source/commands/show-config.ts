@@ -1,4 +1,5 @@
 import { defineCommand } from '../features/feature.ts';
+import { textTable } from '../ui/text-table.ts';
 
 export const configCommand = defineCommand({
   verb: 'config',
@@ -9,11 +10,9 @@ export const configCommand = defineCommand({
     const { password, sentinelPassword, warnings: _warnings, ...shown } = config;
     const told = (secret: string | undefined) => (secret === undefined ? 'not set' : 'set');
     const json = { ...shown, password: told(password), sentinelPassword: told(sentinelPassword) };
-    const entries = Object.entries(json).filter(([, value]) => value !== undefined);
-    const longest = Math.max(...entries.map(([name]) => name.length));
-    const lines = entries.map(
-      ([name, value]) => `${name.padEnd(longest)}  ${Array.isArray(value) ? value.join(' ') : String(value)}`,
-    );
-    return { json, text: lines.join('\n') };
+    const rows = Object.entries(json)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(' ') : String(value)]);
+    return { json, text: textTable(rows) };
   },
 });

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
+import { safeJson } from '../ui/text.ts';
 import { waitMs } from '../values.ts';
 import { astray, chosenFeatures, conditionOn, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
 import { tellMissing, tellServer } from './unreachable.ts';
@@ -40,7 +41,7 @@ export const watchCommand = defineCommand({
         if (seen.get(noun) === text) continue;
         seen.set(noun, text);
         const line = { at: snapshot.at, pane: noun, value: snapshot[noun] };
-        await context.emit(line, JSON.stringify(line));
+        await context.emit(line, safeJson(line));
       }
       if (!isDoubted && condition?.isAstray(snapshot)) {
         isDoubted = true;

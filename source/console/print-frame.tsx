@@ -11,12 +11,12 @@ import { loadPanes } from './mount.tsx';
 import { watchServer } from './server-stats.ts';
 import { App } from './view/app.tsx';
 
-/** What the console would show now, as plain text of exactly `rows` lines. */
+/** What the console would show now, as exactly `rows` lines of plain text. */
 export async function printFrame(
   context: ReadContext,
   chosen: readonly AnyFeature[],
   { columns, rows, zoomed }: FrameSize,
-): Promise<string> {
+): Promise<readonly string[]> {
   const [connection] = context.connections;
   const store = makeStore({
     slices: Object.fromEntries(chosen.map((feature) => [feature.noun, feature.initial(context.config)])),
@@ -50,7 +50,7 @@ export async function printFrame(
     { columns },
   );
   const lines = frame.split('\n');
-  return Array.from({ length: rows }, (_, row) => lines[row] ?? '').join('\n');
+  return Array.from({ length: rows }, (_, row) => lines[row] ?? '');
 }
 
 /** Asks twice: what the second reading looks closer at, the first has to find. */

@@ -176,10 +176,10 @@ export type CommandContext = ReadContext & {
   /** Lines of stdin, without their newline, until its end or the signal; empty in the console. */
   stdin(): AsyncIterable<string>;
   /** One item of a stream: NDJSON with `--json`, else its text. Resolves when it was handed to the reader. */
-  emit(item: unknown, text: string): Promise<void>;
+  emit(item: unknown, text: Text): Promise<void>;
   /** Raw bytes to stdout, for commands whose output is a file's content. Resolves when handed on. */
   write(bytes: Uint8Array): Promise<void>;
-  /** A line for people: on stderr if that is a terminal, in the console's status line. Never data. */
+  /** One line for people: on stderr if that is a terminal, in the console's status line. Never data. */
   progress(text: string): void;
   /** A diagnostic that must be seen even without a terminal: one line on stderr. */
   warn(text: string): void;
@@ -195,20 +195,26 @@ export type FrameSize = {
 };
 
 /**
- * One frame of the console as plain text of exactly `rows` lines. Whoever runs a command gives it this, so that
+ * One frame of the console as exactly `rows` lines of plain text. Whoever runs a command gives it this, so that
  * commands load nothing of the screen.
  */
 export type PrintFrame = (
   context: ReadContext,
   chosen: readonly AnyFeature[],
   size: FrameSize,
-) => Promise<string>;
+) => Promise<readonly string[]>;
+
+/**
+ * What people read: a string is one line, whatever it holds; several lines are a list. It is made safe where it is
+ * printed, on terminals and pipes alike, and nothing in a line can begin another one.
+ */
+export type Text = string | readonly string[];
 
 export type Outcome = {
   /** The one JSON value of `--json`; absent when everything went out through `emit`. */
   readonly json?: unknown;
   /** The same for people; in the console its first line goes to the status line. */
-  readonly text: string;
+  readonly text: Text;
   /** Exit 0 or 1 for yes/no questions; a child's own code for commands that run one. */
   readonly exitCode?: number;
   /** Runs once all of it was handed to the reader, such as marking messages as seen; not when that failed. */

@@ -66,6 +66,27 @@ export function sanitise(text: string): string {
     .replaceAll(conjuncts, '$1\u200C');
 }
 
+/**
+ * Text for people as lines to print: a string is one line, whatever it holds, and so is each item of a list. A line end
+ * comes from here alone, so no name or message can forge a line.
+ */
+export function safeLines(text: string | readonly string[]): string[] {
+  return (typeof text === 'string' ? [text] : text).map(sanitise);
+}
+
+const unsafeInJson =
+  /[\u007F-\u009F\u2028\u2029\p{Format}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu;
+
+/** JSON with everything escaped that could move a cursor, hide or reorder: the same value, harmless to look at. */
+export function safeJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(unsafeInJson, (letter) =>
+    Array.from(
+      { length: letter.length },
+      (_, index) => `\\u${letter.charCodeAt(index).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
+}
+
 export { cellWidth as width, isNarrow };
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });

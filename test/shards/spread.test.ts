@@ -56,7 +56,7 @@ async function over(
       config,
       streams,
       ended: new AbortController().signal,
-      printFrame: async () => '',
+      printFrame: async () => [],
     };
     const code = await runBatch(path, command, { words, flags, commandLine: [] }, options);
     return { code, stdout: told(stdout), stderr: told(stderr) };

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { targetName } from '../../source/features/sync/keys.ts';
-import { notify } from '../../source/features/sync/watch.ts';
+import { notify } from '../../source/features/sync/watcher/watch.ts';
 import { type Connection, connect } from '../../source/redis/connect.ts';
 import { finished, start } from '../helpers/cli.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';

@@ -10,7 +10,7 @@ import {
   parseChange,
   payloadOf,
 } from '../../source/features/sync/change.ts';
-import { Pending, plan, wantsFullScan } from '../../source/features/sync/pending.ts';
+import { Pending, plan, wantsFullScan } from '../../source/features/sync/copy/plan.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'quarterdeck-sync-'));
 const base = path.join(root, 'base');

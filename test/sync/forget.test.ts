@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { syncKeys } from '../../source/features/sync/keys.ts';
 import { status, unused, writeRecord } from '../../source/features/sync/status.ts';
-import { notify } from '../../source/features/sync/watch.ts';
+import { notify } from '../../source/features/sync/watcher/watch.ts';
 import { openTopic } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';

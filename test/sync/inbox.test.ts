@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { Inbox } from '../../source/features/sync/inbox.ts';
+import { Inbox } from '../../source/features/sync/runner/inbox.ts';
 import type { Client } from '../../source/redis/client.ts';
 
 /** A connection on which others publish. */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { notify } from '../../source/features/sync/watch.ts';
+import { notify } from '../../source/features/sync/watcher/watch.ts';
 import { kill, start } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { cli, expectRestored, type Play, startPlay } from '../helpers/terminal.ts';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Change } from '../../source/features/sync/change.ts';
-import { followByLibrary } from '../../source/features/sync/watch-library.ts';
-import { TreeWatch, type Watched } from '../../source/features/sync/watch-tree.ts';
+import { followByLibrary } from '../../source/features/sync/watcher/watch-library.ts';
+import { TreeWatch, type Watched } from '../../source/features/sync/watcher/watch-tree.ts';
 
 let root: string;
 let base: string;

@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
-import { fitTo, graphemes, sanitise, truncate, truncateStart, width, wrap } from '../../source/ui/text.ts';
+import {
+  fitTo,
+  graphemes,
+  safeJson,
+  safeLines,
+  sanitise,
+  truncate,
+  truncateStart,
+  width,
+  wrap,
+} from '../../source/ui/text.ts';
+import { foreignSequences, payloads } from '../helpers/injections.ts';
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -51,6 +62,27 @@ describe('sanitise', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('lines and JSON', () => {
+  test('a string is one line, a list is as many as it has items, whatever they hold', () => {
+    for (const payload of payloads) {
+      expect(safeLines(payload)).toHaveLength(1);
+      expect(safeLines([payload, payload])).toHaveLength(2);
+      expect(safeLines([payload, payload]).flatMap(foreignSequences)).toEqual([]);
+    }
+  });
+
+  test('JSON holds the same value, and nothing that steers, hides or reorders', () => {
+    const steering =
+      /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u2028\u2029]|[\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF]|\p{Variation_Selector}|[\u{E0000}-\u{E0FFF}]/u;
+    for (const payload of payloads) {
+      const json = safeJson({ [payload]: [payload] });
+      expect(JSON.parse(json)).toEqual({ [payload]: [payload] });
+      expect(json).not.toMatch(steering);
+      expect(foreignSequences(json)).toEqual([]);
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import { messageOf, QuarterdeckError } from '../../errors.ts';
 import type { CommandContext, Outcome } from '../../features/feature.ts';
 import type { Connection } from '../../redis/connect.ts';
 import { type Act, changeScreen, type Status, type Store } from '../../store/store.ts';
-import { sanitise } from '../../ui/text.ts';
+import { safeLines, sanitise } from '../../ui/text.ts';
 import { openView, type View } from './output-view.ts';
 
 /** Runs commands for the keyboard: what they say goes to the status line, what they print to the output view. */
@@ -98,7 +98,7 @@ export function makePerformer(options: PerformerOptions): Performer {
     });
     const context = contextFor(act, signal, {
       emit: (_, text) => view.print(text),
-      write: (bytes) => view.print(new TextDecoder().decode(bytes)),
+      write: (bytes) => view.print(new TextDecoder().decode(bytes).replace(/\n$/, '').split('\n')),
       progress: (text) => say(text, 'info'),
       warn: (text) => say(text, 'bad'),
     });
@@ -164,10 +164,12 @@ type Report = {
 };
 
 function report(outcome: Outcome, { act, isShown, view, say }: Report): void {
-  const text = act.json && outcome.json !== undefined ? JSON.stringify(outcome.json, null, 2) : outcome.text;
-  const [first = '', ...more] = text.split('\n');
-  if (text === '') return;
-  if (isShown && (more.length > 0 || view.isOpen())) void view.print(text, 0);
+  const isJson = act.json && outcome.json !== undefined;
+  const text = isJson ? JSON.stringify(outcome.json, null, 2).split('\n') : outcome.text;
+  if (text.length === 0) return;
+  const lines = safeLines(text);
+  const [first = '', ...more] = lines;
+  if (isShown && (more.length > 0 || view.isOpen())) void view.print(lines, 0);
   else say(first, (outcome.exitCode ?? 0) === 0 ? 'good' : 'info');
 }
 

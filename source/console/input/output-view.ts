@@ -1,10 +1,11 @@
+import type { Text } from '../../features/feature.ts';
 import { changeScreen, type Store } from '../../store/store.ts';
-import { sanitise } from '../../ui/text.ts';
+import { safeLines } from '../../ui/text.ts';
 
 /** Where a command of the palette prints: lines over the panes, which scroll and can be left. */
 export type View = {
   /** Resolves at once, or after the next painting when much is waiting for it. */
-  print(text: string, from?: number): Promise<void>;
+  print(text: Text, from?: number): Promise<void>;
   isOpen(): boolean;
   end(): void;
 };
@@ -59,7 +60,7 @@ export function openView({ store, title, signal, patienceMs, onOpen }: ViewOptio
       if (signal.aborted) return Promise.resolve();
       clearTimeout(patience);
       if (backlog.length === 0) start = from;
-      backlog.push(...text.replace(/\n$/, '').split('\n').map(sanitise));
+      backlog.push(...safeLines(text));
       timer ??= setTimeout(flush, isOpen ? 50 : 0);
       return backlog.length < longestBacklog ? Promise.resolve() : flushed.promise;
     },

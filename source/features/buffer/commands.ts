@@ -3,6 +3,7 @@ import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
 import { counted, formatCount, formatDuration } from '../../ui/format.ts';
+import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -12,6 +13,7 @@ import {
   optionalFlag,
   optionalWord,
   switchFlag,
+  type Text,
   word,
 } from '../feature.ts';
 import { increment } from './buffer.ts';
@@ -172,7 +174,7 @@ export function pendingJson({ type, ids, total, inflight, oldestMs, nowMs, statu
   };
 }
 
-function pendingText(rows: readonly Pending[]): string {
+function pendingText(rows: readonly Pending[]): Text {
   if (rows.length === 0) return 'No buffers yet: `quarterdeck buffer incr TYPE ID` begins one';
   const cells = rows.map(({ type, ids, total, inflight, oldestMs, nowMs, status }) => [
     type,
@@ -182,21 +184,7 @@ function pendingText(rows: readonly Pending[]): string {
     oldestMs === undefined ? '' : `oldest ${formatDuration(nowMs - oldestMs)}`,
     status?.failure ? `failing: ${status.failure.message}` : '',
   ]);
-  const widths =
-    cells[0]?.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0))) ?? [];
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          column === 1 || column === 2
-            ? cell.padStart(widths[column] ?? 0)
-            : cell.padEnd(widths[column] ?? 0),
-        )
-        .filter((cell) => cell !== '')
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return textTable(cells, { right: [1, 2] });
 }
 
 export const commands = [incr, pending, flush];

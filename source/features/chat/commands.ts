@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { formatClock } from '../../ui/format.ts';
-import { padEnd, padStart, sanitise, width } from '../../ui/text.ts';
+import { sanitise } from '../../ui/text.ts';
+import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -10,6 +11,7 @@ import {
   optionalFlag,
   optionalWord,
   switchFlag,
+  type Text,
   word,
 } from '../feature.ts';
 import { ack, create, join, leave, pending } from './chat.ts';
@@ -123,7 +125,7 @@ const readCommand = defineCommand({
     const messages = readable(context, entries);
     return {
       json: messages,
-      text: messages.map(line).join('\n'),
+      text: messages.map(line),
       // Only what was really handed over counts as seen.
       async printed() {
         if (last && !input.peek) await ack(redis, input.room, member, last.id);
@@ -201,8 +203,8 @@ export function roomJson({ room, members, messages, lastId }: RoomFigures) {
   };
 }
 
-/** Aligned columns, one room a line. */
-function roomTable(rooms: readonly RoomFigures[]): string {
+/** One room a line. */
+function roomTable(rooms: readonly RoomFigures[]): Text {
   if (rooms.length === 0) return 'No rooms';
   const rows = rooms.map(({ room, members, messages, lastId }) => [
     room,
@@ -210,14 +212,7 @@ function roomTable(rooms: readonly RoomFigures[]): string {
     String(lastId),
     members.map(({ name, unread }) => (unread === 0 ? name : `${name} (${unread} unread)`)).join(', '),
   ]);
-  const table = [['ROOM', 'STORED', 'LAST', 'MEMBERS'], ...rows].map((row) => row.map(sanitise));
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => width(row[column] ?? ''))));
-  return table
-    .map(([room = '', stored = '', last = '', members = '']) => {
-      const [first = 0, second = 0, third = 0] = widths;
-      return `${padEnd(room, first)}  ${padStart(stored, second)}  ${padStart(last, third)}  ${members}`;
-    })
-    .join('\n');
+  return textTable([['ROOM', 'STORED', 'LAST', 'MEMBERS'], ...rows], { right: [1, 2] });
 }
 
 /** Warns of what cannot be read, and leaves it out. */

@@ -78,13 +78,12 @@ const addCommand = defineCommand({
       await closeOver(context, hits);
     }
     const all = [...added].map(([series, added]) => ({ series, added }));
-    const text = all
-      .map(({ series, added }) => `${sanitise(series)}  ${formatCount(added)} added`)
-      .join('\n');
     const one = all[0] ?? { series: input.series, added: 0 };
-    return input.series === '-'
-      ? { json: all, text }
-      : { json: one, text: text || `${sanitise(one.series)}  0 added` };
+    const isNamed = input.series === '-';
+    const text = (isNamed ? all : [one]).map(
+      ({ series, added }) => `${sanitise(series)}  ${formatCount(added)} added`,
+    );
+    return { json: isNamed ? all : one, text };
   },
 });
 
@@ -142,7 +141,7 @@ const seriesCommand = defineCommand({
     const lines = points.map(([atMs, hits]) => `${dateOf(atMs)} ${formatClockSeconds(atMs)}  ${hits}`);
     return {
       json: { series, stepMs, points, ...missingJson(missing) },
-      text: lines.join('\n'),
+      text: lines,
       ...tellMissing(context, missing),
     };
   },
@@ -166,7 +165,7 @@ const listCommand = defineCommand({
     if (said !== undefined) context.warn(said);
     return {
       json: all.map(seriesJson),
-      text: all.map(line).join('\n') || 'No series',
+      text: all.length === 0 ? 'No series' : all.map(line),
       ...tellMissing(context, missing),
     };
   },

@@ -138,9 +138,10 @@ const listCommand = defineCommand({
     if (said !== undefined) context.warn(said);
     const sorted = limits.toSorted(byNearness);
     const more = total > limits.length ? [`and ${total - limits.length} more`] : [];
+    const lines = [...sorted.map(line), ...more, ...found.limits.map(line)];
     return {
       json: [...sorted.map(limitJson), ...found.limits.map(foundJson)],
-      text: [...sorted.map(line), ...more, ...found.limits.map(line)].join('\n') || 'No limits',
+      text: lines.length === 0 ? 'No limits' : lines,
       ...tellMissing(context, [
         ...new Map([...missing, ...found.missing].map((down) => [down.shard, down])).values(),
       ]),

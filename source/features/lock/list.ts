@@ -1,5 +1,6 @@
 import { formatDuration } from '../../ui/format.ts';
-import { padEnd, padStart, sanitise, width } from '../../ui/text.ts';
+import { textTable } from '../../ui/text-table.ts';
+import type { Text } from '../feature.ts';
 import type { LockFigures } from './inspect.ts';
 import { place } from './token.ts';
 
@@ -19,8 +20,8 @@ export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiters }: 
   };
 }
 
-/** Aligned columns, one lock a line, and who is next below it. */
-export function lockTable(locks: readonly LockFigures[]): string {
+/** One lock a line, with who is next. */
+export function lockTable(locks: readonly LockFigures[]): Text {
   if (locks.length === 0) return 'No lock is held';
   const rows = locks.map((lock) => [
     lock.name,
@@ -32,20 +33,7 @@ export function lockTable(locks: readonly LockFigures[]): string {
     [lock.owner?.label ?? '', nextOf(lock)].filter(Boolean).join('; '),
   ]);
   const headings = ['NAME', 'OWNER', 'HELD', 'LEFT', 'QUEUE', 'FENCE', 'LABEL'];
-  const table = [headings, ...rows].map((row) => row.map(sanitise));
-  const widths = headings.map((_, column) => Math.max(...table.map((row) => width(row[column] ?? ''))));
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          column < 2 || column === 6
-            ? padEnd(cell, widths[column] ?? 0)
-            : padStart(cell, widths[column] ?? 0),
-        )
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return textTable([headings, ...rows], { right: [2, 3, 4, 5] });
 }
 
 function nextOf({ waiters: [next] }: LockFigures): string {

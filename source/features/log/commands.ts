@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { counted, formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
-import { sanitise } from '../../ui/text.ts';
+import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
 import { wholeNumber } from '../../values.ts';
 import {
@@ -12,6 +12,7 @@ import {
   list,
   type ReadContext,
   switchFlag,
+  type Text,
   word,
 } from '../feature.ts';
 import { discover } from './discover.ts';
@@ -65,7 +66,7 @@ const writeCommand = defineCommand({
     else writer.write(message.join(' '));
     await writer.close();
     const { log, written } = writer;
-    const text = `${formatCount(written)} ${written === 1 ? 'message' : 'messages'} to ${sanitise(joinLogName(log))}`;
+    const text = `${formatCount(written)} ${written === 1 ? 'message' : 'messages'} to ${joinLogName(log)}`;
     return { json: { ...log, written }, text };
   },
 });
@@ -109,12 +110,9 @@ const recentCommand = defineCommand({
     const lines = await recent(redis, { name, severity }, count);
     if (lines.length === 0) await requireKnown(redis, { name, severity });
     const text = lines.map(({ at, message }) => {
-      return `${at === null ? '--:--:--' : formatClockSeconds(at)}  ${sanitise(message)}`;
+      return `${at === null ? '--:--:--' : formatClockSeconds(at)}  ${message}`;
     });
-    return {
-      json: lines,
-      text: text.join('\n') || `Nothing was written to ${sanitise(name)}:${sanitise(severity)}`,
-    };
+    return { json: lines, text: text.length > 0 ? text : `Nothing was written to ${name}:${severity}` };
   },
 });
 
@@ -134,9 +132,9 @@ const listCommand = defineCommand({
       );
     }
     const rows = found.map(({ total, distinct, ...log }) => {
-      return [formatCount(total), formatCount(distinct), sanitise(joinLogName(log))];
+      return [formatCount(total), formatCount(distinct), joinLogName(log)];
     });
-    const text = aligned([['lines', 'distinct', 'log'], ...rows]).join('\n');
+    const text = textTable([['lines', 'distinct', 'log'], ...rows], { right: [0, 1] });
     return { json: found, text: found.length === 0 ? 'No logs' : text };
   },
 });
@@ -190,7 +188,7 @@ async function requireKnown(redis: Client, log: LogName): Promise<void> {
   // Of the same name there may be another severity.
   const [other] = known.filter(({ name }) => name === log.name);
   const meant = other && joinLogName(other);
-  throw new UnknownNameError('log', 'log', joinLogName(log), known.map(joinLogName), meant);
+  throw new UnknownNameError('log', 'log', joinLogName(log), known.map(joinLogName), { meant });
 }
 
 /** One key of somebody else's must not hide all other logs. */
@@ -209,12 +207,12 @@ function commonText({
   entries,
   gone,
   ...log
-}: Common) {
+}: Common): Text {
   const now = hour === null ? 'hour unknown' : `${clock(hour)}-now`;
   const hours =
     previousHour === null || hour === null ? now : `${clock(previousHour)}-${clock(hour)} → ${now}`;
-  const head = `${sanitise(joinLogName(log))}  ${hours}  ${formatCount(total)} lines, ${formatCount(distinct)} distinct`;
-  if (entries.length === 0 && gone.length === 0) return `${head}\nNothing was written this hour`;
+  const head = `${joinLogName(log)}  ${hours}  ${formatCount(total)} lines, ${formatCount(distinct)} distinct`;
+  if (entries.length === 0 && gone.length === 0) return [head, 'Nothing was written this hour'];
   const cells = entries.map(({ rank, previousRank, count, previous, message }) => [
     `${rank}`,
     previousRank === null ? '–' : `${previousRank}`,
@@ -222,31 +220,14 @@ function commonText({
     formatPercent(count / Math.max(1, total)),
     previousHour === null ? '–' : formatCount(previous),
     formatMovement(movement(count, previous, previousHour !== null, elapsed)),
-    sanitise(message),
+    message,
   ]);
-  const lost = gone.map(
-    ({ message, previous }) => `gone: ${sanitise(message)} (${formatCount(previous)} last hour)`,
-  );
-  return [
-    head,
-    ...aligned([['#', 'was', 'count', 'share', 'last h', 'Δ', 'message'], ...cells]),
-    ...lost,
-  ].join('\n');
+  const lost = gone.map(({ message, previous }) => `gone: ${message} (${formatCount(previous)} last hour)`);
+  const table = [['#', 'was', 'count', 'share', 'last h', 'Δ', 'message'], ...cells];
+  return [head, ...textTable(table, { right: [0, 1, 2, 3, 4, 5] }), ...lost];
 }
 
 /** The local time of a UTC hour. */
 function clock(hour: string): string {
   return formatClock(Date.parse(`${hour}Z`));
-}
-
-/** Columns to the right, but for the last. */
-function aligned(table: readonly (readonly string[])[]): string[] {
-  const widths = (table[0] ?? []).map((_, column) =>
-    Math.max(...table.map((row) => row[column]?.length ?? 0)),
-  );
-  return table.map((row) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padStart(widths[column] ?? 0)))
-      .join('  '),
-  );
 }

@@ -26,7 +26,7 @@ const routeCommand = defineCommand({
       const shard = shards.route(key);
       return { key, shard, url: shards.urls[shard] ?? '' };
     });
-    return { json, text: json.map(({ key, shard, url }) => `${key}  shard ${shard}  ${url}`).join('\n') };
+    return { json, text: json.map(({ key, shard, url }) => `${key}  shard ${shard}  ${url}`) };
   },
 });
 
@@ -40,12 +40,10 @@ const statusCommand = defineCommand({
     await checkOrder(shardsOf(connections, config.router), { mark: false }).catch((error: Error) =>
       warn(error.message),
     );
-    const text = servers
-      .map(
-        ({ shard, url, role, state, usedBytes, opsPerSec, clients, keys }) =>
-          `${shard}  ${role}  ${state}  ${url}  ${usedBytes} bytes  ${opsPerSec}/s  ${clients} clients  ${keys} keys`,
-      )
-      .join('\n');
+    const text = servers.map(
+      ({ shard, url, role, state, usedBytes, opsPerSec, clients, keys }) =>
+        `${shard}  ${role}  ${state}  ${url}  ${usedBytes} bytes  ${opsPerSec}/s  ${clients} clients  ${keys} keys`,
+    );
     return { json: servers, text };
   },
 });

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
+import { registered } from '../../redis/registry.ts';
 import { counted, formatBytes, formatDuration } from '../../ui/format.ts';
+import { UnknownNameError } from '../../unknown-name.ts';
 import { name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -134,13 +136,19 @@ const statusCommand = defineCommand({
   async run({ redis, warn }, { channel }) {
     if (channel !== undefined) {
       const found = await status(redis, channel);
-      return found
-        ? { json: [found], text: describe(found) }
-        : { json: [], text: `Nothing was ever shipped to ${channel}` };
+      if (found) return { json: [found], text: describe(found) };
+      const known = await registered(redis, 'ship');
+      throw new UnknownNameError('ship', 'channel', channel, known, { listedBy: 'ship status' });
     }
     const { found, wrong } = await statuses(redis);
     for (const { message } of wrong) warn(message);
-    return { json: found, text: found.map(describe).join('\n\n') || 'No channels' };
+    return {
+      json: found,
+      text:
+        found.length === 0
+          ? 'No channels'
+          : found.flatMap((one, index) => [...(index > 0 ? [''] : []), ...describe(one)]),
+    };
   },
 });
 
@@ -217,9 +225,9 @@ function sentence(
   return `${counted(files, 'file')}, ${formatBytes(bytes)} in ${counted(parts, 'part')} through ${channel} in ${formatDuration(durationMs)}, ${budget}`;
 }
 
-function describe(channel: ChannelStatus): string {
+function describe(channel: ChannelStatus): string[] {
   const { state, reason, usedBytes, budgetBytes, peakBytes, consumers, files, totals } = channel;
-  const lines = [
+  return [
     `${channel.channel}  ${state}${reason === '' ? '' : `: ${reason}`}`,
     `  budget     ${formatBytes(usedBytes)} of ${formatBytes(budgetBytes)} used, at most ${formatBytes(peakBytes)}`,
     `  shipped    ${totals.files} of ${counted(totals.filesFound, 'file')}, ${formatBytes(totals.bytes)} of ${formatBytes(totals.bytesFound)}`,
@@ -232,5 +240,4 @@ function describe(channel: ChannelStatus): string {
         `  ${state.padEnd(9)}  ${formatBytes(shippedBytes).padStart(5)} of ${formatBytes(bytes).padStart(5)}  ${done}/${want}  ${name}`,
     ),
   ];
-  return lines.join('\n');
 }

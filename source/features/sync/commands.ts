@@ -4,9 +4,9 @@ import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
 import { forgetTarget } from './forget.ts';
 import type { SyncEvent } from './options.ts';
-import { runSync } from './runner.ts';
+import { runSync } from './runner/runner.ts';
 import { status } from './status.ts';
-import { notify, watch } from './watch.ts';
+import { notify, watch } from './watcher/watch.ts';
 
 const channel = flagOr('CHANNEL', 'the topic that tells of changes', name, 'new_files');
 const folder = v.pipe(v.string(), v.nonEmpty('Expected a folder'));
@@ -99,13 +99,11 @@ const statusCommand = defineCommand({
   writes: false,
   async run({ redis, warn }) {
     const targets = await status(redis, (message) => warn(message));
-    const text = targets
-      .map(
-        ({ channel, base, target, state, queued, synced, failed, refused, missedByEvents }) =>
-          `${channel}  ${base} > ${target}  ${state}  ${queued} queued  ${synced} synced  ${failed} failed  ${refused} refused  ${missedByEvents} missed by events`,
-      )
-      .join('\n');
-    return { json: targets, text: text === '' ? 'Nothing is synced' : text };
+    const text = targets.map(
+      ({ channel, base, target, state, queued, synced, failed, refused, missedByEvents }) =>
+        `${channel}  ${base} > ${target}  ${state}  ${queued} queued  ${synced} synced  ${failed} failed  ${refused} refused  ${missedByEvents} missed by events`,
+    );
+    return { json: targets, text: text.length === 0 ? 'Nothing is synced' : text };
   },
 });
 

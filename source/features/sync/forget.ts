@@ -7,10 +7,10 @@ import { typed } from '../../redis/wrong-type.ts';
 import { NoSubscriberError } from '../topic/errors.ts';
 import { dropSubscriber } from '../topic/topic.ts';
 import { NoTargetError } from './errors.ts';
-import { failuresOf } from './failures.ts';
 import { syncKeys, targetName } from './keys.ts';
+import { failuresOf } from './runner/failures.ts';
+import { type ServingOptions, serve } from './runner/target-lock.ts';
 import { readRecord } from './status.ts';
-import { type ServingOptions, serve } from './target-lock.ts';
 
 /**
  * Forgets a target that nobody serves any more: what is queued for it and what failed there. What was copied stays at

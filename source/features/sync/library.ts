@@ -2,6 +2,6 @@
 export * from './errors.ts';
 export { forgetTarget } from './forget.ts';
 export type { RunnerOptions, SyncEvent } from './options.ts';
-export { runSync } from './runner.ts';
+export { runSync } from './runner/runner.ts';
 export { status, type TargetStatus } from './status.ts';
-export { notify, watch } from './watch.ts';
+export { notify, watch } from './watcher/watch.ts';

@@ -1,9 +1,10 @@
 import { formatAge, formatBytes, formatCount } from '../../ui/format.ts';
-import { padEnd, padStart, width } from '../../ui/text.ts';
+import { textTable } from '../../ui/text-table.ts';
+import type { Text } from '../feature.ts';
 import type { TopicStatus } from './layout.ts';
 
 /** `topic status` for people: a line for each subscriber, or for a topic that has none. */
-export function statusTable(statuses: readonly TopicStatus[], nowMs: number): string {
+export function statusTable(statuses: readonly TopicStatus[], nowMs: number): Text {
   const rows = [['topic', 'last id', 'retained', 'bytes', 'subscriber', 'position', 'lag', 'state', 'seen']];
   for (const status of statuses) {
     const { topic: topicName, lastId, retained, bytes, subscribers } = status;
@@ -15,14 +16,5 @@ export function statusTable(statuses: readonly TopicStatus[], nowMs: number): st
     }
     if (subscribers.length === 0) rows.push([...own, '-', '', '', '', '']);
   }
-  const isRight = (column: number): boolean => [1, 2, 3, 5, 6, 8].includes(column);
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ''))));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (isRight(column) ? padStart : padEnd)(cell, widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return textTable(rows, { right: [1, 2, 3, 5, 6, 8] });
 }

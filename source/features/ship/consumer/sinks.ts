@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { sanitise } from '../../../ui/text.ts';
+import { safeJson } from '../../../ui/text.ts';
 import type { CommandContext } from '../../feature.ts';
 import { type ConsumeOptions, consume } from './consume.ts';
 import { makeTally, type Tally, type TallyOptions } from './count-lines.ts';
@@ -104,20 +104,20 @@ async function* counted(delivery: Delivery, count: OnLines): AsyncGenerator<Buff
 async function printForPeople(context: CommandContext, delivery: Delivery, count: OnLines): Promise<void> {
   for await (const batch of delivery.lines()) {
     await count(batch);
-    for (const line of batch.lines) await context.emit({}, sanitise(line.toString()));
+    for (const line of batch.lines) await context.emit({}, line.toString());
   }
 }
 
 /** NDJSON, a batch at a time. */
 async function printJson(context: CommandContext, delivery: Delivery, count: OnLines): Promise<void> {
-  const file = JSON.stringify(delivery.file);
+  const file = safeJson(delivery.file);
   for await (const batch of delivery.lines()) {
     await count(batch);
     const text = batch.lines.map((line, index) => {
       const isCut = batch.end === 'cut' && index === batch.lines.length - 1;
       // What is no UTF-8 is shown as well as it can be, and given as it is beside it.
       const bytes = isUtf8(line) ? '' : `,"base64":"${line.toString('base64')}"`;
-      return `{"file":${file},"line":${JSON.stringify(line.toString())}${isCut ? ',"continues":true' : ''}${bytes}}\n`;
+      return `{"file":${file},"line":${safeJson(line.toString())}${isCut ? ',"continues":true' : ''}${bytes}}\n`;
     });
     await context.write(Buffer.from(text.join('')));
   }

@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf } from '../../errors.ts';
-import { BaseError } from './errors.ts';
+import { messageOf } from '../../../errors.ts';
+import { BaseError } from '../errors.ts';
 
 /**
  * The real path of a folder.

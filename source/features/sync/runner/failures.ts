@@ -1,7 +1,7 @@
-import type { Client } from '../../redis/client.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
-import { typed } from '../../redis/wrong-type.ts';
-import { syncKeys } from './keys.ts';
+import type { Client } from '../../../redis/client.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { typed } from '../../../redis/wrong-type.ts';
+import { syncKeys } from '../keys.ts';
 
 /** Paths that rsync could not copy: kept, so that acknowledging the rest of their batch loses nothing. */
 export type Failures = {

@@ -1,21 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { QuarterdeckError } from '../../errors.ts';
-import type { Client } from '../../redis/client.ts';
-import { Subscription } from '../topic/subscription.ts';
-import { folderAt, isNested } from './base.ts';
-import type { Change } from './change.ts';
-import { copyAll, copyBatch } from './copy.ts';
-import { cutPath, NestedError, RsyncError, TargetRefusedError } from './errors.ts';
+import { QuarterdeckError } from '../../../errors.ts';
+import type { Client } from '../../../redis/client.ts';
+import { Subscription } from '../../topic/subscription.ts';
+import type { Change } from '../change.ts';
+import { folderAt, isNested } from '../copy/base.ts';
+import { copyAll, copyBatch } from '../copy/copy.ts';
+import { cut, plan, wantsFullScan } from '../copy/plan.ts';
+import type { Copied, Rsync } from '../copy/rsync.ts';
+import { cutPath, NestedError, RsyncError, TargetRefusedError } from '../errors.ts';
+import { targetName } from '../keys.ts';
+import type { RunnerOptions } from '../options.ts';
+import { readRecord, type TargetRecord, unused, writeRecord } from '../status.ts';
 import { failuresOf } from './failures.ts';
 import { Inbox } from './inbox.ts';
-import { targetName } from './keys.ts';
 import { Untold } from './missed-changes.ts';
-import type { RunnerOptions } from './options.ts';
-import { cut, plan, wantsFullScan } from './pending.ts';
 import { runBefore } from './pre-copy-hook.ts';
 import { longestBackoffMs, Retries } from './retries.ts';
-import type { Copied, Rsync } from './rsync.ts';
-import { readRecord, type TargetRecord, unused, writeRecord } from './status.ts';
 import { serve } from './target-lock.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Client } from '../../redis/client.ts';
-import { type Item, isGap } from '../topic/layout.ts';
-import type { Subscription } from '../topic/subscription.ts';
-import { type Change, isRefused, parseChange, type Refused } from './change.ts';
-import { Pending } from './pending.ts';
+import type { Client } from '../../../redis/client.ts';
+import { type Item, isGap } from '../../topic/layout.ts';
+import type { Subscription } from '../../topic/subscription.ts';
+import { type Change, isRefused, parseChange, type Refused } from '../change.ts';
+import { Pending } from '../copy/plan.ts';
 
 const mostWaiting = 50_000;
 const longestWaitMs = 60_000;

@@ -1,4 +1,4 @@
-import type { Pending } from './pending.ts';
+import type { Pending } from '../copy/plan.ts';
 
 /** More names than these are counted at once, without waiting for their events. */
 const mostNames = 100_000;

@@ -1,6 +1,6 @@
-import { runShell } from '../../system/run-shell.ts';
-import type { Change } from './change.ts';
-import { BeforeError } from './errors.ts';
+import { runShell } from '../../../system/run-shell.ts';
+import type { Change } from '../change.ts';
+import { BeforeError } from '../errors.ts';
 
 /**
  * Shows a batch to a shell command before it is copied, such as one that makes thumbnails: its paths on stdin, each

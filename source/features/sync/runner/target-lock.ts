@@ -1,9 +1,9 @@
-import type { Client } from '../../redis/client.ts';
-import { survey } from '../lock/inspect.ts';
-import { type Held, hold } from '../lock/lock.ts';
-import { describe } from '../lock/token.ts';
-import { TargetInUseError } from './errors.ts';
-import { targetName } from './keys.ts';
+import type { Client } from '../../../redis/client.ts';
+import { survey } from '../../lock/inspect.ts';
+import { type Held, hold } from '../../lock/lock.ts';
+import { describe } from '../../lock/token.ts';
+import { TargetInUseError } from '../errors.ts';
+import { targetName } from '../keys.ts';
 
 export type ServingOptions = {
   readonly base: string;

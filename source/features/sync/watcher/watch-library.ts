@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { messageOf } from '../../errors.ts';
-import type { Change } from './change.ts';
+import { messageOf } from '../../../errors.ts';
+import type { Change } from '../change.ts';
 import type { Watched } from './watch-tree.ts';
 
 /** Tells of what changes in a folder and all below it where the system itself follows whole trees, as macOS does. */

@@ -2,10 +2,10 @@ import { type Dirent, type FSWatcher, type Stats, watch } from 'node:fs';
 import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { messageOf } from '../../errors.ts';
-import type { Change } from './change.ts';
-import { BaseError, WatchLimitError } from './errors.ts';
-import { ancestorsOf } from './pending.ts';
+import { messageOf } from '../../../errors.ts';
+import type { Change } from '../change.ts';
+import { ancestorsOf } from '../copy/plan.ts';
+import { BaseError, WatchLimitError } from '../errors.ts';
 
 export type Watched = {
   /** Below the base, each path once. */

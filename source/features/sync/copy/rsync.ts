@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { RsyncError, RsyncMissingError } from './errors.ts';
+import { RsyncError, RsyncMissingError } from '../errors.ts';
 
 /**
  * rsync, run directly: no shell, so no name can become a word of a command; lists of names on stdin, each ended by a

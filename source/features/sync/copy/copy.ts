@@ -1,4 +1,4 @@
-import { nearestFolders, type Plan } from './pending.ts';
+import { nearestFolders, type Plan } from './plan.ts';
 import { type Copied, type Rsync, runRsync } from './rsync.ts';
 
 /** What rsync is asked to do for a batch and for a full comparison. A file shows up at the target only when whole. */

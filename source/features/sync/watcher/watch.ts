@@ -1,8 +1,8 @@
-import type { Client } from '../../redis/client.ts';
-import { type Published, publish, settlePublished } from '../topic/publish.ts';
-import { folderAt } from './base.ts';
-import { type Change, confine, payloadOf } from './change.ts';
-import { PathRefusedError } from './errors.ts';
+import type { Client } from '../../../redis/client.ts';
+import { type Published, publish, settlePublished } from '../../topic/publish.ts';
+import { type Change, confine, payloadOf } from '../change.ts';
+import { folderAt } from '../copy/base.ts';
+import { PathRefusedError } from '../errors.ts';
 import { followByLibrary } from './watch-library.ts';
 import { TreeWatch } from './watch-tree.ts';
 

@@ -1,6 +1,6 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import type { Change, Refused } from './change.ts';
+import type { Change, Refused } from '../change.ts';
 
 /** What one batch does: `changed` are copied, folders with all they hold; in each of `swept` what is gone is removed. */
 export type Plan = {
