@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { luaModule } from './scripts/read-lua.ts';
 
 export default defineConfig({
   // NODE_ENV is production here, where React has no development transform.
@@ -9,8 +9,7 @@ export default defineConfig({
       name: 'lua-as-text',
       enforce: 'pre',
       load(id) {
-        if (!id.endsWith('.lua')) return;
-        return `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`;
+        return id.endsWith('.lua') ? luaModule(id) : undefined;
       },
     },
   ],

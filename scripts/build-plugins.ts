@@ -2,6 +2,18 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { resolve } from 'node:path';
 import type { Plugin } from 'esbuild';
+import { readLua } from './read-lua.ts';
+
+/** Lua files as their text, with their parts in place. */
+export const luaAsText: Plugin = {
+  name: 'lua-as-text',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.lua$/ }, ({ path }) => {
+      const { text, files } = readLua(path);
+      return { contents: text, loader: 'text', watchFiles: [...files] };
+    });
+  },
+};
 
 /** meow can read a package.json and set it right, which takes half of its start; ours is given to it. */
 export const leanMeow: Plugin = {

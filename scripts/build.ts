@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { type BuildOptions, build } from 'esbuild';
-import { consoleApart, lateBuiltins, leanMeow, ownComposition } from './build-plugins.ts';
+import { consoleApart, lateBuiltins, leanMeow, luaAsText, ownComposition } from './build-plugins.ts';
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
@@ -11,7 +11,6 @@ const shared = {
   platform: 'node',
   format: 'esm',
   target: 'node22',
-  loader: { '.lua': 'text' },
   legalComments: 'none',
   logLevel: 'warning',
 } as const;
@@ -50,7 +49,7 @@ await Promise.all([
     // A command loads what it needs and no more.
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
-    plugins: [leanMeow, ownComposition, consoleApart],
+    plugins: [luaAsText, leanMeow, ownComposition, consoleApart],
   }),
   build({
     ...program,
@@ -59,13 +58,14 @@ await Promise.all([
     outdir: 'dist/chunks',
     // Before 22.3 Node has no other way to its modules than a require.
     banner: { js: `${program.banner.js}const quarterdeckBuiltin=process.getBuiltinModule??require;` },
-    plugins: [leanMeow, ownComposition, lateBuiltins],
+    plugins: [luaAsText, leanMeow, ownComposition, lateBuiltins],
   }),
   build({
     ...shared,
     entryPoints: { index: 'source/index.ts' },
     outdir: 'dist',
     packages: 'external',
+    plugins: [luaAsText],
   }),
 ]);
 chmodSync('dist/cli.js', 0o755);

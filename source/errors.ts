@@ -86,6 +86,23 @@ export class UnsupportedServerError extends QuarterdeckError {
   }
 }
 
+/** The user's rights on the server (ACL) do not allow a command, a key or a channel. */
+export class DeniedError extends QuarterdeckError {
+  readonly what: 'command' | 'key' | 'channel';
+  /** Its name, where the server says it or it can be found out. */
+  readonly denied: string | undefined;
+
+  constructor(what: DeniedError['what'], denied: string | undefined, options: ErrorOptionsWithHint = {}) {
+    const named = denied === undefined ? `a ${what}` : `the ${what} \`${denied}\``;
+    super('connection', 'REDIS_DENIED', `Redis does not allow this user ${named}`, {
+      hint: 'Have it granted (`ACL WHOAMI` says who you are, `ACL LOG` what was refused)',
+      ...options,
+    });
+    this.what = what;
+    this.denied = denied;
+  }
+}
+
 /** The text of whatever was thrown, for messages and status lines. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,4 +1,5 @@
 export {
+  DeniedError,
   type ErrorKind,
   QuarterdeckError,
   UnsupportedClientError,

@@ -1,6 +1,8 @@
 import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { renderToString } from 'ink';
 import { describe, expect, test } from 'vitest';
+import { readLua } from '../scripts/read-lua.ts';
 import { commandTable } from '../source/commands/palette.ts';
 import { readConfig } from '../source/config.ts';
 import { keyLabel, keyList } from '../source/console/input/key-names.ts';
@@ -114,7 +116,22 @@ describe.each(all)('%s', (noun, feature) => {
   });
 });
 
-describe.each(globSync('source/**/*.lua'))('%s', (file) => {
+const luaFiles = globSync('source/**/*.lua');
+const scripts = luaFiles.filter((file) => readFileSync(file, 'utf8').startsWith('#!lua'));
+/** What scripts share, by `-- @include`. */
+const parts = luaFiles.filter((file) => !scripts.includes(file));
+
+test.each(parts)('%s is a part of a script, and takes what it needs as parameters', (file) => {
+  const text = readFileSync(file, 'utf8');
+  expect(text, 'says what it is').toMatch(/^-- \S/);
+  expect(text.replaceAll(/--.*$/gm, '')).not.toMatch(/\b(KEYS|ARGV)\b/);
+  expect(
+    scripts.some((script) => readLua(script).files.includes(path.resolve(file))),
+    'no script includes it',
+  ).toBe(true);
+});
+
+describe.each(scripts)('%s', (file) => {
   const text = readFileSync(file, 'utf8');
   const lines = text.split('\n');
   const header = lines.slice(

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { messageOf, QuarterdeckError } from '../errors.ts';
+import { refused } from '../redis/refusals.ts';
 import { safeJson, safeLines } from '../ui/text.ts';
 
 /** A failure as it is told: one line, a code for programs, and what to do next. */
@@ -10,30 +11,10 @@ export type Failure = {
   readonly hint?: string;
 };
 
-/** Redis's own refusals, by the first word of the reply. */
+/** What Redis says besides what `redis/refusals.ts` knows, by the first word of the reply. */
 const replies: Readonly<Record<string, Omit<Failure, 'message'>>> = {
   WRONGTYPE: { kind: 'data', code: 'WRONG_TYPE', hint: 'A key of that name belongs to something else' },
   NOAUTH: { kind: 'connection', code: 'REDIS_AUTH', hint: 'Set QUARTERDECK_PASSWORD or --password-file' },
-  NOPERM: {
-    kind: 'connection',
-    code: 'REDIS_DENIED',
-    hint: 'This ACL user lacks a command or key; see ACL WHOAMI',
-  },
-  OOM: {
-    kind: 'connection',
-    code: 'REDIS_FULL',
-    hint: 'The server is at its maxmemory; free some or raise it',
-  },
-  READONLY: {
-    kind: 'connection',
-    code: 'REDIS_REPLICA',
-    hint: 'That server is a replica; use the primary or --sentinel',
-  },
-  MISCONF: {
-    kind: 'connection',
-    code: 'REDIS_NOT_SAVING',
-    hint: 'The server cannot write to its disk; see its log',
-  },
   CROSSSLOT: {
     kind: 'data',
     code: 'CROSS_SLOT',
@@ -42,8 +23,9 @@ const replies: Readonly<Record<string, Omit<Failure, 'message'>>> = {
 };
 
 export function failureOf(thrown: unknown): Failure {
-  if (QuarterdeckError.is(thrown)) {
-    const { kind, code, message, hint } = thrown;
+  const known = refused(thrown);
+  if (QuarterdeckError.is(known)) {
+    const { kind, code, message, hint } = known;
     return { kind, code, message, ...(hint !== undefined && { hint }) };
   }
   const message = messageOf(thrown);

@@ -6,6 +6,7 @@ export class UnreachableError extends QuarterdeckError {
     super('connection', 'REDIS_UNREACHABLE', `Cannot reach Redis at ${url}: ${detail}`, {
       cause,
       hint: 'Check --url (or REDIS_URL) and that the server runs; `--embedded` starts a private one',
+      isRetryable: true,
     });
   }
 }
@@ -36,7 +37,15 @@ export class LostError extends QuarterdeckError {
     super('connection', 'REDIS_LOST', `Lost Redis at ${url} for ${Math.round(forMs / 1000)}s`, {
       cause,
       hint: 'Raise --timeout to wait longer; what was not acknowledged may be sent again',
+      isRetryable: true,
     });
+  }
+}
+
+/** The server answers and will not do it now: it is full, a replica, loading. It may by itself be ready later. */
+export class RefusedError extends QuarterdeckError {
+  constructor(code: string, message: string, hint: string, cause: Error) {
+    super('connection', code, message, { hint, cause, isRetryable: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Client, isCluster } from './client.ts';
+import { assertSupported, type Client, isCluster } from './client.ts';
 
 /**
  * The only place where key names are joined.
@@ -6,12 +6,14 @@ import { type Client, isCluster } from './client.ts';
  * A family is every key that belongs to one named thing (one room, one lock). On one server the names are the
  * book's, as they are. In Cluster the thing's name becomes a hash tag, so that its family shares a slot and one
  * script may touch all of it; a tag the user already wrote is respected.
+ * @throws {UnsupportedClientError} for a client that would change the names
  */
 export function keyFamily<const Patterns extends Record<string, string>>(
   client: Client,
   name: string,
   patterns: Patterns,
 ): { readonly [Key in keyof Patterns]: string } {
+  assertSupported(client);
   const tagged = isCluster(client) ? withHashTag(name) : name;
   return Object.fromEntries(
     Object.entries(patterns).map(([key, pattern]) => [key, pattern.replace('*', () => tagged)]),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Command } from 'ioredis';
-import type { Client } from './client.ts';
+import { assertSupported, type Client } from './client.ts';
+import { refusedScript } from './refusals.ts';
 import { retryAborted } from './retry-aborted.ts';
 
 export type ScriptArgument = string | number | Buffer;
@@ -10,17 +10,27 @@ export type ScriptOptions<Reply> = {
   readonly lua: string;
   /** From what Redis answered to what callers get; throws on a reply the header does not promise. */
   readonly parse: (reply: unknown) => Reply;
-  /** Ask for Buffers instead of strings: for values that need not be UTF-8. */
+  /** Ask for Buffers instead of strings: for values that need not be UTF-8. Never batched. */
   readonly binary?: boolean;
   /** Send at once, past autopipelining: for what is batched already, where waiting for the next tick only costs. */
   readonly immediate?: boolean;
 };
 
+/**
+ * @throws {UnsupportedClientError} at the first call on a client whose options change names or replies
+ * @throws {DeniedError | UnsupportedServerError} naming the right, or the ability, that is missing
+ */
 export type Script<Reply> = (
   client: Client,
   keys: readonly string[],
   args: readonly ScriptArgument[],
 ) => Promise<Reply>;
+
+type Words = readonly ScriptArgument[];
+type Send = (client: Client, command: 'eval' | 'evalsha', script: string, words: Words) => Promise<unknown>;
+
+/** Clients whose user may run EVAL and not EVAL_RO: rights that were given before reading scripts went that way. */
+const withoutReadOnly = new WeakSet<Client>();
 
 /**
  * Turns a Lua file into a typed function of one round trip.
@@ -28,7 +38,7 @@ export type Script<Reply> = (
  * The number of keys is always declared. The first call on a client sends the text (which loads it), later ones
  * the digest; NOSCRIPT after a restart, a failover or SCRIPT FLUSH is answered by sending the text again. What
  * was in flight when a connection broke is sent again, by ioredis or here, so the script may run twice: it must be
- * written for that.
+ * written for that. What says `flags=no-writes` goes as EVAL_RO, for which a user needs to read the keys and no more.
  */
 export function defineScript<Reply>({
   lua,
@@ -37,43 +47,72 @@ export function defineScript<Reply>({
   immediate = false,
 }: ScriptOptions<Reply>): Script<Reply> {
   const digest = createHash('sha1').update(lua).digest('hex');
+  const isReading = /^#!lua flags=\S*\bno-writes\b/.test(lua);
   const loaded = new WeakSet<Client>();
 
+  const send: Send = async (client, command, script, words) => {
+    const name = isReading && !withoutReadOnly.has(client) ? `${command}_ro` : command;
+    const sendOnce = (): Promise<unknown> =>
+      binary || immediate
+        ? unbatched(client, name, binary)(script, ...words)
+        : client.call(name, script, ...words);
+    return await retryAborted(sendOnce, asItCame);
+  };
+  const run = async (client: Client, words: Words): Promise<unknown> => {
+    if (loaded.has(client)) {
+      try {
+        return await send(client, 'evalsha', digest, words);
+      } catch (error) {
+        if (!isMissingScript(error)) throw error;
+      }
+    }
+    loaded.add(client);
+    return await send(client, 'eval', lua, words);
+  };
+
   return async (client, keys, args) => {
-    const words = [keys.length, ...keys, ...args] as const;
-    const sendText = () =>
-      retryAborted(() =>
-        binary ? client.callBuffer('EVAL', lua, ...words) : client.call('EVAL', lua, ...words),
-      );
-    const sendDigest = () => {
-      if (immediate) return sendNow(client, [digest, ...words], binary);
-      return retryAborted(() =>
-        binary ? client.callBuffer('EVALSHA', digest, ...words) : client.evalsha(digest, ...words),
-      );
-    };
-    if (!loaded.has(client)) {
-      loaded.add(client);
-      return parse(await sendText());
-    }
+    assertSupported(client);
+    const words: Words = [keys.length, ...keys, ...args];
+    let reply: unknown;
     try {
-      return parse(await sendDigest());
+      reply = await run(client, words);
     } catch (error) {
-      if (!isMissingScript(error)) throw error;
-      return parse(await sendText());
+      if (!isReading || withoutReadOnly.has(client) || !isReadOnlyDenied(error))
+        throw await refusedScript(client, error, { lua, keys });
+      withoutReadOnly.add(client);
+      reply = await run(client, words);
     }
+    return parse(reply);
   };
 }
 
-/** A command outside of any batch: ioredis itself resends it, in its order. */
-function sendNow(client: Client, words: readonly ScriptArgument[], binary: boolean): Promise<unknown> {
-  const command = new Command('evalsha', words.map(asText), { replyEncoding: binary ? null : 'utf8' });
-  return client.sendCommand(command) as Promise<unknown>;
+type Command = (script: string, ...words: Words) => Promise<unknown>;
+
+const unbatchedCommands = new WeakMap<Client, Map<string, Command>>();
+
+/** A command outside of any batch, made by the client itself; ioredis resends it, in its order. */
+function unbatched(client: Client, name: string, isBinary: boolean): Command {
+  const commands = unbatchedCommands.get(client) ?? new Map<string, Command>();
+  unbatchedCommands.set(client, commands);
+  const id = isBinary ? `${name} binary` : name;
+  const known = commands.get(id);
+  if (known) return known;
+  const made: { string: Command; buffer: Command } = client.createBuiltinCommand(name);
+  const command = (isBinary ? made.buffer : made.string).bind(client);
+  commands.set(id, command);
+  return command;
 }
 
-function asText(argument: ScriptArgument): string | Buffer {
-  return typeof argument === 'number' ? String(argument) : argument;
+/** Only what runs the script can find out what in it was refused. */
+function asItCame(error: unknown): unknown {
+  return error;
 }
 
 function isMissingScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
+
+/** Denied is the command itself, not what the script calls. */
+function isReadOnlyDenied(error: unknown): boolean {
+  return error instanceof Error && /^NOPERM.*'eval(sha)?_ro'/i.test(error.message);
 }

@@ -1,5 +1,6 @@
 import { WrongTypeError } from '../errors.ts';
 import type { Client } from './client.ts';
+import { refused } from './refusals.ts';
 
 type KeyTypes = Readonly<Record<string, 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'>>;
 
@@ -19,7 +20,7 @@ export async function typed<Reply>(
   try {
     return await reply;
   } catch (error) {
-    if (!(error instanceof Error && error.message.includes('WRONGTYPE'))) throw error;
+    if (!(error instanceof Error && error.message.includes('WRONGTYPE'))) throw refused(error);
     const types = typeof expected === 'function' ? expected() : expected;
     for (const [key, type] of Object.entries(types)) {
       const found = await client.type(key);

@@ -1,0 +1,288 @@
+import { DeniedError, UnsupportedServerError } from '../errors.ts';
+import { backoffMs, pause } from './backoff.ts';
+import { type Client, isCluster } from './client.ts';
+import { RefusedError } from './errors.ts';
+import { asArray, asPairs, asText } from './reply.ts';
+import { serverOf, tooOldFor } from './support.ts';
+
+/**
+ * What a server refuses, in three sorts: what passes by itself (it is full, a replica, loading) and is ridden out like
+ * a lost connection; what lasts until somebody mends it (rights, types, a command it does not have); all else.
+ */
+export type RefusalSort = 'passing' | 'lasting';
+
+type Passing = { readonly code: string; readonly message: string; readonly hint: string };
+
+/** By the first word of the reply. */
+const passing: ReadonlyMap<string, Passing> = new Map([
+  [
+    'OOM',
+    {
+      code: 'REDIS_FULL',
+      message: 'Redis is at its maxmemory and takes no more',
+      hint: 'Free some of it or raise maxmemory',
+    },
+  ],
+  [
+    'MISCONF',
+    {
+      code: 'REDIS_NOT_SAVING',
+      message: 'Redis takes no writes because it could not save to its disk',
+      hint: 'Look into the log of the server',
+    },
+  ],
+  [
+    'READONLY',
+    {
+      code: 'REDIS_REPLICA',
+      message: 'Redis takes no writes there: it is a read-only replica',
+      hint: 'Use the primary, or --sentinel to find it',
+    },
+  ],
+  [
+    'MASTERDOWN',
+    {
+      code: 'REDIS_PRIMARY_DOWN',
+      message: 'Redis answers nothing there: it is a replica that has lost its primary',
+      hint: 'Use the primary, or --sentinel to find it',
+    },
+  ],
+  [
+    'LOADING',
+    {
+      code: 'REDIS_LOADING',
+      message: 'Redis is still loading its data',
+      hint: 'Raise --timeout to wait longer',
+    },
+  ],
+  [
+    'CLUSTERDOWN',
+    {
+      code: 'REDIS_CLUSTER_DOWN',
+      message: 'The Redis Cluster is down',
+      hint: 'See `redis-cli cluster info`',
+    },
+  ],
+  [
+    'TRYAGAIN',
+    {
+      code: 'REDIS_SLOT_MOVING',
+      message: 'The slot of these keys is being moved to another server of the cluster',
+      hint: 'Raise --timeout to wait longer',
+    },
+  ],
+  [
+    'NOREPLICAS',
+    {
+      code: 'REDIS_NO_REPLICAS',
+      message: 'Redis takes no writes because it has too few replicas',
+      hint: 'See min-replicas-to-write on the server',
+    },
+  ],
+  [
+    'BUSY',
+    {
+      code: 'REDIS_BUSY',
+      message: 'Redis is busy with a script that takes long',
+      hint: 'See `redis-cli script kill`',
+    },
+  ],
+]);
+
+/** The sort of a failure, also behind an error of ours; undefined where no server refused anything we know. */
+export function refusalSort(thrown: unknown): RefusalSort | undefined {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (error instanceof RefusedError) return 'passing';
+    if (error instanceof DeniedError || error instanceof UnsupportedServerError) return 'lasting';
+    const { message } = error;
+    if (passing.has(firstWord(message))) return 'passing';
+    if (/^WRONGTYPE\b/.test(message) || denialIn(message) || abilityMissing(message)) return 'lasting';
+  }
+}
+
+export function isPassing(thrown: unknown): boolean {
+  return refusalSort(thrown) === 'passing';
+}
+
+/**
+ * What a plain command was refused with, as an error of ours that says what to do; anything else as it came. WRONGTYPE
+ * stays: `typed` finds out which key it means.
+ */
+export function refused(thrown: unknown): unknown {
+  if (!isReplyError(thrown)) return thrown;
+  const { message } = thrown;
+  const known = passing.get(firstWord(message));
+  if (known) {
+    return new RefusedError(known.code, `${known.message} (${plain(message)})`, known.hint, thrown);
+  }
+  const denial = denialIn(message);
+  if (denial) {
+    const sent = Reflect.get(thrown, 'command') as { name?: unknown; args?: unknown } | undefined;
+    const [first] = Array.isArray(sent?.args) ? sent.args : [];
+    const named = denial.what === 'command' ? String(sent?.name).toUpperCase() : first;
+    return new DeniedError(denial.what, denial.name ?? (named === undefined ? undefined : String(named)), {
+      cause: thrown,
+    });
+  }
+  const missing = abilityMissing(message);
+  if (missing !== undefined) {
+    return new UnsupportedServerError(
+      `This server does not offer \`${missing}\`, which is needed here`,
+      [missing],
+      { code: 'SERVER_RESTRICTED', cause: thrown, hint: 'See docs/servers.md for what works without it' },
+    );
+  }
+  return thrown;
+}
+
+/**
+ * The same for a script, whose refusals name nothing: the line of the script that failed says which command, key or
+ * channel it was about, else ACL LOG, where this user may read it.
+ */
+export async function refusedScript(
+  client: Client,
+  thrown: unknown,
+  { lua, keys }: { readonly lua: string; readonly keys: readonly string[] },
+): Promise<unknown> {
+  if (!isReplyError(thrown)) return thrown;
+  const { message } = thrown;
+  const denial = denialIn(message);
+  if (denial) {
+    const line = lineIn(message, lua);
+    const name = denial.name ?? namedIn(line, denial.what, keys) ?? (await loggedDenial(client, denial.what));
+    const candidates = denial.what === 'command' && name === undefined ? commandsIn(line ?? lua) : [];
+    return new DeniedError(denial.what, name, {
+      cause: thrown,
+      ...(candidates.length > 0 && {
+        hint: `It is one of ${candidates.join(', ')}; \`ACL LOG\` says which, for a user who may read it`,
+      }),
+    });
+  }
+  if (/compiling script|script shebang|script flag/i.test(message)) {
+    const server = await serverOf(client);
+    return server.version === undefined || tooOldFor(server)
+      ? new UnsupportedServerError(
+          `Quarterdeck needs Redis 7.0 or Valkey 7.2; this is ${server.label}`,
+          ['script-flags'],
+          { code: 'SERVER_TOO_OLD', cause: thrown, hint: 'Use a newer server; see docs/servers.md' },
+        )
+      : thrown;
+  }
+  return refused(thrown);
+}
+
+export type RideOutOptions = {
+  readonly signal?: AbortSignal;
+  /** How long refusals that pass are waited for, from the first of them on; without limit unless given. */
+  readonly timeoutMs?: number;
+  /** Called before each wait, with what was refused and for how long it has been. */
+  readonly onWait?: (refusal: unknown, sinceMs: number) => void;
+};
+
+/**
+ * Does something again for as long as the server refuses it with what passes by itself, as a lost connection is waited
+ * for. What is run must be safe to run twice.
+ * @throws whatever else `run` throws; the refusal when it lasted longer than `timeoutMs`, or when `signal` aborted
+ */
+export async function rideOut<Result>(
+  run: () => Promise<Result>,
+  { signal, timeoutMs = Number.POSITIVE_INFINITY, onWait }: RideOutOptions = {},
+): Promise<Result> {
+  let sinceMs: number | undefined;
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      const now = performance.now();
+      sinceMs ??= now;
+      const leftMs = sinceMs + timeoutMs - now;
+      if (leftMs <= 0 || signal?.aborted) throw error;
+      onWait?.(error, now - sinceMs);
+      await pause(Math.min(backoffMs(failures, { firstMs: 100, mostMs: 2000 }), leftMs), signal);
+      if (signal?.aborted) throw error;
+    }
+  }
+}
+
+function isReplyError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && thrown.name === 'ReplyError';
+}
+
+function firstWord(message: string): string {
+  return message.split(' ', 1)[0] ?? '';
+}
+
+/** Without which script it was in: that is of no use to anybody. */
+function plain(message: string): string {
+  return message.replace(/ script: [0-9a-f]{40}, on @user_script:\d+\.?$/, '').replace(/\.$/, '');
+}
+
+type Denial = { readonly what: DeniedError['what']; readonly name: string | undefined };
+
+/** Servers say it in their own words: 7.0 in scripts without, from 7.2 on with what it was. */
+function denialIn(message: string): Denial | undefined {
+  const isDenial = /^NOPERM\b|user executing the script can't|no permissions? to/i.test(message);
+  if (!isDenial) return;
+  const [, quoted, kind] =
+    /'([^']*)' (command|key|channel)|(?:(command|key|channel) '([^']*)')/.exec(message) ?? [];
+  const what = (kind ?? /\b(key|channel)/.exec(message)?.[1] ?? 'command') as Denial['what'];
+  return { what, name: what === 'command' ? quoted?.replace('|', ' ').toUpperCase() : quoted };
+}
+
+function abilityMissing(message: string): string | undefined {
+  const [, unknown] = /^ERR unknown (?:sub)?command '?([^\s',]+)/i.exec(message) ?? [];
+  if (unknown !== undefined) return unknown.toUpperCase();
+  if (/Unknown Redis command called from script/.test(message)) return 'a command that a script calls';
+  if (/not allowed from script/.test(message)) return 'a command within scripts';
+}
+
+/** The line of the script that the message names. */
+function lineIn(message: string, lua: string): string | undefined {
+  const [, line] = /@user_script:(\d+)/.exec(message) ?? [];
+  return line === undefined ? undefined : lua.split('\n')[Number(line) - 1];
+}
+
+function namedIn(
+  line: string | undefined,
+  what: Denial['what'],
+  keys: readonly string[],
+): string | undefined {
+  if (what === 'key' && keys.length === 1) return keys[0];
+  if (line === undefined || what === 'channel') return;
+  const names =
+    what === 'command'
+      ? commandsIn(line)
+      : Array.from(line.matchAll(/\bKEYS\[(\d+)\]/g), ([, index]) => keys[Number(index) - 1]);
+  return names.length === 1 ? names[0] : undefined;
+}
+
+/** Every command that is called by its name. */
+export function commandsIn(lua: string): readonly string[] {
+  const code = lua.replaceAll(/--.*$/gm, '');
+  const calls = code.matchAll(/\b(?:redis\.)?p?call\(\s*'([A-Za-z]+)'(?:\s*,\s*'([A-Z]+)')?/g);
+  const names = Array.from(calls, ([, name = '', second]) =>
+    // Only these two of ours have subcommands.
+    second !== undefined && /^(MEMORY|XINFO)$/i.test(name)
+      ? `${name} ${second}`.toUpperCase()
+      : name.toUpperCase(),
+  );
+  return [...new Set(names)];
+}
+
+/** What this user was last refused, by the server's own log. */
+async function loggedDenial(client: Client, what: Denial['what']): Promise<string | undefined> {
+  // In a cluster nobody says which of the servers it was.
+  if (isCluster(client)) return;
+  try {
+    const [me, log] = await Promise.all([client.call('ACL', 'WHOAMI'), client.call('ACL', 'LOG', '10')]);
+    for (const entry of asArray(log)) {
+      const { reason, object, username } = Object.fromEntries(asPairs(entry));
+      if (reason !== what || username !== me) continue;
+      const name = asText(object);
+      return what === 'command' ? name.replace('|', ' ').toUpperCase() : name;
+    }
+  } catch {
+    // A user who may not read it.
+  }
+}
