@@ -1,53 +1,181 @@
 import type { Client } from './client.ts';
-import { singleKey } from './keys.ts';
+import { keyFamily, singleKey } from './keys.ts';
+import { refusalSort } from './refusals.ts';
+import trimLua from './registry-trim.lua';
+import { asArray, asInteger, asNumber, asText } from './reply.ts';
 import { retryAborted } from './retry-aborted.ts';
+import { defineScript } from './script.ts';
 
 /**
  * A small index of what exists, so that the console finds every long-lived thing without scanning.
  *
  * One ZSET a family, `quarterdeck:<family>`: member = name as the user says it, score = epoch ms when it was last
- * registered. It is derived data: losing it loses nothing, and the next use of each thing registers it again.
+ * registered. It is derived data: losing it loses nothing, and the next use of each thing registers it again. So
+ * registering never decides what an act answers: a server that refuses it is left alone for a while.
+ *
+ * Nothing here has a bound of its own: lists go through all names, a page at a time, and a page that is bounded comes
+ * with the total. Where names come and go, whoever registers them also takes old ones out (`stillThere`).
  */
 
+/** For each name, whether what it names still exists. */
+export type StillThere = (client: Client, names: readonly string[]) => Promise<readonly boolean[]>;
+
+export type RegisterOptions = {
+  /** Asks Redis in any case: for acts that make the thing, which another process may have unregistered meanwhile. */
+  readonly isNew?: boolean;
+  /** For families whose things come and go: which of some names that nobody registered for ten minutes still exist. */
+  readonly stillThere?: StillThere;
+};
+
 const refreshMs = 60_000;
-const lastRegistered = new WeakMap<Client, Map<string, number>>();
+const staleAfterMs = 600_000;
+/** How many names are registered between two looks at old ones, and how many of those are looked at. */
+const trimEvery = 64;
+const trimmedAtOnce = 256;
+const pageLength = 1000;
+
+type Memory = { readonly registeredAtMs: Map<string, number>; untilTrim: number };
+const memories = new WeakMap<Client, Memory>();
+
+function memoryOf(client: Client): Memory {
+  // Processes that register one name and end: every so many of them trims.
+  const memory = memories.get(client) ?? {
+    registeredAtMs: new Map<string, number>(),
+    untilTrim: Math.ceil(Math.random() * trimEvery),
+  };
+  memories.set(client, memory);
+  return memory;
+}
 
 /**
- * Registers a name, at most once a minute for each client; free on the other calls. `isNew` asks Redis in any case:
- * for acts that make the thing, which another process may have taken out of the index meanwhile.
+ * Registers a name, at most once a minute for each client; free on the other calls. That a server refuses it, for
+ * whatever reason, is no failure.
  */
 export async function register(
   client: Client,
   family: string,
   name: string,
-  { isNew = false }: { readonly isNew?: boolean } = {},
+  { isNew = false, stillThere }: RegisterOptions = {},
 ): Promise<void> {
-  const memory = lastRegistered.get(client) ?? new Map<string, number>();
-  lastRegistered.set(client, memory);
+  const memory = memoryOf(client);
+  const { registeredAtMs } = memory;
   const id = `${family}\0${name}`;
   const now = Date.now();
-  if (!isNew && now - (memory.get(id) ?? 0) < refreshMs) return;
+  if (!isNew && now - (registeredAtMs.get(id) ?? 0) < refreshMs) return;
   // A process may meet very many names (one limiter a user): forget rather than grow.
-  if (memory.size > 10_000) memory.clear();
-  memory.set(id, now);
+  if (registeredAtMs.size > 10_000) registeredAtMs.clear();
+  registeredAtMs.set(id, now);
   try {
     await retryAborted(() => client.zadd(registryKey(family), now, name));
+    if (!stillThere) return;
+    memory.untilTrim -= 1;
+    if (memory.untilTrim > 0) return;
+    memory.untilTrim = trimEvery;
+    await trimRegistry(client, family, stillThere);
   } catch (error) {
-    memory.delete(id);
-    throw error;
+    if (refusalSort(error) !== 'lasting') registeredAtMs.delete(id);
+    if (!isRefusal(error)) throw error;
   }
 }
 
-/** The names of one family, most recently registered first; at most `limit` of them. */
-export function registered(client: Client, family: string, limit = 1000): Promise<string[]> {
-  return retryAborted(() => client.zrevrange(registryKey(family), 0, limit - 1));
+/** The server said no; a connection that ended is another matter. */
+function isRefusal(error: unknown): boolean {
+  return refusalSort(error) !== undefined || (error instanceof Error && error.name === 'ReplyError');
+}
+
+/**
+ * Takes the oldest names out of the index of which nothing is left, some at a time.
+ * @returns how many were taken out
+ */
+export async function trimRegistry(client: Client, family: string, stillThere: StillThere): Promise<number> {
+  const index = registryKey(family);
+  const staleMs = Date.now() - staleAfterMs;
+  const old = await retryAborted(() =>
+    client.zrange(index, '-inf', `(${staleMs}`, 'BYSCORE', 'LIMIT', 0, trimmedAtOnce),
+  );
+  if (old.length === 0) return 0;
+  const exists = await stillThere(client, old);
+  const gone = old.filter((_, position) => exists[position] === false);
+  const kept = old.filter((_, position) => exists[position] !== false);
+  return await trim(client, [index], [staleMs, gone.length, ...gone, ...kept]);
+}
+
+const trim = defineScript({ lua: trimLua, parse: asInteger });
+
+/** A thing exists as long as one of these keys of its family does. */
+export function existsAs(...patterns: readonly string[]): StillThere {
+  return async (client, names) =>
+    await Promise.all(
+      names.map(async (name) => {
+        const keys = Object.values(keyFamily(client, name, Object.fromEntries(patterns.entries())));
+        return (await retryAborted(() => client.exists(...keys))) > 0;
+      }),
+    );
+}
+
+/**
+ * All names of one family in no order, a page at a time as the server gives them: none that was there all the while is
+ * left out, however many are registered meanwhile. A name may come twice.
+ */
+export async function* registeredPages(
+  client: Client,
+  family: string,
+): AsyncGenerator<readonly { readonly name: string; readonly registeredMs: number }[]> {
+  const index = registryKey(family);
+  let cursor = '0';
+  do {
+    const from = cursor;
+    const reply = await retryAborted(() => client.zscan(index, from, 'COUNT', pageLength));
+    const [next, flat] = asArray(reply, index);
+    cursor = asText(next, index);
+    const words = asArray(flat, index);
+    if (words.length > 0) {
+      yield Array.from({ length: words.length / 2 }, (_, position) => ({
+        name: asText(words[2 * position], index),
+        registeredMs: asNumber(words[2 * position + 1], index),
+      }));
+    }
+  } while (cursor !== '0');
+}
+
+/** The names of one family, most recently registered first: all of them, or at most `limit`. */
+export async function registered(client: Client, family: string, limit?: number): Promise<string[]> {
+  if (limit !== undefined) {
+    return await retryAborted(() => client.zrevrange(registryKey(family), 0, limit - 1));
+  }
+  const found = new Map<string, number>();
+  for await (const page of registeredPages(client, family)) {
+    for (const { name, registeredMs } of page) found.set(name, registeredMs);
+  }
+  return [...found].sort(([, a], [, b]) => b - a).map(([name]) => name);
+}
+
+/** How many names one family has. */
+export function registeredCount(client: Client, family: string): Promise<number> {
+  return retryAborted(() => client.zcard(registryKey(family)));
+}
+
+/** The most recently registered names, and of how many: for a screen, which has room for so many. */
+export async function registeredPage(
+  client: Client,
+  family: string,
+  limit: number,
+): Promise<{ readonly names: readonly string[]; readonly total: number }> {
+  const [names, total] = await Promise.all([
+    registered(client, family, limit),
+    registeredCount(client, family),
+  ]);
+  return { names, total: Math.max(total, names.length) };
 }
 
 /** Takes names out of the index, once what they named is gone. */
 export async function unregister(client: Client, family: string, ...names: string[]): Promise<void> {
-  const memory = lastRegistered.get(client);
-  for (const name of names) memory?.delete(`${family}\0${name}`);
-  if (names.length > 0) await retryAborted(() => client.zrem(registryKey(family), ...names));
+  const { registeredAtMs } = memoryOf(client);
+  for (const name of names) registeredAtMs.delete(`${family}\0${name}`);
+  for (let from = 0; from < names.length; from += pageLength) {
+    const some = names.slice(from, from + pageLength);
+    await retryAborted(() => client.zrem(registryKey(family), ...some));
+  }
 }
 
 export function registryKey(family: string): string {

@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import { register } from '../../redis/registry.ts';
+import { existsAs, register } from '../../redis/registry.ts';
 import { type Ears, earsOf, ownListener } from './notifications.ts';
 import {
   channelOf,
@@ -26,6 +26,9 @@ type Waiter = {
   sinceMs: number;
   readonly granted: PromiseWithResolvers<Grant | undefined>;
 };
+
+/** A lock is there while it is held or waited for; a name made for one job leaves the index. */
+const stillThere = existsAs('lock:*', 'lock-queue:*');
 
 const foreignPollMs = 100;
 const announceEveryMs = 60_000;
@@ -69,7 +72,7 @@ export class WaitingRoom {
     const nowMs = performance.now();
     if (nowMs < this.#announceAfterMs) return;
     this.#announceAfterMs = nowMs + announceEveryMs;
-    register(this.#client, 'lock', this.#name).catch(() => {});
+    register(this.#client, 'lock', this.#name, { stillThere }).catch(() => {});
   }
 
   get isEmpty(): boolean {
