@@ -41,7 +41,7 @@ async function main(argv: readonly string[]): Promise<number> {
       config,
       streams: process,
       ended,
-      printFrame: async (...frame) => (await import('./source/console/print-frame.tsx')).printFrame(...frame),
+      printFrame: async (...frame) => (await import('./source/console/painted.ts')).printFrame(...frame),
     });
   return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
 }
@@ -76,7 +76,7 @@ async function keep(directory: string): Promise<number> {
 }
 
 async function openConsole(globals: Record<string, unknown>): Promise<number> {
-  const console = await import('./source/console/open-console.ts');
+  const console = await import('./source/console/painted.ts');
   return await console.openConsole(globals, process.env);
 }
 
@@ -103,9 +103,9 @@ async function untilEnded(run: (ended: AbortSignal) => Promise<number>): Promise
   }
 }
 
-const [major = 0] = process.versions.node.split('.').map(Number);
-if (major < 22) {
-  process.stderr.write(`quarterdeck: needs Node 22 or newer, this is ${process.versions.node}\n`);
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 12)) {
+  process.stderr.write(`quarterdeck: needs Node 22.12 or newer, this is ${process.versions.node}\n`);
   process.exit(exitCodes.usage);
 }
 const argv = process.argv.slice(2);

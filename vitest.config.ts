@@ -1,10 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { inkTableFile, inkTableModule } from './scripts/ink-table-module.ts';
 import { luaModule } from './scripts/read-lua.ts';
 
 export default defineConfig({
   // NODE_ENV is production here, where React has no development transform.
   oxc: { jsx: { runtime: 'automatic', development: false } },
   plugins: [
+    {
+      name: 'ink-table',
+      enforce: 'pre',
+      load: (id) => (inkTableFile.test(id) ? inkTableModule(id) : undefined),
+    },
     {
       name: 'lua-as-text',
       enforce: 'pre',
@@ -14,6 +20,8 @@ export default defineConfig({
     },
   ],
   test: {
+    // Through the plugin below instead of Node's own loader.
+    server: { deps: { inline: [inkTableFile] } },
     include: ['test/**/*.test.{ts,tsx}'],
     // The path of a unix socket may have 107 characters, and the screens of tests show it: some machines' TMPDIR is long.
     env: { FORCE_COLOR: '0', NODE_ENV: 'production', TMPDIR: '/tmp' },

@@ -1,61 +1,166 @@
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { resolve } from 'node:path';
-import type { Plugin } from 'esbuild';
+import path from 'node:path';
+import type { Plugin, PluginBuild } from 'esbuild';
+import { inkTableFile, inkTableModule } from './ink-table-module.ts';
 import { readLua } from './read-lua.ts';
 
-/** Lua files as their text, with their parts in place. */
-export const luaAsText: Plugin = {
-  name: 'lua-as-text',
-  setup({ onLoad }) {
-    onLoad({ filter: /\.lua$/ }, ({ path }) => {
-      const { text, files } = readLua(path);
-      return { contents: text, loader: 'text', watchFiles: [...files] };
-    });
-  },
-};
+/**
+ * A plugin that changes what others wrote. Every change has a label and counts itself; one that found nothing to
+ * change fails the build, because the dependency has moved and nobody would notice.
+ */
+function changing(
+  name: string,
+  labels: readonly string[],
+  setup: (build: PluginBuild, count: (label: string) => void) => void,
+): Plugin {
+  return {
+    name,
+    setup(build) {
+      const missing = new Set(labels);
+      build.onStart(() => {
+        for (const label of labels) missing.add(label);
+      });
+      setup(build, (label) => missing.delete(label));
+      build.onEnd(({ errors }) => {
+        if (errors.length > 0) return;
+        return { errors: Array.from(missing, (label) => ({ text: `found nothing to change: ${label}` })) };
+      });
+    },
+  };
+}
+
+/** @throws {Error} which fails the build, when the pattern is nowhere in the file */
+function replaced(file: string, pattern: RegExp, replacement: string): string {
+  const text = readFileSync(file, 'utf8');
+  const changed = text.replace(pattern, replacement);
+  if (changed === text) throw new Error(`${file} has nothing that matches ${pattern}`);
+  return changed;
+}
+
+/** Lua files as their text, with their parts in place and without comments; lines keep their numbers. */
+export const luaAsText = changing('lua-as-text', ['script'], ({ onLoad }, count) => {
+  onLoad({ filter: /\.lua$/ }, ({ path: file }) => {
+    count('script');
+    const { text, files } = readLua(file);
+    return { contents: text.replaceAll(/^\s*--(?!\[\[).*$/gm, ''), loader: 'text', watchFiles: [...files] };
+  });
+});
 
 /** meow can read a package.json and set it right, which takes half of its start; ours is given to it. */
-export const leanMeow: Plugin = {
-  name: 'lean-meow',
-  setup({ onLoad }) {
-    onLoad({ filter: /meow[/\\]build[/\\]options\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace(
+export const leanMeow = changing('lean-meow', ['options', 'dependencies'], ({ onLoad }, count) => {
+  onLoad({ filter: /meow[/\\]build[/\\]options\.js$/ }, ({ path: file }) => {
+    count('options');
+    return {
+      contents: replaced(
+        file,
         /^import \{[^}]*readPackageUpSync[^}]*\} from .*$/m,
         'const readPackageUpSync = () => undefined, normalizePackageData = () => {};',
       ),
-    }));
-    onLoad({ filter: /meow[/\\]build[/\\]dependencies\.js$/ }, ({ path }) => ({
+    };
+  });
+  onLoad({ filter: /meow[/\\]build[/\\]dependencies\.js$/ }, ({ path: file }) => {
+    count('dependencies');
+    return {
       // What is not used may go, though it would be called.
-      contents: readFileSync(path, 'utf8').replaceAll(
+      contents: replaced(
+        file,
         /^((?:var|const) \w+ = )((?:require\w+|getDefaultExportFromCjs)\()/gm,
         '$1/* @__PURE__ */ $2',
       ),
-    }));
-  },
-};
+    };
+  });
+});
 
 /** Ink puts frames together cell by cell; ours are put together piece by piece, with the same result. */
-export const ownComposition: Plugin = {
-  name: 'own-composition',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\/output\.js$/ }, ({ importer }) =>
-      /ink[/\\]build[/\\]renderer\.js$/.test(importer)
-        ? { path: resolve('source/ui/composition.ts') }
-        : undefined,
-    );
-  },
+export const ownComposition = changing('own-composition', ['renderer'], ({ onResolve }, count) => {
+  onResolve({ filter: /^\.\/output\.js$/ }, ({ importer }) => {
+    if (!/ink[/\\]build[/\\]renderer\.js$/.test(importer)) return;
+    count('renderer');
+    return { path: path.resolve('source/ui/composition.ts') };
+  });
+});
+
+/** Parts of the bundle that are replaced whole, and why. */
+const standIns: Readonly<Record<string, string>> = {
+  // Ink reaches for it only in development, yet imports it statically.
+  'react-devtools-core': 'scripts/react-devtools-stub.ts',
+  // Nothing is painted that did not go through `sanitise`, so it may be measured as we measure.
+  'string-width': 'source/ui/cell-width.ts',
 };
 
-/** The console is a file of its own, built beside the others; the command line loads it from there. */
-export const consoleApart: Plugin = {
-  name: 'console-apart',
-  setup({ onResolve }) {
-    onResolve({ filter: /console\/open-console\.ts$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './chunks/console.js', external: true } : undefined,
-    );
+export const ownStandIns = changing('own-stand-ins', Object.keys(standIns), ({ onResolve }, count) => {
+  for (const [name, file] of Object.entries(standIns)) {
+    onResolve({ filter: new RegExp(`^${name}$`) }, () => {
+      count(name);
+      return { path: path.resolve(file) };
+    });
+  }
+});
+
+/** Yoga would fetch its own bytes from a data URL, and load all of undici for it. */
+export const yogaWithoutFetch = changing('yoga-without-fetch', ['binary'], ({ onLoad }, count) => {
+  onLoad({ filter: /yoga-layout[/\\]dist[/\\]binaries[/\\][\w-]+\.js$/ }, ({ path: file }) => {
+    count('binary');
+    return { contents: replaced(file, /typeof fetch\b/g, '"undefined"') };
+  });
+});
+
+/** ink-table as it was published; see `ink-table-module.ts`. */
+export const inkTable = changing('ink-table', ['module'], ({ onLoad }, count) => {
+  onLoad({ filter: inkTableFile }, ({ path: file }) => {
+    count('module');
+    return { contents: inkTableModule(file), resolveDir: path.dirname(file) };
+  });
+});
+
+/**
+ * A file in dist/chunks that another build makes. Which file will import it, and so the path to it, is known only when
+ * the build is done: `build.ts` then puts it in place of this name.
+ */
+export function besideChunks(file: string): string {
+  return `quarterdeck-chunk:${file}`;
+}
+
+/**
+ * Everything that paints is a file of its own, built beside the others; the command line loads it from there when it
+ * opens the console or prints a frame. The panes come with it.
+ */
+export const consoleApart = changing(
+  'console-apart',
+  ['console', 'panes'],
+  ({ onResolve, onLoad }, count) => {
+    onResolve({ filter: /console\/painted\.ts$/ }, ({ kind }) => {
+      if (kind !== 'dynamic-import') return;
+      count('console');
+      return { path: besideChunks('console.js'), external: true };
+    });
+    onResolve({ filter: /-pane\.tsx$/ }, ({ kind, path: file }) => {
+      if (kind !== 'dynamic-import') return;
+      count('panes');
+      return { path: file, namespace: 'pane-apart' };
+    });
+    onLoad({ filter: /.*/, namespace: 'pane-apart' }, () => ({
+      contents: `throw new Error('Panes are in chunks/console.js');`,
+    }));
   },
-};
+);
+
+/** Packages that both halves of the program need, built once: `name` -> the file beside the chunks that has it. */
+export const sharedPackages = { ioredis: 'ioredis.js', pg: 'pg.js' } as const;
+
+export const packagesApart = changing(
+  'packages-apart',
+  Object.keys(sharedPackages),
+  ({ onResolve }, count) => {
+    for (const [name, file] of Object.entries(sharedPackages)) {
+      onResolve({ filter: new RegExp(`^${name}$`) }, () => {
+        count(name);
+        return { path: besideChunks(file), external: true };
+      });
+    }
+  },
+);
 
 /** Take milliseconds to load, and the first frame needs none of them. */
 const late = new Set(['assert', 'child_process', 'dns', 'readline', 'tls', 'worker_threads', 'zlib']);
@@ -65,27 +170,25 @@ const late = new Set(['assert', 'child_process', 'dns', 'readline', 'tls', 'work
  * that would be all of them; and without the facade that an import gets for its names. Those that load slowly are
  * fetched when the first of their functions is called.
  */
-export const lateBuiltins: Plugin = {
-  name: 'late-builtins',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[a-z][\w:/]*$/ }, ({ path, kind }) => {
-      if (!isBuiltin(path)) return;
-      const isRequired = kind === 'require-call' || kind === 'require-resolve';
-      return { path: path.replace(/^node:/, ''), namespace: isRequired ? 'builtin-required' : 'builtin' };
-    });
-    onLoad({ filter: /.*/, namespace: 'builtin-required' }, ({ path }) => ({
-      contents: late.has(path)
-        ? `module.exports = new Proxy(() => {}, {
-            get: (_, name) => quarterdeckBuiltin('node:${path}')[name],
-            apply: (_, self, words) => quarterdeckBuiltin('node:${path}').apply(self, words),
+export const lateBuiltins = changing('late-builtins', ['builtin'], ({ onResolve, onLoad }, count) => {
+  onResolve({ filter: /^[a-z][\w:/]*$/ }, ({ path: name, kind }) => {
+    if (!isBuiltin(name)) return;
+    count('builtin');
+    const isRequired = kind === 'require-call' || kind === 'require-resolve';
+    return { path: name.replace(/^node:/, ''), namespace: isRequired ? 'builtin-required' : 'builtin' };
+  });
+  onLoad({ filter: /.*/, namespace: 'builtin-required' }, ({ path: name }) => ({
+    contents: late.has(name)
+      ? `module.exports = new Proxy(() => {}, {
+            get: (_, name) => quarterdeckBuiltin('node:${name}')[name],
+            apply: (_, self, words) => quarterdeckBuiltin('node:${name}').apply(self, words),
           });`
-        : `module.exports = quarterdeckBuiltin('node:${path}');`,
-    }));
-    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: late.has(path) ? lateNames(path) : names(path),
-    }));
-  },
-};
+      : `module.exports = quarterdeckBuiltin('node:${name}');`,
+  }));
+  onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path: name }) => ({
+    contents: late.has(name) ? lateNames(name) : names(name),
+  }));
+});
 
 /** A getter loads more when it is read; who wants one of those finds it missing when building. */
 function valuesOf(builtin: string): readonly (readonly [string, unknown])[] {

@@ -114,7 +114,7 @@ const rooms: readonly Room[] = [
     files: /^source\/demo\//,
     may: [
       /^source\/demo\//,
-      /^source\/console\/run-console\.tsx$/,
+      /^source\/console\/painted\.ts$/,
       commands,
       contract,
       redis,

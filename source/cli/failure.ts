@@ -62,7 +62,7 @@ export function reportFailure(
         }),
       ]
     : safeLines([`quarterdeck: ${message}${hint === undefined ? '' : `. ${hint}`}`, ...stack]);
-  stderr.write(`${lines.join('\n')}\n`);
+  stderr.write(lines.reduce((text, line) => `${text}${line}\n`, ''));
   return failure;
 }
 

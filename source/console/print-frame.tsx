@@ -3,7 +3,7 @@ import { commandTable } from '../commands/palette.ts';
 import { canAsk } from '../commands/unreachable.ts';
 import { messageOf } from '../errors.ts';
 import type { FrameSize, ReadContext } from '../features/feature.ts';
-import type { AnyFeature } from '../features/index.ts';
+import { type AnyFeature, loadFeature } from '../features/index.ts';
 import { changeSlice, makeStore, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/format.ts';
@@ -11,12 +11,16 @@ import { loadPanes } from './mount.tsx';
 import { watchServer } from './server-stats.ts';
 import { App } from './view/app.tsx';
 
-/** What the console would show now, as exactly `rows` lines of plain text. */
+/** What the console would show now of these features, as exactly `rows` lines of plain text. */
 export async function printFrame(
   context: ReadContext,
-  chosen: readonly AnyFeature[],
+  wanted: readonly Pick<AnyFeature, 'noun'>[],
   { columns, rows, zoomed }: FrameSize,
 ): Promise<readonly string[]> {
+  // In the build the command line's features have no panes; those that were built with this file have.
+  const chosen = (await Promise.all(wanted.map(({ noun }) => loadFeature(noun)))).filter(
+    (feature) => feature !== undefined,
+  );
   const [connection] = context.connections;
   const store = makeStore({
     slices: Object.fromEntries(chosen.map((feature) => [feature.noun, feature.initial(context.config)])),

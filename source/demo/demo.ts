@@ -32,7 +32,7 @@ export const demoCommand = defineCommand({
     const busy = Promise.allSettled([shipRounds(processes, shipping), enliven(processes, directory)]);
     try {
       if (process.stdout.isTTY && process.stdin.isTTY && !config.json) {
-        const { runConsole } = await import('../console/run-console.tsx');
+        const { runConsole } = await import('../console/painted.ts');
         return { text: '', exitCode: await runConsole(config) };
       }
       const [connection] = connect(config);

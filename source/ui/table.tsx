@@ -1,5 +1,5 @@
 import { Text } from 'ink';
-import { Table as InkTable } from 'ink-table';
+import inkTable from 'ink-table';
 import { createContext, type ReactNode, use } from 'react';
 import { type ColumnWidth, layColumns, windowStart } from './columns.ts';
 import { DimContext } from './dim-context.ts';
@@ -77,8 +77,7 @@ export function Table<Item>(props: TableProps<Item>): ReactNode {
         // ink-table reads its components and columns once.
         key={lines ? 'lines' : 'plain'}
         data={placeholders}
-        columns={widths.map((_, column) => String(column))}
-        headings={placeholderRow(0, widths)}
+        columns={widths.map(headingKey)}
         header={Cell}
         cell={Cell}
         skeleton={lines ? Line : NoLine}
@@ -92,20 +91,29 @@ type Content = {
   isSelected(row: number): boolean;
 };
 
+// CommonJS: what is imported is its `module.exports`.
+const InkTable = inkTable.default;
+
 const ContentContext = createContext<Content>({ cell: () => undefined, isSelected: () => false });
 
-/** Private-use characters carry the row's number through ink-table. */
+/** Private-use characters carry the row's number through ink-table, and those above them a heading's column. */
 const firstMark = 0xe000;
+const firstHeading = 0xf000;
+
+/** ink-table heads a column with its key, and makes it as wide at least. */
+function headingKey(cells: number, column: number): string {
+  return String.fromCharCode(firstHeading + column).padEnd(cells);
+}
 
 function placeholderRow(row: number, widths: readonly number[]): Record<string, string> {
   const mark = String.fromCharCode(firstMark + row);
-  return Object.fromEntries(widths.map((cells, column) => [String(column), mark.padEnd(cells)]));
+  return Object.fromEntries(widths.map((cells, column) => [headingKey(cells, column), mark.padEnd(cells)]));
 }
 
 function Cell({ children, column }: { readonly children?: ReactNode; readonly column?: number }): ReactNode {
   const content = use(ContentContext);
   const mark = String(children).trimStart().charCodeAt(0);
-  const row = mark - firstMark;
+  const row = mark >= firstHeading ? 0 : mark - firstMark;
   const found = content.cell(row, column ?? 0);
   const pieces = found === undefined ? [] : Array.isArray(found) ? found : [found];
   // Cells of a grid keep a space from its lines.

@@ -1,5 +1,7 @@
 import process from 'node:process';
 import { Cluster, Redis } from 'ioredis';
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
+import { Redis as Valkey } from 'iovalkey';
 import { afterAll, expect, test } from 'vitest';
 import { QuarterdeckError, UnsupportedClientError } from '../../source/errors.ts';
 import type { Redis as AnyRedis } from '../../source/library-types.ts';
@@ -16,8 +18,11 @@ afterAll(() => {
   for (const client of made) client.disconnect();
 });
 
-test.each([
+test.each<[string, () => AnyRedis]>([
   ['a plain client', () => new Redis(options)],
+  ['ioredis 5', () => new Redis5(options)],
+  ['a cluster of ioredis 5', () => new Cluster5([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })],
+  ['iovalkey', () => new Valkey(options)],
   ['one that pipelines by itself', () => new Redis({ ...options, enableAutoPipelining: true })],
   ['an old protocol', () => new Redis({ ...options, protocol: 2 })],
   ['a cluster', () => new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })],
