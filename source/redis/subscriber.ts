@@ -1,4 +1,6 @@
-import { type Client, isCluster } from './client.ts';
+import { messageEvent, subscribeTo, unsubscribeFrom } from './channels.ts';
+import type { Client } from './client.ts';
+import { refusalSort } from './refusals.ts';
 
 /**
  * Many channels on one socket. Messages are handed over once a tick, however many arrived; a gap is told whenever
@@ -18,9 +20,13 @@ export type SubscriberOptions = {
   readonly onMessages: (messages: readonly Heard[]) => void;
   /** These channels were just (re)subscribed: look at what they ring for. */
   readonly onGap: (channels: readonly string[]) => void;
+  /** The server does not allow these channels, or has none. They are asked for again now and then. */
+  readonly onDenied?: (channels: readonly string[], error: unknown) => void;
 };
 
 const longestBatch = 10_000;
+/** How long after a refusal a right may have been granted. */
+const askAgainMs = 30_000;
 
 /** Who wants what on a connection that several share: the last to leave a channel unsubscribes. */
 type Wishes = Map<string, Set<(channels: readonly string[]) => void>>;
@@ -35,7 +41,10 @@ function wishesOf(client: Client): Wishes {
   return wishes;
 }
 
-export function startSubscriber(listen: () => Client, { onMessages, onGap }: SubscriberOptions): Subscriber {
+export function startSubscriber(
+  listen: () => Client,
+  { onMessages, onGap, onDenied }: SubscriberOptions,
+): Subscriber {
   let client: Client | undefined;
   let wanted = new Set<string>();
   const confirmed = new Set<string>();
@@ -44,6 +53,7 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
   let batch: Heard[] = [];
   let dropped = new Set<string>();
   let isStopped = false;
+  let askAgain: NodeJS.Timeout | undefined;
 
   const deliver = (): void => {
     const messages = batch;
@@ -71,16 +81,14 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
   const open = (): Client => {
     if (client) return client;
     client = listen();
-    client.on(isCluster(client) ? 'smessage' : 'message', hear);
+    client.on(messageEvent(client), hear);
     for (const event of returns) client.on(event, resubscribe);
     return client;
   };
 
   const subscribe = async (channels: readonly string[]): Promise<void> => {
     const on = open();
-    // Channels of one call must share a slot in Cluster, so there they go one by one.
-    if (isCluster(on)) await Promise.all(channels.map((channel) => on.ssubscribe(channel)));
-    else await on.subscribe(...channels);
+    await subscribeTo(on, channels);
     for (const channel of channels) confirmed.add(channel);
     if (!isStopped) onGap(channels);
   };
@@ -90,17 +98,30 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
     const deserted = channels.filter((channel) => !wishes.has(channel));
     if (deserted.length === 0) return;
     try {
-      if (isCluster(on)) await Promise.all(deserted.map((channel) => on.sunsubscribe(channel)));
-      else await on.unsubscribe(...deserted);
+      await unsubscribeFrom(on, deserted);
     } finally {
       // Around a failover it may be done behind the wish of somebody who came after.
       for (const channel of deserted) for (const join of wishes.get(channel) ?? []) join([channel]);
     }
   };
-  // A failure here means the connection is going: the reconnect subscribes again.
+  // Unless the server refuses it, a failure means that the connection is going: the reconnect subscribes again.
   const join = (channels: readonly string[]): void => {
-    subscribe(channels).catch(() => {
+    subscribe(channels).catch((error: unknown) => {
+      const isDenied = refusalSort(error) === 'lasting';
+      // One that is refused takes the others with it.
+      if (isDenied && channels.length > 1) {
+        for (const channel of channels) join([channel]);
+        return;
+      }
       for (const channel of channels) failed.add(channel);
+      if (!isDenied || isStopped) return;
+      onDenied?.(channels, error);
+      askAgain ??= setTimeout(() => {
+        askAgain = undefined;
+        const refused = [...failed].filter((channel) => wanted.has(channel));
+        failed.clear();
+        if (!isStopped && refused.length > 0) join(refused);
+      }, askAgainMs).unref();
     });
   };
   const wish = (channel: string): void => {
@@ -130,8 +151,9 @@ export function startSubscriber(listen: () => Client, { onMessages, onGap }: Sub
     },
     stop() {
       isStopped = true;
+      clearTimeout(askAgain);
       for (const channel of wanted) leave(channel);
-      client?.off(isCluster(client) ? 'smessage' : 'message', hear);
+      client?.off(messageEvent(client), hear);
       for (const event of returns) client?.off(event, resubscribe);
     },
   };

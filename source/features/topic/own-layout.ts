@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { publishCommand } from '../../redis/channels.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, singleKey } from '../../redis/keys.ts';
 import { register } from '../../redis/registry.ts';
@@ -92,7 +93,7 @@ export async function surveyTopics(
 /** Keys under `topic:`, messages in a stream. The layout of `topic.ts`'s design note. */
 export function ownLayout(client: Client, topic: string): TopicStore {
   const keys = keysOf(client, topic);
-  const ring = isCluster(client) ? 'SPUBLISH' : 'PUBLISH';
+  const ring = publishCommand(client);
   const types = typesOf(keys);
   const run = <Reply>(script: Script<Reply>, names: string[], args: (string | number)[]): Promise<Reply> =>
     withKeys(client, types, script(client, names, args));

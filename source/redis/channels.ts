@@ -1,0 +1,45 @@
+import { type Client, isCluster } from './client.ts';
+
+/**
+ * In Cluster a channel is a sharded one: it lives in the slot of its name, as the keys of the family that it is about.
+ * These are the only places that choose between the two kinds.
+ */
+export function publishCommand(client: Client): 'PUBLISH' | 'SPUBLISH' {
+  return isCluster(client) ? 'SPUBLISH' : 'PUBLISH';
+}
+
+/** What a client emits when a message comes. */
+export function messageEvent(client: Client): 'message' | 'smessage' {
+  return isCluster(client) ? 'smessage' : 'message';
+}
+
+/** Resolves once the server confirmed all of them. */
+export async function subscribeTo(client: Client, channels: readonly string[]): Promise<void> {
+  // Channels of one call must share a slot in Cluster, so there they go one by one.
+  if (isCluster(client)) await Promise.all(channels.map((channel) => client.ssubscribe(channel)));
+  else await client.subscribe(...channels);
+}
+
+export async function unsubscribeFrom(client: Client, channels: readonly string[]): Promise<void> {
+  if (isCluster(client)) await Promise.all(channels.map((channel) => client.sunsubscribe(channel)));
+  else await client.unsubscribe(...channels);
+}
+
+/** The ACL rule that allows a channel and its like: `&lock-wake:*` for `lock-wake:deploy`. */
+export function channelRule(channel: string): string {
+  const family = channel.slice(0, channel.lastIndexOf(':') + 1);
+  return `&${family === '' ? channel : `${family}*`}`;
+}
+
+/** A second connection like this one, closed with it. */
+export function ownListener(client: Client): () => Client {
+  return () => {
+    const listener = isCluster(client)
+      ? client.duplicate(undefined, { shardedSubscribers: true })
+      : client.duplicate();
+    // What is lost is found by polling; the connection comes back by itself.
+    listener.on('error', () => {});
+    client.once('end', () => listener.disconnect());
+    return listener;
+  };
+}
