@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type CliOptions, errorOf, finished, run, start } from '../helpers/cli.ts';
 import { gone, isAlive } from '../helpers/processes.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
@@ -55,6 +55,13 @@ describe('the command', () => {
     expect([code, stderr]).toEqual([7, '']);
     expect(stdout).toMatch(/^in through qd1:\S+:sh \d{16}\n$/);
     expect(await redis.exists('lock:through')).toBe(0);
+  });
+
+  test('has its token in its environment, where only its own user may look, and in no list of processes', async () => {
+    const script =
+      'for each in /proc/[0-9]*/cmdline; do grep -qF "$LOCK_TOKEN" $each && cat $each; done; echo none';
+    const ran = await run(['lock', 'run', 'secret', '--', 'sh', '-c', script], at);
+    expect(ran).toMatchObject({ code: 0, stdout: 'none\n' });
   });
 
   test.each([
@@ -135,6 +142,36 @@ describe('when somebody else holds it', () => {
     expect((await done).code).toBe(code);
     await vi.waitFor(async () => expect(await redis.exists('lock-queue:endless')).toBe(0), 10_000);
     await redis.del('lock:endless');
+  });
+});
+
+describe('when the server falls silent', () => {
+  test('a signal ends the wait for it all the same', async () => {
+    const silent = await startRedis();
+    onTestFinished(() => silent.close());
+    const own = silent.client();
+    await own.set('lock:silent', 'somebody');
+    const child = start(['lock', 'run', 'silent', '--wait', '10m', '--', 'echo', 'ran'], { url: silent.url });
+    const done = finished(child);
+    await vi.waitFor(async () => expect(await own.zcard('lock-queue:silent')).toBe(1), 10_000);
+    silent.signal('SIGSTOP');
+    const startedAt = performance.now();
+    child.kill('SIGTERM');
+    expect(await done).toEqual({ code: 143, stdout: '', stderr: '' });
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+  });
+
+  test('the end of the command is not held up, and what is not known is said', async () => {
+    const silent = await startRedis();
+    onTestFinished(() => silent.close());
+    const command = ['sh', '-c', 'echo started; read line; exit 7'];
+    const child = start(['lock', 'run', 'late', '--ttl', '10m', '--', ...command], { url: silent.url });
+    const done = finished(child);
+    await once(child.stdout ?? expect.fail('no output'), 'data');
+    silent.signal('SIGSTOP');
+    child.stdin?.end('enough\n');
+    const ran = await done;
+    expect([ran.code, ran.stderr]).toEqual([7, expect.stringContaining('did not confirm')]);
   });
 });
 

@@ -44,6 +44,11 @@ export function gather<Call, Reply>(
 /** A script of so many locks keeps the server busy for less than half a millisecond. */
 const longestBatch = 100;
 
+/** What Redis would have answered if this call had been alone. */
+class ReplyError extends Error {
+  override readonly name = 'ReplyError';
+}
+
 type Pending<Call, Reply> = {
   readonly call: Call;
   resolve(reply: Reply): void;
@@ -60,7 +65,7 @@ function deliver<Call, Reply>(
       for (let index = 0; index < batch.length; index += 1) {
         const pending = batch[index];
         const reply = each[index];
-        if (typeof reply === 'string') pending?.reject(new Error(reply));
+        if (typeof reply === 'string') pending?.reject(new ReplyError(reply));
         else pending?.resolve(parse(reply));
       }
     },

@@ -21,8 +21,8 @@ import { describe, ownerOf } from './token.ts';
 import { breakLock, extend, release } from './token-commands.ts';
 
 const lock = word('NAME', 'the lock', nameValue);
-const token = word('TOKEN', 'what `lock acquire` printed, or $LOCK_TOKEN', nameValue);
-const ttl = flagOr('DURATION', 'held so long unless extended; from 100ms up', durationMs, '10s');
+const token = word('TOKEN', 'what `lock acquire` printed, or $LOCK_TOKEN; `-`: a line of stdin', nameValue);
+const ttl = flagOr('DURATION', 'the lease: held so long unless extended; from 100ms up', durationMs, '10s');
 const label = optionalFlag('TEXT', 'what it is held for, shown in the console', nameValue);
 const defaultRunWaitMs = 30_000;
 
@@ -76,7 +76,15 @@ const runCommand = defineCommand({
       context.progress(await whoHolds(context, input.name));
       return { text: '', exitCode: input.conflictExitCode };
     }
-    if (ran.name === 'ran' && !ran.wasHeld) context.warn(new LockLostError(input.name, 'gone').message);
+    if (ran.name === 'ran' && ran.wasHeld === false) {
+      context.warn(new LockLostError(input.name, 'gone').message);
+    }
+    if (ran.name === 'ran' && ran.wasHeld === undefined) {
+      const within = formatDuration(input.ttl);
+      context.warn(
+        `Redis did not confirm that lock \`${input.name}\` was released; it ends within ${within}`,
+      );
+    }
     return { text: '', exitCode: ran.exitCode };
   },
 });
@@ -115,9 +123,11 @@ const extendCommand = defineCommand({
   verb: 'extend',
   summary: 'hold a lock for another TTL from now',
   words: { name: lock, token },
-  flags: { ttl: flag('DURATION', 'held so long from now; from 100ms up', durationMs) },
+  flags: { ttl: flag('DURATION', 'the new lease, from now; from 100ms up', durationMs) },
   writes: true,
-  async run({ redis }, { name, token, ttl: ttlMs }) {
+  async run(context, { name, token: given, ttl: ttlMs }) {
+    const { redis } = context;
+    const token = await tokenFrom(context, given);
     const held = await extend(redis, name, token, ttlMs);
     if (!held) throw new LockNotHeldError(name, token);
     return {
@@ -132,7 +142,9 @@ const releaseCommand = defineCommand({
   summary: 'free a lock, and hand it to the next in line',
   words: { name: lock, token },
   writes: true,
-  async run({ redis }, { name, token }) {
+  async run(context, { name, token: given }) {
+    const { redis } = context;
+    const token = await tokenFrom(context, given);
     if (!(await release(redis, name, token))) throw new LockNotHeldError(name, token);
     return { json: { name, released: true }, text: `Released ${name}` };
   },
@@ -192,6 +204,13 @@ export const commands = [
   breakCommand,
   listCommand,
 ] as const;
+
+/** The words of a command are seen by everybody who may list processes; stdin is not. */
+async function tokenFrom({ stdin }: CommandContext, given: string): Promise<string> {
+  if (given !== '-') return given;
+  for await (const line of stdin()) return line.trim();
+  throw new UsageError('Expected a token on stdin, got nothing');
+}
 
 async function whoHolds({ redis }: CommandContext, name: string): Promise<string> {
   const { locks } = await survey(redis, [name], 0);

@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import { assertTtl, LockLostError } from './errors.ts';
 import { extendTtl } from './scripts.ts';
-import { roomFor } from './wait-queue.ts';
+import { queueOf } from './wait-queue.ts';
 
 /** A lock that was ours when we last heard. Every promise about it ends with `leftMs`. */
 export type Held = AsyncDisposable & {
@@ -67,7 +67,7 @@ export class HeldLock implements Held {
   async extend(ttlMs = this.#ttlMs): Promise<boolean> {
     assertTtl(ttlMs);
     const sentAtMs = performance.now();
-    const { keys } = roomFor(this.#client, this.name);
+    const { keys } = queueOf(this.#client, this.name);
     const isHeld = (await extendTtl(this.#client, keys, this.token, ttlMs)) > 0;
     if (isHeld) {
       this.#ttlMs = ttlMs;
@@ -99,7 +99,7 @@ export class HeldLock implements Held {
     return new Promise((resolve, reject) => {
       // After its TTL it is free without our help: a Redis that does not answer is not waited for any longer.
       const lapse = setTimeout(resolve, Math.min(this.#ttlMs, longestTimerMs), false);
-      roomFor(this.#client, this.name)
+      queueOf(this.#client, this.name)
         .leave(this.token)
         .then(resolve, reject)
         .finally(() => clearTimeout(lapse));

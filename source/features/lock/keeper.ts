@@ -33,7 +33,8 @@ export type FromKeeper =
   | { readonly name: 'lost'; readonly reason: 'gone' | 'doubt' }
   /** After `lost`: nothing of the command's group is left. */
   | { readonly name: 'ended' }
-  | { readonly name: 'released'; readonly wasHeld: boolean }
+  /** `wasHeld` undefined: Redis refused, or the TTL ended before it answered. */
+  | { readonly name: 'released'; readonly wasHeld: boolean | undefined }
   | { readonly name: 'failed'; readonly error: unknown; readonly known: Known | undefined };
 
 /** What is left of an error of ours after it crossed between threads. */
@@ -132,7 +133,7 @@ function guard(held: Held, tell: (message: FromKeeper) => void): (message: ToKee
       stop();
       held.release().then(
         (wasHeld) => tell({ name: 'released', wasHeld }),
-        () => tell({ name: 'released', wasHeld: false }),
+        () => tell({ name: 'released', wasHeld: undefined }),
       );
     }
   };

@@ -4,7 +4,7 @@ import { assertTtl } from './errors.ts';
 import { type Held, HeldLock } from './held.ts';
 import { takeFree } from './scripts.ts';
 import { mintToken } from './token.ts';
-import { roomFor } from './wait-queue.ts';
+import { queueOf } from './wait-queue.ts';
 
 export type { Held } from './held.ts';
 
@@ -115,13 +115,13 @@ async function attemptTo(about: About): Promise<HeldLock | undefined> {
   const { redis, name, label, ttlMs, mayWait, listen } = about;
   for (;;) {
     const { token } = about;
-    let room = roomFor(redis, name, listen);
+    let queue = queueOf(redis, name, listen);
     let sinceMs = performance.now();
-    let fence = room.isEmpty ? await takeFree(redis, room.keys, token, ttlMs) : -1;
+    let fence = queue.isEmpty ? await takeFree(redis, queue.keys, token, ttlMs) : -1;
     if (fence === 0 && !mayWait) return;
     if (fence <= 0) {
-      room = roomFor(redis, name, listen);
-      const grant = await (mayWait ? room.wait(token, ttlMs) : room.ask(token, ttlMs));
+      queue = queueOf(redis, name, listen);
+      const grant = await (mayWait ? queue.wait(token, ttlMs) : queue.ask(token, ttlMs));
       if (!grant) return;
       ({ fence, sinceMs } = grant);
     }
@@ -140,7 +140,7 @@ async function attemptTo(about: About): Promise<HeldLock | undefined> {
  * or soon, if Redis does not answer.
  */
 async function giveBack(attempt: Promise<unknown>, about: About): Promise<void> {
-  const leave = (): Promise<unknown> => roomFor(about.redis, about.name).leave(about.token);
+  const leave = (): Promise<unknown> => queueOf(about.redis, about.name).leave(about.token);
   const left = leave().catch(() => {});
   attempt.then((late) => late && leave()).catch(() => {});
   await Promise.race([left, wait(longestFarewellMs, undefined, { ref: false })]);

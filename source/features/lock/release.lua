@@ -2,58 +2,27 @@
 -- Frees locks, and hands each to its first waiter that lives; takes waiters out of the queue that wait no longer.
 -- KEYS[1...] lock, queue, fence, waiting of each lock
 -- ARGV[1] nonce: of the asking client: this reply, not a message, tells it of a grant
--- ARGV[2...] token for each lock: who gives it up, or its place in the queue
+-- ARGV[2...] token for each lock: who gives it up, or its place in the queue; the first 2048 bytes of a longer one
 -- Reply: for each 0 when the token did not hold it; 1 when freed; {token, fence} when handed to a waiter of the asking
 -- Reply: client; a text when it failed, such as for a key that holds other data
-local replies = {}
+-- @include ./hand-over.lua
 
--- Gives the lock to the first waiter that lives, or to nobody.
-local function handOver(lock, queue, counter, waiting)
-  local head = redis.call('ZPOPMIN', queue)[1]
-  while head do
-    local time = redis.call('TIME')
-    local about = redis.call('HGET', waiting, head) or ''
-    local lease, ttl, publish, channel = string.match(about, '^(%d+) (%d+) (%u+) (.*)$')
-    local isOurs = string.match(head, '^qd1:([^:]+):') == ARGV[1]
-    redis.call('HDEL', waiting, head)
-    if lease and tonumber(lease) >= time[1] * 1000 + time[2] / 1000 then
-      local tenth = math.floor((time[1] * 1000000 + time[2]) / 100000) * 100000
-      local fence = redis.call('INCR', counter)
-      if fence < tenth then
-        fence = tenth
-        redis.call('SET', counter, fence, 'PX', 604800000)
-      end
-      -- Nobody hears the channel of a client that died: its waiters are dropped here, at once.
-      if isOurs or redis.call(publish, channel, head .. string.format(' %.0f', fence)) > 0 then
-        redis.call('SET', lock, head, 'PX', ttl)
-        return isOurs and { head, fence } or 1
-      end
-    end
-    head = redis.call('ZPOPMIN', queue)[1]
+local function giveUp(lock, queue, counter, waiting, token)
+  if redis.call('GETRANGE', lock, 0, math.min(#token, 2047)) ~= token then
+    redis.call('ZREM', queue, token)
+    redis.pcall('HDEL', waiting, token)
+    return 0
   end
   redis.call('DEL', lock)
-  return 1
+  -- From here on it is free. Where it cannot be handed over, whoever is first in line finds it so.
+  local isHandedOver, next, fence, isOurs = pcall(handOver, lock, queue, counter, waiting, ARGV[1])
+  return isHandedOver and isOurs and { next, fence } or 1
 end
 
+local replies = {}
 for i = 1, #KEYS / 4 do
-  local lock, queue, token = KEYS[4 * i - 3], KEYS[4 * i - 2], ARGV[i + 1]
-  local holder = redis.pcall('GET', lock)
-  local reply
-  if holder == token then
-    local ok, handed = pcall(handOver, lock, queue, KEYS[4 * i - 1], KEYS[4 * i])
-    if ok then
-      reply = handed
-    else
-      redis.call('DEL', lock)
-      reply = type(handed) == 'table' and handed.err or tostring(handed)
-    end
-  elseif type(holder) == 'table' then
-    reply = holder.err
-  else
-    redis.pcall('ZREM', queue, token)
-    redis.pcall('HDEL', KEYS[4 * i], token)
-    reply = 0
-  end
-  replies[i] = reply
+  local isAnswered, reply =
+    pcall(giveUp, KEYS[4 * i - 3], KEYS[4 * i - 2], KEYS[4 * i - 1], KEYS[4 * i], ARGV[i + 1])
+  replies[i] = isAnswered and reply or type(reply) == 'table' and reply.err or tostring(reply)
 end
 return replies

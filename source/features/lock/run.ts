@@ -20,7 +20,7 @@ import type { FromKeeper, Known, Task, ToKeeper } from './keeper.ts';
 export type RunOptions = Omit<Task, 'config'> & {
   readonly config: Config;
   readonly commandLine: readonly string[];
-  /** Told once the lock is held. */
+  /** Called once the lock is held. */
   readonly onHeld?: (held: { token: string; fence: number }) => void;
 };
 
@@ -28,20 +28,22 @@ export type Ran =
   | { readonly name: 'not-obtained' }
   /** By a signal, before the command started. */
   | { readonly name: 'interrupted'; readonly exitCode: number }
-  | { readonly name: 'ran'; readonly exitCode: number; readonly wasHeld: boolean };
+  /** `wasHeld` undefined: Redis did not confirm in time that the lock was released. */
+  | { readonly name: 'ran'; readonly exitCode: number; readonly wasHeld: boolean | undefined };
 
 const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
-/** The lock lapses by itself: a Redis that does not answer must not keep the command's end from being told. */
+/** The lock lapses by itself: a Redis that does not answer must not hold up the end of the run. */
 const releaseMs = 1000;
+/** Nor must one that does not even let us connect, once a signal has come. */
+const giveUpMs = 2000;
 
-/** Words: grace in seconds, LOCK_NAME, LOCK_TOKEN, LOCK_FENCE, the command and its arguments. */
+/** Words: grace in seconds, the command and its arguments. Whoever may list processes sees these, but no environment. */
 const guardScript = `
 ( ( trap '' TERM INT HUP QUIT
     read -r word <&3 && exit
     kill -TERM 0; sleep "$1"; kill -KILL 0 ) </dev/null >/dev/null 2>&1 & )
-export LOCK_NAME="$2" LOCK_TOKEN="$3" LOCK_FENCE="$4"
 exec 3<&-
-shift 4
+shift
 exec "$@"`;
 
 /**
@@ -50,15 +52,18 @@ exec "$@"`;
  */
 export async function runLocked({ commandLine, onHeld, ...task }: RunOptions): Promise<Ran> {
   const keeper = new Worker(keeperFile(), { workerData: task satisfies Task });
-  const told = listenTo(keeper);
+  const messages = listenTo(keeper);
   const tell = (message: ToKeeper): void => keeper.postMessage(message);
   let child: ChildProcess | undefined;
   let interruptedBy: NodeJS.Signals | undefined;
+  const givenUp = Promise.withResolvers<{ name: 'refused' }>();
+  let deadline: NodeJS.Timeout | undefined;
   const pass = (signal: NodeJS.Signals): void => {
     if (child?.pid !== undefined) return void signalGroup(child.pid, signal);
     if (signal === 'SIGWINCH') return;
     interruptedBy ??= signal;
     tell({ name: 'give-up' });
+    deadline ??= setTimeout(givenUp.resolve, giveUpMs, { name: 'refused' });
   };
   // A stopped terminal stops the command too; the keeper lets it go on once it knows that the lock is still ours.
   const stop = (): void => {
@@ -71,11 +76,14 @@ export async function runLocked({ commandLine, onHeld, ...task }: RunOptions): P
   process.on('SIGCONT', go);
 
   try {
-    const first = await told.either('held', 'refused', 'lost');
+    const first = await Promise.race([messages.either('held', 'refused', 'lost'), givenUp.promise]);
+    if (first.name === 'refused' && interruptedBy) {
+      return { name: 'interrupted', exitCode: exitCodeOf(interruptedBy) };
+    }
     if (first.name === 'refused') return { name: 'not-obtained' };
     if (first.name === 'lost') throw new LockLostError(task.name, first.reason);
     if (interruptedBy) {
-      await finish(told, tell);
+      await finish(messages, tell);
       return { name: 'interrupted', exitCode: exitCodeOf(interruptedBy) };
     }
     onHeld?.(first);
@@ -85,16 +93,17 @@ export async function runLocked({ commandLine, onHeld, ...task }: RunOptions): P
     keeper.once('exit', () => started.stdio[3]?.destroy());
     if (started.pid !== undefined) tell({ name: 'guard', pid: started.pid });
     const exitCode = await ended(started).catch(async (error: unknown) => {
-      await finish(told, tell);
+      await finish(messages, tell);
       throw new CommandNotStartedError(commandLine.join(' '), error);
     });
-    const last = await finish(told, tell);
-    if (last.name === 'ended') throw new LockLostError(task.name, told.lostBy() ?? 'doubt');
+    const last = await finish(messages, tell);
+    if (last.name === 'ended') throw new LockLostError(task.name, messages.lostBy() ?? 'doubt');
     return { name: 'ran', exitCode, wasHeld: last.wasHeld };
   } catch (error) {
     if (interruptedBy) return { name: 'interrupted', exitCode: exitCodeOf(interruptedBy) };
     throw error;
   } finally {
+    clearTimeout(deadline);
     for (const signal of passedOn) process.off(signal, pass);
     process.off('SIGTSTP', stop);
     process.off('SIGCONT', go);
@@ -108,9 +117,10 @@ function start(
   { token, fence }: { token: string; fence: number },
 ): ChildProcess {
   const graceSeconds = Math.max(1, Math.round(Math.min(ttlMs / 4, 20_000) / 1000));
-  const words = [String(graceSeconds), name, token, String(fence), ...commandLine];
-  return spawn('/bin/sh', ['-c', guardScript, 'quarterdeck', ...words], {
+  return spawn('/bin/sh', ['-c', guardScript, 'quarterdeck', String(graceSeconds), ...commandLine], {
     detached: true,
+    // biome-ignore lint/style/noProcessEnv: the command inherits the environment, it is not read here
+    env: { ...process.env, LOCK_NAME: name, LOCK_TOKEN: token, LOCK_FENCE: String(fence) },
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
   });
 }
@@ -131,18 +141,18 @@ function exitCodeOf(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal];
 }
 
-type Ears = ReturnType<typeof listenTo>;
+type Messages = ReturnType<typeof listenTo>;
 
 /** Frees the lock; or, when it was lost, waits until the keeper has ended the command's group. */
 async function finish(
-  told: Ears,
+  messages: Messages,
   tell: (message: ToKeeper) => void,
-): Promise<{ name: 'ended' } | { name: 'released'; wasHeld: boolean }> {
+): Promise<{ name: 'ended' } | { name: 'released'; wasHeld: boolean | undefined }> {
   tell({ name: 'release' });
-  const patience = new Promise<'late'>((resolve) => setTimeout(resolve, releaseMs, 'late').unref());
-  const last = await Promise.race([told.either('released', 'ended', 'lost'), patience]);
-  if (last === 'late') return { name: 'released', wasHeld: true };
-  return last.name === 'lost' ? await told.either('ended') : last;
+  const timeout = new Promise<'late'>((resolve) => setTimeout(resolve, releaseMs, 'late').unref());
+  const last = await Promise.race([messages.either('released', 'ended', 'lost'), timeout]);
+  if (last === 'late') return { name: 'released', wasHeld: undefined };
+  return last.name === 'lost' ? await messages.either('ended') : last;
 }
 
 function listenTo(keeper: Worker) {

@@ -1,6 +1,8 @@
 import { messageOf, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
+import { refusedScript } from '../../redis/refusals.ts';
+import { asArray, asInteger, asText, asTexts } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import acquireLua from './acquire.lua';
@@ -23,7 +25,8 @@ export type LockKeys = {
 
 /** How long a waiter may be late in saying that it lives. */
 const leaseMs = 5000;
-export const heartbeatMs = 30_000;
+/** How often a waiter asks at least that hears of a grant on its channel, and one that does not. */
+export const heartbeatMs = { heard: 30_000, unheard: 1000 };
 
 export function lockKeys(client: Client, name: string): LockKeys {
   const keys = keyFamily(client, name, {
@@ -42,31 +45,22 @@ export function lockKeys(client: Client, name: string): LockKeys {
   return { ...keys, types };
 }
 
-const wholeNumber = (reply: unknown): number => {
-  if (typeof reply === 'number') return reply;
-  throw new TypeError(`Expected a number from the lock script, got ${typeof reply}`);
-};
-
-const list = (reply: unknown): readonly unknown[] => {
-  if (Array.isArray(reply)) return reply;
-  throw new TypeError(`Expected a list from the lock script, got ${typeof reply}`);
-};
-
 // They are batched here, so ioredis need not wait for more; and all go out in the order in which they were asked for.
-const acquireScript = defineScript({ lua: acquireLua, parse: list, immediate: true });
-const releaseScript = defineScript({ lua: releaseLua, parse: list, immediate: true });
-const extendScript = defineScript({ lua: extendLua, parse: wholeNumber, immediate: true });
+const acquireScript = defineScript({ lua: acquireLua, parse: asArray, immediate: true });
+const releaseScript = defineScript({ lua: releaseLua, parse: asArray, immediate: true });
+const extendScript = defineScript({ lua: extendLua, parse: asInteger, immediate: true });
 const waitScript = defineScript({
   lua: waitLua,
   immediate: true,
   parse(reply): Waited {
-    const [token, fence, holder, pttl, rank, ...arrivals] = list(reply);
+    const [token, fence, holder, pttl, rank, lastFence, ...arrivals] = asArray(reply);
     return {
-      granted: token === '' ? undefined : { token: String(token), fence: wholeNumber(fence) },
-      holder: String(holder),
-      pttlMs: wholeNumber(pttl),
-      rank: wholeNumber(rank),
-      arrivals: arrivals.map(String),
+      granted: token === '' ? undefined : { token: asText(token), fence: asInteger(fence) },
+      holder: asText(holder),
+      pttlMs: asInteger(pttl),
+      rank: asInteger(rank),
+      lastFence: asInteger(lastFence),
+      arrivals: asTexts(arrivals),
     };
   },
 });
@@ -75,11 +69,13 @@ type Granted = { readonly token: string; readonly fence: number };
 export type Released = { readonly wasHeld: boolean; readonly granted?: Granted };
 export type Waited = {
   readonly granted: Granted | undefined;
-  /** Who holds it now; empty when nobody does. */
+  /** Who holds it now: the first 2048 bytes of that. */
   readonly holder: string;
-  /** -1: the lock has no TTL. */
+  /** -1: the lock has no TTL; -2: nobody holds it. */
   readonly pttlMs: number;
   readonly rank: number;
+  /** Whoever still waits will be granted a higher one. */
+  readonly lastFence: number;
   readonly arrivals: readonly string[];
 };
 export type Place = { readonly token: string; readonly ttlMs: number; readonly arrival: string };
@@ -94,24 +90,35 @@ const take = gather<Taking, number>((client, calls) => {
     words.push(call.token, call.ttlMs);
   }
   return acquireScript(client, keys, words);
-}, wholeNumber);
+}, asInteger);
 
-/** @throws {WrongTypeError} naming the key that belongs to somebody else */
-function checked<Reply>(client: Client, { types, fence }: LockKeys, reply: Promise<Reply>): Promise<Reply> {
-  return typed(client, types, reply).catch((error: unknown) => {
-    if (!messageOf(error).includes('not an integer')) throw error;
-    throw new WrongTypeError(fence, 'whole number', { cause: error });
-  });
+/** @throws {WrongTypeError | DeniedError} naming the key that belongs to somebody else, or the right that is missing */
+async function checked<Reply>(
+  client: Client,
+  { types, fence }: LockKeys,
+  lua: string,
+  reply: Promise<Reply>,
+): Promise<Reply> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (messageOf(error).includes('not an integer')) {
+      throw new WrongTypeError(fence, 'whole number', { cause: error });
+    }
+    // What comes out of a batch has not been looked at yet.
+    const explained = await refusedScript(client, error, { lua, keys: Object.keys(types) });
+    return await typed(client, types, Promise.reject(explained));
+  }
 }
 
 /** The fence, or 0: held by another, or -1: free, but there is a queue. */
 export function takeFree(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  return checked(client, keys, take(client, { keys, token, ttlMs }));
+  return checked(client, keys, acquireLua, take(client, { keys, token, ttlMs }));
 }
 
 /** The fence, or 0: not held by this token. */
 export function extendTtl(client: Client, keys: LockKeys, token: string, ttlMs: number): Promise<number> {
-  return checked(client, keys, extendScript(client, [keys.lock, keys.fence], [token, ttlMs]));
+  return checked(client, keys, extendLua, extendScript(client, [keys.lock, keys.fence], [token, ttlMs]));
 }
 
 const give = gather<{ readonly keys: LockKeys; readonly token: string }, Released>(
@@ -125,29 +132,41 @@ const give = gather<{ readonly keys: LockKeys; readonly token: string }, Release
     return releaseScript(client, keys, words);
   },
   (reply) => {
-    if (!Array.isArray(reply)) return { wasHeld: wholeNumber(reply) === 1 };
+    if (!Array.isArray(reply)) return { wasHeld: asInteger(reply) === 1 };
     const [token, fence] = reply;
-    return { wasHeld: true, granted: { token: String(token), fence: wholeNumber(fence) } };
+    return { wasHeld: true, granted: { token: asText(token), fence: asInteger(fence) } };
   },
 );
 
 /** Frees the lock, or the place in its queue. */
 export function giveUp(client: Client, keys: LockKeys, token: string): Promise<Released> {
-  return checked(client, keys, give(client, { keys, token }));
+  return checked(client, keys, releaseLua, give(client, { keys, token }));
 }
 
-/** Queues (or with `stay` false asks once) for every place; hands a free lock to whoever is first. */
+/** So many places go into one command. */
+export const mostPlaces = 900;
+
+/**
+ * Queues (or with `stay` false asks once) for every place; hands a free lock to whoever is first.
+ * @param isHearing whether this client hears on its channel of a grant; if not it must ask every second
+ */
 export function queueUp(
   client: Client,
   keys: LockKeys,
   places: readonly Place[],
-  stay: boolean,
+  { stay, isHearing }: { readonly stay: boolean; readonly isHearing: boolean },
 ): Promise<Waited> {
   const { lock, queue, fence, waiting } = keys;
-  const hears = `${isCluster(client) ? 'SPUBLISH' : 'PUBLISH'} ${channelOf(client, keys)}`;
-  const words = [nonceOf(client), hears, leaseMs, heartbeatMs, stay ? 1 : 0];
+  const hears = `${isCluster(client) ? 'SPUBLISH' : 'PUBLISH'} ${isHearing ? channelOf(client, keys) : ''}`;
+  const longestMs = isHearing ? heartbeatMs.heard : heartbeatMs.unheard;
+  const words = [nonceOf(client), hears, leaseMs, longestMs, stay ? 1 : 0];
   const triples = places.flatMap(({ token, ttlMs, arrival }) => [token, ttlMs, arrival]);
-  return checked(client, keys, waitScript(client, [lock, queue, fence, waiting], [...words, ...triples]));
+  return checked(
+    client,
+    keys,
+    waitLua,
+    waitScript(client, [lock, queue, fence, waiting], [...words, ...triples]),
+  );
 }
 
 /** Where this client hears that one of its waiters was given the lock: `TOKEN FENCE`. */

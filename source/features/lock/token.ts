@@ -9,8 +9,10 @@ export type Owner = { readonly host: string; readonly pid: number; readonly labe
  * A token is `qd1:NONCE:COUNT:PID:HOST:LABEL`: unique, because the nonce is random for each client; it names its
  * owner, so that no second key has to be kept in step with the lock; and it leads to the channel its owner hears.
  */
-const shape = /^qd1:[\w-]+:[0-9a-z]+:(\d+):([^:]*):([^:]*)$/;
-const longestLabel = 120;
+const shape = /^qd1:[\w-]{1,64}:[0-9a-z]{1,16}:(\d{1,10}):([^:]*):([^:]*)$/;
+/** What is read of a holder: any token of ours is shorter. */
+const longestToken = 2047;
+const longestPart = { host: 256, label: 1536 };
 
 type Mint = { readonly nonce: string; count: number; label: string | undefined; tail: string };
 const mints = new WeakMap<Client, Mint>();
@@ -34,7 +36,7 @@ export function mintToken(client: Client, label: string): string {
   const mint = mintOf(client);
   if (mint.label !== label) {
     mint.label = label;
-    mint.tail = `:${process.pid}:${quote(hostname())}:${quote([...label].slice(0, longestLabel).join(''))}`;
+    mint.tail = `:${process.pid}:${quote(hostname(), longestPart.host)}:${quote(label, longestPart.label)}`;
   }
   mint.count += 1;
   return `qd1:${mint.nonce}:${mint.count.toString(36)}${mint.tail}`;
@@ -42,7 +44,7 @@ export function mintToken(client: Client, label: string): string {
 
 /** Who minted a token; undefined for the token of any other program. */
 export function ownerOf(token: string): Owner | undefined {
-  const match = shape.exec(token);
+  const match = token.length > longestToken ? null : shape.exec(token);
   if (!match) return;
   const [, pid = '', host = '', label = ''] = match;
   return { host: unquote(host), pid: Number(pid), label: unquote(label) };
@@ -62,12 +64,18 @@ export function describe(token: string): string {
   return label ? `${where} (${label})` : where;
 }
 
-/** Percent-encoded so far that a token is one word to any shell. */
-function quote(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replaceAll(
-    /[!'()*~]/g,
-    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+/** Percent-encoded so far that a token is one word to any shell; what is longer loses its last characters. */
+function quote(text: string, most: number): string {
+  let quoted = '';
+  for (const character of text.toWellFormed()) {
+    const next = encodeURIComponent(character).replace(
+      /[!'()*~]/,
+      (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+    if (quoted.length + next.length > most) break;
+    quoted += next;
+  }
+  return quoted;
 }
 
 function unquote(text: string): string {

@@ -7,6 +7,7 @@ import {
   heartbeatMs,
   type LockKeys,
   lockKeys,
+  mostPlaces,
   type Place,
   queueUp,
   type Released,
@@ -24,13 +25,16 @@ type Waiter = {
   arrival: string;
   /** When the last asking was sent that found it waiting: any grant is younger than this. */
   sinceMs: number;
+  /** What that asking told: a grant with no higher fence was made before, and is over. */
+  lastFence: number;
   readonly granted: PromiseWithResolvers<Grant | undefined>;
 };
 
 /** A lock is there while it is held or waited for; a name made for one job leaves the index. */
 const stillThere = existsAs('lock:*', 'lock-queue:*');
 
-const foreignPollMs = 100;
+/** How often the first in line asks, whoever it was that took the lock. Those behind it ask more rarely. */
+const pollMs = { foreign: 100, own: 1000 };
 const announceEveryMs = 60_000;
 const lingerMs = 1000;
 /** If the subscription is not confirmed by then, queue without: at worst a grant is found when the TTL ends. */
@@ -40,11 +44,14 @@ const unheardMs = 1000;
  * Everyone of this client who waits for one lock: one channel, one timer, one command for all of them.
  *
  * A release hands the lock to the head of the queue in the same script; the head learns it from a message on its
- * client's channel or, if it shares the client with the one who released, from the reply. What remains for the
- * timer is a holder that died: then everyone asks when the TTL ends, and any asker can hand over to the head. A
- * foreign holder publishes nothing when it releases, so the first waiters look at it every 100 ms.
+ * client's channel or, if it shares the client with the one who released, from the reply. When the holder dies,
+ * everyone asks when the TTL ends, and any asker can hand over to the head.
+ *
+ * No message is relied upon: it may be lost, or refused to the holder's user. So one of each client asks now and then,
+ * once a second where it is the first in line. Every 100 ms while a program of another kind holds the lock, which
+ * publishes nothing. A client whose user may not subscribe says so to the server, and all its waiters ask every second.
  */
-export class WaitingRoom {
+export class WaitQueue {
   readonly keys: LockKeys;
   readonly #client: Client;
   readonly #name: string;
@@ -56,6 +63,8 @@ export class WaitingRoom {
   #announceAfterMs = 0;
   #newcomers: Waiter[] = [];
   #hearing: 'no' | 'asked' | 'yes' = 'no';
+  /** When every waiter must have asked again, to count as alive. */
+  #allDueMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
 
@@ -87,16 +96,17 @@ export class WaitingRoom {
   /** Resolves with the grant once it is this token's turn, with undefined once it left. Rejects if Redis refuses. */
   wait(token: string, ttlMs: number): Promise<Grant | undefined> {
     const granted = Promise.withResolvers<Grant | undefined>();
-    const waiter = { token, ttlMs, arrival: '0', sinceMs: 0, granted };
+    const waiter = { token, ttlMs, arrival: '0', sinceMs: 0, lastFence: 0, granted };
     clearTimeout(this.#linger);
     this.#waiters.set(token, waiter);
     this.#newcomers.push(waiter);
     if (this.#hearing === 'yes' && this.#newcomers.length === 1) {
-      queueMicrotask(() => this.#askFor(this.#newcomers));
+      queueMicrotask(() => this.#askForAll(this.#newcomers));
     }
     if (this.#hearing === 'no') {
       this.#hearing = 'asked';
       this.#ears.hear(this.#channel, this);
+      this.#allDueMs = performance.now() + unheardMs;
       this.#askAfter(unheardMs);
     }
     return granted.promise;
@@ -105,7 +115,8 @@ export class WaitingRoom {
   /** Asks once, without staying in the queue. */
   async ask(token: string, ttlMs: number): Promise<Grant | undefined> {
     const sinceMs = performance.now();
-    const reply = await queueUp(this.#client, this.keys, [{ token, ttlMs, arrival: '0' }], false);
+    const once = { stay: false, isHearing: true };
+    const reply = await queueUp(this.#client, this.keys, [{ token, ttlMs, arrival: '0' }], once);
     if (reply.granted?.token === token) return { fence: reply.granted.fence, sinceMs };
     this.#handOver(reply, sinceMs);
     return;
@@ -121,16 +132,19 @@ export class WaitingRoom {
     return released.wasHeld;
   }
 
-  /** The channel spoke: `TOKEN FENCE`. */
+  /** What came on the channel: `TOKEN FENCE`. It may be old, where this process was stopped for a while. */
   onMessage(message: string): void {
-    const [token = '', fence] = message.split(' ');
-    this.#handOver({ granted: { token, fence: Number(fence) } }, this.#waiters.get(token)?.sinceMs ?? 0);
+    const [token = '', text] = message.split(' ');
+    const fence = Number(text);
+    const waiter = this.#waiters.get(token);
+    if (waiter && fence <= waiter.lastFence) return;
+    this.#handOver({ granted: { token, fence } }, waiter?.sinceMs ?? 0);
   }
 
   /** The channel was (re)subscribed: grants before that were not heard. */
   onGap(): void {
     this.#hearing = 'yes';
-    this.#askFor([...this.#waiters.values()]);
+    this.#askForAll([...this.#waiters.values()]);
   }
 
   #handOver({ granted }: Pick<Released | Waited, 'granted'>, sinceMs: number): void {
@@ -161,55 +175,75 @@ export class WaitingRoom {
 
   #askAfter(delayMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#askFor([...this.#waiters.values()]), delayMs);
+    this.#timer = setTimeout(() => {
+      const [first] = this.#waiters.values();
+      if (performance.now() >= this.#allDueMs) this.#askForAll([...this.#waiters.values()]);
+      else if (first) this.#askFor([first]);
+    }, delayMs);
   }
 
-  #askFor(waiters: readonly Waiter[]): void {
+  #askForAll(waiters: readonly Waiter[]): void {
     this.#newcomers = [];
     const waiting = waiters.filter(({ token }) => this.#waiters.has(token));
-    if (waiting.length === 0) return;
+    if (waiting.length === this.#waiters.size) this.#allDueMs = Number.POSITIVE_INFINITY;
+    for (let start = 0; start < waiting.length; start += mostPlaces) {
+      this.#askFor(waiting.slice(start, start + mostPlaces));
+    }
+  }
+
+  #askFor(waiting: readonly Waiter[]): void {
     const sentAtMs = performance.now();
     for (const waiter of waiting) waiter.sinceMs ||= sentAtMs;
     const places: Place[] = waiting.map(({ token, ttlMs, arrival }) => ({ token, ttlMs, arrival }));
-    queueUp(this.#client, this.keys, places, true).then(
+    const isHearing = this.#hearing === 'yes';
+    queueUp(this.#client, this.keys, places, { stay: true, isHearing }).then(
       (reply) => {
         for (const [index, waiter] of waiting.entries()) {
           waiter.arrival = reply.arrivals[index] ?? waiter.arrival;
-          if (waiter.token !== reply.granted?.token) waiter.sinceMs = sentAtMs;
+          if (waiter.token === reply.granted?.token) continue;
+          waiter.sinceMs = sentAtMs;
+          waiter.lastFence = reply.lastFence;
         }
         this.#handOver(reply, sentAtMs);
-        if (!this.isEmpty) this.#askAfter(untilNextAskingMs(reply));
+        // It was granted to one of ours, who has not heard of it.
+        const holder = this.#waiters.get(reply.holder);
+        if (holder) this.#askFor([holder]);
+        if (!this.isEmpty) this.#schedule(reply, isHearing);
       },
       (error: unknown) => {
         for (const { token } of waiting) this.#forget(token)?.granted.reject(error);
       },
     );
   }
+
+  #schedule({ holder, pttlMs, rank }: Waited, isHearing: boolean): void {
+    const longestMs = isHearing ? heartbeatMs.heard : heartbeatMs.unheard;
+    const endMs = pttlMs < 0 ? longestMs : Math.min(pttlMs + 2, longestMs);
+    const nowMs = performance.now();
+    this.#allDueMs = Math.min(this.#allDueMs, nowMs + endMs);
+    const everyMs = ownerOf(holder) ? pollMs.own : pollMs.foreign;
+    const lookMs = everyMs * (1 + Math.min(Math.max(rank, 0), 9));
+    this.#askAfter(Math.min(Math.max(this.#allDueMs - nowMs, 0), lookMs));
+  }
 }
 
-function untilNextAskingMs({ holder, pttlMs, rank }: Waited): number {
-  const endMs = pttlMs < 0 ? heartbeatMs : Math.min(pttlMs + 2, heartbeatMs);
-  if (ownerOf(holder)) return endMs;
-  return Math.min(endMs, foreignPollMs * (1 + Math.min(Math.max(rank, 0), 9)));
-}
+const queues = new WeakMap<Client, Map<string, WaitQueue>>();
+const mostIdle = 1000;
 
-const rooms = new WeakMap<Client, Map<string, WaitingRoom>>();
-const mostIdleRooms = 1000;
-
-/** The one room of this client for this lock. Do not keep it: an idle one makes place for others. */
-export function roomFor(client: Client, name: string, listen?: () => Client): WaitingRoom {
-  let known = rooms.get(client);
+/** The one queue of this client for this lock. Do not keep it: an idle one makes place for others. */
+export function queueOf(client: Client, name: string, listen?: () => Client): WaitQueue {
+  let known = queues.get(client);
   if (!known) {
     known = new Map();
-    rooms.set(client, known);
+    queues.set(client, known);
   }
-  let room = known.get(name);
-  if (!room) {
+  let queue = known.get(name);
+  if (!queue) {
     // A program may lock very many names, one a job.
-    if (known.size >= mostIdleRooms) for (const [other, { isIdle }] of known) if (isIdle) known.delete(other);
-    room = new WaitingRoom(client, name, listen ?? ownListener(client));
-    known.set(name, room);
+    if (known.size >= mostIdle) for (const [other, { isIdle }] of known) if (isIdle) known.delete(other);
+    queue = new WaitQueue(client, name, listen ?? ownListener(client));
+    known.set(name, queue);
   }
-  room.announce();
-  return room;
+  queue.announce();
+  return queue;
 }
