@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { assertUnchanged, needsYes, questionOf } from '../commands/confirm.ts';
 import {
   type AnyCommand,
   OneServerError,
@@ -47,7 +48,9 @@ export async function runBatch(
   const output = makeOutput(streams.stdout, ended);
   const lost = new AbortController();
   const signal = AbortSignal.any([ended, output.closed, lost.signal]);
-  if (command.confirm && !config.yes) await confirm(command.confirm(input), streams);
+  const isAsked = !config.yes && (command.confirm ?? command.guard) !== undefined;
+  const canAsk = streams.stdin.isTTY === true && streams.stderr.isTTY === true;
+  if (isAsked && needsYes(command) && !canAsk) throw notConfirmed(path);
 
   const connections = await openConnections(config, command.offline === true);
   const context = makeContext({
@@ -63,7 +66,8 @@ export async function runBatch(
     // A single server has no others to do without: nothing is partial about it.
     const isPartial = command.partial === true && connections.length > 1;
     if (!command.offline) await reach(connections, isPartial, config.timeoutMs);
-    const running = runCommand(path, command, input, context);
+    const agreed = isAsked && canAsk ? await confirm(path, command, input, { context, streams }) : input;
+    const running = runCommand(path, command, agreed, context);
     const outcome = await (command.offline || isPartial || command.supervises
       ? running
       : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
@@ -156,17 +160,33 @@ function forPeople(text: Text): string {
     .join('');
 }
 
-async function confirm(question: string, { stdin, stderr }: Streams): Promise<void> {
-  const refusal = new UsageError(`Not confirmed: ${question}`, {
+function notConfirmed(what: string): UsageError {
+  return new UsageError(`Not confirmed: \`${what}\` takes away what does not come back`, {
     code: 'NOT_CONFIRMED',
     hint: 'Add --yes to confirm it beforehand',
   });
-  if (!stdin.isTTY || !stderr.isTTY) throw refusal;
+}
+
+type Asking = { readonly context: CommandContext; readonly streams: Streams };
+
+/** Asks, and looks again before it is done; the input as it was seen. */
+async function confirm(
+  path: string,
+  command: AnyCommand,
+  input: Record<string, unknown>,
+  { context, streams: { stdin, stderr } }: Asking,
+): Promise<Record<string, unknown>> {
+  const asked = await questionOf(command, context, input);
+  if (!asked) return input;
   const lines = createInterface({ input: stdin, output: stderr });
   const answer = await new Promise<string>((resolve) => {
-    lines.question(`${sanitise(question)}? [y/N] `, resolve);
+    lines.question(`${sanitise(asked.question)} [y/N] `, resolve);
     lines.once('close', () => resolve(''));
   });
   lines.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
+  if (!/^y(es)?$/i.test(answer.trim())) {
+    throw new UsageError(`Not confirmed: \`${path}\`; nothing was done`, { code: 'NOT_CONFIRMED' });
+  }
+  await assertUnchanged(path, command, context, asked);
+  return asked.input;
 }

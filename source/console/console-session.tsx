@@ -14,7 +14,8 @@ import type { Engine } from './engine.ts';
 import { watchAttention } from './input/attention.ts';
 import { makeBindings } from './input/bindings.ts';
 import { makePerformer } from './input/command-runner.ts';
-import { makeKeyboard } from './input/keyboard.ts';
+import { type Keyboard, makeKeyboard } from './input/keyboard.ts';
+import { makeQuestions } from './input/questions.ts';
 import { loadPanes, mount } from './mount.tsx';
 import { paceStore } from './paced-store.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
@@ -68,13 +69,29 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     },
   });
   const sizeOf = sizer(store, features);
-  const keyboard = makeKeyboard({
+  const questions = makeQuestions({
+    store,
+    config,
+    table: () => table,
+    performer,
+    replay: (keys) => keyboard.press(keys),
+  });
+  const keyboard: Keyboard = makeKeyboard({
     store,
     features,
     config,
     table: () => table,
     performer,
-    bindings: makeBindings({ store, features, config, table: () => table, performer, sizeOf }),
+    questions,
+    bindings: makeBindings({
+      store,
+      features,
+      config,
+      table: () => table,
+      performer,
+      begin: questions.begin,
+      sizeOf,
+    }),
     sizeOf,
     quit: () => left.resolve(0),
     suspend() {
@@ -106,6 +123,10 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     readOnly: config.readOnly,
     sizeOf: sizer(shown, features),
   });
+  terminal.stdin.onRefused = (text) => {
+    changeScreen(store, { status: { text, tone: 'bad' } });
+    shown.publish();
+  };
   // Out of the painting, which is still going on when its last bytes were written.
   terminal.screen.onPainted = () => queueMicrotask(attention.painted);
   const mounted = mount({

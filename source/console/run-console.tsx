@@ -10,8 +10,12 @@ import { startEngine } from './engine.ts';
 import { watchEndings } from './terminal/signals.ts';
 import { openTerminal } from './terminal/terminal.ts';
 
-/** How long the first frame waits for data, so that it need not be painted twice. */
-const patienceMs = 40;
+const patienceMs = {
+  /** How long the first frame waits for data, so that it need not be painted twice. */
+  firstData: 40,
+  /** How long the terminal may take to read the last bytes. */
+  flush: 1000,
+};
 
 /**
  * Opens the console and resolves with its exit code once the operator leaves or a signal ends it. However it ends,
@@ -20,6 +24,7 @@ const patienceMs = 40;
  */
 export async function runConsole(config: Config): Promise<number> {
   let store: Store | undefined;
+  let exitCode: number | undefined;
   const say = (text: string): void => {
     if (store) changeScreen(store, { status: { text: sanitise(text), tone: 'bad' } });
   };
@@ -56,8 +61,12 @@ export async function runConsole(config: Config): Promise<number> {
       try {
         await turn();
         const { openDeck } = await import('./console-session.tsx');
-        await Promise.race([engine.settled(), new Promise((resolve) => setTimeout(resolve, patienceMs))]);
-        return await openDeck({ config, terminal, connections, features: all, store, engine, endings });
+        await Promise.race([
+          engine.settled(),
+          new Promise((resolve) => setTimeout(resolve, patienceMs.firstData)),
+        ]);
+        exitCode = await openDeck({ config, terminal, connections, features: all, store, engine, endings });
+        return exitCode;
       } finally {
         engine.stop();
       }
@@ -66,6 +75,9 @@ export async function runConsole(config: Config): Promise<number> {
     }
   } finally {
     terminal.restore();
+    const isFlushed = await terminal.flushed(patienceMs.flush);
     endings.release();
+    // A terminal that stands still would keep the process for as long: whoever ended it wants it gone.
+    if (!isFlushed && exitCode !== undefined) process.exit(exitCode);
   }
 }

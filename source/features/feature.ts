@@ -137,6 +137,28 @@ export type InputOf<Words extends Parameters, Flags extends Parameters> = {
   readonly [Name in keyof Words]: Words[Name] extends Parameter<infer Value> ? Value : never;
 } & { readonly [Name in keyof Flags]: Flags[Name] extends Parameter<infer Value> ? Value : never };
 
+/**
+ * What stands between a person and an act that takes something away: a question about the thing as it is now, and a
+ * second look before it is done. The same from a key, the palette and a shell.
+ */
+export type Guard<Input> = {
+  /** What goes does not come back: scripts need `--yes`. Else only people are asked. */
+  readonly loses: boolean;
+  /** Undefined: there is nothing to lose, and the command itself tells why. */
+  look(context: ReadContext, input: Input): Promise<Asked<Input> | undefined>;
+};
+
+export type Asked<Input> = {
+  /** What is done to what, and what follows: `Break deploy:web, held by ci-14:2201, fence 88213? ci-15:977 gets it.` */
+  readonly question: string;
+  /** What it is about, as people call it. */
+  readonly name: string;
+  /** How that is now, without what the clock moves: when it is otherwise before the act, nothing is done. */
+  readonly state: string;
+  /** The command's input, tied to what was seen where the command can check it (a token, a position). */
+  readonly input: Input;
+};
+
 export type Command<Input> = {
   readonly verb: string;
   readonly summary: string;
@@ -147,8 +169,10 @@ export type Command<Input> = {
   readonly writes: boolean;
   /** Given this it changes nothing, though the command writes: then it is not refused. */
   readonly onlyReads?: (input: Input) => boolean;
-  /** Destructive: needs `--yes`, a terminal's yes, or the key binding's own confirmation. */
+  /** Asked before it runs, from a key, the palette and a shell alike; scripts need `--yes`. */
   readonly confirm?: (input: Input) => string;
+  /** As `confirm`, for what has to be looked at to ask well. */
+  readonly guard?: Guard<Input>;
   /** Runs without Redis: `redis` and `connections` are there but never connected. */
   readonly offline?: boolean;
   /** Worth running while some of several servers are down: it tells itself what is missing. */
@@ -239,11 +263,11 @@ export type KeyBinding<Slice> = {
     initial?(slice: Slice): string;
     /** Called on every edit, for filters that follow the typing. */
     follow?(slice: Slice, typed: string): Slice;
+    /** The text may have several lines, when they are pasted. */
+    readonly isMultiline?: boolean;
     /** Keep asking after Enter, as a chat prompt does; the pane paints the line (its `typing`). */
     readonly sticky?: boolean;
   };
-  /** Asks before running: a yes/no sentence, or a word that must be typed. */
-  confirm?(slice: Slice): { readonly question: string; readonly type?: string };
 };
 
 /** Keeps the slice's type inside the folder. */

@@ -63,13 +63,14 @@ export type Mode =
   | { readonly name: 'palette'; readonly line: Line; readonly choice: number }
   /** A key binding wants a line of text. */
   | { readonly name: 'ask'; readonly noun: string; readonly binding: number; readonly line: Line }
-  /** A destructive command wants a yes, or a word typed. */
+  /** A command that takes something away wants a yes. Its input is tied to what the question is about. */
   | {
       readonly name: 'confirm';
-      readonly question: string;
+      readonly act: Act;
+      readonly asked: Question;
+      /** What must be typed for a yes; undefined: `y` is enough. */
       readonly word: string | undefined;
       readonly line: Line;
-      readonly act: Act;
     }
   /** What a command of the palette printed. */
   | {
@@ -80,6 +81,14 @@ export type Mode =
       readonly scroll: number | undefined;
       readonly isRunning: boolean;
     };
+
+/** A question about one thing, as that was when it was asked. */
+export type Question = {
+  readonly question: string;
+  readonly name: string;
+  readonly state: string;
+  readonly input: Readonly<Record<string, unknown>>;
+};
 
 /** A command waiting to be run, by the words that name it. */
 export type Act = {
@@ -95,6 +104,8 @@ export type Line = {
   readonly text: string;
   readonly cursor: number;
   readonly history: readonly string[];
+  /** Whether it may hold line ends, as the text of a message may. */
+  readonly isMultiline?: boolean;
   /** Which line of the history is shown; its length: none, but what is being written. */
   readonly historyIndex: number;
   /** What was being written when the history was entered. */

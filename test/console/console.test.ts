@@ -136,7 +136,7 @@ test('keys that arrive in one burst are all heard', async () => {
   });
 });
 
-test('a paste is one line without steering, and is not taken for keys', async () => {
+test('a paste is put in as it is or refused with a sentence, and is not taken for keys', async () => {
   await makeRoom();
   const play = open();
   await play.shows('#ops');
@@ -144,8 +144,18 @@ test('a paste is one line without steering, and is not taken for keys', async ()
   await play.shows('pasted text was left out');
   play.press('enter');
   await play.shows('▏');
-  play.press('\u001B[200~one\r\ntwo \u001B]0;title\u0007\u001B[31mred\n\u001B[201~');
-  await play.shows('one two red▏');
+  play.press('\u001B[200~one \u001B]0;title\u0007two\u001B[201~');
+  await play.shows('Not put in: it holds a control character (U+001B)');
+  play.press('\u001B[200~caf\u001B[201~');
+  await play.shows('caf▏');
+  const long = `${'x'.repeat(20_000)}END`;
+  play.press(`\u001B[200~\r\n${long}\r\n\u001B[201~`);
+  await play.shows('END▏');
+  play.press('enter');
+  await vi.waitFor(async () => {
+    const [stored] = await client.zrangebyscore('msgs:ops', 1, 1);
+    expect(JSON.parse(stored ?? '{}').message).toBe(`caf\n${long}`);
+  });
 });
 
 test('what the terminal says by itself is not typed', async () => {
@@ -213,7 +223,8 @@ describe('help, palette and modes', () => {
     await play.shows('#ops');
     play.press('x');
     await play.shows(/Leave ops\?/);
-    play.press('n');
+    await play.shows('y: yes');
+    play.press('m', 'z', 'q', 'n');
     await play.shows('Not confirmed');
     expect(await client.zscore('chat:ops', 'ada')).not.toBeNull();
   });

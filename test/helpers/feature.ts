@@ -14,12 +14,19 @@ export type MakeFeature = {
   /** What its commands were run with. */
   readonly ran?: (verb: string, input: unknown) => void | Promise<void>;
   readonly alerts?: readonly string[];
+  /** How what is to be wiped is found; undefined: there is nothing to wipe. */
+  readonly stateOf?: (name: string) => string | undefined;
 };
 
 const text = v.pipe(v.string(), v.maxLength(20, 'Expected at most 20 characters'));
 
 /** A small feature with one of everything, for tests of the shell around features. */
-export function makeFeature({ noun = 'notes', ran = () => {}, alerts = [] }: MakeFeature = {}): AnyFeature {
+export function makeFeature({
+  noun = 'notes',
+  ran = () => {},
+  alerts = [],
+  stateOf = () => 'there',
+}: MakeFeature = {}): AnyFeature {
   const say = defineCommand({
     verb: 'say',
     summary: 'say something',
@@ -42,12 +49,17 @@ export function makeFeature({ noun = 'notes', ran = () => {}, alerts = [] }: Mak
       return { text: '' };
     },
   });
+  const look = (input: { name: string }) => {
+    const state = stateOf(input.name);
+    if (state === undefined) return;
+    return { question: `Wipe ${input.name}, ${state}?`, name: input.name, state, input };
+  };
   const wipe = defineCommand({
     verb: 'wipe',
     summary: 'forget one',
     words: { name: word('NAME', 'which', text) },
     writes: true,
-    confirm: ({ name }) => `Wipe ${name}`,
+    guard: { loses: true, look: async (_, input) => look(input) },
     async run(_context, input) {
       await ran('wipe', input);
       return { text: `Wiped ${input.name}` };
@@ -75,7 +87,6 @@ export function makeFeature({ noun = 'notes', ran = () => {}, alerts = [] }: Mak
         verb: 'wipe',
         refuse: ({ selected }) => (selected > 2 ? 'Nothing is selected' : undefined),
         input: (slice) => ({ name: slice.rows[slice.selected] }),
-        confirm: (slice) => ({ question: `Wipe ${slice.rows[slice.selected]}?`, type: 'wipe' }),
       },
       {
         key: '/',

@@ -2,7 +2,8 @@ import { type CommandTable, commandTable } from '../../source/commands/palette.t
 import { type Config, readConfig } from '../../source/config.ts';
 import { makeBindings } from '../../source/console/input/bindings.ts';
 import { makePerformer } from '../../source/console/input/command-runner.ts';
-import { makeKeyboard } from '../../source/console/input/keyboard.ts';
+import { type Keyboard, makeKeyboard } from '../../source/console/input/keyboard.ts';
+import { makeQuestions } from '../../source/console/input/questions.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
 import type { Connection } from '../../source/redis/connect.ts';
 import { makeStore, type State } from '../../source/store/store.ts';
@@ -38,9 +39,16 @@ export function makeShell(
   });
   const shared = { store, features, config: whole, table: () => table, performer };
   const sizeOf = () => ({ columns: 50, rows: 10 });
-  const keyboard = makeKeyboard({
+  let nowMs = 1_000_000;
+  const questions = makeQuestions({
     ...shared,
-    bindings: makeBindings({ ...shared, sizeOf }),
+    replay: (keys) => keyboard.press(keys),
+    clock: () => nowMs,
+  });
+  const keyboard: Keyboard = makeKeyboard({
+    ...shared,
+    questions,
+    bindings: makeBindings({ ...shared, begin: questions.begin, sizeOf }),
     sizeOf,
     quit: () => told.push('quit'),
     suspend: () => told.push('suspend'),
@@ -52,6 +60,10 @@ export function makeShell(
     performer,
     /** What the keyboard asked of the world outside. */
     told,
+    /** Lets time pass for the keyboard. */
+    pass: (ms: number) => {
+      nowMs += ms;
+    },
     press: (...keys: string[]) => keyboard.press(keys),
     type: (text: string) => keyboard.press(Array.from(text)),
     screen: () => store.getState().screen,

@@ -21,6 +21,8 @@ export type Play = {
   /** What the program changed about the terminal. */
   modes(): { alternate: boolean; cursorHidden: boolean; pasteMarks: boolean; wraps: boolean };
   signal(signal: NodeJS.Signals): void;
+  /** Stops reading what the program writes, as a frozen ssh does. */
+  stall(): void;
   /** Closes the terminal under the program. */
   hangUp(): void;
   /** Resolves with how it ended; the screen is then as it was left. */
@@ -129,6 +131,7 @@ export function startPlay(options: PlayOptions): Play {
     frames: () => raw.split('\u001B[?2026h').length - 1,
     modes: () => modesOf(terminal, raw),
     signal: (signal) => process.kill(pty.pid, signal),
+    stall: () => pty.pause(),
     hangUp: () => (pty as IPty & { destroy(): void }).destroy(),
     async ended() {
       const timer = setTimeout(() => exited.reject(new Error('The program did not end')), patienceMs);

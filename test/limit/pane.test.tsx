@@ -115,9 +115,6 @@ describe('the selection', () => {
     expect(reset?.refuse?.(initial)).toBe('There is no limit to reset');
     expect(reset?.refuse?.(live)).toBeUndefined();
     expect(reset?.input?.(live, '')).toEqual({ subject: 'key:7f3' });
-    expect(reset?.confirm?.(live).question).toBe(
-      'Give key:7f3 all of its limits back? It has used 20 of 20.',
-    );
   });
 });
 

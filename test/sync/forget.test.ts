@@ -78,7 +78,7 @@ test('it is asked for, and a target that nobody knows is refused', async () => {
   await served('cdn1:/srv');
   const unasked = await forget(base, 'cdn1:/srv');
   expect(unasked.code).toBe(2);
-  expect(errorOf(unasked).message).toContain(`Forget the target cdn1:/srv of ${base}`);
+  expect(errorOf(unasked).message).toContain('Not confirmed: `sync forget`');
   mkdirSync(path.join(base, 'sub'));
   const unknown = await forget(path.join(base, 'sub'), 'cdn1:/srv', '--yes');
   expect(unknown.code).toBe(4);

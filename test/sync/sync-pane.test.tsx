@@ -64,9 +64,6 @@ test('x forgets the chosen target, once nobody serves it', () => {
   expect(key?.refuse?.(troubled)).toContain('cdn1:/srv/img is served: end its');
   const chosen = { ...troubled, selected: 2 };
   expect(key?.refuse?.(chosen)).toBeUndefined();
-  expect(key?.confirm?.(chosen).question).toBe(
-    'Forget rsync://mirror.example/img of /srv/img? 3 changes queued for it.',
-  );
   expect(key?.input?.(chosen, '')).toEqual({
     channel: 'new_files',
     base: '/srv/img',

@@ -96,14 +96,10 @@ test('alerts name who needs a human, and nobody else', () => {
   expect(alertsOf(empty)).toEqual([]);
 });
 
-test('dropping asks for the name, and is refused where there is nobody', () => {
+test('dropping is about the selected one, and is refused where there is nobody', () => {
   const drop = keys.find(({ verb }) => verb === 'drop');
   const slice = move(grown(), 2);
   expect(drop?.refuse?.(slice)).toBeUndefined();
-  expect(drop?.confirm?.(slice)).toEqual({
-    question: 'Drop audit of orders? It still has 41337 to read.',
-    type: 'audit',
-  });
   expect(drop?.input?.(slice, '')).toEqual({ topic: 'orders', subscriber: 'audit', layout: 'own' });
   expect(drop?.refuse?.(empty)).toMatch(/no topic yet/);
   expect(drop?.refuse?.(move(grown(), 7))).toBe('Nobody is subscribed to ping');

@@ -27,6 +27,8 @@ export type BindingsOptions = {
   readonly config: Config;
   readonly table: () => CommandTable;
   readonly performer: Performer;
+  /** Runs it, or asks first; resolves with whether it was done or is asked about. */
+  readonly begin: (act: Act) => Promise<boolean>;
   /** The cells the feature's pane has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
 };
@@ -41,13 +43,6 @@ export function makeBindings(options: BindingsOptions): Bindings {
   const refuse = (text: string): void => changeScreen(store, { status: { text, tone: 'bad' } });
   const sliceOf = (noun: string): unknown => store.getState().slices[noun];
 
-  const begin = (act: Act, confirm?: { question: string; type?: string }): void => {
-    const reason = performer.refusal(act.path, act.input);
-    if (reason !== undefined) refuse(reason);
-    else if (!confirm) void performer.run(act);
-    else setMode({ name: 'confirm', question: confirm.question, word: confirm.type, line: emptyLine(), act });
-  };
-
   const press = ({ noun }: AnyFeature, index: number, binding: Binding): void => {
     const reason = binding.refuse?.(sliceOf(noun));
     if (reason !== undefined) {
@@ -59,7 +54,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
     if (binding.ask) ask(noun, index, binding);
     else if (binding.verb !== undefined) {
       const input = binding.input?.(sliceOf(noun), '') ?? {};
-      begin(actOf(noun, binding.verb, input), binding.confirm?.(sliceOf(noun)));
+      void options.begin(actOf(noun, binding.verb, input));
     }
   };
 
@@ -72,7 +67,12 @@ export function makeBindings(options: BindingsOptions): Bindings {
     }
     const history = histories.get(`${noun} ${index}`) ?? [];
     initial = binding.ask?.initial?.(sliceOf(noun)) ?? '';
-    setMode({ name: 'ask', noun, binding: index, line: emptyLine(history, initial) });
+    setMode({
+      name: 'ask',
+      noun,
+      binding: index,
+      line: emptyLine(history, initial, binding.ask?.isMultiline),
+    });
   };
 
   const bindingOf = ({ noun, binding }: AskMode): Binding | undefined =>
@@ -102,17 +102,15 @@ export function makeBindings(options: BindingsOptions): Bindings {
     else setMode({ name: 'browse' });
     if (binding.verb === undefined) return;
     const act = actOf(noun, binding.verb, binding.input?.(sliceOf(noun), text) ?? {});
-    const confirm = binding.confirm?.(sliceOf(noun));
-    if (confirm) {
-      begin(act, confirm);
-      return;
-    }
-    void performer.run(act).then((isDone) => {
+    void options.begin(act).then((isDone) => {
       const now = mode();
       // What could not be sent comes back, unless something else is being written.
       const isWaiting = now.name === 'ask' && now.noun === noun && now.binding === index;
       if (!isDone && isWaiting && now.line.text === '') {
-        setMode({ ...now, line: emptyLine(now.line.history, line.text) });
+        setMode({
+          ...now,
+          line: emptyLine(now.line.history, line.text, now.line.isMultiline),
+        });
       }
     });
   };

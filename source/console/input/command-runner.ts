@@ -1,10 +1,11 @@
+import { assertUnchanged, questionOf } from '../../commands/confirm.ts';
 import type { CommandTable } from '../../commands/palette.ts';
 import { type AnyCommand, isWriting, ReadOnlyError, runCommand } from '../../commands/run-command.ts';
 import type { Config } from '../../config.ts';
 import { messageOf, QuarterdeckError } from '../../errors.ts';
 import type { CommandContext, Outcome } from '../../features/feature.ts';
 import type { Connection } from '../../redis/connect.ts';
-import { type Act, changeScreen, type Status, type Store } from '../../store/store.ts';
+import { type Act, changeScreen, type Question, type Status, type Store } from '../../store/store.ts';
 import { safeLines, sanitise } from '../../ui/text.ts';
 import { openView, type View } from './output-view.ts';
 
@@ -12,8 +13,13 @@ import { openView, type View } from './output-view.ts';
 export type Performer = {
   /** Why this cannot be run now; undefined when it can. */
   refusal(path: string, input?: Record<string, unknown>): string | undefined;
-  /** Resolves with whether it went well; never rejects. `isShown`: a text of several lines gets a view of its own. */
-  run(act: Act, isShown?: boolean): Promise<boolean>;
+  /** What to ask before running it, tied to what is there now; undefined: nothing. Rejects as the command would. */
+  question(act: Act): Promise<Question | undefined>;
+  /**
+   * Resolves with whether it went well; never rejects. `isShown`: a text of several lines gets a view of its own.
+   * `asked`: the question that was answered with yes; when what it is about has changed, nothing is done.
+   */
+  run(act: Act, options?: RunOptions): Promise<boolean>;
   /** Runs it without a word, whatever comes of it; resolves with whether it went well. */
   runQuietly(path: string, input: Readonly<Record<string, unknown>>): Promise<boolean>;
   /** Ends what prints into the output view, as the view is left. */
@@ -21,6 +27,8 @@ export type Performer = {
   /** Ends everything that runs. */
   close(): void;
 };
+
+export type RunOptions = { readonly isShown?: boolean; readonly asked?: Question };
 
 export type PerformerOptions = {
   readonly store: Store;
@@ -78,7 +86,7 @@ export function makePerformer(options: PerformerOptions): Performer {
     ...out,
   });
 
-  const run = async (act: Act, isShown: boolean): Promise<boolean> => {
+  const run = async (act: Act, { isShown = false, asked }: RunOptions): Promise<boolean> => {
     const reason = refusal(act.path, act.input);
     const command = table().get(act.path);
     if (reason !== undefined || !command) {
@@ -104,6 +112,7 @@ export function makePerformer(options: PerformerOptions): Performer {
     });
     const included = options.exclude();
     try {
+      if (asked) await assertUnchanged(act.path, command, context, asked);
       const outcome = await perform(command, act, context, options);
       report(outcome, { act, isShown, view, say });
       await outcome.printed?.();
@@ -120,7 +129,12 @@ export function makePerformer(options: PerformerOptions): Performer {
 
   return {
     refusal,
-    run: (act, isShown = false) => run(act, isShown),
+    async question(act) {
+      const command = table().get(act.path);
+      if (!command || config.yes) return;
+      return await questionOf(command, { redis: connection.ask, connections, config }, act.input);
+    },
+    run: (act, runOptions = {}) => run(act, runOptions),
     async runQuietly(path, input) {
       const command = table().get(path);
       if (!command) return false;

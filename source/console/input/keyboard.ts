@@ -7,6 +7,7 @@ import { type Performer, sentenceOf } from './command-runner.ts';
 import { isText, keyList } from './key-names.ts';
 import { globalKey, placeOf } from './keymap.ts';
 import { edit, emptyLine, insert, submit } from './line-editor.ts';
+import type { Questions } from './questions.ts';
 
 /** A key becomes a move in the focused pane, a command, or an edit of the line being typed. */
 export type Keyboard = {
@@ -20,6 +21,7 @@ export type KeyboardOptions = {
   readonly config: Config;
   readonly table: () => CommandTable;
   readonly performer: Performer;
+  readonly questions: Questions;
   readonly bindings: Bindings;
   /** The cells the feature's pane has, and those an overlay has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
@@ -31,7 +33,7 @@ export type KeyboardOptions = {
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
-  const { store, features, table, performer, bindings } = options;
+  const { store, features, table, performer, questions, bindings } = options;
   let history: readonly string[] = [];
 
   const screen = () => store.getState().screen;
@@ -53,15 +55,12 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
 
   const runLine = async (text: string): Promise<void> => {
     try {
-      // What reads command lines is slow to load, and not needed to paint the first frame.
-      const { parseLine } = await import('./parse-line.ts');
-      const parsed = parseLine(text, table());
-      if (!parsed) return;
-      const { act, question } = parsed;
-      const reason = performer.refusal(act.path, act.input);
-      if (reason !== undefined) refuse(reason);
-      else if (question === undefined || options.config.yes) await performer.run(act, true);
-      else setMode({ name: 'confirm', question, word: undefined, line: emptyLine(), act });
+      const parsed = await questions.holdWhile(async () => {
+        // What reads command lines is slow to load, and not needed to paint the first frame.
+        const { parseLine } = await import('./parse-line.ts');
+        return parseLine(text, table());
+      });
+      if (parsed) await questions.begin(parsed.act, { isShown: true, isConfirmed: parsed.isConfirmed });
     } catch (error) {
       refuse(sentenceOf(error));
     }
@@ -125,17 +124,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
         focusBy(key === 'tab' ? 1 : -1);
       } else editLine(now, key);
     },
-    confirm(key, now) {
-      const isYes =
-        now.word === undefined ? /^y$/i.test(key) : key === 'enter' && now.line.text.trim() === now.word;
-      if (isYes) {
-        browse();
-        void performer.run(now.act, false);
-      } else if (now.word === undefined || key === 'enter' || leavesLine(key)) {
-        browse();
-        changeScreen(store, { status: { text: 'Not confirmed; nothing was done', tone: 'info' } });
-      } else editLine(now, key);
-    },
+    confirm: questions.answer,
   };
 
   type LineMode = ModeOf<'palette' | 'ask' | 'confirm'>;
@@ -155,7 +144,11 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   };
   const type = (text: string): void => {
     const now = lineMode();
-    if (now && text !== '') setLine(now, insert(now.line, text));
+    if (!now || text === '') return;
+    if (now.name === 'confirm' && questions.isTooSoon()) return;
+    const { line, refusal } = insert(now.line, text);
+    setLine(now, line);
+    if (refusal !== undefined) refuse(refusal);
   };
   const handle = (key: string): void => {
     if (screen().status) changeScreen(store, { status: undefined });
@@ -172,7 +165,8 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   return {
     press(keys) {
       let typed = '';
-      for (const key of keys) {
+      for (const [index, key] of keys.entries()) {
+        if (questions.holds(keys.slice(index))) return;
         if (isText(key) && lineMode()) {
           typed += key;
           continue;
@@ -186,6 +180,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       type(typed);
     },
     paste(text) {
+      changeScreen(store, { status: undefined });
       if (lineMode()) type(text);
       else if (text !== '') refuse('Nothing is being typed: pasted text was left out');
     },

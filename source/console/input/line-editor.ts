@@ -1,40 +1,54 @@
-import { stripVTControlCharacters } from 'node:util';
 import type { Line } from '../../store/store.ts';
+import { formatCount } from '../../ui/format.ts';
 import { graphemes } from '../../ui/text.ts';
 
 /**
  * A line editor as a pure reducer. Cursor positions count graphemes, so one key moves over what a reader calls one
- * character. Nothing that steers a terminal or hides gets in; emoji and scripts stay as they were typed.
+ * character. Nothing that steers a terminal or hides gets in, and what does not fit is refused with a sentence, never
+ * cut; emoji and scripts stay as they were typed.
  */
 
-export const longestLine = 16_384;
+export const longestLine = 65_536;
 
-export function emptyLine(history: readonly string[] = [], text = ''): Line {
-  const clean = typeable(text);
-  return { text: clean, cursor: graphemes(clean).length, history, historyIndex: history.length, draft: '' };
+export function emptyLine(history: readonly string[] = [], text = '', isMultiline = false): Line {
+  const line = { text, cursor: graphemes(text).length, history, historyIndex: history.length, draft: '' };
+  return isMultiline ? { ...line, isMultiline } : line;
 }
 
-/** Types or pastes text at the cursor; what goes past `longestLine` characters is left out. */
-export function insert(line: Line, typed: string): Line {
+/** The line with the text in it, or as it was and why the text cannot be in it: it is never put in changed. */
+export type Inserted = { readonly line: Line; readonly refusal?: string };
+
+/** Types or pastes text at the cursor. */
+export function insert(line: Line, typed: string): Inserted {
+  // Terminals send a pasted line's end as Enter sends it; what ends the last line is not part of it.
+  const text = typed.replaceAll(/\r\n?/g, '\n').replace(/\n$/, '');
+  const refusal = refusalOf(line, text);
+  if (refusal !== undefined) return { line, refusal };
   const letters = graphemes(line.text);
-  const room = longestLine - letters.length;
-  if (room <= 0) return line;
-  const added = graphemes(typeable(typed)).slice(0, room).join('');
-  const before = letters.slice(0, line.cursor).join('') + added;
-  return { ...line, text: before + letters.slice(line.cursor).join(''), cursor: graphemes(before).length };
+  const before = letters.slice(0, line.cursor).join('') + text;
+  const whole = before + letters.slice(line.cursor).join('');
+  return { line: { ...line, text: whole, cursor: graphemes(before).length } };
 }
 
-const steering = /[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g;
-/** Reordering marks, tags and zero-width spaces: nobody types them. */
-const hiding = /[\u200B\u202A-\u202E\u2060-\u2069\uFEFF\u{E0000}-\u{E007F}]/gu;
+const steering = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028\u2029]/;
+/** Reordering marks, tags and zero-width spaces: nobody types them, and nobody would see them. */
+const hiding = /[\u200B\u202A-\u202E\u2060-\u2069\uFEFF\u{E0000}-\u{E007F}]/u;
 
-/** One line: escape sequences go, other control characters become spaces, the newline that ends most pastes goes. */
-function typeable(text: string): string {
-  return stripVTControlCharacters(text.slice(0, longestLine * 4).toWellFormed())
-    .replace(/[\r\n]+$/, '')
-    .replaceAll('\r\n', ' ')
-    .replaceAll(steering, ' ')
-    .replaceAll(hiding, '');
+function refusalOf(line: Line, text: string): string | undefined {
+  if (!text.isWellFormed()) return 'Not put in: it is not UTF-8';
+  const steers = steering.exec(text)?.[0];
+  if (steers !== undefined) return `Not put in: it holds a control character (${codeOf(steers)})`;
+  const hides = hiding.exec(text)?.[0];
+  if (hides !== undefined) return `Not put in: it holds an invisible character (${codeOf(hides)})`;
+  const ends = text.split('\n').length;
+  if (ends > 1 && !line.isMultiline) return `Not put in: it has ${ends} lines, and this takes one`;
+  const length = line.text.length + text.length;
+  if (length <= longestLine) return;
+  return `Not put in: it is too long (${formatCount(length)} characters, at most ${formatCount(longestLine)})`;
+}
+
+function codeOf(letter: string): string {
+  return `U+${(letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /** What an editing key does to the line; undefined for a key that does not edit. */
@@ -77,7 +91,7 @@ const edits: Readonly<Record<string, Edit>> = {
 /** The line's text joins its history (unless empty or the same as the last) and the line is empty again. */
 export function submit(line: Line, keep = 100): Line {
   const isNew = line.text.trim() !== '' && line.history.at(-1) !== line.text;
-  return emptyLine(isNew ? [...line.history, line.text].slice(-keep) : line.history);
+  return emptyLine(isNew ? [...line.history, line.text].slice(-keep) : line.history, '', line.isMultiline);
 }
 
 function moveTo(line: Line, cursor: number): Line {

@@ -8,8 +8,8 @@ import type { Act } from '../../store/store.ts';
 
 export type ParsedLine = {
   readonly act: Act;
-  /** What must be confirmed first. */
-  readonly question: string | undefined;
+  /** Whether it says `--yes` itself. */
+  readonly isConfirmed: boolean;
 };
 
 /**
@@ -58,6 +58,6 @@ export function parseLine(text: string, table: CommandTable): ParsedLine | undef
   });
   return {
     act: { path, input, commandLine: command.takesCommandLine ? behind : [], json: json === true },
-    question: yes === true ? undefined : command.confirm?.(input),
+    isConfirmed: yes === true,
   };
 }

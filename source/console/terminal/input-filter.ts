@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
+import { formatCount } from '../../ui/format.ts';
+import { makeByteDecoder } from './decode-bytes.ts';
 
 /**
  * Stands between the terminal and Ink: takes out what a terminal says by itself (mouse, focus, colour and cursor
- * reports, device attributes), which Ink would hand on as typed text, and bounds what is pasted.
+ * reports, device attributes), which Ink would hand on as typed text. A paste comes through whole or not at all.
  */
 
 const pasteStart = '\u001B[200~';
@@ -28,17 +29,31 @@ export type InputFilter = {
   held(): string;
 };
 
-export function makeInputFilter(): InputFilter {
+/** @param onRefused told why a paste was left out */
+export function makeInputFilter(onRefused: (sentence: string) => void = () => {}): InputFilter {
   let held = '';
   let isPasting = false;
+  /** As much of a paste as may come through, and how long it is. */
+  let paste = '';
   let pasted = 0;
+
+  const endPaste = (): string => {
+    isPasting = false;
+    if (pasted > longestPaste) {
+      const most = formatCount(longestPaste);
+      onRefused(`Not put in: it is too long (${formatCount(pasted)} characters, at most ${most})`);
+      return '';
+    }
+    if (paste.isWellFormed()) return pasteStart + paste + pasteEnd;
+    onRefused('Not put in: it is not UTF-8');
+    return '';
+  };
 
   const push = (chunk: string): string => {
     // The end of a paste that was lost on the way must not lock the keyboard: a lone Ctrl-C ends it.
     if (isPasting && chunk === interrupt) {
-      isPasting = false;
       held = '';
-      return pasteEnd + interrupt;
+      return endPaste() + interrupt;
     }
     let rest = held + chunk;
     let typed = '';
@@ -48,14 +63,13 @@ export function makeInputFilter(): InputFilter {
         const end = rest.indexOf(pasteEnd);
         // The end marker itself may be cut in two.
         const body = end === -1 ? rest.slice(0, rest.length - cutMarker(rest)) : rest.slice(0, end);
-        typed += body.slice(0, Math.max(0, longestPaste - pasted));
+        if (pasted <= longestPaste) paste += body;
         pasted += body.length;
         if (end === -1) {
           held = rest.slice(body.length);
           break;
         }
-        typed += pasteEnd;
-        isPasting = false;
+        typed += endPaste();
         rest = rest.slice(end + pasteEnd.length);
         continue;
       }
@@ -68,8 +82,8 @@ export function makeInputFilter(): InputFilter {
       rest = rest.slice(start);
       if (rest.startsWith(pasteStart)) {
         isPasting = true;
+        paste = '';
         pasted = 0;
-        typed += pasteStart;
         rest = rest.slice(pasteStart.length);
         continue;
       }
@@ -122,8 +136,10 @@ const flushAfterMs = { escape: 5, reply: 50 };
 export class FilteredInput extends Readable {
   readonly isTTY = true;
   readonly #source: TerminalInput;
-  readonly #filter = makeInputFilter();
-  readonly #decoder = new StringDecoder('utf8');
+  /** Told why something of what came in was left out. */
+  onRefused: ((sentence: string) => void) | undefined;
+  readonly #filter = makeInputFilter((sentence) => this.onRefused?.(sentence));
+  readonly #decoder = makeByteDecoder();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(source: TerminalInput) {
@@ -171,15 +187,18 @@ export class FilteredInput extends Readable {
 
   readonly #hear = (chunk: Buffer | string): void => {
     clearTimeout(this.#timer);
-    const typed = this.#filter.push(typeof chunk === 'string' ? chunk : this.#decoder.write(chunk));
-    if (typed !== '') this.push(typed, 'utf8');
-    if (this.#filter.held() === '') return;
+    this.#pass(this.#filter.push(typeof chunk === 'string' ? chunk : this.#decoder.push(chunk)));
+    if (this.#filter.held() === '' && !this.#decoder.isWaiting()) return;
     this.#timer = setTimeout(
-      () => {
-        const late = this.#filter.flush();
-        if (late !== '') this.push(late, 'utf8');
-      },
+      () => this.#pass(this.#filter.push(this.#decoder.flush()) + this.#filter.flush()),
       flushAfterMs[this.#filter.held() === '\u001B' ? 'escape' : 'reply'],
     );
   };
+
+  #pass(typed: string): void {
+    if (typed === '') return;
+    const clean = typed.replaceAll(/\p{Surrogate}/gu, '');
+    if (clean !== typed) this.onRefused?.('Not put in: the terminal sent what is not UTF-8');
+    if (clean !== '') this.push(clean, 'utf8');
+  }
 }

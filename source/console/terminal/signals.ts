@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import process from 'node:process';
 
 /** Everything that may end the console from outside: signals, a terminal that hung up, and our own bugs. */
@@ -9,7 +10,16 @@ export type Endings = {
   release(): void;
 };
 
-export const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/**
+ * Every signal that would end the process where it stands, with the screen left as it is; but those that tell of a
+ * fault in the process itself, after which nothing can be relied on, and those of profilers.
+ */
+const ending = [
+  ...['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGABRT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGTERM'],
+  ...['SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ', 'SIGVTALRM', 'SIGIO', 'SIGPWR'],
+];
+
+export const exitCodeOf = { SIGHUP: 128 + constants.signals.SIGHUP } as const;
 
 /** @param onRejection told of promises nobody waited for: those do not end a console */
 export function watchEndings(onRejection: (reason: unknown) => void): Endings {
@@ -20,9 +30,9 @@ export function watchEndings(onRejection: (reason: unknown) => void): Endings {
   const onContinue = (): void => {
     for (const listener of listeners) listener();
   };
-  const signals = Object.entries(exitCodeOf).map(
-    ([signal, exitCode]) => [signal as keyof typeof exitCodeOf, () => ended.resolve(exitCode)] as const,
-  );
+  const signals = Object.entries(constants.signals)
+    .filter(([signal]) => ending.includes(signal))
+    .map(([signal, number]) => [signal as NodeJS.Signals, () => ended.resolve(128 + number)] as const);
   for (const [signal, listener] of signals) process.on(signal, listener);
   process.on('SIGCONT', onContinue);
   process.on('uncaughtException', ended.reject);

@@ -1,6 +1,9 @@
+import { writeSync } from 'node:fs';
+import process from 'node:process';
 import type { WriteStream } from 'node:tty';
 import { FilteredInput, type TerminalInput } from './input-filter.ts';
-import { Screen } from './screen.ts';
+import { type Output, Screen } from './screen.ts';
+import { catchStrays } from './strays.ts';
 
 /**
  * The terminal as the console takes it over and gives it back: raw input, the other screen, no cursor, and whatever
@@ -15,6 +18,8 @@ export type Terminal = {
   resume(): void;
   /** Everything as it was, for good; only the first call does something. */
   restore(): void;
+  /** After `restore`: whether the terminal has taken everything within this time. One that stands still has not. */
+  flushed(withinMs: number): Promise<boolean>;
 };
 
 const take = '\u001B[?1049h\u001B[?25l\u001B[?7l\u001B[2J\u001B[H';
@@ -24,7 +29,7 @@ const giveBack = '\u001B[?2026l\u001B[?2004l\u001B[0m\u001B[?7h\u001B[?25h\u001B
 
 export type TerminalOptions = {
   readonly stdin: TerminalInput;
-  readonly stdout: WriteStream;
+  readonly stdout: WriteStream & { readonly fd: number };
   /** What stands on the screen until the first frame. */
   readonly greeting: string;
   /** A line that somebody printed, which would have spoilt the screen. */
@@ -32,13 +37,16 @@ export type TerminalOptions = {
 };
 
 export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptions): Terminal {
+  const strays = catchStrays(stdout, onStray);
+  const output: Output = { write: strays.write, once: (event, listener) => stdout.once(event, listener) };
+  setBlocking(stdout, false);
   // Raw from the first moment, or what is typed early would be echoed over the frame.
   stdin.setRawMode?.(true);
-  stdout.write(take + pasteMarks + greeting);
+  output.write(take + pasteMarks + greeting);
   // A terminal that went away makes every write fail; the hangup signal is what ends us.
   stdout.on('error', () => {});
   const input = new FilteredInput(stdin);
-  const screen = new Screen(stdout, sizeOf(stdout));
+  const screen = new Screen(output, sizeOf(stdout));
   const listeners = new Set<(columns: number, rows: number) => void>();
   const resized = (): void => {
     const { columns, rows } = sizeOf(stdout);
@@ -46,7 +54,6 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
     for (const listener of listeners) listener(columns, rows);
   };
   stdout.on('resize', resized);
-  const releaseConsole = catchStrays(onStray);
   let state: 'ours' | 'lent' | 'restored' = 'ours';
 
   const release = (): void => {
@@ -57,8 +64,20 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
     } catch {
       // The terminal is gone; there is nothing left to set.
     }
-    stdout.write(giveBack);
+    output.write(giveBack);
+    // Whoever has the terminal next, such as a program we run in it, expects it as it was.
+    setBlocking(stdout, true);
   };
+  // However the process ends, the terminal is not left as only we can read it.
+  const onExit = (): void => {
+    if (state !== 'ours') return;
+    try {
+      writeSync(stdout.fd, giveBack);
+    } catch {
+      // It stands still, or is gone.
+    }
+  };
+  process.once('exit', onExit);
 
   return {
     stdin: input,
@@ -72,9 +91,10 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
     resume() {
       if (state !== 'lent') return;
       state = 'ours';
+      setBlocking(stdout, false);
       stdin.setRawMode?.(true);
       input.resumeSource();
-      stdout.write(take + pasteMarks);
+      output.write(take + pasteMarks);
       resized();
       screen.release();
     },
@@ -83,10 +103,19 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       const isOurs = state === 'ours';
       state = 'restored';
       stdout.off('resize', resized);
-      releaseConsole();
       if (isOurs) release();
       input.detach();
       stdin.unref?.();
+      process.off('exit', onExit);
+      strays.release();
+    },
+    async flushed(withinMs) {
+      const deadline = Promise.withResolvers<boolean>();
+      const timer = setTimeout(() => deadline.resolve(false), withinMs);
+      const taken = new Promise<boolean>((resolve) => stdout.write('', () => resolve(true)));
+      const isTaken = await Promise.race([taken, deadline.promise]);
+      clearTimeout(timer);
+      return isTaken;
     },
   };
 }
@@ -96,22 +125,12 @@ function sizeOf({ columns, rows }: WriteStream): { readonly columns: number; rea
   return { columns: columns || 80, rows: rows || 24 };
 }
 
-const consoleNames = ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const;
-
-function catchStrays(onStray: (text: string) => void): () => void {
-  const originals = consoleNames.map((name) => [name, console[name]] as const);
-  for (const name of consoleNames)
-    console[name] = (...words: unknown[]) => onStray(words.map(String).join(' '));
-  const before = process.listeners('warning');
-  process.removeAllListeners('warning');
-  const onWarning = (warning: Error): void => {
-    // Node's own notices about young APIs are nothing an operator can act on.
-    if (!/^(Experimental|Deprecation)Warning$/.test(warning.name)) onStray(warning.message);
-  };
-  process.on('warning', onWarning);
-  return () => {
-    for (const [name, original] of originals) console[name] = original;
-    process.off('warning', onWarning);
-    for (const listener of before) process.on('warning', listener);
-  };
+/**
+ * Node makes writes to a terminal wait until it has read them: one that stands still (a frozen ssh, a laptop asleep)
+ * would stop us from hearing even a signal. While the screen is ours they wait in memory instead.
+ */
+function setBlocking(stdout: WriteStream, isBlocking: boolean): void {
+  const handle: unknown = '_handle' in stdout ? stdout._handle : undefined;
+  if (typeof handle !== 'object' || handle === null || !('setBlocking' in handle)) return;
+  if (typeof handle.setBlocking === 'function') handle.setBlocking(isBlocking);
 }

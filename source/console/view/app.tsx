@@ -9,7 +9,7 @@ import { width } from '../../ui/text.ts';
 import { digitOf } from '../input/keymap.ts';
 import { Header } from './header.tsx';
 import { layOut, smallest } from './layout.ts';
-import { HelpView, OutputView, PaletteView } from './overlays.tsx';
+import { HelpView, OutputView, PaletteView, QuestionView } from './overlays.tsx';
 import { PaneSlot } from './pane-slot.tsx';
 import { StatusLine } from './status-line.tsx';
 
@@ -64,6 +64,7 @@ export function App({ loaded, readOnly, table }: AppProps): ReactNode {
         <HelpView mode={mode} area={layout.area} features={features} focus={focus} table={table()} />
       )}
       {mode.name === 'output' && <OutputView mode={mode} area={layout.area} />}
+      {mode.name === 'confirm' && <QuestionView mode={mode} area={layout.area} />}
       {mode.name === 'palette' && (
         <PaletteView mode={mode} area={layout.area} features={features} table={table()} />
       )}

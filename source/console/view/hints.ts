@@ -18,7 +18,10 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
   if (mode.name === 'output') {
     return [hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
   }
-  if (mode.name === 'confirm') return [];
+  if (mode.name === 'confirm') {
+    const yes = mode.word === undefined ? { key: 'y', help: 'yes' } : hint('enter', 'yes, once it is typed');
+    return [yes, ...(mode.word === undefined ? [{ key: 'n', help: 'no' }] : []), hint('esc', 'no')];
+  }
   // What does something comes before what only moves about, which arrow keys do as everybody expects.
   const keys = feature?.keys ?? [];
   const acts = keys.filter(

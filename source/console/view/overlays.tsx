@@ -6,8 +6,9 @@ import type { Mode } from '../../store/store.ts';
 import { windowStart } from '../../ui/columns.ts';
 import { Frame } from '../../ui/frame.tsx';
 import { frameCells } from '../../ui/frame-cells.ts';
+import { Prompt } from '../../ui/prompt.tsx';
 import { Row, type Span } from '../../ui/row.tsx';
-import { padEnd, width } from '../../ui/text.ts';
+import { padEnd, sanitise, width, wrap } from '../../ui/text.ts';
 import { helpLines } from './help-lines.ts';
 import type { Rectangle } from './layout.ts';
 
@@ -64,6 +65,31 @@ function Scrolled({ area, title, lines, scroll }: ScrolledProps): ReactNode {
           // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
           return <Row key={index} columns={columns} spans={typeof line === 'string' ? [line] : line} />;
         })}
+      </Frame>
+    </Box>
+  );
+}
+
+/** What is about to be taken away and what follows, whole, with how to answer below it. */
+export function QuestionView({ mode, area }: Area & { readonly mode: ModeOf<'confirm'> }): ReactNode {
+  const { asked, word, act, line } = mode;
+  const columns = Math.max(0, area.columns - frameCells.columns);
+  const most = Math.max(1, area.rows - frameCells.rows - 1);
+  const told = wrap(sanitise(asked.question), columns);
+  const kept = told.length <= most ? told : [...told.slice(0, most - 1), `${told[most - 1]}…`];
+  const rows = kept.length + 1 + frameCells.rows;
+  return (
+    <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>
+      <Frame title={[{ text: act.path, bold: true }]} columns={area.columns} rows={rows} focused>
+        {kept.map((text, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
+          <Row key={index} columns={columns} spans={[text]} />
+        ))}
+        {word === undefined ? (
+          <Row columns={columns} spans={[{ text: 'y: yes   n: no   Esc: no', bold: true }]} />
+        ) : (
+          <Prompt label={`Type ${word} for yes, Esc for no:`} line={line} columns={columns} />
+        )}
       </Frame>
     </Box>
   );

@@ -24,32 +24,20 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
   const inner = columns - 2;
 
   const binding = mode.name === 'ask' ? feature?.keys[mode.binding] : undefined;
-  const question = questionOf(
+  const asking = askingOf(
     mode.name === 'ask' && !binding?.ask?.sticky ? binding?.ask?.label(slice) : undefined,
     mode,
   );
   const said: Span[] = status ? [{ text: status.text, tone: toneOf[status.tone] }] : [];
-  if (question?.line) {
+  if (asking) {
     const [piece] = cut(said, Math.floor(columns / 2));
     const taken = piece ? width(piece.text) + 2 : 0;
     const room = columns - taken;
     return (
       <Box>
-        <Prompt label={labelOf(question, room)} line={question.line} columns={room} />
+        <Prompt label={labelOf(asking.label, room)} line={asking.line} columns={room} />
         {piece && <Row columns={taken} spans={[' ', piece]} />}
       </Box>
-    );
-  }
-  if (question) {
-    const whole = `${question.label} y: yes, any other key: no`;
-    const isWhole = width(sanitise(whole)) <= inner;
-    // How to answer stays, whatever has to be cut of the question.
-    return (
-      <Row
-        columns={columns}
-        spans={[{ text: ` ${isWhole ? whole : question.label}`, bold: true }]}
-        right={isWhole ? [] : ['  y/n ']}
-      />
     );
   }
   // What just happened is told in full, if need be instead of what goes on.
@@ -66,36 +54,17 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
 
 const leastForAlerts = 15;
 
-type Question = {
-  readonly label: string;
-  /** What to type, told behind the label. */
-  readonly demand?: string;
-  /** The cells of what will be typed, where that is known. */
-  readonly typedCells?: number;
-  readonly line?: { readonly text: string; readonly cursor: number };
-};
+type Asking = { readonly label: string; readonly line: { readonly text: string; readonly cursor: number } };
 
-function questionOf(label: string | undefined, mode: State['screen']['mode']): Question | undefined {
+function askingOf(label: string | undefined, mode: State['screen']['mode']): Asking | undefined {
   if (mode.name === 'palette') return { label: ':', line: mode.line };
   if (mode.name === 'ask' && label !== undefined) return { label, line: mode.line };
-  if (mode.name !== 'confirm') return;
-  const asked = /[.?!]$/.test(mode.question) ? mode.question : `${mode.question}?`;
-  if (mode.word === undefined) return { label: asked };
-  return {
-    label: asked,
-    demand: `Type ${mode.word} to confirm:`,
-    typedCells: width(mode.word) + 2,
-    line: mode.line,
-  };
 }
 
-/** The label with room behind it for what is typed: the question is cut first, what to type last. */
-function labelOf({ label, demand, typedCells = 20 }: Question, columns: number): string {
-  const most = Math.max(0, columns - Math.min(20, typedCells, Math.floor(columns / 3)));
-  const demanded = demand === undefined ? '' : sanitise(demand);
-  const room = most - width(demanded) - 2;
-  const asked = truncate(sanitise(label), Math.max(0, room));
-  return ` ${truncate([asked, demanded].filter(Boolean).join(' '), most)}`;
+/** The label with room behind it for what is typed. */
+function labelOf(label: string, columns: number): string {
+  const most = Math.max(0, columns - Math.min(20, Math.floor(columns / 3)));
+  return ` ${truncate(sanitise(label), Math.max(0, most - 1))}`;
 }
 
 /** One string, so that the same alerts are the same value. */

@@ -15,6 +15,7 @@ import {
   word,
 } from '../feature.ts';
 import { ack, create, join, leave, pending } from './chat.ts';
+import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
 import { adopt, discover, known, type RoomFigures, survey } from './rooms.ts';
 import { send } from './send.ts';
@@ -67,6 +68,7 @@ const leaveCommand = defineCommand({
   words: { room },
   flags: { as },
   writes: true,
+  guard: leaveGuard,
   async run({ redis, config }, input) {
     const member = input.as ?? config.operator;
     const members = await leave(redis, input.room, member);

@@ -9,7 +9,7 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
     help: 'write to the room',
     verb: 'send',
     refuse: notAMember,
-    ask: { label: ({ operator }) => `${operator} ›`, sticky: true },
+    ask: { label: ({ operator }) => `${operator} ›`, sticky: true, isMultiline: true },
     // A lone `-` would ask for stdin.
     input: (slice, typed) => ({
       room: slice.selected,
@@ -53,7 +53,6 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
     verb: 'leave',
     refuse: notAMember,
     input: (slice) => ({ room: slice.selected, as: slice.operator }),
-    confirm: ({ selected }) => ({ question: `Leave ${selected}?` }),
   },
   {
     key: 'c',

@@ -8,6 +8,7 @@ import { defineCommand, flag, flagOr, list as listOf, optionalFlag, switchFlag, 
 import { tellMissing } from '../shards/open-shards.ts';
 import type { Verdict } from './check.ts';
 import type { FoundLimit } from './discover.ts';
+import { resetGuard } from './guards.ts';
 import { Limiter } from './limit.ts';
 import type { LimitUse } from './list.ts';
 import { formatPeriod } from './period.ts';
@@ -109,6 +110,7 @@ const resetCommand = defineCommand({
   words: { subject },
   writes: true,
   partial: true,
+  guard: resetGuard,
   async run(context, input) {
     const { cleared, missing } = await resetOver(context, input.subject);
     const limits = cleared === 1 ? 'its limit' : `its ${cleared} limits`;

@@ -25,10 +25,5 @@ export const keys: readonly KeyBinding<LimitSlice>[] = [
     verb: 'reset',
     refuse: (slice) => (selectedMeter(slice) ? undefined : 'There is no limit to reset'),
     input: (slice) => ({ subject: selectedMeter(slice)?.subject }),
-    confirm(slice) {
-      const meter = selectedMeter(slice);
-      const use = meter ? ` It has used ${meter.used} of ${meter.limit}.` : '';
-      return { question: `Give ${meter?.subject ?? ''} all of its limits back?${use}` };
-    },
   },
 ];

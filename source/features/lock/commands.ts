@@ -13,6 +13,7 @@ import {
   word,
 } from '../feature.ts';
 import { assertTtl, LockLostError, LockNotHeldError } from './errors.ts';
+import { breakGuard } from './guards.ts';
 import { discover, forgetIdle, known, survey } from './inspect.ts';
 import { lockJson, lockTable } from './list.ts';
 import { acquire } from './lock.ts';
@@ -156,7 +157,7 @@ const breakCommand = defineCommand({
   words: { name: lock },
   flags: { token: optionalFlag('TOKEN', 'only if this token holds it', nameValue) },
   writes: true,
-  confirm: ({ name }) => `Break the lock ${name}`,
+  guard: breakGuard,
   async run({ redis }, input) {
     const broken = await breakLock(redis, input.name, input.token);
     if (broken === undefined) {

@@ -24,19 +24,6 @@ export const keys: readonly KeyBinding<LockSlice>[] = [
       if (!lock) return 'There is no lock to break';
       return lock.token === '' ? `Nobody holds ${lock.name}` : undefined;
     },
-    input(slice) {
-      const lock = selectedLock(slice);
-      return { name: lock?.name, token: lock?.token };
-    },
-    confirm(slice) {
-      const lock = selectedLock(slice);
-      if (!lock) return { question: 'There is no lock to break' };
-
-      const next = lock.waiters[0] ? ` ${lock.waiters[0].place} gets it.` : '';
-      return {
-        question: `Break ${lock.name}, held by ${lock.owner}?${next} It may go on until it renews.`,
-        type: lock.name,
-      };
-    },
+    input: (slice) => ({ name: selectedLock(slice)?.name }),
   },
 ];

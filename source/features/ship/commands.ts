@@ -19,6 +19,7 @@ import { FilesDamagedError, FilesFailedError } from './channel/errors.ts';
 import { forget } from './channel/forget.ts';
 import { type ChannelStatus, look, status, statuses } from './channel/status.ts';
 import { deliverTo } from './consumer/sinks.ts';
+import { forgetGuard } from './guards.ts';
 import { type ShipProgress, type Shipped, ship } from './ship.ts';
 
 const KiB = 1024;
@@ -160,6 +161,7 @@ const forgetCommand = defineCommand({
     consumer: word('CONSUMER', 'whom to forget', name),
   },
   writes: true,
+  guard: forgetGuard,
   async run({ redis }, { channel, consumer }) {
     const freedBytes = await forget(redis, channel, consumer);
     return {

@@ -27,8 +27,5 @@ export const keys: readonly KeyBinding<ShipSlice>[] = [
       initial: (slice) => slice.shown?.consumers.find(({ state }) => state === 'stalled')?.id ?? '',
     },
     input: (slice, typed) => ({ channel: selectedChannel(slice), consumer: typed }),
-    confirm: (slice) => ({
-      question: `Forget a consumer of ${selectedChannel(slice) ?? ''}? It will miss what it has not read.`,
-    }),
   },
 ];

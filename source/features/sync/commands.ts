@@ -3,6 +3,7 @@ import { counted } from '../../ui/format.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
 import { forgetTarget } from './forget.ts';
+import { forgetGuard } from './guards.ts';
 import type { SyncEvent } from './options.ts';
 import { runSync } from './runner/runner.ts';
 import { status } from './status.ts';
@@ -113,7 +114,7 @@ const forgetCommand = defineCommand({
   words: { base, target },
   flags: { channel },
   writes: true,
-  confirm: ({ base, target }) => `Forget the target ${target} of ${base} and every change queued for it`,
+  guard: forgetGuard,
   examples: ['quarterdeck sync forget /srv/img cdn9:/srv/img --yes'],
   async run({ redis, signal, listen, progress }, { channel, base: given, target }) {
     const about = { base: given, target, signal, listen, onWait: progress };

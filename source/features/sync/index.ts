@@ -1,4 +1,3 @@
-import { counted } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { feed } from './feed.ts';
@@ -28,10 +27,6 @@ export default defineFeature<SyncSlice>({
       input({ targets, selected }) {
         const { channel, base, target } = targets[selected] ?? {};
         return { channel, base, target };
-      },
-      confirm({ targets, selected }) {
-        const { base = '', target = '', queued = 0 } = targets[selected] ?? {};
-        return { question: `Forget ${target} of ${base}? ${counted(queued, 'change')} queued for it.` };
       },
     },
   ],

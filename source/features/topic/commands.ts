@@ -17,6 +17,7 @@ import {
 import { discover } from './discover.ts';
 import { LayoutError } from './errors.ts';
 import { runExec } from './exec.ts';
+import { dropGuard } from './guards.ts';
 import { type Item, isGap, type LayoutName, type Retention, type TopicStatus } from './layout.ts';
 import { setRetention } from './own-layout.ts';
 import { publish, settlePublished } from './publish.ts';
@@ -227,8 +228,7 @@ const dropCommand = defineCommand({
   words: { topic, subscriber: word('NAME', 'the subscriber', name) },
   flags: { layout },
   writes: true,
-  confirm: ({ topic: topicName, subscriber }) =>
-    `Forget subscriber \`${subscriber}\` of topic \`${topicName}\` and what only it still has to read`,
+  guard: dropGuard,
   async run({ redis }, input) {
     const freed = await dropSubscriber(redis, input.topic, input.subscriber, input.layout);
     return {

@@ -43,15 +43,6 @@ export const keys: readonly KeyBinding<TopicSlice>[] = [
       const { topic, subscriber } = selectedLine(slice) ?? {};
       return { topic: topic?.topic, subscriber: subscriber?.name, layout: topic?.layout };
     },
-    confirm(slice) {
-      const { topic, subscriber } = selectedLine(slice) ?? {};
-      const name = subscriber?.name ?? '';
-      const loses = subscriber?.lag ?? 0;
-      return {
-        question: `Drop ${name} of ${topic?.topic ?? ''}? It still has ${loses} to read.`,
-        type: name,
-      };
-    },
   },
 ];
 

@@ -119,19 +119,126 @@ test('a filter follows the typing, Enter keeps it, Escape brings the old one bac
   expect(slice('notes')).toMatchObject({ filter: 'ab' });
 });
 
-describe('what destroys asks first', () => {
-  test('the word has to be typed', async () => {
-    const { press, type, mode, ran, status } = open();
+describe('what takes something away asks first', () => {
+  const asking = async (options: Parameters<typeof makeFeature>[0] = {}) => {
+    const ran: [verb: string, input: unknown][] = [];
+    const shell = makeShell([
+      makeFeature({ ran: (verb, input) => void ran.push([verb, input]), ...options }),
+    ]);
+    const isAsked = () => vi.waitFor(() => expect(shell.mode().name).toBe('confirm'));
+    return { ...shell, ran, isAsked };
+  };
+
+  test('the same from a key and the palette', async () => {
+    const { press, type, pass, mode, ran, isAsked, status } = await asking();
     press('x');
-    expect(mode()).toMatchObject({ name: 'confirm', question: 'Wipe one?', word: 'wipe' });
-    type('nope');
-    press('enter');
+    await isAsked();
+    const fromKey = mode();
+    expect(fromKey).toMatchObject({ asked: { question: 'Wipe one, there?', name: 'one' } });
+    press('esc');
     expect(status()).toBe('Not confirmed; nothing was done');
-    press('x');
-    type('wipe');
+    press(':');
+    type('notes wipe one');
     press('enter');
-    await vi.waitFor(() => expect(status()).toBe('Wiped one'));
-    expect(ran).toEqual([['wipe', { name: 'one' }]]);
+    await isAsked();
+    expect(mode()).toEqual(fromKey);
+    pass(200);
+    press('y');
+    await vi.waitFor(() => expect(ran).toEqual([['wipe', { name: 'one' }]]));
+  });
+
+  test('any key but y, n and Esc does nothing', async () => {
+    const { press, type, pass, mode, ran, isAsked, slice, screen } = await asking();
+    press('x');
+    await isAsked();
+    pass(1000);
+    type('mailzq?:/j1');
+    press('enter', 'tab', 'down', 'ctrl+l', 'pageup');
+    expect(mode().name).toBe('confirm');
+    expect(slice('notes')).toMatchObject({ selected: 0, filter: '' });
+    expect(screen()).toMatchObject({ isZoomed: false, focus: 'notes' });
+    press('n');
+    expect(mode().name).toBe('browse');
+    expect(ran).toEqual([]);
+  });
+
+  test('what was typed before it could be read is no answer, and no keys of the pane either', async () => {
+    const { press, type, mode, ran, isAsked, slice } = await asking();
+    press('x', 'y', 'j', 'j');
+    type('yyy');
+    await isAsked();
+    press('y');
+    expect(mode().name).toBe('confirm');
+    expect(slice('notes')).toMatchObject({ selected: 0 });
+    expect(ran).toEqual([]);
+  });
+
+  test('a y in the middle of other typing is no answer', async () => {
+    const { press, pass, mode, ran, isAsked, status } = await asking();
+    press('x');
+    await isAsked();
+    pass(1000);
+    press('m', 'y');
+    expect(status()).toBe('That y came with other keys; press y again for yes');
+    expect(mode().name).toBe('confirm');
+    pass(400);
+    press('y');
+    await vi.waitFor(() => expect(ran).toHaveLength(1));
+  });
+
+  test('keys typed behind a line that asks nothing are heard once that is known', async () => {
+    const { press, type, ran, slice } = await asking();
+    press(':');
+    type('notes say hello');
+    press('enter', 'j', 'j');
+    await vi.waitFor(() => expect(slice('notes')).toMatchObject({ selected: 2 }));
+    await vi.waitFor(() => expect(ran).toEqual([['say', { text: ['hello'], loud: false }]]));
+  });
+
+  test('what changed while the question stood is not done, and how it is now is told', async () => {
+    let state = 'held by a';
+    const { press, pass, ran, isAsked, status } = await asking({ stateOf: () => state });
+    press('x');
+    await isAsked();
+    pass(200);
+    state = 'held by b';
+    press('y');
+    await vi.waitFor(() =>
+      expect(status()).toBe(
+        'Not done: one has changed since the question: held by b. Look again, and ask again if it is still meant',
+      ),
+    );
+    expect(ran).toEqual([]);
+  });
+
+  test('the question stays about what it names when the selection moves on', async () => {
+    const { press, pass, ran, isAsked, store } = await asking();
+    press('x');
+    await isAsked();
+    store.setState({ slices: { notes: { rows: ['other', 'one'], selected: 0, filter: '' } } });
+    pass(200);
+    press('y');
+    await vi.waitFor(() => expect(ran).toEqual([['wipe', { name: 'one' }]]));
+  });
+
+  test('Esc leaves what has not come to its question yet', async () => {
+    let answer = (): void => {};
+    const feature = makeFeature();
+    const wipe = feature.commands.find(({ verb }) => verb === 'wipe');
+    const hanging = new Promise<undefined>((resolve) => {
+      answer = () => resolve(undefined);
+    });
+    const commands = feature.commands.map((one) =>
+      one === wipe ? { ...one, guard: { loses: true, look: () => hanging } } : one,
+    );
+    const { press, mode, status, slice } = makeShell([{ ...feature, commands }]);
+    press('x', 'esc');
+    expect(status()).toBe('Left before it was asked; nothing was done');
+    press('j');
+    expect(slice('notes')).toMatchObject({ selected: 1 });
+    answer();
+    await hanging;
+    expect(mode().name).toBe('browse');
   });
 
   test('a refusal says why', () => {
@@ -139,16 +246,6 @@ describe('what destroys asks first', () => {
     press('j', 'j', 'j', 'x');
     expect(status()).toBe('Nothing is selected');
     expect(mode().name).toBe('browse');
-  });
-
-  test('a command of the palette is answered with y', async () => {
-    const { press, type, mode, ran } = open();
-    press(':');
-    type('notes wipe two');
-    press('enter');
-    await vi.waitFor(() => expect(mode()).toMatchObject({ name: 'confirm', question: 'Wipe two' }));
-    press('y');
-    await vi.waitFor(() => expect(ran).toEqual([['wipe', { name: 'two' }]]));
   });
 });
 
@@ -165,7 +262,10 @@ test('a paste goes where something is being typed, and nowhere else', () => {
   keyboard.paste('xx\r');
   expect(status()).toContain('pasted text was left out');
   press('i');
-  keyboard.paste('one\ntwo\n');
+  keyboard.paste('one two\n');
+  expect(mode()).toMatchObject({ line: { text: 'one two' } });
+  keyboard.paste('three\nfour');
+  expect(status()).toBe('Not put in: it has 2 lines, and this takes one');
   expect(mode()).toMatchObject({ line: { text: 'one two' } });
   expect(ran).toEqual([]);
 });

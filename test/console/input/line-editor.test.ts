@@ -5,7 +5,9 @@ import type { Line } from '../../../source/store/store.ts';
 import { graphemes } from '../../../source/ui/text.ts';
 
 const press = (line: Line, ...keys: string[]): Line => keys.reduce((now, key) => edit(now, key) ?? now, line);
-const typed = (text: string): Line => insert(emptyLine(), text);
+const put = (line: Line, text: string): Line => insert(line, text).line;
+const typed = (text: string): Line => put(emptyLine(), text);
+const refused = (text: string, line = emptyLine()): string | undefined => insert(line, text).refusal;
 /** The text with `|` where the cursor stands. */
 const shown = ({ text, cursor }: Line): string => graphemes(text).toSpliced(cursor, 0, '|').join('');
 
@@ -27,19 +29,39 @@ test.each([
 });
 
 describe('what comes in', () => {
-  test('a paste becomes one harmless line', () => {
-    expect(typed('one\r\ntwo\n\u001B[31mred\u001B]0;title\u0007\u009B2J end\n').text).toBe('one two red end');
-    expect(typed('a\u202Eb\u200Bc').text).toBe('abc');
+  test('the end of its last line is no part of what is pasted', () => {
+    expect(typed('one\r\n').text).toBe('one');
+    expect(refused('one\n')).toBeUndefined();
+  });
+
+  test.each([
+    ['one\rtwo\r', 'Not put in: it has 2 lines, and this takes one'],
+    ['\u001B[31mred', 'Not put in: it holds a control character (U+001B)'],
+    ['\u009B2J', 'Not put in: it holds a control character (U+009B)'],
+    ['a\u202Eb', 'Not put in: it holds an invisible character (U+202E)'],
+    ['a\uFEFF', 'Not put in: it holds an invisible character (U+FEFF)'],
+    ['\uDC80', 'Not put in: it is not UTF-8'],
+  ])('%j is refused, not changed', (text, sentence) => {
+    expect(insert(typed('as it was'), text)).toEqual({ line: typed('as it was'), refusal: sentence });
+  });
+
+  test('a line that may have several keeps them, and tabs', () => {
+    const line = emptyLine([], '', true);
+    expect(put(line, 'one\r\n\ttwo\n').text).toBe('one\n\ttwo');
+    expect(submit(put(line, 'one\ntwo')).isMultiline).toBe(true);
   });
 
   test('emoji and scripts stay as they were', () => {
     for (const text of ['👩🏽‍🚀', '🇩🇪', 'क्ष', '日本語', 'ﷺ']) expect(typed(text).text).toBe(text);
   });
 
-  test('what is too long is cut', () => {
-    const long = typed('x'.repeat(longestLine * 2));
-    expect(long.text).toHaveLength(longestLine);
-    expect(insert(long, 'y')).toBe(long);
+  test('what is too long is refused whole, with how long it is', () => {
+    const full = typed('x'.repeat(longestLine));
+    expect(full.text).toHaveLength(longestLine);
+    expect(insert(full, 'y')).toEqual({
+      line: full,
+      refusal: 'Not put in: it is too long (65,537 characters, at most 65,536)',
+    });
   });
 
   test('a key that does not edit is not taken', () => {
@@ -50,9 +72,9 @@ describe('what comes in', () => {
 
 test('history walks back and forth and keeps the draft', () => {
   let line = emptyLine();
-  for (const text of ['first', 'second', 'second', '  ']) line = submit(insert(line, text));
+  for (const text of ['first', 'second', 'second', '  ']) line = submit(put(line, text));
   expect(line.history).toEqual(['first', 'second']);
-  line = insert(line, 'draft');
+  line = put(line, 'draft');
   expect(press(line, 'up').text).toBe('second');
   expect(press(line, 'up', 'up', 'up').text).toBe('first');
   expect(press(line, 'up', 'up', 'down', 'down').text).toBe('draft');
@@ -84,10 +106,12 @@ test('any keys and any text: the cursor stays on the line and nothing that steer
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       let line = emptyLine(['earlier']);
       for (const one of steps) {
-        line = typeof one === 'string' ? press(line, one) : insert(line, one.typing);
+        line = typeof one === 'string' ? press(line, one) : put(line, one.typing);
         expect(line.cursor).toBeGreaterThanOrEqual(0);
         expect(line.cursor).toBeLessThanOrEqual(graphemes(line.text).length);
-        expect(line.text).not.toMatch(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/);
+        expect(line.text).not.toMatch(
+          /[\u0000-\u0008\u000A-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/,
+        );
       }
     }),
     { numRuns: 500 },
@@ -97,7 +121,7 @@ test('any keys and any text: the cursor stays on the line and nothing that steer
 test('typing letter by letter and at once are the same', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('a', ' ', 'é', '日', '🙂'), { maxLength: 20 }), (letters) => {
-      const oneByOne = letters.reduce((line, letter) => insert(line, letter), emptyLine());
+      const oneByOne = letters.reduce((line, letter) => put(line, letter), emptyLine());
       expect(oneByOne).toEqual(typed(letters.join('')));
     }),
   );

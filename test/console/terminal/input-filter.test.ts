@@ -78,11 +78,56 @@ test('however the bytes are cut, the same comes through', () => {
   );
 });
 
-test('a paste is bounded and its marks stay', () => {
-  const typed = through('\u001B[200~', 'x'.repeat(1_000_000), '\u001B[201~', 'q');
-  expect(typed.length).toBeLessThan(300_000);
-  expect(typed.startsWith('\u001B[200~x')).toBe(true);
-  expect(typed.endsWith('x\u001B[201~q')).toBe(true);
+test('a paste comes through whole, or not at all and with a sentence', () => {
+  const told: string[] = [];
+  const filter = makeInputFilter((sentence) => told.push(sentence));
+  const paste = (text: string): string => filter.push(`\u001B[200~${text}\u001B[201~q`);
+  expect(paste('x'.repeat(200_000))).toHaveLength(200_000 + 13);
+  expect(paste('x'.repeat(1_000_000))).toBe('q');
+  expect(paste('half \uDCFF')).toBe('q');
+  expect(told).toEqual([
+    'Not put in: it is too long (1,000,000 characters, at most 262,144)',
+    'Not put in: it is not UTF-8',
+  ]);
+});
+
+describe('bytes', () => {
+  const listen = () => {
+    const source = new PassThrough();
+    const input = new FilteredInput(source);
+    input.setEncoding('utf8');
+    const heard: string[] = [];
+    const told: string[] = [];
+    input.on('data', (text: string) => heard.push(text));
+    input.onRefused = (sentence) => told.push(sentence);
+    return { source, heard: () => heard.join(''), told };
+  };
+
+  test('a character may come byte by byte', async () => {
+    const { source, heard, told } = listen();
+    for (const byte of Buffer.from('é日🙂\uFFFDq')) source.write(Buffer.of(byte));
+    await vi.waitFor(() => expect(heard()).toBe('é日🙂\uFFFDq'));
+    expect(told).toEqual([]);
+  });
+
+  test.each([
+    ['Latin-1', Buffer.from('caf\u00E9', 'latin1'), 'caf'],
+    ['a byte in the middle', Buffer.from([0x61, 0xff, 0x62]), 'ab'],
+    ['an overlong form', Buffer.from([0x61, 0xc0, 0xaf, 0x62]), 'ab'],
+    ['a surrogate', Buffer.from([0x61, 0xed, 0xa0, 0x80, 0x62]), 'ab'],
+  ])('%s that is no UTF-8 is told, not typed as something else', async (_, bytes, rest) => {
+    const { source, heard, told } = listen();
+    source.write(bytes);
+    await vi.waitFor(() => expect(told).toEqual(['Not put in: the terminal sent what is not UTF-8']));
+    await vi.waitFor(() => expect(heard()).toBe(rest));
+  });
+
+  test('a paste of them is left out whole', async () => {
+    const { source, heard, told } = listen();
+    source.write(Buffer.concat([Buffer.from('\u001B[200~a'), Buffer.of(0xff), Buffer.from('b\u001B[201~q')]));
+    await vi.waitFor(() => expect(heard()).toBe('q'));
+    expect(told).toEqual(['Not put in: it is not UTF-8']);
+  });
 });
 
 test('a paste whose end was lost does not lock the keyboard: a lone Ctrl-C ends it', () => {

@@ -34,6 +34,13 @@ describe('however it ends, the terminal is given back', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
+    ['SIGQUIT', 131],
+    ['SIGABRT', 134],
+    ['SIGUSR1', 138],
+    ['SIGUSR2', 140],
+    ['SIGALRM', 142],
+    ['SIGXCPU', 152],
+    ['SIGVTALRM', 154],
   ] as const)('%s', async (signal, exitCode) => {
     const console = await open();
     console.signal(signal);
@@ -43,18 +50,18 @@ describe('however it ends, the terminal is given back', () => {
 
   test('an exception nobody caught: the screen first, then what it was', async () => {
     const console = await open({
-      env: inject(`process.on('SIGUSR2', () => { throw new Error('kaboom'); })`),
+      env: inject(`process.on('SIGURG', () => { throw new Error('kaboom'); })`),
     });
-    console.signal('SIGUSR2');
+    console.signal('SIGURG');
     expect(await console.ended()).toMatchObject({ exitCode: 70 });
     expectRestored(console);
     expect(console.lines().join('\n')).toContain('kaboom');
   });
 
   test('an exception while painting', async () => {
-    const code = `process.on('SIGUSR2', () => { String.prototype.padEnd = Array.prototype.join = () => { throw new Error('no paint'); }; })`;
+    const code = `process.on('SIGURG', () => { String.prototype.padEnd = Array.prototype.join = () => { throw new Error('no paint'); }; })`;
     const console = await open({ env: inject(code) });
-    console.signal('SIGUSR2');
+    console.signal('SIGURG');
     console.press('?');
     const { exitCode } = await console.ended();
     expect(exitCode).toBe(70);
@@ -75,15 +82,46 @@ describe('however it ends, the terminal is given back', () => {
 });
 
 test('a promise nobody waited for, and stray prints, go to the status line; the console stays', async () => {
-  const code = `process.on('SIGUSR2', () => { Promise.reject(new Error('forgotten')); });
-    process.on('SIGVTALRM', () => { console.log('a stray \\u001b]0;title\\u0007 print'); });`;
+  const code = `process.on('SIGURG', () => { Promise.reject(new Error('forgotten')); });
+    process.on('SIGCHLD', () => { console.log('a stray \\u001b]0;title\\u0007 print'); });`;
   const console = await open({ env: inject(code) });
-  console.signal('SIGUSR2');
+  console.signal('SIGURG');
   await console.shows('forgotten');
-  console.signal('SIGVTALRM');
+  console.signal('SIGCHLD');
   await console.shows('a stray ␛]0;title␇ print');
   expect(console.modes().alternate).toBe(true);
 });
+
+test('what libraries print is kept off the screen, and printed once the terminal is given back', async () => {
+  const console = await open({ env: { DEBUG: 'ioredis:*', NODE_DEBUG: 'net' } });
+  await console.shows('? help');
+  expect(console.raw()).not.toMatch(/ioredis:|NET /);
+  console.press('q');
+  expect(await console.ended()).toMatchObject({ exitCode: 0 });
+  expectRestored(console);
+  expect(console.lines().join('\n')).toMatch(/NET |ioredis:/);
+});
+
+test('a terminal that reads nothing any more does not keep the console from ending', async () => {
+  const console = await open();
+  console.stall();
+  for (let step = 0; step < 60; step += 1) {
+    console.resize(100 + (step % 2) * 20, 30);
+    // Each size is a frame of its own only if there is time to paint it.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  console.signal('SIGTERM');
+  await vi.waitFor(() => expect(isRunning(console.pid)).toBe(false));
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe('suspension', () => {
   const inShell = `set -m; "${process.execPath}" "${cli}" --url "$URL"; echo suspended; read -r; fg >/dev/null; echo code $?`;

@@ -45,21 +45,10 @@ test('what just happened is told in full, before what goes on', () => {
   expect(painted({ status }, alerts, 40)).toBe(' There is no command `lokc list`');
 });
 
-const act = { path: 'notes wipe', input: {}, commandLine: [], json: false };
-
-test.each([
-  ['Wipe one', 60, ' Wipe one? y: yes, any other key: no'],
-  ['Wipe one?', 40, ' Wipe one? y: yes, any other key: no'],
-  ['Wipe one? It is used by three others.', 40, ' Wipe one? It is used by three ot…  y/n'],
-])('%j is asked so that it is clear how to answer', (question, columns, shown) => {
-  const mode = { name: 'confirm', question, word: undefined, line: emptyLine(), act } as const;
-  expect(painted({ mode }, [], columns)).toBe(shown);
-});
-
-test.each([
-  ['Wipe one? It is lost.', 80, ' Wipe one? It is lost. Type wipe to confirm: wi▏'],
-  ['Wipe one? It is lost.', 40, ' Wipe one? … Type wipe to confirm: wi▏'],
-])('%j wants a word, and shows what is typed of it', (question, columns, shown) => {
-  const mode = { name: 'confirm', question, word: 'wipe', line: emptyLine([], 'wi'), act } as const;
-  expect(painted({ mode }, [], columns)).toBe(shown);
+test('a question stands above, and here what answers it', () => {
+  const act = { path: 'notes wipe', input: {}, commandLine: [], json: false };
+  const asked = { question: 'Wipe one?', name: 'one', state: '', input: {} };
+  const mode = { name: 'confirm', act, asked, word: undefined, line: emptyLine() } as const;
+  expect(painted({ mode })).toBe(' y yes  n no  Esc no');
+  expect(painted({ mode: { ...mode, word: 'one' } })).toBe(' Enter yes, once it is typed  Esc no');
 });

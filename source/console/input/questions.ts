@@ -1,0 +1,134 @@
+import type { CommandTable } from '../../commands/palette.ts';
+import type { Config } from '../../config.ts';
+import { type Act, changeScreen, type Mode, type Store } from '../../store/store.ts';
+import { type Performer, sentenceOf } from './command-runner.ts';
+import { edit, emptyLine } from './line-editor.ts';
+
+/**
+ * The questions before what takes something away, whether it came from a key or the palette.
+ *
+ * Only y, n and Esc answer. What was typed before the question could be seen is no answer: keys that wait are dropped,
+ * and a y counts only when no other key was pressed around it.
+ */
+export type Questions = {
+  /** Runs it, or asks first. Resolves with whether it was done or is asked about; never rejects. */
+  begin(act: Act, options?: BeginOptions): Promise<boolean>;
+  /** Keys are held until the work has told whether there is a question; then they are dropped, or go on. */
+  holdWhile<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Takes these keys if they have to wait. */
+  holds(keys: readonly string[]): boolean;
+  answer(key: string, now: ConfirmMode): void;
+  /** Whether what is typed into a question comes too early to be meant for it. */
+  isTooSoon(): boolean;
+};
+
+export type BeginOptions = { readonly isShown?: boolean; readonly isConfirmed?: boolean };
+export type ConfirmMode = Extract<Mode, { name: 'confirm' }>;
+
+export type QuestionsOptions = {
+  readonly store: Store;
+  readonly config: Config;
+  readonly table: () => CommandTable;
+  readonly performer: Performer;
+  /** Keys that were held and are nobody's answer. */
+  readonly replay: (keys: readonly string[]) => void;
+  /** Milliseconds that only grow. */
+  readonly clock?: () => number;
+};
+
+/** Sooner nobody can have read the question. */
+const readMs = 150;
+/** Whoever types goes on typing within this time. */
+const typingMs = 300;
+
+export function makeQuestions(options: QuestionsOptions): Questions {
+  const { store, table, performer, replay, clock = () => performance.now() } = options;
+  let askedAtMs = 0;
+  let strayAtMs = Number.NEGATIVE_INFINITY;
+  /** Whoever still decides whether there is something to ask; Esc forgets them all. */
+  let deciding = new Set<symbol>();
+  let held: string[] = [];
+
+  const mode = (): Mode => store.getState().screen.mode;
+  const setMode = (next: Mode): void => changeScreen(store, { mode: next });
+  const tell = (text: string, tone: 'info' | 'bad' = 'bad'): void =>
+    changeScreen(store, { status: { text, tone } });
+
+  const release = (): void => {
+    const keys = held;
+    held = [];
+    if (mode().name !== 'confirm' && keys.length > 0) replay(keys);
+  };
+  const holdWhile = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const own = Symbol('deciding');
+    deciding.add(own);
+    try {
+      return await work();
+    } finally {
+      if (deciding.delete(own) && deciding.size === 0) release();
+    }
+  };
+
+  const ask = async (act: Act): Promise<'asked' | 'free' | 'failed'> => {
+    const before = deciding;
+    try {
+      const asked = await performer.question(act);
+      // Esc was faster.
+      if (before !== deciding) return 'failed';
+      if (!asked) return 'free';
+      askedAtMs = clock();
+      strayAtMs = Number.NEGATIVE_INFINITY;
+      setMode({ name: 'confirm', act, asked, word: undefined, line: emptyLine() });
+      return 'asked';
+    } catch (error) {
+      tell(sentenceOf(error));
+      return 'failed';
+    }
+  };
+
+  const close = (now: ConfirmMode, isYes: boolean): void => {
+    setMode({ name: 'browse' });
+    if (isYes) void performer.run({ ...now.act, input: now.asked.input }, { asked: now.asked });
+    else tell('Not confirmed; nothing was done', 'info');
+  };
+
+  return {
+    async begin(act, { isShown = false, isConfirmed = false } = {}) {
+      const reason = performer.refusal(act.path, act.input);
+      if (reason !== undefined) {
+        tell(reason);
+        return false;
+      }
+      const { guard, confirm } = table().get(act.path) ?? {};
+      const isFree = isConfirmed || options.config.yes || (guard ?? confirm) === undefined;
+      const outcome = isFree ? 'free' : await holdWhile(() => ask(act));
+      return outcome === 'free' ? await performer.run(act, { isShown }) : outcome === 'asked';
+    },
+    holdWhile,
+    holds(keys) {
+      if (deciding.size === 0) return false;
+      if (keys.some((key) => key === 'esc' || key === 'ctrl+c')) {
+        deciding = new Set();
+        held = [];
+        tell('Left before it was asked; nothing was done', 'info');
+      } else held.push(...keys);
+      return true;
+    },
+    isTooSoon: () => clock() - askedAtMs < readMs,
+    answer(key, now) {
+      const isNo = key === 'esc' || key === 'ctrl+c' || key === 'ctrl+g';
+      if (isNo || (now.word === undefined && /^n$/i.test(key))) close(now, false);
+      else if (now.word !== undefined && key === 'enter') {
+        if (now.line.text.trim() === now.word) close(now, true);
+        else tell(`Type ${now.word} for yes, or press Esc for no`, 'info');
+      } else if (now.word !== undefined) {
+        const line = edit(now.line, key);
+        if (line && line !== now.line) setMode({ ...now, line });
+      } else if (/^y$/i.test(key)) {
+        const isTyping = clock() - strayAtMs < typingMs;
+        if (!isTyping && clock() - askedAtMs >= readMs) close(now, true);
+        else tell('That y came with other keys; press y again for yes', 'info');
+      } else strayAtMs = clock();
+    },
+  };
+}
