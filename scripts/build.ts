@@ -23,6 +23,7 @@ import {
   sharedPackages,
   yogaWithoutFetch,
 } from './build-plugins.ts';
+import { writeOutSchemaTypes } from './declarations.ts';
 import { bundledPackages, noticesOf, sbomOf } from './notices.ts';
 
 // node scripts/build.ts [--types]: the program and the library in dist/. Types are made anew with --types, as `prepack`
@@ -159,6 +160,7 @@ if (process.argv.includes('--types')) {
     ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', 'dist/types.new'],
     { stdio: 'inherit' },
   );
+  writeOutSchemaTypes('dist/types.new');
   rmSync('dist/types', { recursive: true, force: true });
   renameSync('dist/types.new', 'dist/types');
 }

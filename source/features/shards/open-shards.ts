@@ -1,8 +1,14 @@
 import type { Connection } from '../../redis/connect.ts';
-import type { ReadContext } from '../feature.ts';
 import { ShardDownError } from './errors.ts';
+import type { RouterName } from './router.ts';
 import { checkOrder } from './shard-fingerprint.ts';
 import { type Shards, shardsOf } from './shards.ts';
+
+/** Several servers of one session, and how keys are spread over them. */
+type Session = {
+  readonly connections: readonly Connection[];
+  readonly config: { readonly router: RouterName; readonly readOnly: boolean };
+};
 
 /**
  * The shards of a session, checked to be given in the order their data was written with. A list that was found in
@@ -11,7 +17,7 @@ import { type Shards, shardsOf } from './shards.ts';
  * @throws {ShardOrderError}
  */
 export async function openShards(
-  { connections, config }: Pick<ReadContext, 'connections' | 'config'>,
+  { connections, config }: Session,
   { mark = false }: { readonly mark?: boolean } = {},
 ): Promise<Shards> {
   const shards = shardsOf(connections, config.router);

@@ -1,0 +1,56 @@
+// A program of somebody else, as strict as TypeScript can be: compiled and run by ../consumer.test.ts against the
+// packed package.
+import assert from 'node:assert/strict';
+import process from 'node:process';
+import { Redis } from 'ioredis';
+import { type Redis as AnyRedis, QuarterdeckError, UnsupportedClientError, UsageError } from 'quarterdeck';
+import * as chat from 'quarterdeck/chat';
+import * as hits from 'quarterdeck/hits';
+import * as limit from 'quarterdeck/limit';
+import * as lock from 'quarterdeck/lock';
+import * as log from 'quarterdeck/log';
+
+const [path = ''] = process.argv.slice(2);
+const redis = new Redis({ path });
+const shape: AnyRedis = redis;
+assert.equal(shape.status, redis.status);
+
+{
+  await using held = await lock.hold(redis, 'reindex', { ttlMs: 10_000 });
+  assert.ok(held);
+  const fence: number = held.fence;
+  assert.ok(fence > 0);
+  assert.equal(await lock.acquire(redis, 'reindex'), undefined);
+}
+
+const limiter = new limit.Limiter(redis, { max: 2, perMs: 60_000 });
+const allowed: boolean[] = [];
+for (let call = 0; call < 3; call += 1) allowed.push((await limiter.hit('key:7')).allowed);
+assert.deepEqual(allowed, [true, true, false]);
+await limiter.close();
+
+const counter = new hits.Hits(redis);
+counter.add('web', 3);
+await counter.close();
+assert.equal((await hits.sum(redis, 'web', { sinceMs: 60_000 })).sum, 3);
+
+{
+  await using writer = new log.LogWriter(redis, 'web', { severity: 'error' });
+  writer.write('disk full on /srv/a');
+}
+assert.equal((await log.common(redis, { name: 'web', severity: 'error' })).entries[0]?.count, 1);
+
+await chat.create(redis, 'ops', ['ada', 'bob']);
+assert.equal((await chat.send(redis, 'ops', 'ada', 'hello')).id > 0, true);
+await assert.rejects(chat.send(redis, 'nowhere', 'ada', 'hello'), (error: unknown) =>
+  QuarterdeckError.is(error),
+);
+
+const prefixed = new Redis({ path, keyPrefix: 'app:', lazyConnect: true });
+await assert.rejects(lock.acquire(prefixed, 'x'), (error: unknown) => {
+  assert.ok(error instanceof UnsupportedClientError && !(error instanceof UsageError));
+  return true;
+});
+prefixed.disconnect();
+redis.disconnect();
+console.log('five modules work');
