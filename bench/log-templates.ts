@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { mask } from '../source/features/log/mask.ts';
-import { Miner } from '../source/features/log/miner.ts';
+import { mask } from '../source/features/log/template/mask.ts';
+import { Miner } from '../source/features/log/template/miner.ts';
 import { groupingAccuracy } from '../test/log/synthetic-log.ts';
 import { printTable } from './harness.ts';
 

@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '../../redis/client.ts';
 import type { Feed } from '../feature.ts';
 import { type Common, common, logs, mostRecent, recent } from './log.ts';
-import { mask } from './mask.ts';
+import { messageOf } from './message/message-of.ts';
 import { type Board, type Line, type Log, type LogSlice, learn, logToShow } from './state.ts';
+import { mask } from './template/mask.ts';
 
 /** Of a text so many bytes are read, kept and painted; `log common` and `log recent` give more. */
 const longest = 1000;
@@ -48,7 +49,13 @@ function boardOf({ hour, previousHour, elapsed, entries, gone, ...totals }: Comm
 
 async function recentOf(redis: Client, log: Log): Promise<Line[]> {
   const lines = await recent(redis, log, mostRecent, { longest });
-  return lines.map(({ at, message }) => ({ at, message, template: mask(message) }));
+  return lines.map(({ at, message }) => ({ at, message, template: templateOf(message) }));
+}
+
+/** What the line is counted under, but for what its writer learned. */
+function templateOf(line: string): string {
+  const { text, isTemplate } = messageOf(line);
+  return isTemplate ? text : mask(text);
 }
 
 function epochMs(hour: string): number {

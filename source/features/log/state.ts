@@ -1,5 +1,5 @@
 import { type Movement, movement } from './movement.ts';
-import { covers, patternOf } from './pattern.ts';
+import { covers, patternOf } from './template/pattern.ts';
 
 /** What the console knows of logs: which there are, the leaderboard of one, and where in it the operator is. */
 export type LogSlice = {

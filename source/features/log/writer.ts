@@ -5,9 +5,10 @@ import { typed } from '../../redis/wrong-type.ts';
 import { cut, short } from './cut.ts';
 import { joinLogName, type LogKeys, type LogName, logKeys, logName } from './keys.ts';
 import { type Counted, mostDistinct, type Written, writeBatch } from './log.ts';
-import { mask } from './mask.ts';
-import { Miner } from './miner.ts';
+import { messagesOf } from './message/message-of.ts';
 import { type Count, type Gathered, Gathering } from './pending-lines.ts';
+import { mask } from './template/mask.ts';
+import { Miner } from './template/miner.ts';
 
 export type LogWriterOptions = {
   /** `info` unless told; the book's numbers become names, anything else is kept in small letters. */
@@ -74,8 +75,16 @@ export class LogWriter {
    * next one: who does not lets memory grow, by distinct messages only.
    */
   write(message: string): boolean {
-    const text = cut(message);
-    this.#gathering.add(short(this.#options.raw ? text : this.#miner.template(text)), text);
+    const line = cut(message);
+    if (this.#options.raw) this.#gathering.add(short(line), line);
+    else {
+      const messages = messagesOf(message);
+      for (const { text, isTemplate } of messages) {
+        const template = short(isTemplate ? text : this.#miner.template(cut(text)));
+        // One line of several records stands for none of them.
+        this.#gathering.add(template, messages.length === 1 ? line : cut(text));
+      }
+    }
     if (this.#gathering.size < this.#options.flushMessages) {
       this.#plan();
       return true;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mask } from '../../source/features/log/mask.ts';
-import { Miner } from '../../source/features/log/miner.ts';
-import { type Event, groupingAccuracy, syntheticLog } from './synthetic-log.ts';
+import { mask } from '../../../source/features/log/template/mask.ts';
+import { Miner } from '../../../source/features/log/template/miner.ts';
+import { type Event, groupingAccuracy, syntheticLog } from '../synthetic-log.ts';
 
 const users = ['ann', 'bob', 'eve', 'joe', 'kim', 'zoe'];
 

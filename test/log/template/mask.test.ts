@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mask } from '../../source/features/log/mask.ts';
+import { mask } from '../../../source/features/log/template/mask.ts';
 
 test.each([
   // Numbers, units, dates, addresses, identifiers.

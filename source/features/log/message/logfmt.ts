@@ -1,0 +1,27 @@
+import { unescaped } from './clean.ts';
+import type { Fields } from './json.ts';
+
+const pair = /(?:^|[^\S\n]+)([\p{L}_@][\p{L}\d_.@/-]*)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*)))?(?=\s|$)/uy;
+const leastPairs = 3;
+
+/** `ts=… level=info msg="…"`: the fields of a line that is all `key=value`; undefined of any other line. */
+export function logfmtFields(line: string): Fields | undefined {
+  const equals = line.indexOf('=');
+  const space = line.indexOf(' ');
+  // Most lines are told by their first word.
+  if (equals < 1 || space === -1 || space < equals) return;
+  const fields = new Map<string, unknown>();
+  let pairs = 0;
+  pair.lastIndex = 0;
+  while (pair.lastIndex < line.length) {
+    const from = pair.lastIndex;
+    const [whole, key = '', quoted, plain] = pair.exec(line) ?? [];
+    if (whole === undefined) return;
+    if (quoted !== undefined || plain !== undefined) pairs += 1;
+    const name = key.toLowerCase();
+    // Of a key that comes twice the first counts.
+    if (!fields.has(name)) fields.set(name, quoted === undefined ? (plain ?? '') : unescaped(quoted));
+    pair.lastIndex = from + whole.length;
+  }
+  return pairs >= leastPairs ? fields : undefined;
+}
