@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { logKeys } from '../source/features/log/keys.ts';
 import { writeBatch } from '../source/features/log/log.ts';
-import { Miner } from '../source/features/log/template/miner.ts';
 import { recentLine } from '../source/features/log/recent-line.ts';
+import { Miner } from '../source/features/log/template/miner.ts';
 import { LogWriter } from '../source/features/log/writer.ts';
 import { bookLogCommon } from '../test/log/book.ts';
 import { syntheticLog } from '../test/log/synthetic-log.ts';

@@ -30,6 +30,10 @@ test.each([
   ['jk2_init() failed', 'jk2_init() failed'],
   ['upstream timed out', 'upstream timed out'],
   ['two  spaces', 'two  spaces'],
+  ['two  spaces\tand 7', 'two spaces and <*>'],
+  [`${'word '.repeat(64)}more of them`, `${'word '.repeat(64)}<*>`],
+  [`${'word '.repeat(63)}last`, `${'word '.repeat(63)}last`],
+  [`${'a 7 '.repeat(64)}`, `${'a <*> '.repeat(32)}<*>`],
   ['', ''],
 ])('%j becomes %j', (line, template) => {
   expect(mask(line)).toBe(template);

@@ -81,10 +81,10 @@ class Scanner {
       else if (bits & structural) at = this.#punctuation(at);
       else at = this.#word(at);
     }
-    const result = this.#hasWild ? this.#out + this.#gap(line.length) : line;
+    const result = this.#hasWild ? evenlySpaced(this.#out + this.#gap(line.length)) : line;
     this.#line = '';
     this.#out = '';
-    return result;
+    return result.length > 2 * mostWords ? shortened(result) : result;
   }
 
   /** Replaces `line[start, end)`; joins it to the wildcard before if only punctuation lies between. */
@@ -232,6 +232,25 @@ class Scanner {
     this.#done = close + 1;
     return close + 1;
   }
+}
+
+/** Beside something variable the width of a gap tells nothing. */
+function evenlySpaced(text: string): string {
+  return unevenSpace.test(text) ? text.replaceAll(/\s+/g, ' ') : text;
+}
+
+const unevenSpace = /\s\s|[^\S ]/;
+
+/** What comes behind so many words is one wildcard: long lines are lists, or texts of their own. */
+export const mostWords = 64;
+
+function shortened(text: string): string {
+  let end = -1;
+  for (let words = 0; words < mostWords; words += 1) {
+    end = text.indexOf(' ', end + 1);
+    if (end === -1) return text;
+  }
+  return `${text.slice(0, end)} ${wild}`;
 }
 
 const scanner = new Scanner();

@@ -1,4 +1,4 @@
-import { mask } from './mask.ts';
+import { mask, mostWords } from './mask.ts';
 import { isLevel, wild } from './mask-rules.ts';
 import { covers, type Pattern, patternOf, wordCount } from './pattern.ts';
 
@@ -98,7 +98,8 @@ export class Miner {
   /** Enters a template into the slots of its words; answers with a pattern once one has seen enough. */
   #generalise(template: string): string | undefined {
     const words = template.split(' ');
-    if (words.length > maxWords) return;
+    // Behind the last of them stands one wildcard.
+    if (words.length > mostWords + 1) return;
     const body = bodyStart(words);
     const constants = words.map((word, at) => (at >= body && hasLetters(word) ? 1 : 0));
     const total = constants.reduce<number>((sum, one) => sum + one, 0);
@@ -129,7 +130,6 @@ export class Miner {
 type Slot = { readonly values: Set<string>; hasWild: boolean; before: string; after: string };
 
 const maxPatterns = 1000;
-const maxWords = 64;
 const maxSlots = 20_000;
 const maxCached = 20_000;
 const maxSteps = 16;
