@@ -52,7 +52,7 @@ export interface Listed extends Call {
   readonly discover?: boolean | undefined;
 }
 
-/** How a list is followed: it is read again on a notification, and at least this often. */
+/** How a list is followed: it is read again this often (1000 ms), and given whenever it has changed. */
 export interface Watched extends Listening {
   readonly intervalMs?: number | undefined;
 }

@@ -1,14 +1,153 @@
-/** What programs that count hits without the screen import. */
+import { QuarterdeckError } from '../../errors.ts';
+import { cancellable, watched } from '../../library-calls.ts';
+import type { Call, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
+import { clientOf } from '../../redis/library-client.ts';
+import { unregister } from '../../redis/registry.ts';
+import { warn } from '../../warnings.ts';
+import { discover } from './discover.ts';
+import { Hits } from './hits.ts';
+import { dayMs, hourlyKey, hourMs, rawKey, writersKey } from './keys.ts';
+import * as read from './read.ts';
+
+// quarterdeck/hits: how often something happened, in buckets of 10 s and in hours.
+
+/** A stretch of time, epoch ms; multiples of 10 s, or whole hours where the buckets have expired. */
+export interface Window {
+  readonly fromAt: number;
+  readonly toAt: number;
+}
+
+/** One series at a glance. */
+export interface Status {
+  readonly series: string;
+  /** Since local midnight. */
+  readonly today: number;
+  /** From the midnight before to the same time of that day. */
+  readonly yesterday: number;
+  readonly lastHour: number;
+}
+
+export interface CounterOptions {
+  /** How long counts are gathered in memory, 10 to 10,000 ms. */
+  readonly flushMs?: number;
+  /** How long buckets of 10 s are kept; hours are kept for 400 days at least. */
+  readonly keepMs?: number;
+  readonly onEvent?: (event: Warning) => void;
+}
+
+/** Counts in memory and writes sums to Redis every `flushMs`. Closing flushes. */
+export interface Counter extends Handle {
+  /** @throws {UsageError} when `by` is not a whole number from 0 up */
+  add(series: string, by?: number): void;
+  /** Resolves once everything added so far is in Redis; what failed stays and goes out with the next flush. */
+  flush(): Promise<void>;
+}
+
+/** @throws {UsageError} on options that cannot be meant, {UnsupportedClientError} */
+export function open(redis: Redis, { onEvent, ...options }: CounterOptions = {}): Counter {
+  const hits = new Hits(clientOf(redis), {
+    ...options,
+    onError: (error) => warn(onEvent, asOurs(error)),
+  });
+  const close = (): Promise<void> => hits.close();
+  return {
+    add: (series, by) => hits.add(series, by),
+    flush: () => hits.flush(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * How many hits fell into a window: the last `sinceMs`, a stretch of time, or since local midnight.
+ * @throws {WrongTypeError} when a key holds something else
+ */
+export async function sum(
+  redis: Redis,
+  series: string,
+  window: { readonly sinceMs: number } | Window | 'today',
+  options: Call = {},
+): Promise<Window & { readonly sum: number }> {
+  const client = clientOf(redis);
+  const found = await cancellable(options, () => {
+    if (window === 'today') return read.sumToday(client, series);
+    if ('sinceMs' in window) return read.sum(client, series, window);
+    return read.sumBetween(client, series, { fromMs: window.fromAt, toMs: window.toAt });
+  });
+  return { fromAt: found.fromMs, toAt: found.toMs, sum: found.sum };
+}
+
+/**
+ * One count for each step.
+ * @param options.stepMs a multiple of 10 s
+ * @throws {UsageError} for other steps, and for more than 10,000 of them
+ */
+export async function points(
+  redis: Redis,
+  series: string,
+  { stepMs, sinceMs, ...call }: Call & { readonly stepMs: number; readonly sinceMs: number },
+): Promise<(readonly [at: number, count: number])[]> {
+  const client = clientOf(redis);
+  return [...(await cancellable(call, () => read.seriesPoints(client, series, { stepMs, sinceMs })))];
+}
+
+export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const named = await read.seriesNames(client, limit);
+    const found = also ? (await discover(client, call.signal)).own : [];
+    const names = [...new Set([...named, ...found])].slice(0, limit);
+    const statuses = await read.overview(client, names);
+    return statuses.map(({ series, today, yesterday, lastHour }) => ({ series, today, yesterday, lastHour }));
+  });
+}
+
+export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
+  return watched((call) => list(redis, call), options);
+}
+
+/** Deletes all counts of a series. @returns whether there were any */
+export async function remove(redis: Redis, series: string, options: Call = {}): Promise<boolean> {
+  const client = clientOf(redis);
+  return await cancellable(options, async () => {
+    const hour = Math.floor(Date.now() / hourMs);
+    const day = Math.floor(Date.now() / dayMs);
+    const keys = [
+      writersKey(client, series),
+      ...Array.from({ length: longestKeptDays * 24 + 2 }, (_, back) =>
+        rawKey(client, series, hour + 1 - back),
+      ),
+      ...Array.from({ length: 10 * longestKeptDays + 2 }, (_, back) =>
+        hourlyKey(client, series, day + 1 - back),
+      ),
+    ];
+    let removed = 0;
+    for (let from = 0; from < keys.length; from += 1000)
+      removed += await client.unlink(...keys.slice(from, from + 1000));
+    await unregister(client, 'hits', series);
+    return removed > 0;
+  });
+}
+
+/** As long as a writer may ask for its buckets to be kept; hours ten times as long. */
+const longestKeptDays = 366;
+
+function asOurs(error: unknown): QuarterdeckError {
+  if (QuarterdeckError.is(error)) return error;
+  return new QuarterdeckError(
+    'connection',
+    'FLUSH_FAILED',
+    `Counts could not be written yet: ${String(error)}`,
+    {
+      cause: error,
+      isRetryable: true,
+    },
+  );
+}
+
+/** @deprecated since 0.2: `open` */
 export { Hits, type HitsOptions } from './hits.ts';
-export {
-  type Overview,
-  overview,
-  type Points,
-  type Sum,
-  seriesNames as list,
-  seriesPoints as points,
-  sum,
-  sumBetween,
-  sumToday,
-} from './read.ts';
+/** @deprecated since 0.2: `list`, `sum` and `Status` */
+export { type Overview, overview, type Points, type Sum, sumBetween, sumToday } from './read.ts';
+/** @deprecated since 0.2: the legacy layout is read by the command line */
 export { seedPoints, seedSum } from './read-seed.ts';

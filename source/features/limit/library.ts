@@ -1,7 +1,185 @@
-/** What programs that limit without the screen import. */
-export type { Verdict } from './check.ts';
-export { type Demand, hitAll } from './hit-all.ts';
+import { cancellable, watched } from '../../library-calls.ts';
+import type { Call, Handle, Listed, Redis, Watched } from '../../library-types.ts';
+import { clientOf } from '../../redis/library-client.ts';
+import type * as check from './check.ts';
+import * as act from './hit-all.ts';
+import { LeasedLimiter } from './lease.ts';
+import { Limiter as LimiterClass } from './limit.ts';
+import * as uses from './list.ts';
+import type { Algorithm } from './rules.ts';
+
+// quarterdeck/limit: how much a subject may do, by the server's clock.
+
+export type { Algorithm } from './rules.ts';
+
+/** How much one subject may do: `max` in each `perMs`, by an algorithm (`fixed` unless given). */
+export interface Rule {
+  readonly max: number;
+  readonly perMs: number;
+  readonly algorithm?: Algorithm;
+}
+
+/** What a hit is told. */
+export interface Verdict {
+  readonly subject: string;
+  readonly allowed: boolean;
+  /** The rule that decided: it refused longest, or else has the least left. */
+  readonly max: number;
+  readonly perMs: number;
+  readonly algorithm: Algorithm;
+  readonly remaining: number;
+  /** 0 when allowed; Infinity when the cost is above the limit itself. */
+  readonly retryAfterMs: number;
+  /** Until nothing of the limit is spent any more. */
+  readonly resetMs: number;
+  /** Redis did not answer in time: `whenDown` decided this. */
+  readonly isUndecided: boolean;
+}
+
+export interface Options {
+  /** What to answer when Redis fails or is silent; by default the failure is thrown. */
+  readonly whenDown?: 'allow' | 'deny';
+  /** How long Redis may take before `whenDown` decides (500). */
+  readonly timeoutMs?: number;
+  /** Refuse a refused subject from memory until it may be retried, looking again each second (true). */
+  readonly localDeny?: boolean;
+  /** Take so many permits at a time and hand them out from memory: for very hot subjects, with one rule. */
+  readonly lease?: number;
+}
+
+export interface Limiter extends Handle {
+  /**
+   * Spends `cost`, or refuses and spends nothing.
+   * @throws {WrongTypeError} when the key holds something else
+   */
+  hit(subject: string, options?: Call & { readonly cost?: number }): Promise<Verdict>;
+  /** What a hit would be told, without spending. */
+  peek(subject: string, options?: Call & { readonly cost?: number }): Promise<Verdict>;
+}
+
+export interface Status extends Required<Rule> {
+  readonly subject: string;
+  readonly used: number;
+  readonly remaining: number;
+  readonly resetMs: number;
+  /** Refusals since the subject was first seen. */
+  readonly denied: number;
+}
+
+/**
+ * A limiter of one rule, or of several that a hit must all have room in. Closing waits for what was asked.
+ * @throws {UsageError} on rules that cannot be meant, {UnsupportedClientError}
+ */
+export function open(
+  redis: Redis,
+  rules: Rule | readonly Rule[],
+  { whenDown, lease, ...others }: Options = {},
+): Limiter {
+  const client = clientOf(redis);
+  const options = {
+    ...others,
+    ...(whenDown !== undefined && {
+      onError: whenDown === 'allow' ? ('open' as const) : ('closed' as const),
+    }),
+  };
+  const looking = new LimiterClass(client, rules, options);
+  const [first] = [rules].flat();
+  const spending =
+    lease === undefined || first === undefined
+      ? looking
+      : new LeasedLimiter(client, first, { ...options, permits: lease });
+  const close = async (): Promise<void> => {
+    await Promise.all([spending.close(), looking.close()]);
+  };
+  return {
+    hit: async (subject, { cost, ...call } = {}) =>
+      verdictOf(await cancellable(call, () => spending.hit(subject, cost))),
+    peek: async (subject, { cost, ...call } = {}) =>
+      verdictOf(await cancellable(call, () => looking.peek(subject, cost))),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * Spends from the limits of several subjects, such as a user, an address and everyone: all of them or none. In
+ * Cluster the subjects share a slot, so they carry one hash tag: `{acme}:user:7`, `{acme}:everyone`.
+ * @throws {UsageError} when one limit is named twice
+ */
+export async function hitAll(
+  redis: Redis,
+  demands: readonly (Rule & { readonly subject: string; readonly cost?: number })[],
+  options: Call = {},
+): Promise<Verdict> {
+  const client = clientOf(redis);
+  return verdictOf(await cancellable(options, () => act.hitAll(client, demands)));
+}
+
+/** The limits in use, most recently noted first. */
+export async function list(
+  redis: Redis,
+  { limit, skip = 0, discover: _, ...call }: Listed & { readonly skip?: number } = {},
+): Promise<Status[]> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const statuses: Status[] = [];
+    for (let from = skip; limit === undefined || statuses.length < limit; from += pageLength) {
+      const count = Math.min(pageLength, limit === undefined ? pageLength : limit - statuses.length);
+      const { total, limits } = await uses.list(client, { count, skip: from });
+      statuses.push(...limits.map(({ limit: max, layout: _layout, ...use }) => ({ ...use, max })));
+      if (from + count >= total) break;
+    }
+    return statuses;
+  });
+}
+
+const pageLength = 1000;
+
+export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
+  return watched((call) => list(redis, call), options);
+}
+
+/**
+ * Gives a subject all of its limits back and forgets its refusals.
+ * @returns whether any were known
+ * @throws {WrongTypeError} when a key holds something else by now; nothing is deleted then
+ */
+export async function remove(redis: Redis, subject: string, options: Call = {}): Promise<boolean> {
+  const client = clientOf(redis);
+  return (await cancellable(options, () => uses.reset(client, subject))) > 0;
+}
+
+/**
+ * A verdict as the headers of an HTTP response: `RateLimit` and `RateLimit-Policy` as the IETF draft
+ * draft-ietf-httpapi-ratelimit-headers has them, and `Retry-After` (whole seconds) on a refusal.
+ */
+export function headers({
+  max,
+  perMs,
+  remaining,
+  allowed,
+  retryAfterMs,
+  resetMs,
+}: Verdict): Record<string, string> {
+  const seconds = (ms: number): number => Math.ceil(ms / 1000);
+  return {
+    'RateLimit-Policy': `"default";q=${max};w=${seconds(perMs)}`,
+    RateLimit: `"default";r=${remaining};t=${seconds(resetMs)}`,
+    ...(!allowed && Number.isFinite(retryAfterMs) && { 'Retry-After': String(seconds(retryAfterMs)) }),
+  };
+}
+
+function verdictOf({ limit, undecided, ...verdict }: check.Verdict): Verdict {
+  return { ...verdict, max: limit, isUndecided: undecided === true };
+}
+
+/** @deprecated since 0.2: `open` */
+export const Limiter = LimiterClass;
+/** @deprecated since 0.2: `open` with `lease` */
 export { LeasedLimiter } from './lease.ts';
-export { Limiter, type LimiterOptions } from './limit.ts';
-export { type LimitUse, list, reset } from './list.ts';
-export type { Algorithm, Limit } from './rules.ts';
+/** @deprecated since 0.2: `Options` */
+export type { LimiterOptions } from './limit.ts';
+/** @deprecated since 0.2: `remove`, which says whether there was something */
+export { type LimitUse, reset } from './list.ts';
+/** @deprecated since 0.2: `Rule` */
+export type { Limit } from './rules.ts';
