@@ -1,4 +1,6 @@
 import { type Client, isCluster } from './client.ts';
+import { quietReadyCheck } from './ready-check.ts';
+import { refreshSlots } from './slots.ts';
 
 /**
  * In Cluster a channel is a sharded one: it lives in the slot of its name, as the keys of the family that it is about.
@@ -31,12 +33,17 @@ export function channelRule(channel: string): string {
   return `&${family === '' ? channel : `${family}*`}`;
 }
 
-/** A second connection like this one, closed with it. */
+/** A second connection like this one, for subscriptions; it waits for a lost server without end. */
+export function openListener(client: Client): Client {
+  return isCluster(client)
+    ? refreshSlots(client.duplicate([], { shardedSubscribers: true, slotsRefreshInterval: 0 }))
+    : quietReadyCheck(client.duplicate({ maxRetriesPerRequest: null }), () => {});
+}
+
+/** How to open one that closes with the client. */
 export function ownListener(client: Client): () => Client {
   return () => {
-    const listener = isCluster(client)
-      ? client.duplicate(undefined, { shardedSubscribers: true })
-      : client.duplicate();
+    const listener = openListener(client);
     // What is lost is found by polling; the connection comes back by itself.
     listener.on('error', () => {});
     client.once('end', () => listener.disconnect());

@@ -1,16 +1,27 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
 import { messageOf, type QuarterdeckError } from '../errors.ts';
+import { backoffMs } from './backoff.ts';
 import { type Client, isCluster } from './client.ts';
-import { AuthenticationError, LostError, UnknownGroupError, UnreachableError } from './errors.ts';
+import {
+  AuthenticationError,
+  LostError,
+  RefusedError,
+  UnknownGroupError,
+  UnreachableError,
+} from './errors.ts';
+import { greetingOf } from './greeting.ts';
 import { clusterClient, type Hooks, sentinelClient, serverClient } from './make-client.ts';
+import { refused } from './refusals.ts';
+import { trackUnanswered, type Unanswered } from './unanswered.ts';
 
 /**
  * One server, Sentinel group or cluster, over two connections: one asks, one listens (opened on first use).
  *
  * The settings answer known traps of ioredis 6: commands in flight are resent after a reconnect and wait for it
  * without limit (so every write of ours survives being sent twice, and callers bound their own patience); a
- * silent socket is cut after `silentAfterMs`; READONLY after a failover reconnects and resends; autopipelining is
+ * silent socket is cut after `silentAfterMs`; READONLY after a failover reconnects and resends, ever more slowly, also
+ * when connecting succeeds (nothing but a replica may be there); autopipelining is
  * off in Cluster, where a slot move makes it refuse batch after batch (redis/ioredis#2075).
  */
 export type Connection = {
@@ -26,7 +37,11 @@ export type Connection = {
    * @throws {UnreachableError | AuthenticationError | UnknownGroupError} at once when refused, else after `timeoutMs`
    */
   ready(timeoutMs: number): Promise<void>;
-  /** Rejects with a LostError once the connection has been gone for `timeoutMs` on end; never resolves. */
+  /**
+   * Rejects once the connection has been gone, or a command has had no answer, for `timeoutMs` on end, however often
+   * it reconnected meanwhile; never resolves.
+   * @throws {LostError | RefusedError} with what the server, or the network, last said
+   */
   lost(timeoutMs: number): Promise<never>;
   /** How many commands this process has sent on the asking connection. */
   sent(): number;
@@ -42,7 +57,11 @@ export type ConnectionState = {
 };
 
 const heartbeatMs = 10_000;
-const refusals =
+/** How long what was sent last may take to get out. */
+const lastWordsMs = 200;
+/** Without a refusal for this long, the next one is the first again. */
+const calmAfterMs = 20_000;
+const unreachable =
   /no sentinel tells of a primary \(Connection is closed|ECONNREFUSED|ENOENT|ENOTFOUND|EACCES|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|ERR_SSL|EPROTO/;
 
 /** One connection for each shard; a single one for a cluster, a Sentinel group or a lone URL. */
@@ -70,13 +89,14 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
     current = { attempt: 0, ...next, sinceMs };
     for (const listener of listeners) listener(current);
   };
-  const retryDelayMs = (attempt: number): number =>
-    Math.min(50 * 2 ** (attempt - 1), 4000) + Math.random() * 200;
+  const unanswered = trackUnanswered();
+  const refusals = countRefusals();
 
   const ask = build({
     role: 'ask',
+    onRefused: refusals.add,
     retryDelayMs(attempt) {
-      const delayMs = retryDelayMs(attempt);
+      const delayMs = backoffMs(Math.max(attempt, refusals.recent()));
       move({
         name: current.name === 'connecting' ? 'connecting' : 'lost',
         attempt,
@@ -89,28 +109,40 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
   ask.on('error', (error: Error) => {
     lastError = error;
   });
+  let wasReady = false;
   ask.on('ready', () => {
     lastError = undefined;
+    wasReady = true;
     move({ name: 'live' });
   });
   ask.on('close', () => {
+    if (!wasReady && kind === 'standalone' && !unreachable.test(lastError?.message ?? '')) {
+      void greetingOf(url).then((greeting) => {
+        if (greeting === undefined || current.name === 'live') return;
+        ask.emit('error', new Error(greeting));
+      });
+    }
+    wasReady = false;
     if (current.name === 'live') move({ name: 'lost', ...(lastError && { error: lastError.message }) });
   });
   const send: (...words: never[]) => unknown = ask.sendCommand.bind(ask);
   Object.assign(ask, {
     sendCommand(...words: never[]) {
       sent += 1;
+      const [command] = words;
+      if (command) unanswered.add(command);
       return send(...words);
     },
   });
 
+  const lastWords = (): Error | undefined => refusals.last() ?? lastError;
   const connection: Connection = {
     kind,
     url,
     ask,
     listen() {
       if (listening) return listening;
-      const client = build({ role: 'listen', retryDelayMs });
+      const client = build({ role: 'listen', onRefused: () => {}, retryDelayMs: backoffMs });
       client.on('error', () => {});
       // A subscriber sends nothing, so only a ping can find out that its socket went silent.
       heartbeat = setInterval(() => {
@@ -125,11 +157,12 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    ready: (timeoutMs) => ready(connection, timeoutMs, () => lastError),
-    lost: (timeoutMs) => lost(connection, timeoutMs),
+    ready: (timeoutMs) => ready(connection, timeoutMs, lastWords),
+    lost: (timeoutMs) => lost(connection, timeoutMs, unanswered, lastWords),
     sent: () => sent,
     close() {
       clearInterval(heartbeat);
+      unanswered.stop();
       if (listening) end(listening);
       end(ask);
     },
@@ -140,7 +173,13 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
 /** Disconnects for good; whoever still waits for an answer hears that there will be none. */
 function end(client: Client): void {
   const isBetweenAttempts = client.status === 'reconnecting';
+  const nodes = isCluster(client) ? client.nodes() : [client];
+  const streams = nodes.flatMap(({ stream }) => stream ?? []);
   client.disconnect();
+  // A socket that was ended waits for its other side to end it too, which a server that hangs never does.
+  setTimeout(() => {
+    for (const stream of streams) stream.destroy();
+  }, lastWordsMs).unref();
   // Between two attempts ioredis 6 stops trying and leaves what is queued unanswered for ever: an attempt that is
   // broken off rejects it.
   if (!isBetweenAttempts || isCluster(client)) return;
@@ -148,7 +187,7 @@ function end(client: Client): void {
   client.disconnect();
 }
 
-function ready(connection: Connection, timeoutMs: number, lastError: () => Error | undefined): Promise<void> {
+function ready(connection: Connection, timeoutMs: number, lastWords: () => Error | undefined): Promise<void> {
   if (connection.state().name === 'live') return Promise.resolve();
   return new Promise((resolve, reject) => {
     const { ask, url } = connection;
@@ -164,18 +203,21 @@ function ready(connection: Connection, timeoutMs: number, lastError: () => Error
       if (refusal) finish(() => reject(refusal));
     };
     const ended = (): void =>
-      finish(() => reject(new UnreachableError(url, lastError(), 'the connection was closed')));
+      finish(() => reject(new UnreachableError(url, lastWords(), 'the connection was closed')));
     const timer = setTimeout(() => {
-      const error = lastError();
+      const error = lastWords();
+      const refusal = refused(error, `Redis at ${url}`);
       const detail = error ? messageOf(error) : `no answer within ${timeoutMs / 1000}s`;
-      finish(() => reject(new UnreachableError(url, error, detail)));
+      finish(() =>
+        reject(refusal instanceof RefusedError ? refusal : new UnreachableError(url, error, detail)),
+      );
     }, timeoutMs);
     const stop = connection.onState((state) => {
       if (state.name === 'live') finish(resolve);
     });
     ask.on('error', judge);
     ask.on('end', ended);
-    const error = lastError();
+    const error = lastWords();
     if (error) judge(error);
   });
 }
@@ -185,32 +227,57 @@ function refusalOf(url: string, error: Error): QuarterdeckError | undefined {
   const causes =
     'lastNodeError' in error && error.lastNodeError instanceof Error ? [error.lastNodeError] : [];
   for (const cause of [error, ...causes]) {
-    if (/NOAUTH|WRONGPASS|invalid password|no password is set|NOPERM/i.test(cause.message)) {
+    if (/NOAUTH|WRONGPASS|invalid password|no password is set|NOPERM|protected mode/i.test(cause.message)) {
       return new AuthenticationError(url, cause, cause.message);
     }
     if (/ERR No such master/.test(cause.message)) return new UnknownGroupError(url, cause);
     const code = 'code' in cause ? String(cause.code) : '';
-    if (refusals.test(code) || refusals.test(cause.message))
+    if (unreachable.test(code) || unreachable.test(cause.message))
       return new UnreachableError(url, cause, cause.message);
   }
 }
 
-function lost(connection: Connection, timeoutMs: number): Promise<never> {
+type Refusals = {
+  add(refusal: Error): void;
+  /** How many there were without a long pause between them. */
+  recent(): number;
+  last(): Error | undefined;
+};
+
+/** Refusals that make a client connect anew: each of them succeeds in connecting, so nobody else counts them. */
+function countRefusals(): Refusals {
+  let count = 0;
+  let last: { readonly refusal: Error; readonly atMs: number } | undefined;
+  const isRecent = (): boolean => last !== undefined && performance.now() - last.atMs < calmAfterMs;
+  return {
+    add(refusal) {
+      count = isRecent() ? count + 1 : 1;
+      last = { refusal, atMs: performance.now() };
+    },
+    recent: () => (isRecent() ? count : 1),
+    last: () => (isRecent() ? last?.refusal : undefined),
+  };
+}
+
+function lost(
+  { url, state }: Connection,
+  timeoutMs: number,
+  unanswered: Unanswered,
+  lastWords: () => Error | undefined,
+): Promise<never> {
   return new Promise((_, reject) => {
-    let timer: NodeJS.Timeout | undefined;
-    const judge = (state: ConnectionState): void => {
-      if (state.name === 'live') {
-        clearTimeout(timer);
-        timer = undefined;
-        return;
-      }
-      timer ??= setTimeout(() => {
-        stop();
-        reject(new LostError(connection.url, Date.now() - state.sinceMs));
-      }, timeoutMs).unref();
+    const judge = (): void => {
+      const { name, sinceMs } = state();
+      const awayMs = name === 'live' ? 0 : Date.now() - sinceMs;
+      const silentMs = Math.max(awayMs, unanswered.oldestMs() ?? 0);
+      if (silentMs < timeoutMs) return;
+      clearInterval(timer);
+      const cause = lastWords();
+      const refusal = refused(cause, `Redis at ${url}`);
+      if (refusal instanceof RefusedError) reject(refusal);
+      else reject(new LostError(url, silentMs, cause?.message, cause));
     };
-    const stop = connection.onState(judge);
-    judge(connection.state());
+    const timer = setInterval(judge, Math.max(20, Math.min(250, timeoutMs / 4))).unref();
   });
 }
 

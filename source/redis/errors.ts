@@ -31,10 +31,12 @@ export class UnknownGroupError extends QuarterdeckError {
   }
 }
 
-/** It was there, went away, and did not come back in time. */
+/** It was there, went away or fell silent, and did not come back in time. */
 export class LostError extends QuarterdeckError {
-  constructor(url: string, forMs: number, cause?: unknown) {
-    super('connection', 'REDIS_LOST', `Lost Redis at ${url} for ${Math.round(forMs / 1000)}s`, {
+  /** `detail` is what was last heard of it. */
+  constructor(url: string, forMs: number, detail?: string, cause?: unknown) {
+    const said = detail === undefined ? '' : `: ${detail}`;
+    super('connection', 'REDIS_LOST', `Lost Redis at ${url} for ${Math.round(forMs / 1000)}s${said}`, {
       cause,
       hint: 'Raise --timeout to wait longer; what was not acknowledged may be sent again',
       isRetryable: true,

@@ -1,5 +1,6 @@
 import type { Listening, Redis } from '../library-types.ts';
-import { assertSupported, type Client, isCluster } from './client.ts';
+import { ownListener } from './channels.ts';
+import { assertSupported, type Client } from './client.ts';
 
 /**
  * The client of a library user as the one that our primitives take; what comes in is looked at once.
@@ -15,6 +16,5 @@ export function clientOf(redis: Redis): Client {
 /** How to make the second connection that a call needs: the one the caller gave, or one like the first. */
 export function listenerOf(redis: Client, { subscriber }: Listening): () => Client {
   if (subscriber) return () => clientOf(subscriber());
-  return () =>
-    isCluster(redis) ? redis.duplicate(undefined, { shardedSubscribers: true }) : redis.duplicate();
+  return ownListener(redis);
 }

@@ -3,16 +3,27 @@ import { hostname } from 'node:os';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Config } from '../config.ts';
 import { FailoverConnector } from './failover-connector.ts';
+import { quietReadyCheck } from './ready-check.ts';
+import { refreshSlots } from './slots.ts';
 
 /** How ioredis clients are made from the settings; why each option is as it is stands in connect.ts. */
 type Settings = Omit<RedisOptions, 'replyMapping'>;
 
-export type Hooks = { readonly role: 'ask' | 'listen'; retryDelayMs(attempt: number): number };
+export type Hooks = {
+  readonly role: 'ask' | 'listen';
+  retryDelayMs(attempt: number): number;
+  /** The server refused a command with what may pass by connecting anew, which is what happens next. */
+  onRefused(refusal: Error): void;
+};
 
 const silentAfterMs = 30_000;
 
 export function serverClient(config: Config, url: string, hooks: Hooks): Redis {
-  return new Redis({ ...options(config, hooks), ...address(url, config) });
+  return made(new Redis({ ...options(config, hooks), ...address(url, config) }), hooks);
+}
+
+function made(client: Redis, hooks: Hooks): Redis {
+  return quietReadyCheck(client, hooks.onRefused);
 }
 
 function options(config: Config, hooks: Hooks): Settings {
@@ -28,7 +39,11 @@ function options(config: Config, hooks: Hooks): Settings {
     // that ends meanwhile, would be a rejection nobody handles. Whoever listens subscribes again on `ready`.
     autoResubscribe: false,
     // After a failover the old master may still answer, as a replica: go and find the new one.
-    reconnectOnError: (error) => (/^READONLY|^LOADING|^MASTERDOWN/.test(error.message) ? 2 : false),
+    reconnectOnError(error) {
+      if (!/^READONLY|^LOADING|^MASTERDOWN/.test(error.message)) return false;
+      hooks.onRefused(error);
+      return 2;
+    },
     ...(config.password !== undefined && { password: config.password }),
     ...(config.username !== undefined && { username: config.username }),
   };
@@ -61,7 +76,7 @@ function address(url: string, config: Config, defaultPort = 6379): Settings {
 export function sentinelClient(config: Config, name: string, hooks: Hooks): Redis {
   const addresses = config.urls.map((url) => address(url, config, 26_379));
   const isTls = config.urls.some((url) => url.startsWith('rediss:'));
-  return new Redis({
+  const client = new Redis({
     ...options(config, hooks),
     Connector: FailoverConnector,
     sentinels: addresses.map(({ host = '127.0.0.1', port = 26_379 }) => ({ host, port })),
@@ -74,6 +89,7 @@ export function sentinelClient(config: Config, name: string, hooks: Hooks): Redi
     sentinelRetryStrategy: hooks.retryDelayMs,
     sentinelReconnectStrategy: () => 5000,
   });
+  return made(client, hooks);
 }
 
 export function clusterClient(config: Config, hooks: Hooks): Cluster {
@@ -83,7 +99,7 @@ export function clusterClient(config: Config, hooks: Hooks): Cluster {
   });
   const { retryStrategy: _perNode, maxRetriesPerRequest: _forever, ...redisOptions } = options(config, hooks);
   const isTls = config.urls.some((url) => url.startsWith('rediss:'));
-  return new Cluster(nodes, {
+  const cluster = new Cluster(nodes, {
     clusterRetryStrategy: hooks.retryDelayMs,
     // Slots move and masters die: keep asking until the caller's own patience ends.
     maxRedirections: 64,
@@ -91,12 +107,16 @@ export function clusterClient(config: Config, hooks: Hooks): Cluster {
     retryDelayOnClusterDown: 200,
     retryDelayOnTryAgain: 100,
     slotsRefreshTimeout: 3000,
-    slotsRefreshInterval: 5000,
+    // Done by `refreshSlots`.
+    slotsRefreshInterval: 0,
     shardedSubscribers: hooks.role === 'listen',
     redisOptions: {
       ...redisOptions,
       enableAutoPipelining: false,
+      // It prints a warning of its own where INFO is denied; a node that still loads answers LOADING.
+      enableReadyCheck: false,
       ...(isTls && tls(config, nodes[0]?.host ?? '')),
     },
   });
+  return refreshSlots(cluster);
 }

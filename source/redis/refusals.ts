@@ -11,7 +11,8 @@ import { serverOf, tooOldFor } from './support.ts';
  */
 export type RefusalSort = 'passing' | 'lasting';
 
-type Passing = { readonly code: string; readonly message: string; readonly hint: string };
+/** The predicate follows the name of a server. */
+type Passing = { readonly code: string; readonly predicate: string; readonly hint: string };
 
 /** By the first word of the reply. */
 const passing: ReadonlyMap<string, Passing> = new Map([
@@ -19,7 +20,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'OOM',
     {
       code: 'REDIS_FULL',
-      message: 'Redis is at its maxmemory and takes no more',
+      predicate: 'is at its maxmemory and takes no more',
       hint: 'Free some of it or raise maxmemory',
     },
   ],
@@ -27,7 +28,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'MISCONF',
     {
       code: 'REDIS_NOT_SAVING',
-      message: 'Redis takes no writes because it could not save to its disk',
+      predicate: 'takes no writes because it could not save to its disk',
       hint: 'Look into the log of the server',
     },
   ],
@@ -35,7 +36,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'READONLY',
     {
       code: 'REDIS_REPLICA',
-      message: 'Redis takes no writes there: it is a read-only replica',
+      predicate: 'is a read-only replica, which takes no writes',
       hint: 'Use the primary, or --sentinel to find it',
     },
   ],
@@ -43,7 +44,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'MASTERDOWN',
     {
       code: 'REDIS_PRIMARY_DOWN',
-      message: 'Redis answers nothing there: it is a replica that has lost its primary',
+      predicate: 'is a replica that has lost its primary, and answers nothing',
       hint: 'Use the primary, or --sentinel to find it',
     },
   ],
@@ -51,7 +52,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'LOADING',
     {
       code: 'REDIS_LOADING',
-      message: 'Redis is still loading its data',
+      predicate: 'is still loading its data',
       hint: 'Raise --timeout to wait longer',
     },
   ],
@@ -59,7 +60,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'CLUSTERDOWN',
     {
       code: 'REDIS_CLUSTER_DOWN',
-      message: 'The Redis Cluster is down',
+      predicate: 'is a cluster that is down',
       hint: 'See `redis-cli cluster info`',
     },
   ],
@@ -67,7 +68,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'TRYAGAIN',
     {
       code: 'REDIS_SLOT_MOVING',
-      message: 'The slot of these keys is being moved to another server of the cluster',
+      predicate: 'is moving the slot of these keys to another server of the cluster',
       hint: 'Raise --timeout to wait longer',
     },
   ],
@@ -75,7 +76,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'NOREPLICAS',
     {
       code: 'REDIS_NO_REPLICAS',
-      message: 'Redis takes no writes because it has too few replicas',
+      predicate: 'takes no writes because it has too few replicas',
       hint: 'See min-replicas-to-write on the server',
     },
   ],
@@ -83,7 +84,7 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     'BUSY',
     {
       code: 'REDIS_BUSY',
-      message: 'Redis is busy with a script that takes long',
+      predicate: 'is busy with a script that takes long',
       hint: 'See `redis-cli script kill`',
     },
   ],
@@ -106,14 +107,19 @@ export function isPassing(thrown: unknown): boolean {
 
 /**
  * What a plain command was refused with, as an error of ours that says what to do; anything else as it came. WRONGTYPE
- * stays: `typed` finds out which key it means.
+ * stays: `typed` finds out which key it means. `server` names it, where several may be meant.
  */
-export function refused(thrown: unknown): unknown {
+export function refused(thrown: unknown, server = 'Redis'): unknown {
   if (!isReplyError(thrown)) return thrown;
   const { message } = thrown;
   const known = passing.get(firstWord(message));
   if (known) {
-    return new RefusedError(known.code, `${known.message} (${plain(message)})`, known.hint, thrown);
+    return new RefusedError(
+      known.code,
+      `${server} ${known.predicate} (${plain(message)})`,
+      known.hint,
+      thrown,
+    );
   }
   const denial = denialIn(message);
   if (denial) {
@@ -205,7 +211,7 @@ export async function rideOut<Result>(
   }
 }
 
-function isReplyError(thrown: unknown): thrown is Error {
+export function isReplyError(thrown: unknown): thrown is Error {
   return thrown instanceof Error && thrown.name === 'ReplyError';
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from './client.ts';
 import { keyFamily, singleKey } from './keys.ts';
-import { refusalSort } from './refusals.ts';
+import { isReplyError, refusalSort } from './refusals.ts';
 import trimLua from './registry-trim.lua';
 import { asArray, asInteger, asNumber, asText } from './reply.ts';
 import { retryAborted } from './retry-aborted.ts';
@@ -80,7 +80,7 @@ export async function register(
 
 /** The server said no; a connection that ended is another matter. */
 function isRefusal(error: unknown): boolean {
-  return refusalSort(error) !== undefined || (error instanceof Error && error.name === 'ReplyError');
+  return refusalSort(error) !== undefined || isReplyError(error);
 }
 
 /**

@@ -11,7 +11,7 @@ import { refused } from './refusals.ts';
  */
 export async function retryAborted<Reply>(
   send: () => Promise<Reply>,
-  explain: (error: unknown) => unknown = refused,
+  explain: (error: unknown) => unknown = (error) => refused(error),
 ): Promise<Reply> {
   for (;;) {
     try {

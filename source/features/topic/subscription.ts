@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { openListener } from '../../redis/channels.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { openListener, openReader } from './connections.ts';
+import { openReader } from './connections.ts';
 import { SeatLostError, SubscriberDroppedError } from './errors.ts';
 import type { Blocked, Item, LayoutName, Place, Seat, TopicStore, Turn, TurnRequest } from './layout.ts';
 import { type Doorbell, missed, openDoorbell, seatRing } from './notifications.ts';
