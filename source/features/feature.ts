@@ -85,6 +85,8 @@ export type ReadContext = {
   /** Every shard, in the order of `--url`; the first is `redis`. */
   readonly connections: readonly Connection[];
   readonly config: Config;
+  /** Where a reading tells what it had to leave out, such as a key of another type; each is named, the rest is given. */
+  warn?(text: string): void;
 };
 
 export type Feed<Slice> = {

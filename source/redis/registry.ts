@@ -78,6 +78,19 @@ export async function register(
   }
 }
 
+/** Registers many names at once, such as those that a discovery found. That a server refuses it is no failure. */
+export async function registerAll(client: Client, family: string, names: readonly string[]): Promise<void> {
+  const now = Date.now();
+  try {
+    for (let from = 0; from < names.length; from += pageLength) {
+      const pairs = names.slice(from, from + pageLength).flatMap((name) => [now, name]);
+      await retryAborted(() => client.zadd(registryKey(family), ...pairs));
+    }
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+}
+
 /** The server said no; a connection that ended is another matter. */
 function isRefusal(error: unknown): boolean {
   return refusalSort(error) !== undefined || isReplyError(error);

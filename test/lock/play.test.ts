@@ -37,7 +37,7 @@ async function watchLocks(...flags: string[]): Promise<Play> {
   return play;
 }
 
-test('a waiter appears, the holder dies, the next one gets it; then it is broken by typing its name', async () => {
+test('a waiter appears, the holder dies, the next one gets it; then it is broken after a question', async () => {
   const play = await watchLocks();
   const first = contender('one');
   await play.shows(new RegExp(`deploy +\\S+:${first.pid} .* 0 `));
@@ -53,12 +53,15 @@ test('a waiter appears, the holder dies, the next one gets it; then it is broken
 
   play.press('x');
   await play.shows(/Break deploy, held by \S+/);
-  play.press(...'deplox', 'enter');
+  // No other key answers.
+  play.press(...'deplo', 'enter');
+  await play.shows(/Break deploy, held by \S+/);
+  play.press('n');
   await play.hides('Break deploy');
   expect(await redis.exists('lock:deploy')).toBe(1);
   play.press('x');
   await play.shows('Break deploy');
-  play.press(...'deploy', 'enter');
+  play.press('y');
   await play.shows('No lock is held');
   expect(await redis.exists('lock:deploy')).toBe(0);
   second.kill('SIGKILL');

@@ -6,11 +6,13 @@ const token = (host: string): string => `qd1:nonce:1:7:${host}:`;
 export const reading: Reading = {
   nowMs: 10_000_000,
   known: 12,
+  looked: 12,
   wrong: [],
   locks: [
     {
       name: 'deploy:web',
       token: token('ci-14'),
+      isHeld: true,
       owner: 'ci-14:2201',
       label: 'deploy.sh',
       fence: 1_795_187_586_082_132,
@@ -25,6 +27,7 @@ export const reading: Reading = {
     {
       name: 'reindex',
       token: token('worker-3'),
+      isHeld: true,
       owner: 'worker-3:81',
       label: 'reindex',
       fence: 1_795_187_086_082_132,
@@ -36,6 +39,7 @@ export const reading: Reading = {
     {
       name: 'flush:stats',
       token: token('cron-1'),
+      isHeld: true,
       owner: 'cron-1:7',
       label: 'quarterdeck',
       fence: 1_795_187_586_000_001,
@@ -47,6 +51,7 @@ export const reading: Reading = {
     {
       name: 'migrate',
       token: '9f1c0a',
+      isHeld: true,
       owner: '(foreign)',
       label: '',
       fence: undefined,
@@ -58,6 +63,7 @@ export const reading: Reading = {
     {
       name: 'next\u001B[2Jtime',
       token: '',
+      isHeld: false,
       owner: 'nobody',
       label: '',
       fence: undefined,

@@ -18,8 +18,8 @@ describe('a reading', () => {
     };
     expect(learn(live, again)).toBe(live);
     expect(learn(live, { ...reading, nowMs: reading.nowMs + 1 })).toBe(live);
-    const idle = learn(initial, { nowMs: 1, known: 0, wrong: [], locks: [] });
-    expect(learn(idle, { nowMs: 2, known: 0, wrong: [], locks: [] })).toBe(idle);
+    const idle = learn(initial, { nowMs: 1, known: 0, looked: 0, wrong: [], locks: [] });
+    expect(learn(idle, { nowMs: 2, known: 0, looked: 0, wrong: [], locks: [] })).toBe(idle);
   });
 
   test('counts the age of a foreign holder since it was first seen, and anew for another one', () => {
@@ -69,10 +69,19 @@ describe('the operator', () => {
 });
 
 test('what needs a human is said in the status line', () => {
-  expect(feature.alerts?.({ ...live, wrong: ['data'] })).toEqual([
+  const wrong = ['Lock `data` cannot be read: key `lock:data` holds other data'];
+  expect(feature.alerts?.({ ...live, wrong, moreEndless: 1200 })).toEqual([
     'lock migrate has no TTL and 1 waiting',
-    'lock data holds other data',
+    '1,200 more locks have no TTL and somebody waiting',
+    ...wrong,
   ]);
+});
+
+test('the headline counts everything, or says of how many it knows', () => {
   expect(feature.headline(live)).toBe('4 held  24 waiting');
   expect(feature.headline(initial)).toBe('');
+  const page = learn(initial, { ...reading, known: 1500, looked: 300 });
+  expect(feature.headline(page)).toBe('300 of 1,500 names');
+  const round = learn(page, { ...reading, known: 1500, looked: 300, round: { held: 1212, waiting: 7 } });
+  expect(feature.headline(round)).toBe('300 of 1,500 names  1,212 held  7 waiting');
 });

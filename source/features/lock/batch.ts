@@ -45,7 +45,7 @@ export function gather<Call, Reply>(
 const longestBatch = 100;
 
 /** What Redis would have answered if this call had been alone. */
-class ReplyError extends Error {
+export class ReplyError extends Error {
   override readonly name = 'ReplyError';
 }
 

@@ -1,6 +1,8 @@
 import path from 'node:path';
+import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
-import { register } from '../../redis/registry.ts';
+import { registerAll, registered } from '../../redis/registry.ts';
+import { passedOver } from '../../redis/scan.ts';
 import { formatDuration } from '../../ui/format.ts';
 import { durationMs, name as nameValue, wholeNumber } from '../../values.ts';
 import {
@@ -14,7 +16,7 @@ import {
 } from '../feature.ts';
 import { assertTtl, LockLostError, LockNotHeldError } from './errors.ts';
 import { breakGuard } from './guards.ts';
-import { discover, forgetIdle, known, survey } from './inspect.ts';
+import { discoverNames, inspect, inspectAll, unreadableText } from './inspect.ts';
 import { lockJson, lockTable } from './list.ts';
 import { acquire } from './lock.ts';
 import { runLocked } from './run.ts';
@@ -22,7 +24,12 @@ import { describe, ownerOf } from './token.ts';
 import { breakLock, extend, release } from './token-commands.ts';
 
 const lock = word('NAME', 'the lock', nameValue);
-const token = word('TOKEN', 'what `lock acquire` printed, or $LOCK_TOKEN; `-`: a line of stdin', nameValue);
+const tokenValue = v.pipe(
+  v.string(),
+  v.nonEmpty('Expected a token, got nothing'),
+  v.maxLength(2048, 'Expected a token of at most 2048 characters'),
+);
+const token = word('TOKEN', 'what `lock acquire` printed, or $LOCK_TOKEN; `-`: a line of stdin', tokenValue);
 const ttl = flagOr('DURATION', 'the lease: held so long unless extended; from 100ms up', durationMs, '10s');
 const label = optionalFlag('TEXT', 'what it is held for, shown in the console', nameValue);
 const defaultRunWaitMs = 30_000;
@@ -155,7 +162,7 @@ const breakCommand = defineCommand({
   verb: 'break',
   summary: 'take a lock away from whoever holds it, and hand it to the next in line',
   words: { name: lock },
-  flags: { token: optionalFlag('TOKEN', 'only if this token holds it', nameValue) },
+  flags: { token: optionalFlag('TOKEN', 'only if this token holds it', tokenValue) },
   writes: true,
   guard: breakGuard,
   async run({ redis }, input) {
@@ -182,20 +189,23 @@ const listCommand = defineCommand({
   writes: false,
   async run(context, input) {
     const { redis, config, signal } = context;
-    const found = input.discover ? await discover(redis, signal) : [];
-    const names = [...new Set([...(await known(redis)), ...found])].toSorted();
-    const { locks, wrong, idle, nowMs } = await survey(redis, names, mostWaiters);
-    if (!config.readOnly) {
-      const held = new Set(locks.map(({ name }) => name));
-      await Promise.all(found.filter((name) => held.has(name)).map((name) => register(redis, 'lock', name)));
-      await forgetIdle(redis, nowMs, idle);
+    const found = input.discover ? await discoverNames(redis, signal) : { names: [], passedOver: [] };
+    const names = new Set([...(await registered(redis, 'lock')), ...found.names]);
+    const { locks, unreadable } = await inspectAll(redis, [...names]);
+    if (!config.readOnly && found.names.length > 0) {
+      const there = new Set(locks.map(({ name }) => name));
+      await registerAll(
+        redis,
+        'lock',
+        found.names.filter((name) => there.has(name)),
+      );
     }
-    for (const name of wrong) context.warn(`The keys of lock \`${name}\` hold other data`);
+    const passed = passedOver(found.passedOver, 'a lock');
+    if (passed !== undefined) context.warn(passed);
+    for (const one of unreadable) context.warn(unreadableText(one));
     return { json: locks.map(lockJson), text: lockTable(locks) };
   },
 });
-
-const mostWaiters = 1000;
 
 export const commands = [
   runCommand,
@@ -214,9 +224,9 @@ async function tokenFrom({ stdin }: CommandContext, given: string): Promise<stri
 }
 
 async function whoHolds({ redis }: CommandContext, name: string): Promise<string> {
-  const { locks } = await survey(redis, [name], 0);
+  const { locks } = await inspect(redis, [name], 0);
   const [held] = locks;
-  if (!held || held.token === '') return `Lock ${name} was not obtained in time`;
+  if (held?.token === undefined) return `Lock ${name} was not obtained in time`;
   const left = held.ttlMs === undefined ? 'without a TTL' : `${formatDuration(held.ttlMs)} left`;
   const queue = held.waiting > 0 ? `, ${held.waiting} waiting` : '';
   return `Lock ${name} is held by ${describe(held.token)}, ${left}${queue}`;

@@ -1,27 +1,30 @@
+import type { Client } from '../../redis/client.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { ownerOf } from './token.ts';
 
+const prefix = 'lock:';
+
 /** Locks that nothing will ever end. */
 export const doctor: Doctor = {
-  claims: (key) => key.startsWith('lock:'),
+  claims: (key) => key.startsWith(prefix),
   async examine(redis, keys) {
     const lives = await Promise.all(keys.map((key) => redis.pttl(key)));
     const endless = keys.filter((_, index) => lives[index] === -1);
-    const found = await Promise.all(
-      endless.map(async (key): Promise<Finding | undefined> => {
-        if ((await redis.type(key)) !== 'string') return;
-        const owner = ownerOf((await redis.get(key)) ?? '');
-        const name = key.slice('lock:'.length);
-        const who = owner ? `${owner.host}:${owner.pid}` : 'another program';
-        return {
-          code: 'LOCK_WITHOUT_TTL',
-          severity: 'error',
-          key,
-          message: `Held by ${who} without an end: if that process died, nobody ever gets it`,
-          fix: `Make sure its holder is gone, then: quarterdeck lock break ${name} --yes`,
-        };
-      }),
-    );
+    const found = await Promise.all(endless.map((key) => examineEndless(redis, key)));
     return found.filter((finding) => finding !== undefined);
   },
 };
+
+async function examineEndless(redis: Client, key: string): Promise<Finding | undefined> {
+  if ((await redis.type(key)) !== 'string') return;
+  // No more than tells a token of ours: what another program keeps there may be large.
+  const owner = ownerOf(await redis.getrange(key, 0, 2047));
+  const who = owner ? `${owner.host}:${owner.pid}` : 'another program';
+  return {
+    code: 'LOCK_WITHOUT_TTL',
+    severity: 'error',
+    key,
+    message: `Held by ${who} without an end: if that process died, nobody ever gets it`,
+    fix: `Make sure its holder is gone, then: quarterdeck lock break ${key.slice(prefix.length)} --yes`,
+  };
+}

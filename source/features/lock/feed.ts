@@ -1,31 +1,75 @@
-import { isCluster } from '../../redis/client.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { registeredPage } from '../../redis/registry.ts';
+import { IndexRound } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
-import { forgetIdle, known, type LockFigures, survey } from './inspect.ts';
+import { inspect, type Status, unreadableText } from './inspect.ts';
 import { type LockSlice, learn } from './state.ts';
 import { place } from './token.ts';
 
-/** In Cluster each lock costs a command of its own. */
+/** How many a reading shows, and how many more it looks at for the totals. In Cluster each costs a command of its own. */
 const mostLocks = { standalone: 300, cluster: 8 };
+const mostOfRound = { standalone: 660, cluster: 8 };
 const mostWaiters = 20;
-/** Of how many readings one also tidies the index. */
-const tidyOneIn = 60;
+/** Of those in trouble that are not shown otherwise. */
+const mostEndless = 100;
 
-/** Two commands a reading: the names in the index, and a look at all of them. */
+/** What a round through the whole index counts. */
+type Tally = { held: number; waiting: number; endless: string[]; wrong: string[] };
+
+const rounds = new WeakMap<Client, IndexRound<Tally>>();
+
+function roundOf(redis: Client): IndexRound<Tally> {
+  const known = rounds.get(redis);
+  if (known) return known;
+  const made = new IndexRound<Tally>(redis, 'lock', () => ({ held: 0, waiting: 0, endless: [], wrong: [] }));
+  rounds.set(redis, made);
+  return made;
+}
+
+/**
+ * The names used last, and a look at them. Where the index holds more than are shown, each reading also looks at the
+ * next part of it: so the totals and the trouble of all are known, some seconds old.
+ */
 export const feed: Feed<LockSlice> = {
   everyMs: 1000,
-  async read({ redis, config }) {
-    const names = await known(redis, isCluster(redis) ? mostLocks.cluster : mostLocks.standalone);
-    const { nowMs, locks, idle, wrong } = await survey(redis, names, mostWaiters);
-    if (!config.readOnly && Math.random() < 1 / tidyOneIn) await forgetIdle(redis, nowMs, idle);
-    const reading = { nowMs: Date.now(), known: names.length, wrong, locks: locks.map(asRow) };
+  async read({ redis }) {
+    const kind = isCluster(redis) ? 'cluster' : 'standalone';
+    const { names, total } = await registeredPage(redis, 'lock', mostLocks[kind]);
+    const round = total > names.length ? roundOf(redis) : undefined;
+    const troubled = round?.last?.endless ?? [];
+    const wanted = new Set([...names, ...troubled.slice(0, mostEndless)]);
+    const [{ locks, unreadable }] = await Promise.all([
+      inspect(redis, [...wanted], mostWaiters),
+      round?.step(mostOfRound[kind], (some, tally) => count(redis, some, tally)),
+    ]);
+    const reading = {
+      nowMs: Date.now(),
+      known: total,
+      looked: wanted.size,
+      round: round?.last && { held: round.last.held, waiting: round.last.waiting },
+      moreEndless: troubled.filter((name) => !wanted.has(name)).length,
+      wrong: [...new Set([...unreadable.map(unreadableText), ...(round?.last?.wrong ?? [])])],
+      locks: locks.map(asRow),
+    };
     return (slice) => learn(slice, reading);
   },
 };
 
-function asRow({ name, token, owner, fence, heldMs, ttlMs, waiting, waiters }: LockFigures) {
+async function count(redis: Client, names: readonly string[], tally: Tally): Promise<void> {
+  const { locks, unreadable } = await inspect(redis, names, 0);
+  for (const { name, token, ttlMs, waiting } of locks) {
+    tally.held += token === undefined ? 0 : 1;
+    tally.waiting += waiting;
+    if (token !== undefined && ttlMs === undefined && waiting > 0) tally.endless.push(name);
+  }
+  tally.wrong.push(...unreadable.map(unreadableText));
+}
+
+function asRow({ name, token, owner, fence, heldMs, ttlMs, waiting, waiters }: Status) {
   return {
     name,
-    token,
+    token: token ?? '',
+    isHeld: token !== undefined,
     owner: place(token),
     label: owner?.label ?? '',
     fence,

@@ -1,13 +1,13 @@
 import type { Guard } from '../feature.ts';
-import { survey } from './inspect.ts';
+import { inspect } from './inspect.ts';
 import { place } from './token.ts';
 
 export const breakGuard: Guard<{ readonly name: string; readonly token: string | undefined }> = {
   loses: true,
   async look({ redis }, input) {
-    const { locks } = await survey(redis, [input.name], 1);
+    const { locks } = await inspect(redis, [input.name], 1);
     const [lock] = locks;
-    if (!lock || lock.token === '') return;
+    if (lock?.token === undefined) return;
     // The fence alone tells one holding from the next of the same process.
     const state = `held by ${place(lock.token)}${lock.fence === undefined ? '' : `, fence ${lock.fence}`}`;
     const [next] = lock.waiters;

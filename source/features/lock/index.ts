@@ -1,11 +1,13 @@
+import { registered } from '../../redis/registry.ts';
+import { formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
-import { list } from './inspect.ts';
+import { inspectAll, unreadableText } from './inspect.ts';
 import { keys } from './key-bindings.ts';
 import { lockJson } from './list.ts';
-import { initial, type LockSlice } from './state.ts';
+import { initial, type LockSlice, totals } from './state.ts';
 
 export default defineFeature<LockSlice>({
   noun: 'lock',
@@ -14,19 +16,19 @@ export default defineFeature<LockSlice>({
   feed,
   commands,
   keys,
-  headline({ locks, known }) {
-    if (known === undefined) return '';
-    const held = locks.filter(({ token }) => token !== '').length;
-    const waiting = locks.reduce((sum, lock) => sum + lock.waiting, 0);
-    return waiting === 0 ? `${held} held` : `${held} held  ${waiting} waiting`;
-  },
-  alerts: ({ locks, wrong }) => [
+  headline: totals,
+  alerts: ({ locks, wrong, moreEndless }) => [
     ...locks
-      .filter(({ token, endsAtMs, waiting }) => token !== '' && endsAtMs === undefined && waiting > 0)
+      .filter(({ isHeld, endsAtMs, waiting }) => isHeld && endsAtMs === undefined && waiting > 0)
       .map(({ name, waiting }) => `lock ${name} has no TTL and ${waiting} waiting`),
-    ...wrong.map((name) => `lock ${name} holds other data`),
+    ...(moreEndless > 0 ? [`${formatCount(moreEndless)} more locks have no TTL and somebody waiting`] : []),
+    ...wrong,
   ],
-  snapshot: async ({ redis }) => (await list(redis)).map(lockJson),
+  async snapshot({ redis, warn }) {
+    const { locks, unreadable } = await inspectAll(redis, await registered(redis, 'lock'));
+    for (const one of unreadable) warn?.(unreadableText(one));
+    return locks.map(lockJson);
+  },
   ticks: ({ locks }) => locks.length > 0,
   clocks: ['heldMs', 'ttlMs', 'waitedMs'],
   doctor,

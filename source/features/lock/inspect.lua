@@ -1,25 +1,31 @@
 #!lua flags=no-writes
--- Tells what is known of some locks, which in a cluster share a slot.
+-- What is known of some locks, which in a cluster share a slot. Long values are cut: other programs may write anything.
 -- KEYS[1...] lock, queue, fence of each
--- ARGV[1] mostWaiters: how many waiters of each are told, from the head of the queue
--- Reply: {server time in us, {holder or '', pttl, fence or '', length of the queue, token, arrival...} for each lock}
+-- ARGV[1] first: the place in each queue of the first waiter wanted, from 0
+-- ARGV[2] most: how many waiters of each are wanted
+-- Reply: {server time in us, one for each lock...}, which is {holder or '', its pttl or -2, its fence, '' or false where
+-- Reply: that key is unreadable, length of the queue, token, arrival of each waiter...}; or {key, error} when that key
+-- Reply: is unreadable
+local first, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+local function inspect(lock, queue, counter)
+  local holder = redis.pcall('GETRANGE', lock, 0, 2047)
+  if type(holder) == 'table' then return { lock, holder.err } end
+  local length = redis.pcall('ZCARD', queue)
+  if type(length) == 'table' then return { queue, length.err } end
+  local fence = redis.pcall('GETRANGE', counter, 0, 31)
+  local one = { holder, redis.call('PTTL', lock), type(fence) == 'string' and fence, length }
+  if length > first and most > 0 then
+    for _, word in ipairs(redis.call('ZRANGE', queue, first, first + most - 1, 'WITHSCORES')) do
+      one[#one + 1] = string.sub(word, 1, 2048)
+    end
+  end
+  return one
+end
+
 local time = redis.call('TIME')
 local reply = { time[1] * 1000000 + time[2] }
 for i = 1, #KEYS, 3 do
-  local holder = redis.pcall('GET', KEYS[i])
-  local length = redis.pcall('ZCARD', KEYS[i + 1])
-  if type(holder) == 'table' or type(length) == 'table' then
-    -- Some other program's data: an empty list says so.
-    reply[#reply + 1] = {}
-  else
-    local one = { holder or '', redis.call('PTTL', KEYS[i]), redis.pcall('GET', KEYS[i + 2]), length }
-    if type(one[3]) ~= 'string' then one[3] = '' end
-    if length > 0 and tonumber(ARGV[1]) > 0 then
-      for _, word in ipairs(redis.call('ZRANGE', KEYS[i + 1], 0, ARGV[1] - 1, 'WITHSCORES')) do
-        one[#one + 1] = word
-      end
-    end
-    reply[#reply + 1] = one
-  end
+  reply[#reply + 1] = inspect(KEYS[i], KEYS[i + 1], KEYS[i + 2])
 end
 return reply

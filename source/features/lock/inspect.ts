@@ -1,98 +1,129 @@
+import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
+import type { Listed } from '../../library-types.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
-import { registered, registryKey, unregister } from '../../redis/registry.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
+import { nameInKey } from '../../redis/keys.ts';
+import { refused } from '../../redis/refusals.ts';
+import { registered } from '../../redis/registry.ts';
+import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
-import figuresLua from './inspect.lua';
+import { warn } from '../../warnings.ts';
+import { ReplyError } from './batch.ts';
+import inspectLua from './inspect.lua';
 import { lockKeys } from './scripts.ts';
 import { type Owner, ownerOf } from './token.ts';
 
-/** What Redis knows of one lock that is held or waited for. */
-export type LockFigures = {
+/** What Redis knows of one lock. */
+export type Status = {
   readonly name: string;
-  /** Empty: nobody holds it just now. */
-  readonly token: string;
-  /** Undefined for the holder of another program, whose token tells nothing. */
+  /** Undefined: nobody holds it. Of a longer one, as other programs may write it, the first 2048 bytes. */
+  readonly token: string | undefined;
+  /** Undefined for the holder of another program, whose token tells nothing, and where there is none. */
   readonly owner: Owner | undefined;
   /** Of our holders only; others take none. */
   readonly fence: number | undefined;
   readonly heldMs: number | undefined;
-  /** Undefined: it never ends by itself. */
+  /** Undefined: it never ends by itself, or nobody holds it. */
   readonly ttlMs: number | undefined;
   /** The length of the queue. */
   readonly waiting: number;
-  /** From the head of the queue. */
-  readonly waiters: readonly (Owner & { readonly waitedMs: number })[];
+  /** From the head of the queue; all of them unless fewer were asked for. */
+  readonly waiters: readonly Waiter[];
 };
 
-export type Survey = {
-  readonly nowMs: number;
-  readonly locks: readonly LockFigures[];
-  /** Names in the index that nobody holds or waits for. */
-  readonly idle: readonly string[];
-  /** Keys under these names hold other data. */
-  readonly wrong: readonly string[];
+export type Waiter = Owner & { readonly waitedMs: number };
+
+/** A lock of which something cannot be read. */
+export type Unreadable = { readonly name: string; readonly key: string; readonly error: Error };
+
+export type Inspection = {
+  /** Those that are held or waited for. */
+  readonly locks: readonly Status[];
+  readonly unreadable: readonly Unreadable[];
 };
 
-type Figures = { readonly nowUs: number; readonly each: readonly (readonly (string | number)[])[] };
+/** Of three keys each: no command has more than 3,000 words. */
+const namesAtOnce = 990;
+const waitersAtOnce = 1000;
 
-const figuresScript = defineScript({
-  lua: figuresLua,
-  parse(reply): Figures {
-    const [nowUs, ...each] = reply as [number, ...(string | number)[][]];
-    return { nowUs, each };
-  },
-});
+const inspectScript = defineScript({ lua: inspectLua, parse: asArray });
 
-/** One command; in Cluster one for each name. */
-export async function survey(redis: Client, names: readonly string[], mostWaiters: number): Promise<Survey> {
-  const ask = (some: readonly string[]): Promise<Figures> => {
-    const keys = some.flatMap((name) => {
-      const { lock, queue, fence } = lockKeys(redis, name);
-      return [lock, queue, fence];
-    });
-    return figuresScript(redis, keys, [mostWaiters]);
-  };
-  const told = await (isCluster(redis)
-    ? Promise.all(names.map((name) => ask([name])))
-    : Promise.all(names.length === 0 ? [] : [ask(names)]));
-  const each = told.flatMap((figures) => figures.each.map((words) => ({ nowUs: figures.nowUs, words })));
-
-  const locks: LockFigures[] = [];
-  const idle: string[] = [];
-  const wrong: string[] = [];
-  for (const [index, { nowUs, words }] of each.entries()) {
-    const name = names[index] ?? '';
-    if (words.length === 0) {
-      wrong.push(name);
-      continue;
-    }
-    const figures = figuresOf(name, nowUs, words);
-    if (figures.token === '' && figures.waiting === 0) idle.push(name);
-    else locks.push(figures);
+/**
+ * Looks at these locks: a thousand of them a command, in Cluster one.
+ * @param most how many waiters of each to name
+ */
+export async function inspect(redis: Client, names: readonly string[], most: number): Promise<Inspection> {
+  const pages: Inspection[] = [];
+  // In Cluster each lock lies in a slot of its own.
+  const [step, abreast] = isCluster(redis) ? [1, 64] : [namesAtOnce, 2];
+  for (let start = 0; start < names.length; start += step * abreast) {
+    const some = names.slice(start, start + step * abreast);
+    const asked = Array.from({ length: Math.ceil(some.length / step) }, (_, index) =>
+      inspectPage(redis, some.slice(index * step, (index + 1) * step), 0, most),
+    );
+    pages.push(...(await Promise.all(asked)));
   }
-  return { nowMs: Math.floor((each[0]?.nowUs ?? 0) / 1000), locks, idle, wrong };
+  return {
+    locks: pages.flatMap(({ locks }) => locks),
+    unreadable: pages.flatMap(({ unreadable }) => unreadable),
+  };
 }
 
-function figuresOf(name: string, nowUs: number, words: readonly (string | number)[]): LockFigures {
-  const [holder = '', pttl = -2, fence = '', waiting = 0, ...queue] = words;
-  const token = String(holder);
-  const owner = ownerOf(token);
-  const waiters = Array.from({ length: queue.length / 2 }, (_, index) => {
-    const who = ownerOf(String(queue[index * 2])) ?? { host: '?', pid: 0, label: '' };
-    return { ...who, waitedMs: elapsedMs(nowUs, Number(queue[index * 2 + 1])) };
-  });
+async function inspectPage(
+  redis: Client,
+  names: readonly string[],
+  first: number,
+  most: number,
+): Promise<Inspection> {
+  const keys = names.map((name) => lockKeys(redis, name));
+  const words = keys.flatMap(({ lock, queue, fence }) => [lock, queue, fence]);
+  const [nowUs, ...each] = await inspectScript(redis, words, [first, most]);
+  const locks: Status[] = [];
+  const unreadable: Unreadable[] = [];
+  for (const [index, reply] of each.entries()) {
+    const name = names[index] ?? '';
+    const found = asArray(reply);
+    const { lock, fence } = keys[index] ?? lockKeys(redis, name);
+    if (found.length === 2) {
+      const key = asText(found[0]);
+      unreadable.push({ name, key, error: errorOf(key, key === lock ? 'string' : 'zset', found[1]) });
+      continue;
+    }
+    if (found[2] === null)
+      unreadable.push({ name, key: fence, error: errorOf(fence, 'string', 'WRONGTYPE') });
+    const status = statusOf(name, asInteger(nowUs), found);
+    if (status.token !== undefined || status.waiting > 0) locks.push(status);
+  }
+  return { locks, unreadable };
+}
+
+function errorOf(key: string, expected: string, reply: unknown): Error {
+  const error = new ReplyError(asText(reply));
+  if (error.message.startsWith('WRONGTYPE')) return new WrongTypeError(key, expected, { cause: error });
+  const explained = refused(error);
+  return explained instanceof Error ? explained : error;
+}
+
+function statusOf(name: string, nowUs: number, found: readonly unknown[]): Status {
+  const [holder, pttl, fenceText, waiting, ...queue] = found;
+  const left = asInteger(pttl);
+  const token = left === -2 ? undefined : asText(holder);
+  const owner = token === undefined ? undefined : ownerOf(token);
+  const fence = owner && typeof fenceText === 'string' && fenceText !== '' ? Number(fenceText) : undefined;
   return {
     name,
     token,
     owner,
-    fence: owner && fence !== '' ? Number(fence) : undefined,
-    // The fence tells the time of the grant to a tenth of a second, unless the server's clock stepped back since.
-    heldMs: owner && fence !== '' ? elapsedMs(nowUs, Number(fence)) : undefined,
-    ttlMs: Number(pttl) >= 0 ? Number(pttl) : undefined,
-    waiting: Number(waiting),
-    waiters,
+    fence: Number.isSafeInteger(fence) ? fence : undefined,
+    // The fence is the time of the grant, unless the server's clock stepped back since.
+    heldMs: fence !== undefined && Number.isSafeInteger(fence) ? elapsedMs(nowUs, fence) : undefined,
+    ttlMs: left >= 0 ? left : undefined,
+    waiting: asInteger(waiting),
+    waiters: Array.from({ length: queue.length / 2 }, (_, index) => {
+      const who = ownerOf(asText(queue[index * 2])) ?? { host: '?', pid: 0, label: '' };
+      return { ...who, waitedMs: elapsedMs(nowUs, asNumber(queue[index * 2 + 1])) };
+    }),
   };
 }
 
@@ -100,37 +131,80 @@ function elapsedMs(nowUs: number, thenUs: number): number {
   return Math.max(0, Math.round((nowUs - thenUs) / 1000));
 }
 
-/** Every lock of ours that is held or waited for, by name, with everybody who waits. */
-export async function list(redis: Client): Promise<readonly LockFigures[]> {
-  return (await survey(redis, (await known(redis)).toSorted(), 1000)).locks;
+/** How many waiters come with the lock itself; of the few longer queues the rest is asked for. */
+const waitersAtFirst = 20;
+
+/** These locks, by name, with everybody who waits. */
+export async function inspectAll(redis: Client, names: readonly string[]): Promise<Inspection> {
+  const { locks, unreadable } = await inspect(redis, names.toSorted(), waitersAtFirst);
+  const complete: Status[] = [];
+  for (const lock of locks) complete.push(await withAllWaiters(redis, lock));
+  return { locks: complete, unreadable };
 }
 
-/** Names that the index holds, most recently used first. */
-export function known(redis: Client, limit?: number): Promise<string[]> {
-  return registered(redis, 'lock', limit);
+async function withAllWaiters(redis: Client, lock: Status): Promise<Status> {
+  const waiters = [...lock.waiters];
+  while (waiters.length < lock.waiting) {
+    const { locks } = await inspectPage(redis, [lock.name], waiters.length, waitersAtOnce);
+    const next = locks[0]?.waiters ?? [];
+    // The queue has become shorter meanwhile.
+    if (next.length === 0) break;
+    waiters.push(...next);
+  }
+  return { ...lock, waiters };
 }
 
-const forgetAfterMs = 600_000;
-
-/** Takes names out of the index that nobody has used for ten minutes: a name made for one job stays no longer. */
-export async function forgetIdle(redis: Client, nowMs: number, idle: readonly string[]): Promise<void> {
-  if (idle.length === 0) return;
-  const used = await retryAborted(() => redis.zmscore(registryKey('lock'), ...idle));
-  const old = idle.filter((_, index) => Number(used[index] ?? 0) < nowMs - forgetAfterMs);
-  await unregister(redis, 'lock', ...old);
+/**
+ * Every lock that is held or waited for, by name, with everybody who waits. With `limit` only of the names used last;
+ * with `discover` also those of other programs. One whose keys belong to something else is left out with a warning.
+ */
+export async function list(redis: Client, { limit, discover, signal }: Listed = {}): Promise<Status[]> {
+  const found = discover ? (await discoverNames(redis, signal)).names : [];
+  signal?.throwIfAborted();
+  const names = new Set([...(await registered(redis, 'lock', limit)), ...found]);
+  const { locks, unreadable } = await inspectAll(redis, [...names]);
+  for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(undefined, error);
+  return [...locks];
 }
 
-/** Looks through all keys for locks that other programs hold, at a bounded rate. */
-export async function discover(redis: Client, signal?: AbortSignal): Promise<string[]> {
+/**
+ * One lock, also when nobody holds it or waits for it.
+ * @throws {WrongTypeError} if one of its keys belongs to something else
+ */
+export async function status(redis: Client, name: string): Promise<Status> {
+  const { locks, unreadable } = await inspectAll(redis, [name]);
+  const [first] = unreadable;
+  if (first) throw first.error;
+  const free = { owner: undefined, fence: undefined, heldMs: undefined, ttlMs: undefined };
+  return locks[0] ?? { name, token: undefined, ...free, waiting: 0, waiters: [] };
+}
+
+/** 40,000 keys a second: some 3 % of a server's time. */
+const scanning = { match: 'lock:*', type: 'string', count: 2000, perSecond: 20 };
+
+/**
+ * Looks through all keys for locks, such as those that other programs hold, at a bounded rate. Passed over are keys
+ * whose names are no text, or stand for no name in a cluster.
+ */
+export async function discoverNames(
+  redis: Client,
+  signal?: AbortSignal,
+): Promise<{ readonly names: readonly string[]; readonly passedOver: readonly string[] }> {
   const names = new Set<string>();
+  const passedOver = new Set<string>();
   for (const server of await masters(redis)) {
-    for await (const keys of scan(server, { match: 'lock:*', type: 'string', ...(signal && { signal }) })) {
+    for await (const keys of scan(server, { ...scanning, ...(signal && { signal }) })) {
       for (const key of keys) {
-        const name = key.slice('lock:'.length);
-        const untagged = isCluster(redis) ? /^\{([^{}]*)\}$/.exec(name)?.[1] : undefined;
-        names.add(untagged ?? name);
+        const name = nameInKey(redis, key.slice('lock:'.length));
+        if (name === undefined || name.includes('\uFFFD')) passedOver.add(key);
+        else names.add(name);
       }
     }
   }
-  return [...names];
+  return { names: [...names], passedOver: [...passedOver] };
+}
+
+/** One that cannot be read, in a sentence. */
+export function unreadableText({ name, key, error }: Unreadable): string {
+  return `Lock \`${name}\` cannot be read: ${error instanceof WrongTypeError ? `key \`${key}\` holds other data` : messageOf(error)}`;
 }

@@ -22,7 +22,7 @@ export const keys: readonly KeyBinding<LockSlice>[] = [
     refuse(slice) {
       const lock = selectedLock(slice);
       if (!lock) return 'There is no lock to break';
-      return lock.token === '' ? `Nobody holds ${lock.name}` : undefined;
+      return lock.isHeld ? undefined : `Nobody holds ${lock.name}`;
     },
     input: (slice) => ({ name: selectedLock(slice)?.name }),
   },

@@ -1,18 +1,18 @@
 import { formatDuration } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import type { Text } from '../feature.ts';
-import type { LockFigures } from './inspect.ts';
+import type { Status } from './inspect.ts';
 import { place } from './token.ts';
 
 /** A lock as `lock list --json` and the snapshot tell of it. */
-export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiters }: LockFigures) {
+export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiters }: Status) {
   return {
     name,
     owner: owner
       ? { host: owner.host, pid: owner.pid, label: owner.label }
-      : { host: null, pid: null, label: token === '' ? null : '(foreign)' },
-    isHeld: token !== '',
-    isForeign: token !== '' && !owner,
+      : { host: null, pid: null, label: token === undefined ? null : '(foreign)' },
+    isHeld: token !== undefined,
+    isForeign: token !== undefined && !owner,
     fence: fence ?? null,
     heldMs: heldMs ?? null,
     ttlMs: ttlMs ?? null,
@@ -21,13 +21,13 @@ export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiters }: 
 }
 
 /** One lock a line, with who is next. */
-export function lockTable(locks: readonly LockFigures[]): Text {
+export function lockTable(locks: readonly Status[]): Text {
   if (locks.length === 0) return 'No lock is held';
   const rows = locks.map((lock) => [
     lock.name,
     place(lock.token),
     lock.heldMs === undefined ? '–' : formatDuration(lock.heldMs),
-    lock.token === '' ? 'free' : lock.ttlMs === undefined ? 'no TTL' : formatDuration(lock.ttlMs),
+    lock.token === undefined ? 'free' : lock.ttlMs === undefined ? 'no TTL' : formatDuration(lock.ttlMs),
     String(lock.waiting),
     lock.fence === undefined ? '–' : String(lock.fence),
     [lock.owner?.label ?? '', nextOf(lock)].filter(Boolean).join('; '),
@@ -36,6 +36,6 @@ export function lockTable(locks: readonly LockFigures[]): Text {
   return textTable([headings, ...rows], { right: [2, 3, 4, 5] });
 }
 
-function nextOf({ waiters: [next] }: LockFigures): string {
+function nextOf({ waiters: [next] }: Status): string {
   return next ? `next ${next.host}:${next.pid}, waiting ${formatDuration(next.waitedMs)}` : '';
 }

@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { formatDuration } from '../../ui/format.ts';
+import { formatCount, formatDuration } from '../../ui/format.ts';
 import { gauge } from '../../ui/gauge.ts';
 import { sinceMs, untilMs } from '../../ui/moment.ts';
 import { Row, type Span } from '../../ui/row.tsx';
@@ -41,9 +41,10 @@ export function LockPane({ slice, columns, rows, focused, zoomed, nowMs }: PaneP
   );
 }
 
-function nothing({ known, filter, locks }: LockSlice): string {
+function nothing({ known, looked, filter, locks }: LockSlice): string {
   if (known === undefined) return 'Not read yet';
-  return locks.length > 0 ? `No lock with "${filter}"` : 'No lock is held';
+  if (locks.length > 0) return `No lock with "${filter}"`;
+  return looked < known ? `Of the ${formatCount(looked)} used last none is held` : 'No lock is held';
 }
 
 /** `host:pid` with so much of a long host name that the process is not cut off. */
@@ -59,7 +60,7 @@ function tableOf(columns: number, nowMs: number): readonly Column<Lock>[] {
     {
       heading: 'owner',
       max: 40,
-      cell: ({ owner, token }) => (token === '' ? { text: owner, tone: 'dim' } : briefly(owner)),
+      cell: ({ owner, isHeld }) => (isHeld ? briefly(owner) : { text: owner, tone: 'dim' }),
     },
     { heading: 'label', max: 30, drop: 3, cell: ({ label }) => label },
     { heading: 'held', align: 'right', drop: 2, cell: (lock) => held(lock, nowMs) },
@@ -90,15 +91,15 @@ function held(lock: Lock, nowMs: number): Span {
   return isForeign(lock) ? `≥${age}` : age;
 }
 
-function bar({ token, endsAtMs, fullMs }: Lock, cells: number, nowMs: number): string {
-  return token === '' || endsAtMs === undefined ? '' : gauge(untilMs(endsAtMs, nowMs) / fullMs, cells);
+function bar({ isHeld, endsAtMs, fullMs }: Lock, cells: number, nowMs: number): string {
+  return !isHeld || endsAtMs === undefined ? '' : gauge(untilMs(endsAtMs, nowMs) / fullMs, cells);
 }
 
 /** A holder that renews never lets it fall so low. */
 const lateBelow = 1 / 3;
 
-function left({ token, endsAtMs, fullMs }: Lock, nowMs: number): Exclude<Span, string> {
-  if (token === '') return { text: 'free', tone: 'dim' };
+function left({ isHeld, endsAtMs, fullMs }: Lock, nowMs: number): Exclude<Span, string> {
+  if (!isHeld) return { text: 'free', tone: 'dim' };
   if (endsAtMs === undefined) return { text: 'no TTL !', tone: 'bad' };
   const ttlMs = untilMs(endsAtMs, nowMs);
   const isLate = ttlMs < fullMs * lateBelow;

@@ -1,5 +1,6 @@
 import { messageOf, WrongTypeError } from '../../errors.ts';
-import { type Client, isCluster } from '../../redis/client.ts';
+import { publishCommand } from '../../redis/channels.ts';
+import type { Client } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
 import { refusedScript } from '../../redis/refusals.ts';
 import { asArray, asInteger, asText, asTexts } from '../../redis/reply.ts';
@@ -157,7 +158,7 @@ export function queueUp(
   { stay, isHearing }: { readonly stay: boolean; readonly isHearing: boolean },
 ): Promise<Waited> {
   const { lock, queue, fence, waiting } = keys;
-  const hears = `${isCluster(client) ? 'SPUBLISH' : 'PUBLISH'} ${isHearing ? channelOf(client, keys) : ''}`;
+  const hears = `${publishCommand(client)} ${isHearing ? channelOf(client, keys) : ''}`;
   const longestMs = isHearing ? heartbeatMs.heard : heartbeatMs.unheard;
   const words = [nonceOf(client), hears, leaseMs, longestMs, stay ? 1 : 0];
   const triples = places.flatMap(({ token, ttlMs, arrival }) => [token, ttlMs, arrival]);

@@ -1,10 +1,12 @@
+import { formatCount } from '../../ui/format.ts';
 import { steadyMoment } from '../../ui/moment.ts';
 
 /** What the pane knows of the locks that are held or waited for, and which one the operator looks at. */
 export type Lock = {
   readonly name: string;
-  /** Empty: free just now. */
+  /** What the holder wrote there. */
   readonly token: string;
+  readonly isHeld: boolean;
   /** `host:pid`, `(foreign)`, `nobody`. */
   readonly owner: string;
   readonly label: string;
@@ -26,7 +28,13 @@ export type LockSlice = {
   readonly locks: readonly Lock[];
   /** How many names the index holds; undefined before the first reading. */
   readonly known: number | undefined;
-  /** Names under which lie another program's data. */
+  /** How many of them were looked at for `locks`. */
+  readonly looked: number;
+  /** What a look at all of them counted, where that is not the same; undefined before the first was finished. */
+  readonly round: { readonly held: number; readonly waiting: number } | undefined;
+  /** How many more than `locks` have no TTL and somebody waiting. */
+  readonly moreEndless: number;
+  /** Sentences about locks that cannot be read. */
   readonly wrong: readonly string[];
   /** The name of the selected lock; undefined: the first. */
   readonly selected: string | undefined;
@@ -37,6 +45,9 @@ export type Reading = {
   /** Of this console's clock. */
   readonly nowMs: number;
   readonly known: number;
+  readonly looked: number;
+  readonly round?: LockSlice['round'];
+  readonly moreEndless?: number;
   readonly wrong: readonly string[];
   readonly locks: readonly Figures[];
 };
@@ -50,6 +61,9 @@ type Figures = Omit<Lock, 'fullMs' | 'heldSinceMs' | 'endsAtMs' | 'waiters'> & {
 export const initial: LockSlice = {
   locks: [],
   known: undefined,
+  looked: 0,
+  round: undefined,
+  moreEndless: 0,
   wrong: [],
   selected: undefined,
   filter: '',
@@ -60,14 +74,15 @@ export function isForeign({ owner }: Lock): boolean {
 }
 
 /** Takes a reading in. The same slice if the reading tells nothing that would be painted differently. */
-export function learn(slice: LockSlice, { nowMs, known, wrong, locks }: Reading): LockSlice {
+export function learn(slice: LockSlice, reading: Reading): LockSlice {
+  const { nowMs, known, looked, round, moreEndless = 0, wrong, locks } = reading;
   const before = new Map(slice.locks.map((lock) => [lock.name, lock]));
   const next = locks.map(({ heldMs, ttlMs, waiters, ...lock }): Lock => {
     const same = before.get(lock.name)?.token === lock.token ? before.get(lock.name) : undefined;
     const sinceMs = heldMs === undefined ? (same?.heldSinceMs ?? nowMs) : nowMs - heldMs;
     return {
       ...lock,
-      heldSinceMs: lock.token === '' ? undefined : steadyMoment(same?.heldSinceMs, sinceMs),
+      heldSinceMs: !lock.isHeld ? undefined : steadyMoment(same?.heldSinceMs, sinceMs),
       endsAtMs: ttlMs === undefined ? undefined : steadyMoment(same?.endsAtMs, nowMs + ttlMs),
       fullMs: Math.max(same?.fullMs ?? 0, ttlMs ?? 0),
       waiters: waiters.map(({ place, label, waitedMs }, index) => ({
@@ -80,13 +95,29 @@ export function learn(slice: LockSlice, { nowMs, known, wrong, locks }: Reading)
   const sorted = next.toSorted(
     (a, b) => Number(b.waiting > 0) - Number(a.waiting > 0) || compare(a.name, b.name),
   );
-  const learned = { ...slice, locks: sorted, known, wrong };
+  const learned = { ...slice, locks: sorted, known, looked, round, moreEndless, wrong };
   return JSON.stringify(learned) === JSON.stringify(slice) ? slice : learned;
 }
 
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
+}
+
+/** `12 held  3 waiting`; where not every name is shown, of how many: `300 of 1,500 names  1,212 held`. */
+export function totals({ locks, known, looked, round }: LockSlice): string {
+  if (known === undefined) return '';
+  const isAll = looked >= known;
+  const shownOf = isAll ? [] : [`${formatCount(looked)} of ${formatCount(known)} names`];
+  const counts = isAll
+    ? {
+        held: locks.filter(({ isHeld }) => isHeld).length,
+        waiting: locks.reduce((sum, { waiting }) => sum + waiting, 0),
+      }
+    : round;
+  const held = counts ? [`${formatCount(counts.held)} held`] : [];
+  const waiting = counts && counts.waiting > 0 ? [`${formatCount(counts.waiting)} waiting`] : [];
+  return [...shownOf, ...held, ...waiting].join('  ');
 }
 
 /** The locks that the filter lets through. */

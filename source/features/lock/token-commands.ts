@@ -2,7 +2,7 @@ import type { Client } from '../../redis/client.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { assertTtl } from './errors.ts';
-import { extendTtl, giveUp, lockKeys } from './scripts.ts';
+import { extendTtl, giveUp, type LockKeys, lockKeys } from './scripts.ts';
 
 /** What anybody may do who knows a lock's token, such as a command that was given `LOCK_TOKEN`. */
 
@@ -34,15 +34,22 @@ export async function release(redis: Client, name: string, token: string): Promi
  */
 export async function breakLock(redis: Client, name: string, token?: string): Promise<string | undefined> {
   const keys = lockKeys(redis, name);
-  const holder =
-    token ??
-    (await typed(
-      redis,
-      keys.types,
-      retryAborted(() => redis.get(keys.lock)),
-    ));
-  if (holder === null) return;
+  const holder = token ?? (await holderOf(redis, keys));
+  if (holder === undefined) return;
   if (await release(redis, name, holder)) return holder;
   // It changed hands between looking and breaking.
   return token === undefined ? await breakLock(redis, name) : undefined;
+}
+
+/** The token, or so much of a longer one as tells it from others. */
+async function holderOf(redis: Client, { lock, types }: LockKeys): Promise<string | undefined> {
+  const [token, isHeld] = await Promise.all([
+    typed(
+      redis,
+      types,
+      retryAborted(() => redis.getrange(lock, 0, 2047)),
+    ),
+    retryAborted(() => redis.exists(lock)),
+  ]);
+  return isHeld === 1 ? token : undefined;
 }

@@ -51,10 +51,10 @@ export function ownerOf(token: string): Owner | undefined {
 }
 
 /** `host:pid`, `(foreign)` for a token of another program, `nobody` for none. */
-export function place(token: string): string {
+export function place(token: string | undefined): string {
+  if (token === undefined) return 'nobody';
   const owner = ownerOf(token);
-  if (owner) return `${owner.host}:${owner.pid}`;
-  return token === '' ? 'nobody' : '(foreign)';
+  return owner ? `${owner.host}:${owner.pid}` : '(foreign)';
 }
 
 /** The place and the label, for a sentence. */

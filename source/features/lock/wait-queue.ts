@@ -1,6 +1,7 @@
 import type { Client } from '../../redis/client.ts';
+import { type Hearing, type Notifier, notifierOf } from '../../redis/notifier.ts';
 import { existsAs, register } from '../../redis/registry.ts';
-import { type Ears, earsOf, ownListener } from './notifications.ts';
+import { warn } from '../../warnings.ts';
 import {
   channelOf,
   giveUp,
@@ -56,24 +57,24 @@ export class WaitQueue {
   readonly #client: Client;
   readonly #name: string;
   readonly #channel: string;
-  readonly #ears: Ears;
+  readonly #notifier: Notifier;
   readonly #waiters = new Map<string, Waiter>();
   /** Tokens that went out with a grant and did not come back: theirs is not a stray grant. */
   readonly #holders = new Set<string>();
   #announceAfterMs = 0;
   #newcomers: Waiter[] = [];
-  #hearing: 'no' | 'asked' | 'yes' = 'no';
+  #hearing: Hearing | undefined;
   /** When every waiter must have asked again, to count as alive. */
   #allDueMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(client: Client, name: string, listen: () => Client) {
+  constructor(client: Client, name: string, listen?: () => Client) {
     this.keys = lockKeys(client, name);
     this.#client = client;
     this.#name = name;
     this.#channel = channelOf(client, this.keys);
-    this.#ears = earsOf(client, listen);
+    this.#notifier = notifierOf(client, listen);
   }
 
   /** Makes sure that the console finds this lock. The index is not worth failing for. */
@@ -90,7 +91,7 @@ export class WaitQueue {
 
   /** Nobody would miss it. */
   get isIdle(): boolean {
-    return this.isEmpty && this.#holders.size === 0 && this.#hearing === 'no';
+    return this.isEmpty && this.#holders.size === 0 && this.#hearing === undefined;
   }
 
   /** Resolves with the grant once it is this token's turn, with undefined once it left. Rejects if Redis refuses. */
@@ -100,14 +101,20 @@ export class WaitQueue {
     clearTimeout(this.#linger);
     this.#waiters.set(token, waiter);
     this.#newcomers.push(waiter);
-    if (this.#hearing === 'yes' && this.#newcomers.length === 1) {
-      queueMicrotask(() => this.#askForAll(this.#newcomers));
-    }
-    if (this.#hearing === 'no') {
-      this.#hearing = 'asked';
-      this.#ears.hear(this.#channel, this);
+    if (this.#hearing === undefined) {
+      this.#hearing = this.#notifier.hear(this.#channel, {
+        onMessage: (message) => this.#onMessage(message),
+        // Grants before it was (re)subscribed were not heard. Where it is refused, nothing else is to come.
+        onGap: () => this.#askForAll([...this.#waiters.values()]),
+        onDenied: (error) => {
+          warn(undefined, error);
+          this.#askForAll([...this.#waiters.values()]);
+        },
+      });
       this.#allDueMs = performance.now() + unheardMs;
       this.#askAfter(unheardMs);
+    } else if (this.#hearing.state !== 'asking' && this.#newcomers.length === 1) {
+      queueMicrotask(() => this.#askForAll(this.#newcomers));
     }
     return granted.promise;
   }
@@ -133,18 +140,12 @@ export class WaitQueue {
   }
 
   /** What came on the channel: `TOKEN FENCE`. It may be old, where this process was stopped for a while. */
-  onMessage(message: string): void {
+  #onMessage(message: string): void {
     const [token = '', text] = message.split(' ');
     const fence = Number(text);
     const waiter = this.#waiters.get(token);
     if (waiter && fence <= waiter.lastFence) return;
     this.#handOver({ granted: { token, fence } }, waiter?.sinceMs ?? 0);
-  }
-
-  /** The channel was (re)subscribed: grants before that were not heard. */
-  onGap(): void {
-    this.#hearing = 'yes';
-    this.#askForAll([...this.#waiters.values()]);
   }
 
   #handOver({ granted }: Pick<Released | Waited, 'granted'>, sinceMs: number): void {
@@ -166,8 +167,8 @@ export class WaitQueue {
     if (this.isEmpty) {
       clearTimeout(this.#timer);
       this.#linger = setTimeout(() => {
-        this.#hearing = 'no';
-        this.#ears.ignore(this.#channel);
+        this.#hearing?.close();
+        this.#hearing = undefined;
       }, lingerMs).unref();
     }
     return waiter;
@@ -195,7 +196,7 @@ export class WaitQueue {
     const sentAtMs = performance.now();
     for (const waiter of waiting) waiter.sinceMs ||= sentAtMs;
     const places: Place[] = waiting.map(({ token, ttlMs, arrival }) => ({ token, ttlMs, arrival }));
-    const isHearing = this.#hearing === 'yes';
+    const isHearing = this.#hearing?.state === 'heard';
     queueUp(this.#client, this.keys, places, { stay: true, isHearing }).then(
       (reply) => {
         for (const [index, waiter] of waiting.entries()) {
@@ -241,7 +242,7 @@ export function queueOf(client: Client, name: string, listen?: () => Client): Wa
   if (!queue) {
     // A program may lock very many names, one a job.
     if (known.size >= mostIdle) for (const [other, { isIdle }] of known) if (isIdle) known.delete(other);
-    queue = new WaitQueue(client, name, listen ?? ownListener(client));
+    queue = new WaitQueue(client, name, listen);
     known.set(name, queue);
   }
   queue.announce();

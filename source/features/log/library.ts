@@ -162,12 +162,12 @@ export async function remove(
 
 /** @deprecated since 0.2: `list` */
 export { logs, type ReadOptions } from './log.ts';
+/** @deprecated since 0.2: the reply of `recent` */
+export type { RecentLine } from './recent-line.ts';
 /** @deprecated since 0.2: no part of the library's promise */
 export { mask } from './template/mask.ts';
 /** @deprecated since 0.2: no part of the library's promise */
 export { Miner } from './template/miner.ts';
-/** @deprecated since 0.2: the reply of `recent` */
-export type { RecentLine } from './recent-line.ts';
 /** @deprecated since 0.2: names and severities are strings */
 export type { LogName };
 /** @deprecated since 0.2: `open` */

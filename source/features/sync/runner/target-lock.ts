@@ -1,5 +1,5 @@
 import type { Client } from '../../../redis/client.ts';
-import { survey } from '../../lock/inspect.ts';
+import { status } from '../../lock/inspect.ts';
 import { type Held, hold } from '../../lock/lock.ts';
 import { describe } from '../../lock/token.ts';
 import { TargetInUseError } from '../errors.ts';
@@ -49,11 +49,7 @@ export async function serve(redis: Client, options: ServingOptions): Promise<Hel
 type Seen = { readonly token: string; readonly endsAtMs: number; readonly owner: string };
 
 async function look(redis: Client, name: string): Promise<Seen> {
-  const {
-    nowMs,
-    locks: [lock],
-  } = await survey(redis, [name], 0);
-  const token = lock?.token ?? '';
-  const endsAtMs = nowMs + (lock?.ttlMs ?? Number.POSITIVE_INFINITY);
+  const { token = '', ttlMs = Number.POSITIVE_INFINITY } = await status(redis, name);
+  const endsAtMs = performance.now() + ttlMs;
   return { token, endsAtMs, owner: token === '' ? 'another process' : describe(token) };
 }

@@ -1,0 +1,57 @@
+import type { Client } from './client.ts';
+import { registeredPages } from './registry.ts';
+
+/**
+ * Going through an index a little at a time, over and over: what a console knows of everything although none of its
+ * readings grows with the number of things. A tally is complete once a round is; the next one replaces it.
+ */
+export class IndexRound<Tally> {
+  readonly #client: Client;
+  readonly #family: string;
+  readonly #empty: () => Tally;
+  #pages: ReturnType<typeof registeredPages> | undefined;
+  #names: string[] = [];
+  #seen = new Set<string>();
+  #tally: Tally;
+  /** Of the last round that was finished; undefined before the first. */
+  last: Tally | undefined;
+
+  constructor(client: Client, family: string, empty: () => Tally) {
+    this.#client = client;
+    this.#family = family;
+    this.#empty = empty;
+    this.#tally = empty();
+  }
+
+  /** Lets `look` add what it finds about the next names, `most` of them at most, to the tally of this round. */
+  async step(most: number, look: (names: readonly string[], tally: Tally) => Promise<void>): Promise<void> {
+    this.#pages ??= registeredPages(this.#client, this.#family);
+    try {
+      while (this.#names.length === 0) {
+        const { done, value } = await this.#pages.next();
+        if (done) return this.#finish();
+        // A name may come twice while the index changes.
+        for (const { name } of value) if (!this.#seen.has(name)) this.#names.push(name);
+        for (const name of this.#names) this.#seen.add(name);
+      }
+      const names = this.#names.splice(0, most);
+      await look(names, this.#tally);
+    } catch (error) {
+      // What was looked at is not all: begin again.
+      this.#restart();
+      throw error;
+    }
+  }
+
+  #finish(): void {
+    this.last = this.#tally;
+    this.#restart();
+  }
+
+  #restart(): void {
+    this.#pages = undefined;
+    this.#names = [];
+    this.#seen = new Set();
+    this.#tally = this.#empty();
+  }
+}
