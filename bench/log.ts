@@ -68,7 +68,7 @@ function gathered(raw: boolean, texts: readonly string[], total: number): Promis
   return measure(async () => {
     const writer = new LogWriter(shared, 'bench', { raw });
     for (let id = 0; id < total; id += 1)
-      if (!writer.write(texts[id % texts.length] ?? '')) await writer.room();
+      if (!writer.write(texts[id % texts.length] ?? '')) await writer.drained();
     await writer.close();
     return total;
   });

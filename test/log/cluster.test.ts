@@ -23,7 +23,7 @@ test('logs of any name are written, rotated and read, each in a slot of its own'
   for (const name of ['web', 'db', 'cron', 'a:b', '{tagged}:x']) {
     let clock = hour;
     await using writer = new LogWriter(redis, name, { severity: 'error', clock: () => clock });
-    for (let id = 0; id < 2000; id += 1) if (!writer.write(`job ${id} failed`)) await writer.room();
+    for (let id = 0; id < 2000; id += 1) if (!writer.write(`job ${id} failed`)) await writer.drained();
     await writer.flush();
     clock += 3600;
     writer.write('job 1 failed');
@@ -50,7 +50,7 @@ test('a slot that moves while writers write costs no message', async () => {
   });
   while (isMoving || written < 5000) {
     written += 1;
-    if (!writer.write(`job ${written} done`)) await writer.room();
+    if (!writer.write(`job ${written} done`)) await writer.drained();
     if (written % 50 === 0) await new Promise(setImmediate);
   }
   await moving;

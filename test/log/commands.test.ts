@@ -172,14 +172,39 @@ test('a wrong key of the hour before is found before a line is kept', async () =
   expect(await redis.exists('recent:web:info')).toBe(0);
 });
 
-test('a full server refuses: exit 3, and what it had stays', async () => {
+test('a server that is full for a moment is ridden out, and nothing is lost', async () => {
   await json('write web x');
+  const child = start(['log', 'write', 'web', '--json'], { url: server.url });
+  const done = finished(child);
+  child.stdin?.write('x\nx\n');
+  await vi.waitFor(async () => expect(await redis.zscore('common:web:info', 'x')).toBe('3'));
+  await redis.config('RESETSTAT');
   await redis.config('SET', 'maxmemory', '1');
-  const result = await log('write web --json', 'x\nx\n');
+  const refused = async (): Promise<number> =>
+    Number(/errorstat_OOM:count=(\d+)/.exec(await redis.info('errorstats'))?.[1] ?? 0);
+  child.stdin?.write('x\nx\n');
+  await vi.waitFor(async () => expect(await refused()).toBeGreaterThan(1), 10_000);
+  child.stdin?.end('x\n');
+  await vi.waitFor(async () => expect(await refused()).toBeGreaterThan(3), 10_000);
   await redis.config('SET', 'maxmemory', '0');
-  expect(result.code).toBe(3);
-  expect(errorOf(result)).toMatchObject({ code: 'REDIS_FULL' });
-  expect(await redis.zscore('common:web:info', 'x')).toBe('1');
+  expect(await done).toMatchObject({ code: 0, stderr: '' });
+  expect(await redis.zscore('common:web:info', 'x')).toBe('6');
+});
+
+test('a server that stays full is exit 3 after --timeout, also while the pipe is silent', async () => {
+  await redis.config('SET', 'maxmemory', '1');
+  try {
+    const silent = start(['log', 'write', 'web', '--json', '--timeout', '2s'], { url: server.url });
+    silent.stdin?.write('x\n');
+    const [ended, one] = await Promise.all([finished(silent), log('write web x --json --timeout 1s')]);
+    for (const result of [ended, one]) {
+      expect(result.code).toBe(3);
+      expect(errorOf(result)).toMatchObject({ code: 'REDIS_FULL' });
+    }
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+  expect(await redis.exists('common:web:info')).toBe(0);
 });
 
 test('reading writes nothing, and a writer is refused under --read-only', async () => {

@@ -25,7 +25,7 @@ process.send?.('ready');
 async function write(): Promise<void> {
   for (let id = 0; id < Number(messages); id += 1) {
     const line = log[(id * 8 + Number(member)) % log.length]?.line ?? '';
-    if (!writer.write(line)) await writer.room();
+    if (!writer.write(line)) await writer.drained();
     // However late that is told: there is something left to write afterwards.
     if (id === Math.floor(Number(messages) * 0.9)) await hourEnded.promise;
     // Gives messages and sockets a turn, as reading from a pipe would.

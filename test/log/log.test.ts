@@ -37,11 +37,12 @@ const scores = (key: string) => scoresOf(redis, key);
 const sentBytes = async (): Promise<number> =>
   Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
 
-test('counts by the hour under the names of the book', async () => {
+test('counts by the hour under the names of Redis in Action', async () => {
   expect(await count({ 'timed out': 3, reset: 1 })).toEqual({
     state: 'written',
     hour: '2026-11-25T12:00:00',
     distinct: 2,
+    learned: 0,
   });
   expect(await scores('common:web:error')).toEqual({ 'timed out': 3, reset: 1 });
   expect(await redis.get('common:web:error:start')).toBe('2026-11-25T12:00:00');
@@ -367,6 +368,35 @@ test('what others add above the bound is inherited, not lost', async () => {
   await count({ ours: 1 }, noon, 10);
   expect(await redis.zcard('common:web:error')).toBe(10);
   expect(sumOf(await scores('common:web:error'))).toBe((30 * 31) / 2 + 1);
+});
+
+test('very many that others added go a few thousand at a time, and the sum stays', async () => {
+  const theirs = Array.from({ length: 7000 }, (_, id) => [id % 7, `theirs ${id}`]).flat();
+  await redis.zadd('common:web:error', ...theirs);
+  await redis.set('common:web:error:start', '2026-11-25T12:00:00');
+  const total = sumOf(await scores('common:web:error'));
+  await count({ ours: 1 }, noon, 100);
+  expect(await redis.zcard('common:web:error')).toBe(2001);
+  await count({ ours: 1 }, noon, 100);
+  expect(await redis.zcard('common:web:error')).toBeLessThan(110);
+  await count({ ours: 1 }, noon, 100);
+  expect(await redis.zcard('common:web:error')).toBe(100);
+  expect(sumOf(await scores('common:web:error'))).toBe(total + 3);
+});
+
+test('patterns that others made long or many stop no writer', async () => {
+  const { patterns } = logKeys(redis, web);
+  const names = Array.from({ length: 500 }, (_, id) => `${'abcdefghij'[id % 10]}${'k'.repeat(id / 10)} <*>`);
+  await redis.rpush(patterns, 'x'.repeat(100_000), ...names);
+  const writer = new LogWriter(redis, 'web', { severity: 'error' });
+  writer.write('akk said');
+  await writer.close();
+  expect(Object.keys(await scores('common:web:error'))).toEqual(['akk <*>']);
+  await redis.rpush(patterns, ...Array.from({ length: 4000 }, (_, id) => `q${id} <*>`));
+  await using other = new LogWriter(redis, 'web', { severity: 'error' });
+  other.write('akk said');
+  await other.flush();
+  expect(await redis.exists(patterns)).toBe(0);
 });
 
 test('samples go with the messages they belong to', async () => {

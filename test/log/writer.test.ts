@@ -27,7 +27,7 @@ const callsOf = async (name: string): Promise<number> => {
 
 test('gathers up to a thousand messages into one call', async () => {
   const writer = new LogWriter(redis, 'web');
-  for (let id = 0; id < 10_000; id += 1) if (!writer.write(`job ${id} done`)) await writer.room();
+  for (let id = 0; id < 10_000; id += 1) if (!writer.write(`job ${id} done`)) await writer.drained();
   await writer.close();
   expect(await counts()).toEqual({ 'job <*> done': 10_000 });
   expect(writer.written).toBe(10_000);
@@ -133,7 +133,7 @@ test('writers at once agree on the templates, and on the counts', async () => {
   await Promise.all(
     writers.map(async (writer, index) => {
       for (const [at, { line }] of log.entries()) {
-        if (at % writers.length === index && !writer.write(line)) await writer.room();
+        if (at % writers.length === index && !writer.write(line)) await writer.drained();
       }
       await writer.close();
     }),
@@ -171,7 +171,7 @@ test('nothing is lost while Redis is away', async () => {
 
 test('a refused batch is kept, told of, and counts once when it is taken', async () => {
   await redis.set('recent:web:info', 'mine');
-  const writer = new LogWriter(redis, 'web', { flushMs: 60_000 });
+  const writer = new LogWriter(redis, 'web', { flushMs: 60_000, onEvent: () => {} });
   writer.write('timed out');
   await expect(writer.flush()).rejects.toThrow(WrongTypeError);
   expect(writer.failure).toBeInstanceOf(WrongTypeError);
@@ -182,12 +182,74 @@ test('a refused batch is kept, told of, and counts once when it is taken', async
   expect(await counts()).toEqual({ 'timed out': 2 });
 });
 
+test('no command has more than three thousand words', async () => {
+  const client = server.client();
+  const words: number[] = [];
+  const send = client.sendCommand.bind(client);
+  Object.assign(client, {
+    sendCommand(command: Parameters<typeof send>[0], ...rest: never[]) {
+      words.push(1 + command.args.length);
+      return send(command, ...rest);
+    },
+  });
+  const writer = new LogWriter(client, 'web', { raw: true, flushMs: 60_000, flushMessages: 1_000_000 });
+  for (let id = 0; id < 12_000; id += 1) writer.write(`exactly ${id}`);
+  const templates = new LogWriter(client, 'web', {
+    severity: 'error',
+    flushMs: 60_000,
+    flushMessages: 1_000_000,
+  });
+  const letters = 'abcdefghijklmnopqrstuvwxyz';
+  for (const first of letters)
+    for (const second of letters)
+      for (const user of ['ann', 'bob', 'eve'])
+        templates.write(`${first}${second}${first} for user ${user} went`);
+  await Promise.all([writer.close(), templates.close()]);
+  expect(Math.max(...words)).toBeGreaterThan(2000);
+  expect(Math.max(...words)).toBeLessThanOrEqual(3000);
+  expect(writer.written).toBe(12_000);
+  expect(writer.pending).toBe(0);
+  const found = await common(redis, web, { top: 0 });
+  expect(found).toMatchObject({ total: 12_000, distinct: 10_000 });
+  expect((await common(redis, { ...web, severity: 'error' }, { top: 0 })).total).toBe(26 * 26 * 3);
+});
+
+test('while a server refuses, attempts become rarer, and who waits for room waits for them', async () => {
+  const events: string[] = [];
+  const writer = new LogWriter(redis, 'web', {
+    flushMs: 20,
+    flushMessages: 10,
+    onEvent: ({ error }) => void events.push(error.code),
+  });
+  await redis.config('SET', 'maxmemory', '1');
+  try {
+    await redis.config('RESETSTAT');
+    for (let id = 0; id < 10; id += 1) writer.write('again');
+    await writer.drained();
+    expect(writer.failingForMs).toBeGreaterThan(0);
+    for (let round = 0; round < 3; round += 1) {
+      while (writer.write('again'));
+      await writer.drained();
+    }
+    // Each wait was for one attempt, however many messages were written meanwhile.
+    expect(events.length).toBeLessThanOrEqual(5);
+    expect(new Set(events)).toEqual(new Set(['REDIS_FULL']));
+    expect(writer.pending).toBeGreaterThan(10);
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+  const { pending } = writer;
+  await writer.close();
+  expect(writer).toMatchObject({ pending: 0, written: pending, failingForMs: 0, failure: undefined });
+  expect(await counts()).toEqual({ again: pending });
+});
+
 test('a full server takes nothing and loses nothing', async () => {
-  const writer = new LogWriter(redis, 'web', { flushMs: 5 });
+  const writer = new LogWriter(redis, 'web', { flushMs: 5, onEvent: () => {} });
   await redis.config('SET', 'maxmemory', '1');
   try {
     for (let id = 0; id < 100; id += 1) writer.write(`job ${id} done`);
-    await expect(writer.flush()).rejects.toThrow('OOM');
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'REDIS_FULL' });
   } finally {
     await redis.config('SET', 'maxmemory', '0');
   }

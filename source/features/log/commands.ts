@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { isPassing, rideOut } from '../../redis/refusals.ts';
 import { counted, formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
@@ -60,21 +61,31 @@ const writeCommand = defineCommand({
     'journalctl -f -o cat | quarterdeck log write host',
   ],
   async run(context, { name, message, severity, raw }) {
-    const writer = new LogWriter(context.redis, name, { severity, raw });
-    if (message.length === 0 || (message.length === 1 && message[0] === '-'))
-      await writeLines(context, writer);
+    const { signal, config } = context;
+    const isStdin = message.length === 0 || (message.length === 1 && message[0] === '-');
+    const { timeoutMs } = config;
+    // A refusal that lasts, or passes too late, ends it, also while the pipe is silent.
+    const gaveUp = Promise.withResolvers<never>();
+    gaveUp.promise.catch(() => {});
+    const writer = new LogWriter(context.redis, name, {
+      severity,
+      raw,
+      onEvent({ error }) {
+        if (!isPassing(error) || writer.failingForMs > timeoutMs) gaveUp.reject(error);
+      },
+    });
+    if (isStdin) await Promise.race([writeLines(context, writer), gaveUp.promise]);
     else writer.write(message.join(' '));
-    await writer.close();
+    await rideOut(() => writer.close(), { signal, timeoutMs });
     const { log, written } = writer;
     const text = `${formatCount(written)} ${written === 1 ? 'message' : 'messages'} to ${joinLogName(log)}`;
     return { json: { ...log, written }, text };
   },
 });
 
-async function writeLines(context: CommandContext, writer: LogWriter): Promise<void> {
-  for await (const line of context.stdin()) {
-    if (!writer.write(line)) await writer.room();
-    if (writer.failure !== undefined) return;
+async function writeLines({ stdin }: CommandContext, writer: LogWriter): Promise<void> {
+  for await (const line of stdin()) {
+    if (!writer.write(line)) await writer.drained();
   }
 }
 

@@ -1,6 +1,6 @@
 import { WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Handle, Listed, Redis, Watched } from '../../library-types.ts';
+import type { Call, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf } from '../../redis/library-client.ts';
 import { unregister } from '../../redis/registry.ts';
@@ -18,6 +18,8 @@ export interface Options {
   readonly raw?: boolean;
   /** How long a message waits at most before it is sent (250). */
   readonly flushMs?: number;
+  /** Hears of each attempt to send that failed; it is made again. Without it, Node warns once for each code. */
+  readonly onEvent?: (event: Warning) => void;
 }
 
 /** Gathers messages and sends them in batches. Closing sends the rest. */
@@ -68,7 +70,7 @@ export function open(redis: Redis, name: string, options: Options = {}): Writer 
       return writer.written;
     },
     write: (message) => writer.write(message),
-    drained: () => writer.room(),
+    drained: () => writer.drained(),
     flush: () => writer.flush(),
     close,
     [Symbol.asyncDispose]: close,

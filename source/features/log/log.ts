@@ -1,9 +1,11 @@
 import type { Client } from '../../redis/client.ts';
 import { guardLifeMs } from '../../redis/idempotency.ts';
 import { registered } from '../../redis/registry.ts';
+import { asInteger, asTexts } from '../../redis/reply.ts';
 import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { cutMark } from './cut.ts';
+import heaviestLua from './heaviest.lua';
 import { type LogKeys, type LogName, logKeys, logName, parseLogName } from './keys.ts';
 import readLua from './read.lua';
 import recentLua from './recent.lua';
@@ -48,6 +50,8 @@ export type Written =
       /** The UTC hour it counts in. */
       readonly hour: string;
       readonly distinct: number;
+      /** How many of the learned patterns the others have now. */
+      readonly learned: number;
     }
   | { readonly state: 'stale'; readonly from: number; readonly patterns: readonly string[] };
 
@@ -167,6 +171,16 @@ export async function recent(
 /** How many bytes of lines come in one reply. */
 const recentBudget = 4 * 1024 * 1024;
 
+/**
+ * The messages that came most often in this hour and the last one, for writers to learn from; long ones are left out.
+ * @throws {WrongTypeError}
+ */
+export async function heaviest(redis: Client, keys: LogKeys): Promise<readonly string[]> {
+  return await call(redis, keys, heaviestScript(redis, [keys.common, keys.last], [mostLearnedFrom, 8192]));
+}
+
+const mostLearnedFrom = 1000;
+
 /** The logs in the index, by name and severity; some may be gone. `strange` is what cannot be the name of a log. */
 export async function indexedLogs(
   redis: Client,
@@ -224,13 +238,17 @@ const writeScript = defineScript({
   lua: writeLua,
   parse(reply): Written {
     const [state, first, ...rest] = Array.isArray(reply) ? reply : [];
-    if (state === 'written') return { state, hour: String(first), distinct: Number(rest[0]) };
+    if (state === 'written') {
+      return { state, hour: String(first), distinct: asInteger(rest[0]), learned: asInteger(rest[1]) };
+    }
     if (state === 'stale') return { state, from: Number(first), patterns: rest.map(String) };
     throw new Error(`Expected \`written\` or \`stale\` from Redis, got \`${String(reply)}\``);
   },
 });
 
 const readScript = defineScript({ lua: readLua, parse: parseRead });
+
+const heaviestScript = defineScript({ lua: heaviestLua, parse: asTexts });
 
 const recentScript = defineScript({
   lua: recentLua,

@@ -1,9 +1,11 @@
+import { short } from './cut.ts';
 import { mostDistinct, mostRecent } from './log.ts';
 import { recentLine } from './recent-line.ts';
 
 /** How often a message came, and a line it stands for. */
 export type Count = { count: number; readonly sample: string };
 
+/** What goes out in one command. */
 export type Gathered = {
   readonly counts: ReadonlyMap<string, Count>;
   /** Lines for the recent list, oldest first. */
@@ -11,6 +13,9 @@ export type Gathered = {
   /** How many messages these are. */
   readonly size: number;
 };
+
+/** With three words a message, the lines and what a writer learned one command stays below 3,000 words. */
+const mostInCommand = 850;
 
 /** Messages on their way: counts, and the last lines. Its size is bounded whatever comes, and the sum stays right. */
 export class Gathering {
@@ -34,14 +39,20 @@ export class Gathering {
     else this.#addNew(message, line);
   }
 
-  /** Hands over what there is, and begins anew. */
-  take(): Gathered {
+  /** Hands over what there is, in commands of a bounded size, and begins anew. */
+  take(): Gathered[] {
     const lines: string[] = [];
     for (let id = Math.max(0, this.#size - mostRecent); id < this.#size; id += 1) {
       const at = id % mostRecent;
       lines.push(recentLine(this.#times[at] ?? 0, this.#lines[at] ?? ''));
     }
-    const gathered = { counts: this.#counts, lines, size: this.#size };
+    const counts = [...this.#counts];
+    const gathered: Gathered[] = [];
+    for (let from = 0; from < counts.length; from += mostInCommand) {
+      const some = counts.slice(from, from + mostInCommand);
+      const size = some.reduce((sum, [, { count }]) => sum + count, 0);
+      gathered.push({ counts: new Map(some), lines: from === 0 ? lines : [], size });
+    }
     this.#counts = new Map();
     this.#size = 0;
     return gathered;
@@ -52,7 +63,7 @@ export class Gathering {
     const key = this.#counts.size < mostDistinct ? message : everything;
     const known = this.#counts.get(key);
     if (known) known.count += 1;
-    else this.#counts.set(key, { count: 1, sample: line });
+    else this.#counts.set(key, { count: 1, sample: short(line) });
   }
 }
 

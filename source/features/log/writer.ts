@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { QuarterdeckError } from '../../errors.ts';
+import type { Warning } from '../../library-types.ts';
+import { backoffMs } from '../../redis/backoff.ts';
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
-import { typed } from '../../redis/wrong-type.ts';
+import { warn } from '../../warnings.ts';
 import { cut, short } from './cut.ts';
 import { joinLogName, type LogKeys, type LogName, logKeys, logName } from './keys.ts';
-import { type Counted, mostDistinct, type Written, writeBatch } from './log.ts';
+import { type Counted, heaviest, mostDistinct, type Written, writeBatch } from './log.ts';
 import { messagesOf } from './message/message-of.ts';
 import { type Count, type Gathered, Gathering } from './pending-lines.ts';
 import { mask } from './template/mask.ts';
@@ -19,6 +22,8 @@ export type LogWriterOptions = {
   readonly flushMs?: number;
   /** How many messages are gathered at most before they are sent. */
   readonly flushMessages?: number;
+  /** Hears of each attempt to send that failed; it is made again. Without it, Node warns once for each code. */
+  readonly onEvent?: (event: Warning) => void;
   /** Epoch seconds instead of the server's clock: for tests. */
   readonly clock?: () => number | undefined;
 };
@@ -28,7 +33,7 @@ export type LogWriterOptions = {
  * call in flight at a time. While it is, the next batch gathers.
  *
  * Nothing written is lost while the process lives: a lost connection, a full server or a wrong key keep it in memory,
- * to be sent by the next flush, and what is in flight when the connection breaks counts once. `close()` (or `await
+ * to be sent again after a while, and what is in flight when the connection breaks counts once. `close()` (or `await
  * using`) sends the rest; a pending batch keeps the process alive until it is sent. A process that is killed loses at
  * most what it gathered since the last flush.
  */
@@ -37,15 +42,20 @@ export class LogWriter {
   readonly #redis: Client;
   readonly #keys: LogKeys;
   readonly #lane = randomBytes(9).toString('base64url');
-  readonly #options: Required<Omit<LogWriterOptions, 'severity'>>;
+  readonly #options: Required<Omit<LogWriterOptions, 'severity' | 'onEvent'>>;
+  readonly #onEvent: LogWriterOptions['onEvent'];
   readonly #miner = new Miner();
   readonly #gathering = new Gathering();
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** What is, or was, in flight: sent again as it is, under the same number, until Redis has answered. */
-  #batch: Gathered | undefined;
-  #number = 0;
+  /** The first is, or was, in flight: sent again as it is, under the same number, until Redis has answered. */
+  readonly #batches: Gathered[] = [];
+  #number = 1;
   #failure: unknown;
+  #failures = 0;
+  #failingSinceMs = 0;
+  /** Resolves when the next attempt to send is over. */
+  #attempted = Promise.withResolvers<void>();
   #hour = '';
   #sampled = new Set<string>();
   /** How many distinct messages there were when this writer last looked at all of them. */
@@ -53,8 +63,9 @@ export class LogWriter {
   #written = 0;
 
   constructor(redis: Client, name: string, options: LogWriterOptions = {}) {
-    const { severity = 'info', ...others } = options;
+    const { severity = 'info', onEvent, ...others } = options;
     this.#redis = redis;
+    this.#onEvent = onEvent;
     this.log = logName(name, severity);
     this.#keys = logKeys(redis, this.log);
     this.#options = { raw: false, flushMs: 250, flushMessages: 1000, clock: () => undefined, ...others };
@@ -65,13 +76,23 @@ export class LogWriter {
     return this.#written;
   }
 
-  /** What the last flush failed with, if it did and none has succeeded since. */
+  /** How many messages Redis has not acknowledged yet. */
+  get pending(): number {
+    return this.#batches.reduce((sum, { size }) => sum + size, this.#gathering.size);
+  }
+
+  /** What the last attempt to send failed with, if it did. */
   get failure(): unknown {
     return this.#failure;
   }
 
+  /** For how long every attempt has failed; 0 if the last one did not. */
+  get failingForMs(): number {
+    return this.#failure === undefined ? 0 : performance.now() - this.#failingSinceMs;
+  }
+
   /**
-   * Takes a message; it is in Redis once `flush()` or `close()` resolved. False asks to wait for `room()` before the
+   * Takes a message; it is in Redis once `flush()` or `close()` resolved. False asks to wait for `drained()` before the
    * next one: who does not lets memory grow, by distinct messages only.
    */
   write(message: string): boolean {
@@ -89,24 +110,29 @@ export class LogWriter {
       this.#plan();
       return true;
     }
-    if (this.#sending) return false;
+    if (this.#sending || this.#failure !== undefined) return false;
     this.#start();
     return true;
   }
 
-  /** Resolves once the batch in flight is through, or has failed. */
+  /** Resolves once the attempt to send that is under way, or the next one after a failure, is over. */
+  async drained(): Promise<void> {
+    if (this.#sending) await this.#sending;
+    else if (this.#failure !== undefined) await this.#attempted.promise;
+  }
+
+  /** @deprecated `drained` */
   async room(): Promise<void> {
-    await this.#sending;
+    await this.drained();
   }
 
   /**
    * Resolves once everything taken so far is in Redis.
-   * @throws {WrongTypeError} and whatever Redis refuses; the messages are kept for the next flush
+   * @throws {WrongTypeError} and whatever Redis refuses; the messages are kept and sent again
    */
   async flush(): Promise<void> {
     await this.#sending;
-    while (this.#gathering.size > 0 || this.#batch) {
-      this.#failure = undefined;
+    while (this.pending > 0) {
       this.#start();
       await this.#sending;
       if (this.#failure !== undefined) throw this.#failure;
@@ -131,25 +157,36 @@ export class LogWriter {
       .then(
         () => {
           this.#failure = undefined;
+          this.#failures = 0;
         },
-        (error: unknown) => {
-          this.#failure = error;
-        },
+        (error: unknown) => this.#failed(error),
       )
       .finally(() => {
         this.#sending = undefined;
-        if (this.#gathering.size > 0 || this.#batch) this.#plan();
+        if (this.pending > 0) this.#plan();
+        this.#attempted.resolve();
+        this.#attempted = Promise.withResolvers();
       });
   }
 
+  #failed(error: unknown): void {
+    if (this.#failure === undefined) this.#failingSinceMs = performance.now();
+    this.#failure = error;
+    this.#failures += 1;
+    if (QuarterdeckError.is(error)) warn(this.#onEvent, error);
+  }
+
   #plan(): void {
+    const { flushMs } = this.#options;
+    const delayMs =
+      this.#failure === undefined ? flushMs : backoffMs(this.#failures, { firstMs: flushMs, mostMs: 2000 });
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#start();
-    }, this.#options.flushMs);
+    }, delayMs);
   }
 
-  /** Sends the batch that failed, if one did, else what has gathered. */
+  /** Sends what failed, if something did, and what has gathered. */
   async #send(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -157,24 +194,25 @@ export class LogWriter {
     if (!raw && this.#hour === '') await this.#learn();
     // Whoever writes in the same turn shares the call.
     else await new Promise(setImmediate);
-    this.#number += this.#batch ? 0 : 1;
-    this.#batch ??= this.#gathering.take();
-    const batch = this.#batch;
-    let reply = await this.#attempt(batch);
-    while (reply.state === 'stale') {
-      this.#miner.adopt(reply.patterns, reply.from);
-      reply = await this.#attempt(batch);
+    if (this.#batches.length === 0) this.#batches.push(...this.#gathering.take());
+    for (let [batch] = this.#batches; batch; [batch] = this.#batches) {
+      let reply = await this.#attempt(batch);
+      while (reply.state === 'stale') {
+        this.#miner.adopt(reply.patterns, reply.from);
+        reply = await this.#attempt(batch);
+      }
+      this.#batches.shift();
+      this.#number += 1;
+      this.#written += batch.size;
+      // The batch counts: what these add can as well come with the next one.
+      await this.#acknowledged(batch, reply.hour, reply.distinct).catch(() => {});
     }
-    this.#batch = undefined;
-    this.#written += batch.size;
-    // The batch counts: what these add can as well come with the next one.
-    await this.#acknowledged(batch, reply.hour, reply.distinct).catch(() => {});
   }
 
   async #attempt({ counts, lines }: Gathered): Promise<Written> {
     const { raw, clock } = this.#options;
     const known = [...this.#miner.shared];
-    const learned = [...this.#miner.proposed];
+    const learned = this.#miner.proposed.slice(0, mostLearnedAtOnce);
     const counted = this.#counted(counts);
     const patterns = raw ? {} : { patterns: { known, learned } };
     const reply = await writeBatch(
@@ -184,7 +222,7 @@ export class LogWriter {
       { counted, lines, ...patterns },
       { clock: clock() },
     );
-    if (!raw && reply.state === 'written') this.#miner.adopt(learned, known.length);
+    if (!raw && reply.state === 'written') this.#miner.adopt(learned.slice(0, reply.learned), known.length);
     return reply;
   }
 
@@ -200,7 +238,7 @@ export class LogWriter {
     return Array.from(merged, ([message, { count, sample }]) => ({
       message,
       count,
-      sample: sample === message || this.#sampled.has(message) ? '' : short(sample),
+      sample: sample === message || this.#sampled.has(message) ? '' : sample,
     }));
   }
 
@@ -218,15 +256,12 @@ export class LogWriter {
   }
 
   async #learn(): Promise<void> {
-    const { common, last } = this.#keys;
-    const heaviest = (key: string): Promise<string[]> =>
-      typed(this.#redis, { [key]: 'zset' }, this.#redis.zrevrange(key, 0, mostLearnedFrom - 1));
-    const [current, previous] = await Promise.all([heaviest(common), heaviest(last)]);
-    for (const message of [...current, ...previous]) {
+    for (const message of await heaviest(this.#redis, this.#keys)) {
       // Exact texts of others are no templates.
       if (mask(message) === message) this.#miner.learn(message);
     }
   }
 }
 
-const mostLearnedFrom = 1000;
+/** How many patterns go out with one batch. */
+const mostLearnedAtOnce = 100;
