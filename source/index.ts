@@ -28,3 +28,5 @@ export type {
   Warning,
   Watched,
 } from './library-types.ts';
+export { LostError, RefusedError, UnreachableError, UnreadableReplyError } from './redis/errors.ts';
+export { checkSupport } from './redis/support.ts';

@@ -3,8 +3,8 @@ import { defineCommand, type Finding, switchFlag, type Text } from '../features/
 import { type AnyFeature, features } from '../features/index.ts';
 import type { Client } from '../redis/client.ts';
 import { masters } from '../redis/connect.ts';
-import { parseInfo } from '../redis/parse-info.ts';
 import { scan } from '../redis/scan.ts';
+import { infoOf } from '../redis/support.ts';
 import { ReadOnlyError } from './run-command.ts';
 
 /**
@@ -76,16 +76,26 @@ async function examineKeys(
 }
 
 async function examineServer(server: Redis): Promise<Finding[]> {
-  const info = parseInfo(await server.info());
+  const info = await infoOf(server);
   const at = server.options.path ?? `${server.options.host}:${server.options.port}`;
   const findings: Finding[] = [];
+  if (info.maxmemory_policy === undefined) {
+    findings.push({
+      code: 'NOT_CHECKED',
+      severity: 'warning',
+      key: at,
+      message: 'This user may not call INFO there: whether it evicts keys, or saves them, was not looked at',
+      fix: 'Grant +info to this user',
+    });
+    return findings;
+  }
   if (Number(info.maxmemory ?? 0) > 0 && info.maxmemory_policy !== 'noeviction') {
     findings.push({
       code: 'EVICTION',
       severity: 'error',
       key: at,
       message: `Its policy is ${info.maxmemory_policy}: when full it drops locks, counters and messages silently`,
-      fix: 'CONFIG SET maxmemory-policy noeviction, and keep caches on a server of their own',
+      fix: 'CONFIG SET maxmemory-policy noeviction (or the parameter group of your provider), and keep caches on a server of their own',
     });
   }
   if (info.aof_enabled === '0' && Number(info.rdb_last_save_time ?? 0) <= startedAt(info)) {
@@ -95,14 +105,14 @@ async function examineServer(server: Redis): Promise<Finding[]> {
       key: at,
       message:
         'It writes no append-only file and has saved nothing since it started: a restart forgets everything',
-      fix: 'CONFIG SET appendonly yes, and the same in its configuration file',
+      fix: 'CONFIG SET appendonly yes and the same in its configuration file, or in the parameter group of your provider',
     });
   }
   return findings;
 }
 
 /** Epoch seconds; a server that never saved reports its own start as the last save. */
-function startedAt(info: Record<string, string>): number {
+function startedAt(info: Readonly<Record<string, string>>): number {
   const nowUs = Number(info.server_time_usec ?? 0);
   return Math.floor(nowUs / 1e6) - Number(info.uptime_in_seconds ?? 0) + 1;
 }

@@ -4,7 +4,8 @@ import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../featur
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
-import { parseInfo } from '../redis/parse-info.ts';
+import { serverIn } from '../redis/server-version.ts';
+import { infoOf } from '../redis/support.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { canAsk, tellMissing, tellServer } from './unreachable.ts';
 
@@ -92,20 +93,23 @@ export async function takeSnapshot(
 }
 
 async function serverOf({ redis, connections }: ReadContext): Promise<unknown> {
-  const infos = await Promise.all(
-    (await masters(redis)).map(async (server) => parseInfo(await server.info())),
-  );
-  const sum = (field: string): number => infos.reduce((total, info) => total + Number(info[field] ?? 0), 0);
-  const [first] = infos;
+  const infos = await Promise.all((await masters(redis)).map(infoOf));
+  const [first = {}] = infos;
+  const { name, version } = serverIn(first);
+  const isTold = version !== undefined;
+  // What this user may not ask is null, never nought.
+  const sum = (field: string): number | null =>
+    isTold ? infos.reduce((total, info) => total + Number(info[field] ?? 0), 0) : null;
   return {
     url: connections[0]?.url ?? '',
     kind: connections[0]?.kind ?? '',
-    version: first?.redis_version ?? '',
-    role: first?.role === 'master' ? 'primary' : 'replica',
+    program: isTold ? name : null,
+    version: version ?? null,
+    role: isTold ? (first.role === 'master' ? 'primary' : 'replica') : null,
     usedBytes: sum('used_memory'),
     maxBytes: sum('maxmemory'),
     opsPerSec: sum('instantaneous_ops_per_sec'),
     clients: sum('connected_clients'),
-    uptimeMs: Number(first?.uptime_in_seconds ?? 0) * 1000,
+    uptimeMs: isTold ? Number(first.uptime_in_seconds ?? 0) * 1000 : null,
   };
 }

@@ -1,7 +1,8 @@
 import { isCluster } from '../redis/client.ts';
 import { type Connection, masters } from '../redis/connect.ts';
-import { parseInfo } from '../redis/parse-info.ts';
 import type { Question } from '../redis/poller.ts';
+import { serverIn } from '../redis/server-version.ts';
+import { infoOf } from '../redis/support.ts';
 import type { ServerFigures, Store } from '../store/store.ts';
 
 /**
@@ -101,14 +102,16 @@ type Info = { figures: Omit<ServerFigures, 'commandsPerSecond'>; processed: numb
 
 async function readInfo({ ask }: Connection): Promise<Info> {
   const servers = await masters(ask);
-  const infos = await Promise.all(servers.map(async (server) => parseInfo(await server.info())));
+  const infos = await Promise.all(servers.map(infoOf));
   const sum = (field: string): number => infos.reduce((total, info) => total + Number(info[field] ?? 0), 0);
   const [first = {}] = infos;
-  const role = first.role === 'master' ? 'primary' : 'replica';
+  const server = serverIn(first);
+  const role = first.role === 'master' ? 'primary' : (first.role && 'replica') || '';
   return {
     processed: sum('total_commands_processed'),
     figures: {
-      version: first.redis_version ?? '?',
+      ...(server.version !== undefined && { program: server.name }),
+      version: server.version ?? '?',
       role: isCluster(ask) ? `cluster of ${servers.length}` : role,
       usedBytes: sum('used_memory'),
       maxBytes: sum('maxmemory'),

@@ -60,3 +60,29 @@ export class EmbeddedError extends QuarterdeckError {
     });
   }
 }
+
+/** A key holds, or a server answers, what cannot be read as what is expected there. */
+export class UnreadableReplyError extends QuarterdeckError {
+  readonly key: string | undefined;
+
+  constructor(expected: string, found: unknown, key?: string) {
+    const where = key === undefined ? 'Redis answered' : `Key \`${key}\` holds`;
+    super('data', 'UNREADABLE_REPLY', `${where} ${shown(found)} where ${expected} is expected`, {
+      hint:
+        key === undefined
+          ? 'Look whether something other than Redis answers there'
+          : `Look at it with \`redis-cli TYPE ${key}\`; another program may have written it`,
+    });
+    this.key = key;
+  }
+}
+
+const longestShown = 60;
+
+function shown(found: unknown): string {
+  if (found === null || found === undefined) return 'nothing';
+  if (Array.isArray(found)) return `an array of ${found.length}`;
+  const isText = typeof found !== 'object' || Buffer.isBuffer(found);
+  const text = isText ? String(found) : 'an object';
+  return `\`${text.length > longestShown ? `${text.slice(0, longestShown)}…` : text}\``;
+}

@@ -3,7 +3,7 @@ import { backoffMs, pause } from './backoff.ts';
 import { type Client, isCluster } from './client.ts';
 import { RefusedError } from './errors.ts';
 import { asArray, asPairs, asText } from './reply.ts';
-import { serverOf, tooOldFor } from './support.ts';
+import { isTooOld, serverOf } from './server-version.ts';
 
 /**
  * What a server refuses, in three sorts: what passes by itself (it is full, a replica, loading) and is ridden out like
@@ -166,7 +166,7 @@ export async function refusedScript(
   }
   if (/compiling script|script shebang|script flag/i.test(message)) {
     const server = await serverOf(client);
-    return server.version === undefined || tooOldFor(server)
+    return server.version === undefined || isTooOld(server)
       ? new UnsupportedServerError(
           `Quarterdeck needs Redis 7.0 or Valkey 7.2; this is ${server.label}`,
           ['script-flags'],

@@ -1,25 +1,9 @@
-import { QuarterdeckError } from '../errors.ts';
+import { UnreadableReplyError } from './errors.ts';
 
 /**
  * What Redis answered, read as what was promised: the one place where a reply of unknown shape becomes a value.
  * `key` is what the reply is about, for the message; whoever knows it gives it.
  */
-
-/** A key holds, or a server answers, what cannot be read as what is expected there. */
-export class UnreadableReplyError extends QuarterdeckError {
-  readonly key: string | undefined;
-
-  constructor(expected: string, found: unknown, key?: string) {
-    const where = key === undefined ? 'Redis answered' : `Key \`${key}\` holds`;
-    super('data', 'UNREADABLE_REPLY', `${where} ${shown(found)} where ${expected} is expected`, {
-      hint:
-        key === undefined
-          ? 'Look whether something other than Redis answers there'
-          : `Look at it with \`redis-cli TYPE ${key}\`; another program may have written it`,
-    });
-    this.key = key;
-  }
-}
 
 /**
  * A whole number, exact: from an integer reply or from digits.
@@ -84,20 +68,11 @@ export function asPairs(reply: unknown, key?: string): readonly (readonly [name:
   ]);
 }
 
-function isNothing(reply: unknown): boolean {
+function isNothing(reply: unknown): reply is null | undefined {
   return reply === null || reply === undefined;
 }
 
 function textOf(reply: unknown): string | undefined {
   if (typeof reply === 'string') return reply;
   return Buffer.isBuffer(reply) ? reply.toString() : undefined;
-}
-
-const longestShown = 60;
-
-function shown(found: unknown): string {
-  if (isNothing(found)) return 'nothing';
-  if (Array.isArray(found)) return `an array of ${found.length}`;
-  const text = textOf(found) ?? (typeof found === 'object' ? 'an object' : String(found));
-  return `\`${text.length > longestShown ? `${text.slice(0, longestShown)}…` : text}\``;
 }

@@ -24,6 +24,8 @@ export type State = {
 };
 
 export type ServerFigures = {
+  /** `redis` unless it says otherwise. */
+  readonly program?: string;
   readonly version: string;
   readonly role: string;
   readonly usedBytes: number;

@@ -43,7 +43,7 @@ function segmentsOf(
   const share = server.maxBytes > 0 ? server.usedBytes / server.maxBytes : 0;
   const limit = server.maxBytes > 0 ? ` of ${formatBytes(server.maxBytes)}` : '';
   const figures: Segment[] = [
-    { rank: 5, spans: [`redis ${server.version} ${server.role}`] },
+    { rank: 5, spans: [`${server.program ?? 'redis'} ${server.version} ${server.role}`.trimEnd()] },
     { rank: 2, spans: [`mem ${formatBytes(server.usedBytes)}${limit}`] },
     { rank: 3, spans: [`${formatShort(server.commandsPerSecond)} cmd/s`] },
   ];
