@@ -3,15 +3,12 @@ import module from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { consoleFlags } from './source/cli/console-flags.ts';
+import { QuarterdeckError } from './source/errors.ts';
 import { cacheHome, FolderError, ownFolder } from './source/own-folders.ts';
 
 declare const QUARTERDECK_VERSION: string;
 
 const exitCodes = { usage: 2, connection: 3, data: 4, program: 5, bug: 70 } as const;
-const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-/** How long what a failed command left running may take to end. */
-const farewellMs = 2000;
-type EndSignal = keyof typeof exitCodeOf;
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'embedded-keeper' && argv[1] !== undefined) return await keep(argv[1]);
@@ -34,16 +31,19 @@ async function main(argv: readonly string[]): Promise<number> {
   ({ json: wantsJson, debug: wantsDebug } = config);
   hideSecrets(process.env);
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
+  process.on('uncaughtException', (error) => {
+    void report(error).then((code) => process.exit(code));
+  });
   const { runBatch } = await import('./source/cli/batch.ts');
-  const { path, command, raw } = invocation;
+  const { path: words, command, raw } = invocation;
   const run = (ended: AbortSignal): Promise<number> =>
-    runBatch(path, command, raw, {
+    runBatch(words, command, raw, {
       config,
       streams: process,
       ended,
       printFrame: async (...frame) => (await import('./source/console/painted.ts')).printFrame(...frame),
     });
-  return command.supervises ? await run(new AbortController().signal) : await untilEnded(run);
+  return await untilEnded(run, { isSupervising: command.supervises === true });
 }
 
 /**
@@ -80,27 +80,40 @@ async function openConsole(globals: Record<string, unknown>): Promise<number> {
   return await console.openConsole(globals, process.env);
 }
 
-/** Lets a command put things in order on SIGINT and SIGTERM; a second signal ends at once. */
-async function untilEnded(run: (ended: AbortSignal) => Promise<number>): Promise<number> {
+/**
+ * Lets a command put things in order on the first signal; a second one ends at once. What the command did not catch
+ * ends it as a failure that it threw would.
+ */
+async function untilEnded(
+  run: (ended: AbortSignal) => Promise<number>,
+  { isSupervising }: { isSupervising: boolean },
+): Promise<number> {
+  const { endedBy, exitCodeOf } = await import('./source/cli/ending.ts');
   const controller = new AbortController();
-  let endedBy: EndSignal | undefined;
-  for (const signal of Object.keys(exitCodeOf) as EndSignal[]) {
+  let exitCode: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (endedBy) process.exit(exitCodeOf[signal]);
-      endedBy = signal;
-      controller.abort();
+      // What runs another program passes each signal on to that.
+      if (exitCode !== undefined && !isSupervising) process.exit(exitCodeOf[signal]);
+      exitCode = exitCodeOf[signal];
+      controller.abort(endedBy(signal));
     });
   }
   try {
-    const exitCode = await run(controller.signal);
-    return endedBy ? exitCodeOf[endedBy] : exitCode;
+    const own = await run(controller.signal);
+    return isSupervising ? own : (exitCode ?? own);
   } catch (error) {
-    if (endedBy) return exitCodeOf[endedBy];
-    throw error;
-  } finally {
-    // What a reader that stands still has not taken would keep the process for as long.
-    if (endedBy) setTimeout(() => process.exit(), 200).unref();
+    if (exitCode === undefined) throw error;
+    // That it ended is no failure; what it could not do for another reason is.
+    if (QuarterdeckError.is(error)) await report(error);
+    return exitCode;
   }
+}
+
+async function report(error: unknown): Promise<number> {
+  const { reportFailure } = await import('./source/cli/failure.ts');
+  const { kind } = reportFailure(error, { stderr: process.stderr, json: wantsJson, debug: wantsDebug });
+  return exitCodes[kind];
 }
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -116,16 +129,11 @@ let wantsJson = ownWords.includes('--json') || isSet.test(process.env.QUARTERDEC
 let wantsDebug = ownWords.includes('--debug') || isSet.test(process.env.QUARTERDECK_DEBUG ?? '');
 // Where nobody hears what went wrong, that must not become another failure.
 process.stderr.on('error', () => {});
+let exitCode: number;
 try {
-  process.exitCode = await main(argv);
+  exitCode = await main(argv);
 } catch (error) {
-  const { reportFailure } = await import('./source/cli/failure.ts');
-  const failure = reportFailure(error, {
-    stderr: process.stderr,
-    json: wantsJson,
-    debug: wantsDebug,
-  });
-  process.exitCode = exitCodes[failure.kind];
-  // A command whose server is lost may still wait for it: it was told to end, and has had its time.
-  setTimeout(() => process.exit(), farewellMs).unref();
+  exitCode = await report(error);
 }
+// The work is done: whatever a library left ticking, or a connection still open, must not keep the process.
+process.exit(exitCode);

@@ -15,6 +15,7 @@ import { loadFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
 import { openConnections } from '../redis/open-connections.ts';
 import { safeJson, safeLines, sanitise } from '../ui/text.ts';
+import { EndedError, orEnded, overdue } from './ending.ts';
 import { makeOutput, type Output } from './output.ts';
 import { linesOf } from './read-lines.ts';
 
@@ -28,7 +29,7 @@ export type Streams = {
 export type BatchOptions = {
   readonly config: Config;
   readonly streams: Streams;
-  /** Aborted by SIGINT or SIGTERM; the command then puts things in order and settles. */
+  /** Aborted by a signal; the command then puts things in order and settles, or is left after some seconds. */
   readonly ended: AbortSignal;
   readonly printFrame: PrintFrame;
 };
@@ -47,12 +48,17 @@ export async function runBatch(
   if (!command.offline) await assertServers(path, config);
   const output = makeOutput(streams.stdout, ended);
   const lost = new AbortController();
-  const signal = AbortSignal.any([ended, output.closed, lost.signal]);
+  // What runs another program passes signals on to that, once it runs.
+  const signal = AbortSignal.any([...(command.supervises ? [] : [ended]), output.closed, lost.signal]);
   const isAsked = !config.yes && (command.confirm ?? command.guard) !== undefined;
   const canAsk = streams.stdin.isTTY === true && streams.stderr.isTTY === true;
   if (isAsked && needsYes(command) && !canAsk) throw notConfirmed(path);
 
-  const connections = await openConnections(config, command.offline === true);
+  const begun = 'before anything was sent';
+  const connections = await orEnded(openConnections(config, command.offline === true), ended, begun);
+  const descriptions: (() => string | undefined)[] = [];
+  const unconfirmed = (): string[] =>
+    descriptions.map((describe) => describe()).filter((text) => text !== undefined);
   const context = makeContext({
     config,
     streams,
@@ -60,26 +66,39 @@ export async function runBatch(
     signal,
     connections,
     commandLine: raw.commandLine,
+    descriptions,
     printFrame,
   });
   try {
     // A single server has no others to do without: nothing is partial about it.
     const isPartial = command.partial === true && connections.length > 1;
-    if (!command.offline) await reach(connections, isPartial, config.timeoutMs);
-    const agreed = isAsked && canAsk ? await confirm(path, command, input, { context, streams }) : input;
-    const running = runCommand(path, command, agreed, context);
-    const outcome = await (command.offline || isPartial || command.supervises
-      ? running
-      : Promise.race([running, ...connections.map((connection) => connection.lost(config.timeoutMs))]));
+    if (!command.offline) await orEnded(reach(connections, isPartial, config.timeoutMs), ended, begun);
+    const asked = command.offline ? [] : connections;
+    const bounds = command.supervises
+      ? []
+      : [
+          overdue(ended, { connections: asked, endsWithinMs: command.endsWithinMs, unconfirmed }),
+          ...(isPartial ? [] : asked.map((connection) => connection.lost(config.timeoutMs))),
+        ];
+    const agreed =
+      isAsked && canAsk
+        ? await Promise.race([
+            orEnded(confirm(path, command, input, { context, streams }), ended, 'before it was confirmed'),
+            ...bounds,
+          ])
+        : input;
+    const outcome = await Promise.race([runCommand(path, command, agreed, context), ...bounds]);
     if (config.json && outcome.json !== undefined) await output.write(`${safeJson(outcome.json)}\n`);
     if (!config.json && outcome.text.length > 0) await output.write(forPeople(outcome.text));
     // Not when the reader has gone: a closed stdout is a write that did not happen.
-    if (!output.closed.aborted) await outcome.printed?.();
+    if (!output.closed.aborted) await Promise.race([outcome.printed?.(), ...bounds]);
     return outcome.exitCode ?? 0;
   } catch (error) {
-    if (output.closed.aborted) return 0;
+    if (output.closed.aborted && !ended.aborted) return 0;
     // What it runs, such as a watcher or another program, is not to go on without it.
     lost.abort(error);
+    const left = unconfirmed();
+    if (left.length > 0 && !(error instanceof EndedError)) context.warn(`Not confirmed: ${left.join(', ')}`);
     throw error;
   } finally {
     for (const connection of connections) connection.close();
@@ -116,6 +135,7 @@ function makeContext({
   signal,
   connections,
   commandLine,
+  descriptions,
   printFrame,
 }: {
   config: Config;
@@ -124,6 +144,7 @@ function makeContext({
   signal: AbortSignal;
   connections: readonly [Connection, ...Connection[]];
   commandLine: readonly string[];
+  descriptions: (() => string | undefined)[];
   printFrame: PrintFrame;
 }): CommandContext {
   const [first] = connections;
@@ -150,6 +171,9 @@ function makeContext({
     },
     warn(text) {
       streams.stderr.write(`quarterdeck: ${sanitise(text)}\n`);
+    },
+    unconfirmed(describe) {
+      descriptions.push(describe);
     },
   };
 }
@@ -182,6 +206,8 @@ async function confirm(
   const answer = await new Promise<string>((resolve) => {
     lines.question(`${sanitise(asked.question)} [y/N] `, resolve);
     lines.once('close', () => resolve(''));
+    // While it reads a line the terminal sends none.
+    lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   });
   lines.close();
   if (!/^y(es)?$/i.test(answer.trim())) {

@@ -22,6 +22,7 @@ export const demoCommand = defineCommand({
   words: { paths: list('PATH', 'files or directories to ship (/var/log)', v.string()) },
   flags: { budget: flagOr('SIZE', 'bytes of Redis that shipping may use', sizeBytes, '4MiB') },
   writes: true,
+  endsWithinMs: 4000,
   offline: true,
   async run(context, { paths, budget }) {
     const directory = await mkdtemp(path.join(tmpdir(), 'quarterdeck-demo-'));

@@ -186,6 +186,8 @@ export type Command<Input> = {
    * and what a lost Redis means for it is the command's to decide.
    */
   readonly supervises?: boolean;
+  /** How long it may take to put things in order after a signal, while Redis answers: 2000 unless told, at most 4000. */
+  readonly endsWithinMs?: number;
   /** Lines of examples for `--help`. */
   readonly examples?: readonly string[];
   run(context: CommandContext, input: Input): Promise<Outcome>;
@@ -209,6 +211,11 @@ export type CommandContext = ReadContext & {
   progress(text: string): void;
   /** A diagnostic that must be seen even without a terminal: one line on stderr. */
   warn(text: string): void;
+  /**
+   * Describes what Redis has not confirmed yet, such as `12 messages to news`; undefined when there is nothing. Asked
+   * when the run has to end without an answer, so that it can be said.
+   */
+  unconfirmed(describe: () => string | undefined): void;
   readonly printFrame: PrintFrame;
 };
 

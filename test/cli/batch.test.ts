@@ -138,7 +138,7 @@ test('on a Node that is too old it says so in one line', async () => {
   expect(await run(['lock', 'list'], { env: { NODE_OPTIONS } })).toEqual({
     code: 2,
     stdout: '',
-    stderr: 'quarterdeck: needs Node 22 or newer, this is 20.20.2\n',
+    stderr: 'quarterdeck: needs Node 22.12 or newer, this is 20.20.2\n',
   });
 });
 

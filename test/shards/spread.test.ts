@@ -56,6 +56,7 @@ async function over(
       config,
       streams,
       ended: new AbortController().signal,
+      unconfirmed() {},
       printFrame: async () => [],
     };
     const code = await runBatch(path, command, { words, flags, commandLine: [] }, options);

@@ -82,6 +82,7 @@ export function makePerformer(options: PerformerOptions): Performer {
     signal,
     commandLine: act.commandLine,
     async *stdin() {},
+    unconfirmed() {},
     printFrame: async (...frame) => (await import('../print-frame.tsx')).printFrame(...frame),
     ...out,
   });

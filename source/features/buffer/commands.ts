@@ -84,6 +84,7 @@ const flush = defineCommand({
     ),
   },
   writes: true,
+  endsWithinMs: 4000,
   examples: [
     'quarterdeck buffer flush project --to sqlite:app.db --column views',
     'PGPASSWORD=... quarterdeck buffer flush project --to postgres://app@db/app --every 10s',

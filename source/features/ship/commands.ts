@@ -91,6 +91,7 @@ const consumeCommand = defineCommand({
     spool: optionalFlag('DIR', 'where gzip files too large for the budget are collected', file),
   },
   writes: true,
+  endsWithinMs: 4000,
   examples: [
     'quarterdeck ship consume logs: --as 0 --out /srv/logs',
     "quarterdeck ship consume logs: --as 1 --exec 'grep -c ERROR'",

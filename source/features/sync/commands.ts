@@ -70,6 +70,7 @@ const runSyncCommand = defineCommand({
     standby: switchFlag('wait while another process serves this target'),
   },
   writes: true,
+  endsWithinMs: 4000,
   examples: ['quarterdeck sync run /srv/img cdn1:/srv/img --delete'],
   async run(context, { every, fullEvery, delete: deletes, ...rest }) {
     await runSync(context.redis, {

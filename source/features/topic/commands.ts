@@ -124,6 +124,7 @@ const subscribeCommand = defineCommand({
     layout,
   },
   writes: true,
+  endsWithinMs: 4000,
   examples: [
     'quarterdeck topic subscribe news --as billing --json | jq -r .message',
     "quarterdeck topic subscribe news --as mailer --exec './mail.sh' --standby",

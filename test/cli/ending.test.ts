@@ -1,0 +1,174 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { errorOf, finished, type Run, run, start } from '../helpers/cli.ts';
+import { type RedisServer, redisForThisFile, startRedis } from '../helpers/redis-server.ts';
+
+const server = await redisForThisFile();
+const opened: RedisServer[] = [];
+afterEach(async () => {
+  for (const own of opened.splice(0)) {
+    own.signal('SIGCONT');
+    await own.close();
+  }
+});
+async function ownServer(...options: string[]): Promise<RedisServer> {
+  const own = await startRedis(...options);
+  opened.push(own);
+  return own;
+}
+const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-ending-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const signals = [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+  ['SIGHUP', 129],
+] as const;
+/** Whoever ends us waits for some seconds; a busy machine needs more of them for the same. */
+const soonMs = 10_000;
+
+/** Sends the signal and waits for the end. */
+async function ends(child: ChildProcess, signal: NodeJS.Signals): Promise<Run & { readonly ms: number }> {
+  const startedAt = performance.now();
+  const ending = finished(child);
+  child.kill(signal);
+  return { ...(await ending), ms: performance.now() - startedAt };
+}
+
+test.each(signals)(
+  '%s ends what waits for a server that never answers, and says so',
+  async (signal, code) => {
+    const silent = createServer();
+    silent.listen(0);
+    await once(silent, 'listening');
+    const address = silent.address();
+    if (typeof address !== 'object' || address === null) throw new Error('Expected a port');
+    const child = start(['chat', 'list'], { url: `redis://127.0.0.1:${address.port}` });
+    const [socket] = await once(silent, 'connection');
+    expect(await ends(child, signal)).toMatchObject({
+      code,
+      stdout: '',
+      stderr: `quarterdeck: Ended by ${signal} before anything was sent\n`,
+    });
+    socket.destroy();
+    silent.close();
+  },
+);
+
+test.each(signals)('%s ends every command, though the server has fallen silent', async (signal, code) => {
+  const own = await ownServer();
+  const redis = own.client();
+  const base = path.join(directory, `base-${signal}`);
+  mkdirSync(base);
+  writeFileSync(path.join(base, 'a.log'), 'one\n');
+  await run(['chat', 'create', 'room', '--members', 'ann,bob'], { url: own.url });
+  await run(['lock', 'acquire', 'busy', '--ttl', '1h'], { url: own.url });
+  const begun = [
+    ['topic', 'subscribe', 'news', '--as', 'one'],
+    ['topic', 'publish', 'news', '-'],
+    ['chat', 'tail', 'room', '--as', 'bob'],
+    ['log', 'write', 'app'],
+    ['hits', 'add', 'web', '-'],
+    ['watch', '--json'],
+    ['buffer', 'incr', 'views', '-'],
+    ['sync', 'watch', base, '--channel', 'files'],
+    ['sync', 'run', base, path.join(directory, `copy-${signal}`), '--channel', 'files'],
+    ['ship', 'run', base, '--follow', '--channel', 'logs:', '--consumers', '1'],
+    ['ship', 'consume', 'logs:', '--as', '0', '--out', path.join(directory, `out-${signal}`)],
+    ['lock', 'run', 'job', '--', 'sleep', '60'],
+    ['lock', 'run', 'busy', '--wait', '60s', '--', 'true'],
+  ].map((words) => ({ words, child: start(words, { url: own.url }) }));
+  await vi.waitFor(
+    async () => {
+      const names = String(await redis.client('LIST')).match(/name=quarterdeck:\S+:ask/g) ?? [];
+      expect(new Set(names).size).toBeGreaterThanOrEqual(begun.length);
+    },
+    { timeout: 40_000, interval: 100 },
+  );
+  own.signal('SIGSTOP');
+  const ended = await Promise.all(
+    begun.map(async ({ words, child }) => ({ words, ...(await ends(child, signal)) })),
+  );
+  expect(ended.map(({ words, code: own }) => [words.join(' '), own])).toEqual(
+    begun.map(({ words }) => [words.join(' '), code]),
+  );
+  expect(ended.filter(({ ms }) => ms > soonMs)).toEqual([]);
+});
+
+test('what a replica refuses ends at the first signal', async () => {
+  const replica = await ownServer('--replicaof', '127.0.0.1', '1');
+  const redis = replica.client();
+  const child = start(['limit', 'hit', 'key', '--max', '2', '--per', '1m'], { url: replica.url });
+  await vi.waitFor(async () => expect(await redis.info('errorstats')).toContain('READONLY'));
+  expect(await ends(child, 'SIGTERM')).toMatchObject({ code: 143 });
+});
+
+test('what was sent and not answered is said, with --json in one line of JSON', async () => {
+  const { url, ...own } = await ownServer();
+  const redis = own.client();
+  await redis.call('CLIENT', 'PAUSE', 60_000, 'WRITE');
+  const words = ['limit', 'hit', 'key', '--max', '2', '--per', '1m'];
+  const children = [start(words, { url }), start([...words, '--json'], { url })];
+  await vi.waitFor(async () => expect(String(await redis.client('LIST')).match(/cmd=eval/g)).toHaveLength(2));
+  const [text, json] = await Promise.all(children.map((child) => ends(child, 'SIGTERM')));
+  const message = `Ended by SIGTERM while Redis at ${url} did not answer`;
+  expect(text).toMatchObject({ code: 143, stderr: `quarterdeck: ${message}\n` });
+  expect(json && errorOf(json)).toEqual({ code: 'ENDED', message });
+});
+
+test('a second signal ends at once', async () => {
+  const own = await ownServer();
+  const child = start(['log', 'write', 'app'], { url: own.url });
+  const redis = own.client();
+  child.stdin?.write('line\n');
+  await vi.waitFor(async () => expect(await redis.exists('common:app:info')).toBe(1));
+  own.signal('SIGSTOP');
+  const ending = finished(child);
+  child.kill('SIGTERM');
+  child.kill('SIGINT');
+  // In whichever order the two come: nothing is waited for, so nothing is said of it.
+  expect(await ending).toMatchObject({ code: expect.toBeOneOf([130, 143]), stderr: '' });
+});
+
+/** Runs this in the process before the program itself. */
+const injected = (code: string) => ({
+  NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}`,
+});
+
+test('what a library leaves ticking does not keep a process whose work is done', async () => {
+  const env = injected('setInterval(() => {}, 1000)');
+  expect(await run(['config'], { env })).toMatchObject({ code: 0, stderr: '' });
+  expect(await run(['chat', 'list'], { env, url: server.url })).toMatchObject({ code: 0, stderr: '' });
+  expect(await run(['chatt'], { env })).toMatchObject({ code: 2 });
+});
+
+test.each([
+  ['an exception', "setTimeout(() => { throw new Error('odd\\nFORGED') }, 1500)"],
+  ['a rejection', "setTimeout(() => Promise.reject(new Error('odd\\nFORGED')), 1500)"],
+])('%s nobody caught is one line and exit 70', async (_, code) => {
+  const env = injected(code);
+  const words = ['watch', '--every', '100ms'];
+  const failed = await finished(start(words, { env, url: server.url }));
+  expect(failed.code).toBe(70);
+  expect(failed.stderr).toBe(
+    'quarterdeck: odd␊FORGED. This is a bug of quarterdeck; run it again with --debug\n',
+  );
+  const json = await finished(start([...words, '--json'], { env, url: server.url }));
+  expect(json.code).toBe(70);
+  expect(errorOf(json)).toMatchObject({ code: 'INTERNAL', message: 'odd\nFORGED' });
+});
+
+test('a terminal that reads an answer passes Ctrl-C on', async () => {
+  const { startPlay, cli } = await import('../helpers/terminal.ts');
+  await run(['lock', 'acquire', 'held', '--ttl', '1h'], { url: server.url });
+  const play = startPlay({ args: [cli, 'lock', 'break', 'held', '--url', server.url] });
+  await play.shows('[y/N]');
+  play.press('ctrl+c');
+  expect((await play.ended()).exitCode).toBe(130);
+  await play.close();
+});
