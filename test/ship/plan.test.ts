@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Shipment } from '../../source/features/ship/files/open-file.ts';
+import type { FileShipment } from '../../source/features/ship/files/open-file.ts';
 import type { Part } from '../../source/features/ship/shipper/pipeline.ts';
 import { planFile, planGrowth } from '../../source/features/ship/shipper/plan.ts';
 
@@ -8,7 +8,7 @@ import { planFile, planGrowth } from '../../source/features/ship/shipper/plan.ts
 const content = Buffer.from('one\ntwo\nthree\n');
 const options = { partBytes: 24, wholeBytes: 24 };
 
-const shipment: Shipment = {
+const shipment: FileShipment = {
   source: { name: 'a', path: Buffer.from('a'), bytes: 14, inode: '1:1', mtimeMs: 0, ctimeMs: 0 },
   read: async (buffer, position) => content.copy(buffer, 0, position),
   size: async () => content.length,
@@ -26,6 +26,7 @@ const shipment: Shipment = {
     state: 'open',
   },
   stopped: undefined,
+  confirm: async ({ after }) => after,
 };
 
 async function outline(parts: AsyncIterable<Part>) {
@@ -45,7 +46,9 @@ test('the parts of a file say how long all of it is', async () => {
 });
 
 test('nobody knows how long a file will be that grows', async () => {
-  const parts = planGrowth(shipment, content.length, { ...options, isEnding: false });
+  const { source, record, read } = shipment;
+  const growth = { read, position: 0, end: content.length, isEnding: false };
+  const parts = planGrowth(source, record, growth, options);
   expect(await outline(parts)).toEqual([
     { at: 0, bytes: 8, of: undefined, last: false },
     { at: 8, bytes: 6, of: undefined, last: false },

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { status } from '../../source/features/ship/channel/status.ts';
+import { findSources } from '../../source/features/ship/files/sources.ts';
 import { ship } from '../../source/features/ship/ship.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { copyTo, logLines, readTree, Scratch } from './harness.ts';
@@ -126,7 +127,7 @@ test('an empty directory is shipped at once', async () => {
 test('paths, a prefix, links and what is no file', async () => {
   const directory = scratch.files('in', { 'a.log': 'a\n', 'sub/b.log': 'b\n' });
   symlinkSync(path.join(directory, 'a.log'), path.join(directory, 'link.log'));
-  symlinkSync('/nonexistent', path.join(directory, 'dangling'));
+  symlinkSync(path.join(scratch.path, 'nowhere'), path.join(directory, 'dangling'));
   const copying = copyTo(server, at('copy'), { as: '0' });
   const shipped = await ship(redis, [directory, at('in/sub/b.log')], {
     ...small,
@@ -143,7 +144,7 @@ test('paths, a prefix, links and what is no file', async () => {
 });
 
 test.each([
-  ['a path that is not there', ['/nonexistent'], {}, 'SHIP_PATH_MISSING'],
+  ['a path that is not there', ['/dev/null/nowhere'], {}, 'SHIP_PATH_MISSING'],
   ['a device', ['/dev/null'], {}, 'SHIP_PATH_UNREADABLE'],
   ['a budget smaller than one part', ['.'], { budgetBytes: 64 * KiB }, 'SHIP_BUDGET_TOO_SMALL'],
   ['a channel without a name', ['.'], { channel: '' }, 'SHIP_BAD_CHANNEL_NAME'],
@@ -153,10 +154,54 @@ test.each([
   expect(await redis.dbsize()).toBe(0);
 });
 
-test('two files under one name are refused', async () => {
-  const directory = scratch.files('in', { 'a/x.log': 'a\n', 'b/x.log': 'b\n' });
-  const refused = ship(redis, [`${directory}/a/x.log`, `${directory}/b/x.log`], { ...small, consumers: 1 });
-  await expect(refused).rejects.toMatchObject({ code: 'SHIP_NAMES_CLASH' });
+test('two files under one name are told of, and the others shipped', async () => {
+  const directory = scratch.files('in', { 'a/x.log': 'a\n', 'b/x.log': 'b\n', 'y.log': 'y\n' });
+  const copying = copyTo(server, at('copy'), { as: '0' });
+  const paths = ['a/x.log', 'b/x.log', 'y.log'].map((file) => path.join(directory, file));
+  const shipped = await ship(redis, paths, { ...small, consumers: 1 });
+  await copying;
+  expect(readTree(at('copy'))).toEqual({ 'y.log': 'y\n' });
+  expect(shipped.failed).toEqual([
+    `Two files would be shipped as \`x.log\`: \`${directory}/a/x.log\` and \`${directory}/b/x.log\``,
+  ]);
+});
+
+test('a byte that is no UTF-8 and a name that looks like it are two files', async () => {
+  const directory = scratch.files('in', { 'a%FF': 'text\n', 'a%zz': 'plain\n', '100%': 'end\n' });
+  writeFileSync(Buffer.concat([Buffer.from(`${directory}/a`), Buffer.from([0xff])]), 'byte\n');
+  const copying = copyTo(server, at('copy'), { as: '0' });
+  await ship(redis, [directory], { ...small, consumers: 1 });
+  expect((await copying).toSorted()).toEqual(['100%', 'a%25FF', 'a%FF', 'a%zz']);
+  expect(readFileSync(at('copy', 'a%FF'), 'utf8')).toBe('text\n');
+  const copy = Buffer.concat([Buffer.from(at('copy', 'a')), Buffer.from([0xff])]);
+  expect(readFileSync(copy, 'utf8')).toBe('byte\n');
+});
+
+test.each(['/abs/', 'a/../', 'nul\0'])(
+  'a prefix %j with which no copy could be written is refused',
+  async (prefix) => {
+    const directory = scratch.files('in', { 'a.log': 'a\n' });
+    const refused = ship(redis, [directory], { ...small, consumers: 1, prefix });
+    await expect(refused).rejects.toMatchObject({ code: 'SHIP_BAD_PREFIX' });
+  },
+);
+
+test('globs choose among the files of a directory', async () => {
+  const directory = scratch.files('in', {
+    'a.log': 'a\n',
+    'a.txt': 'a\n',
+    'sub/b.log': 'b\n',
+    'sub/debug.log': 'd\n',
+    'cache/c.log': 'c\n',
+  });
+  const names = async (globs: { include?: string[]; exclude?: string[] }) => {
+    const { files } = await findSources([directory], { recursive: true, ...globs });
+    return files.map(({ name }) => name);
+  };
+  expect(await names({ include: ['*.log'] })).toEqual(['a.log', 'cache/c.log', 'sub/b.log', 'sub/debug.log']);
+  expect(await names({ exclude: ['cache/', 'debug*'] })).toEqual(['a.log', 'a.txt', 'sub/b.log']);
+  expect(await names({ exclude: ['*'], include: ['sub/*.log'] })).toEqual(['sub/b.log', 'sub/debug.log']);
+  expect(await names({ include: ['**/[bc].{log,txt}'] })).toEqual(['cache/c.log', 'sub/b.log']);
 });
 
 test.each([

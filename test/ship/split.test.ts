@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cutLines, gzipCutter, isGzipFile, type ReadAt } from '../../source/features/ship/files/split.ts';
+import type { ReadAt } from '../../source/features/ship/files/identity.ts';
+import { cutLines, gzipCutter, isGzipFile } from '../../source/features/ship/files/split.ts';
 
 const reader =
   (content: Buffer): ReadAt =>

@@ -30,6 +30,7 @@ const partBytes = v.pipe(
   v.check((bytes) => bytes >= KiB && bytes <= 256 * MiB, 'Expected a size from 1KiB to 256MiB'),
 );
 const file = v.pipe(v.string(), v.nonEmpty('Expected a path, got nothing'));
+const glob = v.pipe(v.string(), v.nonEmpty('Expected a glob such as `*.log`, got nothing'));
 
 const runCommand = defineCommand({
   verb: 'run',
@@ -44,6 +45,9 @@ const runCommand = defineCommand({
     follow: switchFlag('go on with files that grow, appear or are rotated'),
     keepOpen: switchFlag('do not tell the consumers that this was all'),
     prefix: flagOr('TEXT', 'put this before every name', v.string(), ''),
+    include: list('GLOB', 'of directories, only files of such names', glob),
+    exclude: list('GLOB', 'of directories, no files of such names; GLOB/: no such directories', glob),
+    archive: optionalFlag('DIR', 'with --follow: where rotation moves earlier generations', file),
   },
   writes: true,
   examples: [

@@ -39,6 +39,8 @@ export type ShipOptions = SourceOptions & {
   readonly partBytes?: number;
   /** Goes on with files that grow, appear or are rotated, until the signal aborts. */
   readonly follow?: boolean;
+  /** Where rotation moves the earlier generations of followed files, when that is not beside them. */
+  readonly archive?: string | undefined;
   /** Does not tell the consumers that this was all. */
   readonly keepOpen?: boolean;
   /** Puts things in order and resolves with `isInterrupted`; the same call continues later. */
@@ -82,7 +84,7 @@ const attempts = 5;
 
 /**
  * Ships the files behind `paths` and resolves when every consumer has finished every part.
- * @throws {PathMissingError | PathUnreadableError | NamesClashError} before anything is shipped
+ * @throws {PathMissingError | PathUnreadableError | PrefixError} before anything is shipped
  * @throws {BudgetTooSmallError | TermsDifferError | KeyTakenError | WrongTypeError | NoConsumersError}
  */
 export async function ship(redis: Client, paths: readonly string[], options: ShipOptions): Promise<Shipped> {

@@ -43,8 +43,9 @@ export function aroundCost(
   return fieldCost(partBytes, grownEntryBytes) + fieldCost(2 * partBytes + 100) + stringCost(8, keyBytes + 8);
 }
 
-export function recordCost(nameBytes: number): number {
-  return fieldCost(nameBytes, 300);
+/** What is remembered of a file, which grows a little with every part. */
+export function recordCost(nameBytes: number, jsonBytes: number): number {
+  return fieldCost(nameBytes, jsonBytes + 60);
 }
 
 export type Terms = {

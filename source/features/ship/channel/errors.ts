@@ -36,6 +36,15 @@ export class PathUnreadableError extends QuarterdeckError {
   }
 }
 
+/** With this before their names no consumer could write the files. */
+export class PrefixError extends QuarterdeckError {
+  constructor(prefix: string) {
+    super('usage', 'SHIP_BAD_PREFIX', `Expected a prefix that stays inside a directory, got \`${prefix}\``, {
+      hint: 'Leave out `..`, a leading `/` and NUL',
+    });
+  }
+}
+
 /** Two files would arrive under one name. */
 export class NamesClashError extends QuarterdeckError {
   constructor(name: string, first: string, second: string) {

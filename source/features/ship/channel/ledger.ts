@@ -18,6 +18,8 @@ const entrySchema = v.object({
   kind: v.picklist(['lines', 'gzip', 'piece']),
   /** The file ends with it. */
   last: v.optional(v.boolean(), false),
+  /** The unfinished line at its end has no rest: what comes next was written after it, elsewhere. */
+  ends: v.optional(v.boolean()),
   /** Where in the shipped file the first of these pieces begins. */
   piecesFrom: v.optional(v.number()),
   /** The file's name on disk in hexadecimal, when it is no UTF-8. */
@@ -34,6 +36,32 @@ const entrySchema = v.object({
 });
 export type Entry = v.InferOutput<typeof entrySchema>;
 
+const headSchema = v.object({ bytes: v.number(), digest: v.string() });
+
+/** One generation of a followed file: what is known of it, to know it again wherever it went. */
+const generationSchema = v.object({
+  /** Device, inode and time of birth. */
+  id: v.string(),
+  head: headSchema,
+  /** How far it was shipped, and the digest of what stands before that; empty: not known. */
+  position: v.number(),
+  anchor: v.optional(v.string(), ''),
+  /** How long it was when it was last looked at, and the digest of what stands before that. */
+  seen: v.number(),
+  seenAnchor: v.optional(v.string(), ''),
+  /** Everything about it that changes when it does. */
+  stamp: v.optional(v.string(), ''),
+  /** Where it was last, one character for each byte. */
+  path: v.string(),
+  /** It was the log itself when it was last seen, and not a generation put aside. */
+  live: v.optional(v.boolean(), false),
+  /** `.gz` and the like when its content is compressed; positions are those of the content. */
+  ending: v.optional(v.string(), ''),
+  /** Epoch ms when it was last seen. */
+  at: v.optional(v.number(), 0),
+});
+export type StoredGeneration = v.InferOutput<typeof generationSchema>;
+
 /** How far a file is: what has been announced of it. */
 const recordSchema = v.object({
   generation: v.string(),
@@ -41,7 +69,7 @@ const recordSchema = v.object({
   /** Device and inode. */
   inode: v.string(),
   /** How the file begins: `bytes` of it and their digest, to know it again. */
-  head: v.object({ bytes: v.number(), digest: v.string() }),
+  head: headSchema,
   /** Up to where the file was read, and how much was shipped under its name; these differ once it was rotated. */
   position: v.number(),
   shipped: v.number(),
@@ -51,6 +79,11 @@ const recordSchema = v.object({
   piecesFrom: v.optional(v.number()),
   /** `rotated`: an earlier part of a followed file, under whatever name it is now. */
   state: v.picklist(['open', 'shipped', 'rotated']),
+  /** Of a followed file: where the log itself is, and its generations that are not done, oldest first. */
+  path: v.optional(v.string()),
+  /** Where it really is, when that is a symbolic link. */
+  real: v.optional(v.string()),
+  chain: v.optional(v.array(generationSchema)),
 });
 export type FileRecord = v.InferOutput<typeof recordSchema> & { readonly name: string };
 
@@ -90,6 +123,23 @@ export function parseRecord(name: string, json: unknown): FileRecord | undefined
 /** A record as it is stored, under its name. */
 export function storedRecord({ name: _, ...record }: FileRecord): string {
   return JSON.stringify(record);
+}
+
+/** Generations of a followed file that were shipped to their end. */
+const pastSchema = v.object({ past: v.array(generationSchema) });
+const pastField = '\0past';
+
+/** The file whose past a field of the hash of files holds; undefined for another field. */
+export function fileOfPast(field: string): string | undefined {
+  return field.endsWith(pastField) ? field.slice(0, -pastField.length) : undefined;
+}
+
+export function pastFieldOf(file: string): string {
+  return file + pastField;
+}
+
+export function parsePast(json: unknown): readonly StoredGeneration[] {
+  return parsed(pastSchema, json)?.past ?? [];
 }
 
 export const parseCursor = (json: unknown): Cursor | undefined => parsed(cursorSchema, json);

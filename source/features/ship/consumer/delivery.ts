@@ -18,6 +18,8 @@ export type Delivery = {
   readonly bytes: number;
   /** The file ends with it. */
   readonly isLast: boolean;
+  /** A line that is unfinished at its end is all there is of it. */
+  readonly endsLine: boolean;
   /** The bytes as they were shipped. */
   blocks(): AsyncGenerator<Buffer, void, undefined>;
   /** The bytes, decompressed where it is gzip. */
@@ -30,7 +32,7 @@ export type Delivery = {
 
 export type Shape = Pick<
   Entry,
-  'file' | 'generation' | 'at' | 'bytes' | 'kind' | 'last' | 'piecesFrom' | 'rawName'
+  'file' | 'generation' | 'at' | 'bytes' | 'kind' | 'last' | 'ends' | 'piecesFrom' | 'rawName'
 >;
 
 export type DeliveryOptions = {
@@ -55,6 +57,7 @@ export class PartDelivery implements Delivery {
   readonly at: number;
   readonly bytes: number;
   readonly isLast: boolean;
+  readonly endsLine: boolean;
   #carry: Buffer | undefined;
   #other: PartDelivery | undefined;
   readonly #shape: Shape;
@@ -69,6 +72,7 @@ export class PartDelivery implements Delivery {
     this.at = shape.at;
     this.bytes = shape.bytes;
     this.isLast = shape.last;
+    this.endsLine = shape.last || shape.ends === true;
     this.#shape = shape;
     this.#options = options;
   }
@@ -123,7 +127,7 @@ export class PartDelivery implements Delivery {
       } else rest = rest.length > 0 ? Buffer.concat([rest, block]) : block;
     }
     if (rest.length === 0) return;
-    if (this.isLast) yield { lines: [rest], bytes: rest, end: 'open' };
+    if (this.endsLine) yield { lines: [rest], bytes: rest, end: 'open' };
     else if (rest.length <= longestCarryBytes) this.#carry = rest;
     else yield { lines: [rest], bytes: rest, end: 'cut' };
   }

@@ -84,14 +84,14 @@ function makeSink(
 
 type OnLines = (batch: LineBatch) => Promise<void>;
 
-/** The bytes as they are; a file's last line gets the end it may lack. */
+/** The bytes as they are; a line that ends there gets the end it may lack. */
 async function print(context: CommandContext, delivery: Delivery, count: OnLines | undefined): Promise<void> {
   let last = newline;
   for await (const block of count ? counted(delivery, count) : delivery.content()) {
     last = block.at(-1) ?? last;
     await context.write(block);
   }
-  if (delivery.isLast && last !== newline) await context.write(Buffer.from('\n'));
+  if (delivery.endsLine && last !== newline) await context.write(Buffer.from('\n'));
 }
 
 async function* counted(delivery: Delivery, count: OnLines): AsyncGenerator<Buffer> {

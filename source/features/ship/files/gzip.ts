@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { crc32, createInflateRaw, type InflateRaw } from 'node:zlib';
-import type { ReadAt } from './split.ts';
+import type { ReadAt } from './identity.ts';
 
 /**
  * Gzip files member by member (RFC 1952). Node's own Gunzip hides where members end, and when something behind the

@@ -1,28 +1,41 @@
-import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { FileRecord } from '../channel/ledger.ts';
-import { fill } from '../shipper/write-blocks.ts';
+import { beginsAs, headOf, type ReadAt } from './identity.ts';
 import type { Source } from './sources.ts';
-import type { ReadAt } from './split.ts';
 
-const headBytes = 1024;
-
-/** A file being shipped: open, recognised, and how far it is. */
+/** A file being shipped: recognised, and how far it is. */
 export type Shipment = {
+  readonly source: Pick<Source, 'name' | 'rawName' | 'ctimeMs'>;
+  close(): Promise<void>;
+  /** What has been announced; moves on with every part. */
+  record: FileRecord;
+  /** Nothing more is planned from it: it failed, or is not what it was when that was planned. */
+  stopped: 'failed' | 'changed' | undefined;
+  /**
+   * Once a part was read and before it is announced: how far the file is after it. Undefined when the bytes may not be
+   * the file's: it was truncated or overwritten meanwhile.
+   */
+  confirm(part: ReadPart): Promise<FileRecord | undefined>;
+};
+
+/** A part as far as a shipment has to know it. */
+export type ReadPart = {
+  readonly position: number;
+  readonly entry: { readonly at: number; readonly bytes: number };
+  readonly after: FileRecord;
+};
+
+/** A shipment of one file, which stays open. */
+export type FileShipment = Shipment & {
   readonly source: Source;
   readonly read: ReadAt;
   /** How many bytes there are now. */
   size(): Promise<number>;
-  close(): Promise<void>;
-  /** What has been announced; moves on with every part. */
-  record: FileRecord;
-  /** Nothing more is planned from it: it failed, or was found to be shorter than planned. */
-  stopped: 'failed' | 'shrank' | undefined;
 };
 
-export type OpenFile = Pick<Shipment, 'read' | 'size' | 'close'> & { readonly inode: string };
+type OpenFile = Pick<FileShipment, 'read' | 'size' | 'close'> & { readonly inode: string };
 
-export async function openFile(path: Buffer): Promise<OpenFile & AsyncDisposable> {
+async function openFile(path: Buffer): Promise<OpenFile> {
   const handle = await open(path, 'r');
   const { dev, ino } = await handle.stat({ bigint: true });
   return {
@@ -30,7 +43,6 @@ export async function openFile(path: Buffer): Promise<OpenFile & AsyncDisposable
     read: async (buffer, position) => (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
     size: async () => (await handle.stat()).size,
     close: () => handle.close(),
-    [Symbol.asyncDispose]: () => handle.close(),
   };
 }
 
@@ -42,7 +54,7 @@ export async function openShipment(
   source: Source,
   known: FileRecord | undefined,
   generation: string,
-): Promise<Shipment> {
+): Promise<FileShipment> {
   const file = await openFile(source.path);
   try {
     const bytes = await file.size();
@@ -62,7 +74,18 @@ export async function openShipment(
           bytes,
           state: 'open',
         };
-    return { source, ...file, record, stopped: undefined };
+    return {
+      source,
+      ...file,
+      record,
+      stopped: undefined,
+      async confirm({ position, entry, after }) {
+        if (entry.bytes === 0) return after;
+        const isSame =
+          (await file.size()) >= position + entry.bytes && (await beginsAs(file.read, after.head));
+        return isSame ? after : undefined;
+      },
+    };
   } catch (error) {
     await file.close();
     throw error;
@@ -70,7 +93,7 @@ export async function openShipment(
 }
 
 /** A file of which there is a record and nothing else any more. */
-export function goneShipment(record: FileRecord): Shipment {
+export function goneShipment(record: FileRecord): FileShipment {
   const { name } = record;
   return {
     source: {
@@ -86,29 +109,15 @@ export function goneShipment(record: FileRecord): Shipment {
     close: async () => {},
     record,
     stopped: undefined,
+    confirm: async ({ after }) => after,
   };
 }
 
 /** Whether a file is the very one that a record tells of: the same inode, the same beginning, not shorter. */
-export async function isKnownAs(
+async function isKnownAs(
   file: OpenFile,
   { inode, position, head }: Pick<FileRecord, 'inode' | 'position' | 'head'>,
 ): Promise<boolean> {
-  return file.inode === inode && (await file.size()) >= position && (await beginsAs(file.read, head));
-}
-
-/** How a file begins, to know it again under another name or in another process. */
-export async function headOf(read: ReadAt, bytes: number): Promise<FileRecord['head']> {
-  const head = Buffer.alloc(Math.min(headBytes, bytes));
-  const got = await fill(read, head, 0);
-  return { bytes: got, digest: digestOf(head.subarray(0, got)) };
-}
-
-export async function beginsAs(read: ReadAt, { bytes, digest }: FileRecord['head']): Promise<boolean> {
-  const head = Buffer.alloc(bytes);
-  return (await fill(read, head, 0)) === bytes && digestOf(head) === digest;
-}
-
-function digestOf(head: Buffer): string {
-  return createHash('sha1').update(head).digest('base64url').slice(0, 16);
+  const isSameInode = inode === file.inode || inode.startsWith(`${file.inode}:`);
+  return isSameInode && (await file.size()) >= position && (await beginsAs(file.read, head));
 }

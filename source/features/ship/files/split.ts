@@ -1,4 +1,5 @@
 import { gzipMemberEnd, looksLikeGzip } from './gzip.ts';
+import type { ReadAt } from './identity.ts';
 
 /**
  * Where one part of a file ends and the next begins.
@@ -14,9 +15,6 @@ export type Cut = {
 
 /** `lines`: text; `gzip`: whole members; `piece`: some bytes of a gzip file, to be joined before decompressing. */
 export type PartKind = 'lines' | 'gzip' | 'piece';
-
-/** Reads up to `buffer.length` bytes at a position of the file; fewer at its end. */
-export type ReadAt = (buffer: Buffer, position: number) => Promise<number>;
 
 export type CutOptions = {
   /** Where the file ends, or what of it there is so far. */

@@ -28,22 +28,30 @@ const marginMs = { sure: 2000, likely: 20 };
 export class Announcer {
   readonly #session: ShipSession;
   readonly #field: string;
+  readonly #keepsCursor: boolean;
   #cursor: Cursor;
 
-  private constructor(session: ShipSession, field: string, cursor: Cursor) {
+  private constructor(session: ShipSession, field: string, cursor: Cursor, keepsCursor: boolean) {
     this.#session = session;
     this.#field = field;
     this.#cursor = cursor;
+    this.#keepsCursor = keepsCursor;
   }
 
   /**
    * @param what it ships, in words that are the same when it is started again the same way
    * @param listedAtMs when it began to look what there is to ship, by this host's clock
+   * @param keepsCursor not for who follows: files are not shipped in the order of their names then
    */
-  static async open(session: ShipSession, what: string, listedAtMs: number): Promise<Announcer> {
+  static async open(
+    session: ShipSession,
+    what: string,
+    { listedAtMs, keepsCursor }: { readonly listedAtMs: number; readonly keepsCursor: boolean },
+  ): Promise<Announcer> {
     const field = `cursor:${createHash('sha1').update(`${self.host}\0${what}`).digest('base64url').slice(0, 16)}`;
     const known = parseCursor(await retryAborted(() => session.redis.hget(session.keys.settings, field)));
-    return new Announcer(session, field, known ?? { name: '', generation: '', since: listedAtMs, count: 0 });
+    const cursor = known ?? { name: '', generation: '', since: listedAtMs, count: 0 };
+    return new Announcer(session, field, cursor, keepsCursor);
   }
 
   /** Of files of which there is no record, those that were shipped before; `recorded` is how many there are with one. */
@@ -70,7 +78,7 @@ export class Announcer {
     const { name, generation } = record;
     const next: Cursor = { ...this.#cursor, name, generation, count: this.#cursor.count + 1 };
     // A file that ends out of turn, because it shrank, leaves the cursor where it is.
-    const movesCursor = entry.last && next.name > this.#cursor.name;
+    const movesCursor = this.#keepsCursor && entry.last && next.name > this.#cursor.name;
     const startedAtMs = performance.now();
     for (;;) {
       const reply = await announceScript(

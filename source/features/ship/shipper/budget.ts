@@ -51,15 +51,16 @@ export class Room {
     const [data, counter] = [dataKey(keys, part), counterKey(keys, part)];
     const keyNames = [stageKey(keys, stage), data, counter];
     const json = JSON.stringify({ ...entry, stage });
+    const stored = storedRecord(record);
     const keyBytes = Math.max(...keyNames.map((key) => Buffer.byteLength(key)));
     const words = [
       token,
       part,
       json,
-      storedRecord(record),
+      stored,
       stringCost(entry.bytes, keyBytes),
       aroundCost(Buffer.byteLength(part), Buffer.byteLength(json), keyBytes, terms.consumers),
-      recordCost(Buffer.byteLength(entry.file)),
+      recordCost(Buffer.byteLength(entry.file), Buffer.byteLength(stored)),
       content ?? '',
       unchargedRecords,
     ];

@@ -1,248 +1,377 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { messageOf } from '../../../errors.ts';
 import type { FileRecord } from '../channel/ledger.ts';
-import { findRotated } from '../files/generations.ts';
-import {
-  beginsAs,
-  headOf,
-  isKnownAs,
-  type OpenFile,
-  openFile,
-  openShipment,
-  type Shipment,
-} from '../files/open-file.ts';
-import { hasCode, type Source } from '../files/sources.ts';
-import { isGzipFile } from '../files/split.ts';
-import type { Pipeline } from './pipeline.ts';
+import { pastFieldOf, storedRecord } from '../channel/ledger.ts';
+import { hasCode } from '../files/errno.ts';
+import type { Generation } from '../files/generation.ts';
+import { FileMovedError, Handles } from '../files/handles.ts';
+import { inflatedPartBytes } from '../files/inflated.ts';
+import { type Listed, Listing } from '../files/listing.ts';
+import type { Shipment } from '../files/open-file.ts';
+import { bytesOf, folderOf, type RawPath } from '../files/raw-path.ts';
+import type { Named, Selection } from '../files/selection.ts';
+import { printable } from '../files/selection.ts';
+import { type Root, relativeTo, type Source } from '../files/sources.ts';
+import type { Stream } from '../files/stream.ts';
+import { Streams } from '../files/streams.ts';
+import type { Part, Pipeline } from './pipeline.ts';
 import { type PlanOptions, planGrowth } from './plan.ts';
+import type { Records } from './session.ts';
 
 /**
- * Follows growing files under their names through rotation.
+ * Follows growing files under their names through rotation: see files/streams.ts for how it is known which file is what.
  *
- * What is shipped under a name is one stream. When the file was renamed away and made anew, the old one is read to its
- * end through the handle we hold (after a restart: wherever in its directory it is found by inode and beginning), then
- * the new one follows. When it was copied and truncated, the copy is found by its beginning and read from where we
- * were. A file under another name that is such an earlier part of a stream is not shipped again.
+ * Two tasks go on beside each other. One looks at the disk: it learns of new generations and holds open what is unread,
+ * also while there is no room in Redis. The other reads the generations in their order. What it has read counts only
+ * after it was verified that the file still is what it was.
  *
- * Not promised: what was written between the copying and the truncation is in neither file, for nobody; what was
- * rotated away and compressed while nobody followed is told as missing.
+ * Not promised: what is written between the last look and a truncation in place, and is in no copy, is in no file, for
+ * nobody; that it may be so is told.
  */
 export type FollowOptions = {
   readonly pipeline: Pipeline;
-  /** How far each file is, as an earlier shipper left it. */
-  readonly records: Map<string, FileRecord>;
-  look(): Promise<readonly Source[]>;
-  /** Ships a file that does not grow, such as a compressed one. */
-  shipWhole(source: Source, known: FileRecord | undefined): Promise<void>;
-  generation(): string;
-  note(text: string): void;
-  /** Keeps a record that goes with no part. */
-  remember(record: FileRecord): Promise<void>;
+  readonly roots: readonly Root[];
+  readonly selection: Selection;
+  readonly recursive: boolean;
+  readonly archive: RawPath | undefined;
+  /** What an earlier shipper left. */
+  readonly records: Records;
   readonly plan: PlanOptions;
   readonly signal: AbortSignal;
+  generation(): string;
+  note(text: string): void;
+  /** Keeps fields of the hash of files that go with no part. */
+  remember(fields: readonly (readonly [string, string])[]): Promise<void>;
+  exclusive<Result>(act: () => Promise<Result>): Promise<Result>;
+  /** Ships a file that does not grow, such as a compressed one. Resolves to how far it is then. */
+  shipWhole(source: Source, known: FileRecord | undefined): Promise<FileRecord | undefined>;
+  onFound(found: { readonly files: number; readonly bytes: number }): void;
 };
 
-const pollMs = 200;
-const lookMs = 1000;
+/** Changes are collected for so long: a rotation is several of them. */
+const settleMs = 20;
+/** Everything is looked at in any case, because not everything is told. */
+const sweepMs = 10_000;
+/** The same where nothing is told, or something is missing; and how often what only time decides is looked at. */
+const soonMs = 1000;
 /** A compressed file is complete when nobody has written to it for so long. */
 const restMs = 2000;
-/** What looks like the copy of a file that is about to be truncated is left alone for so long. */
-const copyGraceMs = 3000;
+/** So many parts of one file, then it is another's turn. */
+const partsAtOnce = 4;
 
-/** Runs until the signal aborts, then throws its reason. */
-export async function followSources(options: FollowOptions): Promise<never> {
-  const follower = new Follower(options);
-  let lookedAtMs = Number.NEGATIVE_INFINITY;
-  let sources: readonly Source[] = [];
-  try {
-    for (;;) {
-      options.signal.throwIfAborted();
-      if (performance.now() - lookedAtMs >= lookMs) {
-        sources = await options.look().catch((error: unknown) => {
-          // A path may be away for a moment while it is rotated; but not at the beginning.
-          if (lookedAtMs < 0) throw error;
-          return sources;
-        });
-        lookedAtMs = performance.now();
-        await follower.look(sources);
-      }
-      await follower.grow();
-      await wait(pollMs, undefined, { signal: options.signal });
-    }
-  } finally {
-    await follower.close();
-  }
-}
-
-class Follower {
+export class Follower {
   readonly #options: FollowOptions;
-  readonly #streams = new Map<string, Shipment>();
-  /** Names that need nothing, as long as the same file is there. */
-  readonly #settled = new Map<string, string>();
-  /** Earlier parts of streams, under whatever name they are now. */
-  readonly #past: FileRecord[] = [];
-  readonly #copies = new Map<string, number>();
+  readonly #handles = new Handles();
+  readonly #listing: Listing;
+  readonly #streams: Streams;
+  readonly #shipments = new Map<Stream, FollowedShipment>();
+  /** Streams in which there may be something to read. */
+  readonly #ready = new Set<Stream>();
+  readonly #wholes = new Map<RawPath, { readonly file: Listed; readonly named: Named }>();
+  #wake: () => void = () => {};
 
   constructor(options: FollowOptions) {
     this.#options = options;
-    this.#past = [...options.records.values()].filter(({ state }) => state === 'rotated');
+    this.#listing = new Listing({
+      recursive: options.recursive,
+      accepts: (path, isFolder) => this.#accepts(path, isFolder),
+      onSkipped: (path, reason) => options.note(`${this.#nameOf(path)?.name ?? shown(path)}: ${reason}`),
+      onBlind: (path, reason) => options.note(`${shown(path)}: looked at every second, because ${reason}`),
+    });
+    this.#streams = new Streams({
+      handles: this.#handles,
+      listing: this.#listing,
+      nameOf: (path) => this.#nameOf(path),
+      archive: options.archive,
+      generation: () => options.generation(),
+      onWhole: (file, named) => {
+        this.#wholes.set(file.path, { file, named });
+        this.#wake();
+      },
+      onReady: (stream) => this.#isReady(stream),
+      note: (text) => options.note(text),
+      signal: options.signal,
+    });
   }
 
-  async look(sources: readonly Source[]): Promise<void> {
-    for (const source of sources) {
-      const stream = this.#streams.get(source.name);
-      if (stream && stream.record.inode !== source.inode) await this.#rotate(stream, source);
-      else if (!stream && this.#settled.get(source.name) !== source.inode) await this.#begin(source);
-    }
+  get heldDeletedBytes(): number {
+    return this.#streams.heldDeletedBytes;
   }
 
-  async grow(): Promise<void> {
-    for (const stream of this.#streams.values()) {
-      if (stream.stopped === 'failed') {
-        this.#settle(stream, stream.record.inode);
-        continue;
-      }
-      stream.stopped = undefined;
-      const { record } = stream;
-      const size = await stream.size();
-      if (size < record.position || (size > record.position && !(await beginsAs(stream.read, record.head)))) {
-        await this.#truncated(stream);
-      } else if (size > record.position) {
-        if (record.head.bytes < size) stream.record = { ...record, head: await headOf(stream.read, size) };
-        await this.#ship(stream, size, false);
-      }
-    }
-    await this.#options.pipeline.drain();
+  get unreadable(): number {
+    return this.#streams.unreadable;
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
-  }
-
-  async #begin(source: Source): Promise<void> {
-    const { records, note, generation, shipWhole } = this.#options;
-    const { name } = source;
+  /** Runs until the signal aborts, then throws its reason. */
+  async run(): Promise<never> {
+    const { roots, records, signal } = this.#options;
+    const over = new AbortController();
+    const until = AbortSignal.any([signal, over.signal]);
     try {
-      await using file = await openFile(source.path);
-      if (await this.#isElsewhere(file, name)) return void this.#settled.set(name, file.inode);
-      if (await this.#isFreshCopy(file, name)) return;
-      const known = records.get(name);
-      if (await isGzipFile(file.read, name)) {
-        if (Date.now() - source.mtimeMs < restMs) return;
-        await shipWhole(source, known);
-        return void this.#settled.set(name, file.inode);
+      for (const { path, isFolder } of roots) {
+        await this.#listing.add(isFolder ? path : folderOf(path), { isRoot: isFolder });
       }
-      const shipment = await openShipment(source, known, generation());
-      if (known && known.state === 'open' && shipment.record.generation !== known.generation) {
-        const old = await findRotated(source.path, known);
-        if (!old)
-          note(
-            `${name}: rotated while nobody followed; what came after byte ${known.position} was not found`,
-          );
-        shipment.record = await this.#continue(shipment, old, known);
-      }
-      shipment.record = { ...shipment.record, state: 'open' };
-      this.#streams.set(name, shipment);
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return;
-      if (!hasCode(error, 'EACCES', 'EPERM', 'EIO')) throw error;
-      note(`${name}: ${messageOf(error)}`);
-      this.#settled.set(name, source.inode);
+      await this.#streams.load(records.files, records.pasts);
+      await this.#streams.look(await this.#listing.sweep());
+      await Promise.all([this.#watch(until), this.#read(until)]);
+      throw new Error('Following has ended by itself');
+    } finally {
+      over.abort();
+      this.#listing.close();
+      if (signal.aborted) await this.#save().catch(() => {});
+      await this.#streams.close();
     }
   }
 
-  /** Another file is at the stream's path. */
-  async #rotate(stream: Shipment, source: Source): Promise<void> {
-    const fresh = await openShipment(source, undefined, stream.record.generation).catch(() => undefined);
-    // Gone again: the next look tells more.
-    if (!fresh) return;
-    if (await this.#isElsewhere({ ...fresh, inode: fresh.record.inode }, source.name)) {
-      // Names moved on: what is here now belongs to another stream, and this one has ended.
-      await this.#ship(stream, await stream.size(), true);
-      await fresh.close();
-      this.#settle(stream, source.inode);
+  async #watch(signal: AbortSignal): Promise<never> {
+    let sweptAtMs = performance.now();
+    for (;;) {
+      const isUrgent = this.#listing.isBlind || this.#streams.isMissing;
+      const dueMs = sweptAtMs + (isUrgent ? soonMs : sweepMs) - performance.now();
+      await this.#listing.changed(
+        Math.max(0, this.#streams.isRestless ? Math.min(dueMs, soonMs) : dueMs),
+        signal,
+      );
+      await wait(settleMs, undefined, { signal });
+      if (performance.now() >= sweptAtMs + (isUrgent ? soonMs : sweepMs)) {
+        await this.#streams.look(await this.#listing.sweep());
+        sweptAtMs = performance.now();
+        await this.#handles.closeResting();
+      } else await this.#streams.look(await this.#listing.look());
+      await this.#save();
+      this.#tell();
+    }
+  }
+
+  /** Keeps in Redis what was learned of generations, beside what goes with the parts. */
+  async #save(): Promise<void> {
+    const unsaved = [...this.#streams.byName.values()].filter(
+      ({ isUnsaved, isPastUnsaved }) => isUnsaved || isPastUnsaved,
+    );
+    if (unsaved.length === 0) return;
+    await this.#options.exclusive(async () => {
+      const fields: [string, string][] = [];
+      for (const stream of unsaved) {
+        if (stream.isUnsaved) fields.push([stream.name, storedRecord(stream.recordAfter(stream.record))]);
+        if (stream.isPastUnsaved) {
+          const past = stream.past.map((each) => each.stored());
+          fields.push([pastFieldOf(stream.name), past.length > 0 ? JSON.stringify({ past }) : '']);
+        }
+        stream.isUnsaved = false;
+        stream.isPastUnsaved = false;
+      }
+      await this.#options.remember(fields);
+    });
+  }
+
+  async #read(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      signal.throwIfAborted();
+      const [stream] = this.#ready;
+      const [whole] = this.#wholes.values();
+      if (stream) {
+        this.#ready.delete(stream);
+        if (await this.#readSome(stream)) this.#ready.add(stream);
+      } else if (whole) {
+        this.#wholes.delete(whole.file.path);
+        await this.#shipWhole(whole.file, whole.named);
+      } else {
+        await this.#options.pipeline.drain();
+        if (this.#ready.size + this.#wholes.size === 0) await this.#woken(signal);
+      }
+    }
+  }
+
+  #woken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        signal.removeEventListener('abort', finish);
+        resolve();
+      };
+      signal.addEventListener('abort', finish, { once: true });
+      this.#wake = finish;
+    });
+  }
+
+  #isReady(stream: Stream): void {
+    if (stream.hasFailed) return;
+    this.#ready.add(stream);
+    this.#wake();
+  }
+
+  /** Reads a stream's generations in their order. Resolves to whether there is more at once. */
+  async #readSome(stream: Stream): Promise<boolean> {
+    if (stream.hasFailed || stream.inspecting.size > 0) return false;
+    let parts = 0;
+    for (const generation of [...stream.chain]) {
+      if (generation.planned >= generation.seen || generation.isUnreadable) continue;
+      // Its file is gone, and looked for: nothing behind it is read before that is decided.
+      if (generation.path === undefined && !this.#handles.has(generation)) return false;
+      try {
+        parts += await this.#readGeneration(stream, generation, partsAtOnce - parts);
+      } catch (error) {
+        if (!(error instanceof FileMovedError || isOfFile(error))) throw error;
+        this.#streams.suspect(generation);
+        return false;
+      }
+      if (parts >= partsAtOnce) return true;
+      // The line at its end may still be finished: what comes next is behind it.
+      if (generation.planned < generation.seen && !generation.isLive) return false;
+    }
+    return false;
+  }
+
+  async #readGeneration(stream: Stream, generation: Generation, most: number): Promise<number> {
+    const { pipeline, plan } = this.#options;
+    const shipment = this.#shipmentOf(stream);
+    const { planned } = stream;
+    const growth = {
+      read: generation.reader(this.#handles),
+      position: generation.planned,
+      end: generation.seen,
+      isEnding: generation.isFlushed && !generation.isLive,
+    };
+    const record = { ...stream.record, ...planned, bytes: planned.shipped + growth.end - growth.position };
+    const partBytes = generation.ending === '' ? plan.partBytes : Math.min(plan.partBytes, inflatedPartBytes);
+    let parts = 0;
+    for await (const part of planGrowth(stream, record, growth, { partBytes })) {
+      stream.planned = { shipped: part.after.shipped, number: part.after.number };
+      generation.planned = part.after.position;
+      shipment.generations.set(part, generation);
+      shipment.stopped = undefined;
+      await pipeline.add(shipment, part);
+      parts += 1;
+      // What was planned may have been dropped meanwhile, with all that is behind it.
+      if (parts >= most || generation.planned !== part.after.position) return Math.max(parts, most);
+    }
+    return parts;
+  }
+
+  /** A part was not of the file any more, or could not be read: its stream is read again from where it is known to be. */
+  changed(shipment: Shipment, part: Part | undefined): void {
+    if (!(shipment instanceof FollowedShipment)) return;
+    const { stream, generations } = shipment;
+    const generation = part && generations.get(part);
+    for (const each of generation ? [generation] : new Set(generations.values())) this.#streams.suspect(each);
+    generations.clear();
+    stream.replan();
+    this.#isReady(stream);
+  }
+
+  /** Nothing of it can be shipped. */
+  failed(shipment: Shipment): void {
+    if (shipment instanceof FollowedShipment) shipment.stream.hasFailed = true;
+  }
+
+  #shipmentOf(stream: Stream): FollowedShipment {
+    const known = this.#shipments.get(stream);
+    if (known) return known;
+    const shipment = new FollowedShipment(stream, this.#handles);
+    this.#shipments.set(stream, shipment);
+    return shipment;
+  }
+
+  async #shipWhole(file: Listed, named: Named): Promise<void> {
+    const restsMs = Date.now() - Math.max(file.mtimeMs, file.ctimeMs);
+    if (restsMs < restMs) {
+      const lookAgain = (): void => {
+        if (this.#listing.files.get(file.path)?.stamp !== file.stamp) return;
+        this.#wholes.set(file.path, { file, named });
+        this.#wake();
+      };
+      setTimeout(lookAgain, restMs - restsMs).unref();
       return;
     }
-    fresh.record = await this.#continue(fresh, { ...stream, inode: stream.record.inode }, stream.record);
-    this.#streams.set(source.name, fresh);
+    const { files } = this.#options.records;
+    const source: Source = {
+      path: bytesOf(file.path),
+      ...named,
+      bytes: file.size,
+      inode: file.id.split(':').slice(0, 2).join(':'),
+      mtimeMs: file.mtimeMs,
+      ctimeMs: Number.POSITIVE_INFINITY,
+    };
+    const record = await this.#options.shipWhole(source, files.get(named.name));
+    if (record) files.set(named.name, record);
   }
 
-  /** The file was cut to nothing and begins again in place. */
-  async #truncated(stream: Shipment): Promise<void> {
-    const { source, record } = stream;
-    const copy = await findRotated(source.path, record);
-    if (!copy)
-      this.#options.note(
-        `${source.name}: truncated; what followed byte ${record.position} is lost unless it was empty`,
-      );
-    const fresh = { ...stream, record: { ...record, head: await headOf(stream.read, await stream.size()) } };
-    stream.record = await this.#continue(fresh, copy, record);
-  }
-
-  /** Ships the rest of the old file, if there is one. Resolves to the record with which the new one goes on. */
-  async #continue(
-    { source, record: fresh }: Shipment,
-    old: OpenFile | undefined,
-    known: FileRecord,
-  ): Promise<FileRecord> {
-    let ended = known;
-    if (old) {
-      const rest: Shipment = { source, ...old, record: known, stopped: undefined };
-      await this.#ship(rest, await old.size(), true);
-      ended = rest.record;
-      const past: FileRecord = {
-        ...ended,
-        name: `${known.name}\0${old.inode}`,
-        inode: old.inode,
-        state: 'rotated',
-      };
-      this.#past.push(past);
-      await this.#options.remember(past);
-      await old.close();
+  #tell(): void {
+    let [files, bytes] = [0, 0];
+    for (const { chain, record } of this.#streams.byName.values()) {
+      files += 1;
+      bytes += record.shipped + chain.reduce((sum, { seen, position }) => sum + seen - position, 0);
     }
-    return { ...ended, inode: fresh.inode, head: fresh.head, position: 0, state: 'open' };
+    this.#options.onFound({ files, bytes });
   }
 
-  async #ship(stream: Shipment, end: number, isEnding: boolean): Promise<void> {
-    const { pipeline, plan } = this.#options;
-    for await (const part of planGrowth(stream, end, { ...plan, isEnding })) {
-      if (stream.stopped) break;
-      await pipeline.add(stream, part);
-    }
-    await pipeline.drain();
-  }
-
-  #settle(stream: Shipment, inode: string): void {
-    const { name } = stream.source;
-    this.#streams.delete(name);
-    this.#options.records.set(name, stream.record);
-    this.#settled.set(name, inode);
-    void stream.close();
-  }
-
-  /** Whether a file was already shipped as part of a stream of another name, or as an earlier part of any. */
-  async #isElsewhere(file: OpenFile, name: string): Promise<boolean> {
-    const streams = [...this.#streams.values()].map(({ record }) => record);
-    const known = [...this.#options.records.values()].filter((record) => !this.#streams.has(record.name));
-    for (const record of [...streams, ...known, ...this.#past]) {
-      if (record.name !== name && record.position > 0 && (await isKnownAs(file, record))) return true;
-    }
-    return false;
-  }
-
-  async #isFreshCopy(file: OpenFile, name: string): Promise<boolean> {
-    const since = this.#copies.get(name);
-    if (since !== undefined && performance.now() - since > copyGraceMs) return false;
-    for (const { record } of this.#streams.values()) {
-      if (
-        record.position > 0 &&
-        (await file.size()) >= record.position &&
-        (await beginsAs(file.read, record.head))
-      ) {
-        this.#copies.set(name, since ?? performance.now());
+  #accepts(path: RawPath, isFolder: boolean): boolean {
+    const { roots, selection } = this.#options;
+    for (const root of roots) {
+      const relative = relativeTo(root, path);
+      if (relative !== undefined && (isFolder ? selection.enters(relative) : selection.takes(relative)))
         return true;
-      }
     }
-    return false;
+    return !isFolder && this.#streams.homes.isRelated(path);
   }
+
+  #nameOf(path: RawPath): Named | undefined {
+    const { roots, selection } = this.#options;
+    for (const root of roots) {
+      const relative = relativeTo(root, path);
+      // What was given by its name is taken whatever the globs say.
+      if (relative !== undefined && (!root.isFolder || selection.takes(relative)))
+        return selection.nameOf(relative);
+    }
+  }
+}
+
+/** A stream as the pipeline sees it. */
+class FollowedShipment implements Shipment {
+  readonly stream: Stream;
+  readonly source: Shipment['source'];
+  /** Of which generation each part under way is. */
+  readonly generations = new Map<unknown, Generation>();
+  stopped: Shipment['stopped'];
+  readonly #handles: Handles;
+
+  constructor(stream: Stream, handles: Handles) {
+    this.stream = stream;
+    this.source = { name: stream.name, rawName: stream.rawName, ctimeMs: Number.POSITIVE_INFINITY };
+    this.#handles = handles;
+  }
+
+  get record(): FileRecord {
+    return this.stream.record;
+  }
+
+  set record(record: FileRecord) {
+    this.stream.record = record;
+  }
+
+  async close(): Promise<void> {}
+
+  async confirm(part: Part): Promise<FileRecord | undefined> {
+    const generation = this.generations.get(part);
+    const { position, entry } = part;
+    if (!generation || generation.position !== position) return;
+    const end = position + entry.bytes;
+    const anchor = await generation.verify(this.#handles, end).catch((error: unknown) => {
+      if (error instanceof FileMovedError || isOfFile(error)) return undefined;
+      throw error;
+    });
+    if (anchor === undefined) return;
+    this.generations.delete(part);
+    generation.position = end;
+    generation.anchor = anchor;
+    this.stream.isUnsaved = false;
+    return this.stream.recordAfter({ shipped: entry.at + entry.bytes, number: part.after.number });
+  }
+}
+
+/** A failure of one file, after which the others go on. */
+export function isOfFile(error: unknown): boolean {
+  return hasCode(error, 'EIO', 'EACCES', 'EPERM', 'EISDIR', 'ESTALE', 'EMFILE', 'ENFILE');
+}
+
+function shown(path: RawPath): string {
+  return printable(bytesOf(path));
 }

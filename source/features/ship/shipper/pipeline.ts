@@ -1,16 +1,18 @@
 import type { Client } from '../../../redis/client.ts';
 import { type ChannelKeys, stageKey } from '../channel/keys.ts';
 import type { Entry, FileRecord } from '../channel/ledger.ts';
+import { fill, type ReadAt } from '../files/identity.ts';
 import type { Shipment } from '../files/open-file.ts';
 import type { Announcer } from './announce.ts';
 import type { Reserved, Room } from './budget.ts';
-import { BlockPool, fill, ShrankError, writeBlocks } from './write-blocks.ts';
+import { BlockPool, ShrankError, writeBlocks } from './write-blocks.ts';
 
 /** One part as it is planned: which bytes of the source, under what name, and how far the file is after it. */
 export type Part = {
   readonly name: string;
   readonly entry: Entry;
   readonly position: number;
+  readonly read: ReadAt;
   readonly after: FileRecord;
 };
 
@@ -31,9 +33,11 @@ export type PipelineOptions = {
   readonly announcer: Announcer;
   readonly blockBytes: number;
   readonly signal: AbortSignal;
-  onAnnounced(part: Part): void;
-  /** A file turned out shorter than planned, when as much of it as its record says was announced. */
-  onShrank(shipment: Shipment, endsAt: number): void;
+  /** Nothing else is written about files while a part is announced. */
+  exclusive<Result>(act: () => Promise<Result>): Promise<Result>;
+  onAnnounced(part: Part, after: FileRecord): void;
+  /** A file is not what it was when its parts were planned, and has so many bytes that can be shipped. */
+  onChanged(shipment: Shipment, part: Part, endsAt: number): void;
   /** Whether a failure concerns one file only; then the others go on without it. */
   onFailed(shipment: Shipment, error: unknown): boolean;
 };
@@ -106,11 +110,11 @@ export class Pipeline {
 
   async #write(job: Job, turn: Promise<unknown>, pass: () => void): Promise<void> {
     const { redis, keys, room, signal } = this.#options;
-    const { shipment, part } = job;
+    const { part } = job;
     const { bytes } = part.entry;
     const content = bytes <= inlineBytes ? Buffer.allocUnsafe(bytes) : undefined;
     if (content) {
-      const got = await fill(shipment.read, content, part.position);
+      const got = await fill(part.read, content, part.position);
       if (got < bytes) throw new ShrankError(part.position + got);
     }
     await turn;
@@ -121,7 +125,7 @@ export class Pipeline {
     job.reserved = reserved;
     pass();
     if (content) return;
-    await writeBlocks(redis, stageKey(keys, reserved.stage), shipment.read, {
+    await writeBlocks(redis, stageKey(keys, reserved.stage), part.read, {
       position: part.position,
       bytes,
       pool: this.#pool,
@@ -133,26 +137,32 @@ export class Pipeline {
     const [job] = this.#jobs;
     if (!job) return;
     const { shipment, part } = job;
-    const { room, announcer, onAnnounced, onShrank, onFailed } = this.#options;
+    const { room, announcer, exclusive, onAnnounced, onChanged, onFailed } = this.#options;
     try {
       await job.written;
-      if (job.reserved) await announcer.announce(job.reserved, part.entry, part.after, shipment.source);
+      const { reserved } = job;
+      await exclusive(async () => {
+        // What was read counts only if the file still is the one it was read of.
+        const after = await shipment.confirm(part);
+        if (!after) throw new ShrankError(part.position);
+        if (reserved) await announcer.announce(reserved, part.entry, after, shipment.source);
+        shipment.record = after;
+        onAnnounced(part, after);
+      });
     } catch (error) {
-      const hasShrunk = error instanceof ShrankError;
-      if (!hasShrunk && !onFailed(shipment, error)) throw error;
-      shipment.stopped = hasShrunk ? 'shrank' : 'failed';
+      const hasChanged = error instanceof ShrankError;
+      if (!hasChanged && !onFailed(shipment, error)) throw error;
+      shipment.stopped = hasChanged ? 'changed' : 'failed';
       await this.#drop((other) => other.shipment === shipment);
-      if (hasShrunk) {
+      if (hasChanged) {
         // It stays open: what is left of it will be added again.
         this.#ended.delete(shipment);
-        onShrank(shipment, error.endsAt);
+        onChanged(shipment, part, error.endsAt);
       } else await this.#closeIfDone(shipment);
       return;
     }
     room.announced();
     this.#jobs.shift();
-    shipment.record = part.after;
-    onAnnounced(part);
     await this.#closeIfDone(shipment);
   }
 

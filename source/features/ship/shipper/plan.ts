@@ -1,6 +1,7 @@
 import { type allotment, contentBytes, type Terms } from '../channel/cost.ts';
 import type { Entry, FileRecord } from '../channel/ledger.ts';
-import type { Shipment } from '../files/open-file.ts';
+import type { ReadAt } from '../files/identity.ts';
+import type { FileShipment } from '../files/open-file.ts';
 import { partName } from '../files/part-name.ts';
 import { type Cut, cutLines, gzipCutter, isGzipFile } from '../files/split.ts';
 import type { Part } from './pipeline.ts';
@@ -16,7 +17,7 @@ const largestWholeBytes = 64 * 1024 * 1024;
 
 /** The parts of a file from where it stands to its end, as its end was when it was opened; at least one. */
 export async function* planFile(
-  { source, read, record }: Shipment,
+  { source, read, record }: FileShipment,
   { partBytes, wholeBytes }: PlanOptions,
 ): AsyncGenerator<Part, void, undefined> {
   const end = record.position + record.bytes - record.shipped;
@@ -26,30 +27,37 @@ export async function* planFile(
   let planned = record;
   do {
     const cut = cutGzip ? await cutGzip(planned.position) : await cutLines(read, planned.position, options);
-    const part = makePart(source, planned, cut ?? nothing, planned.position + (cut?.bytes ?? 0) >= end);
+    const part = makePart(source, read, planned, cut ?? nothing, {
+      last: planned.position + (cut?.bytes ?? 0) >= end,
+    });
     yield part;
     planned = part.after;
   } while (planned.state === 'open');
 }
 
-/** The parts of a growing file that can be shipped by now: whole lines only, unless `isEnding`. */
+/** What a followed file is read from: one of its generations, from `position` to `end`. */
+export type Growth = {
+  readonly read: ReadAt;
+  readonly position: number;
+  readonly end: number;
+  /** Nothing more is written to it: the unfinished line at its end is taken, and ends there. */
+  readonly isEnding: boolean;
+};
+
+/** The parts of a growing file that can be shipped by now: whole lines only, unless it is ending. */
 export async function* planGrowth(
-  { source, read, record }: Shipment,
-  end: number,
-  { partBytes, isEnding }: { partBytes: number; isEnding: boolean },
+  source: { readonly name: string; readonly rawName?: Buffer | undefined },
+  record: FileRecord,
+  { read, position, end, isEnding }: Growth,
+  { partBytes }: { readonly partBytes: number },
 ): AsyncGenerator<Part, void, undefined> {
-  let planned = record;
+  let planned = { ...record, position };
   while (planned.position < end) {
     const options = { end, maxBytes: contentBytes(partBytes), wholeBytes: 0, isGrowing: !isEnding };
     const cut = await cutLines(read, planned.position, options);
     if (!cut || cut.bytes === 0) return;
-    const part = makePart(
-      source,
-      { ...planned, bytes: planned.shipped + end - planned.position },
-      cut,
-      false,
-      { isGrowing: true },
-    );
+    const ends = isEnding && planned.position + cut.bytes >= end;
+    const part = makePart(source, read, planned, cut, { last: false, isGrowing: true, ends });
     yield part;
     planned = part.after;
   }
@@ -59,11 +67,15 @@ const nothing: Cut = { bytes: 0, kind: 'lines' };
 
 /** The next `cut` of a file, and how far it is after that. */
 export function makePart(
-  source: { readonly name: string; readonly rawName?: Buffer },
+  source: { readonly name: string; readonly rawName?: Buffer | undefined },
+  read: ReadAt,
   record: FileRecord,
   { bytes, kind }: Cut,
-  last: boolean,
-  { isGrowing = false }: { readonly isGrowing?: boolean } = {},
+  {
+    last,
+    isGrowing = false,
+    ends = false,
+  }: { readonly last: boolean; readonly isGrowing?: boolean; readonly ends?: boolean },
 ): Part {
   const number = record.number + 1;
   const piecesFrom = kind === 'piece' ? { piecesFrom: record.piecesFrom ?? record.shipped } : {};
@@ -75,6 +87,7 @@ export function makePart(
     kind,
     last,
     ...(isGrowing ? {} : { of: record.bytes }),
+    ...(ends && { ends }),
     ...piecesFrom,
     ...(source.rawName && { rawName: source.rawName.toString('hex') }),
     token: '',
@@ -87,6 +100,7 @@ export function makePart(
     name: partName(record.name, { number, isWhole, isGzip: kind === 'gzip' }),
     entry,
     position: record.position,
+    read,
     after: {
       ...record,
       ...piecesFrom,
@@ -109,8 +123,9 @@ export function planOptions(
 
 /** An empty part that ends a file which will not come to its end. */
 export function closingPart(
-  source: { readonly name: string; readonly rawName?: Buffer },
+  source: { readonly name: string; readonly rawName?: Buffer | undefined },
   record: FileRecord,
 ): Part {
-  return makePart(source, { ...record, bytes: record.shipped }, nothing, true);
+  const read: ReadAt = async () => 0;
+  return makePart(source, read, { ...record, bytes: record.shipped }, nothing, { last: true });
 }

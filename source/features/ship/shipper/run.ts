@@ -1,16 +1,21 @@
+import path from 'node:path';
 import { messageOf } from '../../../errors.ts';
 import type { Client } from '../../../redis/client.ts';
 import { FileOwnedError, ShipperFencedError } from '../channel/errors.ts';
 import type { FileRecord } from '../channel/ledger.ts';
-import { goneShipment, openShipment, type Shipment } from '../files/open-file.ts';
-import { findSources, hasCode, type Source, sourcesInWords } from '../files/sources.ts';
+import { hasCode } from '../files/errno.ts';
+import { FileMovedError } from '../files/handles.ts';
+import { type FileShipment, goneShipment, openShipment, type Shipment } from '../files/open-file.ts';
+import { rawOf } from '../files/raw-path.ts';
+import { Selection } from '../files/selection.ts';
+import { checkPrefix, findSources, rootsOf, type Source, sourcesInWords } from '../files/sources.ts';
 import type { ShipOptions, Shipped } from '../ship.ts';
 import { Announcer } from './announce.ts';
 import { Room } from './budget.ts';
-import { followSources } from './follow.ts';
-import { Pipeline } from './pipeline.ts';
+import { Follower, isOfFile } from './follow.ts';
+import { type Part, Pipeline } from './pipeline.ts';
 import { closingPart, type PlanOptions, planFile, planOptions } from './plan.ts';
-import { ShipSession } from './session.ts';
+import { type Records, ShipSession } from './session.ts';
 import { Remarks } from './warnings.ts';
 
 const MiB = 1024 ** 2;
@@ -27,11 +32,12 @@ export class Shipping {
   readonly #remarks: Remarks;
   /** How far each file given is. */
   readonly #records = new Map<string, FileRecord>();
-  readonly #shrunk: Shipment[] = [];
+  readonly #changed: FileShipment[] = [];
   readonly #skipped = { files: 0, bytes: 0 };
   /** The highest message id that this attempt or one before was told of. */
   #lastId: number;
   #opened = 0;
+  #follower: Follower | undefined;
   #filesTotal = 0;
   #bytesTotal = 0;
 
@@ -53,7 +59,8 @@ export class Shipping {
   async run(): Promise<Shipped> {
     const { channel, follow = false, keepOpen = false, listen } = this.#options;
     const listedAtMs = Date.now();
-    const sources = await this.#look();
+    if (follow) checkPrefix(this.#options.prefix ?? '');
+    const sources = follow ? [] : await this.#look();
     const session = await ShipSession.open(this.#redis, {
       channel,
       terms: this.#terms,
@@ -62,36 +69,29 @@ export class Shipping {
       lastId: this.#lastId,
       news: { files: this.#filesTotal, bytes: this.#bytesTotal, follow },
     });
-    const announcer = await Announcer.open(session, sourcesInWords(this.#paths, this.#options), listedAtMs);
+    const announcer = await Announcer.open(session, sourcesInWords(this.#paths, this.#options), {
+      listedAtMs,
+      keepsCursor: !follow,
+    });
     const pipeline = this.#makePipeline(session, announcer);
     const telling = setInterval(() => this.#tell(session), tellMs);
     let peakBytes = 0;
     try {
       const records = await session.records();
-      if (follow) {
-        await followSources({
-          pipeline,
-          records,
-          look: () => this.#look(),
-          shipWhole: (source, known) => this.#shipFile(session, pipeline, source, known),
-          generation: () => this.#generation(session),
-          note: (text) => this.#remarks.note(text),
-          remember: (record) => session.remember(record),
-          plan: this.#plan(session),
-          signal: this.#signal,
-        });
-      } else {
-        const unknown = sources.filter(({ name }) => !records.has(name));
-        const recorded = sources.filter(({ name }) => records.get(name)?.state === 'shipped').length;
+      if (follow) await this.#follow(session, pipeline, records);
+      else {
+        const { files } = records;
+        const unknown = sources.filter(({ name }) => !files.has(name));
+        const recorded = sources.filter(({ name }) => files.get(name)?.state === 'shipped').length;
         const behind = announcer.behind(unknown, recorded);
         for (const source of sources) {
           if (behind.has(source.name)) this.#skip(source);
-          else await this.#shipFile(session, pipeline, source, records.get(source.name));
+          else await this.#shipFile(session, pipeline, source, files.get(source.name));
         }
-        if (session.isAlone) await this.#closeAbandoned(pipeline, records);
+        if (session.isAlone) await this.#closeAbandoned(pipeline, files);
       }
       await pipeline.drain();
-      for (let shipment = this.#shrunk.shift(); shipment; shipment = this.#shrunk.shift()) {
+      for (let shipment = this.#changed.shift(); shipment; shipment = this.#changed.shift()) {
         shipment.stopped = undefined;
         await this.#shipRest(session, pipeline, shipment);
         await pipeline.drain();
@@ -112,6 +112,37 @@ export class Shipping {
     return this.#result(session, peakBytes);
   }
 
+  /** Until the signal aborts. */
+  async #follow(session: ShipSession, pipeline: Pipeline, records: Records): Promise<void> {
+    const { recursive = false, archive } = this.#options;
+    const known = new Set([...records.files.values()].map(({ path }) => path));
+    this.#follower = new Follower({
+      pipeline,
+      roots: await rootsOf(this.#paths, (path) => known.has(path)),
+      selection: new Selection(this.#options),
+      recursive,
+      archive: archive === undefined ? undefined : rawOf(path.resolve(archive)),
+      records,
+      plan: this.#plan(session),
+      signal: this.#signal,
+      generation: () => this.#generation(session),
+      note: (text) => this.#remarks.note(text),
+      remember: (fields) => session.remember(fields),
+      exclusive: (act) => session.exclusive(act),
+      shipWhole: async (source, record) => {
+        await this.#shipFile(session, pipeline, source, record);
+        await pipeline.drain();
+        return this.#records.get(source.name);
+      },
+      onFound: ({ files, bytes }) => {
+        this.#filesTotal = files;
+        this.#bytesTotal = bytes;
+        session.news = { files, bytes, follow: true };
+      },
+    });
+    await this.#follower.run();
+  }
+
   #makePipeline(session: ShipSession, announcer: Announcer): Pipeline {
     return new Pipeline({
       redis: this.#redis,
@@ -120,13 +151,17 @@ export class Shipping {
       announcer,
       blockBytes: session.rooms.blockBytes,
       signal: this.#signal,
-      onAnnounced: ({ after }) => this.#records.set(after.name, after),
-      onShrank: (shipment, endsAt) => this.#shrank(shipment, endsAt),
-      onFailed: ({ source }, error) => {
-        const isOfFile =
-          error instanceof FileOwnedError || hasCode(error, 'EIO', 'EACCES', 'EPERM', 'EISDIR');
-        if (isOfFile) this.#remarks.fail(`${source.name}: ${messageOf(error)}`);
-        return isOfFile;
+      exclusive: (act) => session.exclusive(act),
+      onAnnounced: (_, after) => this.#records.set(after.name, after),
+      onChanged: (shipment, part, endsAt) => this.#hasChanged(shipment, part, endsAt),
+      onFailed: (shipment, error) => {
+        const { name } = shipment.source;
+        if (error instanceof FileMovedError) this.#follower?.changed(shipment, undefined);
+        else if (error instanceof FileOwnedError || isOfFile(error)) {
+          this.#remarks.fail(`${name}: ${messageOf(error)}`);
+          this.#follower?.failed(shipment);
+        } else return false;
+        return true;
       },
     });
   }
@@ -153,7 +188,7 @@ export class Shipping {
     known: FileRecord | undefined,
   ): Promise<void> {
     this.#signal.throwIfAborted();
-    let shipment: Shipment;
+    let shipment: FileShipment;
     try {
       shipment = await openShipment(source, known, this.#generation(session));
     } catch (error) {
@@ -165,7 +200,7 @@ export class Shipping {
     await this.#shipRest(session, pipeline, shipment);
   }
 
-  async #shipRest(session: ShipSession, pipeline: Pipeline, shipment: Shipment): Promise<void> {
+  async #shipRest(session: ShipSession, pipeline: Pipeline, shipment: FileShipment): Promise<void> {
     try {
       if (shipment.record.state === 'open') {
         for await (const part of planFile(shipment, this.#plan(session))) {
@@ -177,7 +212,7 @@ export class Shipping {
       await shipment.close();
       throw error;
     }
-    if (shipment.stopped !== 'shrank') await pipeline.end(shipment);
+    if (shipment.stopped !== 'changed') await pipeline.end(shipment);
   }
 
   /** Shipped before a restart, as the cursor tells. */
@@ -190,14 +225,17 @@ export class Shipping {
     return planOptions(this.#terms, session.rooms);
   }
 
-  /** A file that was cut off below us ends with what is left of it. */
-  #shrank(shipment: Shipment, endsAt: number): void {
-    if (this.#options.follow) return;
+  /** A file that was cut off or overwritten below us ends with what is left of it. */
+  #hasChanged(shipment: Shipment, part: Part, endsAt: number): void {
+    if (!isFileShipment(shipment)) {
+      this.#follower?.changed(shipment, part);
+      return;
+    }
     const { source, record } = shipment;
     const bytes = record.shipped + Math.max(0, endsAt - record.position);
     this.#remarks.note(`${source.name}: shrank while it was read; ${bytes} bytes of ${record.bytes} shipped`);
     shipment.record = { ...record, bytes };
-    this.#shrunk.push(shipment);
+    this.#changed.push(shipment);
   }
 
   /** Files an earlier attempt began and that are not there any more: the consumers learn that nothing follows. */
@@ -246,4 +284,8 @@ export class Shipping {
       notes: this.#remarks.notes,
     };
   }
+}
+
+function isFileShipment(shipment: Shipment): shipment is FileShipment {
+  return 'read' in shipment;
 }

@@ -3,7 +3,7 @@ import type { Client } from '../../../redis/client.ts';
 import { register } from '../../../redis/registry.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
-import { allotment, type Terms, unchargedRecords } from '../channel/cost.ts';
+import { allotment, recordCost, type Terms, unchargedRecords } from '../channel/cost.ts';
 import { BudgetTooSmallError, ShipperFencedError, TermsDifferError } from '../channel/errors.ts';
 import beatLua from '../channel/heartbeat.lua';
 import {
@@ -14,7 +14,15 @@ import {
   roomBell,
   seenKeys,
 } from '../channel/keys.ts';
-import { type FileRecord, parseProcess, parseRecord, scanHash, storedRecord } from '../channel/ledger.ts';
+import {
+  type FileRecord,
+  fileOfPast,
+  parsePast,
+  parseProcess,
+  parseRecord,
+  type StoredGeneration,
+  scanHash,
+} from '../channel/ledger.ts';
 import { type Bell, startBell } from '../channel/notifier.ts';
 import { beatMs, isGone, leaseMs, makeToken, self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
@@ -22,6 +30,7 @@ import finishLua from './finish.lua';
 import leaveLua from './leave.lua';
 import openLua from './open.lua';
 import { Outstanding } from './outstanding.ts';
+import rememberLua from './remember.lua';
 
 export type SessionOptions = {
   readonly channel: string;
@@ -32,6 +41,11 @@ export type SessionOptions = {
   readonly news: News;
   /** The highest message id an earlier attempt was told of; 0 if there was none. */
   readonly lastId: number;
+};
+
+export type Records = {
+  readonly files: Map<string, FileRecord>;
+  readonly pasts: ReadonlyMap<string, readonly StoredGeneration[]>;
 };
 
 /** What a shipper has found to ship. */
@@ -64,6 +78,7 @@ export class ShipSession {
   #timer: NodeJS.Timeout | undefined;
   #isFenced = false;
   #isBeating = false;
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(redis: Client, { channel, terms, signal, listen, news, lastId }: SessionOptions) {
     this.redis = redis;
@@ -164,20 +179,48 @@ export class ShipSession {
     }
   }
 
-  /** How far each file is, from this run. */
-  async records(): Promise<Map<string, FileRecord>> {
-    const records = new Map<string, FileRecord>();
-    for await (const [name, json] of scanHash(this.redis, this.keys.files)) {
-      const record = parseRecord(name, json);
-      if (record) records.set(name, record);
+  /** How far each file is, from this run, and the generations that followed files have behind them. */
+  async records(): Promise<Records> {
+    const files = new Map<string, FileRecord>();
+    const pasts = new Map<string, readonly StoredGeneration[]>();
+    for await (const [field, json] of scanHash(this.redis, this.keys.files)) {
+      const file = fileOfPast(field);
+      if (file !== undefined) pasts.set(file, parsePast(json));
+      else {
+        const record = parseRecord(field, json);
+        if (record) files.set(field, record);
+      }
     }
-    return records;
+    return { files, pasts };
   }
 
-  /** Keeps a record that goes with no part. */
-  async remember(record: FileRecord): Promise<void> {
-    const json = storedRecord({ ...record, token: this.token });
-    await retryAborted(() => this.redis.hset(this.keys.files, record.name, json));
+  /** Keeps what is known of files and goes with no part: as fields of the hash of files. */
+  async remember(fields: readonly (readonly [field: string, json: string])[]): Promise<void> {
+    const { redis, keys, token } = this;
+    for (let i = 0; i < fields.length; i += rememberedFields) {
+      const page = fields.slice(i, i + rememberedFields);
+      await rememberScript(
+        redis,
+        [keys.settings, keys.files, keys.who],
+        [
+          token,
+          leaseMs,
+          unchargedRecords,
+          ...page.flatMap(([field, json]) => [
+            field,
+            json,
+            recordCost(Buffer.byteLength(field), json.length),
+          ]),
+        ],
+      );
+    }
+  }
+
+  /** One after the other: what is written about files must not overtake itself. */
+  exclusive<Result>(act: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(act);
+    this.#turn = result.catch(() => {});
+    return result;
   }
 
   /**
@@ -221,6 +264,9 @@ export class ShipSession {
   }
 }
 
+const rememberedFields = 100;
+
+const rememberScript = defineScript({ lua: rememberLua, parse: Number });
 const openScript = defineScript({ lua: openLua, parse: replyWords });
 const beatScript = defineScript({ lua: beatLua, parse: Number });
 const finishScript = defineScript({ lua: finishLua, parse: replyWords });

@@ -1,6 +1,6 @@
 import { Command } from 'ioredis';
 import type { Client } from '../../../redis/client.ts';
-import type { ReadAt } from '../files/split.ts';
+import { fill, type ReadAt } from '../files/identity.ts';
 
 /**
  * Bulk bytes from a file into a string that was allocated beforehand, several blocks in flight.
@@ -41,7 +41,7 @@ export class BlockPool {
   }
 }
 
-/** The file was shorter than it had been when the part was planned. */
+/** The file was shorter than it had been when the part was planned, or is another one by now. */
 export class ShrankError extends Error {
   readonly endsAt: number;
 
@@ -102,17 +102,6 @@ export async function writeBlocks(
   const shrank = failed.filter((error) => error instanceof ShrankError);
   if (shrank.length > 0) throw new ShrankError(Math.min(...shrank.map(({ endsAt }) => endsAt)));
   if (failed.length > 0) throw failed[0];
-}
-
-/** Reads until the buffer is full or the file ends; resolves to how much that was. */
-export async function fill(read: ReadAt, buffer: Buffer, position: number): Promise<number> {
-  let got = 0;
-  while (got < buffer.length) {
-    const more = await read(buffer.subarray(got), position + got);
-    if (more === 0) break;
-    got += more;
-  }
-  return got;
 }
 
 /** The bytes of the whole command, around the block that is in the buffer already. */

@@ -1,0 +1,204 @@
+import type { StoredGeneration } from '../channel/ledger.ts';
+import type { Handles, Openable } from './handles.ts';
+import {
+  anchorAt,
+  anchorOf,
+  beginsAs,
+  bytesBefore,
+  type FileId,
+  type Head,
+  headOf,
+  isAnchored,
+  longestHeadBytes,
+  type ReadAt,
+  stampOf,
+} from './identity.ts';
+import { Inflated } from './inflated.ts';
+import type { RawPath } from './raw-path.ts';
+
+/** What was found out about a file at one moment: what it is, how long, how it begins and ends. */
+export type Probe = {
+  readonly id: FileId;
+  readonly stamp: string;
+  readonly size: number;
+  readonly head: Head;
+  readonly seenAnchor: string;
+};
+
+/**
+ * One generation of a followed file: the content that was put into it between two rotations, wherever it lies by now.
+ *
+ * It keeps what is needed to know it again (see identity.ts) and how far it was read. What is read is never beyond what
+ * was `seen`, and counts only once it was verified that the file still was this one after the reading.
+ */
+export class Generation implements Openable {
+  id: FileId;
+  path: RawPath | undefined;
+  lastPath: RawPath;
+  head: Head;
+  position: number;
+  anchor: string;
+  seen: number;
+  seenAnchor: string;
+  stamp: string;
+  /** It is the log itself, or was when it was last seen. */
+  isLive: boolean;
+  ending: string;
+  /** Epoch ms when it was last seen. */
+  seenAtMs: number;
+
+  /** Read, and on its way or announced. */
+  planned: number;
+  hasEnded = false;
+  /** Known from the ledger only: this process has not met its file yet. */
+  isLoaded = false;
+  /** Its file is there and cannot be read for now. */
+  isUnreadable = false;
+  /** Nothing is written to it any more: a copy, or compressed. */
+  isComplete = false;
+  /** The unfinished line at its end is to be shipped as it is. */
+  isFlushed = false;
+  /** Its file was truncated: what was not read may be in a copy, which may be shorter. */
+  wasTruncated = false;
+  grewAtMs = performance.now();
+  /** Since when no file is known for it, and how often one was looked for. */
+  lostAtMs: number | undefined;
+  lostLooks = 0;
+  /** Its name was taken away, and nothing but our handle leads to it. */
+  isDeleted = false;
+  #inflated: Inflated | undefined;
+
+  constructor(stored: StoredGeneration) {
+    this.id = stored.id;
+    this.path = undefined;
+    this.lastPath = stored.path as RawPath;
+    this.head = stored.head;
+    this.position = stored.position;
+    this.planned = stored.position;
+    this.anchor = stored.anchor;
+    this.seen = stored.seen;
+    this.seenAnchor = stored.seenAnchor;
+    this.stamp = stored.stamp;
+    this.isLive = stored.live;
+    this.ending = stored.ending;
+    this.isComplete = stored.ending !== '';
+    this.seenAtMs = stored.at;
+  }
+
+  /** One that begins now, at a place where a file was found. */
+  static found(path: RawPath, { id, stamp, size, head, seenAnchor }: Probe, ending = ''): Generation {
+    const generation = new Generation({
+      id,
+      stamp,
+      head,
+      seen: size,
+      seenAnchor,
+      position: 0,
+      anchor: '',
+      path,
+      live: false,
+      ending,
+      at: Date.now(),
+    });
+    generation.path = path;
+    return generation;
+  }
+
+  stored(): StoredGeneration {
+    const { id, head, position, anchor, seen, seenAnchor, stamp, lastPath, isLive, ending, seenAtMs } = this;
+    const live = isLive;
+    return {
+      id,
+      head,
+      position,
+      anchor,
+      seen,
+      seenAnchor,
+      stamp,
+      path: lastPath,
+      live,
+      ending,
+      at: seenAtMs,
+    };
+  }
+
+  /** Reads the content, opening its file as needed. */
+  reader(handles: Handles): ReadAt {
+    const raw: ReadAt = (buffer, position) =>
+      handles.use(this, async (handle) => (await handle.read(buffer, 0, buffer.length, position)).bytesRead);
+    if (this.ending === '') return raw;
+    this.#inflated ??= new Inflated(raw, this.ending);
+    const inflated = this.#inflated;
+    return (buffer, position) => inflated.read(buffer, position);
+  }
+
+  /** It lies elsewhere now, perhaps compressed: nothing of what was opened serves any more. */
+  async leave(handles: Handles): Promise<void> {
+    await handles.close(this);
+    await this.#inflated?.close();
+    this.#inflated = undefined;
+  }
+
+  /**
+   * Looks whether its file still holds it, and how much there is by now.
+   * @returns false when the file was truncated or overwritten
+   * @throws {FileMovedError} and what the system says when it cannot be read
+   */
+  async check(handles: Handles): Promise<boolean> {
+    if (this.ending !== '') {
+      const stamp = await handles.use(this, async (handle) => stampOf(await handle.stat({ bigint: true })));
+      // Being renamed changes it, too, and says nothing about the content.
+      const isSame = contentOf(stamp) === contentOf(this.stamp);
+      if (isSame) this.stamp = stamp;
+      return isSame;
+    }
+    const read = this.reader(handles);
+    return await handles.use(this, async (handle) => {
+      const at = await handle.stat({ bigint: true });
+      const size = Number(at.size);
+      const { seen, seenAnchor, position, anchor, head } = this;
+      // What is new is read before what is known is verified: so both are of the same content.
+      const newAnchor = size === seen ? seenAnchor : await anchorAt(read, size);
+      const newHead = head.bytes < longestHeadBytes && size > head.bytes ? await headOf(read, size) : head;
+      const isSame =
+        size >= seen &&
+        (await beginsAs(read, head)) &&
+        (await isAnchored(read, seen, seenAnchor)) &&
+        (await isAnchored(read, position, anchor));
+      if (!isSame) return false;
+      if (size > seen) this.grewAtMs = performance.now();
+      this.seen = size;
+      this.seenAnchor = newAnchor;
+      this.head = newHead;
+      this.stamp = stampOf(at);
+      this.seenAtMs = Date.now();
+      return true;
+    });
+  }
+
+  /** The anchor at a position of its content; undefined when it is shorter. */
+  async anchorAt(handles: Handles, position: number): Promise<string | undefined> {
+    const bytes = await bytesBefore(this.reader(handles), position);
+    return bytes.length === Math.min(256, position) ? anchorOf(bytes) : undefined;
+  }
+
+  /**
+   * After bytes up to `end` were read: whether they were this generation's. Returns the anchor for what comes next.
+   * @throws {FileMovedError} and what the system says when it cannot be read
+   */
+  async verify(handles: Handles, end: number): Promise<string | undefined> {
+    const read = this.reader(handles);
+    const { position, anchor, head, ending } = this;
+    const last = await bytesBefore(read, end);
+    if (ending !== '') return anchorOf(last);
+    const isSame =
+      last.length === Math.min(256, end) &&
+      (position > 0 && anchor !== '' ? await isAnchored(read, position, anchor) : await beginsAs(read, head));
+    return isSame ? anchorOf(last) : undefined;
+  }
+}
+
+/** Of a stamp, what changes with the content: identity, size and time of change. */
+function contentOf(stamp: string): string {
+  return stamp.split(':').slice(0, 5).join(':');
+}

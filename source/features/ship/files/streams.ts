@@ -1,0 +1,657 @@
+import { messageOf } from '../../../errors.ts';
+import type { FileRecord, StoredGeneration } from '../channel/ledger.ts';
+import { hasCode } from './errno.ts';
+import { endingOf, inOrder, type Rotated, rotatedNames } from './family.ts';
+import { Generation } from './generation.ts';
+import { looksLikeGzip } from './gzip.ts';
+import { FileMovedError, type Handles } from './handles.ts';
+import { Homes } from './homes.ts';
+import { Known } from './known.ts';
+import type { Listed, Listing } from './listing.ts';
+import { matchByContent } from './match.ts';
+import { asUnknown, Inspections, probe, type Unknown } from './probe.ts';
+import { baseOf, folderOf, joinRaw, type RawPath } from './raw-path.ts';
+import type { Named } from './selection.ts';
+import { freshRecord, Stream } from './stream.ts';
+
+export type StreamsOptions = {
+  readonly handles: Handles;
+  readonly listing: Listing;
+  /** The name of a file that is followed for its own sake; undefined for what is looked at for another's. */
+  nameOf(path: RawPath): Named | undefined;
+  /** Where rotation moves the generations of any log. */
+  readonly archive: RawPath | undefined;
+  /** Names a new shipping of a file. */
+  generation(): string;
+  /** A compressed file that is no generation of a log is shipped as it is. */
+  onWhole(file: Listed, named: Named): void;
+  /** There may be something to read. */
+  onReady(stream: Stream): void;
+  note(text: string): void;
+  readonly signal: AbortSignal;
+};
+
+const waits = {
+  /** A generation without a name is let go so long after the last growth; its unfinished line is taken then. */
+  deletedMs: 5000,
+  /** One that was put aside is done so long after the last growth. */
+  rotatedMs: 60_000,
+  /** The unfinished line at its end may still be finished. */
+  tailMs: 3000,
+  /** What looks like a copy that is being made is left alone until it rests for so long. */
+  copyMs: 60_000,
+  /** What is compressed is looked into when it rests; when it is not whole, it is taken as it is after a while. */
+  compressedMs: 500,
+  damagedMs: 60_000,
+  /** A file under two names is told of then: it may be about to be rotated. */
+  linkMs: 10_000,
+  unreadableMs: 10_000,
+  longestUnreadableMs: 60_000,
+};
+/** So often, and so far apart, a generation whose file is gone is looked for. */
+const looks = { count: 3, everyMs: 900 };
+/** Generations that are gone are known for so long. */
+const rememberedMs = 24 * 3600 * 1000;
+
+/**
+ * Which content lies in which file, through every rotation.
+ *
+ * Files are matched with generations by what they are: by device, inode and birth, if how they begin and what was read
+ * and seen of them is still right; then by content (match.ts); what is left are, by their names, generations that came and
+ * went between two looks. At the place of the log itself content decides nothing, because many logs begin alike: what is
+ * there and is not known is a new generation.
+ *
+ * Whoever reads waits for room in Redis; this never does, so that what is rotated meanwhile is known, and held open.
+ */
+export class Streams {
+  readonly byName = new Map<string, Stream>();
+  readonly homes = new Homes();
+  readonly #options: StreamsOptions;
+  readonly #known = new Known();
+  readonly #inspections: Inspections;
+  /** Generations that are not the log itself any more, or have no file. */
+  readonly #restless = new Set<Generation>();
+  readonly #suspects = new Set<Generation>();
+  /** Copies of generations that are there, as long as the copies stay as they are. */
+  readonly #copies = new Map<RawPath, { stamp: string; of: Generation; sinceMs: number }>();
+  /** Second names of files. */
+  readonly #links = new Map<
+    RawPath,
+    { readonly of: Generation; readonly sinceMs: number; isTold: boolean }
+  >();
+  readonly #unreadable = new Map<RawPath, { reason: string; nextMs: number; waitMs: number }>();
+  /** Records that do not say where their file is, until it is met. */
+  readonly #records = new Map<string, { record: FileRecord; past: readonly StoredGeneration[] }>();
+  /** To be looked at again, changed or not. */
+  #again = new Set<RawPath>();
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+    this.#inspections = new Inspections(options.handles, options.signal, (path) => this.#lookAgain(path));
+  }
+
+  get unreadable(): number {
+    return this.#unreadable.size;
+  }
+
+  /** Bytes of files that have no name any more and are held open until they were read. */
+  get heldDeletedBytes(): number {
+    let bytes = 0;
+    for (const { isDeleted, seen } of this.#restless) if (isDeleted) bytes += seen;
+    return bytes;
+  }
+
+  /** Something follows from the passing of time: to be looked at every second. */
+  get isRestless(): boolean {
+    return (
+      this.#restless.size > 0 || this.#copies.size > 0 || this.#unreadable.size > 0 || this.#links.size > 0
+    );
+  }
+
+  /** A generation has no file, and everything is to be looked at for it. */
+  get isMissing(): boolean {
+    return [...this.#restless].some(({ lostAtMs }) => lostAtMs !== undefined);
+  }
+
+  /** Takes up what an earlier shipper left. */
+  async load(
+    records: ReadonlyMap<string, FileRecord>,
+    pasts: ReadonlyMap<string, readonly StoredGeneration[]>,
+  ): Promise<void> {
+    for (const record of records.values()) {
+      if (record.state !== 'open') continue;
+      const past = pasts.get(record.name) ?? [];
+      if (record.path === undefined) {
+        this.#records.set(record.name, { record, past });
+        continue;
+      }
+      const path = record.path as RawPath;
+      const named = this.#options.nameOf(path);
+      if (named?.name === record.name) await this.#open({ ...named, path }, record, past);
+    }
+  }
+
+  /** Something was read of a generation that is not right: its file is to be looked at. */
+  suspect(generation: Generation): void {
+    this.#suspects.add(generation);
+    if (generation.path !== undefined) this.#lookAgain(generation.path);
+  }
+
+  /** Takes in what changed on disk: paths whose file is another one, changed or gone. */
+  async look(changed: ReadonlySet<RawPath>): Promise<void> {
+    const { files } = this.#options.listing;
+    const paths = [...new Set([...changed, ...this.#again])].sort();
+    this.#again = new Set();
+    for (const path of paths) {
+      const generation = this.#known.at(path);
+      if (generation && !isSameFile(generation, files.get(path))) this.#displace(generation);
+      if (!files.has(path)) this.#forget(path);
+    }
+    const unknown = new Map<RawPath, Listed>();
+    const recognise = async (file: Listed): Promise<void> => {
+      if (!(await this.#recognise(file))) unknown.set(file.path, file);
+    };
+    for (const path of paths) {
+      const file = files.get(path);
+      if (file) await recognise(file);
+    }
+    // What the recognising has shown: copies of what was truncated, links whose first name is gone.
+    for (const path of this.#again) {
+      const file = files.get(path);
+      if (file && !unknown.has(path)) await recognise(file);
+    }
+    this.#again = new Set();
+    await this.#takeIn([...unknown.values()]);
+    await this.settle();
+  }
+
+  /** What follows from the time that has passed. */
+  async settle(): Promise<void> {
+    const now = performance.now();
+    for (const generation of [...this.#restless]) await this.#settle(generation, now);
+    for (const [path, { sinceMs, of }] of this.#copies) {
+      if (of.isLive && now - sinceMs > waits.copyMs) this.#lookAgain(path);
+    }
+    for (const [path, entry] of this.#unreadable) {
+      if (now < entry.nextMs) continue;
+      entry.waitMs = Math.min(entry.waitMs * 2, waits.longestUnreadableMs);
+      entry.nextMs = now + entry.waitMs;
+      this.#lookAgain(path);
+    }
+    for (const [path, link] of this.#links) {
+      if (link.isTold || now - link.sinceMs < waits.linkMs) continue;
+      link.isTold = true;
+      const stream = this.#known.ownerOf(link.of);
+      const named = this.#options.nameOf(path);
+      if (named && stream)
+        this.#options.note(`${named.name}: the same file as ${stream.name}, and shipped as that only`);
+    }
+    this.homes.isSearching = this.isMissing;
+  }
+
+  async close(): Promise<void> {
+    await this.#inspections.stopped();
+    await this.#options.handles.closeAll();
+  }
+
+  #lookAgain(path: RawPath): void {
+    this.#again.add(path);
+    this.#options.listing.recheck(path);
+  }
+
+  /** A path that leads to nothing. */
+  #forget(path: RawPath): void {
+    this.#copies.delete(path);
+    this.#links.delete(path);
+    this.#inspections.forget(path);
+    this.homes.familyOf(path)?.stream.inspecting.delete(path);
+    this.#unreadable.delete(path);
+  }
+
+  /** Finds the generation that a file is by what the system says of it. Resolves to false when that is none. */
+  async #recognise(file: Listed): Promise<boolean> {
+    const generation = this.#known.find(file.id);
+    if (!generation) return false;
+    const stream = this.#known.ownerOf(generation);
+    const { path } = generation;
+    if (
+      path !== undefined &&
+      path !== file.path &&
+      isSameFile(generation, this.#options.listing.files.get(path))
+    ) {
+      const isOneName = file.path === stream?.path || file.path === stream?.real;
+      if (!isOneName && !this.#links.has(file.path)) {
+        this.#links.set(file.path, { of: generation, sinceMs: performance.now(), isTold: false });
+      }
+      return true;
+    }
+    this.#links.delete(file.path);
+    return stream !== undefined && (await this.#place(generation, stream, file));
+  }
+
+  /** Puts a generation where its file is. Resolves to false when that holds it no more. */
+  async #place(generation: Generation, stream: Stream, file: Listed): Promise<boolean> {
+    this.#known.place(generation, file);
+    generation.lostAtMs = undefined;
+    generation.isDeleted = false;
+    generation.isLoaded = false;
+    const isSuspect = this.#suspects.delete(generation);
+    if (generation.stamp !== file.stamp || isSuspect) {
+      const before = generation.seen;
+      try {
+        if (!(await generation.check(this.#options.handles))) {
+          await this.#truncated(generation, stream);
+          return false;
+        }
+        generation.isUnreadable = false;
+        this.#canRead(file.path);
+      } catch (error) {
+        if (error instanceof FileMovedError) {
+          this.#displace(generation);
+          this.#lookAgain(file.path);
+          return true;
+        }
+        this.#cannotRead(file, error);
+        generation.isUnreadable = true;
+      }
+      this.#known.headChanged(generation);
+      if (generation.seen > before) this.#grew(generation, stream);
+    }
+    generation.seenAtMs = Date.now();
+    this.#setLive(generation, stream, file.path === stream.path || file.path === stream.real);
+    this.#options.onReady(stream);
+    return true;
+  }
+
+  #setLive(generation: Generation, stream: Stream, isLive: boolean): void {
+    if (generation.isLive !== isLive) {
+      generation.isLive = isLive;
+      generation.grewAtMs = performance.now();
+      stream.isUnsaved = true;
+    }
+    if (isLive || generation.hasEnded) this.#restless.delete(generation);
+    else this.#restless.add(generation);
+  }
+
+  #grew(generation: Generation, stream: Stream): void {
+    stream.isUnsaved = true;
+    generation.isFlushed = false;
+    if (!generation.hasEnded) return;
+    // It was done, and somebody still writes to it.
+    generation.hasEnded = false;
+    stream.past = stream.past.filter((each) => each !== generation);
+    stream.insert(generation);
+    stream.isPastUnsaved = true;
+  }
+
+  /** Its path leads elsewhere; it may be found under another one. */
+  #displace(generation: Generation): void {
+    this.#known.displace(generation);
+    if (!generation.hasEnded) this.#restless.add(generation);
+    for (const [path, { of }] of [...this.#copies, ...this.#links])
+      if (of === generation) this.#again.add(path);
+    const stream = this.#known.ownerOf(generation);
+    if (stream) this.#options.onReady(stream);
+  }
+
+  /** Its file holds something else now. */
+  async #truncated(generation: Generation, stream: Stream): Promise<void> {
+    this.#displace(generation);
+    this.#known.forgetId(generation);
+    generation.stamp = '';
+    generation.wasTruncated = true;
+    stream.isUnsaved = true;
+    await generation.leave(this.#options.handles);
+  }
+
+  /** Files of which nothing is known by their identity: a log's new generation, known content, or something new. */
+  async #takeIn(files: readonly Listed[]): Promise<void> {
+    const others: Unknown[] = [];
+    for (const file of files) {
+      const one = await this.#probe(file);
+      if (!one) continue;
+      const home = this.homes.at(file.path) ?? (await this.#recorded(one));
+      const isLive = home && (home.path === file.path || home.real === file.path);
+      if (!isLive) others.push(one);
+      else if (!(await this.#recognise(file))) await this.#begin(home, one);
+    }
+    const matched = await matchByContent(others, (one) => this.#candidatesFor(one));
+    for (const [one, generation] of matched) await this.#adopt(generation, one);
+    const members: Unknown[] = [];
+    for (const one of others) {
+      if (matched.has(one) || one.size === 0 || (await this.#isCopy(one))) continue;
+      if (this.#isMember(one.file.path)) members.push(one);
+      else await this.#beginOwn(one);
+    }
+    const families = new Map<Stream, { one: Unknown; rotated: Rotated; mtimeMs: number }[]>();
+    for (const one of members) {
+      const family = this.homes.familyOf(one.file.path);
+      if (!family) {
+        await this.#beginOwn(one);
+        continue;
+      }
+      const list = families.get(family.stream) ?? [];
+      list.push({ one, rotated: family.rotated, mtimeMs: one.file.mtimeMs });
+      families.set(family.stream, list);
+    }
+    for (const [stream, list] of families) {
+      for (const { one } of inOrder(list)) this.#insert(stream, one);
+    }
+  }
+
+  /** A log whose record did not say where it is, now that its file was met. */
+  async #recorded({ file }: Unknown): Promise<Stream | undefined> {
+    const named = this.#options.nameOf(file.path);
+    const kept = named && this.#records.get(named.name);
+    if (!named || !kept) return;
+    this.#records.delete(named.name);
+    return await this.#open({ ...named, path: file.path }, kept.record, kept.past);
+  }
+
+  /** Looks into a file; undefined when it cannot be read (yet), or is still being made. */
+  async #probe(file: Listed): Promise<Unknown | undefined> {
+    const ending = endingOf(file.path);
+    try {
+      if (ending !== '' && this.#isMember(file.path)) return this.#inspected(file, ending);
+      const one = await probe(file, this.#options.handles);
+      this.#canRead(file.path);
+      return one;
+    } catch (error) {
+      if (error instanceof FileMovedError) this.#lookAgain(file.path);
+      else this.#cannotRead(file, error);
+    }
+  }
+
+  /** What a compressed generation holds, once it is whole and what it was made of is gone. */
+  #inspected(file: Listed, ending: string): Unknown | undefined {
+    const { listing, handles } = this.#options;
+    const plain = file.path.slice(0, -ending.length) as RawPath;
+    const restMs = Date.now() - Math.max(file.mtimeMs, file.ctimeMs);
+    const family = this.homes.familyOf(file.path)?.stream;
+    const result = this.#inspections.resultFor(file);
+    const isOwnPlain = family?.path === plain || family?.real === plain;
+    if ((listing.files.has(plain) && !isOwnPlain) || restMs < waits.compressedMs) {
+      this.#later(file.path, restMs < waits.compressedMs ? waits.compressedMs : waits.tailMs);
+      return;
+    }
+    // Of those that may lie in it: that have no file, and are not read to their end.
+    const wanted = (family?.chain ?? [])
+      .filter(({ path }) => path === undefined)
+      .flatMap(({ position, seen }) => [position, seen]);
+    const lacks =
+      result && wanted.some((at) => at <= result.size && at !== result.size && !result.anchors.has(at));
+    if (!result || lacks) {
+      if (family) family.inspecting.add(file.path);
+      this.#inspections.start(file, ending, wanted);
+      return;
+    }
+    family?.inspecting.delete(file.path);
+    if (result.damage !== undefined) {
+      if (restMs < waits.damagedMs) {
+        this.#later(file.path, waits.tailMs);
+        return;
+      }
+      this.#options.note(
+        `${family?.name ?? ''}: ${baseOf(file.path)} is damaged: ${result.damage}; what can be read of it is shipped`,
+      );
+    }
+    return asUnknown(file, ending, result, handles);
+  }
+
+  #later(path: RawPath, waitMs: number): void {
+    setTimeout(() => this.#lookAgain(path), waitMs).unref();
+  }
+
+  /** Generations without a file that begin as this one; those of the log it is named after first. */
+  *#candidatesFor({ file, begin }: Unknown): Generator<Generation, void, undefined> {
+    const family = this.homes.familyOf(file.path)?.stream;
+    const alike = [...this.#known.beginningAs(begin)].filter(({ path }) => path === undefined);
+    const isOfFamily = (generation: Generation): boolean => this.#known.ownerOf(generation) === family;
+    yield* alike.filter(isOfFamily);
+    yield* alike.filter((generation) => !isOfFamily(generation));
+  }
+
+  /** A generation that had lost its file lies in this one. */
+  async #adopt(generation: Generation, one: Unknown): Promise<void> {
+    const stream = this.#known.ownerOf(generation);
+    if (!stream) return;
+    const { position, seen } = generation;
+    await generation.leave(this.#options.handles);
+    this.#known.place(generation, one.file);
+    generation.stamp = one.stamp;
+    generation.ending = one.ending;
+    generation.seen = Math.max(one.size, position);
+    if (one.size >= position) generation.seenAnchor = one.seenAnchor;
+    generation.isComplete = generation.wasTruncated || one.ending !== '';
+    generation.wasTruncated = false;
+    generation.isDeleted = false;
+    generation.isLoaded = false;
+    generation.lostAtMs = undefined;
+    generation.seenAtMs = Date.now();
+    if (one.size < seen) {
+      this.#options.note(
+        `${stream.name}: truncated; bytes ${Math.max(one.size, position)} to ${seen} of what it held are missing in its copy, and lost`,
+      );
+    }
+    if (generation.hasEnded && generation.seen > position) this.#grew(generation, stream);
+    this.#setLive(generation, stream, false);
+    this.#options.onReady(stream);
+    stream.isUnsaved = true;
+    stream.isPastUnsaved = true;
+  }
+
+  /** Whether a file repeats what a generation has that is there: a copy of it, perhaps still being made. */
+  async #isCopy(one: Unknown): Promise<boolean> {
+    const { path, stamp, mtimeMs } = one.file;
+    const before = this.#copies.get(path);
+    this.#copies.delete(path);
+    let compared = 0;
+    for (const generation of this.#known.beginningAs(one.begin)) {
+      if (generation.path === undefined || generation.path === path || generation.seen < one.size) continue;
+      compared += 1;
+      if (compared > 100) return false;
+      if (!(await one.endsWithin(generation))) continue;
+      const sinceMs =
+        before?.stamp === stamp ? before.sinceMs : performance.now() - Math.max(0, Date.now() - mtimeMs);
+      // A snapshot of the log that stays is a file of its own; a copy of what was put aside is nothing new.
+      const isOwn = generation.isLive && one.ending === '' && performance.now() - sinceMs > waits.copyMs;
+      if (!isOwn) {
+        this.#copies.set(path, { stamp, of: generation, sinceMs });
+        return true;
+      }
+      await this.#beginOwn(one);
+      return true;
+    }
+    return false;
+  }
+
+  /** A new generation at the place of the log itself. */
+  async #begin(stream: Stream, one: Unknown): Promise<void> {
+    if (one.file.path === stream.path && one.file.real !== stream.real)
+      await this.#setReal(stream, one.file.real);
+    const generation = Generation.found(one.file.path, one);
+    generation.isLive = true;
+    stream.chain.push(generation);
+    this.#known.add(generation, stream);
+    stream.isUnsaved = true;
+    this.#options.onReady(stream);
+  }
+
+  /** A generation that came and went between two looks: older than the log itself, and younger than what is known. */
+  #insert(stream: Stream, one: Unknown): void {
+    const generation = Generation.found(one.file.path, one, one.ending);
+    stream.insert(generation);
+    this.#known.add(generation, stream);
+    this.#restless.add(generation);
+    stream.isUnsaved = true;
+    if (one.ending !== '' && !stream.hasToldOfCompressed) {
+      stream.hasToldOfCompressed = true;
+      this.#options.note(
+        `${stream.name}: compressed generations such as ${baseOf(one.file.path)} are shipped as a part of it, not as files`,
+      );
+    }
+    this.#options.onReady(stream);
+  }
+
+  /** A log that was not known, if it is to be followed under its own name. */
+  async #beginOwn(one: Unknown): Promise<void> {
+    const { file } = one;
+    const named = this.#options.nameOf(file.path);
+    if (!named || this.byName.has(named.name)) return;
+    if (one.ending !== '' || (file.path.endsWith('.gz') && looksLikeGzip(one.begin))) {
+      this.#options.onWhole(file, named);
+      return;
+    }
+    const stream = await this.#open(
+      { ...named, path: file.path },
+      freshRecord(named.name, this.#options.generation()),
+      [],
+    );
+    await this.#begin(stream, one);
+    stream.isUnsaved = false;
+  }
+
+  async #open(
+    at: Named & { readonly path: RawPath },
+    record: FileRecord,
+    past: readonly StoredGeneration[],
+  ): Promise<Stream> {
+    const stream = new Stream(at, record, past);
+    this.byName.set(stream.name, stream);
+    for (const generation of [...stream.chain, ...stream.past]) this.#known.add(generation, stream);
+    for (const generation of stream.chain) this.#restless.add(generation);
+    await this.#home(stream, stream.path);
+    const { archive } = this.#options;
+    if (archive !== undefined) await this.#home(stream, joinRaw(archive, baseOf(stream.path)));
+    if (stream.real !== undefined) await this.#home(stream, stream.real);
+    return stream;
+  }
+
+  async #setReal(stream: Stream, real: RawPath | undefined): Promise<void> {
+    stream.real = real;
+    stream.isUnsaved = true;
+    if (real !== undefined) await this.#home(stream, real);
+  }
+
+  async #home(stream: Stream, path: RawPath): Promise<void> {
+    this.homes.add(path, stream);
+    await this.#options.listing.add(folderOf(path), { isRoot: false });
+  }
+
+  /** Whether this is the name of an earlier generation of a log that is known or there. */
+  #isMember(path: RawPath): boolean {
+    if (this.homes.familyOf(path)) return true;
+    return rotatedNames(path).some(
+      ({ live }) =>
+        this.#options.listing.files.has(live) &&
+        this.#options.nameOf(live) !== undefined &&
+        !this.#isMember(live),
+    );
+  }
+
+  #canRead(path: RawPath): void {
+    if (!this.#unreadable.delete(path)) return;
+    this.#options.note(`${this.#nameAt(path)}: can be read now`);
+  }
+
+  #cannotRead(file: Listed, error: unknown): void {
+    if (!hasCode(error, 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'ENXIO', 'EMFILE', 'ENFILE')) throw error;
+    const { path } = file;
+    const known = this.#unreadable.get(path);
+    const reason = messageOf(error);
+    if (known) return;
+    this.#unreadable.set(path, {
+      reason,
+      nextMs: performance.now() + waits.unreadableMs,
+      waitMs: waits.unreadableMs,
+    });
+    this.#options.note(`${this.#nameAt(path)}: cannot be read: ${reason}`);
+  }
+
+  #nameAt(path: RawPath): string {
+    return this.#options.nameOf(path)?.name ?? Buffer.from(path, 'latin1').toString();
+  }
+
+  /** What follows for one generation that is not the log itself, or has no file. */
+  async #settle(generation: Generation, now: number): Promise<void> {
+    const stream = this.#known.ownerOf(generation);
+    if (!stream || generation.hasEnded) {
+      this.#restless.delete(generation);
+      return;
+    }
+    if (generation.path !== undefined) this.#ripen(generation, stream, now, waits.rotatedMs, waits.tailMs);
+    else if (this.#options.handles.has(generation)) await this.#settleHeld(generation, stream, now);
+    else this.#settleLost(generation, stream, now);
+  }
+
+  /** No name leads to it, but we hold it open: late lines are read, and it is let go when nothing comes any more. */
+  async #settleHeld(generation: Generation, stream: Stream, now: number): Promise<void> {
+    const before = generation.seen;
+    if (!(await generation.check(this.#options.handles).catch(() => false))) {
+      await this.#truncated(generation, stream);
+      return;
+    }
+    if (generation.seen > before) this.#grew(generation, stream);
+    const links = await this.#options.handles.use(generation, async (handle) => (await handle.stat()).nlink);
+    generation.isDeleted = links === 0;
+    const restMs = generation.isDeleted ? waits.deletedMs : waits.rotatedMs;
+    this.#ripen(generation, stream, now, restMs, generation.isDeleted ? waits.deletedMs : waits.tailMs);
+    this.#options.onReady(stream);
+  }
+
+  /** Its unfinished line is taken, then it is done, each when nothing was written for a while. */
+  #ripen(generation: Generation, stream: Stream, now: number, restMs: number, tailMs: number): void {
+    const restsMs = generation.isComplete ? Number.POSITIVE_INFINITY : now - generation.grewAtMs;
+    const isRead = generation.position === generation.seen;
+    if (!isRead && !generation.isFlushed && restsMs > tailMs) {
+      generation.isFlushed = true;
+      this.#options.onReady(stream);
+    } else if (isRead && restsMs > restMs) this.#end(generation, stream);
+  }
+
+  #settleLost(generation: Generation, stream: Stream, now: number): void {
+    if (generation.seen === 0) {
+      this.#end(generation, stream);
+      return;
+    }
+    if (generation.lostAtMs === undefined) {
+      generation.lostAtMs = now;
+      generation.lostLooks = 0;
+    }
+    if (now - generation.lostAtMs < looks.everyMs * (generation.lostLooks + 1)) return;
+    generation.lostLooks += 1;
+    if (generation.lostLooks < looks.count || stream.inspecting.size > 0) return;
+    const { position, seen, wasTruncated, isLoaded, isLive } = generation;
+    const { note } = this.#options;
+    const what = `bytes ${position} to ${seen}`;
+    if (wasTruncated && seen > position)
+      note(`${stream.name}: truncated; ${what} of what it held are in no file, and lost`);
+    else if (wasTruncated)
+      note(`${stream.name}: truncated; what followed byte ${seen} is lost unless it was empty`);
+    else if (seen > position)
+      note(`${stream.name}: an earlier generation is gone; ${what} of it were seen and are lost`);
+    else if (isLoaded && isLive)
+      note(`${stream.name}: rotated while nobody followed; what came after byte ${position} was not found`);
+    this.#end(generation, stream);
+  }
+
+  #end(generation: Generation, stream: Stream): void {
+    generation.hasEnded = true;
+    generation.lostAtMs = undefined;
+    generation.isDeleted = false;
+    this.#restless.delete(generation);
+    void generation.leave(this.#options.handles);
+    stream.chain = stream.chain.filter((each) => each !== generation);
+    const oldest = Date.now() - rememberedMs;
+    const forgotten = stream.past.filter(({ path, seenAtMs }) => path === undefined && seenAtMs < oldest);
+    for (const each of forgotten) this.#known.remove(each);
+    stream.past = [...stream.past.filter((each) => !forgotten.includes(each)), generation];
+    stream.isUnsaved = true;
+    stream.isPastUnsaved = true;
+    this.#options.onReady(stream);
+  }
+}
+
+function isSameFile(generation: Generation, file: Listed | undefined): boolean {
+  return file !== undefined && file.id === generation.id;
+}
