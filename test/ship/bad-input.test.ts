@@ -25,7 +25,7 @@ const terms = ['--channel', 'logs:', '--budget', '1MiB', '--part', '64KiB'];
 const cases: [string, (source: string) => string[], number, string][] = [
   [
     'a path that does not exist',
-    () => ['run', '/nonexistent', ...terms, '--consumers', '1'],
+    () => ['run', '/dev/null/nowhere', ...terms, '--consumers', '1'],
     4,
     'SHIP_PATH_MISSING',
   ],
