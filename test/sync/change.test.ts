@@ -10,7 +10,8 @@ import {
   parseChange,
   payloadOf,
 } from '../../source/features/sync/change.ts';
-import { Pending, plan, wantsFullScan } from '../../source/features/sync/copy/plan.ts';
+import { plan } from '../../source/features/sync/copy/plan.ts';
+import { Pending, wantsFullScan } from '../../source/features/sync/pending.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'quarterdeck-sync-'));
 const base = path.join(root, 'base');
@@ -82,20 +83,36 @@ test('a plan copies what is there, sweeps where something is gone, folds what a 
     op: 'change' as const,
   }));
   expect(await plan(base, changes)).toEqual({
-    changed: ['a/file', 'a/b'],
+    changed: new Map([
+      ['a/file', 'content'],
+      ['a/b', 'content'],
+    ]),
     swept: ['', 'a'],
     listed: [],
-    deleted: 2,
-    bytes: 5,
     refused: [],
   });
 });
 
+test('what the file system reported is compared quickly, what somebody named by its content, however often', async () => {
+  const file = { path: 'a/file', op: 'change' } as const;
+  const folder = { path: 'a', op: 'change' } as const;
+  const comparisons = async (...changes: Change[]) => Object.fromEntries((await plan(base, changes)).changed);
+  expect(await comparisons({ ...file, quick: true })).toEqual({ 'a/file': 'quick' });
+  expect(await comparisons({ ...file, quick: true }, file)).toEqual({ 'a/file': 'content' });
+  expect(await comparisons(folder, file)).toEqual({ a: 'content' });
+  // The folder's quick comparison does not cover a file that was named.
+  expect(await comparisons({ ...folder, quick: true }, file)).toEqual({ a: 'quick', 'a/file': 'content' });
+  const pending = new Pending();
+  pending.add(file);
+  pending.add({ ...file, quick: true });
+  expect(pending.take()).toEqual([file]);
+});
+
 test('a folder said to be gone and there again is compared whole; of one with nameless entries those are', async () => {
   const again = await plan(base, [{ path: 'a', op: 'delete' }]);
-  expect(again).toMatchObject({ changed: ['a'], swept: ['a', 'a/b'], deleted: 0 });
+  expect(again).toMatchObject({ changed: new Map([['a', 'content']]), swept: ['a', 'a/b'] });
   const entries = await plan(base, [{ path: 'a', op: 'entries' }]);
-  expect(entries).toMatchObject({ changed: [], swept: [], listed: ['a'] });
+  expect(entries).toMatchObject({ changed: new Map(), swept: [], listed: ['a'] });
 });
 
 test('two things said of one path become one that covers both', () => {
@@ -114,7 +131,7 @@ test('two things said of one path become one that covers both', () => {
 test('a symlink that leads out is refused, as a path and as a folder on the way', async () => {
   const said = ['leak', 'leak/secret', 'a/inner'].map((name) => ({ path: name, op: 'change' as const }));
   const { changed, refused } = await plan(base, said);
-  expect(changed).toEqual(['a/inner']);
+  expect([...changed.keys()]).toEqual(['a/inner']);
   expect(refused.map((each) => each.refused)).toEqual(['leak', 'leak/secret']);
 });
 

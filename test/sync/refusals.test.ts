@@ -185,7 +185,7 @@ describe('a bad start ends with one line that says what to do', () => {
       await expectRefusal(['sync', 'notify', 'good', given, '--base', base], {
         exit: 4,
         code: 'SYNC_PATH',
-        message: `Refused to tell of \`${given.slice(0, 200)}`,
+        message: `Refused to notify of \`${given.slice(0, 200)}`,
         hint: `Give paths below ${base}`,
       });
       const failed = await run(['sync', 'notify', given, '--base', base], { url: server.url });
@@ -196,7 +196,7 @@ describe('a bad start ends with one line that says what to do', () => {
   });
 });
 
-test('a target that is full: said with its code, tried again, and nothing queued is lost, even when killed', async () => {
+test('a target that takes nothing: each path set aside with the reason, tried again, kept even when killed', async () => {
   const full = path.join(root, 'full');
   const env = fake(
     'rsync',
@@ -214,24 +214,30 @@ PATH="\${PATH#*:}" exec rsync "$@"`,
   writeFileSync(path.join(base, 'one'), '1');
   writeFileSync(path.join(base, 'two'), '2');
   await tell('one', 'two');
-  const failures = (): string[] => first.said.filter((line) => line.includes('RSYNC_FAILED'));
-  await vi.waitFor(() => expect(failures().length).toBeGreaterThan(2), 10_000);
-  expect(failures()[0]).toMatch(
-    /^quarterdeck: The batch failed, again in 1s: rsync to \S+ ended with 11: rsync: \[receiver\] write failed on "\/mnt\/cdn\/one": No space left on device \(28\) \(RSYNC_FAILED\)\. The paths stay queued/,
+  const reason = expect.stringContaining('No space left on device (28)');
+  await vi.waitFor(async () =>
+    expect(await status()).toMatchObject({
+      state: 'live',
+      condition: 'failing',
+      queued: 0,
+      synced: 0,
+      failed: 2,
+      failures: expect.arrayContaining([
+        { path: 'one', reason },
+        { path: 'two', reason },
+      ]),
+    }),
   );
-  expect(await status()).toMatchObject({
-    state: 'live',
-    queued: 2,
-    synced: 0,
-    error: expect.stringContaining('No space left on device'),
-  });
+  expect(
+    first.said.filter((line) => /^quarterdeck: Could not copy `(one|two)`: .*No space left/.test(line)),
+  ).toHaveLength(2);
 
   await kill(first.child);
-  expect((await status()).queued).toBe(2);
+  expect((await status()).failed).toBe(2);
   rmSync(full);
   const second = runner(['--standby'], env);
   await second.scanned();
-  await vi.waitFor(async () => expect(await status()).toMatchObject({ queued: 0, error: null }), 10_000);
+  await vi.waitFor(async () => expect(await status()).toMatchObject({ queued: 0, failed: 0, error: null }));
   expect(readdirSync(target).toSorted()).toEqual(['one', 'two']);
 
   const exited = once(second.child, 'exit');

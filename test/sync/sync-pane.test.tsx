@@ -1,6 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import feature from '../../source/features/sync/index.ts';
-import { initial, learn, type SyncSlice, type Target } from '../../source/features/sync/state.ts';
+import { unused } from '../../source/features/sync/record.ts';
+import {
+  conditionOf,
+  initial,
+  learn,
+  type SyncSlice,
+  type Target,
+} from '../../source/features/sync/state.ts';
 import { SyncPane } from '../../source/features/sync/sync-pane.tsx';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
@@ -8,34 +15,61 @@ beforeAll(() => {
   process.env.TZ = 'UTC';
 });
 
-const target: Target = {
+const { marker: _marker, place: _place, peak: _peak, ...shown } = unused('/srv/img');
+const live0: Target = {
+  ...shown,
   channel: 'new_files',
-  base: '/srv/img',
   target: 'cdn1:/srv/img',
   state: 'live',
+  condition: 'live',
   queued: 3,
   failed: 0,
-  refused: 0,
   synced: 12_481,
-  missedByEvents: 0,
   lastFiles: 41,
   lastBytes: 2_306_867,
   lastBatchAt: Date.UTC(2026, 10, 20, 15, 52),
   lastFullAt: Date.UTC(2026, 10, 20, 15, 39),
-  error: null,
 };
-const live = learn(initial, [target]);
+/** The target with something else about it, and the word for how it then goes. */
+function target(news: Partial<Target> = {}): Target {
+  const changed = { ...live0, ...news };
+  return { ...changed, condition: conditionOf(changed) };
+}
+const halted = {
+  reason: 'too-many-deletions',
+  message: '4,210 of 5,000 files would be removed at /mnt/b: more are gone than may be removed at a time',
+  would: 4210,
+  of: 5000,
+  most: 2500,
+  sample: ['2026/a.jpg', '2026/b\u001b[31m.jpg'],
+  sinceMs: Date.UTC(2026, 10, 20, 15, 50),
+  token: 't',
+} as const;
+const live = learn(initial, [target()]);
 const troubled = learn(initial, [
-  { ...target, queued: 812, error: 'rsync to cdn1:/srv/img ended with 12: connection unexpectedly closed' },
-  { ...target, target: '/mnt/backup\u001b[31m/img', failed: 2, refused: 1, missedByEvents: 4 },
-  { ...target, target: 'rsync://mirror.example/img', state: 'lapsed', lastBatchAt: null, lastFullAt: null },
+  target({ queued: 812, error: 'rsync to cdn1:/srv/img ended with 12: connection unexpectedly closed' }),
+  target({
+    target: '/mnt/backup\u001b[31m/img',
+    failed: 2,
+    failures: [
+      { path: 'a/secret', reason: 'send_files failed to open "/srv/img/a/secret": Permission denied (13)' },
+    ],
+    refused: 1,
+    missedByEvents: 4,
+    leftOut: 3,
+    notKept: '2 hard links',
+  }),
+  target({ target: 'rsync://mirror.example/img', state: 'lapsed', lastBatchAt: null, lastFullAt: null }),
 ]);
+const standing = learn(initial, [target({ halted: { ...halted, sample: [...halted.sample] } })]);
 
 const states: readonly (readonly [string, SyncSlice, (typeof paneNotes)[keyof typeof paneNotes]])[] = [
   ['before data', initial, paneNotes.waiting],
   ['live', live, paneNotes.live],
   ['stale', live, paneNotes.stale],
   ['failed', troubled, paneNotes.failed],
+  ['failing paths', { ...troubled, selected: 1 }, paneNotes.live],
+  ['halted', standing, paneNotes.live],
 ];
 
 describe.each(paneSizes)('%ix%i', (columns, rows) => {
@@ -50,12 +84,23 @@ test('what is wrong is an alert, in words', () => {
     'sync rsync://mirror.example/img DOWN',
   ]);
   expect(feature.alerts?.(live)).toEqual([]);
+  expect(feature.alerts?.(standing)).toEqual(['sync cdn1:/srv/img HALTED']);
+});
+
+test('r lets a halted target go on as its halt asks for', () => {
+  const key = feature.keys.find(({ verb }) => verb === 'resume');
+  expect(key?.refuse?.(live)).toBe('cdn1:/srv/img is not halted');
+  expect(key?.refuse?.(standing)).toBeUndefined();
+  expect(key?.input?.(standing, '')).toMatchObject({ target: 'cdn1:/srv/img', deletes: 4210, adopt: false });
+  const replaced = learn(initial, [target({ halted: { ...halted, sample: [], reason: 'base-replaced' } })]);
+  expect(key?.input?.(replaced, '')).toMatchObject({ deletes: undefined, adopt: true });
 });
 
 test('what nobody serves is DOWN, whatever went wrong last: nothing is tried again', () => {
-  const failed = { ...target, state: 'lapsed', queued: 0, error: 'rsync ended with 12' };
-  expect(feature.alerts?.(learn(initial, [failed]))).toEqual(['sync cdn1:/srv/img DOWN']);
-  expect(feature.alerts?.(learn(initial, [{ ...failed, error: null }]))).toEqual([]);
+  const alerts = (error: string | null) =>
+    feature.alerts?.(learn(initial, [target({ state: 'lapsed', queued: 0, error })]));
+  expect(alerts('rsync ended with 12')).toEqual(['sync cdn1:/srv/img DOWN']);
+  expect(alerts(null)).toEqual([]);
 });
 
 test('x forgets the chosen target, once nobody serves it', () => {

@@ -1,11 +1,17 @@
 import path from 'node:path';
+import * as v from 'valibot';
 
 /**
- * One thing said about a path below the base: it changed, it is gone, everything below it is to be looked at again, or
+ * A notification about a path below the base: it changed, it is gone, everything below it is to be looked at again, or
  * its own entries are, because one has a name that no message can hold. What is found on disk when the batch is made
- * decides; the word is only a hint.
+ * decides; `op` is only a hint.
  */
-export type Change = { readonly path: string; readonly op: 'change' | 'delete' | 'rescan' | 'entries' };
+export type Change = {
+  readonly path: string;
+  readonly op: 'change' | 'delete' | 'rescan' | 'entries';
+  /** It changed for the file system, so its size or time differ; else somebody named it, and its content is compared. */
+  readonly quick?: true;
+};
 
 /** A payload that names nothing below the base, and why. */
 export type Refused = { readonly refused: string; readonly reason: string };
@@ -19,17 +25,19 @@ export function isRefused(change: Change | Refused): change is Refused {
  * absolute inside it; nothing, `..`, a NUL, what no file can be called and anything outside are refused.
  */
 export function parseChange(payload: string, base: string): Change | Refused {
-  const said = payload.startsWith('{') ? fromJson(payload) : { path: payload, op: 'change' as const };
+  const said: Change | undefined = payload.startsWith('{')
+    ? fromJson(payload)
+    : { path: payload, op: 'change' };
   if (!said) return { refused: payload, reason: 'it is not JSON with a path' };
   const inside = confine(said.path, base);
   return 'reason' in inside
     ? { refused: said.path, reason: inside.reason }
-    : { path: inside.path, op: said.op };
+    : { path: inside.path, op: said.op, ...(said.quick === true && { quick: true }) };
 }
 
 /** What is published for a change. */
-export function payloadOf({ path: changed, op }: Change): string {
-  return JSON.stringify({ path: changed || '.', op });
+export function payloadOf({ path: changed, op, quick }: Change): string {
+  return JSON.stringify({ path: changed || '.', op, ...(quick && { quick }) });
 }
 
 /** The path relative to the base, `''` for the base itself; or why it is not one. Looks at the text alone. */
@@ -53,16 +61,26 @@ export function confine(
 const longestPath = 4095;
 const longestName = 255;
 
-function fromJson(payload: string): { path: string; op: Change['op'] } | undefined {
-  try {
-    const value: unknown = JSON.parse(payload);
-    if (typeof value !== 'object' || value === null || !('path' in value)) return;
-    if (typeof value.path !== 'string') return;
-    const op = 'op' in value ? value.op : 'change';
-    const isKnown = op === 'delete' || op === 'rescan' || op === 'entries';
-    return { path: value.path, op: isKnown ? op : 'change' };
-  } catch {
-    // Not JSON after all: a file name may begin with a brace.
-    return { path: payload, op: 'change' };
-  }
+const json = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    path: v.string(),
+    op: v.fallback(v.picklist(['change', 'delete', 'rescan', 'entries']), 'change'),
+    quick: v.fallback(v.optional(v.literal(true)), undefined),
+  }),
+);
+
+function fromJson(payload: string): Change | undefined {
+  const { success, output } = v.safeParse(json, payload);
+  if (success) return { path: output.path, op: output.op, ...(output.quick && { quick: true }) };
+  // Not JSON after all: a file name may begin with a brace.
+  return v.is(v.pipe(v.string(), v.parseJson()), payload) ? undefined : { path: payload, op: 'change' };
+}
+
+/** `a/b/c` -> `a/b`, `a`, `''`; nothing for the base itself. */
+export function ancestorsOf(said: string): string[] {
+  if (said === '') return [];
+  const parts = said.split('/');
+  return parts.map((_, index) => parts.slice(0, index).join('/')).reverse();
 }

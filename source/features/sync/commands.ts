@@ -2,11 +2,16 @@ import * as v from 'valibot';
 import { counted } from '../../ui/format.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
+import { settlePublished } from '../topic/publish.ts';
+import { preservable } from './copy/rsync.ts';
 import { forgetTarget } from './forget.ts';
-import { forgetGuard } from './guards.ts';
+import { forgetGuard, resumeGuard } from './guards.ts';
 import type { SyncEvent } from './options.ts';
-import { runSync } from './runner/runner.ts';
-import { status } from './status.ts';
+import { resumeTarget } from './resume.ts';
+import { defaultCeiling } from './runner/ceiling.ts';
+import { runSync } from './runner/run.ts';
+import { resumeFlags } from './state.ts';
+import { status, type TargetStatus } from './status.ts';
 import { notify, watch } from './watcher/watch.ts';
 
 const channel = flagOr('CHANNEL', 'the topic that tells of changes', name, 'new_files');
@@ -14,9 +19,22 @@ const folder = v.pipe(v.string(), v.nonEmpty('Expected a folder'));
 const base = word('DIR', 'the folder to copy from', folder);
 const target = word('DEST', 'a local path, host:path or rsync://host/module', folder);
 
+const ceiling = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,15}$|^(?:100|\d{1,2})(?:\.\d+)?%$/, 'Expected a number of files, or a share such as 20%'),
+  v.transform((text) =>
+    text.endsWith('%') ? { percent: Number(text.slice(0, -1)), atLeast: 0 } : { files: Number(text) },
+  ),
+);
+const preserved = v.pipe(
+  v.string(),
+  v.transform((text) => text.split(',').filter((each) => each !== '')),
+  v.array(v.picklist(preservable, `Expected some of ${preservable.join(',')}`)),
+);
+
 const notifyCommand = defineCommand({
   verb: 'notify',
-  summary: 'tell that files changed or are gone',
+  summary: 'notify that files changed or are gone',
   words: { paths: list('PATH', 'relative to the base, or absolute inside it', v.string(), { min: 1 }) },
   flags: {
     channel,
@@ -26,7 +44,12 @@ const notifyCommand = defineCommand({
   examples: ['quarterdeck sync notify img/logo.png --base /srv/site'],
   async run({ redis }, { paths, channel, base }) {
     const { last, count } = await notify(redis, channel, paths, base === undefined ? {} : { base });
-    return { json: { channel, count, id: last }, text: `Told ${channel} of ${count}, up to id ${last}` };
+    // This process ends now: what the server remembers of it as a producer may go, and its topic is to be listed.
+    await settlePublished(redis);
+    return {
+      json: { channel, count, id: last },
+      text: `Notified ${channel} of ${counted(count, 'path')}, up to id ${last}`,
+    };
   },
 });
 
@@ -36,17 +59,18 @@ const watchCommand = defineCommand({
   words: { folder: word('DIR', 'the folder', folder) },
   flags: { channel },
   writes: true,
-  async run({ redis, signal, progress, warn }, { folder, channel }) {
-    let told = 0;
+  async run({ redis, config, signal, progress, warn }, { folder, channel }) {
+    let sum = 0;
     progress(`Watching ${folder} for ${channel}`);
     await watch(redis, folder, channel, {
       signal,
-      onTold(count) {
-        told += count;
+      timeoutMs: config.timeoutMs,
+      onNotified(count) {
+        sum += count;
       },
       onTrouble: warn,
     });
-    return { json: { channel, count: told }, text: `Told ${channel} of ${told}` };
+    return { json: { channel, count: sum }, text: `Notified ${channel} of ${counted(sum, 'change')}` };
   },
 });
 
@@ -67,17 +91,25 @@ const runSyncCommand = defineCommand({
     ),
     before: optionalFlag('CMD', 'sees each batch first: its paths on stdin, each ended by a NUL', v.string()),
     delete: switchFlag('remove at the target what is gone from the folder'),
+    maxDelete: optionalFlag(
+      'N|P%',
+      'halt instead of removing more files at a time, or of those there are (50%, at least 100)',
+      ceiling,
+    ),
+    preserve: flagOr('LIST', `also keep ${preservable.join(', ')}`, preserved, ''),
     standby: switchFlag('wait while another process serves this target'),
   },
   writes: true,
   endsWithinMs: 4000,
   examples: ['quarterdeck sync run /srv/img cdn1:/srv/img --delete'],
-  async run(context, { every, fullEvery, delete: deletes, ...rest }) {
+  async run(context, { every, fullEvery, delete: deletes, maxDelete = defaultCeiling, ...rest }) {
     await runSync(context.redis, {
       ...rest,
       everyMs: every,
       fullEveryMs: fullEvery,
       deletes,
+      maxDelete,
+      timeoutMs: context.config.timeoutMs,
       signal: context.signal,
       listen: () => context.listen(),
       onEvent: (event) => context.emit(event, sentenceOf(event)),
@@ -88,11 +120,13 @@ const runSyncCommand = defineCommand({
 });
 
 function sentenceOf(event: SyncEvent): string {
-  if ('full' in event) {
-    return `full comparison ${event.full}: ${counted(event.files, 'file')}, ${event.missedByEvents} missed by events, ${event.durationMs} ms`;
-  }
-  const { batch, files, bytes, deleted, failed, durationMs } = event;
-  return `batch ${batch}: ${counted(files, 'file')}, ${counted(bytes, 'byte')}, ${deleted} deleted, ${failed} failed, ${durationMs} ms`;
+  if ('halted' in event) return `halted: ${event.halted.message}`;
+  if ('resumed' in event) return 'resumed';
+  const { files, deleted, failed, durationMs } = event;
+  const done = `${counted(files, 'file')}, ${deleted} deleted, ${failed} failed`;
+  return 'full' in event
+    ? `full comparison ${event.full}: ${done}, ${event.missedByEvents} missed by events, ${durationMs} ms`
+    : `batch ${event.batch}: ${done}, ${counted(event.bytes, 'byte')}, ${durationMs} ms`;
 }
 
 const statusCommand = defineCommand({
@@ -101,11 +135,40 @@ const statusCommand = defineCommand({
   writes: false,
   async run({ redis, warn }) {
     const targets = await status(redis, (message) => warn(message));
-    const text = targets.map(
-      ({ channel, base, target, state, queued, synced, failed, refused, missedByEvents }) =>
-        `${channel}  ${base} > ${target}  ${state}  ${queued} queued  ${synced} synced  ${failed} failed  ${refused} refused  ${missedByEvents} missed by events`,
-    );
-    return { json: targets, text: text.length === 0 ? 'Nothing is synced' : text };
+    return { json: targets, text: targets.length === 0 ? 'Nothing is synced' : targets.flatMap(statusLines) };
+  },
+});
+
+/** A line for a target, and one for each thing that needs somebody. */
+function statusLines(status: TargetStatus): string[] {
+  const { channel, base, target, condition, queued, synced, failed, refused, missedByEvents } = status;
+  const { halted, error, failures } = status;
+  return [
+    `${channel}  ${base} > ${target}  ${condition}  ${queued} queued  ${synced} synced  ${failed} failed  ${refused} refused  ${missedByEvents} missed by events`,
+    ...(halted ? [`  halted: ${halted.message}; sync resume ${base} ${target} ${resumeFlags(halted)}`] : []),
+    ...(error === null ? [] : [`  ${error}`]),
+    ...failures.map(({ path, reason }) => `  ${path}: ${reason}`),
+  ];
+}
+
+const resumeCommand = defineCommand({
+  verb: 'resume',
+  summary: 'let a halted target go on: allow what it would remove, or take another folder for its base',
+  words: { base, target },
+  flags: {
+    channel,
+    deletes: optionalFlag('N', 'at most so many files may be removed, once', wholeNumber({ min: 0 })),
+    adopt: switchFlag('the folder that is there now is the base from now on'),
+  },
+  writes: true,
+  guard: resumeGuard,
+  examples: ['quarterdeck sync resume /srv/img cdn1:/srv/img --deletes 4210 --yes'],
+  async run({ redis }, { base, target, channel, deletes, adopt }) {
+    const { reason } = await resumeTarget(redis, { base, target, channel, deletes, adopt });
+    return {
+      json: { channel, base, target, reason, deletes: deletes ?? null, adopt },
+      text: `${target} goes on as soon as its runner looks, or at its next start`,
+    };
   },
 });
 
@@ -127,4 +190,11 @@ const forgetCommand = defineCommand({
   },
 });
 
-export const commands = [notifyCommand, watchCommand, runSyncCommand, statusCommand, forgetCommand] as const;
+export const commands = [
+  notifyCommand,
+  watchCommand,
+  runSyncCommand,
+  statusCommand,
+  resumeCommand,
+  forgetCommand,
+] as const;

@@ -1,4 +1,4 @@
-import { QuarterdeckError } from '../../errors.ts';
+import { QuarterdeckError, UsageError } from '../../errors.ts';
 
 /** The folder to sync from is not one. */
 export class BaseError extends QuarterdeckError {
@@ -20,10 +20,10 @@ export class WatchLimitError extends QuarterdeckError {
   }
 }
 
-/** A path that was to be told of is none below the base. */
+/** A path to notify of is none below the base. */
 export class PathRefusedError extends QuarterdeckError {
   constructor(given: string, base: string, reason: string) {
-    super('data', 'SYNC_PATH', `Refused to tell of \`${cutPath(given)}\`: ${reason}`, {
+    super('data', 'SYNC_PATH', `Refused to notify of \`${cutPath(given)}\`: ${reason}`, {
       hint: `Give paths below ${base}, relative or absolute; --base names another folder`,
     });
   }
@@ -64,8 +64,25 @@ export class RsyncError extends QuarterdeckError {
   readonly detail: string;
   /** Nothing was spoken about files yet. */
   readonly isRefusal: boolean;
+  /** Whether other files may be copied all the same: a full target, or one that cannot be read or written. */
+  readonly sort: 'connection' | 'files' | 'space';
+  /** The path that rsync's first complaint quotes, on either side. */
+  readonly about: string | undefined;
 
-  constructor(destination: string, exitCode: number | undefined, detail: string, isRefusal = false) {
+  constructor(
+    destination: string,
+    exitCode: number | undefined,
+    detail: string,
+    {
+      isRefusal = false,
+      sort = 'connection',
+      about,
+    }: {
+      readonly isRefusal?: boolean;
+      readonly sort?: RsyncError['sort'];
+      readonly about?: string | undefined;
+    } = {},
+  ) {
     const how = exitCode === undefined ? detail : `with ${exitCode}: ${detail}`;
     super('program', 'RSYNC_FAILED', `rsync to ${destination} ended ${how}`, {
       hint: 'The paths stay queued and are tried again; check the target with `rsync --list-only`',
@@ -73,6 +90,8 @@ export class RsyncError extends QuarterdeckError {
     this.exitCode = exitCode;
     this.detail = detail;
     this.isRefusal = isRefusal;
+    this.sort = sort;
+    this.about = about;
   }
 }
 
@@ -99,6 +118,25 @@ export class NoTargetError extends QuarterdeckError {
   constructor(channel: string, base: string, target: string) {
     super('data', 'NO_TARGET', `Nothing is known of a target ${target} of ${base} on channel ${channel}`, {
       hint: '`quarterdeck sync status` lists channel, folder and target of each, as they are to be given',
+    });
+  }
+}
+
+/** There is nothing to resume. */
+export class NotHaltedError extends QuarterdeckError {
+  constructor(target: string) {
+    super('data', 'SYNC_NOT_HALTED', `The target ${target} is not halted`, {
+      hint: '`quarterdeck sync status` says how it goes',
+    });
+  }
+}
+
+/** What a halt asks for was not given. */
+export class ResumeError extends UsageError {
+  constructor(target: string, reason: string, flag: string) {
+    super(`The target ${target} is halted, for ${reason}`, {
+      code: 'SYNC_RESUME',
+      hint: `If that is meant, add \`${flag}\``,
     });
   }
 }

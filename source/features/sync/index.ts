@@ -1,7 +1,8 @@
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
+import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
-import { conditionOf, initial, type SyncSlice, select } from './state.ts';
+import { conditionText, initial, type SyncSlice, select } from './state.ts';
 import { status } from './status.ts';
 
 export default defineFeature<SyncSlice>({
@@ -13,6 +14,21 @@ export default defineFeature<SyncSlice>({
   keys: [
     { key: ['up', 'k'], help: 'target above', change: (slice) => select(slice, -1) },
     { key: ['down', 'j'], help: 'target below', change: (slice) => select(slice, 1) },
+    {
+      key: 'r',
+      help: 'resume: let a halted target go on',
+      verb: 'resume',
+      refuse({ targets, selected }) {
+        const chosen = targets[selected];
+        if (!chosen) return 'There is no target to resume';
+        return chosen.halted === null ? `${chosen.target} is not halted` : undefined;
+      },
+      input({ targets, selected }) {
+        const { channel, base, target, halted } = targets[selected] ?? {};
+        const adopt = halted?.reason === 'base-replaced';
+        return { channel, base, target, adopt, deletes: adopt ? undefined : halted?.would };
+      },
+    },
     {
       key: ['x', 'delete'],
       help: 'forget: a target that nobody serves any more',
@@ -38,8 +54,9 @@ export default defineFeature<SyncSlice>({
   },
   alerts: ({ targets }) =>
     targets
-      .filter((target) => ['DOWN', 'RETRYING'].includes(conditionOf(target)))
-      .map((target) => `sync ${target.target} ${conditionOf(target)}`),
+      .filter(({ condition }) => ['halted', 'down', 'retrying'].includes(condition))
+      .map(({ target, condition }) => `sync ${target} ${conditionText(condition)}`),
+  doctor,
   snapshot: ({ redis }) => status(redis),
   pane: async () => (await import('./sync-pane.tsx')).SyncPane,
 });

@@ -6,8 +6,10 @@ export function syncKeys(redis: Client, channel: string) {
   return keyFamily(redis, channel, {
     /** Hash, target -> JSON of what was done last. */
     targets: 'sync:*',
-    /** Hash, target + newline + path -> how often it failed. */
+    /** Hash, target + newline + path -> JSON `{sinceMs, reason}`. */
     failed: 'sync-failed:*',
+    /** Hash, target -> JSON of what an operator said about its halt. */
+    resumptions: 'sync-resume:*',
   });
 }
 

@@ -1,4 +1,7 @@
 import type { Client } from '../../redis/client.ts';
+import type { Preserved } from './copy/rsync.ts';
+import type { Halt } from './record.ts';
+import type { Ceiling } from './runner/ceiling.ts';
 
 export type RunnerOptions = {
   readonly base: string;
@@ -14,7 +17,13 @@ export type RunnerOptions = {
   readonly before: string | undefined;
   /** Remove at the target what is gone from the base. */
   readonly deletes: boolean;
+  /** How much of it may be removed before somebody has to allow it. */
+  readonly maxDelete?: Ceiling;
+  /** Of what `rsync --archive` leaves out. */
+  readonly preserve?: readonly Preserved[];
   readonly standby: boolean;
+  /** How long refusals that pass, such as of a full server, are waited for. Without it, for as long as they last. */
+  readonly timeoutMs?: number;
   readonly signal: AbortSignal;
   readonly listen: () => Client;
   readonly onEvent: (event: SyncEvent) => Promise<void>;
@@ -34,6 +43,13 @@ export type SyncEvent =
   | {
       readonly full: number;
       readonly files: number;
+      readonly deleted: number;
+      /** Paths that could not be copied or removed. */
+      readonly failed: number;
+      /** Symlinks that lead out of the base. */
+      readonly leftOut: number;
       readonly missedByEvents: number;
       readonly durationMs: number;
-    };
+    }
+  | { readonly halted: Halt }
+  | { readonly resumed: { readonly deletes: number | null; readonly adopted: boolean } };

@@ -1,21 +1,8 @@
+import type { Halt } from './record.ts';
+import type { TargetStatus } from './status.ts';
+
 /** What the pane knows of the targets, and which of them the operator looks at. */
-export type Target = {
-  readonly channel: string;
-  readonly base: string;
-  readonly target: string;
-  readonly state: string;
-  readonly queued: number;
-  readonly failed: number;
-  readonly refused: number;
-  readonly synced: number;
-  readonly missedByEvents: number;
-  readonly lastFiles: number;
-  readonly lastBytes: number;
-  /** Epoch ms. */
-  readonly lastBatchAt: number | null;
-  readonly lastFullAt: number | null;
-  readonly error: string | null;
-};
+export type Target = TargetStatus;
 
 export type SyncSlice = {
   readonly targets: readonly Target[];
@@ -34,15 +21,37 @@ export function select(slice: SyncSlice, step: number): SyncSlice {
   return selected === slice.selected ? slice : { ...slice, selected };
 }
 
-/** In one word: how it goes. */
+export type Condition = 'live' | 'idle' | 'down' | 'halted' | 'retrying' | 'failing';
+
+/**
+ * In one word: how it goes.
+ *
+ * - `halted`: something would be removed that an operator has to allow first, or the base is not the one it was
+ * - `down`: nobody serves it, and something waits or went wrong
+ * - `idle`: nobody serves it, and nothing waits
+ * - `retrying`: nothing can be copied just now, and it is tried again
+ * - `failing`: single paths could not be copied, and are tried again
+ */
 export function conditionOf({
   state,
   error,
   queued,
   failed,
-}: Target): 'live' | 'RETRYING' | 'DOWN' | 'idle' | 'FAILING' {
+  halted,
+}: Pick<Target, 'state' | 'error' | 'queued' | 'failed'> & { readonly halted: unknown }): Condition {
+  if (halted !== null) return 'halted';
   // Whatever went wrong last: without a process nothing is tried again.
-  if (state !== 'live') return queued > 0 || error !== null ? 'DOWN' : 'idle';
-  if (error !== null) return 'RETRYING';
-  return failed > 0 ? 'FAILING' : 'live';
+  if (state !== 'live') return queued > 0 || error !== null ? 'down' : 'idle';
+  if (error !== null) return 'retrying';
+  return failed > 0 ? 'failing' : 'live';
+}
+
+/** As panes show it: in capitals where it needs somebody. */
+export function conditionText(condition: Condition): string {
+  return condition === 'live' || condition === 'idle' ? condition : condition.toUpperCase();
+}
+
+/** What `sync resume` is to be given for this halt. */
+export function resumeFlags({ reason, would }: Halt): string {
+  return reason === 'base-replaced' ? '--adopt' : `--deletes ${would}`;
 }

@@ -1,88 +1,55 @@
-import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { register, registered } from '../../redis/registry.ts';
+import { registered } from '../../redis/registry.ts';
+import { asArray, asInteger, asPairs, asText } from '../../redis/reply.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
+import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { topicStatus } from '../topic/topic.ts';
 import { syncKeys, targetName } from './keys.ts';
+import { parseRecord, type TargetRecord } from './record.ts';
+import { type Condition, conditionOf } from './state.ts';
+import statusLua from './status.lua';
 
-const record = v.object({
-  base: v.string(),
-  lastBatchAt: v.nullable(v.number()),
-  lastFullAt: v.nullable(v.number()),
-  lastFiles: v.optional(v.number(), 0),
-  lastBytes: v.optional(v.number(), 0),
-  synced: v.number(),
-  refused: v.optional(v.number(), 0),
-  missedByEvents: v.number(),
-  error: v.optional(v.nullable(v.string()), null),
-});
-
-/** What a runner remembers of its target; survives the runner. */
-export type TargetRecord = v.InferOutput<typeof record>;
-
-export const unused = (base: string): TargetRecord => ({
-  base,
-  lastBatchAt: null,
-  lastFullAt: null,
-  lastFiles: 0,
-  lastBytes: 0,
-  synced: 0,
-  refused: 0,
-  missedByEvents: 0,
-  error: null,
-});
-
-export type TargetStatus = TargetRecord & {
+/** How one target of one channel is. */
+export type TargetStatus = Omit<TargetRecord, 'failed' | 'known' | 'peak' | 'place' | 'marker'> & {
   readonly channel: string;
   readonly target: string;
   /** Change messages not done for this target yet. */
   readonly queued: number;
-  /** Paths that rsync could not copy and that are tried again. */
+  /** Paths that could not be copied and that are tried again. */
   readonly failed: number;
   /** Whether a process serves this target now. */
   readonly state: 'live' | 'idle' | 'lapsed';
+  /** How it goes, in the one word that the pane and the doctor use, too. */
+  readonly condition: Condition;
 };
 
-/** @throws {WrongTypeError} */
-export async function readRecord(
-  redis: Client,
-  channel: string,
-  target: string,
-): Promise<TargetRecord | undefined> {
-  const { targets } = syncKeys(redis, channel);
-  return parseRecord(
-    await typed(
-      redis,
-      { [targets]: 'hash' },
-      retryAborted(() => redis.hget(targets, target)),
-    ),
-  );
-}
+const mostTargets = 1000;
+const mostBytes = 65_536;
 
-export async function writeRecord(
-  redis: Client,
-  channel: string,
-  target: string,
-  value: TargetRecord,
-): Promise<void> {
-  await Promise.all([
-    retryAborted(() => redis.hset(syncKeys(redis, channel).targets, target, JSON.stringify(value))),
-    register(redis, 'sync', channel),
-  ]);
-}
+const statusScript = defineScript({
+  lua: statusLua,
+  parse(reply) {
+    const [leftOut, failing, ...flat] = asArray(reply);
+    return {
+      leftOut: asInteger(leftOut),
+      failing: asInteger(failing),
+      records: asPairs(flat).map(([target, text]) => [target, asText(text)] as const),
+    };
+  },
+});
 
 /**
  * Every target of every channel that was synced, by channel and target.
- * @param warn told of each channel whose keys hold somebody else's data; the others are there
+ * @param warn called for each channel whose keys hold somebody else's data; the others are there
  */
 export async function status(
   redis: Client,
   warn: (message: string) => void = () => {},
 ): Promise<readonly TargetStatus[]> {
   const channels = (await registered(redis, 'sync')).sort();
-  const found = await Promise.allSettled(channels.map((channel) => ofChannel(redis, channel)));
+  const found = await Promise.allSettled(channels.map((channel) => channelStatus(redis, channel, warn)));
   return found.flatMap((outcome) => {
     if (outcome.status === 'fulfilled') return outcome.value;
     if (!(outcome.reason instanceof WrongTypeError)) throw outcome.reason;
@@ -91,47 +58,48 @@ export async function status(
   });
 }
 
-async function ofChannel(redis: Client, channel: string): Promise<TargetStatus[]> {
+/** @throws {WrongTypeError} */
+export async function channelStatus(
+  redis: Client,
+  channel: string,
+  warn: (message: string) => void = () => {},
+): Promise<TargetStatus[]> {
   const keys = syncKeys(redis, channel);
-  const [records, failures, topic] = await Promise.all([
+  const [{ leftOut, failing, records }, topic] = await Promise.all([
     typed(
       redis,
-      { [keys.targets]: 'hash' },
-      retryAborted(() => redis.hgetall(keys.targets)),
-    ),
-    typed(
-      redis,
-      { [keys.failed]: 'hash' },
-      retryAborted(() => redis.hkeys(keys.failed)),
+      { [keys.targets]: 'hash', [keys.failed]: 'hash' },
+      statusScript(redis, [keys.targets, keys.failed], [mostTargets, mostBytes]),
     ),
     topicStatus(redis, channel),
   ]);
-  return Object.entries(records)
-    .sort(([left], [right]) => left.localeCompare(right))
-    .flatMap(([target, text]) => {
+  if (leftOut > 0)
+    warn(`Key \`${keys.targets}\` holds ${leftOut} entries that are too large or too many to show`);
+  const found = await Promise.all(
+    records.map(async ([target, text]) => {
       const known = parseRecord(text);
-      if (!known) return [];
+      if (!known) {
+        warn(`Key \`${keys.targets}\` holds something else than the record of a target at \`${target}\``);
+        return [];
+      }
+      const { failed, known: _known, peak: _peak, place: _place, marker: _marker, ...shown } = known;
       const subscriber = topic.subscribers.find(({ name }) => name === targetName(known.base, target));
-      const failed = failures.filter((field) => field.startsWith(`${target}\n`)).length;
-      return [
-        {
-          ...known,
-          channel,
-          target,
-          queued: subscriber?.lag ?? 0,
-          failed,
-          state: subscriber?.state ?? 'lapsed',
-        },
-      ];
-    });
+      const status = {
+        ...shown,
+        channel,
+        target,
+        queued: subscriber?.lag ?? 0,
+        failed: failed ?? (failing === 0 ? 0 : await countFailed(redis, keys.failed, target)),
+        state: subscriber?.state ?? ('lapsed' as const),
+      };
+      return [{ ...status, condition: conditionOf(status) }];
+    }),
+  );
+  return found.flat().sort((one, other) => one.target.localeCompare(other.target));
 }
 
-function parseRecord(text: string | null): TargetRecord | undefined {
-  if (text === null) return;
-  try {
-    const result = v.safeParse(record, JSON.parse(text));
-    return result.success ? result.output : undefined;
-  } catch {
-    return;
-  }
+/** Where a version before wrote the record, which did not count. */
+async function countFailed(redis: Client, key: string, target: string): Promise<number> {
+  const fields = await retryAborted(() => redis.hkeys(key));
+  return fields.filter((field) => field.startsWith(`${target}\n`)).length;
 }

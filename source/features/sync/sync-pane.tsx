@@ -4,14 +4,15 @@ import { counted, formatBytes, formatClock, formatCount } from '../../ui/format.
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
-import { conditionOf, type SyncSlice, type Target } from './state.ts';
+import { type Condition, conditionText, resumeFlags, type SyncSlice, type Target } from './state.ts';
 
-const tones: Readonly<Record<ReturnType<typeof conditionOf>, Tone>> = {
+const tones: Readonly<Record<Condition, Tone>> = {
   live: 'good',
   idle: 'dim',
-  FAILING: 'warn',
-  RETRYING: 'bad',
-  DOWN: 'bad',
+  failing: 'warn',
+  halted: 'bad',
+  retrying: 'bad',
+  down: 'bad',
 };
 
 /** One line a target; below it what the selected one did last and what events missed. */
@@ -42,10 +43,7 @@ const tableColumns: readonly Column<Target>[] = [
   { heading: 'target', max: 40, keepsEnd: true, cell: ({ target }) => target },
   {
     heading: 'state',
-    cell: (target) => {
-      const condition = conditionOf(target);
-      return { text: condition, tone: tones[condition] };
-    },
+    cell: ({ condition }) => ({ text: conditionText(condition), tone: tones[condition] }),
   },
   { heading: 'queued', align: 'right', cell: ({ queued }) => formatCount(queued) },
   { heading: 'synced', align: 'right', drop: 2, cell: ({ synced }) => formatCount(synced) },
@@ -57,7 +55,14 @@ const tableColumns: readonly Column<Target>[] = [
 
 function detailsOf(target: Target): (readonly Span[])[] {
   const { lastBatchAt, lastFiles, lastBytes, lastFullAt, missedByEvents, failed, refused, error } = target;
+  const { halted, failures, leftOut, notKept } = target;
   const lines: (readonly Span[])[] = [];
+  if (halted !== null) {
+    lines.push([{ text: `halted since ${formatClock(halted.sinceMs)}: ${halted.message}`, tone: 'bad' }]);
+    lines.push([{ text: `if it is meant: r, or sync resume … ${resumeFlags(halted)} --yes`, tone: 'warn' }]);
+    const [first] = halted.sample;
+    if (first !== undefined) lines.push([{ text: `such as ${halted.sample.join(', ')}`, tone: 'dim' }]);
+  }
   if (target.state !== 'live') lines.push([unserved(target)]);
   if (error !== null) lines.push([{ text: error, tone: 'bad' }]);
   lines.push(
@@ -74,12 +79,18 @@ function detailsOf(target: Target): (readonly Span[])[] {
       ? ['not compared in full yet']
       : [`compared in full ${formatClock(lastFullAt)}  `, missed],
   );
-  if (failed > 0)
+  if (failed > 0) {
     lines.push([{ text: `${counted(failed, 'path')} could not be copied: tried again`, tone: 'warn' }]);
+    for (const { path, reason } of failures) lines.push([{ text: `${path}: ${reason}`, tone: 'warn' }]);
+  }
   if (refused > 0) {
     const why = refused === 1 ? 'was refused: it leads' : 'were refused: they lead';
     lines.push([{ text: `${counted(refused, 'path')} ${why} out of the base`, tone: 'warn' }]);
   }
+  if (leftOut > 0)
+    lines.push([{ text: `${counted(leftOut, 'symlink')} not copied: out of the base`, tone: 'dim' }]);
+  if (notKept !== null && notKept !== '')
+    lines.push([{ text: `not kept at the target: ${notKept}`, tone: 'dim' }]);
   return lines;
 }
 

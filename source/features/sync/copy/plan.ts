@@ -1,85 +1,19 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import type { Change, Refused } from '../change.ts';
+import { ancestorsOf, type Change, type Refused } from '../change.ts';
+
+/** How a file is found to have changed: by its size and time, or, where somebody named it, by its content. */
+type Comparison = 'quick' | 'content';
 
 /** What one batch does: `changed` are copied, folders with all they hold; in each of `swept` what is gone is removed. */
 export type Plan = {
-  readonly changed: readonly string[];
+  readonly changed: ReadonlyMap<string, Comparison>;
   /** Folders that lost something, `''` for the base. */
   readonly swept: readonly string[];
   /** Folders whose own entries are copied and, where they are gone, removed. */
   readonly listed: readonly string[];
-  readonly deleted: number;
-  readonly bytes: number;
   readonly refused: readonly Refused[];
 };
-
-/** Paths waiting for a batch: each once, children folded under a folder that is copied whole. */
-export class Pending {
-  readonly #changes = new Map<string, Change['op']>();
-
-  get size(): number {
-    return this.#changes.size;
-  }
-
-  has(changed: string): boolean {
-    return this.#changes.has(changed) || ancestorsOf(changed).some((folder) => this.#changes.has(folder));
-  }
-
-  /** Two different things said of one path are the same as one that covers both. */
-  add({ path: changed, op }: Change): void {
-    const before = this.#changes.get(changed);
-    const isCovered = before === undefined || before === op || op === 'delete';
-    this.#changes.set(changed, isCovered ? op : 'rescan');
-  }
-
-  /** Takes everything out. */
-  take(): Change[] {
-    const all = [...this.#changes].map(([changed, op]): Change => ({ path: changed, op }));
-    this.#changes.clear();
-    return all;
-  }
-}
-
-/**
- * Cuts changes into batches of at most so many paths and, as their files are now, so many bytes; a larger file has a
- * batch of its own.
- */
-export async function* cut(
-  base: string,
-  changes: readonly Change[],
-  most: { readonly files: number; readonly bytes: number },
-): AsyncGenerator<readonly Change[]> {
-  let batch: Change[] = [];
-  let bytes = 0;
-  for (let from = 0; from < changes.length; from += lookedAtOnce) {
-    const some = changes.slice(from, from + lookedAtOnce);
-    const sizes = await Promise.all(some.map(({ path: changed }) => sizeOf(path.join(base, changed))));
-    for (const [index, change] of some.entries()) {
-      const size = sizes[index] ?? 0;
-      if (batch.length === most.files || (batch.length > 0 && bytes + size > most.bytes)) {
-        yield batch;
-        batch = [];
-        bytes = 0;
-      }
-      batch.push(change);
-      bytes += size;
-    }
-  }
-  if (batch.length > 0) yield batch;
-}
-
-const lookedAtOnce = 1000;
-
-async function sizeOf(file: string): Promise<number> {
-  const found = await lstat(file).catch(() => undefined);
-  return found?.isFile() ? found.size : 0;
-}
-
-/** Whether anything asks for everything to be looked at. */
-export function wantsFullScan(changes: readonly Change[]): boolean {
-  return changes.some(({ path: changed, op }) => op === 'rescan' && changed === '');
-}
 
 /**
  * Looks at each path as it is now and decides what to do. A path that is gone sweeps its nearest folder still there;
@@ -89,23 +23,20 @@ export async function plan(base: string, changes: readonly Change[]): Promise<Pl
   const root = await realpath(base);
   const places = placesIn(root);
   const found = await Promise.all(changes.map((change) => look(root, places, change)));
-  const changed = new Map<string, number>();
+  const changed = new Map<string, Comparison>();
   const swept = new Set<string>();
   const listed = new Set<string>();
   const refused: Refused[] = [];
-  let deleted = 0;
   for (const each of found) {
     if ('refused' in each) refused.push(each);
-    else if ('gone' in each) {
-      swept.add(each.gone);
-      deleted += 1;
-    } else if ('listed' in each) listed.add(each.listed);
+    else if ('gone' in each) swept.add(each.gone);
+    else if ('listed' in each) listed.add(each.listed);
     else {
-      changed.set(each.real, each.bytes);
+      if (changed.get(each.real) !== 'content') changed.set(each.real, each.comparison);
       for (const folder of each.swept) swept.add(folder);
     }
   }
-  return { ...folded(changed), swept: [...swept], listed: [...listed], deleted, refused };
+  return { changed: folded(changed), swept: [...swept], listed: [...listed], refused };
 }
 
 type Found =
@@ -113,9 +44,9 @@ type Found =
   /** The nearest folder still there. */
   | { readonly gone: string }
   | { readonly listed: string }
-  | { readonly real: string; readonly bytes: number; readonly swept: readonly string[] };
+  | { readonly real: string; readonly comparison: Comparison; readonly swept: readonly string[] };
 
-async function look(root: string, places: Places, { path: said, op }: Change): Promise<Found> {
+async function look(root: string, places: Places, { path: said, op, quick }: Change): Promise<Found> {
   const place = await placeOf(root, places, said);
   if (place === undefined)
     return { refused: said, reason: 'a symlink among its folders leads out of the base' };
@@ -124,10 +55,11 @@ async function look(root: string, places: Places, { path: said, op }: Change): P
   if (!found) return { gone: folder };
   if (found.isSymbolicLink() && (await leadsOut(root, real)))
     return { refused: said, reason: 'it is a symlink that leads out of the base' };
-  if (!found.isDirectory()) return { real, bytes: found.isFile() ? found.size : 0, swept: [] };
+  const comparison = quick ? 'quick' : 'content';
+  if (!found.isDirectory()) return { real, comparison, swept: [] };
   if (op === 'entries') return { listed: real };
   // Gone and there again: what it held before was told by nobody.
-  return { real, bytes: 0, swept: op === 'change' ? [] : await foldersIn(root, real) };
+  return { real, comparison, swept: op === 'change' ? [] : await foldersIn(root, real) };
 }
 
 /** The folder and all folders below it. */
@@ -141,17 +73,14 @@ async function foldersIn(root: string, real: string): Promise<string[]> {
   return [real, ...below];
 }
 
-/** Leaves out what lies below a folder that is copied whole. */
-function folded(changed: ReadonlyMap<string, number>): { changed: string[]; bytes: number } {
-  const kept = [...changed].filter(([said]) => !ancestorsOf(said).some((folder) => changed.has(folder)));
-  return { changed: kept.map(([said]) => said), bytes: kept.reduce((sum, [, bytes]) => sum + bytes, 0) };
-}
-
-/** `a/b/c` -> `a/b`, `a`, `''`; nothing for the base itself. */
-export function ancestorsOf(said: string): string[] {
-  if (said === '') return [];
-  const parts = said.split('/');
-  return parts.map((_, index) => parts.slice(0, index).join('/')).reverse();
+/** Leaves out what lies below a folder that is copied whole, unless it is looked at more closely than the folder is. */
+function folded(changed: ReadonlyMap<string, Comparison>): ReadonlyMap<string, Comparison> {
+  const isCovered = (said: string, comparison: Comparison): boolean =>
+    ancestorsOf(said).some((folder) => {
+      const above = changed.get(folder);
+      return above !== undefined && (above === 'content' || comparison === 'quick');
+    });
+  return new Map([...changed].filter(([said, comparison]) => !isCovered(said, comparison)));
 }
 
 /** Those of the paths that are gone by now, each with the nearest folder above it that is there. */

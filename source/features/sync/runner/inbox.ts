@@ -3,18 +3,20 @@ import type { Client } from '../../../redis/client.ts';
 import { type Item, isGap } from '../../topic/layout.ts';
 import type { Subscription } from '../../topic/subscription.ts';
 import { type Change, isRefused, parseChange, type Refused } from '../change.ts';
-import { Pending } from '../copy/plan.ts';
+import { Pending } from '../pending.ts';
 
 const mostWaiting = 50_000;
 const longestWaitMs = 60_000;
 
 /**
- * Everything said about a base and not yet done: from the topic, which keeps it, and from plain PUBLISH on the same
+ * Every notification about a base that is not done yet: from the topic, which keeps it, and from plain PUBLISH on the same
  * name, which does not. Reads no further ahead than memory is meant to hold.
  */
 export class Inbox {
   readonly pending = new Pending();
-  readonly #base: string;
+  /** The real folder that the base leads to now; absolute paths may be given by either name. */
+  base: string;
+  readonly #given: string;
   readonly #signal: AbortSignal;
   #refused: Refused[] = [];
   #takenId = 0;
@@ -26,7 +28,8 @@ export class Inbox {
   #wake: (() => void) | undefined;
 
   constructor(base: string, signal: AbortSignal) {
-    this.#base = base;
+    this.base = base;
+    this.#given = base;
     this.#signal = signal;
   }
 
@@ -53,7 +56,12 @@ export class Inbox {
     return this.pending.size + this.#refused.length >= mostWaiting;
   }
 
+  get isEmpty(): boolean {
+    return this.pending.size === 0 && !this.hasRefused;
+  }
+
   add(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
     for (const change of changes) this.pending.add(change);
     this.#note();
   }
@@ -112,13 +120,13 @@ export class Inbox {
     }
   }
 
-  /** Hears plain PUBLISH; returns how to stop. */
+  /** Takes in plain PUBLISH; returns how to stop. */
   async hear(listener: Client, channel: string): Promise<() => void> {
     const hear = (heardOn: string, payload: string): void => {
       if (heardOn !== channel) return;
       // Nobody keeps it for later, so a full comparison has to find it.
       if (this.#isFull) this.#miss();
-      else this.#said(payload);
+      else this.#receive(payload);
     };
     listener.on('message', hear);
     await listener.subscribe(channel);
@@ -139,7 +147,7 @@ export class Inbox {
 
   #take(item: Item): void {
     if (isGap(item)) this.#miss();
-    else this.#said(item.message);
+    else this.#receive(item.message);
     this.#takenId = isGap(item) ? item.gap.to : item.id;
   }
 
@@ -148,8 +156,10 @@ export class Inbox {
     this.#wake?.();
   }
 
-  #said(payload: string): void {
-    const change = parseChange(payload, this.#base);
+  #receive(payload: string): void {
+    const byName = parseChange(payload, this.#given);
+    const isElsewhere = isRefused(byName) && this.base !== this.#given;
+    const change = isElsewhere ? parseChange(payload, this.base) : byName;
     if (isRefused(change)) this.#refused.push(change);
     else this.pending.add(change);
     this.#note();

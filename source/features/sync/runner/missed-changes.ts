@@ -1,10 +1,10 @@
-import type { Pending } from '../copy/plan.ts';
+import type { Pending } from '../pending.ts';
 
 /** More names than these are counted at once, without waiting for their events. */
 const mostNames = 100_000;
 
-/** What a full comparison found and no event has told of. */
-export class Untold {
+/** What a full comparison found and no event has reported. */
+export class MissedChanges {
   readonly #pending: Pending;
   readonly #names: string[] = [];
   #others = 0;

@@ -1,82 +1,102 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { QuarterdeckError } from '../../../errors.ts';
+import { pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
+import { isPassing, rideOut } from '../../../redis/refusals.ts';
+import { counted, formatCount } from '../../../ui/format.ts';
 import { Subscription } from '../../topic/subscription.ts';
-import type { Change } from '../change.ts';
-import { folderAt, isNested } from '../copy/base.ts';
-import { copyAll, copyBatch } from '../copy/copy.ts';
-import { cut, plan, wantsFullScan } from '../copy/plan.ts';
-import type { Copied, Rsync } from '../copy/rsync.ts';
-import { cutPath, NestedError, RsyncError, TargetRefusedError } from '../errors.ts';
+import { dropSubscriber } from '../../topic/topic.ts';
+import type { Change, Refused } from '../change.ts';
+import { folderAt } from '../copy/base.ts';
+import { copyAll, copyBatch, type Removal } from '../copy/copy.ts';
+import { plan } from '../copy/plan.ts';
+import { lost as lostAttributes } from '../copy/preservation.ts';
+import { type Copied, nothingCopied, type Rsync } from '../copy/rsync.ts';
+import { BeforeError, cutPath, RsyncError, RsyncMissingError, TargetRefusedError } from '../errors.ts';
 import { targetName } from '../keys.ts';
 import type { RunnerOptions } from '../options.ts';
-import { readRecord, type TargetRecord, unused, writeRecord } from '../status.ts';
-import { failuresOf } from './failures.ts';
+import { cut, wantsFullScan } from '../pending.ts';
+import { type Halt, readRecord, type TargetRecord, takeResumption, unused, writeRecord } from '../record.ts';
+import { resumeFlags } from '../state.ts';
+import { adopt, lookAtBase } from './base-watch.ts';
+import { defaultCeiling, excessOf, isWithin } from './ceiling.ts';
+import { Failures } from './failures.ts';
 import { Inbox } from './inbox.ts';
-import { Untold } from './missed-changes.ts';
+import { MissedChanges } from './missed-changes.ts';
 import { runBefore } from './pre-copy-hook.ts';
 import { longestBackoffMs, Retries } from './retries.ts';
-import { serve } from './target-lock.ts';
+
+/** How often a halted target looks whether it may go on. */
+const haltedLookMs = 1000;
+/** Paths of one batch that are reported by name when they fail. */
+const mostReported = 20;
+const mostSampled = 5;
 
 /**
- * Keeps a target equal to a folder: changes are told on a durable topic, gathered into batches, and copied by rsync.
- *
- * A message is acknowledged after rsync ended well with its path, or after the path was set aside among the failed,
- * which are tried again. Each target of a base is a subscriber of its own, served by one process at a time, by a lock.
- * What events missed (a watcher that overflowed, a message published while nobody kept it, a gap of retention) a full
- * comparison finds: at the start, after a gap, and every `fullEveryMs`, jittered from 3/4 to 5/4 of it. It tells how
- * much it found, because that says whether events can be relied on.
- *
- * Plain PUBLISH on the channel is heard too, as programs without our topic do it; such a message is lost while no
- * runner listens.
- *
- * Not promised: a consistent state of several files at one moment, or anything when two bases write to one target.
- *
- * Runs until `signal` is aborted.
- * @throws {BaseError | NestedError | RsyncMissingError | TargetInUseError | TargetRefusedError}
+ * Serves one target for as long as its lock is held. The order: look at the base, a batch, a full comparison when one is
+ * due, then wait for changes.
  */
-export async function runSync(redis: Client, options: RunnerOptions): Promise<void> {
-  const base = await folderAt(options.base);
-  if (await isNested(base, options.target)) throw new NestedError(base, options.target);
-  await using held = await serve(redis, { ...options, base, onWait: options.onTrouble });
-  await new Runner(redis, { ...options, base }, held.signal).run();
-}
-
-class Runner {
+export class Runner {
   readonly #redis: Client;
   readonly #options: RunnerOptions;
   readonly #signal: AbortSignal;
   /** Aborted with what ended the subscription, such as that somebody dropped it. */
   readonly #deaf = new AbortController();
-  readonly #rsync: Rsync;
   readonly #inbox: Inbox;
+  readonly #failures: Failures;
+  readonly #retries: Retries;
+  #rsync: Rsync;
+  #record: TargetRecord;
   #batches = 0;
   #fulls = 0;
   #needsFull = true;
   /** How long the last batch took. */
   #copyMs = 0;
-  readonly #retries: Retries;
-  #record: TargetRecord;
+  /** So many paths go into a batch: fewer after one that failed for a reason that may be one file's. */
+  #batchFiles: number;
+  /** An operator said that so many files may be removed by the next comparison. */
+  #permitted: number | undefined;
+  readonly #reported = new Set<string>();
 
+  /** @param options `base` is absolute; a symlink on the way to it is followed wherever it leads */
   constructor(redis: Client, options: RunnerOptions, held: AbortSignal) {
+    const { base, target, channel, everyMs, batchFiles, signal, preserve = [] } = options;
     this.#redis = redis;
     this.#options = options;
-    this.#signal = AbortSignal.any([options.signal, held, this.#deaf.signal]);
-    this.#inbox = new Inbox(options.base, this.#signal);
-    this.#rsync = { base: options.base, destination: options.target, signal: this.#signal };
-    this.#retries = new Retries(failuresOf(redis, options.channel, options.target), {
-      everyMs: options.everyMs,
+    this.#signal = AbortSignal.any([signal, held, this.#deaf.signal]);
+    this.#inbox = new Inbox(base, this.#signal);
+    this.#rsync = { base, destination: target, signal: this.#signal, preserve };
+    this.#failures = new Failures(redis, channel, target);
+    this.#retries = new Retries({
+      everyMs,
       onDue: (paths) => {
         if (!this.#signal.aborted) this.#inbox.add(paths.map((path) => ({ path, op: 'change' })));
       },
     });
-    this.#record = unused(options.base);
+    this.#record = unused(base);
+    this.#batchFiles = batchFiles;
+  }
+
+  /** Whether everything was compared at least once. */
+  get hasCompared(): boolean {
+    return this.#fulls > 0;
+  }
+
+  /** Whether the server has lost what this runner once wrote there. */
+  async isForgotten(): Promise<boolean> {
+    const { channel, target } = this.#options;
+    return (
+      this.hasCompared && (await this.#ride(() => readRecord(this.#redis, channel, target))) === undefined
+    );
   }
 
   async run(): Promise<void> {
     const { channel, base, target, listen, fullEveryMs, everyMs, batchFiles } = this.#options;
-    this.#record = (await readRecord(this.#redis, channel, target)) ?? this.#record;
-    await this.#retries.resume();
+    this.#record = (await this.#ride(() => readRecord(this.#redis, channel, target))) ?? this.#record;
+    await this.#ride(() => this.#failures.load());
+    this.#inbox.add(this.#failures.paths().map((path) => ({ path, op: 'change' })));
+    await this.#untilDone('look at the base', async () => void (await this.#isBaseSure()));
     const subscription = await Subscription.open(this.#redis, channel, {
       as: targetName(base, target),
       from: 'now',
@@ -92,127 +112,335 @@ class Runner {
       await this.#inbox.catchUp(subscription);
       taking = this.#inbox.follow(subscription).catch((error: unknown) => this.#deaf.abort(error));
       while (!this.#signal.aborted) {
+        await this.#untilDone('look for what an operator said', () => this.#takeResumption());
         await this.#untilDone('batch', () => this.#batch(subscription));
         if (this.#inbox.takeGap()) this.#needsFull = true;
         if (this.#needsFull || performance.now() >= fullAtMs) {
           await this.#untilDone('full comparison', () => this.#full());
-          fullAtMs = performance.now() + fullEveryMs * (0.75 + Math.random() * 0.5);
+          if (!this.#needsFull) fullAtMs = performance.now() + fullEveryMs * (0.75 + Math.random() * 0.5);
         }
+        if (this.#record.halted?.reason === 'base-replaced') {
+          await pause(haltedLookMs, this.#signal);
+          continue;
+        }
+        const isWaiting = this.#record.halted !== null || this.#needsFull;
         await this.#inbox.gathered({
           // What copying takes is part of the period, so that the first change of a batch arrives about `everyMs` later.
           everyMs: Math.max(everyMs - this.#copyMs, everyMs / 4),
           // A trickle of changes is not to keep rsync running for more than half of the time.
           quietMs: Math.max(this.#copyMs, everyMs / 8),
           mostPaths: batchFiles,
-          untilMs: fullAtMs,
+          untilMs: isWaiting ? performance.now() + haltedLookMs : fullAtMs,
         });
       }
     } finally {
       stopHearing?.();
-      await subscription.close();
+      await subscription.close().catch(() => {});
       await taking;
     }
     this.#options.signal.throwIfAborted();
     this.#signal.throwIfAborted();
   }
 
+  /**
+   * Looks whether the base is the folder that the target was filled from. While it is not, nothing at all is copied, and
+   * everything waits.
+   * @throws {BaseError | NestedError}
+   */
+  async #isBaseSure(): Promise<boolean> {
+    const { base, target, deletes, onTrouble } = this.#options;
+    // Another folder that copied into this target led elsewhere of its own.
+    const known = this.#record.base === base ? this.#record : { ...this.#record, real: null };
+    const looked = await lookAtBase(base, { target, deletes, known });
+    if (looked.mismatch !== undefined) {
+      const message = `${base} is not the folder that ${target} was filled from: ${looked.mismatch}. Nothing is copied or removed until it is back, or is taken for the base from now on`;
+      await this.#halt({
+        reason: 'base-replaced',
+        message,
+        would: 0,
+        of: known.known ?? 0,
+        most: 0,
+        sample: [],
+      });
+      this.#needsFull = true;
+      return false;
+    }
+    if (looked.switchedFrom !== undefined) {
+      onTrouble(
+        `${base} leads to ${looked.real} now, no longer to ${looked.switchedFrom}: everything is compared`,
+      );
+      this.#needsFull = true;
+    }
+    this.#rsync = { ...this.#rsync, base: looked.real };
+    this.#inbox.base = looked.real;
+    if (this.#record.base !== base) await this.#takeOver(looked.real);
+    const isBack = this.#record.halted?.reason === 'base-replaced';
+    if (isBack)
+      onTrouble(`${base} is the folder that ${target} was filled from again: everything is compared`);
+    const news = { base, ...looked.identity, ...(isBack && { halted: null }) };
+    const isNews = JSON.stringify({ ...this.#record, ...news }) !== JSON.stringify(this.#record);
+    if (isNews) await this.#remember(news);
+    return true;
+  }
+
+  /** The subscriber was named by the real folder before, which another runner would hold back messages for. */
+  async #takeOver(real: string): Promise<void> {
+    const { channel, target } = this.#options;
+    if (this.#record.base !== real) return;
+    await dropSubscriber(this.#redis, channel, targetName(real, target)).catch(() => {});
+  }
+
   async #batch(subscription: Subscription): Promise<void> {
+    const { onTrouble, everyMs, batchFiles, batchBytes } = this.#options;
+    if (!this.#inbox.isEmpty && !(await this.#isBaseSure())) return;
     const startedAtMs = performance.now();
     const taken = this.#inbox.takenId;
-    const changes = this.#inbox.takeChanges();
-    const { base, batchFiles, batchBytes } = this.#options;
+    let left: readonly Change[] = this.#inbox.takeChanges();
+    const isEmpty = left.length === 0;
     try {
-      for await (const some of cut(base, changes, { files: batchFiles, bytes: batchBytes })) {
-        await this.#copy(some);
+      if (isEmpty && this.#inbox.hasRefused) await this.#copy([]);
+      while (left.length > 0) {
+        const some = await nextPart(this.#rsync.base, left, { files: this.#batchFiles, bytes: batchBytes });
+        try {
+          await this.#copy(some);
+          this.#batchFiles = Math.min(batchFiles, this.#batchFiles * 2);
+        } catch (error) {
+          if (!isOfItems(error)) throw error;
+          if (some.length > 1) {
+            this.#batchFiles = Math.ceil(some.length / 2);
+            onTrouble(
+              `The batch failed; the first ${this.#batchFiles} of ${some.length} paths are tried alone: ${error.message} (${error.code})`,
+            );
+            await pause(Math.min(everyMs, 1000), this.#signal);
+            this.#signal.throwIfAborted();
+            continue;
+          }
+          await this.#setAside(some, error);
+        }
+        left = left.slice(some.length);
       }
-      if (changes.length === 0 && this.#inbox.hasRefused) await this.#copy([]);
     } catch (error) {
-      // What was said meanwhile is newer: it stays as it is.
-      this.#inbox.add(changes.filter(({ path }) => !this.#inbox.pending.has(path)));
+      // What was reported meanwhile is newer: it stays as it is.
+      this.#inbox.add(left.filter(({ path }) => !this.#inbox.pending.has(path)));
       throw error;
     }
-    if (changes.length > 0) this.#copyMs = performance.now() - startedAtMs;
-    if (taken > 0) subscription.ack(taken);
+    if (!isEmpty) this.#copyMs = performance.now() - startedAtMs;
+    subscription.ack(taken);
+  }
+
+  /** One path fails whatever it is copied with: it is not to hold up the others. */
+  async #setAside(changes: readonly Change[], error: QuarterdeckError): Promise<void> {
+    const failed = changes.map(({ path }) => ({ path, reason: error.message }));
+    await this.#finish(changes, { ...nothingCopied, failed }, performance.now(), []);
   }
 
   async #copy(changes: readonly Change[]): Promise<void> {
     const startedAtMs = performance.now();
-    const { base, before, deletes, onEvent, onTrouble } = this.#options;
+    const { before, deletes } = this.#options;
     if (wantsFullScan(changes)) this.#needsFull = true;
-    await folderAt(base);
+    const { base } = this.#rsync;
     const named = changes.filter(({ path, op }) => path !== '' || op !== 'rescan');
-    const { refused, ...todo } = await plan(base, named);
-    const isEmpty = todo.changed.length + todo.swept.length + todo.listed.length === 0;
-    const allRefused = [...this.#inbox.takeRefused(), ...refused];
-    for (const each of allRefused) onTrouble(`Refused \`${cutPath(each.refused)}\`: ${each.reason}`);
+    const todo = await plan(base, named);
+    const isEmpty = todo.changed.size + todo.swept.length + todo.listed.length === 0;
     if (before !== undefined && !isEmpty) await runBefore(before, changes, { base, signal: this.#signal });
-    const copied = isEmpty ? undefined : await copyBatch(this.#rsync, todo, { deletes });
-    const paths = changes.map(({ path }) => path);
-    await this.#retries.note(paths, copied?.failed ?? []);
+    const mayRemove =
+      deletes && this.#record.halted === null ? (some: Removal) => this.#mayBatchRemove(some) : undefined;
+    const copied = isEmpty ? nothingCopied : await copyBatch(this.#rsync, todo, mayRemove);
+    await this.#finish(changes, copied, startedAtMs, todo.refused);
+  }
+
+  async #finish(
+    changes: readonly Change[],
+    copied: Copied,
+    startedAtMs: number,
+    outside: readonly Refused[],
+  ): Promise<void> {
+    const refused = [...this.#inbox.takeRefused(), ...outside];
+    for (const each of refused)
+      this.#options.onTrouble(`Refused \`${cutPath(each.refused)}\`: ${each.reason}`);
+    await this.#note(
+      changes.map(({ path }) => path),
+      copied,
+    );
     this.#batches += 1;
+    const { known } = this.#record;
+    const now = known === undefined ? undefined : Math.max(0, known + copied.created - copied.deletedFiles);
     await this.#remember({
       // A batch that found everything done already is no news.
-      ...(copied &&
-        copied.files + copied.deleted > 0 && {
-          lastBatchAt: Date.now(),
-          lastFiles: copied.files,
-          lastBytes: copied.bytes,
-        }),
-      synced: this.#record.synced + (copied?.files ?? 0),
-      refused: this.#record.refused + allRefused.length,
+      ...(copied.files + copied.deleted > 0 && {
+        lastBatchAt: Date.now(),
+        lastFiles: copied.files,
+        lastBytes: copied.bytes,
+      }),
+      ...(now !== undefined && { known: now, peak: Math.max(this.#record.peak, now) }),
+      synced: this.#record.synced + copied.files,
+      refused: this.#record.refused + refused.length,
       error: null,
     });
-    await onEvent({
+    await this.#options.onEvent({
       batch: this.#batches,
-      files: copied?.files ?? 0,
-      bytes: copied?.bytes ?? 0,
-      deleted: copied?.deleted ?? 0,
-      failed: copied?.failed.length ?? 0,
-      refused: allRefused.length,
+      files: copied.files,
+      bytes: copied.bytes,
+      deleted: copied.deleted,
+      failed: copied.failed.length,
+      refused: refused.length,
       durationMs: Math.round(performance.now() - startedAtMs),
     });
   }
 
   async #full(): Promise<void> {
+    const { deletes, onTrouble, everyMs } = this.#options;
+    if (!(await this.#isBaseSure())) return;
     const startedAtMs = performance.now();
     this.#needsFull = false;
     const isFirst = this.#record.lastFullAt === null;
-    const untold = new Untold(this.#inbox.pending);
-    let copied: Copied;
+    const missing = new MissedChanges(this.#inbox.pending);
+    let counts: Removal['whole'];
+    let copied: Copied & { readonly isRemoved: boolean };
     try {
-      // Gone while we ran, such as unmounted: with `--delete` nothing would be left of the target.
-      await folderAt(this.#options.base);
       copied = await copyAll(this.#rsync, {
-        deletes: this.#options.deletes,
-        onPath: isFirst ? undefined : (changed) => untold.note(changed),
+        mayRemove: deletes
+          ? async (removal) => {
+              counts = removal.whole;
+              return await this.#mayRemove(removal);
+            }
+          : undefined,
+        ...(!isFirst && { onPath: (changed: string) => missing.note(changed) }),
       });
     } catch (error) {
       this.#needsFull = true;
       throw error;
     }
-    // What changed while it ran was found by it and told by an event, which may still be on its way.
-    await wait(Math.min(this.#options.everyMs, 500), undefined, { signal: this.#signal }).catch(() => {});
-    const missed = untold.count();
-    await this.#retries.note([], copied.failed);
-    if (copied.failed.length > 0) {
-      this.#options.onTrouble(
-        `Paths the full comparison could not copy: ${copied.failed.length}; tried again`,
-      );
-    }
+    // What changed while it ran was found by it and reported by an event, which may still be on its way.
+    await wait(Math.min(everyMs, 500), undefined, { signal: this.#signal }).catch(() => {});
+    const missed = missing.count();
+    // What it did not complain of is as it should be.
+    const named = copied.failed.filter(({ path }) => path !== undefined);
+    await this.#note(this.#failures.paths(), { ...copied, failed: named });
+    for (const { reason } of copied.failed.filter(({ path }) => path === undefined)) this.#reportOnce(reason);
+    if (copied.leftOut !== this.#record.leftOut && copied.leftOut > 0)
+      onTrouble(`Not copied, for they lead out of the base: ${counted(copied.leftOut, 'symlink')}`);
     this.#fulls += 1;
+    const isCompleted = copied.isRemoved || !deletes;
+    const known = counts && Math.max(0, counts.atTarget + copied.created - copied.deletedFiles);
+    const { peak } = this.#record;
     await this.#remember({
       lastFullAt: Date.now(),
       synced: this.#record.synced + copied.files,
       missedByEvents: this.#record.missedByEvents + missed,
+      leftOut: copied.leftOut,
+      ...(known !== undefined && { known, peak: isCompleted ? known : Math.max(peak, known) }),
       error: null,
     });
-    const durationMs = Math.round(performance.now() - startedAtMs);
     await this.#options.onEvent({
       full: this.#fulls,
       files: copied.files,
+      deleted: copied.deleted,
+      failed: copied.failed.length,
+      leftOut: copied.leftOut,
       missedByEvents: missed,
-      durationMs,
+      durationMs: Math.round(performance.now() - startedAtMs),
     });
+    if (this.#fulls === 1) await this.#lookForLost();
+  }
+
+  /** Says once what of the files is not kept at the target, unless it was asked for. */
+  async #lookForLost(): Promise<void> {
+    const { target, onTrouble } = this.#options;
+    const notKept = await lostAttributes(this.#rsync).catch((error: unknown) => {
+      if (error instanceof RsyncError) return null;
+      throw error;
+    });
+    if (notKept !== null && notKept !== '')
+      onTrouble(`Not kept at ${target}: ${notKept}. \`--preserve\` keeps them`);
+    await this.#remember({ notKept });
+  }
+
+  /** Whether a batch may remove so much now; where it is too much for it, a comparison of everything decides. */
+  async #mayBatchRemove(removal: Removal): Promise<boolean> {
+    const { maxDelete: ceiling = defaultCeiling } = this.#options;
+    const { known, peak } = this.#record;
+    const may = known !== undefined && isWithin(removal.files, { ceiling, known, peak });
+    if (may && (await this.#isBaseSure())) return true;
+    this.#needsFull = true;
+    return false;
+  }
+
+  async #mayRemove({ whole, ...removal }: Removal): Promise<boolean> {
+    const { maxDelete: ceiling = defaultCeiling, base, target, onTrouble } = this.#options;
+    if (whole === undefined || !(await this.#isBaseSure())) {
+      this.#needsFull = true;
+      return false;
+    }
+    const excess = excessOf({ ...removal, whole }, { ceiling, peak: this.#record.peak });
+    if (excess && (this.#permitted === undefined || removal.files > this.#permitted)) {
+      const { would, of, most } = excess;
+      const what =
+        excess.reason === 'base-empty'
+          ? `${base} holds no file`
+          : `more are gone from ${base} than the ${formatCount(most)} that may be removed at a time`;
+      const message = `${formatCount(would)} of ${counted(of, 'file')} would be removed at ${target}: ${what}. New and changed files are copied, nothing is removed until somebody allows it`;
+      await this.#halt({ ...excess, message, sample: [...removal.sample] });
+      return false;
+    }
+    this.#permitted = undefined;
+    if (this.#record.halted) {
+      onTrouble(`Nothing is in the way of removing at ${target} any more`);
+      await this.#remember({ halted: null });
+    }
+    return true;
+  }
+
+  /** Says once why the target stands still; its figures follow. */
+  async #halt(news: Omit<Halt, 'sinceMs' | 'token'>): Promise<void> {
+    const { base, target, onTrouble, onEvent } = this.#options;
+    const before = this.#record.halted;
+    const isSame = before?.reason === news.reason;
+    const halted = { ...(isSame ? before : { sinceMs: Date.now(), token: randomUUID() }), ...news };
+    if (JSON.stringify(halted) !== JSON.stringify(before)) await this.#remember({ halted });
+    if (isSame) return;
+    const command = `quarterdeck sync resume ${base} ${target} ${resumeFlags(halted)} --yes`;
+    onTrouble(`Halted: ${news.message}. To go on as it is: \`${command}\``);
+    await onEvent({ halted });
+  }
+
+  /** Goes on as an operator said, if one did. */
+  async #takeResumption(): Promise<void> {
+    const { channel, base, target, onTrouble, onEvent } = this.#options;
+    const { halted } = this.#record;
+    if (!halted) return;
+    const said = await this.#ride(() => takeResumption(this.#redis, channel, target, halted.token));
+    if (!said || (halted.reason === 'base-replaced' && !said.adopt)) return;
+    this.#permitted = said.deletes ?? undefined;
+    this.#needsFull = true;
+    const identity = said.adopt ? await adopt(await folderAt(base)) : {};
+    await this.#remember({ base, halted: null, ...identity });
+    const may = said.deletes === null ? '' : `, and may remove ${counted(said.deletes, 'file')} once`;
+    onTrouble(`Resumed: ${target} goes on${may}`);
+    await onEvent({ resumed: { deletes: said.deletes, adopted: said.adopt } });
+  }
+
+  /** Keeps what failed, to be tried again, and reports what fails newly. */
+  async #note(batch: readonly string[], { failed, remarks }: Copied): Promise<void> {
+    const { onTrouble, target } = this.#options;
+    const news = await this.#ride(() => this.#failures.note(batch, failed));
+    const paths = failed.flatMap(({ path }) => path ?? []);
+    const isAll = paths.length < failed.length;
+    this.#retries.note(batch, isAll ? [...new Set([...batch, ...paths])] : paths);
+    for (const { path, reason } of news.slice(0, mostReported))
+      onTrouble(`Could not copy \`${cutPath(path)}\`: ${reason}; it is tried again`);
+    if (news.length > mostReported)
+      onTrouble(`Could not copy ${counted(news.length - mostReported, 'other path')}; they are tried again`);
+    for (const remark of remarks) this.#reportOnce(`rsync to ${target}: ${remark}`);
+    const { size } = this.#failures;
+    if (size !== this.#record.failed || news.length > 0)
+      this.#record = { ...this.#record, failed: size, failures: this.#failures.sample(mostSampled) };
+  }
+
+  #reportOnce(sentence: string): void {
+    if (this.#reported.has(sentence) || this.#reported.size >= 1000) return;
+    this.#reported.add(sentence);
+    this.#options.onTrouble(sentence);
   }
 
   /** Does it again, with back-off, until it succeeds: what is queued stays queued. */
@@ -223,7 +451,7 @@ class Runner {
         return;
       } catch (error) {
         if (this.#signal.aborted) return;
-        if (!(error instanceof QuarterdeckError) || error.code === 'RSYNC_MISSING') throw error;
+        if (!isMendable(error)) throw error;
         // A target that was there once comes back; one that never was is more likely a mistake.
         const isNew = this.#record.lastFullAt === null;
         if (isNew && error instanceof RsyncError && error.isRefusal) {
@@ -243,7 +471,33 @@ class Runner {
   }
 
   async #remember(news: Partial<TargetRecord>): Promise<void> {
+    const { channel, target } = this.#options;
     this.#record = { ...this.#record, ...news };
-    await writeRecord(this.#redis, this.#options.channel, this.#options.target, this.#record);
+    await this.#ride(() => writeRecord(this.#redis, channel, target, this.#record));
   }
+
+  /** Waits while the server refuses for now. */
+  #ride<Result>(run: () => Promise<Result>): Promise<Result> {
+    const { timeoutMs } = this.#options;
+    return rideOut(run, { signal: this.#signal, ...(timeoutMs !== undefined && { timeoutMs }) });
+  }
+}
+
+/** Whether it may be one path's fault: the others are tried without it. */
+function isOfItems(error: unknown): error is BeforeError | RsyncError {
+  return error instanceof BeforeError || (error instanceof RsyncError && error.sort !== 'connection');
+}
+
+/** What may be otherwise in a while. What the server refuses for now is not for here: the lock may lapse meanwhile. */
+function isMendable(error: unknown): error is QuarterdeckError {
+  return QuarterdeckError.is(error) && !(error instanceof RsyncMissingError) && !isPassing(error);
+}
+
+async function nextPart(
+  base: string,
+  changes: readonly Change[],
+  most: { readonly files: number; readonly bytes: number },
+): Promise<readonly Change[]> {
+  for await (const some of cut(base, changes, most)) return some;
+  return [];
 }

@@ -3,8 +3,7 @@ import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../../../errors.ts';
-import type { Change } from '../change.ts';
-import { ancestorsOf } from '../copy/plan.ts';
+import { ancestorsOf, type Change } from '../change.ts';
 import { BaseError, WatchLimitError } from '../errors.ts';
 
 export type Watched = {

@@ -1,0 +1,53 @@
+import { nameInKey } from '../../redis/keys.ts';
+import { counted, formatDuration } from '../../ui/format.ts';
+import type { Doctor, Finding } from '../feature.ts';
+import { resumeFlags } from './state.ts';
+import { channelStatus, type TargetStatus } from './status.ts';
+
+const prefix = 'sync:';
+
+/** Targets that stand still until somebody says how to go on, and changes that nobody copies. */
+export const doctor: Doctor = {
+  claims: (key) => key.startsWith(prefix),
+  async examine(redis, keys) {
+    const channels = keys.flatMap((key) => nameInKey(redis, key.slice(prefix.length)) ?? []);
+    const found = await Promise.all(channels.map((channel) => channelStatus(redis, channel)));
+    return found.flat().flatMap((target) => examineTarget(target));
+  },
+};
+
+function examineTarget({ channel, base, target, condition, halted, queued, failed, failures }: TargetStatus) {
+  const key = prefix + channel;
+  const findings: Finding[] = [];
+  if (halted) {
+    const ago = formatDuration(Math.max(0, Date.now() - halted.sinceMs));
+    findings.push({
+      code: 'SYNC_HALTED',
+      severity: 'error',
+      key,
+      message: `${target} has been halted for ${ago}: ${halted.message}`,
+      fix: `Look at ${base}; to go on as it is: quarterdeck sync resume ${base} ${target} ${resumeFlags(halted)} --channel ${channel} --yes`,
+    });
+  }
+  if (condition === 'down') {
+    findings.push({
+      code: 'SYNC_NOT_SERVED',
+      severity: 'warning',
+      key,
+      message: `Nobody serves ${target} of ${base}; waiting for it: ${counted(queued, 'change')}`,
+      fix: `quarterdeck sync run ${base} ${target} --channel ${channel}; or quarterdeck sync forget, if it is no more`,
+    });
+  }
+  if (failed > 0) {
+    const [first] = failures;
+    const such = first ? `, such as \`${first.path}\`: ${first.reason}` : '';
+    findings.push({
+      code: 'SYNC_FAILING',
+      severity: 'warning',
+      key,
+      message: `${counted(failed, 'path')} of ${base} could not be copied to ${target}${such}`,
+      fix: 'Mend what it names: they are tried again by themselves while a runner serves the target',
+    });
+  }
+  return findings;
+}
