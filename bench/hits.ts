@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { Hits } from '../source/features/hits/hits.ts';
-import { bucketMs, dayMs, hourlyKey, hourMs, rawKey, seedKey } from '../source/features/hits/keys.ts';
+import { bucketMs, dayMs, hourlyKey, hourMs, plainKey, rawKey } from '../source/features/hits/keys.ts';
 import { overview, sum } from '../source/features/hits/read.ts';
 import { interleave, judged, median, printTable, short, startServer } from './harness.ts';
 
@@ -29,13 +29,13 @@ async function fill(): Promise<void> {
       const count = 1 + (bucket % 997);
       pipeline.hincrby(rawKey(redis, 'web', hour), String(bucket % bucketsEach), count);
       pipeline.hincrby(hourlyKey(redis, 'web', Math.floor(hour / 24)), String(hour % 24), count);
-      pipeline.set(seedKey(redis, 'web', bucket), count, 'EX', 90_000);
+      pipeline.set(plainKey(redis, 'web', bucket), count, 'EX', 90_000);
     }
     await pipeline.exec();
   }
 }
 
-const seedKeys = Array.from({ length: dayMs / bucketMs }, (_, i) => seedKey(redis, 'web', last - i));
+const plainCounters = Array.from({ length: dayMs / bucketMs }, (_, i) => plainKey(redis, 'web', last - i));
 type Cost = { serverMs: number; wallMs: number };
 
 async function cost(times: number, read: () => Promise<unknown>): Promise<Cost> {
@@ -56,7 +56,7 @@ async function cost(times: number, read: () => Promise<unknown>): Promise<Cost> 
 
 const day = await interleave(repetitions, {
   'day sum': () => cost(50, () => sum(redis, 'web', { sinceMs: dayMs })),
-  'MGET of 8,640 keys': () => cost(10, () => redis.mget(seedKeys)),
+  'MGET of 8,640 keys': () => cost(10, () => redis.mget(plainCounters)),
   'today, yesterday, last hour': () => cost(50, () => overview(redis, ['web'], nowMs)),
 });
 const serverOf = (name: string): number => median((day[name] ?? []).map(({ serverMs }) => serverMs));
@@ -95,7 +95,7 @@ const counting = await interleave(repetitions, {
     let added = 0;
     const worker = async (): Promise<void> => {
       while (performance.now() - startedMs < 300) {
-        const key = seedKey(redis, 'each', last);
+        const key = plainKey(redis, 'each', last);
         await Promise.all([redis.incr(key), redis.expire(key, 90_000)]);
         added += 1;
       }
@@ -119,7 +119,7 @@ const bytesOf = async (keys: readonly string[]): Promise<number> => {
   return sizes.reduce<number>((total, size) => total + Number(size ?? 0), 0);
 };
 const own = await bytesOf(await redis.keys('hits:web:1*'));
-const plain = await bytesOf(seedKeys);
+const plain = await bytesOf(plainCounters);
 printTable('A day of one series in memory', [
   ['', 'KiB', ''],
   ['hashes', (own / 1024).toFixed(0), `1/${(plain / own).toFixed(1)}`],

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { UsageError } from './errors.ts';
 
 /**
  * The kinds of value that flags, operands, the environment and the config file share, as schemas from text.
@@ -88,6 +89,12 @@ export function nameMistake(value: unknown): string | undefined {
   return value.isWellFormed()
     ? undefined
     : 'Expected a name of whole characters, got half of a surrogate pair';
+}
+
+/** @throws {UsageError} when this is no name */
+export function requireName(value: unknown): asserts value is string {
+  const mistake = nameMistake(value);
+  if (mistake !== undefined) throw new UsageError(mistake);
 }
 
 export const name = v.pipe(

@@ -57,8 +57,9 @@ test('the same for people', async () => {
 });
 
 test('a series without hits is empty, not an error', async () => {
-  expect(await json(['sum', 'nothing'])).toMatchObject({ sum: 0 });
   expect(await json(['list'])).toEqual([]);
+  await redis.zadd('quarterdeck:hits', 1, 'nothing');
+  expect(await json(['sum', 'nothing'])).toMatchObject({ sum: 0 });
 });
 
 describe('stdin', () => {
@@ -109,6 +110,39 @@ test('--layout seed writes and reads plain keys', async () => {
     points: [number, number][];
   };
   expect(points.reduce((total, [, count]) => total + count, 0)).toBe(6);
+});
+
+test('a series nobody counted is exit 4, with the nearest one; one without hits is not', async () => {
+  await hits(['add', 'website']);
+  await redis.zadd('quarterdeck:hits', 1, 'quiet');
+  for (const verb of ['sum', 'series']) {
+    const result = await hits([verb, 'websit', '--json']);
+    expect(result.code).toBe(4);
+    expect(errorOf(result)).toMatchObject({
+      code: 'HITS_UNKNOWN',
+      message: 'There is no series `websit`',
+      hint: expect.stringContaining('`website`'),
+    });
+    expect((await hits([verb, 'quiet'])).code).toBe(0);
+    // Plain keys have no index: nobody can know.
+    expect((await hits([verb, 'websit', '--layout', 'seed'])).code).toBe(0);
+  }
+});
+
+test('twenty thousand series are listed, and their sums are right', async () => {
+  const names = Array.from({ length: 20_000 }, (_, id) => `series ${id}`);
+  const day = new Date().toISOString().slice(0, 10);
+  const hour = String(new Date().getUTCHours());
+  const pipeline = redis.pipeline();
+  for (const [id, series] of names.entries()) {
+    pipeline.zadd('quarterdeck:hits', id, series);
+    pipeline.hset(`hits:${series}:1h:${day}`, hour, id);
+  }
+  await pipeline.exec();
+  const result = await hits(['list', '--json']);
+  const rows = JSON.parse(result.stdout) as { series: string; today: number }[];
+  expect(rows.length).toBe(20_000);
+  for (const { series, today } of rows) expect(today).toBe(Number(series.slice(7)));
 });
 
 describe('bad input', () => {
@@ -177,9 +211,9 @@ describe('bad input', () => {
     expect((await hits(['list'])).code).toBe(0);
   });
 
-  test('a seed key that holds no number: exit 4', async () => {
+  test.each(['', '0'])('a plain key (with %j) that holds no number: exit 4', async (zero) => {
     const bucket = Math.floor(Number((await redis.time())[0]) / 10);
-    await redis.mset(`7:${bucket}`, 'x', `7:${bucket + 1}`, 'x');
+    await redis.mset(`7:${bucket}0`, 'x', `7:${bucket + 1}0`, 'x', `7:${bucket}${zero}`, 'x');
     for (const words of [
       ['add', '7'],
       ['sum', '7'],

@@ -17,12 +17,14 @@ beforeEach(async () => {
 const list = (...flags: string[]) =>
   run(['hits', 'list', '--json', ...flags], { url: server.url, env: { TZ: 'UTC' } });
 
-/** As programs that follow the third seed count: a plain key for each ten seconds. */
-const count = (id: string, at: number, hits: number) => redis.set(`${id}:${at}`, hits, 'EX', 86_400);
+/** As other programs count: a plain key for each ten seconds, named after the epoch or a tenth of it. */
+const count = (id: string, at: number, hits: number, zero = '') =>
+  redis.set(`${id}:${at}${zero}`, hits, 'EX', 86_400);
 
 test('series of other programs, by their plain keys', async () => {
   await count('42', bucket, 3);
-  await count('42', bucket - 1, 4);
+  await count('42', bucket - 1, 3, '0');
+  await count('42', bucket - 1, 1);
   await count('42', bucket - 360, 8);
   await count('with:colon', bucket - 8640 + 30, 5);
   const { own, seed, foreign } = await discover(redis);

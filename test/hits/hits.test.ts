@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { UsageError, WrongTypeError } from '../../source/errors.ts';
 import { Hits } from '../../source/features/hits/hits.ts';
 import {
   overview,
@@ -25,6 +26,8 @@ afterEach(() => redis.disconnect());
 const day = { sinceMs: 86_400_000 };
 const total = async (series: string): Promise<number> => (await sum(redis, series, day)).sum;
 /** A moment from now, by the server's clock: what lies ahead counts as now. */
+const sentBytes = async (): Promise<number> =>
+  Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
 const nowMs = async (): Promise<number> => Number((await redis.time())[0]) * 1000 + 2000;
 
 test('what is added is in every sum after a flush', async () => {
@@ -51,7 +54,7 @@ test('flushes by itself, many hits in one batch', async () => {
   await redis.config('RESETSTAT');
   for (let i = 0; i < 50_000; i += 1) hits.add('web');
   await vi.waitFor(async () => expect(await total('web')).toBe(50_000));
-  expect(await redis.info('commandstats')).toMatch(/cmdstat_pexpireat:calls=2,/);
+  expect(await redis.info('commandstats')).toMatch(/cmdstat_hincrby:calls=2,/);
 });
 
 test('every key has a deadline that does not move', async () => {
@@ -254,6 +257,69 @@ describe('misuse and foreign keys', () => {
     },
   );
 
+  test('a count too large to be exact is refused by its key, and hides no other series', async () => {
+    await using hits = new Hits(redis);
+    hits.add('web', 5);
+    hits.add('api', 7);
+    await hits.flush();
+    for (const key of await redis.keys('hits:web:1*')) await redis.hset(key, '0', '9223372036854775807');
+    await redis.hset(
+      `hits:web:10s:${new Date(await nowMs()).toISOString().slice(0, 13)}`,
+      '1',
+      '9223372036854775807',
+    );
+    await expect(sum(redis, 'web', { sinceMs: 20_000 })).rejects.toThrow(WrongTypeError);
+    expect(await overview(redis, ['api', 'web'])).toMatchObject([
+      { series: 'api', today: 7 },
+      { series: 'web' },
+    ]);
+  });
+
+  test.each([undefined, null, '', '\ud800', 'x'.repeat(1_000_000), 7, {}])(
+    'no series is called %j',
+    async (name) => {
+      const hits = new Hits(redis);
+      expect(() => hits.add(name as string)).toThrow(UsageError);
+      await hits.close();
+      expect(await redis.dbsize()).toBe(0);
+    },
+  );
+
+  test.each(['constructor', '__proto__', 'a:10s:2026-11-28T10', 'web:writers', 'x\0y'])(
+    '%j is a series like any other',
+    async (name) => {
+      await using hits = new Hits(redis);
+      hits.add(name, 3);
+      hits.add('web', 4);
+      await hits.flush();
+      expect(await overview(redis, [name, 'web'])).toMatchObject([
+        { series: name, today: 3 },
+        { series: 'web', today: 4 },
+      ]);
+    },
+  );
+
+  test('years are summed by commands of a bounded size', async () => {
+    const client = server.client();
+    const words: number[] = [];
+    const send = client.sendCommand.bind(client);
+    Object.assign(client, {
+      sendCommand(command: Parameters<typeof send>[0], ...rest: never[]) {
+        words.push(1 + command.args.length);
+        return send(command, ...rest);
+      },
+    });
+    const nowMs = Date.now();
+    for (const daysAgo of [0, 1, 399, 400, 1500, 3000]) {
+      const day = new Date(nowMs - daysAgo * 86_400_000).toISOString().slice(0, 10);
+      await redis.hset(`hits:web:1h:${day}`, '0', '1');
+    }
+    const window = { fromMs: nowMs - 3600 * 86_400_000, toMs: nowMs };
+    expect((await sumBetween(client, 'web', window)).sum).toBe(6);
+    expect(words.length).toBeGreaterThan(3);
+    expect(Math.max(...words)).toBeLessThanOrEqual(3000);
+  });
+
   test('fields of others among ours count for nothing', async () => {
     const hits = new Hits(redis);
     hits.add('web', 5);
@@ -266,24 +332,45 @@ describe('misuse and foreign keys', () => {
   });
 });
 
-describe('the seed layout', () => {
-  test('counts in, and reads, the keys of a program that follows the third seed', async () => {
+describe('plain keys', () => {
+  test('counts in, and reads, the keys of programs that round the epoch down to 10 s', async () => {
     const hits = new Hits(redis, { layout: 'seed' });
     hits.add('7', 3);
     await hits.close();
     const at = await nowMs();
     const [key = ''] = await redis.keys('7:*');
-    expect(Math.abs(Number(key.slice(2)) - at / 10_000)).toBeLessThan(2);
+    const epoch = Number(key.slice(2));
+    expect(epoch % 10).toBe(0);
+    expect(Math.abs(epoch - at / 1000)).toBeLessThan(20);
     expect(await redis.get(key)).toBe('3');
     expect(await redis.pttl(key)).toBeGreaterThan(2 * 86_400_000);
     // What such a program does on hits, now and this morning.
     await redis.incr(key);
-    await redis.set(`7:${Number(key.slice(2)) - 4000}`, '10');
+    await redis.set(`7:${epoch - 40_000}`, '10');
     expect((await seedSum(redis, '7', 86_400_000)).sum).toBe(14);
     expect((await seedSum(redis, '7', 3_600_000)).sum).toBe(4);
     const points = await seedPoints(redis, '7', { stepMs: 60_000, sinceMs: 12 * 3_600_000 });
     expect(points.reduce((all, [, count]) => all + count, 0)).toBe(14);
     expect(await redis.keys('hits:*')).toEqual(['hits:7:writers']);
+  });
+
+  test('those of programs that divide it are read as well', async () => {
+    const bucket = Math.floor(Number((await redis.time())[0]) / 10);
+    await redis.mset(`7:${bucket}`, 5, `7:${bucket}0`, 7, `7:${bucket - 60}`, 100, `7:${bucket - 60}0`, 1000);
+    expect((await seedSum(redis, '7', 60_000)).sum).toBe(12);
+    expect((await seedSum(redis, '7', 3_600_000)).sum).toBe(1112);
+    const points = await seedPoints(redis, '7', { stepMs: 10_000, sinceMs: 3_600_000 });
+    expect(points.filter(([, count]) => count > 0).map(([, count]) => count)).toEqual([1100, 12]);
+  });
+
+  test('a number too large to be exact, or a long text, is refused by its key', async () => {
+    const bucket = Math.floor(Number((await redis.time())[0]) / 10);
+    await redis.set(`7:${bucket}0`, '9007199254740993');
+    await expect(seedSum(redis, '7', 60_000)).rejects.toThrow(`7:${bucket}0`);
+    await redis.set(`7:${bucket}0`, '1'.repeat(5_000_000));
+    const before = await sentBytes();
+    await expect(seedSum(redis, '7', 60_000)).rejects.toThrow(`7:${bucket}0`);
+    expect((await sentBytes()) - before).toBeLessThan(10_000);
   });
 
   test('counts a batch that is sent again once', async () => {

@@ -111,10 +111,10 @@ test('each series is counted, summed and listed where its name is routed, and no
   );
 });
 
-test('plain keys of the third seed are spread each by its own name, and summed over all servers', async () => {
+test('plain keys are spread each by its own name, and summed over all servers', async () => {
   const { clientOf } = shards();
   const now = Math.floor(Date.now() / 10_000);
-  const buckets = Array.from({ length: 200 }, (_, i) => `web:${now - i - 1}`);
+  const buckets = Array.from({ length: 200 }, (_, i) => `web:${now - i - 1}${i % 2 ? '0' : ''}`);
   await Promise.all(buckets.map((key, i) => clientOf(key).set(key, i + 1)));
   await ok('hits add', ['web', '7'], { layout: 'seed' });
   expect(await ok('hits sum', ['web'], { since: '1h', layout: 'seed' })).toMatchObject({

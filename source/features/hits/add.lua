@@ -29,13 +29,29 @@ end
 local last = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]) or 0)
 if last > tonumber(ARGV[2]) then return { 0, last } end
 
-redis.call('HINCRBY', KEYS[1], math.floor(at % HOUR / BUCKET), ARGV[5])
-redis.call('HINCRBY', KEYS[2], hour % 24, ARGV[5])
-redis.call('PEXPIREAT', KEYS[1], (hour + 1) * HOUR + ARGV[6])
-redis.call('PEXPIREAT', KEYS[2], (math.floor(hour / 24) + 1) * 24 * HOUR + ARGV[7])
-
+-- All or nothing: what an ACL may deny comes first, and is taken back when the counting itself is refused.
+local rawEnd, hourlyEnd = (hour + 1) * HOUR + ARGV[6], (math.floor(hour / 24) + 1) * 24 * HOUR + ARGV[7]
+local rawIsThere = redis.call('PEXPIREAT', KEYS[1], rawEnd) == 1
+local hourlyIsThere = redis.call('PEXPIREAT', KEYS[2], hourlyEnd) == 1
 local mark = math.max(now, last + 1)
 redis.call('ZADD', KEYS[3], mark, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - FORGET_WRITER)
-redis.call('PEXPIRE', KEYS[3], FORGET_WRITER)
+local function refuse(place, refusal)
+  redis.call('ZADD', KEYS[3], last, ARGV[1])
+  local isForeign = string.find(refusal.err, 'not an integer') or string.find(refusal.err, 'overflow')
+  return isForeign and { -2, place } or refusal
+end
+local bucket = math.floor(at % HOUR / BUCKET)
+local counted = redis.pcall('HINCRBY', KEYS[1], bucket, ARGV[5])
+if type(counted) == 'table' then return refuse(1, counted) end
+local inHour = redis.pcall('HINCRBY', KEYS[2], hour % 24, ARGV[5])
+if type(inHour) == 'table' then
+  redis.call('HINCRBY', KEYS[1], bucket, '-' .. ARGV[5])
+  if not rawIsThere then redis.call('PEXPIREAT', KEYS[1], rawEnd) end
+  return refuse(2, inHour)
+end
+if not rawIsThere then redis.call('PEXPIREAT', KEYS[1], rawEnd) end
+if not hourlyIsThere then redis.call('PEXPIREAT', KEYS[2], hourlyEnd) end
+
+redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - FORGET_WRITER)
+redis.pcall('PEXPIRE', KEYS[3], FORGET_WRITER)
 return { 0, mark }

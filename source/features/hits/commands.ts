@@ -10,13 +10,22 @@ import { tellMissing } from '../shards/open-shards.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import { count, readLines, readNamed } from './lines.ts';
 import { type Overview, requireSteps, seriesPoints, sum, sumToday } from './read.ts';
-import { askSeries, closeOver, discoverOver, hitsOver, overviewOver, pointsOver, sumOver } from './spread.ts';
+import {
+  askSeries,
+  closeOver,
+  discoverOver,
+  hitsOver,
+  overviewOver,
+  pointsOver,
+  requireSeries,
+  sumOver,
+} from './spread.ts';
 import { change } from './state.ts';
 
 const series = word('SERIES', 'what is counted, such as web', name);
 const layout = optionalFlag(
   'NAME',
-  'seed: the plain keys SERIES:<epoch/10>',
+  'seed: plain keys SERIES:<epoch of each 10 s>, shared with programs that INCR them',
   v.picklist(['seed'], 'Expected seed'),
 );
 const atLeast = (minMs: number, text: string) =>
@@ -107,6 +116,7 @@ const sumCommand = defineCommand({
       layout === 'seed'
         ? await sumOver(context, series, today ? 'today' : sinceMs)
         : { found: await askSeries(context, series, ask), missing: [] };
+    if (found.sum === 0 && layout === undefined) await requireSeries(context, series);
     const { fromMs, toMs } = found;
     return {
       json: { series, fromMs, toMs, sum: found.sum, ...missingJson(missing) },
@@ -138,6 +148,7 @@ const seriesCommand = defineCommand({
             found: await askSeries(context, series, (client) => seriesPoints(client, series, window)),
             missing: [],
           };
+    if (layout === undefined && points.every(([, hits]) => hits === 0)) await requireSeries(context, series);
     const lines = points.map(([atMs, hits]) => `${dateOf(atMs)} ${formatClockSeconds(atMs)}  ${hits}`);
     return {
       json: { series, stepMs, points, ...missingJson(missing) },

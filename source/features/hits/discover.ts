@@ -4,14 +4,15 @@ import { serverMs } from '../../redis/clock.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { typedKeys } from '../../redis/scan.ts';
 import { name as nameValue } from '../../values.ts';
-import { bucketMs, hourMs, seedKey } from './keys.ts';
+import { bucketMs, hourMs, plainCounter } from './keys.ts';
 import { longestRawMs, type Overview } from './read.ts';
+import { textsIn } from './read-seed.ts';
 import { dayOf, type Window } from './windows.ts';
 
 /**
- * Series by their keys alone: those of ours that the index lost, and the plain counters `<id>:<epoch / 10>` of programs
- * that follow the third seed. One slow SCAN of every server. Other numbers at the end of a name are told apart by being
- * no recent time.
+ * Series by their keys alone: those of ours that the index lost, and the plain counters of other programs,
+ * `<id>:<epoch of 10 s>` or `<id>:<epoch / 10>`. One slow SCAN of every server. Other numbers at the end of a name are
+ * told apart by being no recent time.
  */
 export type Found = {
   readonly own: readonly string[];
@@ -21,55 +22,43 @@ export type Found = {
 };
 
 const own = /^hits:(.+):(?:10s:\d{4}-\d\d-\d\dT\d\d|1h:\d{4}-\d\d-\d\d)$/s;
-const seed = /^(.+):(\d{9})$/s;
 
 export async function discover(client: Client, signal?: AbortSignal): Promise<Found> {
   const nowMs = await serverMs(client);
   const isRecent = (key: string): boolean => {
-    const atMs = Number(seed.exec(key)?.[2]) * bucketMs;
+    const atMs = (plainCounter(key)?.bucket ?? 0) * bucketMs;
     return atMs > nowMs - longestRawMs && atMs < nowMs + hourMs;
   };
   const names = new Set<string>();
-  const buckets = new Map<string, Set<number>>();
+  const counters = new Map<string, Map<string, number>>();
   const foreign = new Set<string>();
   const fits = (key: string): boolean => own.test(key) || isRecent(key);
   for await (const found of typedKeys(client, { match: '*:*[0-9]', fits, ...(signal && { signal }) })) {
     for (const { key, type } of found) {
-      const [, written = ''] = own.exec(key) ?? seed.exec(key) ?? [];
-      const series = nameInKey(client, written);
-      const expected = own.test(key) ? 'hash' : 'string';
+      const [, ours] = own.exec(key) ?? [];
+      const { written = '', bucket = 0 } = plainCounter(key) ?? {};
+      const series = nameInKey(client, ours ?? written);
+      const expected = ours === undefined ? 'string' : 'hash';
       if (series === undefined || !v.is(nameValue, series) || type !== expected) foreign.add(key);
       else if (expected === 'hash') names.add(series);
-      else buckets.set(series, (buckets.get(series) ?? new Set()).add(Number(seed.exec(key)?.[2])));
+      else counters.set(series, (counters.get(series) ?? new Map<string, number>()).set(key, bucket));
     }
   }
   const overviews: Overview[] = [];
-  for (const [series, times] of buckets) {
-    const counts = await countsOf(client, series, [...times]);
-    for (const bucket of counts.foreign) foreign.add(seedKey(client, series, bucket));
-    if (counts.hits.length > 0) overviews.push(overviewOf(series, counts.hits, nowMs));
+  for (const [series, buckets] of counters) {
+    const hits: [bucket: number, count: number][] = [];
+    const keys = [...buckets.keys()];
+    for (const [index, text] of (await textsIn(client, keys)).entries()) {
+      const key = keys[index] ?? '';
+      // Expired meanwhile.
+      if (text === '') continue;
+      const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      if (Number.isSafeInteger(count)) hits.push([buckets.get(key) ?? 0, count]);
+      else foreign.add(key);
+    }
+    if (hits.length > 0) overviews.push(overviewOf(series, hits, nowMs));
   }
   return { own: [...names].toSorted(), seed: overviews, foreign: [...foreign] };
-}
-
-const keysAtOnce = 1000;
-
-/** What the plain counters of one series hold, and those that hold no number. */
-async function countsOf(client: Client, series: string, buckets: readonly number[]) {
-  const hits: [bucket: number, count: number][] = [];
-  const foreign: number[] = [];
-  for (let from = 0; from < buckets.length; from += keysAtOnce) {
-    const some = buckets.slice(from, from + keysAtOnce);
-    const texts = await client.mget(some.map((bucket) => seedKey(client, series, bucket)));
-    for (const [index, text] of texts.entries()) {
-      const bucket = some[index] ?? 0;
-      // Expired meanwhile.
-      if (text === null) continue;
-      if (/^\d+$/.test(text)) hits.push([bucket, Number(text)]);
-      else foreign.push(bucket);
-    }
-  }
-  return { hits, foreign };
 }
 
 function overviewOf(series: string, hits: readonly (readonly [number, number])[], nowMs: number): Overview {

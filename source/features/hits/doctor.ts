@@ -2,19 +2,17 @@ import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { defaultKeepHourlyMs, defaultKeepMs } from './hits.ts';
-import { bucketMs, dayMs, hourMs } from './keys.ts';
+import { bucketMs, dayMs, hourMs, plainCounter } from './keys.ts';
 
 const own = /^hits:.+:(10s|1h):(\d{4}-\d\d-\d\d)(?:T(\d\d))?$/s;
-/** `<id>:<epoch / 10>` */
-const seed = /^.+:(\d{9})$/s;
 
 /** Counters that nothing will ever take away. */
 export const doctor: Doctor = {
-  claims: (key) => own.test(key) || seed.test(key),
+  claims: (key) => own.test(key) || plainCounter(key) !== undefined,
   async examine(redis, keys) {
     const bucket = Math.floor((await serverMs(redis)) / bucketMs);
     const findings = await Promise.all(
-      keys.map((key) => (own.test(key) ? examineOwn(redis, key) : examineSeed(redis, key, bucket))),
+      keys.map((key) => (own.test(key) ? examineOwn(redis, key) : examinePlain(redis, key, bucket))),
     );
     return findings.filter((finding) => finding !== undefined);
   },
@@ -47,12 +45,12 @@ async function examineOwn(redis: Client, key: string): Promise<Finding | undefin
   };
 }
 
-/** What programs leave that follow the third seed, told apart from other numbers by being near the current time. */
-async function examineSeed(redis: Client, key: string, now: number): Promise<Finding | undefined> {
-  const bucket = Number(seed.exec(key)?.[1]);
+/** What programs leave that count in plain keys, told apart from other numbers by being near the current time. */
+async function examinePlain(redis: Client, key: string, now: number): Promise<Finding | undefined> {
+  const { bucket = 0 } = plainCounter(key) ?? {};
   if (Math.abs(bucket - now) > dayMs / bucketMs) return;
   const [type, ttl] = await Promise.all([redis.type(key), redis.ttl(key)]);
-  if (type !== 'string' || ttl !== -1 || !/^\d+$/.test((await redis.get(key)) ?? '')) return;
+  if (type !== 'string' || ttl !== -1 || !/^\d+$/.test(await redis.getrange(key, 0, 20))) return;
   return {
     code: 'HITS_WITHOUT_TTL',
     severity: 'warning',

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs } from '../../redis/clock.ts';
+import { registeredPage } from '../../redis/registry.ts';
 import type { Feed } from '../feature.ts';
 import { openShards } from '../shards/open-shards.ts';
 import { everywhere, partsOf } from '../shards/shards.ts';
-import { overview, plot, seriesNames } from './read.ts';
+import { overview, plot } from './read.ts';
 import { type HitsSlice, learn, pointsEach } from './state.ts';
 
 /** On one server the sums of all of these are one command; in Cluster each series costs one or two of its own. */
@@ -52,8 +53,8 @@ export const feed: Feed<HitsSlice> = {
 
 /** What one server knows; with several each sweeps through its own series at once. */
 async function readServer(client: Client, { stepMs, untilMs, next, rows }: HitsSlice, clock: Client) {
-  const found = await seriesNames(client);
-  const names = found.slice(0, mostWatched).toSorted();
+  const { names: latest, total } = await registeredPage(client, 'hits', mostWatched);
+  const names = latest.toSorted();
   const count = isCluster(client) ? atOnce.cluster : atOnce.standalone;
   const from = next < names.length ? next : 0;
   const some = names.slice(from, from + count);
@@ -68,7 +69,7 @@ async function readServer(client: Client, { stepMs, untilMs, next, rows }: HitsS
   return {
     endMs,
     names,
-    total: found.length,
+    total,
     sums,
     points: drawn && some.map((series, i): [string, readonly number[]] => [series, drawn[i] ?? []]),
     next: from + count < names.length ? from + count : 0,

@@ -3,10 +3,12 @@ import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs, learnServerMs } from '../../redis/clock.ts';
 import { register } from '../../redis/registry.ts';
+import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
+import { requireName } from '../../values.ts';
 import add from './add.lua';
 import addSeed from './add-seed.lua';
-import { bucketMs, dayMs, hourlyKey, hourMs, rawKey, seedKey, writersKey } from './keys.ts';
+import { bucketMs, dayMs, hourlyKey, hourMs, plainKey, rawKey, writersKey } from './keys.ts';
 
 /**
  * Hit counters: how often something happened, in buckets of 10 s and in hours, both written by one script.
@@ -47,7 +49,7 @@ export class Hits {
 
   /**
    * Counts, in memory; it is in Redis after the next flush.
-   * @throws {UsageError} when `count` is not a whole number from 0 up
+   * @throws {UsageError} when `count` is not a whole number from 0 up, or `series` no name
    */
   add(series: string, count = 1): void {
     if (!Number.isInteger(count) || count < 0 || count > largestCount) {
@@ -58,6 +60,7 @@ export class Hits {
     if (count === 0) return;
     let waiting = this.#series.get(series);
     if (!waiting) {
+      requireName(series);
       waiting = { name: series, batches: [], confirmed: new Map(), sending: undefined };
       this.#series.set(series, waiting);
     }
@@ -89,6 +92,10 @@ export class Hits {
   /** Flushes; the client stays open. */
   async close(): Promise<void> {
     await this.flush();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   #arm(): void {
@@ -146,14 +153,14 @@ export class Hits {
         // Every key has a server, each with a clock: the first one's tells the 10 s, once and for all tries.
         batch.bucket ??= bucket;
         bucket = batch.bucket;
-        client = clientOf(seedKey(client, name, bucket));
+        client = clientOf(plainKey(client, name, bucket));
         ageMs = guessServerMs(client) - (bucket + 0.5) * bucketMs;
       }
       const last = confirmed.get(client) ?? 0;
       const writers = writersKey(client, name);
       const keys = isOwn
         ? [rawKey(client, name, hour), hourlyKey(client, name, Math.floor(hour / 24)), writers]
-        : [seedKey(client, name, bucket), writers];
+        : [plainKey(client, name, bucket), writers];
       const [code = 0, figure = 0] = await (isOwn
         ? write(client, keys, [this.#writer, last, hour, ageMs, count, keepMs, keepHourlyMs])
         : writeSeed(client, keys, [this.#writer, last, bucket, ageMs, count, keepMs]));
@@ -174,7 +181,7 @@ export type HitsOptions = {
   readonly keepMs?: number;
   /** How long the hours stay behind their day (400 days). */
   readonly keepHourlyMs?: number;
-  /** `seed`: plain keys `<series>:<epoch / 10>`, shared with programs that follow the third seed; no hours. */
+  /** `seed`: plain keys `<series>:<epoch>` of each 10 s, shared with programs that INCR them; no hours. */
   readonly layout?: 'own' | 'seed';
   /** Hears of a flush by the timer that failed; what it held goes out with the next. */
   readonly onError?: (error: unknown) => void;
@@ -207,9 +214,8 @@ const defaults: Required<Omit<HitsOptions, 'clientOf'>> = {
 /** An hour of outage at full resolution; the rest counts in its last bucket. */
 const mostBatches = 360;
 
-const parse = (reply: unknown): number[] => (reply as (string | number)[]).map(Number);
-const write = defineScript({ lua: add, parse });
-const writeSeed = defineScript({ lua: addSeed, parse });
+const write = defineScript({ lua: add, parse: asIntegers });
+const writeSeed = defineScript({ lua: addSeed, parse: asIntegers });
 
 function requireMs(name: string, value: number, min: number, max: number): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;

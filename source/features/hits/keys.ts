@@ -22,13 +22,30 @@ export function writersKey(client: Client, series: string): string {
   return keyFamily(client, series, { writers: 'hits:*:writers' }).writers;
 }
 
-/** The plain counter of one 10 s, as programs following the third seed keep it. @param bucket epoch / 10 */
-export function seedKey(client: Client, series: string, bucket: number): string {
-  return keyFamily(client, series, { bucket: `*:${bucket}` }).bucket;
+/**
+ * The plain counter of one 10 s, as other programs INCR it: `<series>:<epoch, rounded down to 10 s>`.
+ * @param bucket epoch / 10
+ */
+export function plainKey(client: Client, series: string, bucket: number): string {
+  return keyFamily(client, series, { bucket: `*:${bucket}0` }).bucket;
 }
 
-/** The same for a whole stretch of them. */
-export function seedKeys(client: Client, series: string, first: number, last: number): string[] {
+/**
+ * Both keys of each 10 s of a stretch, side by side: that one, and `<series>:<epoch / 10>`, which some programs use and
+ * is only read.
+ */
+export function plainKeys(client: Client, series: string, first: number, last: number): string[] {
   const { prefix } = keyFamily(client, series, { prefix: '*:' });
-  return Array.from({ length: last - first + 1 }, (_, i) => singleKey(prefix, String(first + i)));
+  return Array.from({ length: last - first + 1 }, (_, i) => [
+    singleKey(prefix, `${first + i}0`),
+    singleKey(prefix, String(first + i)),
+  ]).flat();
+}
+
+const plain = /^(.+):(?:(\d{9})|(\d{9})0)$/s;
+
+/** The series and the 10 s that a key of this form counts; whether they are recent is another question. */
+export function plainCounter(key: string): { readonly written: string; readonly bucket: number } | undefined {
+  const [, written, divided, undivided] = plain.exec(key) ?? [];
+  return written === undefined ? undefined : { written, bucket: Number(divided ?? undivided) };
 }

@@ -1,14 +1,16 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs, serverMs } from '../../redis/clock.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
-import { bucketMs, seedKeys } from './keys.ts';
+import { asInteger, asTexts } from '../../redis/reply.ts';
+import { defineScript } from '../../redis/script.ts';
+import { bucketMs, plainKeys } from './keys.ts';
+import plainCounts from './plain-counts.lua';
 import { longestRawMs, type Points, type Sum } from './read.ts';
 import { dayOf } from './windows.ts';
 
 /**
- * Sums over the plain counters of the third seed, `<series>:<epoch / 10>`: one key for each 10 s, so a day costs
- * 8,640 of them. They are read a thousand at a time, so that nobody else waits long.
+ * Sums over plain counters, one key for each 10 s: `<series>:<epoch>`, rounded down to 10 s, and `<series>:<epoch / 10>`
+ * of programs that divide. A day costs 17,280 keys, read a thousand at a time, so that nobody else waits long.
  */
 const keysAtOnce = 1000;
 
@@ -69,22 +71,34 @@ async function buckets(
   last: number,
 ): Promise<readonly number[]> {
   if ((last - first) * bucketMs > longestRawMs + bucketMs) {
-    throw new UsageError('The seed layout keeps one key for each 10s: its windows reach back at most 3d');
+    throw new UsageError('Plain keys are one for each 10s: windows over them reach back at most 3d');
   }
-  return await read(seedKeys(clock, series, first, last));
+  const counts = await read(plainKeys(clock, series, first, last));
+  return Array.from({ length: counts.length / 2 }, (_, i) => (counts[2 * i] ?? 0) + (counts[2 * i + 1] ?? 0));
 }
 
-/** @throws {WrongTypeError} when a key holds something else */
+/**
+ * @throws {WrongTypeError} when a key holds something else
+ * @throws {UnreadableReplyError} when a number is too large to be exact
+ */
 export async function countsIn(client: Client, keys: readonly string[]): Promise<number[]> {
-  const chunks: Promise<(string | null)[]>[] = [];
-  for (let from = 0; from < keys.length; from += keysAtOnce) {
-    const some = keys.slice(from, from + keysAtOnce);
-    chunks.push(retryAborted(() => client.mget(some)));
-  }
-  const texts = (await Promise.all(chunks)).flat();
-  return texts.map((text, i) => {
-    const count = text === null ? 0 : Number(text);
-    if (!Number.isFinite(count)) throw new WrongTypeError(keys[i] ?? '', 'hit counter');
-    return count;
-  });
+  const texts = await textsIn(client, keys);
+  return texts.map((text, i) => countOf(text, keys[i] ?? ''));
 }
+
+/** The beginnings of what plain counters hold; empty where there is none. */
+export async function textsIn(client: Client, keys: readonly string[]): Promise<string[]> {
+  const pages: Promise<readonly string[]>[] = [];
+  for (let from = 0; from < keys.length; from += keysAtOnce) {
+    pages.push(readCounts(client, keys.slice(from, from + keysAtOnce), []));
+  }
+  return (await Promise.all(pages)).flat();
+}
+
+function countOf(text: string, key: string): number {
+  if (text === '') return 0;
+  if (!/^-?\d+$/.test(text)) throw new WrongTypeError(key, 'hit counter');
+  return asInteger(text, key);
+}
+
+const readCounts = defineScript({ lua: plainCounts, parse: asTexts });

@@ -1,12 +1,13 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs, learnServerMs, serverMs } from '../../redis/clock.ts';
-import { registered } from '../../redis/registry.ts';
+import { registered, registryKey } from '../../redis/registry.ts';
+import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import points from './points.lua';
 import sums from './sums.lua';
-import { dayOf, planOf, pointsPlan, type Window } from './windows.ts';
+import { dayOf, type Plan, partWords, planOf, pointsPlan, type Window } from './windows.ts';
 
 export type Sum = Window & { readonly sum: number };
 export type Points = readonly (readonly [atMs: number, count: number])[];
@@ -19,7 +20,7 @@ export type Overview = {
   /** From the midnight before to the same time of that day. */
   readonly yesterday: number;
   readonly lastHour: number;
-  /** Counted in the plain keys of the third seed. */
+  /** Counted in plain keys, shared with other programs. */
   readonly layout?: 'seed';
 };
 
@@ -28,9 +29,8 @@ export const mostPoints = 10_000;
 export const longestRawMs = 3 * dayMs;
 const hashesAtOnce = 48;
 
-const parse = (reply: unknown): number[] => reply as number[];
-const readSums = defineScript({ lua: sums, parse });
-const readPoints = defineScript({ lua: points, parse });
+const readSums = defineScript({ lua: sums, parse: asIntegers });
+const readPoints = defineScript({ lua: points, parse: asIntegers });
 
 /**
  * How many hits fell into the window, in two round trips: its ends lie on multiples of 10 s, or on whole hours where
@@ -72,15 +72,67 @@ async function sumOf(client: Client, series: string, window: Window, nowMs: numb
   return { fromMs, toMs, sum: found[0] ?? 0 };
 }
 
-async function ask(client: Client, { keys, words }: ReturnType<typeof planOf>, windows: number) {
-  const [nowMs = 0, foreign = 0, ...figures] = await readSums(client, keys, [windows, ...words]);
-  learnServerMs(client, nowMs);
+type Asked = {
+  /** The sum of each window. */
+  readonly found: readonly number[];
+  /** Of each part, whether its whole hour was counted. */
+  readonly coarse: readonly boolean[];
+  /** A key that holds something else, if one does. */
+  readonly foreign: string | undefined;
+};
+
+async function ask(client: Client, { keys, words }: Plan, windows: number): Promise<Asked> {
+  const pieces = piecesOf(keys, words);
+  const replies = await Promise.all(
+    pieces.map(async (piece) => {
+      const [nowMs = 0, foreign = 0, ...figures] = await readSums(client, piece.keys, [
+        windows,
+        ...piece.words,
+      ]);
+      learnServerMs(client, nowMs);
+      return {
+        sums: figures.slice(0, windows),
+        coarse: figures.slice(windows),
+        foreign: piece.keys[foreign - 1],
+      };
+    }),
+  );
   return {
-    found: figures.slice(0, windows),
-    coarse: figures.slice(windows).map(Boolean),
-    foreign: foreign === 0 ? undefined : (keys[foreign - 1] ?? ''),
+    found: Array.from({ length: windows }, (_, i) =>
+      replies.reduce((sum, { sums }) => sum + (sums[i] ?? 0), 0),
+    ),
+    coarse: replies.flatMap(({ coarse }) => coarse.map(Boolean)),
+    foreign: replies.find(({ foreign }) => foreign !== undefined)?.foreign,
   };
 }
+
+/** A plan as commands of at most 3,000 words: years are more days than that. */
+function piecesOf(
+  keys: readonly string[],
+  words: readonly number[],
+): readonly Pick<Plan, 'keys' | 'words'>[] {
+  if (words.length <= mostPartWords) return [{ keys: [...keys], words: [...words] }];
+  const pieces: Pick<Plan, 'keys' | 'words'>[] = [];
+  for (let from = 0; from < words.length; from += mostPartWords) {
+    const some = words.slice(from, from + mostPartWords);
+    const own: string[] = [];
+    const place = (of: number): number => {
+      if (of === 0) return 0;
+      const key = keys[of - 1] ?? '';
+      const known = own.indexOf(key) + 1;
+      return known > 0 ? known : own.push(key);
+    };
+    for (let at = 0; at < some.length; at += partWords) {
+      some[at + 1] = place(some[at + 1] ?? 0);
+      some[at + 3] = place(some[at + 3] ?? 0);
+    }
+    pieces.push({ keys: own, words: some });
+  }
+  return pieces;
+}
+
+/** Each part may name two keys of its own. */
+const mostPartWords = 350 * partWords;
 
 /**
  * Hits by steps, zeros included, the last point up to now. Steps of whole hours reach back as far as hours are kept,
@@ -143,24 +195,42 @@ export async function plot(
   return rows;
 }
 
-/** The series there are, most recently counted first. */
+/** The series there are, most recently counted first: all of them, or at most `limit`. */
 export function seriesNames(client: Client, limit?: number): Promise<string[]> {
   return registered(client, 'hits', limit);
 }
 
+/** Whether a series of this name was ever counted here. */
+export async function isKnown(client: Client, series: string): Promise<boolean> {
+  return (await client.zscore(registryKey('hits'), series)) !== null;
+}
+
 /**
- * Today, yesterday up to the same time, and the last hour of several series: one command on one server, one for each
- * in Cluster. A series whose key holds something else counts as far as it can be read.
+ * Today, yesterday up to the same time, and the last hour of any number of series: one command for some thirty of them
+ * on one server, one for each in Cluster. A series whose key holds something else counts as far as it can be read.
  */
 export async function overview(
   client: Client,
   series: readonly string[],
   nowMs = guessServerMs(client),
 ): Promise<Overview[]> {
-  if (series.length === 0) return [];
-  if (isCluster(client) && series.length > 1) {
-    return (await Promise.all(series.map((one) => overview(client, [one], nowMs)))).flat();
+  const atOnce = isCluster(client) ? 1 : seriesAtOnce;
+  const found: Overview[] = [];
+  for (let from = 0; from < series.length; from += commandsAtOnce * atOnce) {
+    const commands: Promise<Overview[]>[] = [];
+    for (let at = from; at < Math.min(series.length, from + commandsAtOnce * atOnce); at += atOnce) {
+      commands.push(overviewOfSome(client, series.slice(at, at + atOnce), nowMs));
+    }
+    for (const some of await Promise.all(commands)) found.push(...some);
   }
+  return found;
+}
+
+/** Below 3,000 words a command, and a pipeline that keeps nobody waiting for long. */
+const seriesAtOnce = 30;
+const commandsAtOnce = 32;
+
+async function overviewOfSome(client: Client, series: readonly string[], nowMs: number): Promise<Overview[]> {
   const { todayMs, yesterday } = dayOf(nowMs);
   const windows = series.flatMap((one) => [
     { series: one, fromMs: todayMs, toMs: nowMs },

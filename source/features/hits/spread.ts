@@ -1,17 +1,18 @@
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
 import { register } from '../../redis/registry.ts';
+import { UnknownNameError } from '../../unknown-name.ts';
 import type { ReadContext } from '../feature.ts';
 import type { ShardDownError } from '../shards/errors.ts';
 import { inTime, openShards } from '../shards/open-shards.ts';
 import { askOwner, everywhere, gather, partsOf } from '../shards/shards.ts';
 import { discover, merged } from './discover.ts';
 import { Hits, type HitsOptions } from './hits.ts';
-import { type Overview, overview, type Points, type Sum, seriesNames } from './read.ts';
+import { isKnown, type Overview, overview, type Points, type Sum, seriesNames } from './read.ts';
 import { countsIn, type ReadCounts, seedPointsBy, seedSumBy } from './read-seed.ts';
 
 /**
- * Hits over several servers. A series lives on the one its name is routed to; the plain keys of the third seed are
+ * Hits over several servers. A series lives on the one its name is routed to; plain keys are
  * spread each by its own name, so that a day's sum is asked of all servers at once. With one server everything is
  * asked of that one, as if there were no shards.
  */
@@ -40,6 +41,13 @@ export async function askSeries<Value>(
   ask: (client: Client) => Promise<Value>,
 ): Promise<Value> {
   return await askOwner(await openShards(context), series, ask, { deadlineMs: context.config.timeoutMs });
+}
+
+/** @throws {UnknownNameError} when nobody ever counted a series of this name */
+export async function requireSeries(context: Context, series: string): Promise<void> {
+  if (await askSeries(context, series, (client) => isKnown(client, series))) return;
+  const { values } = partsOf(await everywhere(await openShards(context), (client) => seriesNames(client)));
+  throw new UnknownNameError('hits', 'series', series, values.flat());
 }
 
 export async function sumOver(

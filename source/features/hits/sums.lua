@@ -6,18 +6,19 @@
 --   (0) the hours first to last count; else the buckets first to last of that hour
 -- Reply: server ms, the place of a key that holds something else (0: none), then for each window its sum, and for
 --   each part, in order, 1 where the raw hash has gone and its whole hour was counted instead, else 0
+-- @include ./read-hash.lua
 
 local tonumber = tonumber
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local foreign = 0
+local foreign, refusal = 0, nil
 local hours = {}
 
 local function read(place)
-  local flat = redis.pcall('HGETALL', KEYS[place])
-  if not flat.err then return flat end
-  foreign = place
+  local flat, refused = readHash(KEYS[place])
+  if flat then return flat end
+  if refused then refusal = refused else foreign = place end
   return {}
 end
 
@@ -33,13 +34,15 @@ local function add_numbers(flat, first, last)
   return sum, total
 end
 
-local function add(flat, first, last)
+local function add(place, flat, first, last)
   local ok, sum, total = pcall(add_numbers, flat, first, last)
-  if ok then return sum, total end
-  -- What others wrote among ours counts for nothing.
+  if ok and total <= EXACT and total >= -EXACT then return sum, total end
+  -- What others wrote among ours counts for nothing; a number too large to be exact is no counter of ours.
   local numbers = {}
   for i = 1, #flat, 2 do
-    if tonumber(flat[i]) and tonumber(flat[i + 1]) then
+    local count = tonumber(flat[i + 1])
+    if count and not (count <= EXACT and count >= -EXACT) then foreign = place
+    elseif count and tonumber(flat[i]) then
       numbers[#numbers + 1] = flat[i]
       numbers[#numbers + 1] = flat[i + 1]
     end
@@ -55,11 +58,11 @@ for at = 2, #ARGV, 6 do
   hours[hourly] = hours[hourly] or read(hourly)
   local sum, isCoarse = 0, 0
   if raw == 0 then
-    sum = add(hours[hourly], first, last)
+    sum = add(hourly, hours[hourly], first, last)
   else
     local hour = tonumber(ARGV[at + 2])
-    local whole = add(hours[hourly], hour, hour)
-    local some, total = add(read(raw), first, last)
+    local whole = add(hourly, hours[hourly], hour, hour)
+    local some, total = add(raw, read(raw), first, last)
     sum = some
     -- Both are written together: where they differ, the raw hash has expired.
     if total ~= whole then sum, isCoarse = whole, 1 end
@@ -68,6 +71,7 @@ for at = 2, #ARGV, 6 do
   coarse[#coarse + 1] = isCoarse
 end
 
+if refusal then return refusal end
 local reply = { now, foreign }
 for _, sum in ipairs(sums) do reply[#reply + 1] = sum end
 for _, flag in ipairs(coarse) do reply[#reply + 1] = flag end

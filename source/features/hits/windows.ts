@@ -14,7 +14,8 @@ export type Plan = { readonly keys: string[]; readonly words: number[]; readonly
 type End = { readonly window: number; readonly part: number; readonly hour: number };
 
 const bucketsEach = hourMs / bucketMs;
-const partWords = 6;
+/** How many words of a plan describe one part. */
+export const partWords = 6;
 
 export function planOf(
   client: Client,
