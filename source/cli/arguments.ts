@@ -62,7 +62,7 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
     name: 'command',
     path,
     command,
-    globals: withoutEmptyLists(globals),
+    globals,
     raw: {
       words: command.takesCommandLine ? words : [...words, ...behind],
       flags,
@@ -121,14 +121,5 @@ function checkedGlobals(flags: Record<string, unknown>): Record<string, unknown>
       throw new UsageError(unknownFlag(name, []), { hint: 'See `quarterdeck --help`' });
     }
   }
-  return withoutEmptyLists(flags);
-}
-
-function withoutEmptyLists(flags: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(flags).filter(
-      ([name, value]) =>
-        isGlobalFlag(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),
-    ),
-  );
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => isGlobalFlag(name)));
 }
