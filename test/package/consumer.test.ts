@@ -15,6 +15,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { apiReport, modules } from '../../scripts/api-report.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 // What a user gets: the package is packed from a checkout that was never built, installed into empty folders, and used
@@ -203,6 +204,12 @@ describe('the package', () => {
       process.stdout.write(`package: ${what}: ${(bytes / 1e6).toFixed(2)} MB\n`);
     expect(figures.tarball).toBeLessThan(1.5e6);
     expect(figures['code that quarterdeck/lock loads']).toBeLessThan(0.2e6);
+  });
+
+  test('its public surface is the one that `npm run api` wrote', () => {
+    expect(apiReport(path.join(own, 'dist/types'), modules)).toBe(
+      readFileSync('docs/api/quarterdeck.api.md', 'utf8'),
+    );
   });
 
   test('carries the notices of what it holds', () => {

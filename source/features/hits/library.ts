@@ -145,9 +145,29 @@ function asOurs(error: unknown): QuarterdeckError {
   );
 }
 
-/** @deprecated since 0.2: `open` */
-export { Hits, type HitsOptions } from './hits.ts';
-/** @deprecated since 0.2: `list`, `sum` and `Status` */
-export { type Overview, overview, type Points, type Sum, sumBetween, sumToday } from './read.ts';
-/** @deprecated since 0.2: the legacy layout is read by the command line */
-export { seedPoints, seedSum } from './read-seed.ts';
+export {
+  /** @deprecated since 0.2: `open` */
+  Hits,
+  /** @deprecated since 0.2: `open` */
+  type HitsOptions,
+} from './hits.ts';
+export {
+  /** @deprecated since 0.2: `list`, `sum` and `Status` */
+  type Overview,
+  /** @deprecated since 0.2: `list`, `sum` and `Status` */
+  overview,
+  /** @deprecated since 0.2: `list`, `sum` and `Status` */
+  type Points,
+  /** @deprecated since 0.2: `list`, `sum` and `Status` */
+  type Sum,
+  /** @deprecated since 0.2: `list`, `sum` and `Status` */
+  sumBetween,
+  /** @deprecated since 0.2: `list`, `sum` and `Status` */
+  sumToday,
+} from './read.ts';
+export {
+  /** @deprecated since 0.2: the legacy layout is read by the command line */
+  seedPoints,
+  /** @deprecated since 0.2: the legacy layout is read by the command line */
+  seedSum,
+} from './read-seed.ts';

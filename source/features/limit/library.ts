@@ -175,11 +175,21 @@ function verdictOf({ limit, undecided, ...verdict }: check.Verdict): Verdict {
 
 /** @deprecated since 0.2: `open` */
 export const Limiter = LimiterClass;
-/** @deprecated since 0.2: `open` with `lease` */
-export { LeasedLimiter } from './lease.ts';
-/** @deprecated since 0.2: `Options` */
-export type { LimiterOptions } from './limit.ts';
-/** @deprecated since 0.2: `remove`, which says whether there was something */
-export { type LimitUse, reset } from './list.ts';
-/** @deprecated since 0.2: `Rule` */
-export type { Limit } from './rules.ts';
+export {
+  /** @deprecated since 0.2: `open` with `lease` */
+  LeasedLimiter,
+} from './lease.ts';
+export type {
+  /** @deprecated since 0.2: `Options` */
+  LimiterOptions,
+} from './limit.ts';
+export {
+  /** @deprecated since 0.2: `remove`, which says whether there was something */
+  type LimitUse,
+  /** @deprecated since 0.2: `remove`, which says whether there was something */
+  reset,
+} from './list.ts';
+export type {
+  /** @deprecated since 0.2: `Rule` */
+  Limit,
+} from './rules.ts';

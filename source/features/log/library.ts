@@ -162,15 +162,31 @@ export async function remove(
   });
 }
 
-/** @deprecated since 0.2: `list` */
-export { logs, type ReadOptions } from './log.ts';
-/** @deprecated since 0.2: the reply of `recent` */
-export type { RecentLine } from './recent-line.ts';
-/** @deprecated since 0.2: no part of the library's promise */
-export { mask } from './template/mask.ts';
-/** @deprecated since 0.2: no part of the library's promise */
-export { Miner } from './template/miner.ts';
-/** @deprecated since 0.2: names and severities are strings */
-export type { LogName };
-/** @deprecated since 0.2: `open` */
-export { LogWriter, type LogWriterOptions };
+export {
+  /** @deprecated since 0.2: `list` */
+  logs,
+  /** @deprecated since 0.2: `list` */
+  type ReadOptions,
+} from './log.ts';
+export type {
+  /** @deprecated since 0.2: the reply of `recent` */
+  RecentLine,
+} from './recent-line.ts';
+export {
+  /** @deprecated since 0.2: no part of the library's promise */
+  mask,
+} from './template/mask.ts';
+export {
+  /** @deprecated since 0.2: no part of the library's promise */
+  Miner,
+} from './template/miner.ts';
+export type {
+  /** @deprecated since 0.2: names and severities are strings */
+  LogName,
+};
+export {
+  /** @deprecated since 0.2: `open` */
+  LogWriter,
+  /** @deprecated since 0.2: `open` */
+  type LogWriterOptions,
+};

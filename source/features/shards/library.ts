@@ -106,7 +106,25 @@ function addressOf(redis: Redis): string {
   return typeof path === 'string' ? `unix://${path}` : `redis://${String(host)}:${String(port)}`;
 }
 
-/** @deprecated since 0.2: `open`; over several servers the command line's own parts are used */
-export { inTime, missingHeadline, openShards, tellMissing } from './open-shards.ts';
-/** @deprecated since 0.2: `Ring` */
-export { askOwner, everywhere, gather, partsOf, type Shards } from './shards.ts';
+export {
+  /** @deprecated since 0.2: `open`; over several servers the command line's own parts are used */
+  inTime,
+  /** @deprecated since 0.2: `open`; over several servers the command line's own parts are used */
+  missingHeadline,
+  /** @deprecated since 0.2: `open`; over several servers the command line's own parts are used */
+  openShards,
+  /** @deprecated since 0.2: `open`; over several servers the command line's own parts are used */
+  tellMissing,
+} from './open-shards.ts';
+export {
+  /** @deprecated since 0.2: `Ring` */
+  askOwner,
+  /** @deprecated since 0.2: `Ring` */
+  everywhere,
+  /** @deprecated since 0.2: `Ring` */
+  gather,
+  /** @deprecated since 0.2: `Ring` */
+  partsOf,
+  /** @deprecated since 0.2: `Ring` */
+  type Shards,
+} from './shards.ts';
