@@ -98,6 +98,14 @@ export const ownStandIns = changing('own-stand-ins', Object.keys(standIns), ({ o
   }
 });
 
+/** With DEBUG in the environment ioredis would print each command it sends, passwords too. */
+export const quietIoredis = changing('quiet-ioredis', ['debug'], ({ onResolve }, count) => {
+  onResolve({ filter: /^debug$/ }, () => {
+    count('debug');
+    return { path: path.resolve('scripts/debug-stub.ts') };
+  });
+});
+
 /** Yoga would fetch its own bytes from a data URL, and load all of undici for it. */
 export const yogaWithoutFetch = changing('yoga-without-fetch', ['binary'], ({ onLoad }, count) => {
   onLoad({ filter: /yoga-layout[/\\]dist[/\\]binaries[/\\][\w-]+\.js$/ }, ({ path: file }) => {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { type BuildOptions, type BuildResult, build } from 'esbuild';
+import { type BuildOptions, type BuildResult, build, type Plugin } from 'esbuild';
 import {
   consoleApart,
   inkTable,
@@ -20,6 +20,7 @@ import {
   ownComposition,
   ownStandIns,
   packagesApart,
+  quietIoredis,
   sharedPackages,
   yogaWithoutFetch,
 } from './build-plugins.ts';
@@ -70,13 +71,19 @@ const program = {
 } as const satisfies BuildOptions;
 
 /** A package as a file that both halves of the program import; its names are listed, because CommonJS has none. */
-function buildPackage(name: keyof typeof sharedPackages, names: string): Promise<BuildResult> {
+function buildPackage(
+  name: keyof typeof sharedPackages,
+  names: string,
+  plugins: readonly Plugin[] = [],
+): Promise<BuildResult> {
   return build({
     ...program,
     stdin: { contents: `export { ${names} } from '${name}';`, resolveDir: process.cwd(), loader: 'js' },
     outfile: `dist/chunks/${sharedPackages[name]}`,
     banner: { js: lateBanner },
-    plugins: [lateBuiltins],
+    // What a library has to say goes through its errors: a line of its own would stand in JSON or in a frame.
+    drop: ['console'],
+    plugins: [...plugins, lateBuiltins],
   });
 }
 
@@ -110,7 +117,7 @@ const results = await Promise.all([
       lateBuiltins,
     ],
   }),
-  buildPackage('ioredis', 'Cluster, Command, Redis, SentinelConnector'),
+  buildPackage('ioredis', 'Cluster, Command, Redis, SentinelConnector', [quietIoredis]),
   buildPackage('pg', 'default'),
   build({
     ...shared,

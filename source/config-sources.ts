@@ -16,6 +16,24 @@ export function envName(name: string): string {
   return `QUARTERDECK_${dashed(name).replaceAll('-', '_').toUpperCase()}`;
 }
 
+/**
+ * Variables that begin like ours and are no settings: what a command of `ship consume --exec` is told, and what
+ * Kubernetes sets for a service of our name.
+ */
+const otherVariables =
+  /^QUARTERDECK_(FILE|PART|OFFSET|BYTES|LAST|NO_COLOR|PORT(_\d+_.*)?|SERVICE_(HOST|PORT.*))$/;
+
+/** Pushes onto `mistakes` each variable that begins like ours and is none: a setting that was meant does not hold. */
+export function checkVariables(env: NodeJS.ProcessEnv, mistakes: string[]): void {
+  const known = settingNames.map(envName);
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('QUARTERDECK_') || known.includes(name) || otherVariables.test(name)) continue;
+    const meant = nearest(name, known);
+    const told = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    mistakes.push(`There is no setting of the environment ${name}${told}`);
+  }
+}
+
 /** A variable that is empty or blank is not set. */
 export function rawFromEnv(env: NodeJS.ProcessEnv): RawSettings {
   const raw: RawSettings = {};
@@ -49,7 +67,8 @@ export function rawFromFile(file: string, isNamed: boolean, mistakes: string[]):
 function parsedFile(file: string, mistakes: string[]): object {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    // Editors of Windows begin a file with a byte order mark.
+    text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
     mistakes.push(`The config file ${file} cannot be read: ${messageOf(error)}`);
     return {};
@@ -59,20 +78,11 @@ function parsedFile(file: string, mistakes: string[]): object {
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed;
     mistakes.push(`The config file ${file} does not hold a JSON object`);
   } catch (error) {
-    mistakes.push(`The config file ${file} is no JSON: ${messageOf(error)}`);
+    // What the parser quotes of the file may be a password.
+    const reason = messageOf(error).replace(/, ".*" is not valid JSON$/s, '');
+    mistakes.push(`The config file ${file} is no JSON: ${reason}`);
   }
   return {};
-}
-
-/** The first line of the file; undefined, and a mistake, when there is none. */
-export function readPassword(file: string, mistakes: string[]): string | undefined {
-  try {
-    const line = readFileSync(file, 'utf8').split(/\r?\n/, 1)[0];
-    if (line) return line;
-    mistakes.push(`The password file ${file} is empty`);
-  } catch (error) {
-    mistakes.push(`The password file ${file} cannot be read: ${messageOf(error)}`);
-  }
 }
 
 export function defaultConfigFile(env: NodeJS.ProcessEnv): string {

@@ -2,12 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import {
+  checkVariables,
   defaultConfigFile,
   envName,
   type RawSettings,
   rawFromEnv,
   rawFromFile,
-  readPassword,
   type SettingName,
   settingNames,
   userName,
@@ -15,6 +15,7 @@ import {
 import { messageOf, UsageError } from './errors.ts';
 import { dashed } from './global-flags.ts';
 import { stateHome } from './own-folders.ts';
+import { checkCertificates, checkKey, passwordFrom, passwordIn, readableByOthers } from './private-files.ts';
 import { parseUrl } from './url.ts';
 import { switchValue, waitMs } from './values.ts';
 
@@ -26,10 +27,17 @@ export type Config = {
   readonly sentinel: string | undefined;
   readonly embedded: boolean;
   readonly password: string | undefined;
+  /** Where the password came from, if it is to be read again at each reconnect. */
+  readonly passwordFile: string | undefined;
+  readonly passwordCommand: string | undefined;
   readonly username: string | undefined;
   /** What the sentinels themselves ask for. */
   readonly sentinelPassword: string | undefined;
   readonly tlsCaFile: string | undefined;
+  readonly tlsCertFile: string | undefined;
+  readonly tlsKeyFile: string | undefined;
+  /** The name that the server's certificate is for, where it is not the host of the URL. */
+  readonly tlsServername: string | undefined;
   /** How keys spread over several servers. */
   readonly router: (typeof routers)[number];
   readonly json: boolean;
@@ -58,11 +66,16 @@ const schema = v.object({
   sentinel: v.optional(text),
   embedded: v.optional(switchValue),
   embeddedDirectory: v.optional(text),
+  user: v.optional(text),
   passwordFile: v.optional(text),
+  passwordCommand: v.optional(text),
   sentinelPasswordFile: v.optional(text),
   password: v.optional(text),
   router: v.optional(router),
   tlsCa: v.optional(text),
+  tlsCert: v.optional(text),
+  tlsKey: v.optional(text),
+  tlsServername: v.optional(text),
   timeout: v.optional(waitMs),
   operator: v.optional(text),
   json: v.optional(switchValue),
@@ -80,6 +93,7 @@ const schema = v.object({
 export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   const mistakes: string[] = [];
   const warnings: string[] = [];
+  checkVariables(env, mistakes);
   const fromEnv = rawFromEnv(env);
   const configFile = String(flags.config ?? fromEnv.config ?? defaultConfigFile(env));
   const isNamed = (flags.config ?? fromEnv.config) !== undefined;
@@ -91,7 +105,7 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   ];
   const distance = (name: SettingName): number => sources.findIndex(({ raw }) => raw[name] !== undefined);
 
-  const settings: v.InferOutput<typeof schema> = {};
+  const settings: Settings = {};
   for (const name of settingNames) {
     const source = sources[distance(name)];
     if (!source) continue;
@@ -103,16 +117,24 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   }
 
   const urls: string[] = [];
-  let username: string | undefined;
-  let { password } = settings;
-  const isFileNearer = password === undefined || distance('passwordFile') <= distance('password');
-  if (settings.passwordFile !== undefined && isFileNearer) {
-    password = readPassword(settings.passwordFile, mistakes);
-  }
+  let username = settings.user;
+  // The nearest of those that were given counts; of equally near ones the first here.
+  const [source] = (['passwordCommand', 'passwordFile', 'password'] as const)
+    .filter((name) => settings[name] !== undefined)
+    .sort((a, b) => distance(a) - distance(b));
+  const attempt = (read: () => string): string | undefined => attempted(read, mistakes);
+  let password = source === 'password' ? settings.password : undefined;
+  const { passwordFile, passwordCommand, sentinelPasswordFile } = settings;
+  if (source === 'passwordFile' && passwordFile !== undefined)
+    password = attempt(() => passwordIn(passwordFile));
+  if (source === 'passwordCommand' && passwordCommand !== undefined)
+    password = attempt(() => passwordFrom(passwordCommand));
   const sentinelPassword =
-    settings.sentinelPasswordFile === undefined
-      ? undefined
-      : readPassword(settings.sentinelPasswordFile, mistakes);
+    sentinelPasswordFile === undefined ? undefined : attempt(() => passwordIn(sentinelPasswordFile));
+  for (const file of [source === 'passwordFile' ? passwordFile : undefined, sentinelPasswordFile]) {
+    const open = file === undefined ? undefined : readableByOthers(file);
+    if (open !== undefined) warnings.push(`The password file ${open}`);
+  }
   for (const raw of settings.url ?? ['redis://127.0.0.1:6379']) {
     const parsed = parseUrl(raw);
     if (typeof parsed === 'string') {
@@ -123,12 +145,12 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
       warnings.push(
         `A password in a URL is visible in the process list; use QUARTERDECK_PASSWORD or --password-file`,
       );
-      password ??= parsed.password;
+      if (source === undefined) password ??= parsed.password;
     }
     username ??= parsed.username;
     urls.push(parsed.url);
   }
-  if (settings.tlsCa !== undefined) checkReadable('--tls-ca', settings.tlsCa, mistakes);
+  checkTls(settings, mistakes);
   if (settings.cluster && settings.sentinel !== undefined) {
     mistakes.push('--cluster and --sentinel exclude each other');
   }
@@ -148,9 +170,14 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     sentinel: settings.sentinel,
     embedded: settings.embedded ?? false,
     password,
+    passwordFile: source === 'passwordFile' ? passwordFile : undefined,
+    passwordCommand: source === 'passwordCommand' ? passwordCommand : undefined,
     username,
     sentinelPassword,
     tlsCaFile: settings.tlsCa,
+    tlsCertFile: settings.tlsCert,
+    tlsKeyFile: settings.tlsKey,
+    tlsServername: settings.tlsServername,
     router: settings.router ?? 'crc32-signed',
     json: settings.json ?? false,
     readOnly: settings.readOnly ?? false,
@@ -167,21 +194,59 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
 
 /**
  * Takes what is secret out of the environment, once it was read: commands we run for somebody, such as the one of
- * `lock run`, inherit the rest of it. `REDIS_URL` stays, which is as much theirs as ours.
+ * `lock run`, inherit the rest of it. A URL stays without its password; one that cannot be read goes.
  */
 export function hideSecrets(env: NodeJS.ProcessEnv): void {
   delete env[envName('password')];
-  const urls = env[envName('url')];
-  if (urls !== undefined) env[envName('url')] = urls.replaceAll(/(\w:\/\/[^/\s:@]*):[^/\s@]*@/g, '$1@');
+  for (const name of [envName('url'), 'REDIS_URL']) {
+    const words = env[name]?.trim().split(/\s+/) ?? [];
+    const isSecret = words.some((word) => {
+      const parsed = parseUrl(word);
+      return typeof parsed === 'string' || parsed.password !== undefined;
+    });
+    if (words.length > 0 && isSecret) env[name] = words.flatMap(withoutPassword).join(' ');
+    if (env[name] === '') delete env[name];
+  }
+}
+
+function withoutPassword(raw: string): string[] {
+  const parsed = parseUrl(raw);
+  if (typeof parsed === 'string') return [];
+  const user = parsed.username === undefined ? '' : `${encodeURIComponent(parsed.username)}@`;
+  return [parsed.url.replace('://', `://${user}`)];
 }
 
 type Source = { readonly raw: RawSettings; label(name: string): string };
+type Settings = v.InferOutput<typeof schema>;
 
-/** A file that is read only when a connection is made: told now, with all the other mistakes. */
-function checkReadable(label: string, file: string, mistakes: string[]): void {
+function attempted(read: () => string, mistakes: string[]): string | undefined {
   try {
-    readFileSync(file);
+    return read();
   } catch (error) {
-    mistakes.push(`${label}: ${file} cannot be read: ${messageOf(error)}`);
+    mistakes.push(messageOf(error));
+  }
+}
+
+/** Files that are read only when a connection is made: what is wrong with them is said with all other mistakes. */
+function checkTls({ tlsCa, tlsCert, tlsKey }: Settings, mistakes: string[]): void {
+  const check = (label: string, file: string, run: () => void): void => {
+    try {
+      readFileSync(file);
+    } catch (error) {
+      mistakes.push(`${label}: ${file} cannot be read: ${messageOf(error)}`);
+      return;
+    }
+    try {
+      run();
+    } catch (error) {
+      mistakes.push(`${label}: ${messageOf(error)}`);
+    }
+  };
+  if (tlsCa !== undefined) check('--tls-ca', tlsCa, () => checkCertificates(tlsCa));
+  if (tlsCert !== undefined) check('--tls-cert', tlsCert, () => checkCertificates(tlsCert));
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    mistakes.push('--tls-cert and --tls-key need each other');
+  } else if (tlsCert !== undefined && tlsKey !== undefined) {
+    check('--tls-key', tlsKey, () => checkKey(tlsKey, tlsCert));
   }
 }

@@ -1,3 +1,5 @@
+import { withoutPasswords } from './url.ts';
+
 /**
  * What sort of failure this is. `cli.tsx` alone turns it into an exit code:
  * `usage` 2, `connection` 3, `data` 4, `program` 5.
@@ -27,7 +29,8 @@ export class QuarterdeckError extends Error {
   readonly isRetryable: boolean;
 
   constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptionsWithHint = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // Whatever was typed in the wrong place may be repeated, but for a password in it.
+    super(withoutPasswords(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.kind = kind;
     this.code = code;

@@ -19,7 +19,17 @@ export const globalFlags = {
     value: 'DIR',
     summary: "where the private server's socket and data are",
   },
-  passwordFile: { kind: 'value', value: 'FILE', summary: 'read the password from the first line of FILE' },
+  user: { kind: 'value', value: 'NAME', summary: 'the ACL user, also for a socket; or redis://NAME@host' },
+  passwordFile: {
+    kind: 'value',
+    value: 'FILE',
+    summary: 'read the password from the first line of FILE, again at each reconnect',
+  },
+  passwordCommand: {
+    kind: 'value',
+    value: 'CMD',
+    summary: 'read the password from the first line that CMD prints, again at each reconnect',
+  },
   sentinelPasswordFile: {
     kind: 'value',
     value: 'FILE',
@@ -31,6 +41,13 @@ export const globalFlags = {
     summary: 'how keys spread over several --url: crc32-signed (default), crc32, ketama or slot',
   },
   tlsCa: { kind: 'value', value: 'FILE', summary: 'trust this certificate authority for rediss://' },
+  tlsCert: { kind: 'value', value: 'FILE', summary: 'the client certificate for rediss://, with --tls-key' },
+  tlsKey: { kind: 'value', value: 'FILE', summary: 'its private key, which nobody else may read' },
+  tlsServername: {
+    kind: 'value',
+    value: 'NAME',
+    summary: 'the name that the certificate of the server is for, if not the host of the URL',
+  },
   timeout: { kind: 'value', value: 'DURATION', summary: 'give up on a lost Redis after this long (30s)' },
   operator: { kind: 'value', value: 'NAME', summary: 'who you are in chat rooms and locks (your user name)' },
   json: { kind: 'switch', summary: 'one JSON value on stdout; streams give NDJSON' },

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readConfig } from '../source/config.ts';
+import { hideSecrets, readConfig } from '../source/config.ts';
 import { UsageError } from '../source/errors.ts';
+import { withoutPasswords } from '../source/url.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-config-'));
 const file = path.join(directory, 'config.json');
@@ -147,4 +148,112 @@ test('a setting of the wrong type is told by its field', () => {
   const told =
     /`url` in \S+odd\.json: .*text.*`timeout` in .*a duration such as.*got `30`.*`readOnly` in .*true or false/;
   expect(() => readConfig({ config: odd }, nothing)).toThrow(told);
+});
+
+test.each([
+  ['unix://bob@/tmp/s', 'unix:///tmp/s', 'bob', undefined],
+  ['unix://bob:pw@/tmp/s?db=2', 'unix:///tmp/s?db=2', 'bob', 'pw'],
+  ['unix://:pw@/tmp/s', 'unix:///tmp/s', undefined, 'pw'],
+  ['redis://host:7000?db=3', 'redis://host:7000/3', undefined, undefined],
+  ['redis://host?password=s3cret', 'redis://host', undefined, 's3cret'],
+  ['redis://:x@s3cret@host', 'redis://host', undefined, 'x@s3cret'],
+])('%s', (given, url, username, password) => {
+  const config = readConfig({ url: [given] }, nothing);
+  expect(config).toMatchObject({ urls: [url], username, password });
+});
+
+test.each([
+  ['localhost:6379', /here perhaps redis:\/\/localhost:6379/],
+  ['redis://host?pasword=s3cret', /`pasword`/],
+  ['redis://:s3cret#x@host', /%23|such as redis/],
+  ['s3cret://x', /redis:\/\/, rediss:\/\/ or unix:\/\//],
+])('%s is refused, without what may be secret', (given, reason) => {
+  expect(() => readConfig({ url: [given] }, nothing)).toThrow(reason);
+  if (!given.startsWith('s3cret')) expect(() => readConfig({ url: [given] }, nothing)).not.toThrow(/s3cret/);
+});
+
+test('--user wins over the user of a URL', () => {
+  expect(readConfig({ url: ['redis://bob@host'], user: 'ann' }, nothing).username).toBe('ann');
+});
+
+test('a password from a command; of equally near sources it is the first, else the nearest', () => {
+  const passwordCommand = 'printf "from-command\\nmore"';
+  expect(readConfig({ passwordCommand }, nothing)).toMatchObject({
+    password: 'from-command',
+    passwordCommand,
+  });
+  const env = { ...nothing, QUARTERDECK_PASSWORD: 'from-env' };
+  expect(readConfig({ passwordCommand }, env).password).toBe('from-command');
+  const told = { ...nothing, QUARTERDECK_PASSWORD_COMMAND: passwordCommand };
+  expect(readConfig({ passwordFile }, told)).toMatchObject({
+    password: 'from-password-file',
+    passwordCommand: undefined,
+  });
+  expect(() => readConfig({ passwordCommand: 'exit 3' }, nothing)).toThrow(/password command failed: .* 3/);
+  expect(() => readConfig({ passwordCommand: 'true' }, nothing)).toThrow(/printed no password/);
+});
+
+test('a password file that others can read is warned about', () => {
+  chmodSync(passwordFile, 0o644);
+  const { warnings } = readConfig({ passwordFile }, nothing);
+  expect(warnings).toEqual([expect.stringMatching(/can be read by others \(mode 0644\).*chmod 600/)]);
+  chmodSync(passwordFile, 0o600);
+  expect(readConfig({ passwordFile }, nothing).warnings).toEqual([]);
+});
+
+test('a variable that begins like ours and is no setting is refused; those of others are not', () => {
+  const read = (name: string) => readConfig({}, { ...nothing, [name]: '1' });
+  expect(() => read('QUARTERDECK_READONLY')).toThrow(
+    /QUARTERDECK_READONLY.*did you mean QUARTERDECK_READ_ONLY/,
+  );
+  for (const name of [
+    'QUARTERDECK_FILE',
+    'QUARTERDECK_PORT_6379_TCP',
+    'QUARTERDECK_SERVICE_HOST',
+    'QUARTERDECK',
+  ])
+    expect(() => read(name)).not.toThrow();
+});
+
+test('a config file with a byte order mark', () => {
+  writeFileSync(odd, `\uFEFF${JSON.stringify({ timeout: '7s' })}`);
+  expect(readConfig({ config: odd }, nothing).timeoutMs).toBe(7000);
+});
+
+test('what the JSON parser quotes of a config file is not repeated', () => {
+  writeFileSync(odd, '{"url": "redis://:s3cret@h" oops}');
+  expect(() => readConfig({ config: odd }, nothing)).toThrow(/is no JSON/);
+  expect(() => readConfig({ config: odd }, nothing)).not.toThrow(/s3cret/);
+});
+
+test('commands that are run inherit no password', () => {
+  const env = {
+    QUARTERDECK_PASSWORD: 's3cret',
+    QUARTERDECK_URL: 'redis://ann:x@s3cret@h:7000/2 unix://:s3cret@/tmp/s',
+    REDIS_URL: 'redis://h?password=s3cret',
+    OTHER: 'stays',
+  };
+  hideSecrets(env);
+  expect(env).toEqual({
+    QUARTERDECK_URL: 'redis://ann@h:7000/2 unix:///tmp/s',
+    REDIS_URL: 'redis://h',
+    OTHER: 'stays',
+  });
+  const odd = { REDIS_URL: 'rediss//:s3cret@h' };
+  hideSecrets(odd);
+  expect(odd).toEqual({});
+  const harmless = { REDIS_URL: 'redis://ann@h/3', QUARTERDECK_URL: '' };
+  hideSecrets(harmless);
+  expect(harmless.REDIS_URL).toBe('redis://ann@h/3');
+});
+
+test('a text without the passwords of URLs in it', () => {
+  expect(withoutPasswords('There is no `redis://:s3cret@db:6379`')).toBe(
+    'There is no `redis://:***@db:6379`',
+  );
+  expect(withoutPasswords('postgres://u:s3@cret@h/db?x=1')).toBe('postgres://u:***@h/db?x=1');
+  expect(withoutPasswords('redis://h?password=s3cret&db=1')).toBe('redis://h?password=***&db=1');
+  const harmless = 'redis://ann@h:6379 and http://h:80/x, mail@example.org';
+  expect(withoutPasswords(harmless)).toBe(harmless);
+  expect(new UsageError('Unexpected redis://:s3cret@db').message).not.toContain('s3cret');
 });

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { messageOf, QuarterdeckError } from '../errors.ts';
 import { refused } from '../redis/refusals.ts';
 import { safeJson, safeLines } from '../ui/text.ts';
+import { withoutPasswords } from '../url.ts';
 
 /** A failure as it is told: one line, a code for programs, and what to do next. */
 export type Failure = {
@@ -28,7 +29,7 @@ export function failureOf(thrown: unknown): Failure {
     const { kind, code, message, hint } = known;
     return { kind, code, message, ...(hint !== undefined && { hint }) };
   }
-  const message = messageOf(thrown);
+  const message = withoutPasswords(messageOf(thrown));
   const reply = replies[message.split(' ', 1)[0] ?? ''];
   if (reply) return { ...reply, message };
   if (thrown instanceof Error && thrown.name === 'ReplyError') {
@@ -69,7 +70,9 @@ export function reportFailure(
 /** Where it was thrown, and what caused it: a line each. The message stands before the frames, and may hold anything. */
 function stackOf(thrown: unknown): readonly string[] {
   if (!(thrown instanceof Error)) return [];
-  const { name, message, stack = '', cause } = thrown;
+  const { name, cause } = thrown;
+  const message = withoutPasswords(thrown.message);
+  const stack = withoutPasswords(thrown.stack ?? '');
   const at = stack.indexOf(message);
   const frames = stack.slice(at === -1 ? 0 : at + message.length).split('\n');
   const causes = stackOf(cause);

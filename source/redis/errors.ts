@@ -3,12 +3,55 @@ import { QuarterdeckError } from '../errors.ts';
 /** Nothing answers there, or it refused. */
 export class UnreachableError extends QuarterdeckError {
   constructor(url: string, cause: unknown, detail: string) {
-    super('connection', 'REDIS_UNREACHABLE', `Cannot reach Redis at ${url}: ${detail}`, {
+    super('connection', 'REDIS_UNREACHABLE', `Cannot reach Redis at ${url}: ${oneLine(detail)}`, {
       cause,
-      hint: 'Check --url (or REDIS_URL) and that the server runs; `--embedded` starts a private one',
+      hint:
+        tlsHint(url, cause) ??
+        'Check --url (or REDIS_URL) and that the server runs; `--embedded` starts a private one',
       isRetryable: true,
     });
   }
+}
+
+/** OpenSSL gives its errors with the place in its own sources, and a line break. */
+function oneLine(detail: string): string {
+  const [, , words] = /^[0-9A-F]{8,}:error:[0-9A-F]+:([^:]*:)?[^:]*:([^:]+)/.exec(detail) ?? [];
+  return (words ?? detail).trim().replaceAll(/\s*\n\s*/g, ' ');
+}
+
+const noTls = 'It may speak no TLS there: use redis:// instead of rediss://';
+
+/** What ends a handshake of TLS, by the code or the words of OpenSSL, and what to do about it. */
+const tlsHints: readonly (readonly [sign: RegExp, hint: string])[] = [
+  [
+    /certificate required|did not return a certificate/i,
+    'The server asks for a client certificate: give --tls-cert FILE and --tls-key FILE',
+  ],
+  [
+    /alert (unknown ca|bad certificate|certificate (unknown|expired|revoked)|unsupported certificate)/i,
+    'The server does not accept the client certificate of --tls-cert',
+  ],
+  [
+    /ERR_TLS_CERT_ALTNAME_INVALID|altnames/,
+    'Its certificate is for other names: connect by one of those, or name it with --tls-servername NAME',
+  ],
+  [
+    /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/,
+    'The certificate of the server has to be renewed, or a clock is wrong',
+  ],
+  [
+    /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|self.signed/,
+    'Name the authority that signed its certificate with --tls-ca FILE',
+  ],
+  [/WRONG_VERSION_NUMBER|wrong version number|packet length too long|before secure TLS connection/, noTls],
+];
+
+function tlsHint(url: string, cause: unknown): string | undefined {
+  // A server without TLS waits for the end of what it takes for a command.
+  if (cause === undefined && url.startsWith('rediss:')) return noTls;
+  if (!(cause instanceof Error)) return;
+  const said = `${'code' in cause ? String(cause.code) : ''} ${cause.message}`;
+  return tlsHints.find(([sign]) => sign.test(said))?.[1];
 }
 
 /** The server wants a user name or password that we do not have, or the one we have is wrong. */
@@ -16,7 +59,7 @@ export class AuthenticationError extends QuarterdeckError {
   constructor(url: string, cause: unknown, detail: string) {
     super('connection', 'REDIS_AUTH', `Redis at ${url} refused the user or password: ${detail}`, {
       cause,
-      hint: 'Set QUARTERDECK_PASSWORD or --password-file; an ACL user goes into the URL: redis://user@host, what the sentinels ask for into --sentinel-password-file',
+      hint: 'Set QUARTERDECK_PASSWORD, --password-file or --password-command; an ACL user goes into --user or the URL: redis://user@host, what the sentinels ask for into --sentinel-password-file',
     });
   }
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Config } from '../config.ts';
 import { FailoverConnector } from './failover-connector.ts';
 import { quietReadyCheck } from './ready-check.ts';
+import { Secrets } from './secrets.ts';
 import { refreshSlots } from './slots.ts';
 
 /** How ioredis clients are made from the settings; why each option is as it is stands in connect.ts. */
@@ -19,17 +19,26 @@ export type Hooks = {
 const silentAfterMs = 30_000;
 
 export function serverClient(config: Config, url: string, hooks: Hooks): Redis {
-  return made(new Redis({ ...options(config, hooks), ...address(url, config) }), hooks);
+  const secrets = new Secrets(config);
+  const client = new Redis({
+    ...options(config, hooks),
+    retryStrategy: renewing(secrets, hooks),
+    ...address(url, secrets),
+  });
+  secrets.serve(client);
+  return quietReadyCheck(client, hooks.onRefused);
 }
 
-function made(client: Redis, hooks: Hooks): Redis {
-  return quietReadyCheck(client, hooks.onRefused);
+function renewing(secrets: Secrets, hooks: Hooks): (attempt: number) => number {
+  return (attempt) => {
+    secrets.renew();
+    return hooks.retryDelayMs(attempt);
+  };
 }
 
 function options(config: Config, hooks: Hooks): Settings {
   return {
     connectionName: `quarterdeck:${hostname()}:${process.pid}:${hooks.role}`.replaceAll(/\s/g, '-'),
-    retryStrategy: hooks.retryDelayMs,
     maxRetriesPerRequest: null,
     connectTimeout: 5000,
     socketTimeout: silentAfterMs,
@@ -49,58 +58,55 @@ function options(config: Config, hooks: Hooks): Settings {
   };
 }
 
-function tls(config: Config, host: string): Settings {
-  return { tls: { servername: host, ...authority(config) } };
-}
-
-function authority({ tlsCaFile }: Config): { ca?: Buffer } {
-  return tlsCaFile === undefined ? {} : { ca: readFileSync(tlsCaFile) };
-}
-
-function address(url: string, config: Config, defaultPort = 6379): Settings {
+function address(url: string, secrets: Secrets, defaultPort = 6379): Settings {
   const parsed = new URL(url);
   if (parsed.protocol === 'unix:') {
     const db = parsed.searchParams.get('db');
     return { path: decodeURIComponent(parsed.pathname), ...(db !== null && { db: Number(db) }) };
   }
   const db = Number(parsed.pathname.slice(1) || 0);
+  const host = parsed.hostname.replaceAll(/^\[|\]$/g, '');
   return {
-    host: parsed.hostname.replaceAll(/^\[|\]$/g, ''),
+    host,
     port: Number(parsed.port || defaultPort),
     db,
-    ...(parsed.protocol === 'rediss:' && tls(config, parsed.hostname)),
+    ...(parsed.protocol === 'rediss:' && { tls: secrets.tls(host) }),
   };
 }
 
 /** The URLs are the sentinels'; their database, and whether they are `rediss:`, is meant for the servers as well. */
 export function sentinelClient(config: Config, name: string, hooks: Hooks): Redis {
-  const addresses = config.urls.map((url) => address(url, config, 26_379));
+  const secrets = new Secrets(config);
+  const addresses = config.urls.map((url) => address(url, secrets, 26_379));
   const isTls = config.urls.some((url) => url.startsWith('rediss:'));
   const client = new Redis({
     ...options(config, hooks),
+    retryStrategy: renewing(secrets, hooks),
     Connector: FailoverConnector,
     sentinels: addresses.map(({ host = '127.0.0.1', port = 26_379 }) => ({ host, port })),
     name,
     db: addresses[0]?.db ?? 0,
     ...(config.sentinelPassword !== undefined && { sentinelPassword: config.sentinelPassword }),
     // Whom a sentinel names is known by its address, so that is what its certificate has to be for.
-    ...(isTls && { enableTLSForSentinelMode: true, tls: authority(config), sentinelTLS: authority(config) }),
+    ...(isTls && { enableTLSForSentinelMode: true, tls: secrets.tls(), sentinelTLS: secrets.tls() }),
     failoverDetector: true,
     sentinelRetryStrategy: hooks.retryDelayMs,
     sentinelReconnectStrategy: () => 5000,
   });
-  return made(client, hooks);
+  secrets.serve(client);
+  return quietReadyCheck(client, hooks.onRefused);
 }
 
 export function clusterClient(config: Config, hooks: Hooks): Cluster {
+  const secrets = new Secrets(config);
   const nodes = config.urls.map((url) => {
-    const { host = '127.0.0.1', port = 6379 } = address(url, config);
+    const { host = '127.0.0.1', port = 6379 } = address(url, secrets);
     return { host, port };
   });
-  const { retryStrategy: _perNode, maxRetriesPerRequest: _forever, ...redisOptions } = options(config, hooks);
+  const { maxRetriesPerRequest: _forever, ...redisOptions } = options(config, hooks);
   const isTls = config.urls.some((url) => url.startsWith('rediss:'));
   const cluster = new Cluster(nodes, {
-    clusterRetryStrategy: hooks.retryDelayMs,
+    clusterRetryStrategy: renewing(secrets, hooks),
     // Slots move and masters die: keep asking until the caller's own patience ends.
     maxRedirections: 64,
     retryDelayOnFailover: 200,
@@ -115,8 +121,9 @@ export function clusterClient(config: Config, hooks: Hooks): Cluster {
       enableAutoPipelining: false,
       // It prints a warning of its own where INFO is denied; a node that still loads answers LOADING.
       enableReadyCheck: false,
-      ...(isTls && tls(config, nodes[0]?.host ?? '')),
+      ...(isTls && { tls: secrets.tls(nodes[0]?.host) }),
     },
   });
+  secrets.serve(cluster);
   return refreshSlots(cluster);
 }

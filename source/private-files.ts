@@ -1,0 +1,89 @@
+import { readFileSync, type Stats, statSync } from 'node:fs';
+import process from 'node:process';
+import { messageOf } from './errors.ts';
+
+/** Files with what is secret or trusted: passwords, keys and certificates. */
+
+/** Whether others on this machine may read it, and how to say so; a group of root's is root's business, as psql has it. */
+export function readableByOthers(file: string): string | undefined {
+  // Windows has no such modes.
+  if (process.getuid === undefined) return;
+  let found: Stats;
+  try {
+    found = statSync(file);
+  } catch {
+    return;
+  }
+  const isOpen = (found.mode & 0o004) !== 0 || ((found.mode & 0o040) !== 0 && found.uid !== 0);
+  if (!found.isFile() || !isOpen) return;
+  const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
+  return `${file} can be read by others (mode ${mode}); close it with \`chmod 600 ${file}\``;
+}
+
+/** The first line of the file. @throws {Error} saying why there is none */
+export function passwordIn(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`The password file ${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  const [line = ''] = text.replace(/^\uFEFF/, '').split(/\r?\n/, 1);
+  if (line === '') throw new Error(`The password file ${file} is empty`);
+  return line;
+}
+
+const commandPatienceMs = 30_000;
+
+/** The first line that a command prints, as a shell runs it; its own messages go to stderr. @throws {Error} */
+export function passwordFrom(command: string): string {
+  const { execFileSync } = process.getBuiltinModule('node:child_process');
+  let printed: string;
+  try {
+    printed = execFileSync('sh', ['-c', command], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: commandPatienceMs,
+    });
+  } catch (error) {
+    const { status, code } = error as { status?: number | null; code?: string };
+    const how = typeof status === 'number' ? `it ended with ${status}` : (code ?? 'it was ended');
+    throw new Error(`The password command failed: ${how}`, { cause: error });
+  }
+  const [line = ''] = printed.split(/\r?\n/, 1);
+  if (line === '') throw new Error('The password command printed no password');
+  return line;
+}
+
+/** The certificates in a PEM file. @throws {Error} when there is none, or one that cannot be read */
+export function checkCertificates(file: string): void {
+  const { X509Certificate } = process.getBuiltinModule('node:crypto');
+  const text = readFileSync(file, 'utf8');
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
+  if (blocks.length === 0) throw new Error(`${file} holds no certificate (PEM)`);
+  for (const block of blocks) {
+    try {
+      new X509Certificate(block);
+    } catch (error) {
+      throw new Error(`${file} holds a certificate that cannot be read: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** A private key in PEM, closed to others, and that of the certificate. @throws {Error} */
+export function checkKey(file: string, certificateFile: string): void {
+  const { createPrivateKey, X509Certificate } = process.getBuiltinModule('node:crypto');
+  const text = readFileSync(file);
+  const open = readableByOthers(file);
+  if (open !== undefined) throw new Error(open);
+  let isOfCertificate: boolean;
+  try {
+    const key = createPrivateKey(text);
+    isOfCertificate = new X509Certificate(readFileSync(certificateFile)).checkPrivateKey(key);
+  } catch (error) {
+    throw new Error(`${file} holds no private key that can be read (PEM, not encrypted)`, { cause: error });
+  }
+  if (!isOfCertificate) throw new Error(`${file} is not the key of the certificate in ${certificateFile}`);
+}

@@ -1,0 +1,165 @@
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { type Config, readConfig } from '../../source/config.ts';
+import { type Connection, connect } from '../../source/redis/connect.ts';
+import { freePort } from '../helpers/ports.ts';
+import { type RedisServer, redisForThisFile, startRedis } from '../helpers/redis-server.ts';
+
+const files = fileURLToPath(new URL('../fixtures/tls/', import.meta.url));
+const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-tls-'));
+const ca = `${files}ca.crt`;
+const tlsCert = `${files}client.crt`;
+const tlsKey = privately('client.key');
+const opened: Connection[] = [];
+const servers: RedisServer[] = [];
+afterEach(() => {
+  for (const connection of opened.splice(0)) connection.close();
+});
+afterAll(async () => {
+  for (const server of servers) await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Git keeps no modes: a copy that nobody else may read. */
+function privately(name: string): string {
+  const copy = path.join(folder, name);
+  copyFileSync(`${files}${name}`, copy);
+  chmodSync(copy, 0o600);
+  return copy;
+}
+
+async function startTls(certificate: string, asksClients: 'yes' | 'no'): Promise<number> {
+  const port = await freePort();
+  const words = ['--tls-port', String(port), '--tls-auth-clients', asksClients, '--tls-ca-cert-file', ca];
+  const pair = [`${files}${certificate}.crt`, `${files}${certificate}.key`];
+  servers.push(
+    await startRedis(
+      ...words,
+      ...['--tls-cert-file', pair[0] ?? '', '--tls-key-file', pair[1] ?? ''],
+      ...['--bind', '127.0.0.1 -::1'],
+    ),
+  );
+  return port;
+}
+
+function settings(flags: Record<string, unknown>): Config {
+  return readConfig(flags, { XDG_CONFIG_HOME: '/nonexistent', USER: 'tester' });
+}
+
+function open(url: string, flags: Record<string, unknown> = {}): Connection {
+  const [connection] = connect(settings({ url: [url], ...flags }));
+  if (!connection) throw new Error('Nothing opened');
+  opened.push(connection);
+  return connection;
+}
+
+async function ping(connection: Connection): Promise<string> {
+  await connection.ready(10_000);
+  return await connection.ask.ping();
+}
+
+const plain = await redisForThisFile('--bind', '127.0.0.1');
+const port = await startTls('server', 'no');
+const guardedPort = await startTls('server', 'yes');
+const elsewherePort = await startTls('elsewhere', 'no');
+
+test.each(['localhost', '127.0.0.1', '[::1]'])(
+  'a certificate for %s, without a warning of Node',
+  async (host) => {
+    const warned = vi.fn();
+    process.on('warning', warned);
+    try {
+      expect(await ping(open(`rediss://${host}:${port}`, { tlsCa: ca }))).toBe('PONG');
+      expect(warned).not.toHaveBeenCalled();
+    } finally {
+      process.off('warning', warned);
+    }
+  },
+);
+
+test('a client certificate', async () => {
+  const connection = open(`rediss://localhost:${guardedPort}`, { tlsCa: ca, tlsCert, tlsKey });
+  expect(await ping(connection)).toBe('PONG');
+});
+
+test('a certificate for another name, which is named', async () => {
+  const url = `rediss://127.0.0.1:${elsewherePort}`;
+  expect(await ping(open(url, { tlsCa: ca, tlsServername: 'redis.example' }))).toBe('PONG');
+});
+
+describe('each failure says which flag mends it', () => {
+  test.each([
+    ['an unknown authority', () => open(`rediss://localhost:${port}`), '--tls-ca FILE'],
+    [
+      'no client certificate',
+      () => open(`rediss://localhost:${guardedPort}`, { tlsCa: ca }),
+      '--tls-cert FILE',
+    ],
+    [
+      'another name',
+      () => open(`rediss://localhost:${elsewherePort}`, { tlsCa: ca }),
+      '--tls-servername NAME',
+    ],
+    ['another address', () => open(`rediss://127.0.0.1:${elsewherePort}`, { tlsCa: ca }), '--tls-servername'],
+  ])('%s', async (_, make, flag) => {
+    const failure = await make()
+      .ready(10_000)
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'REDIS_UNREACHABLE',
+      kind: 'connection',
+      hint: expect.stringContaining(flag),
+      message: expect.not.stringMatching(/\n|openssl/),
+    });
+  });
+
+  test('no TLS there', async () => {
+    const plainPort = await freePort();
+    await plain.client().config('SET', 'port', plainPort);
+    const failure = await open(`rediss://localhost:${plainPort}`, { tlsCa: ca })
+      .ready(1500)
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ hint: expect.stringContaining('redis:// instead of rediss://') });
+  });
+});
+
+describe('what cannot be right is refused before anything is tried', () => {
+  const empty = path.join(folder, 'empty.crt');
+  writeFileSync(empty, 'nothing\n');
+  test.each([
+    ['an authority without a certificate', { tlsCa: empty }, /--tls-ca: \S+empty\.crt holds no certificate/],
+    ['a certificate without its key', { tlsCert }, /need each other/],
+    ['a key of another certificate', { tlsCert, tlsKey: privately('server.key') }, /is not the key of/],
+    ['a certificate for a key', { tlsCert, tlsKey: privately('client.crt') }, /no private key/],
+    [
+      'a key that is not there',
+      { tlsCert, tlsKey: '/nonexistent' },
+      /--tls-key: \/nonexistent cannot be read/,
+    ],
+  ])('%s', (_, flags, reason) => {
+    expect(() => settings(flags)).toThrow(reason);
+  });
+
+  test('a key that others can read', () => {
+    const shared = privately('elsewhere.key');
+    chmodSync(shared, 0o644);
+    expect(() => settings({ tlsCert: `${files}elsewhere.crt`, tlsKey: shared })).toThrow(/chmod 600/);
+  });
+});
+
+test('a renewed certificate is used at the next reconnect', async () => {
+  const copy = path.join(folder, 'renewed.crt');
+  copyFileSync(ca, copy);
+  const connection = open(`rediss://localhost:${port}`, { tlsCa: copy });
+  await connection.ready(10_000);
+  const given = connection.ask.options;
+  copyFileSync(`${files}elsewhere.crt`, copy);
+  await servers[0]?.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await vi.waitFor(() => expect(connection.state().name).toBe('lost'));
+  expect(String((given as { tls?: { ca?: Buffer } }).tls?.ca)).toContain('BEGIN CERTIFICATE');
+  copyFileSync(ca, copy);
+  expect(await connection.ask.ping()).toBe('PONG');
+});
