@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 
@@ -61,7 +61,14 @@ test('a waiter appears, the holder dies, the next one gets it; then it is broken
   expect(await redis.exists('lock:deploy')).toBe(1);
   play.press('x');
   await play.shows('Break deploy');
-  play.press('y');
+  // A yes counts once the question can have been read.
+  await vi.waitFor(
+    async () => {
+      play.press('y');
+      expect(await redis.exists('lock:deploy')).toBe(0);
+    },
+    { interval: 1000, timeout: 20_000 },
+  );
   await play.shows('No lock is held');
   expect(await redis.exists('lock:deploy')).toBe(0);
   second.kill('SIGKILL');
