@@ -5,6 +5,7 @@ import trimLua from './registry-trim.lua';
 import { asArray, asInteger, asNumber, asText } from './reply.ts';
 import { retryAborted } from './retry-aborted.ts';
 import { defineScript } from './script.ts';
+import { typed } from './wrong-type.ts';
 
 /**
  * A small index of what exists, so that the console finds every long-lived thing without scanning.
@@ -138,7 +139,11 @@ export async function* registeredPages(
   let cursor = '0';
   do {
     const from = cursor;
-    const reply = await retryAborted(() => client.zscan(index, from, 'COUNT', pageLength));
+    const reply = await typed(
+      client,
+      { [index]: 'zset' },
+      retryAborted(() => client.zscan(index, from, 'COUNT', pageLength)),
+    );
     const [next, flat] = asArray(reply, index);
     cursor = asText(next, index);
     const words = asArray(flat, index);
@@ -154,7 +159,9 @@ export async function* registeredPages(
 /** The names of one family, most recently registered first: all of them, or at most `limit`. */
 export async function registered(client: Client, family: string, limit?: number): Promise<string[]> {
   if (limit !== undefined) {
-    return await retryAborted(() => client.zrevrange(registryKey(family), 0, limit - 1));
+    const index = registryKey(family);
+    const page = retryAborted(() => client.zrevrange(index, 0, limit - 1));
+    return await typed(client, { [index]: 'zset' }, page);
   }
   const found = new Map<string, number>();
   for await (const page of registeredPages(client, family)) {
@@ -165,7 +172,12 @@ export async function registered(client: Client, family: string, limit?: number)
 
 /** How many names one family has. */
 export function registeredCount(client: Client, family: string): Promise<number> {
-  return retryAborted(() => client.zcard(registryKey(family)));
+  const index = registryKey(family);
+  return typed(
+    client,
+    { [index]: 'zset' },
+    retryAborted(() => client.zcard(index)),
+  );
 }
 
 /** The most recently registered names, and of how many: for a screen, which has room for so many. */

@@ -23,6 +23,11 @@ export class IndexRound<Tally> {
     this.#tally = empty();
   }
 
+  /** Of the round that goes on. */
+  get tally(): Tally {
+    return this.#tally;
+  }
+
   /** Lets `look` add what it finds about the next names, `most` of them at most, to the tally of this round. */
   async step(most: number, look: (names: readonly string[], tally: Tally) => Promise<void>): Promise<void> {
     this.#pages ??= registeredPages(this.#client, this.#family);

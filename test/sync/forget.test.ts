@@ -6,7 +6,7 @@ import { syncKeys } from '../../source/features/sync/keys.ts';
 import { unused, writeRecord } from '../../source/features/sync/record.ts';
 import { status } from '../../source/features/sync/status.ts';
 import { notify } from '../../source/features/sync/watcher/watch.ts';
-import { openTopic } from '../../source/features/topic/topic.ts';
+import { openTopic, topicStatus } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
@@ -47,7 +47,7 @@ test('a forgotten target holds nothing back and is not shown; the others stay', 
   const told = await forget(base, 'typo:/srv', '--yes');
   expect(JSON.parse(told.stdout)).toEqual({ channel: 'new_files', base, target: 'typo:/srv', freed: 2 });
   expect(await status(redis)).toMatchObject([{ target: 'cdn1:/srv', queued: 0, failed: 1 }]);
-  expect((await openTopic(redis, 'new_files').status()).subscribers).toMatchObject([
+  expect((await topicStatus(redis, 'new_files')).subscribers).toMatchObject([
     { name: `sync:${base}>cdn1:/srv` },
   ]);
 

@@ -44,7 +44,14 @@ test('publish, subscribe, status, drop, as JSON', async () => {
         retained: 1,
         bytes: expect.any(Number),
         subscribers: [
-          { name: 'audit', position: 3, lag: 0, seenMs: expect.any(Number), state: 'idle' },
+          {
+            name: 'audit',
+            position: 3,
+            lag: 0,
+            seenMs: expect.any(Number),
+            state: 'idle',
+            condition: 'idle',
+          },
           { name: 'billing', position: 2, lag: 1, seenMs: expect.any(Number), state: 'idle' },
         ],
       },
@@ -54,7 +61,9 @@ test('publish, subscribe, status, drop, as JSON', async () => {
     { topic: 'news', name: 'billing', freed: 1 },
   ]);
   expect(await json('status')).toMatchObject([[{ topic: 'news', subscribers: [{ name: 'audit' }] }]]);
-  expect(await json('status', 'nothing')).toEqual([[]]);
+  const unknown = await topic(['status', 'newz', '--json']);
+  expect(unknown).toMatchObject({ code: 4, stdout: '' });
+  expect(errorOf(unknown)).toMatchObject({ code: 'TOPIC_UNKNOWN', hint: expect.stringContaining('`news`') });
 });
 
 test('each line of stdin is a message, and --count ends after so many', async () => {

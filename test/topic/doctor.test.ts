@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { doctor } from '../../source/features/topic/doctor.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
-import { surveyAll } from '../../source/features/topic/topic.ts';
+import { inspectAll } from '../../source/features/topic/topic.ts';
 import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
 
 let redis: ReturnType<RedisServer['client']>;
@@ -25,12 +25,12 @@ test('a topic in order has nothing', async () => {
   expect(await examined()).toEqual([]);
 });
 
-test('a subscriber silent for more than a day, with messages waiting', async () => {
+test('a subscriber that nobody has served for a minute, with messages waiting', async () => {
   await publish(redis, 'news', 'a');
   await subscribe(redis, 'news', { as: 'audit', untilCaughtUp: true }, () => {});
   await publish(redis, 'news', ['b', 'c']);
   const [token, , ...rest] = (await redis.hget('topic:seats:news', 'audit'))?.split(' ') ?? [];
-  await redis.hset('topic:seats:news', 'audit', [token, Date.now() - 90_000_000, ...rest].join(' '));
+  await redis.hset('topic:seats:news', 'audit', [token, Date.now() - 60_000, ...rest].join(' '));
   expect(await examined()).toMatchObject([
     {
       code: 'SUBSCRIBER_DEAD',
@@ -59,7 +59,7 @@ test('a topic that is not listed is put back, and is seen again', async () => {
   expect(finding).toMatchObject({ code: 'TOPIC_NOT_LISTED', key: 'topic:msgs:lost' });
   await finding?.repair?.();
   expect(await examined()).toEqual([]);
-  expect(await surveyAll(redis)).toMatchObject([{ topic: 'lost' }]);
+  expect((await inspectAll(redis)).topics).toMatchObject([{ topic: 'lost' }]);
 });
 
 test('foreign data under our name, and a lock left behind by a publisher of the seed', async () => {

@@ -3,7 +3,7 @@ import { isGap, type Message } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { Subscription } from '../../source/features/topic/subscription.ts';
-import { openTopic, surveyAll, topicStatus } from '../../source/features/topic/topic.ts';
+import { inspectAll, openTopic, topicStatus } from '../../source/features/topic/topic.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
@@ -74,9 +74,11 @@ test('a key of another type is named, not overwritten', async () => {
   });
   expect(await redis.get('topic:msgs:taken')).toBe('something else');
   await redis.zadd('quarterdeck:topic', Date.now(), 'taken');
-  const [fine, taken] = await surveyAll(redis);
-  expect(fine).toMatchObject({ topic: 'fine', lastId: 1 });
-  expect(taken).toMatchObject({ code: 'WRONG_TYPE' });
+  const { topics, unreadable } = await inspectAll(redis);
+  expect(topics).toMatchObject([{ topic: 'fine', lastId: 1 }]);
+  expect(unreadable).toMatchObject([
+    { topic: 'taken', key: 'topic:msgs:taken', error: { code: 'WRONG_TYPE' } },
+  ]);
 });
 
 test('a lost counter goes on from the stream; ids still rise', async () => {
@@ -247,5 +249,5 @@ test('a retired producer leaves nothing behind', async () => {
   expect(await redis.keys('topic:sent:*')).toHaveLength(1);
   await settlePublished(redis);
   expect(await redis.keys('topic:sent:*')).toEqual([]);
-  expect(await openTopic(redis, 'retired').status()).toMatchObject({ lastId: 1 });
+  expect(await topicStatus(redis, 'retired')).toMatchObject({ lastId: 1 });
 });

@@ -3,7 +3,7 @@ import { isGap } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { Subscription } from '../../source/features/topic/subscription.ts';
-import { surveyAll, topicStatus } from '../../source/features/topic/topic.ts';
+import { inspectAll, topicStatus } from '../../source/features/topic/topic.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /** Programs that follow the seed, in the commands they send, share one topic with ours in both directions. */
@@ -112,10 +112,10 @@ test('their publisher resets every position when it starts: ours repeats nothing
 });
 
 test('what only other programs use is shown as well', async () => {
-  expect(await surveyAll(redis)).toEqual([]);
+  expect((await inspectAll(redis)).topics).toEqual([]);
   await other.zadd('pubsub:process_stats', 0, 'news_importance');
   await theirPublish('theirs');
-  expect(await surveyAll(redis)).toMatchObject([
+  expect((await inspectAll(redis)).topics).toMatchObject([
     {
       topic: 'pubsub',
       layout: 'seed',

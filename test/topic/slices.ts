@@ -1,4 +1,5 @@
-import { learn, type TopicFigures, type TopicSlice } from '../../source/features/topic/state.ts';
+import { conditionOf } from '../../source/features/topic/condition.ts';
+import { initial, learn, type TopicFigures, type TopicSlice } from '../../source/features/topic/state.ts';
 
 /** 20 Nov 2026 15:53:07 UTC. */
 export const nowMs = Date.UTC(2026, 10, 20, 15, 53, 7);
@@ -6,8 +7,11 @@ const day = 86_400_000;
 
 type Figures = TopicFigures['subscribers'][number];
 
-export function subscriber(name: string, figures: Partial<Figures> = {}): Figures {
-  return {
+export function subscriber(
+  name: string,
+  { isShrinking = false, ...figures }: Partial<Figures> & { readonly isShrinking?: boolean } = {},
+): Figures {
+  const facts = {
     name,
     position: 0,
     lag: 0,
@@ -17,8 +21,10 @@ export function subscriber(name: string, figures: Partial<Figures> = {}): Figure
     oldestAt: null,
     owner: 'web-3:811',
     blocked: null,
+    aside: 0,
     ...figures,
-  };
+  } as const;
+  return { ...facts, condition: conditionOf({ ...facts, isShrinking, at: nowMs }) };
 }
 
 export function topic(
@@ -34,20 +40,22 @@ export function topic(
     lastId: 90_000,
     retained: 8114,
     bytes: 1_048_576,
+    subscriberCount: subscribers.length,
     subscribers,
     ...figures,
   };
 }
 
-export const empty: TopicSlice = { topics: [], wrong: [], selected: undefined, filter: '' };
+export const empty: TopicSlice = initial;
 
 /** The slice after readings in which the lag of `news_importance` grew. */
 export function grown(): TopicSlice {
   let slice = empty;
   for (const lag of [900, 1800, 3600, 5000, 6600, 8114]) {
-    slice = learn(
-      slice,
-      [
+    slice = learn(slice, {
+      wrong: [],
+      nowMs,
+      topics: [
         topic('news', [
           subscriber('news_importance', { position: 90_000 - lag, lag, oldestAt: nowMs - 542_000 }),
           subscriber('sentiment_analysis', { position: 89_988, lag: 12, oldestAt: nowMs - 300 }),
@@ -88,9 +96,7 @@ export function grown(): TopicSlice {
           bytes: 0,
         }),
       ],
-      [],
-      nowMs,
-    );
+    });
   }
   return slice;
 }

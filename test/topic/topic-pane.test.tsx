@@ -17,7 +17,7 @@ const paint = (slice: TopicSlice, columns: number, rows: number, look: Partial<P
 const live = grown();
 const states: readonly (readonly [string, TopicSlice, keyof typeof paneNotes])[] = [
   ['before data', empty, 'waiting'],
-  ['no topics', learn(empty, [], [], nowMs), 'live'],
+  ['no topics', learn(empty, { topics: [], wrong: [], nowMs }), 'live'],
   ['live', live, 'live'],
   ['stale', live, 'stale'],
   ['failed', live, 'failed'],
@@ -78,12 +78,8 @@ test('any size down to nothing is painted within its bounds', () => {
 test('names written by strangers move nothing', () => {
   const evil = 'x\u001b[2J\u001b]52;c;aGk=\u0007\nforged ‮evil';
   const error = { id: 1, attempts: 1, error: evil };
-  const slice = learn(
-    empty,
-    [topic(evil, [subscriber(evil, { lag: 1, owner: evil, blocked: error, oldestAt: 1 })])],
-    [evil],
-    nowMs,
-  );
+  const topics = [topic(evil, [subscriber(evil, { lag: 1, owner: evil, blocked: error, oldestAt: 1 })])];
+  const slice = learn(empty, { topics, wrong: [evil], nowMs, elsewhere: [evil] });
   paint(slice, 80, 24, { zoomed: true });
   paint({ ...slice, filter: evil }, 40, 10);
 });

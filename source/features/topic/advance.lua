@@ -5,7 +5,7 @@
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
 -- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[4] ids: string, the highest id given
--- KEYS[5] state: hash; `floor`, `floorAt`, `bell`
+-- KEYS[5] state: hash; `floor`, `floorAt`, `bell`, `pace:<subscriber>` = `<ms> <lag> <-1 when it shrank since, else 0 or 1>`
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] done: everything up to this id is done; 0 changes nothing
@@ -15,6 +15,7 @@
 -- ARGV[7] step: how many entries to read at first; 0 reads nothing
 -- ARGV[8] bytes: stop reading once this much was read
 -- ARGV[9] arm: 1 to be rung for the next message when there is none yet
+-- ARGV[10] pace: 1 to note how the lag has changed since the last time
 -- Reply: {1, floor, floor at, id, kind, body, id, kind, body...}; {2, id, at} when the server forgot what was read
 --   after that id; {0} when the subscriber was dropped; {-1, label} when another process has the seat
 local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[7])
@@ -38,6 +39,12 @@ elseif now - seen > lease / 4 then
   keep(doneAt)
 end
 
+if ARGV[10] == '1' then
+  local lag = tonumber(redis.call('GET', KEYS[4]) or 0) - math.max(position, done)
+  local before = tonumber(string.match(redis.call('HGET', KEYS[5], 'pace:' .. name) or '', '^%d+ (%d+)')) or lag
+  local trend = lag < before and -1 or lag > before and 1 or 0
+  redis.pcall('HSET', KEYS[5], 'pace:' .. name, string.format('%.0f %.0f %d', now, math.max(lag, 0), trend))
+end
 local state = redis.call('HMGET', KEYS[5], 'floor', 'floorAt')
 local floor, floorAt = tonumber(state[1] or 0), state[2] or '0'
 local reply = { 1, floor, tonumber(floorAt) }

@@ -3,7 +3,7 @@
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
 -- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[3] ids: string, the highest id given
--- KEYS[4] state: hash; `floor` and `floorAt`: id and time up to which all is gone
+-- KEYS[4] state: hash; `floor` and `floorAt`: id and time up to which all is gone; `pace:<subscriber>`
 -- KEYS[5] msgs: stream of frames
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
@@ -44,4 +44,6 @@ elseif position > last or (position == last and at == '0') then
 end
 redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], table.concat({ ARGV[2], now, ARGV[4], since, at, ARGV[3] }, ' '))
+-- Whoever has only begun may yet catch up.
+redis.call('HSET', KEYS[4], 'pace:' .. ARGV[1], string.format('%s %.0f -1', now, last - position))
 return { 1, position, tonumber(at) }

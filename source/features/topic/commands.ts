@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
-import { register } from '../../redis/registry.ts';
+import type { Client } from '../../redis/client.ts';
+import { registerAll } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
@@ -18,13 +19,22 @@ import { discover } from './discover.ts';
 import { LayoutError } from './errors.ts';
 import { runExec } from './exec.ts';
 import { dropGuard } from './guards.ts';
-import { type Item, isGap, type LayoutName, type Retention, type TopicStatus } from './layout.ts';
+import {
+  type Inspection,
+  type Item,
+  isGap,
+  type LayoutName,
+  type Retention,
+  type TopicStatus,
+  topicJson,
+} from './layout.ts';
 import { setRetention } from './own-layout.ts';
 import { publish, settlePublished } from './publish.ts';
 import { publishLines } from './publish-lines.ts';
+import { unreadableText } from './replies.ts';
 import { statusTable } from './status-table.ts';
 import { subscribe } from './subscribe.ts';
-import { dropSubscriber, surveyAll, topicStatus } from './topic.ts';
+import { dropSubscriber, inspectAll, openTopic, unknownTopic } from './topic.ts';
 
 const topic = word('TOPIC', 'the topic', name);
 const layout = flagOr(
@@ -193,19 +203,22 @@ const statusCommand = defineCommand({
   writes: false,
   async run(context, input) {
     const also = input.discover ? await discovered(context) : [];
-    const statuses =
-      input.topic === undefined
-        ? await readable(context, also)
-        : [await topicStatus(context.redis, input.topic, input.layout)].filter(exists);
-    return { json: statuses, text: statuses.length === 0 ? 'No topics' : statusTable(statuses, Date.now()) };
+    const { topics, unreadable } = await (input.topic === undefined
+      ? inspectAll(context.redis, also)
+      : inspectOne(context.redis, input.topic, input.layout));
+    for (const one of unreadable) context.warn(unreadableText(one));
+    const text = topics.length === 0 ? 'No topics' : statusTable(topics, Date.now());
+    return { json: topics.map(topicJson), text };
   },
 });
 
-/** Every topic that can be read; of the others one line on stderr. */
-async function readable(context: CommandContext, also: readonly string[]): Promise<TopicStatus[]> {
-  const found = await surveyAll(context.redis, { also });
-  for (const each of found) if (each instanceof Error) context.warn(each.message);
-  return found.filter((each): each is TopicStatus => !(each instanceof Error));
+/** @throws {UnknownNameError} when nobody ever used it; {WrongTypeError} when nothing of it can be read */
+async function inspectOne(redis: Client, name: string, layoutName: LayoutName): Promise<Inspection> {
+  const inspection = await openTopic(redis, name, layoutName).inspect();
+  const [status] = inspection.topics;
+  if (!status && inspection.unreadable[0]) throw inspection.unreadable[0].error;
+  if (!status || !exists(status)) throw await unknownTopic(redis, name);
+  return inspection;
 }
 
 /** Topics by their keys, put into the index; of what cannot be read one line on stderr. */
@@ -214,13 +227,13 @@ async function discovered({ redis, config, signal, warn }: CommandContext): Prom
   const said = passedOver(foreign, 'topics');
   if (said !== undefined) warn(said);
   if (!config.readOnly) {
-    await Promise.all(topics.map((name) => register(redis, 'topic', name, { isNew: true })));
+    await registerAll(redis, 'topic', topics);
   }
   return topics;
 }
 
-function exists({ lastId, subscribers }: TopicStatus): boolean {
-  return lastId > 0 || subscribers.length > 0;
+function exists({ lastId, subscriberCount }: TopicStatus): boolean {
+  return lastId > 0 || subscriberCount > 0;
 }
 
 const dropCommand = defineCommand({

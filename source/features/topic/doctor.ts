@@ -1,13 +1,11 @@
 import { messageOf, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
-import { formatCount } from '../../ui/format.ts';
+import { counted, formatCount } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
-import type { TopicStatus } from './layout.ts';
-import { topicStatus } from './topic.ts';
+import type { SubscriberStatus, TopicStatus } from './layout.ts';
+import { openTopic } from './topic.ts';
 
-/** A subscriber silent for so long, with messages waiting, is more likely gone than late. */
-const silentAfterMs = 24 * 3_600_000;
 const prefix = 'topic:msgs:';
 const seedLock = 'pubsub:lock';
 const seedMessages = 'pubsub:messages';
@@ -16,7 +14,7 @@ const seedMessages = 'pubsub:messages';
 export const doctor: Doctor = {
   claims: (key) => key.startsWith(prefix) || key === seedLock || key === seedMessages,
   async examine(redis, keys) {
-    const known = new Set(await registered(redis, 'topic', 100_000));
+    const { known, findings: ofIndex } = await index(redis);
     const findings = await Promise.all(
       keys.map((key) => {
         if (key === seedLock) return examineSeedLock(redis);
@@ -24,16 +22,37 @@ export const doctor: Doctor = {
         return examineOwn(redis, key, known);
       }),
     );
-    return findings.flat();
+    return [...ofIndex, ...findings.flat()];
   },
 };
 
-async function examineOwn(redis: Client, key: string, known: ReadonlySet<string>): Promise<Finding[]> {
+/** The names in the index; undefined, and a finding, where it is none. */
+async function index(
+  redis: Client,
+): Promise<{ known: ReadonlySet<string> | undefined; findings: Finding[] }> {
+  try {
+    return { known: new Set(await registered(redis, 'topic')), findings: [] };
+  } catch (error) {
+    if (!(error instanceof WrongTypeError)) throw error;
+    return { known: undefined, findings: [wrongTypeFinding(error)] };
+  }
+}
+
+function wrongTypeFinding(error: WrongTypeError): Finding {
+  const fix = error.hint ?? 'Choose another name';
+  return { code: 'WRONG_TYPE', severity: 'warning', key: error.key, message: messageOf(error), fix };
+}
+
+async function examineOwn(
+  redis: Client,
+  key: string,
+  known: ReadonlySet<string> | undefined,
+): Promise<Finding[]> {
   const tagged = key.slice(prefix.length);
   const bare = /^\{(.+)\}$/.exec(tagged)?.[1];
-  const name = isCluster(redis) && bare !== undefined && known.has(bare) ? bare : tagged;
+  const name = isCluster(redis) && bare !== undefined && known?.has(bare) ? bare : tagged;
   const findings = await examineTopic(redis, key, name, 'own');
-  if (!known.has(name)) {
+  if (known && !known.has(name)) {
     findings.push({
       code: 'TOPIC_NOT_LISTED',
       severity: 'warning',
@@ -52,41 +71,72 @@ async function examineTopic(
   name: string,
   layout: TopicStatus['layout'],
 ): Promise<Finding[]> {
-  let status: TopicStatus;
-  try {
-    status = await topicStatus(redis, name, layout);
-  } catch (error) {
-    if (!(error instanceof WrongTypeError)) throw error;
-    const fix = error.hint ?? 'Choose another name';
-    return [{ code: 'WRONG_TYPE', severity: 'warning', key, message: messageOf(error), fix }];
-  }
-  return status.subscribers.flatMap((subscriber): Finding[] => {
-    const { blocked, lag, seenMs, state } = subscriber;
-    const drop = `quarterdeck topic drop ${name} ${subscriber.name} --yes${layout === 'seed' ? ' --layout seed' : ''}`;
-    if (blocked) {
-      return [
-        {
-          code: 'SUBSCRIBER_BLOCKED',
-          severity: 'error',
-          key,
-          message: `${subscriber.name} stands before message ${blocked.id}, which failed ${blocked.attempts} times: ${blocked.error}`,
-          fix: `Mend its handler, then go on with this very message: quarterdeck topic subscribe ${name} --as ${subscriber.name}`,
-        },
-      ];
-    }
-    // Of a subscriber of another program nothing tells when it was last there.
-    const isSilent = seenMs > 0 && status.at - seenMs > silentAfterMs;
-    if (state === 'live' || lag === 0 || !isSilent) return [];
-    return [
-      {
-        code: 'SUBSCRIBER_DEAD',
-        severity: 'warning',
-        key,
-        message: `Nobody has served ${subscriber.name} for more than a day, and ${formatCount(lag)} messages wait for it`,
-        fix: `Start it, or if it is gone: ${drop}`,
-      },
-    ];
+  const { topics, unreadable } = await openTopic(redis, name, layout).inspect();
+  const findings = unreadable.map(({ key: bad, error }): Finding => {
+    if (error instanceof WrongTypeError) return wrongTypeFinding(error);
+    const fix = `Look at it with \`redis-cli TYPE ${bad}\``;
+    return { code: 'TOPIC_UNREADABLE', severity: 'warning', key: bad, message: messageOf(error), fix };
   });
+  const ofSubscribers = topics.flatMap((status) =>
+    status.subscribers.flatMap((subscriber) => examineSubscriber(status, subscriber, key)),
+  );
+  return [...findings, ...ofSubscribers];
+}
+
+function examineSubscriber(
+  { topic, layout }: TopicStatus,
+  { name, condition, blocked, lag, missed, seenMs, aside }: SubscriberStatus,
+  key: string,
+): Finding[] {
+  const ofLayout = layout === 'seed' ? ' --layout seed' : '';
+  const drop = `quarterdeck topic drop ${topic} ${name} --yes${ofLayout}`;
+  const findings: Finding[] = [];
+  if (aside > 0) {
+    findings.push({
+      code: 'MESSAGES_ASIDE',
+      severity: 'warning',
+      key,
+      message: `${counted(aside, 'message')} of ${name} were set aside because its handler could not do them`,
+      fix: `See why, then do them again: quarterdeck topic aside ${topic}${ofLayout}`,
+    });
+  }
+  if (condition === 'blocked' && blocked) {
+    findings.push({
+      code: 'SUBSCRIBER_BLOCKED',
+      severity: 'error',
+      key,
+      message: `${name} stands before message ${blocked.id}, which failed ${blocked.attempts} times: ${blocked.error}`,
+      fix: `Mend its handler, then go on with this very message: quarterdeck topic subscribe ${topic} --as ${name}`,
+    });
+  }
+  if (condition === 'dead') {
+    findings.push({
+      code: 'SUBSCRIBER_DEAD',
+      severity: 'warning',
+      key,
+      message: `Nobody has served ${name} since ${new Date(seenMs).toISOString()}, and ${formatCount(lag)} messages wait for it`,
+      fix: `Start it, or if it is gone: ${drop}`,
+    });
+  }
+  if (condition === 'overloaded') {
+    findings.push({
+      code: 'SUBSCRIBER_OVERLOADED',
+      severity: 'warning',
+      key,
+      message: `${name} is served and falls behind: ${formatCount(lag)} messages wait for it`,
+      fix: 'Make its handler faster, or give each part of the work a topic and a subscriber of its own',
+    });
+  }
+  if (condition === 'lapsed') {
+    findings.push({
+      code: 'SUBSCRIBER_LAPSED',
+      severity: 'warning',
+      key,
+      message: `Nobody has served ${name} since ${new Date(seenMs).toISOString()}: nothing is kept for it any more, and ${formatCount(missed)} messages went unread`,
+      fix: `Start it again, or if it is gone: ${drop}`,
+    });
+  }
+  return findings;
 }
 
 /** It is taken and given back within milliseconds; one that stays was left by a process that died. */

@@ -1,4 +1,5 @@
 import { QuarterdeckError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
 
 /** A name that cannot be a topic's. */
 export class TopicNameError extends QuarterdeckError {
@@ -56,9 +57,10 @@ export class SubscriberDroppedError extends QuarterdeckError {
 
 /** There is no such subscriber to drop. */
 export class NoSubscriberError extends QuarterdeckError {
-  constructor(topic: string, subscriber: string) {
+  constructor(topic: string, subscriber: string, known: readonly string[] = []) {
+    const meant = nearest(subscriber, known);
     super('data', 'NO_SUBSCRIBER', `Topic \`${topic}\` has no subscriber \`${subscriber}\``, {
-      hint: `\`quarterdeck topic status ${topic}\` lists them`,
+      hint: `${meant === undefined ? '' : `Did you mean \`${meant}\`? `}\`quarterdeck topic status ${topic}\` lists them`,
     });
   }
 }

@@ -1,26 +1,133 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isCluster } from '../../redis/client.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { registeredPage } from '../../redis/registry.ts';
+import { IndexRound } from '../../redis/round.ts';
+import { formatCount } from '../../ui/format.ts';
 import type { Feed } from '../feature.ts';
-import type { TopicStatus } from './layout.ts';
+import type { Inspection, SubscriberStatus } from './layout.ts';
+import { inspectPage, inspectTopics } from './own-layout.ts';
+import { unreadableText } from './replies.ts';
 import { learn, type TopicSlice } from './state.ts';
-import { surveyAll } from './topic.ts';
+import { troubleOf } from './status-text.ts';
+import { inspectLegacy } from './topic.ts';
 
-/** In Cluster each topic costs a command of its own. */
+/** How many a reading shows, and how many more it looks at for the totals. In Cluster each costs a command of its own. */
 const mostTopics = { server: 100, cluster: 8 };
+const mostOfRound = { server: 250, cluster: 8 };
 const mostSubscribers = 50;
+const subscribersOfRound = 500;
+/** Of topics and of sentences about trouble that are not shown otherwise. */
+const mostElsewhere = 50;
 
-/** Polls every topic's figures: on one server two commands, however many topics there are. */
+type Trouble = { readonly topic: string; readonly name: string; readonly sentences: readonly string[] };
+
+/** What a round through every topic counts. */
+type Tally = {
+  subscribers: number;
+  trouble: Trouble[];
+  wrong: string[];
+  /** Topics with more subscribers than a look takes in, and where the next look begins. */
+  more: { readonly topic: string; readonly first: number }[];
+};
+
+const rounds = new WeakMap<Client, IndexRound<Tally>>();
+
+function roundOf(redis: Client): IndexRound<Tally> {
+  const known = rounds.get(redis);
+  if (known) return known;
+  const made = new IndexRound<Tally>(redis, 'topic', () => ({
+    subscribers: 0,
+    trouble: [],
+    wrong: [],
+    more: [],
+  }));
+  rounds.set(redis, made);
+  return made;
+}
+
+/**
+ * The topics used last, with their slowest subscribers. Where there are more, each reading also looks at the next part
+ * of them, so that the totals and the trouble of all are known, some seconds old.
+ */
 export const feed: Feed<TopicSlice> = {
   everyMs: 1000,
   async read({ redis }) {
-    const most = isCluster(redis) ? mostTopics.cluster : mostTopics.server;
-    const found = await surveyAll(redis, { most, mostSubscribers });
-    const topics = found.filter((each): each is TopicStatus => !(each instanceof Error));
-    const wrong = found.filter((each) => each instanceof Error).map(({ message }) => message);
-    const nowMs = Date.now();
+    const kind = isCluster(redis) ? 'cluster' : 'server';
+    const { names, total } = await registeredPage(redis, 'topic', mostTopics[kind]);
+    const round = roundOf(redis);
+    const troubled = round.last?.trouble ?? [];
+    const wanted = new Set([...names, ...troubled.slice(0, mostElsewhere).map(({ topic }) => topic)]);
+    const looking = total > names.length ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
+    const [own, legacy] = await Promise.all([
+      inspectTopics(redis, [...wanted].sort(), mostSubscribers),
+      inspectLegacy(redis, mostSubscribers),
+      looking,
+    ]);
+    const found = [...own.topics, ...legacy.topics];
+    // A topic with more subscribers than are shown is looked at further even if there is no other.
+    const isAll = total <= names.length && found.every((each) => each.subscriberCount <= mostSubscribers);
+    if (!isAll && !looking) await lookFurther(redis, round, mostOfRound[kind]);
+    const unreadable = [...own.unreadable, ...legacy.unreadable].map(unreadableText);
+    const reading = {
+      topics: found,
+      wrong: [...new Set([...unreadable, ...(isAll ? [] : (round.last?.wrong ?? []))])],
+      nowMs: Date.now(),
+      totals: isAll ? undefined : totalsOf(found, total, round.last),
+      elsewhere: isAll ? [] : elsewhere(found, troubled),
+    };
     return (slice) => {
-      const next = learn(slice, topics, wrong, nowMs);
+      const next = learn(slice, reading);
       return isDeepStrictEqual(next, slice) ? slice : next;
     };
   },
 };
+
+function totalsOf(found: Inspection['topics'], total: number, last: Tally | undefined) {
+  const subscribers = found.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
+  return {
+    topics: Math.max(total, found.length),
+    subscribers: last?.subscribers ?? subscribers,
+    isCounted: last !== undefined,
+  };
+}
+
+/** One command more: the next topics of the round, or the next subscribers of one that has very many. */
+async function lookFurther(redis: Client, round: IndexRound<Tally>, most: number): Promise<void> {
+  const next = round.tally.more.pop();
+  if (next) {
+    take(await inspectPage(redis, [next.topic], next.first, subscribersOfRound), round.tally, next.first);
+    return;
+  }
+  await round.step(most, async (names, tally) => {
+    const inspection = await inspectTopics(redis, names, mostSubscribers);
+    tally.subscribers += inspection.topics.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
+    take(inspection, tally, 0);
+  });
+}
+
+function take({ topics, unreadable }: Inspection, tally: Tally, first: number): void {
+  tally.wrong.push(...unreadable.map(unreadableText));
+  for (const { topic, subscribers, subscriberCount } of topics) {
+    for (const each of subscribers) {
+      const sentences = troubleOf(topic, each);
+      if (sentences.length > 0) tally.trouble.push({ topic, name: each.name, sentences });
+    }
+    const after = first + subscribers.length;
+    if (after < subscriberCount && subscribers.length > 0) tally.more.push({ topic, first: after });
+  }
+}
+
+/** The trouble of those that are not among the ones shown. */
+function elsewhere(found: Inspection['topics'], troubled: readonly Trouble[]): string[] {
+  const shown = new Map(found.map(({ topic, subscribers }) => [topic, namesOf(subscribers)]));
+  const others = troubled.filter(({ topic, name }) => !shown.get(topic)?.has(name));
+  const sentences = others.flatMap((each) => each.sentences);
+  const more = sentences.length - mostElsewhere;
+  return more > 0
+    ? [...sentences.slice(0, mostElsewhere), `topic: ${formatCount(more)} more subscribers need somebody`]
+    : sentences;
+}
+
+function namesOf(subscribers: readonly SubscriberStatus[]): ReadonlySet<string> {
+  return new Set(subscribers.map(({ name }) => name));
+}

@@ -1,13 +1,14 @@
-import { counted } from '../../ui/format.ts';
+import { counted, formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import type { TopicStatus } from './layout.ts';
+import { topicJson } from './layout.ts';
+import { unreadableText } from './replies.ts';
 import { initial, type TopicSlice } from './state.ts';
 import { alertsOf } from './status-text.ts';
-import { surveyAll } from './topic.ts';
+import { inspectAll } from './topic.ts';
 
 export default defineFeature<TopicSlice>({
   noun: 'topic',
@@ -16,21 +17,30 @@ export default defineFeature<TopicSlice>({
   feed,
   commands,
   keys,
-  headline({ topics, filter }) {
+  headline({ topics, totals, filter }) {
     if (filter !== '') return `/${filter}`;
-    const subscribers = topics.reduce((sum, topic) => sum + topic.subscribers.length, 0);
-    return topics.length === 0
-      ? ''
-      : `${counted(topics.length, 'topic')}  ${counted(subscribers, 'subscriber')}`;
+    if (topics.length === 0) return '';
+    if (totals) {
+      const shown = topics.reduce((sum, topic) => sum + topic.subscribers.length, 0);
+      const rows = totals.isCounted
+        ? `${formatCount(shown)} of ${counted(totals.subscribers, 'subscriber')}`
+        : '';
+      return [`${formatCount(topics.length)} of ${counted(totals.topics, 'topic')}`, rows]
+        .filter(Boolean)
+        .join('  ');
+    }
+    const subscribers = topics.reduce((sum, topic) => sum + topic.subscriberCount, 0);
+    return `${counted(topics.length, 'topic')}  ${counted(subscribers, 'subscriber')}`;
   },
   alerts: alertsOf,
   ticks: ({ topics }) =>
     topics.some(({ subscribers }) => subscribers.some(({ oldestAtMs }) => oldestAtMs !== undefined)),
   clocks: ['at'],
   doctor,
-  async snapshot({ redis }) {
-    const found = await surveyAll(redis);
-    return found.filter((each): each is TopicStatus => !(each instanceof Error));
+  async snapshot({ redis, warn }) {
+    const { topics, unreadable } = await inspectAll(redis);
+    for (const one of unreadable) warn?.(unreadableText(one));
+    return topics.map(topicJson);
   },
   pane: async () => (await import('./topic-pane.tsx')).TopicPane,
 });

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Client } from '../../redis/client.ts';
+import type { Condition } from './condition.ts';
 
 /** One message, as a subscriber gets it. */
 export type Message = {
@@ -56,6 +57,8 @@ export type TurnRequest = {
   readonly step: number;
   /** Ask for a ring when there is nothing to read. */
   readonly arm: boolean;
+  /** Note how the lag has changed since the last time. */
+  readonly pace?: boolean;
 };
 
 export type AwaitRequest = { readonly after: Place; readonly step: number; readonly withinMs: number };
@@ -69,6 +72,7 @@ export type SubscriberStatus = {
   /** Epoch ms of its last sign of life; 0 when it never gave one. */
   readonly seenMs: number;
   readonly state: 'live' | 'idle' | 'lapsed';
+  readonly condition: Condition;
   /** How many messages retention removed before it saw them. */
   readonly missed: number;
   /** Epoch ms of the oldest message it has not done; null when there is none, or the layout does not say. */
@@ -76,6 +80,8 @@ export type SubscriberStatus = {
   /** host:pid of the process that serves it, or served it last. */
   readonly owner: string;
   readonly blocked: Blocked | null;
+  /** How many messages were set aside for it because its handler could not do them. */
+  readonly aside: number;
 };
 
 /** A message whose handler keeps failing. */
@@ -92,10 +98,22 @@ export type TopicStatus = {
   /** Every id up to this one is gone. */
   readonly floor: number;
   readonly retained: number;
-  readonly bytes: number;
+  /** Null where the server may not be asked for it. */
+  readonly bytes: number | null;
   /** A subscriber unseen for so long holds nothing back; 0: it always does. */
   readonly lapseMs: number;
+  /** How many there are; `subscribers` holds them all unless fewer were asked for. */
+  readonly subscriberCount: number;
+  /** By name. */
   readonly subscribers: readonly SubscriberStatus[];
+};
+
+/** Something of a topic that cannot be read, such as a key of another type. */
+export type Unreadable = { readonly topic: string; readonly key: string; readonly error: Error };
+
+export type Inspection = {
+  readonly topics: readonly TopicStatus[];
+  readonly unreadable: readonly Unreadable[];
 };
 
 /** One topic in one key layout: the acts everything else is made of. Each is one script, safe to be sent twice. */
@@ -127,5 +145,14 @@ export type TopicStore = {
   sweep(): Promise<number>;
   /** Puts the topic into the index of what exists; at most once a minute. */
   register(): Promise<void>;
-  status(): Promise<TopicStatus>;
+  /** Its status, unless it cannot be read. */
+  inspect(): Promise<Inspection>;
 };
+
+/** A topic as `topic status --json` and the snapshot tell of it: with every subscriber, so without their number. */
+export function topicJson({
+  subscriberCount: _,
+  ...topic
+}: TopicStatus): Omit<TopicStatus, 'subscriberCount'> {
+  return topic;
+}

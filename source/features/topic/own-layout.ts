@@ -3,16 +3,26 @@ import { publishCommand } from '../../redis/channels.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, singleKey } from '../../redis/keys.ts';
 import { register } from '../../redis/registry.ts';
+import { asArray } from '../../redis/reply.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import advanceLua from './advance.lua';
 import claimLua from './claim.lua';
 import dropLua from './drop.lua';
 import { awaitEntries, decode, type Entry, entriesOf } from './entries.ts';
-import type { AwaitRequest, Claim, Retention, TopicStatus, TopicStore, Turn } from './layout.ts';
+import type {
+  AwaitRequest,
+  Claim,
+  Inspection,
+  Retention,
+  TopicStatus,
+  TopicStore,
+  Turn,
+  Unreadable,
+} from './layout.ts';
 import publishLua from './publish.lua';
 import releaseLua from './release.lua';
-import { type ExpectedKeys, isWrongType, parseStatus, withKeys, wrongType } from './replies.ts';
+import { byName, type ExpectedKeys, parseStatus, unreadableTopic, withKeys } from './replies.ts';
 import statusLua from './status.lua';
 import sweepLua from './sweep.lua';
 
@@ -36,10 +46,7 @@ const advanceScript = defineScript({
   immediate: true,
 });
 const sweepScript = defineScript({ lua: sweepLua, parse: Number });
-const statusScript = defineScript({
-  lua: statusLua,
-  parse: (reply) => reply as ((number | string)[] | string)[],
-});
+const statusScript = defineScript({ lua: statusLua, parse: asArray });
 
 type AdvanceReply = [state: number, detail: number | string, at: number, ...entries: string[]];
 
@@ -65,29 +72,83 @@ function typesOf(keys: ReturnType<typeof keysOf>): ExpectedKeys {
   };
 }
 
+/** Five keys each: no command has more than 3,000 words. */
+const topicsAtOnce = 590;
+const subscribersAtOnce = 500;
+/** What comes with the topic itself; of the few that have more the rest is asked for. */
+const subscribersAtFirst = 20;
+
 /**
- * The status of many topics: one command on one server, one for each topic in Cluster. A topic whose keys hold
- * something else is an error among the others.
+ * The status of many topics: some hundreds a command on one server, one for each topic in Cluster.
+ * @param most how many subscribers of each, the slowest; all of them unless given
  */
-export async function surveyTopics(
+export async function inspectTopics(
   client: Client,
   topics: readonly string[],
-  mostSubscribers = 1000,
-): Promise<(TopicStatus | Error)[]> {
-  if (topics.length === 0) return [];
-  const types = topics.map((topic) => typesOf(keysOf(client, topic)));
-  const args = [defaultRetention.lapseMs, mostSubscribers];
-  const replies = isCluster(client)
-    ? (await Promise.all(types.map((each) => statusScript(client, Object.keys(each), args)))).flat(1)
-    : await statusScript(client, types.flatMap(Object.keys), args);
-  return await Promise.all(
-    topics.map((topic, index) => {
-      const reply = replies[index] ?? '';
-      if (typeof reply !== 'string') return parseStatus(topic, 'own', reply);
-      const error = new Error(reply);
-      return isWrongType(reply) ? wrongType(client, types[index] ?? {}, error) : error;
-    }),
-  );
+  most = Number.POSITIVE_INFINITY,
+): Promise<Inspection> {
+  const found: Inspection[] = [];
+  const [step, abreast] = isCluster(client) ? [1, 64] : [topicsAtOnce, 2];
+  const atFirst = Math.min(most, Number.isFinite(most) ? subscribersAtOnce : subscribersAtFirst);
+  for (let start = 0; start < topics.length; start += step * abreast) {
+    const some = topics.slice(start, start + step * abreast);
+    const pages = Array.from({ length: Math.ceil(some.length / step) }, (_, index) =>
+      inspectPage(client, some.slice(index * step, (index + 1) * step), 0, atFirst),
+    );
+    found.push(...(await Promise.all(pages)));
+  }
+  const complete: TopicStatus[] = [];
+  const unreadable = found.flatMap((page) => [...page.unreadable]);
+  for (const status of found.flatMap((page) => page.topics)) {
+    const wanted = Math.min(most, status.subscriberCount);
+    const subscribers = [...status.subscribers];
+    while (subscribers.length < wanted) {
+      const page = await inspectPage(
+        client,
+        [status.topic],
+        subscribers.length,
+        Math.min(subscribersAtOnce, wanted - subscribers.length),
+      );
+      unreadable.push(...page.unreadable);
+      const next = page.topics[0]?.subscribers ?? [];
+      // Some have been dropped meanwhile.
+      if (next.length === 0) break;
+      subscribers.push(...next);
+    }
+    complete.push(
+      subscribers.length > status.subscribers.length
+        ? { ...status, subscribers: byName(subscribers) }
+        : status,
+    );
+  }
+  return { topics: complete, unreadable };
+}
+
+/** `most` subscribers of each from the place `first` on, the slowest being the first. */
+export async function inspectPage(
+  client: Client,
+  topics: readonly string[],
+  first: number,
+  most: number,
+): Promise<Inspection> {
+  const keys = topics.map((topic) => keysOf(client, topic));
+  const types = keys.map(typesOf);
+  const args = [defaultRetention.lapseMs, first, most];
+  const replies = await statusScript(client, types.flatMap(Object.keys), args);
+  const statuses: TopicStatus[] = [];
+  const unreadable: Unreadable[] = [];
+  for (const [index, topic] of topics.entries()) {
+    const reply = replies[index];
+    const expected = types[index] ?? {};
+    if (typeof reply === 'string') {
+      unreadable.push(await unreadableTopic(client, topic, expected, reply));
+      continue;
+    }
+    const parsed = parseStatus(topic, 'own', asArray(reply), keys[index]?.state ?? '');
+    statuses.push(parsed.status);
+    unreadable.push(...parsed.unreadable);
+  }
+  return { topics: statuses, unreadable };
 }
 
 /** Keys under `topic:`, messages in a stream. The layout of `topic.ts`'s design note. */
@@ -119,7 +180,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
         [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs],
         [seat.name, seat.token, label, leaseMs, from],
       ),
-    async turn(seat, { done, after, step, arm }) {
+    async turn(seat, { done, after, step, arm, pace = false }) {
       const reply = await run(advanceScript, subscriberKeys, [
         seat.name,
         seat.token,
@@ -130,6 +191,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
         step,
         readBytes,
         arm ? 1 : 0,
+        pace ? 1 : 0,
       ]);
       return parseTurn(reply, after.id);
     },
@@ -153,11 +215,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
       return await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);
     },
     register: () => register(client, 'topic', topic),
-    async status() {
-      const [status] = await surveyTopics(client, [topic]);
-      if (status instanceof Error) throw status;
-      return status as TopicStatus;
-    },
+    inspect: () => inspectTopics(client, [topic]),
   };
 }
 

@@ -1,6 +1,12 @@
-import { WrongTypeError } from '../../errors.ts';
+import * as v from 'valibot';
+import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import type { Blocked, SubscriberStatus, TopicStatus } from './layout.ts';
+import { UnreadableReplyError } from '../../redis/errors.ts';
+import { refused } from '../../redis/refusals.ts';
+import { asInteger, asNumber, asText } from '../../redis/reply.ts';
+
+import { conditionOf } from './condition.ts';
+import type { Blocked, LayoutName, SubscriberStatus, TopicStatus, Unreadable } from './layout.ts';
 
 /** Key -> the type it must have. */
 export type ExpectedKeys = Readonly<Record<string, string>>;
@@ -26,7 +32,7 @@ export function isWrongType(text: string): boolean {
   return text.includes('WRONGTYPE');
 }
 
-/** The key that has another type than it must have; the error itself if all is well by now. */
+/** The key that has another type than it must have, as an error; the given one if all is well by now. */
 export async function wrongType(client: Client, keys: ExpectedKeys, error: Error): Promise<Error> {
   for (const [key, expected] of Object.entries(keys)) {
     const type = await client.type(key);
@@ -35,50 +41,152 @@ export async function wrongType(client: Client, keys: ExpectedKeys, error: Error
   return error;
 }
 
-/** From the flat list the status scripts give. */
-export function parseStatus(
+/** Which key of a topic a text from its script is about, and what it means. */
+export async function unreadableTopic(
+  client: Client,
   topic: string,
-  layout: TopicStatus['layout'],
-  flat: readonly (number | string)[],
-): TopicStatus {
-  const [at = 0, lastId = 0, floor = 0, retained = 0, bytes = 0, lapseMs = 0] = flat.slice(0, 6).map(Number);
-  const subscribers: SubscriberStatus[] = [];
-  for (let index = 6; index < flat.length; index += 5) {
-    const [name = '', done = 0, seatText = '', oldest = 0, blocked = ''] = flat.slice(index, index + 5);
-    const position = Number(done);
-    const seat = parseSeat(String(seatText));
-    const isLive = seat.isTaken && seat.seenMs + seat.leaseMs > at;
-    const isLapsed = lapseMs > 0 && at - seat.seenMs > lapseMs;
-    subscribers.push({
-      name: String(name),
-      position,
-      lag: Math.max(0, lastId - position),
-      seenMs: seat.seenMs,
-      state: isLive ? 'live' : isLapsed ? 'lapsed' : 'idle',
-      missed: Math.max(0, floor - position),
-      oldestAt: Number(oldest) || null,
-      owner: seat.owner,
-      blocked: blockedAt(String(blocked), position),
-    });
+  keys: ExpectedKeys,
+  text: string,
+): Promise<Unreadable> {
+  const [first = '', , , ids = ''] = Object.keys(keys);
+  const reply = Object.assign(new Error(text), { name: 'ReplyError' });
+  if (text.includes('not an integer')) {
+    return { topic, key: ids, error: new WrongTypeError(ids, 'whole number', { cause: reply }) };
   }
-  subscribers.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { topic, layout, at, lastId, floor, retained, bytes, lapseMs, subscribers };
+  const error = isWrongType(text) ? await wrongType(client, keys, reply) : refused(reply);
+  const key = error instanceof WrongTypeError ? error.key : first;
+  return { topic, key, error: error instanceof Error ? error : reply };
 }
 
-/** The seat of a subscriber: `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`. */
-function parseSeat(seat: string): { isTaken: boolean; seenMs: number; leaseMs: number; owner: string } {
-  const [token = '-', seen = '0', lease = '0', _since, _doneAt, ...label] = seat.split(' ');
+/** One that cannot be read, in a sentence. */
+export function unreadableText({ topic, key, error }: Unreadable): string {
+  const reason = error instanceof WrongTypeError ? `key \`${key}\` holds other data` : messageOf(error);
+  return `Topic \`${topic}\` cannot be read: ${reason}`;
+}
+
+/** Fields of a topic in the flat list the status scripts give, and of each subscriber behind them. */
+const topicFields = 7;
+const subscriberFields = 7;
+
+/**
+ * From that flat list.
+ * @param stateKey the key whose fields tell of blocked subscribers, for what cannot be read
+ */
+export function parseStatus(
+  topic: string,
+  layout: LayoutName,
+  flat: readonly unknown[],
+  stateKey: string,
+): { readonly status: TopicStatus; readonly unreadable: readonly Unreadable[] } {
+  const [at, lastId, floor, retained, bytes, lapseMs, subscriberCount] = flat;
+  const unreadable: Unreadable[] = [];
+  const own = {
+    at: asInteger(at),
+    lastId: asInteger(lastId),
+    floor: asInteger(floor),
+    lapseMs: asInteger(lapseMs),
+  };
+  const subscribers = Array.from(
+    { length: Math.floor((flat.length - topicFields) / subscriberFields) },
+    (_, index): SubscriberStatus => {
+      const from = topicFields + index * subscriberFields;
+      const [name, done, seat, oldest, blockedText, pace, aside] = flat.slice(from, from + subscriberFields);
+      const parsed = parseBlocked(asText(blockedText));
+      if (parsed === 'unreadable') {
+        unreadable.push({
+          topic,
+          key: stateKey,
+          error: new UnreadableReplyError(`what blocks ${asText(name)}, as JSON`, blockedText, stateKey),
+        });
+      }
+      return subscriberStatus(own, {
+        name: asText(name),
+        position: asNumber(done),
+        seat: parseSeat(asText(seat)),
+        oldestAt: asNumber(oldest) || null,
+        blocked: parsed === 'unreadable' ? undefined : parsed,
+        isShrinking: / -1$/.test(asText(pace)),
+        aside: Number(asText(aside)) || 0,
+      });
+    },
+  );
+  const status = {
+    topic,
+    layout,
+    at: own.at,
+    lastId: own.lastId,
+    floor: own.floor,
+    retained: asInteger(retained),
+    bytes: bytes === null || bytes === undefined ? null : asInteger(bytes),
+    lapseMs: own.lapseMs,
+    subscriberCount: asInteger(subscriberCount),
+    subscribers: byName(subscribers),
+  };
+  return { status, unreadable };
+}
+
+export function byName(subscribers: readonly SubscriberStatus[]): SubscriberStatus[] {
+  return subscribers.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+type Found = Pick<SubscriberStatus, 'name' | 'position' | 'oldestAt' | 'aside'> & {
+  readonly seat: Seat;
+  readonly blocked: Blocked | undefined;
+  readonly isShrinking: boolean;
+};
+
+function subscriberStatus(
+  { at, lastId, floor, lapseMs }: Pick<TopicStatus, 'at' | 'lastId' | 'floor' | 'lapseMs'>,
+  { name, position, seat, oldestAt, blocked: found, isShrinking, aside }: Found,
+): SubscriberStatus {
+  const isLive = seat.isTaken && seat.seenMs + seat.leaseMs > at;
+  const isLapsed = lapseMs > 0 && at - seat.seenMs > lapseMs;
+  const state = isLive ? 'live' : isLapsed ? 'lapsed' : 'idle';
+  const lag = Math.max(0, lastId - position);
+  // What was said of a message that has been handled since no longer matters.
+  const blocked = found && found.id > position ? found : null;
+  const { seenMs, owner } = seat;
+  return {
+    name,
+    position,
+    lag,
+    seenMs,
+    state,
+    condition: conditionOf({ state, blocked, lag, seenMs, oldestAt, isShrinking, at }),
+    missed: Math.max(0, floor - position),
+    oldestAt,
+    owner,
+    blocked,
+    aside,
+  };
+}
+
+type Seat = {
+  readonly isTaken: boolean;
+  readonly seenMs: number;
+  readonly leaseMs: number;
+  readonly owner: string;
+};
+
+/** Who serves a subscriber: `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`. */
+function parseSeat(text: string): Seat {
+  const [token = '-', seen = '0', lease = '0', _since, _doneAt, ...label] = text.split(' ');
   return {
     isTaken: token !== '-' && token !== '',
-    seenMs: Number(seen),
-    leaseMs: Number(lease),
+    seenMs: Number(seen) || 0,
+    leaseMs: Number(lease) || 0,
     owner: label.join(' '),
   };
 }
 
-/** What was said of a message that has been handled since no longer matters. */
-function blockedAt(text: string, position: number): Blocked | null {
-  if (text === '') return null;
-  const blocked = JSON.parse(text) as Blocked;
-  return blocked.id > position ? blocked : null;
+const blockedSchema = v.object({ id: v.number(), attempts: v.number(), error: v.string() });
+
+function parseBlocked(text: string): Blocked | undefined | 'unreadable' {
+  if (text === '') return;
+  try {
+    const parsed = v.safeParse(blockedSchema, JSON.parse(text));
+    return parsed.success ? parsed.output : 'unreadable';
+  } catch {
+    return 'unreadable';
+  }
 }

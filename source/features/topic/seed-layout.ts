@@ -1,13 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
+import { DeniedError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { singleKey } from '../../redis/keys.ts';
+import { asArray } from '../../redis/reply.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import { LayoutError, SeedLockError } from './errors.ts';
-import type { Message, TopicStore, Turn } from './layout.ts';
+import type { Inspection, Message, TopicStatus, TopicStore, Turn, Unreadable } from './layout.ts';
 import { dropScript, parseClaim, releaseScript } from './own-layout.ts';
-import { type ExpectedKeys, parseStatus, withKeys } from './replies.ts';
+import { byName, type ExpectedKeys, parseStatus, withKeys } from './replies.ts';
 import advanceLua from './seed-advance.lua';
 import claimLua from './seed-claim.lua';
 import publishLua from './seed-publish.lua';
@@ -46,7 +48,8 @@ const publishScript = defineScript({ lua: publishLua, parse: Number });
 const claimScript = defineScript({ lua: claimLua, parse: parseClaim });
 const advanceScript = defineScript({ lua: advanceLua, parse: (reply) => reply as AdvanceReply });
 const sweepScript = defineScript({ lua: sweepLua, parse: Number });
-const statusScript = defineScript({ lua: statusLua, parse: (reply) => reply as (number | string)[] });
+const statusScript = defineScript({ lua: statusLua, parse: asArray });
+const subscribersAtOnce = 500;
 
 type AdvanceReply = [state: number, detail: number | string, ...entries: string[]];
 
@@ -117,16 +120,50 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     sweep: () => run(sweepScript, [keys.msgs, keys.subs], []),
     // Its keys have fixed names: nothing needs to be remembered to find it.
     register: () => Promise.resolve(),
-    async status() {
-      const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
-      return parseStatus(topic, 'seed', await run(statusScript, names, [1000]));
-    },
+    inspect: () => inspectSeed(client, topic),
   };
 }
 
-/** Whether any program uses these keys. */
+/** The status of this one topic, whatever it is called here; everything of it that can be read. */
+export async function inspectSeed(
+  client: Client,
+  topic: string,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Inspection> {
+  const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
+  const unreadable: Unreadable[] = [];
+  let status: TopicStatus | undefined;
+  try {
+    for (let first = 0; ; first += subscribersAtOnce) {
+      const count = Math.min(subscribersAtOnce, most - first);
+      const reply = await withKeys(client, types, statusScript(client, names, [first, count]));
+      const page = parseStatus(topic, 'seed', reply, keys.state);
+      unreadable.push(...page.unreadable);
+      status = {
+        ...page.status,
+        subscribers: byName([...(status?.subscribers ?? []), ...page.status.subscribers]),
+      };
+      if (
+        page.status.subscribers.length === 0 ||
+        status.subscribers.length >= Math.min(most, status.subscriberCount)
+      )
+        break;
+    }
+  } catch (error) {
+    if (!(error instanceof WrongTypeError)) throw error;
+    unreadable.push({ topic, key: error.key, error });
+  }
+  return { topics: status ? [status] : [], unreadable };
+}
+
+/** Whether any program uses these keys; no where this user may not look, who then does not use them. */
 export async function isSeedInUse(client: Client): Promise<boolean> {
-  return (await retryAborted(() => client.exists(keys.ids, keys.subs))) > 0;
+  try {
+    return (await retryAborted(() => client.exists(keys.ids, keys.subs))) > 0;
+  } catch (error) {
+    if (error instanceof DeniedError) return false;
+    throw error;
+  }
 }
 
 /** Which of its keys there are, wherever each lies. */

@@ -1,4 +1,6 @@
 import { steadyMoment } from '../../ui/moment.ts';
+import type { Condition } from './condition.ts';
+import type { Blocked, TopicStatus } from './layout.ts';
 
 /** What the console knows of topics, and which subscriber the operator looks at. */
 export type TopicSlice = {
@@ -6,6 +8,10 @@ export type TopicSlice = {
   readonly topics: readonly Topic[];
   /** Sentences about topics that cannot be shown. */
   readonly wrong: readonly string[];
+  /** How many there are of everything; undefined where `topics` are all. */
+  readonly totals: Totals | undefined;
+  /** Sentences about subscribers that need a human and are not among `topics`. */
+  readonly elsewhere: readonly string[];
   /** `rowKey` of the selected row. */
   readonly selected: string | undefined;
   /** Only rows whose topic or subscriber holds this are shown. */
@@ -17,15 +23,12 @@ export type Topic = {
   readonly layout: 'own' | 'seed';
   readonly lastId: number;
   readonly retained: number;
-  readonly bytes: number;
+  /** Null where the server may not be asked for it. */
+  readonly bytes: number | null;
+  readonly subscriberCount: number;
+  /** The slowest, by name. */
   readonly subscribers: readonly Subscriber[];
 };
-
-/**
- * `idle`: no process serves it, and nothing much waits. `dead`: no process, and messages wait. `overloaded`: a process
- * serves it, and falls behind. They need different people.
- */
-export type Condition = 'live' | 'idle' | 'overloaded' | 'catching up' | 'dead' | 'lapsed' | 'blocked';
 
 export type Subscriber = {
   readonly name: string;
@@ -45,92 +48,85 @@ export type Subscriber = {
   /** Epoch ms until when messages are kept for it although it is silent; undefined: without end, or not at all. */
   readonly keptUntilMs: number | undefined;
   readonly owner: string;
-  readonly blocked: { readonly id: number; readonly attempts: number; readonly error: string } | undefined;
+  readonly blocked: Blocked | undefined;
+  /** How many messages were set aside for it. */
+  readonly aside: number;
 };
 
-/** What a reading tells of a topic: the shape of `topic status`. */
-export type TopicFigures = Omit<Topic, 'subscribers'> & {
-  readonly at: number;
-  readonly lapseMs: number;
-  readonly subscribers: readonly {
-    readonly name: string;
-    readonly position: number;
-    readonly lag: number;
-    readonly missed: number;
-    readonly seenMs: number;
-    readonly state: 'live' | 'idle' | 'lapsed';
-    readonly oldestAt: number | null;
-    readonly owner: string;
-    readonly blocked: Subscriber['blocked'] | null;
-  }[];
+/** What a reading tells of a topic. */
+export type TopicFigures = Omit<TopicStatus, 'floor'>;
+
+/** What a look at every topic counts, where not all of them are shown. */
+export type Totals = { readonly topics: number; readonly subscribers: number; readonly isCounted: boolean };
+
+export type Reading = {
+  readonly topics: readonly TopicFigures[];
+  readonly wrong: readonly string[];
+  /** Of this console's clock, when the figures came. */
+  readonly nowMs: number;
+  /** Undefined where `topics` are all there are. */
+  readonly totals?: Totals | undefined;
+  /** Sentences about subscribers that need a human and are not among `topics`. */
+  readonly elsewhere?: readonly string[];
 };
 
 /** A line of the pane: a subscriber, or a topic that has none. */
 export type Line = { readonly topic: Topic; readonly subscriber: Subscriber | undefined };
 
 const mostLags = 24;
-/** Older than this, a message is late: whoever should have handled it is overloaded, or dead. */
-const lateMs = 30_000;
 
-export const initial: TopicSlice = { topics: [], wrong: [], selected: undefined, filter: '' };
+export const initial: TopicSlice = {
+  topics: [],
+  wrong: [],
+  totals: undefined,
+  elsewhere: [],
+  selected: undefined,
+  filter: '',
+};
 
 /** The slice after a reading. */
 export function learn(
   slice: TopicSlice,
-  figures: readonly TopicFigures[],
-  wrong: readonly string[],
-  /** Of this console's clock, when the figures came. */
-  nowMs: number,
+  { topics: figures, wrong, nowMs, totals, elsewhere = [] }: Reading,
 ): TopicSlice {
   const known = new Map(
     slice.topics.flatMap((topic) =>
       topic.subscribers.map((each) => [rowKey({ topic, subscriber: each }), each] as const),
     ),
   );
-  const topics = figures.map(({ at, lapseMs, subscribers, topic, layout, lastId, retained, bytes }) => {
-    const own = { topic, layout, lastId, retained, bytes };
-    return {
-      ...own,
-      subscribers: subscribers.map((each): Subscriber => {
-        const before = known.get(keyOf(layout, topic, each.name));
-        const lags = follow(before?.lags ?? [], each.lag);
-        const waitedMs =
-          each.oldestAt === null || each.lag === 0 ? undefined : Math.max(0, at - each.oldestAt);
-        const isLive = each.state === 'live';
-        const holdsBack = !isLive && each.state !== 'lapsed' && each.lag > each.missed && lapseMs > 0;
-        return {
-          name: each.name,
-          condition: judge(each, lags, waitedMs, at),
-          position: each.position,
-          lag: each.lag,
-          lags,
-          missed: each.missed,
-          oldestAtMs: waitedMs === undefined ? undefined : steadyMoment(before?.oldestAtMs, nowMs - waitedMs),
-          silentSinceMs: isLive ? undefined : each.seenMs,
-          silentDays: isLive ? 0 : Math.floor((at - each.seenMs) / 86_400_000),
-          keptUntilMs: holdsBack ? each.seenMs + lapseMs : undefined,
-          owner: each.owner,
-          blocked: each.blocked ?? undefined,
-        };
-      }),
-    };
-  });
-  return { ...slice, topics, wrong };
-}
-
-function judge(
-  each: TopicFigures['subscribers'][number],
-  lags: readonly number[],
-  waitedMs: number | undefined,
-  at: number,
-): Condition {
-  const { state, blocked, lag, seenMs } = each;
-  if (blocked) return 'blocked';
-  if (state === 'lapsed') return 'lapsed';
-  if (lag === 0) return state;
-  if (state === 'idle') return at - seenMs > lateMs ? 'dead' : 'idle';
-  if (waitedMs === undefined || waitedMs <= lateMs) return 'live';
-  return lag < Math.max(...lags) ? 'catching up' : 'overloaded';
+  const topics = figures.map(
+    ({ at, lapseMs, subscribers, topic, layout, lastId, retained, bytes, subscriberCount }) => {
+      const own = { topic, layout, lastId, retained, bytes, subscriberCount };
+      return {
+        ...own,
+        subscribers: subscribers.map((each): Subscriber => {
+          const before = known.get(keyOf(layout, topic, each.name));
+          const lags = follow(before?.lags ?? [], each.lag);
+          const waitedMs =
+            each.oldestAt === null || each.lag === 0 ? undefined : Math.max(0, at - each.oldestAt);
+          const isLive = each.state === 'live';
+          const holdsBack = !isLive && each.state !== 'lapsed' && each.lag > each.missed && lapseMs > 0;
+          return {
+            name: each.name,
+            condition: each.condition,
+            position: each.position,
+            lag: each.lag,
+            lags,
+            missed: each.missed,
+            oldestAtMs:
+              waitedMs === undefined ? undefined : steadyMoment(before?.oldestAtMs, nowMs - waitedMs),
+            silentSinceMs: isLive ? undefined : each.seenMs,
+            silentDays: isLive ? 0 : Math.floor((at - each.seenMs) / 86_400_000),
+            keptUntilMs: holdsBack ? each.seenMs + lapseMs : undefined,
+            owner: each.owner,
+            blocked: each.blocked ?? undefined,
+            aside: each.aside,
+          };
+        }),
+      };
+    },
+  );
+  return { ...slice, topics, wrong, totals, elsewhere };
 }
 
 /** A lag that stays the same leaves the list as it is, so that nothing is painted anew. */
@@ -187,5 +183,5 @@ export function move(slice: TopicSlice, by: number): TopicSlice {
 }
 
 export function total(slice: TopicSlice, figure: 'retained' | 'bytes'): number {
-  return slice.topics.reduce((sum, topic) => sum + topic[figure], 0);
+  return slice.topics.reduce((sum, topic) => sum + (topic[figure] ?? 0), 0);
 }

@@ -8,11 +8,12 @@ export function statusTable(statuses: readonly TopicStatus[], nowMs: number): Te
   const rows = [['topic', 'last id', 'retained', 'bytes', 'subscriber', 'position', 'lag', 'state', 'seen']];
   for (const status of statuses) {
     const { topic: topicName, lastId, retained, bytes, subscribers } = status;
-    const own = [topicName, String(lastId), formatCount(retained), formatBytes(bytes)];
+    const own = [topicName, String(lastId), formatCount(retained), bytes === null ? '-' : formatBytes(bytes)];
     for (const each of subscribers) {
-      const state = each.blocked ? `blocked at ${each.blocked.id}` : each.state;
+      const state = each.blocked ? `blocked at ${each.blocked.id}` : each.condition;
+      const aside = each.aside > 0 ? `, ${formatCount(each.aside)} aside` : '';
       const seen = each.seenMs === 0 ? '-' : formatAge(nowMs - each.seenMs);
-      rows.push([...own, each.name, String(each.position), formatCount(each.lag), state, seen]);
+      rows.push([...own, each.name, String(each.position), formatCount(each.lag), state + aside, seen]);
     }
     if (subscribers.length === 0) rows.push([...own, '-', '', '', '', '']);
   }

@@ -1,12 +1,13 @@
-import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
+import { counted, formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
 import type { Span, Tone } from '../../ui/row.tsx';
+import type { Condition } from './condition.ts';
 import { type Subscriber, type Topic, type TopicSlice, total, trend } from './state.ts';
 
-const tones: Readonly<Record<Subscriber['condition'], Tone>> = {
+const tones: Readonly<Record<Condition, Tone>> = {
   live: 'good',
   idle: 'dim',
   overloaded: 'bad',
-  'catching up': 'warn',
+  'catching-up': 'warn',
   dead: 'bad',
   lapsed: 'warn',
   blocked: 'bad',
@@ -19,11 +20,11 @@ export function stateOf(subscriber: Subscriber): Span {
   const { condition, missed, blocked } = subscriber;
   const lost = missed > 0 ? `, lost ${formatShort(missed)}` : '';
   const since = silentSince(subscriber);
-  const words: Readonly<Record<Subscriber['condition'], string>> = {
+  const words: Readonly<Record<Condition, string>> = {
     live: `live${lost}`,
     idle: `idle${lost}`,
     overloaded: `OVERLOADED${arrows[trend(subscriber)]}${lost}`,
-    'catching up': `catching up ▼${lost}`,
+    'catching-up': `catching-up ▼${lost}`,
     dead: `DEAD${since}${lost}`,
     lapsed: `LAPSED${since}${lost}`,
     blocked: `BLOCKED at ${blocked?.id ?? ''}`,
@@ -39,20 +40,28 @@ function silentSince({ silentSinceMs, silentDays }: Subscriber): string {
 
 /** One sentence for each subscriber that needs a human. */
 export function alertsOf(slice: TopicSlice): readonly string[] {
-  return [
-    ...slice.wrong,
-    ...slice.topics.flatMap(({ topic, subscribers }) =>
-      subscribers.flatMap(({ name, condition, lag, missed, blocked }) => {
-        const who = `${topic}/${name}`;
-        if (condition === 'blocked') return [`topic ${who} blocked at ${blocked?.id ?? ''}`];
-        if (condition === 'dead') return [`topic ${who} dead, lag ${formatCount(lag)}`];
-        if (condition === 'overloaded') return [`topic ${who} overloaded, lag ${formatCount(lag)}`];
-        return condition === 'lapsed' && missed > 0
-          ? [`topic ${who} lapsed, lost ${formatCount(missed)}`]
-          : [];
-      }),
-    ),
-  ];
+  const rows = slice.topics.flatMap(({ topic, subscribers }) =>
+    subscribers.flatMap((subscriber) => troubleOf(topic, subscriber)),
+  );
+  return [...slice.wrong, ...rows, ...slice.elsewhere];
+}
+
+type Troubled = Pick<Subscriber, 'name' | 'condition' | 'lag' | 'missed' | 'aside'> & {
+  readonly blocked?: Subscriber['blocked'] | null;
+};
+
+/** What is wrong with it, if anything. */
+export function troubleOf(
+  topic: string,
+  { name, condition, lag, missed, blocked, aside }: Troubled,
+): string[] {
+  const who = `topic ${topic}/${name}`;
+  const sentences = aside > 0 ? [`${who} has ${counted(aside, 'message')} set aside`] : [];
+  if (condition === 'blocked') sentences.push(`${who} blocked at ${blocked?.id ?? ''}`);
+  if (condition === 'dead') sentences.push(`${who} dead, lag ${formatCount(lag)}`);
+  if (condition === 'overloaded') sentences.push(`${who} overloaded, lag ${formatCount(lag)}`);
+  if (condition === 'lapsed' && missed > 0) sentences.push(`${who} lapsed, lost ${formatCount(missed)}`);
+  return sentences;
 }
 
 /** What all topics retain, and for whom longest. */
@@ -70,12 +79,13 @@ export function retainedOf(slice: TopicSlice): string {
 /** What there is to say about one subscriber beyond its row. */
 export function detailOf(topic: Topic, subscriber: Subscriber | undefined): string {
   if (!subscriber) return `${topic.topic}: nobody is subscribed, the last id is ${formatCount(topic.lastId)}`;
-  const { name, position, owner, blocked, missed, silentSinceMs } = subscriber;
+  const { name, position, owner, blocked, missed, aside, silentSinceMs } = subscriber;
   if (blocked) return `${name}: message ${blocked.id} failed ${blocked.attempts} times: ${blocked.error}`;
   const by = owner === '' ? 'another program' : owner;
   const parts = [
     `${name}: done ${formatCount(position)} of ${formatCount(topic.lastId)}`,
     ...(missed > 0 ? [`${formatCount(missed)} removed unread`] : []),
+    ...(aside > 0 ? [`${formatCount(aside)} set aside`] : []),
     silentSinceMs === undefined ? `served by ${by}` : `last served by ${by}`,
     ...(silentSinceMs ? [`silent since ${formatDay(silentSinceMs)} ${formatClock(silentSinceMs)}`] : []),
   ];

@@ -1,30 +1,42 @@
 #!lua flags=no-writes
--- What topics hold and how far their subscribers are: five keys for each topic, again and again.
+-- What topics hold and how far their subscribers are: five keys for each topic, again and again. Long texts are cut.
 -- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
 -- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[4] ids: string, the highest id given
--- KEYS[5] state: hash; `floor`, `floorAt`, `lapseMs`, `blocked:<subscriber>`
+-- KEYS[5] state: hash; `floor`, `floorAt`, `lapseMs`; of each subscriber `blocked:`, `pace:`, `aside:`
 -- KEYS[6..] more: the five keys of the next topics
 -- ARGV[1] lapseMs: unless set in the state
--- ARGV[2] most: how many subscribers of a topic to tell of, the slowest first
--- Reply: for each topic {now ms, last, floor, retained, bytes, lapse ms, name, position, seat, oldest waiting ms,
---   blocked, name...}, or the text of its error
+-- ARGV[2] first: the place of the first subscriber wanted, the slowest being 0
+-- ARGV[3] most: how many subscribers of a topic are wanted
+-- Reply: for each topic {now ms, last, floor, retained, bytes or false where they may not be asked for, lapse ms, how many
+-- Reply: subscribers there are; name, position, seat, oldest waiting ms, blocked, pace, aside of each}, or the text of its
+-- Reply: error
+local first, most = tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local function whole(text, default)
+  local number = tonumber(text and text ~= '' and text or default)
+  if not number then error({ err = 'ERR value is not an integer or out of range' }) end
+  return number
+end
+
 local function tell(msgs, subs, seats, ids, state)
-  local last = tonumber(redis.call('GET', ids) or 0)
+  local last = whole(redis.call('GETRANGE', ids, 0, 31), 0)
   local known = redis.call('HMGET', state, 'floor', 'floorAt', 'lapseMs')
-  local floor, floorAt = tonumber(known[1] or 0), known[2] or '0'
+  local floor, floorAt = whole(known[1], 0), known[2] or '0'
   redis.call('XLEN', msgs)
-  local reply = {
-    now, last, floor, last - floor, redis.call('MEMORY', 'USAGE', msgs) or 0, tonumber(known[3] or ARGV[1]),
-  }
-  local page = redis.call('ZRANGE', subs, 0, ARGV[2] - 1, 'WITHSCORES')
+  local bytes = redis.pcall('MEMORY', 'USAGE', msgs)
+  if type(bytes) == 'table' then bytes = false end
+  if bytes == false and redis.call('EXISTS', msgs) == 0 then bytes = 0 end
+  local reply = { now, last, floor, last - floor, bytes, whole(known[3], ARGV[1]), redis.call('ZCARD', subs) }
+  if most == 0 then return reply end
+  local page = redis.call('ZRANGE', subs, first, first + most - 1, 'WITHSCORES')
   local asked, oldest
   for i = 1, #page, 2 do
-    local seat = redis.call('HGET', seats, page[i]) or ''
+    local name = page[i]
+    local seat = string.sub(redis.call('HGET', seats, name) or '', 1, 512)
     local done, at = tonumber(page[i + 1]), string.match(seat, '^%S+ %d+ %d+ %d+ (%d+) ') or '0'
     if floor > done then done, at = floor, floorAt end
     if done ~= asked then
@@ -32,10 +44,11 @@ local function tell(msgs, subs, seats, ids, state)
       local entry = done < last and redis.call('XRANGE', msgs, start, '+', 'COUNT', 1)[1]
       asked, oldest = done, entry and tonumber(string.match(entry[1], '^%d+')) or 0
     end
+    local about = redis.call('HMGET', state, 'blocked:' .. name, 'pace:' .. name, 'aside:' .. name)
     local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3] = page[i], tonumber(page[i + 1]), seat
-    reply[n + 4] = oldest
-    reply[n + 5] = redis.call('HGET', state, 'blocked:' .. page[i]) or ''
+    reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = string.sub(name, 1, 1024), page[i + 1], seat, oldest
+    reply[n + 5], reply[n + 6] = string.sub(about[1] or '', 1, 4096), string.sub(about[2] or '', 1, 64)
+    reply[n + 7] = string.sub(about[3] or '', 1, 16)
   end
   return reply
 end
@@ -43,7 +56,7 @@ end
 local topics = {}
 for i = 1, #KEYS, 5 do
   local isTold, reply = pcall(tell, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4])
-  if not isTold and type(reply) == 'table' then reply = reply.err end
+  if not isTold then reply = type(reply) == 'table' and reply.err or tostring(reply) end
   topics[#topics + 1] = reply
 end
 return topics

@@ -32,6 +32,7 @@ export type SubscriptionOptions = {
 
 const acknowledgeWithinMs = 50;
 const sweepEvery = 64;
+const paceEveryMs = 10_000;
 
 /**
  * A subscriber of a topic, by hand: `take()` what is there, `ack()` what is done, `close()`. Reading ahead of what is
@@ -49,6 +50,7 @@ export class Subscription {
   #done: Place = { id: 0, at: 0 };
   readonly #stamps = new Stamps();
   #saved = 0;
+  #paceNotedMs = performance.now();
   #swept = 0;
   /** When the last turn that succeeded was asked for, on the local monotonic clock. */
   #sureAt = 0;
@@ -219,7 +221,9 @@ export class Subscription {
   async #turn(request: Omit<TurnRequest, 'done'>): Promise<Turn> {
     const done = this.#done;
     const askedAt = performance.now();
-    const turn = await this.#store.turn(this.#seat, { ...request, done });
+    const pace = askedAt - this.#paceNotedMs >= paceEveryMs;
+    if (pace) this.#paceNotedMs = askedAt;
+    const turn = await this.#store.turn(this.#seat, { ...request, done, pace });
     if (turn.name === 'taken') this.#fail(new SeatLostError(this.#store.topic, this.#seat.name, turn.by));
     if (turn.name === 'dropped') this.#fail(new SubscriberDroppedError(this.#store.topic, this.#seat.name));
     this.#sureAt = Math.max(this.#sureAt, askedAt);

@@ -89,15 +89,30 @@ elseif targetAt then
   redis.call('XTRIM', KEYS[1], 'MINID', '~', place(targetAt, target + 1), 'LIMIT', 0)
 end
 
+-- As the allocator counts; where that may not be asked for, by some entries at either end.
+local function memory()
+  local used = redis.pcall('MEMORY', 'USAGE', KEYS[1])
+  if type(used) == 'number' then return used end
+  if not used then return 0 end
+  local bytes, count = 0, 0
+  for _, sample in ipairs({ redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 8),
+    redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 8) }) do
+    for _, entry in ipairs(sample) do
+      count = count + 1
+      for _, text in ipairs(entry[2]) do bytes = bytes + #text + 12 end
+    end
+  end
+  return count == 0 and 0 or math.ceil(bytes / count * redis.call('XLEN', KEYS[1]))
+end
 if maxBytes > 0 then
-  local used = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0
+  local used = memory()
   local length = redis.call('XLEN', KEYS[1])
   while used > maxBytes and length > 0 do
     length = math.min(length - 1, math.floor(length * maxBytes / used))
     redis.call('XTRIM', KEYS[1], 'MAXLEN', length)
     local before, _, at = entryFrom('-')
     raise(before or last, at)
-    used = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0
+    used = memory()
   end
 end
 if target <= floor then return 0 end

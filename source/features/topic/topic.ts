@@ -1,9 +1,10 @@
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
+import { UnknownNameError } from '../../unknown-name.ts';
 import { NoSubscriberError, TopicNameError } from './errors.ts';
-import type { LayoutName, TopicStatus, TopicStore } from './layout.ts';
-import { ownLayout, surveyTopics } from './own-layout.ts';
-import { isSeedInUse, seedLayout } from './seed-layout.ts';
+import type { Inspection, LayoutName, TopicStatus, TopicStore } from './layout.ts';
+import { inspectTopics, ownLayout } from './own-layout.ts';
+import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout.ts';
 
 /**
  * Durable publish/subscribe.
@@ -48,9 +49,19 @@ export function openTopic(client: Client, topic: string, layout: LayoutName = 'o
   return layout === 'seed' ? seedLayout(client, topic) : ownLayout(client, topic);
 }
 
-/** How far each subscriber of a topic is, and what the topic retains. A topic nobody used is all zeros. */
-export function topicStatus(client: Client, topic: string, layout: LayoutName = 'own'): Promise<TopicStatus> {
-  return openTopic(client, topic, layout).status();
+/**
+ * How far each subscriber of a topic is, and what the topic retains. A topic nobody used is all zeros.
+ * @throws {WrongTypeError} when a key of the topic belongs to something else
+ */
+export async function topicStatus(
+  client: Client,
+  topic: string,
+  layout: LayoutName = 'own',
+): Promise<TopicStatus> {
+  const { topics: found, unreadable } = await openTopic(client, topic, layout).inspect();
+  const [status] = found;
+  if (!status) throw unreadable[0]?.error ?? new TopicNameError(topic, 'it cannot be read');
+  return status;
 }
 
 /** The topics that were published to or subscribed to, by name. */
@@ -58,31 +69,23 @@ export async function topics(client: Client): Promise<string[]> {
   return (await registered(client, 'topic')).sort();
 }
 
-/** How many topics one look takes in: in Cluster each costs a command of its own. */
-const mostTopics = { server: 1000, cluster: 100 };
-
 /**
- * The status of every topic, also of the one in the seed layout if anybody uses it. A topic whose keys hold
- * something else is an error among the others. `also`: topics that the index may not know.
+ * The status of every topic, also of the one in the legacy layout if anybody uses it.
+ * @param also topics that the index may not know
  */
-export async function surveyAll(
-  client: Client,
-  {
-    most = isCluster(client) ? mostTopics.cluster : mostTopics.server,
-    mostSubscribers = 1000,
-    also = [],
-  }: { readonly most?: number; readonly mostSubscribers?: number; readonly also?: readonly string[] } = {},
-): Promise<(TopicStatus | Error)[]> {
-  const [known, seed] = await Promise.all([
-    registered(client, 'topic', most),
-    isCluster(client) ? false : isSeedInUse(client),
-  ]);
-  const own = [...new Set([...known, ...also])].sort();
-  const [statuses, shared] = await Promise.all([
-    surveyTopics(client, own, mostSubscribers),
-    seed ? topicStatus(client, 'pubsub', 'seed').catch((error: Error) => error) : undefined,
-  ]);
-  return shared ? [...statuses, shared] : statuses;
+export async function inspectAll(client: Client, also: readonly string[] = []): Promise<Inspection> {
+  const names = new Set([...(await registered(client, 'topic')), ...also]);
+  const [own, legacy] = await Promise.all([inspectTopics(client, [...names].sort()), inspectLegacy(client)]);
+  return {
+    topics: [...own.topics, ...legacy.topics],
+    unreadable: [...own.unreadable, ...legacy.unreadable],
+  };
+}
+
+/** The one topic of the legacy layout, called `pubsub` here, if there is one. */
+export async function inspectLegacy(client: Client, most?: number): Promise<Inspection> {
+  const isThere = !isCluster(client) && (await isSeedInUse(client));
+  return isThere ? await inspectSeed(client, 'pubsub', most) : { topics: [], unreadable: [] };
 }
 
 /**
@@ -98,6 +101,18 @@ export async function dropSubscriber(
   layout: LayoutName = 'own',
 ): Promise<number> {
   const store = openTopic(client, topic, layout);
-  if (!(await store.drop(name))) throw new NoSubscriberError(topic, name);
+  if (!(await store.drop(name))) {
+    const { subscribers } = await topicStatus(client, topic, layout);
+    throw new NoSubscriberError(
+      topic,
+      name,
+      subscribers.map((subscriber) => subscriber.name),
+    );
+  }
   return await store.sweep();
+}
+
+/** Nobody ever published or subscribed to it. */
+export async function unknownTopic(client: Client, topic: string): Promise<UnknownNameError> {
+  return new UnknownNameError('topic', 'topic', topic, await topics(client), { listedBy: 'topic status' });
 }
