@@ -6,17 +6,14 @@ const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', { max
 
 await topic.publish(redis, 'orders', ['order 1', 'order 2']);
 
-const handled = await topic.subscribe(
-  redis,
-  'orders',
-  { as: 'billing', untilCaughtUp: true },
-  async (item) => {
-    if (topic.isGap(item)) console.log(`missed ${item.gap.from} to ${item.gap.to}`);
-    // Acknowledged when this returns; (topic, id) makes it idempotent, should a crash repeat it.
-    else console.log(item.id, item.message);
-  },
-);
+let handled = 0;
+for await (const item of topic.consume(redis, 'orders', { as: 'billing', untilCaughtUp: true })) {
+  if (item.type === 'gap') console.log(`missed ${item.from} to ${item.to}`);
+  // Acknowledged when the next is asked for; (topic, id) makes it idempotent, should a crash repeat it.
+  else console.log(item.id, item.text);
+  handled += 1;
+}
 
-const { subscribers } = await topic.status(redis, 'orders');
-console.log(`${handled} handled, lag ${subscribers[0]?.lag}`);
+const status = await topic.status(redis, 'orders');
+console.log(`${handled} handled, lag ${status?.subscribers[0]?.lag}`);
 redis.disconnect();

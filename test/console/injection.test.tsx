@@ -110,7 +110,7 @@ test('names and messages in every feature, painted by the whole console', async 
     await tame((async () => counter.add(`h${payload}`))());
     await tame((async () => views.add('pages', payload))());
     await Promise.all([
-      tame(chat.send(redis, 'ops', 'bob', `message ${payload} end`)),
+      tame(chat.send(redis, 'ops', `message ${payload} end`, { as: 'bob' })),
       tame(chat.create(redis, `r${payload}`, ['ada', `m${payload}`])),
       tame(limiter.hit(`l${payload}`)),
       tame(lock.acquire(redis, `k${payload}`, { ttlMs: 60_000 })),

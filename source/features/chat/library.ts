@@ -1,7 +1,249 @@
-/** What the library offers of chat: `import { chat } from 'quarterdeck'`. */
-export * from './chat.ts';
+import { QuarterdeckError } from '../../errors.ts';
+import { cancellable, watched } from '../../library-calls.ts';
+import type { Call, Listed, Listening, Redis, Watched } from '../../library-types.ts';
+import type { Client } from '../../redis/client.ts';
+import { clientOf, listenerOf } from '../../redis/library-client.ts';
+import { warn } from '../../warnings.ts';
+import * as own from './chat.ts';
+import { type Entry, isMalformed } from './message.ts';
+import * as rooms from './rooms.ts';
+import { longestMessageBytes, type Sent, send as sendOwn } from './send.ts';
+import { follow } from './tail.ts';
+
+// quarterdeck/chat: rooms of named members, and nobody misses a message.
+
 export * from './errors.ts';
-export { type Entry, isMalformed, type Malformed, type Message } from './message.ts';
-export { history, known, type MemberFigures, type RoomFigures, type Survey, survey } from './rooms.ts';
-export { longestMessageBytes, type Sent, send } from './send.ts';
-export { follow } from './tail.ts';
+export { longestMessageBytes, type Sent };
+
+export interface Message {
+  readonly id: number;
+  /** Epoch ms, by the server's clock. */
+  readonly at: number;
+  readonly sender: string;
+  readonly text: string;
+}
+
+export interface Member {
+  readonly name: string;
+  /** The last id they have seen; the room's last id for a member who only writes. */
+  readonly seen: number;
+  readonly unread: number;
+  readonly writesOnly: boolean;
+}
+
+export interface Status {
+  readonly room: string;
+  readonly lastId: number;
+  /** How many messages are stored because somebody has not seen them. */
+  readonly messages: number;
+  readonly members: readonly Member[];
+}
+
+/** In the place of a message stands something that cannot be read; it is passed over, and this says so. */
+export class MalformedMessageError extends QuarterdeckError {
+  constructor(room: string, id: number, found: string) {
+    super('data', 'CHAT_MALFORMED', `Message ${id} of room \`${room}\` cannot be read: \`${found}\``, {
+      hint: 'Another program wrote it; it is passed over',
+    });
+  }
+}
+
+type As = { readonly as: string };
+
+/**
+ * Makes a room, or adds to an existing one the members it lacks. Without a name it gets the next free number.
+ * @throws {RoomNameError | WrongTypeError}
+ */
+export async function create(
+  redis: Redis,
+  options: Call & {
+    readonly room?: string;
+    readonly members: readonly string[];
+    readonly writers?: readonly string[];
+  },
+): Promise<Status>;
+/** @deprecated since 0.2: one object of options */
+export async function create(
+  redis: Redis,
+  room: string | undefined,
+  members: readonly string[],
+  options?: { readonly writers?: readonly string[] },
+): Promise<Status>;
+export async function create(
+  redis: Redis,
+  first:
+    | string
+    | undefined
+    | (Call & { room?: string; members: readonly string[]; writers?: readonly string[] }),
+  members: readonly string[] = [],
+  others: { readonly writers?: readonly string[] } = {},
+): Promise<Status> {
+  const client = clientOf(redis);
+  const { room, writers, signal, ...given } =
+    typeof first === 'object' ? first : { room: first, members, ...others, signal: undefined };
+  return await cancellable({ signal }, async () => {
+    const made = await own.create(client, room, given.members, writers ? { writers } : {});
+    return await present(client, made.room);
+  });
+}
+
+/**
+ * Becomes a member; what was sent before stays unseen by them.
+ * @throws {UnknownRoomError | WrongTypeError}
+ */
+export async function join(
+  redis: Redis,
+  room: string,
+  { as, writesOnly = false, ...call }: Call & As & { readonly writesOnly?: boolean },
+): Promise<Status> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    await own.join(client, room, as, { writesOnly });
+    return await present(client, room);
+  });
+}
+
+/** Stops being a member; the last one takes the room away. @returns what is left, undefined if nothing */
+export async function leave(
+  redis: Redis,
+  room: string,
+  { as, ...call }: Call & As,
+): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    await own.leave(client, room, as);
+    return await statusOf(client, room);
+  });
+}
+
+/**
+ * Sends a message in one round trip. Waits up to `timeoutMs` (10,000) while a legacy (Redis in Action) sender holds
+ * the room's lock.
+ * @param options.unseen it does not count as seen by its sender, so it is shown to them as well
+ * @throws {MessageTooLongError | UnknownRoomError | NotAMemberError | RoomLockedError | WrongTypeError}
+ */
+export async function send(
+  redis: Redis,
+  room: string,
+  text: string,
+  {
+    as,
+    timeoutMs,
+    unseen = false,
+    signal,
+  }: Call & As & { readonly timeoutMs?: number; readonly unseen?: boolean },
+): Promise<Sent> {
+  const options = {
+    unseen,
+    ...(timeoutMs !== undefined && { waitMs: timeoutMs }),
+    ...(signal && { signal }),
+  };
+  return await sendOwn(clientOf(redis), room, as, text, options);
+}
+
+/**
+ * What a member has not seen, oldest first; marked as seen unless `peek`.
+ * @throws {UnknownRoomError | NotAMemberError | WrongTypeError}
+ */
+export async function read(
+  redis: Redis,
+  room: string,
+  { as, limit, peek = false, ...call }: Call & As & { readonly limit?: number; readonly peek?: boolean },
+): Promise<Message[]> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const { entries } = await own.pending(client, room, as, limit === undefined ? {} : { limit });
+    const last = entries.at(-1);
+    if (last && !peek) await own.ack(client, room, as, last.id);
+    return messagesOf(room, entries);
+  });
+}
+
+/**
+ * Everything a member has not seen, and then everything that is sent, until `signal`. Asking for the next message
+ * marks those before it as seen, a page at a time: whoever stops in the middle of a page gets it again.
+ * @throws {UnknownRoomError | NotAMemberError | WrongTypeError} also later, such as when the member leaves
+ */
+export async function* consume(
+  redis: Redis,
+  room: string,
+  { as, signal = new AbortController().signal, ...listening }: Listening & As,
+): AsyncGenerator<Message, void, undefined> {
+  const client = clientOf(redis);
+  for await (const entries of follow(client, listenerOf(client, listening), room, as, { signal }))
+    yield* messagesOf(room, entries);
+}
+
+/** One room; undefined if there is none. @throws {WrongTypeError} */
+export async function status(redis: Redis, room: string, options: Call = {}): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  return await cancellable(options, () => statusOf(client, room));
+}
+
+/** The rooms that are registered, most recently used first. One that cannot be read is warned of. */
+export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const found = also ? await rooms.discover(client, call.signal) : [];
+    const names = [...new Set([...(await rooms.known(client, limit)), ...found])].slice(0, limit);
+    const statuses: Status[] = [];
+    for (let from = 0; from < names.length; from += roomsAtOnce) {
+      const page = await rooms.survey(client, names.slice(from, from + roomsAtOnce));
+      for (const error of page.wrong) warn(undefined, error);
+      statuses.push(...page.rooms.map(asStatus));
+    }
+    return statuses;
+  });
+}
+
+const roomsAtOnce = 500;
+
+export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
+  return watched((call) => list(redis, call), options);
+}
+
+async function present(client: Client, room: string): Promise<Status> {
+  return (await statusOf(client, room)) ?? { room, lastId: 0, messages: 0, members: [] };
+}
+
+async function statusOf(client: Client, room: string): Promise<Status | undefined> {
+  const { rooms: found, wrong } = await rooms.survey(client, [room]);
+  if (wrong[0]) throw wrong[0];
+  return found[0] && asStatus(found[0]);
+}
+
+function asStatus({ room, lastId, messages, members }: rooms.RoomFigures): Status {
+  return { room, lastId, messages, members };
+}
+
+function messagesOf(room: string, entries: readonly Entry[]): Message[] {
+  return entries.flatMap((entry) => {
+    if (!isMalformed(entry))
+      return [{ id: entry.id, at: entry.at, sender: entry.sender, text: entry.message }];
+    warn(undefined, new MalformedMessageError(room, entry.id, entry.malformed));
+    return [];
+  });
+}
+
+export {
+  /** @deprecated since 0.2: `read` marks what it gives */
+  ack,
+  /** @deprecated since 0.2: `read` with `peek` */
+  pending,
+} from './chat.ts';
+export {
+  /** @deprecated since 0.2: `read`; what cannot be read is warned of */
+  isMalformed,
+} from './message.ts';
+export {
+  /** @deprecated since 0.2: `read` */
+  history,
+  /** @deprecated since 0.2: `list` */
+  known,
+  /** @deprecated since 0.2: `list` */
+  survey,
+} from './rooms.ts';
+export {
+  /** @deprecated since 0.2: `consume` */
+  follow,
+} from './tail.ts';

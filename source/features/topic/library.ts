@@ -1,14 +1,281 @@
-/** What programs that use topics without the screen import. */
+import { WrongTypeError } from '../../errors.ts';
+import { cancellable, watched } from '../../library-calls.ts';
+import type { Call, Listed, Listening, Redis, Watched } from '../../library-types.ts';
+import { clientOf } from '../../redis/library-client.ts';
+import { unregister } from '../../redis/registry.ts';
+import { warn } from '../../warnings.ts';
+import * as errors from './errors.ts';
+import { type Item, isGap, type Retention, type TopicStatus } from './layout.ts';
+import { setRetention } from './own-layout.ts';
+import { type Published, publish as publishOwn } from './publish.ts';
+import { subscribe as subscribeOwn } from './subscribe.ts';
+import { Subscription, type SubscriptionOptions } from './subscription.ts';
+import * as own from './topic.ts';
+
+// quarterdeck/topic: messages in order for named subscribers, at least once, however long they were away.
+
 export {
   BlockedError,
   MessageTooLargeError,
   SeatLostError,
   SubscriberDroppedError,
   SubscriberInUseError,
+  TopicNameError,
 } from './errors.ts';
-export { type Gap, type Item, isGap, type Message, type Retention, type TopicStatus } from './layout.ts';
-export { setRetention } from './own-layout.ts';
-export { type Published, publish, settlePublished as settle } from './publish.ts';
-export { type SubscribeOptions, subscribe } from './subscribe.ts';
-export { Subscription, type SubscriptionOptions } from './subscription.ts';
-export { dropSubscriber as drop, topicStatus as status, topics as list } from './topic.ts';
+export type { Published, Retention };
+
+export interface Message {
+  readonly type: 'message';
+  readonly id: number;
+  /** Epoch ms at which the server stored it. */
+  readonly at: number | undefined;
+  readonly text: string;
+}
+
+/** Retention removed these before this subscriber had seen them. */
+export interface Gap {
+  readonly type: 'gap';
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Options extends Listening {
+  /** The subscriber: its position outlives this process. */
+  readonly as: string;
+  /** Where a name never seen before begins (`now`). */
+  readonly from?: 'start' | 'now';
+  /** Wait while another process serves this name, instead of failing. */
+  readonly standby?: boolean;
+  /** Without a sign of life for so long, another process may take over. */
+  readonly leaseMs?: number;
+  /** End once nothing is left to deliver. */
+  readonly untilCaughtUp?: boolean;
+}
+
+export interface Subscriber {
+  readonly name: string;
+  readonly position: number;
+  readonly lag: number;
+  readonly oldestAt: number | undefined;
+  readonly seenAt: number | undefined;
+  readonly state: 'live' | 'idle' | 'lapsed' | 'blocked';
+}
+
+export interface Status {
+  readonly topic: string;
+  readonly lastId: number;
+  /** Every id up to this one is gone. */
+  readonly floor: number;
+  readonly retained: number;
+  readonly bytes: number | undefined;
+  readonly subscribers: readonly Subscriber[];
+}
+
+/**
+ * Stores messages; they get the next ids, in this order. Safe to be sent twice.
+ * @throws {MessageTooLargeError | TopicNameError | WrongTypeError}
+ */
+export async function publish(
+  redis: Redis,
+  topic: string,
+  texts: string | readonly string[],
+  options: Call = {},
+): Promise<Published> {
+  const client = clientOf(redis);
+  return await cancellable(options, () => publishOwn(client, topic, texts));
+}
+
+/**
+ * Every message in the order of ids, and gaps. Asking for the next acknowledges the one before.
+ * @throws {SubscriberInUseError | SeatLostError | SubscriberDroppedError | TopicNameError | WrongTypeError}
+ */
+export async function* consume(
+  redis: Redis,
+  topic: string,
+  { untilCaughtUp = false, ...options }: Options,
+): AsyncGenerator<Message | Gap, void, undefined> {
+  const { signal } = options;
+  const [settings, close] = subscriptionOptions(options);
+  try {
+    const subscription = await Subscription.open(clientOf(redis), topic, settings);
+    try {
+      while (!signal?.aborted) {
+        const items = await subscription.take({ wait: !untilCaughtUp });
+        if (items.length === 0) break;
+        for (const item of items) {
+          if (signal?.aborted) break;
+          yield asItem(item);
+          subscription.ack(isGap(item) ? item.gap.to : item.id);
+        }
+      }
+    } finally {
+      await subscription.close();
+    }
+  } finally {
+    close();
+  }
+}
+
+/**
+ * Hands every item, in the order of ids, to a handler, and acknowledges it after the handler returned. A failing
+ * handler is tried again with back-off. Resolves when `signal` aborts, or it is caught up.
+ * @throws {BlockedError} when the handler kept failing: this message is not skipped
+ * @throws what `consume` throws
+ */
+export async function subscribe(
+  redis: Redis,
+  topic: string,
+  { retries, untilCaughtUp = false, ...options }: Options & { readonly retries?: number },
+  handler: (item: Message | Gap, call: { readonly signal: AbortSignal }) => unknown,
+): Promise<void> {
+  const [settings, close] = subscriptionOptions(options);
+  const call = { signal: options.signal ?? new AbortController().signal };
+  try {
+    await subscribeOwn(
+      clientOf(redis),
+      topic,
+      { ...settings, untilCaughtUp, ...(retries !== undefined && { retries }) },
+      (item) => handler(asItem(item), call),
+    );
+  } finally {
+    close();
+  }
+}
+
+/** How long and how much a topic keeps of what not every subscriber has done yet; 0 is no limit. */
+export async function configure(
+  redis: Redis,
+  topic: string,
+  retention: Partial<Retention>,
+  options: Call = {},
+): Promise<void> {
+  const client = clientOf(redis);
+  await cancellable(options, () => setRetention(client, topic, retention));
+}
+
+/** One topic; undefined if nobody has used it. @throws {WrongTypeError} */
+export async function status(redis: Redis, topic: string, options: Call = {}): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  const found = await cancellable(options, () => own.topicStatus(client, topic));
+  return found.lastId === 0 && found.subscribers.length === 0 ? undefined : asStatus(found);
+}
+
+/** Every topic that was published to or subscribed to. One whose keys hold something else is warned of. */
+export async function list(redis: Redis, { limit, discover: _, ...call }: Listed = {}): Promise<Status[]> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const statuses: Status[] = [];
+    for (const topic of (await own.topics(client)).slice(0, limit)) {
+      try {
+        statuses.push(asStatus(await own.topicStatus(client, topic)));
+      } catch (error) {
+        if (!(error instanceof WrongTypeError)) throw error;
+        warn(undefined, error);
+      }
+    }
+    return statuses;
+  });
+}
+
+export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
+  return watched((call) => list(redis, call), options);
+}
+
+/**
+ * Forgets a subscriber and its position, or, without one, every subscriber of the topic and what only they kept.
+ * @returns whether there was something
+ */
+export async function remove(
+  redis: Redis,
+  topic: string,
+  { subscriber, ...call }: Call & { readonly subscriber?: string } = {},
+): Promise<boolean> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const names =
+      subscriber === undefined
+        ? (await own.topicStatus(client, topic)).subscribers.map(({ name }) => name)
+        : [subscriber];
+    let removed = false;
+    for (const name of names) {
+      try {
+        await own.dropSubscriber(client, topic, name);
+        removed = true;
+      } catch (error) {
+        if (!(error instanceof errors.NoSubscriberError)) throw error;
+      }
+    }
+    if (subscriber === undefined) await unregister(client, 'topic', topic);
+    return removed;
+  });
+}
+
+function subscriptionOptions({
+  as,
+  from,
+  standby,
+  leaseMs,
+  signal,
+  subscriber,
+}: Options): readonly [options: SubscriptionOptions, close: () => void] {
+  const listener = subscriber && clientOf(subscriber());
+  const options = {
+    as,
+    ...(from !== undefined && { from }),
+    ...(standby !== undefined && { standby }),
+    ...(leaseMs !== undefined && { leaseMs }),
+    ...(signal && { signal }),
+    ...(listener && { listener }),
+  };
+  return [options, () => listener?.disconnect()];
+}
+
+function asItem(item: Item): Message | Gap {
+  if (isGap(item)) return { type: 'gap', ...item.gap };
+  return { type: 'message', id: item.id, at: item.at ?? undefined, text: item.message };
+}
+
+function asStatus({ topic, lastId, floor, retained, bytes, subscribers }: TopicStatus): Status {
+  return {
+    topic,
+    lastId,
+    floor,
+    retained,
+    bytes: bytes ?? undefined,
+    subscribers: subscribers.map(({ name, position, lag, oldestAt, seenMs, state, blocked }) => ({
+      name,
+      position,
+      lag,
+      oldestAt: oldestAt ?? undefined,
+      seenAt: seenMs === 0 ? undefined : seenMs,
+      state: blocked ? 'blocked' : state,
+    })),
+  };
+}
+
+export {
+  /** @deprecated since 0.2: `Message | Gap` */
+  type Item,
+  /** @deprecated since 0.2: `item.type` */
+  isGap,
+  /** @deprecated since 0.2: `Status` */
+  type TopicStatus,
+} from './layout.ts';
+export {
+  /** @deprecated since 0.2: `configure` */
+  setRetention,
+} from './own-layout.ts';
+export {
+  /** @deprecated since 0.2: nothing needs it */
+  settlePublished as settle,
+} from './publish.ts';
+export {
+  /** @deprecated since 0.2: `consume` */
+  Subscription,
+  /** @deprecated since 0.2: `Options` */
+  type SubscriptionOptions,
+} from './subscription.ts';
+export {
+  /** @deprecated since 0.2: `remove` */
+  dropSubscriber as drop,
+} from './topic.ts';

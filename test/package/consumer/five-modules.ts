@@ -23,26 +23,27 @@ assert.equal(shape.status, redis.status);
   assert.equal(await lock.acquire(redis, 'reindex'), undefined);
 }
 
-const limiter = new limit.Limiter(redis, { max: 2, perMs: 60_000 });
+const limiter = limit.open(redis, { max: 2, perMs: 60_000 });
 const allowed: boolean[] = [];
 for (let call = 0; call < 3; call += 1) allowed.push((await limiter.hit('key:7')).allowed);
 assert.deepEqual(allowed, [true, true, false]);
 await limiter.close();
 
-const counter = new hits.Hits(redis);
+const counter = hits.open(redis);
 counter.add('web', 3);
 await counter.close();
 assert.equal((await hits.sum(redis, 'web', { sinceMs: 60_000 })).sum, 3);
 
 {
-  await using writer = new log.LogWriter(redis, 'web', { severity: 'error' });
+  await using writer = log.open(redis, 'web', { severity: 'error' });
   writer.write('disk full on /srv/a');
 }
-assert.equal((await log.common(redis, { name: 'web', severity: 'error' })).entries[0]?.count, 1);
+assert.equal((await log.common(redis, 'web', { severity: 'error' })).entries[0]?.count, 1);
 
-await chat.create(redis, 'ops', ['ada', 'bob']);
-assert.equal((await chat.send(redis, 'ops', 'ada', 'hello')).id > 0, true);
-await assert.rejects(chat.send(redis, 'nowhere', 'ada', 'hello'), (error: unknown) =>
+await chat.create(redis, { room: 'ops', members: ['ada', 'bob'] });
+assert.equal((await chat.send(redis, 'ops', 'hello', { as: 'ada' })).id, 1);
+assert.equal((await chat.read(redis, 'ops', { as: 'bob' }))[0]?.text, 'hello');
+await assert.rejects(chat.send(redis, 'nowhere', 'hello', { as: 'ada' }), (error: unknown) =>
   QuarterdeckError.is(error),
 );
 

@@ -1,0 +1,115 @@
+import { expect, expectTypeOf, test } from 'vitest';
+import { chat, lock, topic } from '../../source/index.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
+
+// lock, chat and topic as a program imports them.
+
+const server = await redisForThisFile();
+const redis = server.client({ maxRetriesPerRequest: null });
+
+test('lock: held, listed, lost to whoever breaks it, free again', async () => {
+  {
+    await using held = await lock.hold(redis, 'deploy', { ttlMs: 20_000, label: 'web' });
+    expect(held?.fence).toBeGreaterThan(0);
+    expectTypeOf(held).toEqualTypeOf<lock.Held | undefined>();
+    expect(await lock.acquire(redis, 'deploy')).toBeUndefined();
+    expect(await lock.list(redis)).toMatchObject([{ name: 'deploy', owner: { label: 'web' } }]);
+    expect(await lock.remove(redis, 'deploy', { token: 'another' })).toBe(false);
+    expect(await lock.remove(redis, 'deploy')).toBe(true);
+    await expect(held?.extend()).rejects.toBeInstanceOf(lock.LockLostError);
+    expect(held?.signal.aborted).toBe(true);
+  }
+  expect(await lock.status(redis, 'deploy')).toMatchObject({ name: 'deploy', token: undefined });
+  expect(await lock.remove(redis, 'deploy')).toBe(false);
+});
+
+test('lock: whoever waits gets it when the holder closes', async () => {
+  const first = await lock.acquire(redis, 'next', { ttlMs: 20_000 });
+  const second = lock.acquire(redis, 'next', { ttlMs: 20_000, timeoutMs: 20_000 });
+  await expect.poll(async () => (await lock.status(redis, 'next')).waiting).toBe(1);
+  await first?.close();
+  const held = await second;
+  expect(held?.fence).toBeGreaterThan(first?.fence ?? Number.POSITIVE_INFINITY);
+  expect(await lock.extend(redis, 'next', held?.token ?? '', { ttlMs: 1000 })).toEqual({
+    fence: held?.fence,
+  });
+  expect(await lock.release(redis, 'next', held?.token ?? '')).toBe(true);
+});
+
+test('lock: a wait that is cancelled rejects with the reason of its signal', async () => {
+  await using _held = await lock.acquire(redis, 'busy', { ttlMs: 20_000 });
+  const controller = new AbortController();
+  const waiting = lock.acquire(redis, 'busy', { timeoutMs: 20_000, signal: controller.signal });
+  const reason = new Error('enough');
+  controller.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+});
+
+test('chat: sent, peeked at, read, consumed', async () => {
+  expect(await chat.create(redis, { room: 'ops', members: ['ada', 'bob'] })).toMatchObject({
+    room: 'ops',
+    messages: 0,
+  });
+  expect(await chat.join(redis, 'ops', { as: 'cy' })).toMatchObject({ members: [{}, {}, {}] });
+  expect((await chat.send(redis, 'ops', 'hello', { as: 'ada' })).id).toBe(1);
+  const [message] = await chat.read(redis, 'ops', { as: 'bob', peek: true });
+  expect(message).toMatchObject({ id: 1, sender: 'ada', text: 'hello' });
+  expect(await chat.read(redis, 'ops', { as: 'bob' })).toEqual([message]);
+  expect(await chat.read(redis, 'ops', { as: 'bob' })).toEqual([]);
+
+  const controller = new AbortController();
+  const consumed: string[] = [];
+  for await (const { text } of chat.consume(redis, 'ops', { as: 'cy', signal: controller.signal })) {
+    consumed.push(text);
+    if (consumed.length === 1) await chat.send(redis, 'ops', 'more', { as: 'ada' });
+    else controller.abort();
+  }
+  expect(consumed).toEqual(['hello', 'more']);
+  expect(await chat.status(redis, 'nowhere')).toBeUndefined();
+  expect(await chat.list(redis)).toMatchObject([{ room: 'ops' }]);
+  await expect(chat.send(redis, 'nowhere', 'x', { as: 'ada' })).rejects.toBeInstanceOf(chat.UnknownRoomError);
+  for (const as of ['ada', 'bob']) await chat.leave(redis, 'ops', { as });
+  expect(await chat.leave(redis, 'ops', { as: 'cy' })).toBeUndefined();
+});
+
+test('topic: published, consumed in order, acknowledged by asking for the next', async () => {
+  await topic.publish(redis, 'orders', 'order 1');
+  expect(await topic.publish(redis, 'orders', ['order 2', 'order 3'])).toEqual({
+    first: 2,
+    last: 3,
+    count: 2,
+  });
+  const options = { as: 'billing', from: 'start', untilCaughtUp: true } as const;
+  const seen: string[] = [];
+  for await (const item of topic.consume(redis, 'orders', options)) {
+    expectTypeOf(item.type).toEqualTypeOf<'message' | 'gap'>();
+    if (item.type === 'message') seen.push(item.text);
+    if (seen.length === 2) break;
+  }
+  expect(await topic.status(redis, 'orders')).toMatchObject({
+    lastId: 3,
+    subscribers: [{ name: 'billing', position: 1, lag: 2 }],
+  });
+  const rest: string[] = [];
+  await topic.subscribe(redis, 'orders', options, (item) => {
+    if (item.type === 'message') rest.push(item.text);
+  });
+  expect([...seen, ...rest]).toEqual(['order 1', 'order 2', 'order 2', 'order 3']);
+  await topic.configure(redis, 'orders', { maxLen: 10 });
+  expect(await topic.list(redis)).toMatchObject([{ topic: 'orders' }]);
+  expect(await topic.remove(redis, 'orders', { subscriber: 'nobody' })).toBe(false);
+  expect(await topic.remove(redis, 'orders', { subscriber: 'billing' })).toBe(true);
+  expect(await topic.status(redis, 'nosuch')).toBeUndefined();
+});
+
+test('topic: the connection that a caller makes for listening is closed in the end', async () => {
+  const made: ReturnType<typeof server.client>[] = [];
+  const subscriber = () => {
+    const client = redis.duplicate();
+    made.push(client);
+    return client;
+  };
+  for await (const _ of topic.consume(redis, 'orders', { as: 'x', untilCaughtUp: true, subscriber }));
+  expect(made.length).toBe(1);
+  await expect.poll(() => made[0]?.status).toBe('end');
+});
