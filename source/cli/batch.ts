@@ -161,7 +161,7 @@ function makeContext({
     signal,
     commandLine,
     printFrame,
-    stdin: () => linesOf(streams.stdin, signal),
+    stdin: (rules) => linesOf(streams.stdin, signal, rules),
     async emit(item, text) {
       await handOver(config.json ? `${safeJson(item)}\n` : forPeople(text));
     },

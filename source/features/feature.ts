@@ -193,6 +193,14 @@ export type Command<Input> = {
   run(context: CommandContext, input: Input): Promise<Outcome>;
 };
 
+/** What to make of lines of stdin that cannot be taken as they are. */
+export type LineRules = {
+  /** What stands for a line of more than so many bytes, made of the text of these and of how many more there were. */
+  readonly long?: { readonly bytes: number; shorten(head: string, moreBytes: number): string };
+  /** Shows bytes that are no UTF-8 as `\xe9`. */
+  readonly showsBytes?: boolean;
+};
+
 /** Everything a command may touch besides Redis. In the console `emit` and `progress` go to the status line. */
 export type CommandContext = ReadContext & {
   /** The connection's subscriber, opened on first use. */
@@ -201,8 +209,11 @@ export type CommandContext = ReadContext & {
   readonly signal: AbortSignal;
   /** The words behind `--`. */
   readonly commandLine: readonly string[];
-  /** Lines of stdin, without their newline, until its end or the signal; empty in the console. */
-  stdin(): AsyncIterable<string>;
+  /**
+   * Lines of stdin, without their newline, until its end or the signal; empty in the console. One that is very long
+   * or no UTF-8 ends it with an error after the lines before it, unless the rules say what to make of it.
+   */
+  stdin(rules?: LineRules): AsyncIterable<string>;
   /** One item of a stream: NDJSON with `--json`, else its text. Resolves when it was handed to the reader. */
   emit(item: unknown, text: Text): Promise<void>;
   /** Raw bytes to stdout, for commands whose output is a file's content. Resolves when handed on. */

@@ -90,7 +90,7 @@ describe('incr', () => {
   test('bytes that are not UTF-8 are refused', async () => {
     const stdin = Buffer.from([0x61, 0xff, 0x09, 0x31, 0x0a]);
     const outcome = await run(['buffer', 'incr', 'project', '-', '--json'], { url: server.url, stdin });
-    expect({ exit: outcome.code, ...errorOf(outcome) }).toMatchObject({ exit: 4, code: 'BAD_LINE' });
+    expect({ exit: outcome.code, ...errorOf(outcome) }).toMatchObject({ exit: 4, code: 'LINE_NOT_UTF8' });
   });
 
   test.each(['0', '-1', '0.5', '1e3', '9007199254740992', 'x'])('BY %s is a usage error', async (by) => {

@@ -238,3 +238,42 @@ test.each(['bash', 'zsh', 'fish'])('completion for %s names every noun', async (
   expect(stdout).toContain('snapshot');
   expect(stdout).toContain('fail-if');
 });
+
+/** Lines and then one that is no UTF-8. */
+const badInput = Buffer.concat([Buffer.from('one\ntwo\n'), Buffer.from([0xe9]), Buffer.from('\nafter\n')]);
+
+test.each([
+  [['topic', 'publish', 'stdin', '-'], ['topic', 'status', 'stdin', '--json'], '"lastId":2'],
+  [['chat', 'send', 'stdin', '-', '--as', 'ann'], ['chat', 'list', '--json'], '"messages":2'],
+  [['buffer', 'incr', 'stdin', '-'], ['buffer', 'pending', 'stdin', '--json'], '"ids":2'],
+  [['hits', 'add', 'stdin', '-'], ['hits', 'sum', 'stdin', '--json'], '"sum":2'],
+])(
+  'a line of stdin that cannot be read ends %j with exit 4; those before it are done',
+  async (words, ask, told) => {
+    if (words[0] === 'chat')
+      await run(['chat', 'create', 'stdin', '--members', 'ann,bob'], { url: server.url });
+    const failed = await run([...words, '--json'], { url: server.url, stdin: badInput });
+    expect(failed.code).toBe(4);
+    expect(errorOf(failed)).toMatchObject({
+      code: 'LINE_NOT_UTF8',
+      message: expect.stringContaining('Line 3'),
+    });
+    expect((await run(ask, { url: server.url })).stdout).toContain(told);
+  },
+);
+
+test('a log takes every line: long ones cut with a mark, bytes that are no UTF-8 shown', async () => {
+  const stdin = Buffer.concat([badInput, Buffer.alloc(300_000, 'a'), Buffer.from('\nlast\n')]);
+  const written = await run(['log', 'write', 'stdin', '--json'], { url: server.url, stdin });
+  expect(JSON.parse(written.stdout)).toMatchObject({ written: 6 });
+  const recent = await run(['log', 'recent', 'stdin', '--json'], { url: server.url });
+  const messages = (JSON.parse(recent.stdout) as { message: string }[]).map(({ message }) => message);
+  expect(messages).toEqual([
+    'last',
+    expect.stringMatching(/^a{1000,}… \(285K more\)$/),
+    'after',
+    '\\xe9',
+    'two',
+    'one',
+  ]);
+});

@@ -19,18 +19,79 @@ test('lines end with either newline; the last one may lack it; characters may co
   expect(await found).toEqual(['one', 'two', '', 'thé\rn\u2028end', 'last']);
 });
 
-test('a line of a hundred megabytes costs no more than its length', async () => {
+/** A stream of so many bytes `a` and then the rest, in pieces of 16 KiB. */
+function longLine(pieces: number, rest: string): PassThrough {
   const stream = new PassThrough();
-  const found = collect(linesOf(stream, never));
   const piece = Buffer.alloc(16 * 1024, 'a');
-  const pieces = 6400;
-  for (let sent = 0; sent < pieces; sent += 1) {
-    if (!stream.write(piece)) await once(stream, 'drain');
-  }
-  stream.end('\nnext\n');
-  const lines = await found;
-  expect(lines.map(({ length }) => length)).toEqual([pieces * piece.length, 4]);
-}, 5000);
+  void (async () => {
+    for (let sent = 0; sent < pieces; sent += 1) {
+      if (!stream.write(piece)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+    }
+    stream.end(rest);
+  })();
+  return stream;
+}
+
+test('a line of megabytes costs no more than its length', async () => {
+  const lines = await collect(linesOf(longLine(1000, '\nnext\n'), never));
+  expect(lines.map(({ length }) => length)).toEqual([1000 * 16 * 1024, 4]);
+});
+
+test('a line that is longer still is refused, in constant memory, after the lines before it', async () => {
+  const stream = new PassThrough();
+  const lines = linesOf(stream, never);
+  stream.write('one\ntwo\n');
+  expect((await lines.next()).value).toBe('one');
+  expect((await lines.next()).value).toBe('two');
+  const piece = Buffer.alloc(1024 * 1024, 'a');
+  const failing = expect(lines.next()).rejects.toMatchObject({
+    kind: 'data',
+    code: 'LINE_TOO_LONG',
+    message: expect.stringMatching(/^Line 3 of stdin is longer than 64M/),
+  });
+  for (let sent = 0; sent < 65; sent += 1) stream.write(piece);
+  await failing;
+});
+
+test('where the rules say so, a long line is shortened, and what is behind it comes', async () => {
+  const before = process.memoryUsage().rss;
+  const rules = {
+    long: { bytes: 1000, shorten: (head: string, more: number) => `${head.slice(0, 3)}… ${more}` },
+  };
+  const lines = await collect(linesOf(longLine(20_000, 'é\r\nnext\nlast'), never, rules));
+  expect(lines).toEqual([`aaa… ${20_000 * 16 * 1024 - 1000 + 3}`, 'next', 'last']);
+  expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+});
+
+test('a shortened line ends with a whole letter', async () => {
+  const stream = new PassThrough();
+  const rules = { long: { bytes: 4, shorten: (head: string) => `${head}…` } };
+  const lines = collect(linesOf(stream, never, rules));
+  stream.write('aéé');
+  stream.end('é\n');
+  expect(await lines).toEqual(['aé…']);
+});
+
+const latin1 = Buffer.from([0x63, 0x61, 0x66, 0xe9]);
+
+test('bytes that are no UTF-8 end it, after the lines before them', async () => {
+  const stream = new PassThrough();
+  const lines = linesOf(stream, never);
+  stream.end(Buffer.concat([Buffer.from('naïve \uFFFD\n'), latin1, Buffer.from('\nafter\n')]));
+  expect((await lines.next()).value).toBe('naïve \uFFFD');
+  await expect(lines.next()).rejects.toMatchObject({
+    kind: 'data',
+    code: 'LINE_NOT_UTF8',
+    message: expect.stringMatching(/^Line 2 of stdin is no UTF-8/),
+  });
+});
+
+test('where the rules say so, such bytes are shown', async () => {
+  const stream = new PassThrough();
+  const lines = collect(linesOf(stream, never, { showsBytes: true }));
+  stream.end(Buffer.concat([Buffer.from('日本\n'), latin1, Buffer.from('日\n\nafter')]));
+  expect(await lines).toEqual(['日本', 'caf\\xe9日', '', 'after']);
+});
 
 test('an empty stream has no lines', async () => {
   const stream = new PassThrough();

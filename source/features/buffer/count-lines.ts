@@ -1,4 +1,4 @@
-import { messageOf } from '../../errors.ts';
+import { messageOf, QuarterdeckError } from '../../errors.ts';
 import type { CommandContext } from '../feature.ts';
 import { IncrementBuffer } from './buffer.ts';
 import { BadCountError, BadIdError, BadLineError } from './errors.ts';
@@ -9,14 +9,14 @@ export type Counted = { readonly lines: number; readonly total: number; readonly
 /**
  * Counts lines `ID<TAB>BY` from stdin (or `ID`, by `fallback`) until its end or the signal. However it ends, what
  * was read is counted.
- * @throws {BadLineError} after counting the lines before it
+ * @throws {BadLineError | StdinLineError} after counting the lines before it
  */
 export async function countLines(context: CommandContext, type: string, fallback: number): Promise<Counted> {
   const buffer = new IncrementBuffer(context.redis);
   let lines = 0;
   let total = 0;
-  let badLine: BadLineError | undefined;
-  try {
+  let badLine: Error | undefined;
+  const read = async (): Promise<void> => {
     for await (const line of context.stdin()) {
       lines += 1;
       if (line === '') continue;
@@ -30,6 +30,13 @@ export async function countLines(context: CommandContext, type: string, fallback
         break;
       }
     }
+  };
+  try {
+    await read().catch((error: unknown) => {
+      // One that cannot even be read.
+      if (!(QuarterdeckError.is(error) && /^LINE_/.test(error.code))) throw error;
+      badLine = error;
+    });
     await buffer.close();
   } catch (error) {
     buffer.discard();

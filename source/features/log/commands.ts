@@ -16,6 +16,7 @@ import {
   type Text,
   word,
 } from '../feature.ts';
+import { shorten } from './cut.ts';
 import { discover } from './discover.ts';
 import { joinLogName, type LogName, logNameMistake, severityMistake, severityName } from './keys.ts';
 import { type Common, common, indexedLogs, isKnown, logs, recent } from './log.ts';
@@ -84,7 +85,8 @@ const writeCommand = defineCommand({
 });
 
 async function writeLines({ stdin }: CommandContext, writer: LogWriter): Promise<void> {
-  for await (const line of stdin()) {
+  // Half of a log is better than none: what cannot be kept as it is comes with a mark.
+  for await (const line of stdin({ long: { bytes: 64 * 1024, shorten }, showsBytes: true })) {
     if (!writer.write(line)) await writer.drained();
   }
 }

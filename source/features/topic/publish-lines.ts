@@ -30,23 +30,28 @@ export async function publishLines(
       await landed.promise;
     }
   };
-  for await (const line of lines) {
-    if (signal.aborted || failure !== undefined) break;
-    onTheWay += 1;
-    publish(client, topic, line, { layout }).then(
-      (published) => {
-        // Answers come in any order.
-        first = first === 0 ? published.first : Math.min(first, published.first);
-        last = Math.max(last, published.last);
-        count += 1;
-        land();
-      },
-      (error: unknown) => {
-        failure ??= error;
-        land();
-      },
-    );
-    await roomFor(mostOnTheWay);
+  try {
+    for await (const line of lines) {
+      if (signal.aborted || failure !== undefined) break;
+      onTheWay += 1;
+      publish(client, topic, line, { layout }).then(
+        (published) => {
+          // Answers come in any order.
+          first = first === 0 ? published.first : Math.min(first, published.first);
+          last = Math.max(last, published.last);
+          count += 1;
+          land();
+        },
+        (error: unknown) => {
+          failure ??= error;
+          land();
+        },
+      );
+      await roomFor(mostOnTheWay);
+    }
+  } catch (error) {
+    // A line that cannot be read: those before it are on their way.
+    failure ??= error;
   }
   await roomFor(0);
   if (failure !== undefined) throw failure;
