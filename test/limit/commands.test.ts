@@ -57,7 +57,21 @@ test('the same for people', async () => {
   expect((await limit('list')).stdout).toMatch(
     /^ip:10\.7 +4\/5 per 1h {2}gcra +all back in 4\dm\d\ds {2,}denied 1\n$/,
   );
-  expect((await limit('reset', 'nobody')).stdout).toBe('No limit of nobody is known\n');
+});
+
+test('a subject nobody limited has none to give back: exit 4, with the nearest one', async () => {
+  await limit('hit', 'customer:7', '--max', '5', '--per', '1h');
+  const result = await limit('reset', 'custmer:7', '--json');
+  expect(result.code).toBe(4);
+  expect(errorOf(result)).toMatchObject({
+    code: 'LIMIT_UNKNOWN',
+    message: 'There is no limit of `custmer:7`',
+    hint: expect.stringContaining('`customer:7`'),
+  });
+  expect(JSON.parse((await limit('reset', 'customer:7', '--json')).stdout)).toEqual({
+    subject: 'customer:7',
+    cleared: 1,
+  });
 });
 
 test('a further limit refuses too, and then neither is spent', async () => {

@@ -36,7 +36,7 @@ test('while nothing is used the slice stays the same one', async () => {
   await limiter.close();
   await redis.del('limit:s:gcra:1000');
   const once = await read(initial);
-  expect(once.meters).toMatchObject([{ subject: 's', used: 0, resetMs: 0 }]);
+  expect(once.meters).toMatchObject([{ subject: 's', used: 0, resetAtMs: undefined }]);
   expect(await read(once)).toBe(once);
 });
 

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { UsageError } from '../../source/errors.ts';
 import { hitAll } from '../../source/features/limit/hit-all.ts';
 import { LeasedLimiter } from '../../source/features/limit/lease.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
-import { list, reset } from '../../source/features/limit/list.ts';
+import { list, listAll, reset } from '../../source/features/limit/list.ts';
 import { byNearness } from '../../source/features/limit/state.ts';
 import { awayFromTheEnd } from '../helpers/clock.ts';
 import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
@@ -18,6 +19,8 @@ beforeEach(async () => {
 });
 afterEach(() => redis.disconnect());
 
+const sentBytes = async (): Promise<number> =>
+  Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
 const allowedOf = (verdicts: readonly { allowed: boolean }[]): number =>
   verdicts.filter(({ allowed }) => allowed).length;
 
@@ -270,4 +273,83 @@ describe('the seed layout', () => {
     expect(await redis.ttl(key)).toBeLessThanOrEqual(60);
     expect(await redis.ttl(key)).toBeGreaterThanOrEqual(0);
   });
+});
+
+describe('names', () => {
+  test.each([undefined, null, '', '\ud800', 'x'.repeat(1_000_000), 7, {}])(
+    'nobody is called %j',
+    async (name) => {
+      const subject = name as string;
+      const rule = { max: 5, perMs: 86_400_000 };
+      const limiter = new Limiter(redis, rule);
+      const good = limiter.hit('good');
+      await expect(limiter.hit(subject)).rejects.toThrow(UsageError);
+      await expect(limiter.peek(subject)).rejects.toThrow(UsageError);
+      await expect(new LeasedLimiter(redis, rule, { permits: 2 }).hit(subject)).rejects.toThrow(UsageError);
+      await expect(hitAll(redis, [{ ...rule, subject }])).rejects.toThrow(UsageError);
+      await expect(reset(redis, subject)).rejects.toThrow(UsageError);
+      // Who asked in the same tick is answered.
+      expect(await good).toMatchObject({ allowed: true });
+      await limiter.close();
+      expect(await redis.keys('limit:*')).toEqual(['limit:good:fixed:86400000']);
+    },
+  );
+
+  test.each(['constructor', '__proto__', 'a:fixed:86400000', 'x\0y', '*', 'a[b]?\\', 'tab\tand\nline'])(
+    '%j is limited like anybody',
+    async (subject) => {
+      const limiter = new Limiter(redis, { max: 5, perMs: 86_400_000 });
+      for (const name of [subject, 'other', `${subject}s`]) await limiter.hit(name, 2);
+      await limiter.close();
+      const { limits } = await listAll(redis);
+      expect(limits.map((use) => use.subject).toSorted()).toEqual(
+        [subject, 'other', `${subject}s`].toSorted(),
+      );
+      expect(await reset(redis, subject)).toBe(1);
+      expect(await limiter.peek(subject)).toMatchObject({ remaining: 5 });
+      expect(await limiter.peek('other')).toMatchObject({ remaining: 3 });
+      expect(await limiter.peek(`${subject}s`)).toMatchObject({ remaining: 3 });
+    },
+  );
+
+  test('plain keys that would be keys of ours are refused', async () => {
+    const limiter = new Limiter(redis, { max: 5, perMs: 60_000, layout: 'seed' });
+    await expect(limiter.hit('limit:bob:fixed')).rejects.toThrow(UsageError);
+    expect(await limiter.hit('limit:bob')).toMatchObject({ allowed: true });
+  });
+});
+
+test('twenty thousand subjects of one moment are all listed, whatever is noted meanwhile', async () => {
+  const limiter = new Limiter(redis, { max: 5, perMs: 86_400_000 });
+  const names = Array.from({ length: 20_000 }, (_, id) => `user:${id}`);
+  for (let from = 0; from < names.length; from += 1000) {
+    await Promise.all(names.slice(from, from + 1000).map((name) => limiter.hit(name)));
+  }
+  await limiter.close();
+  const busy = new Limiter(server.client(), { max: 5, perMs: 86_400_000 });
+  const [{ limits }] = await Promise.all([
+    listAll(redis),
+    (async () => {
+      for (const name of names.slice(0, 300)) await busy.hit(name);
+      await busy.close();
+    })(),
+  ]);
+  expect(new Set(limits.map(({ subject }) => subject))).toEqual(new Set(names));
+  expect((await list(redis, { count: 300 })).limits).toHaveLength(300);
+}, 60_000);
+
+test('what others wrote into the index makes no reply large, and hides nobody', async () => {
+  const limiter = new Limiter(redis, { max: 5, perMs: 86_400_000 });
+  for (const name of ['good', 'bad']) await limiter.hit(name);
+  await limiter.close();
+  const long = 'x'.repeat(2_000_000);
+  await redis.zadd('quarterdeck:limit', 1, `fixed:1000:${long}`, 2, 'nonsense', 3, '');
+  await redis.hset('quarterdeck:limit:max', 'fixed:86400000:bad', long);
+  await redis.set('limit:bad:fixed:86400000', long);
+  const before = await sentBytes();
+  const { limits, foreign } = await listAll(redis);
+  expect(limits).toMatchObject([{ subject: 'good', used: 1 }]);
+  expect(foreign).toEqual(['limit:bad:fixed:86400000']);
+  expect((await list(redis, { count: 100 })).limits).toHaveLength(1);
+  expect((await sentBytes()) - before).toBeLessThan(10_000);
 });

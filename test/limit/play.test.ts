@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { cli, expectRestored, type Play, startPlay } from '../helpers/terminal.ts';
@@ -38,14 +38,21 @@ test('an operator filters, resets a subject after being asked, and sees it gone'
   await play.shows('key:7f3');
 
   play.press('x');
-  await play.shows('Give key:7f3 all of its limits back? It has used 20 of 20.');
+  await play.shows('Give key:7f3 all of its limits back? What it has used counts no more.');
   play.press('n');
   await play.hides('all of its limits back?');
   await play.shows('20/20');
 
   play.press('x');
   await play.shows('all of its limits back?');
-  play.press('y');
+  // A yes counts once the question can have been read.
+  await vi.waitFor(
+    async () => {
+      play.press('y');
+      expect(await server.client().exists('limit:key:7f3:fixed:86400000')).toBe(0);
+    },
+    { interval: 1000, timeout: 20_000 },
+  );
   await play.shows('key:7f3 has its limit back');
   await play.hides('20/20');
   await play.shows(/┏━ \d limit ━/);

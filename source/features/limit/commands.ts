@@ -3,6 +3,7 @@ import { messageOf, UsageError } from '../../errors.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { formatDuration } from '../../ui/format.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
+import { UnknownNameError } from '../../unknown-name.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import { defineCommand, flag, flagOr, list as listOf, optionalFlag, switchFlag, word } from '../feature.ts';
 import { tellMissing } from '../shards/open-shards.ts';
@@ -113,12 +114,16 @@ const resetCommand = defineCommand({
   guard: resetGuard,
   async run(context, input) {
     const { cleared, missing } = await resetOver(context, input.subject);
+    if (cleared === 0 && missing.length === 0) {
+      const known = new Set((await listOver(context)).limits.map(({ subject }) => subject));
+      throw new UnknownNameError('limit', 'limit of', input.subject, [...known]);
+    }
     const limits = cleared === 1 ? 'its limit' : `its ${cleared} limits`;
     return {
       json: { subject: input.subject, cleared },
       text:
         cleared === 0
-          ? `No limit of ${sanitise(input.subject)} is known`
+          ? `No limit of ${sanitise(input.subject)} is known where we could look`
           : `${sanitise(input.subject)} has ${limits} back`,
       ...tellMissing(context, missing),
     };
@@ -132,15 +137,14 @@ const listCommand = defineCommand({
   writes: false,
   partial: true,
   async run(context, input) {
-    const { total, limits, missing } = await listOver(context);
+    const { limits, missing, foreign } = await listOver(context);
     const found = input.discover
       ? await discoverOver(context, context.signal)
       : { limits: [], foreign: [], missing: [] };
-    const said = passedOver(found.foreign, 'limits');
+    const said = passedOver([...foreign, ...found.foreign], 'limits');
     if (said !== undefined) context.warn(said);
     const sorted = limits.toSorted(byNearness);
-    const more = total > limits.length ? [`and ${total - limits.length} more`] : [];
-    const lines = [...sorted.map(line), ...more, ...found.limits.map(line)];
+    const lines = [...sorted.map(line), ...found.limits.map(line)];
     return {
       json: [...sorted.map(limitJson), ...found.limits.map(foundJson)],
       text: lines.length === 0 ? 'No limits' : lines,

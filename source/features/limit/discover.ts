@@ -10,7 +10,7 @@ import { indexKeys } from './usage-index.ts';
 
 /**
  * Limits by their keys alone: those of ours that the index has forgotten, and the plain counters `<id>:<epoch / 60>` of
- * programs that follow the third seed. A key tells what was used, not of how much: that is in the programs that hit it.
+ * other programs. A key tells what was used, not of how much: that is in the programs that hit it.
  */
 export type FoundLimit = {
   readonly subject: string;
@@ -19,7 +19,7 @@ export type FoundLimit = {
   /** Null for gcra, whose key counts in parts of a limit it does not name. */
   readonly used: number | null;
   readonly resetMs: number;
-  /** Counted in the plain keys of the third seed. */
+  /** Counted in plain keys, shared with other programs. */
   readonly layout?: 'seed';
 };
 
@@ -62,7 +62,9 @@ export async function discover(client: Client, signal?: AbortSignal): Promise<Fo
   for (const some of chunks(await unknown(client, candidates), isCluster(client) ? 1 : atOnce)) {
     const [looks, texts, ttls] = await Promise.all([
       lookAt(client, some),
-      Promise.all(some.map(({ key, rule }) => (rule.algorithm === 'seed' ? client.get(key) : null))),
+      Promise.all(
+        some.map(({ key, rule }) => (rule.algorithm === 'seed' ? client.getrange(key, 0, 20) : null)),
+      ),
       Promise.all(some.map(({ key }) => client.pttl(key))),
     ]);
     for (const [index, { subject, rule, key }] of some.entries()) {

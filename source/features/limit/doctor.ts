@@ -15,7 +15,7 @@ export const doctor: Doctor = {
   async examine(redis, keys) {
     const window = Math.floor((await serverMs(redis)) / 60_000);
     const findings = await Promise.all(
-      keys.map((key) => (own.test(key) ? examineOwn(redis, key) : examineSeed(redis, key, window))),
+      keys.map((key) => (own.test(key) ? examineOwn(redis, key) : examinePlain(redis, key, window))),
     );
     return findings.filter((finding) => finding !== undefined);
   },
@@ -46,12 +46,12 @@ async function examineOwn(redis: Client, key: string): Promise<Finding | undefin
   };
 }
 
-/** What programs leave that follow the third seed, told apart from other numbers by being near the current minute. */
-async function examineSeed(redis: Client, key: string, now: number): Promise<Finding | undefined> {
+/** What programs leave that count in plain keys, told apart from other numbers by being near the current minute. */
+async function examinePlain(redis: Client, key: string, now: number): Promise<Finding | undefined> {
   const [, subject = '', window, fraction] = seed.exec(key) ?? [];
   if (Math.abs(Number(window) - now) > dayOfWindows) return;
   const [type, ttl] = await Promise.all([redis.type(key), redis.ttl(key)]);
-  if (type !== 'string' || !/^\d+$/.test((await redis.get(key)) ?? '')) return;
+  if (type !== 'string' || !/^\d+$/.test(await redis.getrange(key, 0, 20))) return;
   if (fraction !== undefined) {
     return {
       code: 'LIMIT_NEVER_REFUSES',

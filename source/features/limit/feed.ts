@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isCluster } from '../../redis/client.ts';
 import type { Feed } from '../feature.ts';
-import { listOver } from './spread.ts';
+import { pageOver } from './spread.ts';
 import { type LimitSlice, learn } from './state.ts';
 
 /** On one server all of these are one command; in Cluster each costs one of its own, so it sweeps through them. */
@@ -19,7 +19,7 @@ export const feed: Feed<LimitSlice> = {
     const { redis } = context;
     const count = isCluster(redis) ? atOnce.cluster : atOnce.standalone;
     const skip = next < mostWatched ? next : 0;
-    const { total, limits, missing } = await listOver(context, { count, skip, deadlineMs });
+    const { total, limits, missing } = await pageOver(context, { count, skip, deadlineMs });
     const reading = {
       total,
       limits: limits.map(({ layout: _, ...use }) => use),

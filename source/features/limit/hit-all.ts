@@ -1,7 +1,7 @@
-import { WrongTypeError } from '../../errors.ts';
+import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { perform, type Verdict } from './check.ts';
-import { type Limit, memberOf, requireDistinct, requireWhole, ruleOf } from './rules.ts';
+import { type Limit, memberOf, requireDistinct, requireWhole, ruleOf, subjectMistake } from './rules.ts';
 import { Notes } from './usage-index.ts';
 
 /** One limit of one subject, and how much of it is wanted. */
@@ -10,12 +10,16 @@ export type Demand = Limit & { readonly subject: string; readonly cost?: number 
 /**
  * Spends from the limits of several subjects, such as a user, an address and everyone: all of them or none. In
  * Cluster the subjects share a slot, so they carry one hash tag: `{acme}:user:7`, `{acme}:everyone`.
- * @throws {UsageError} when one limit is named twice
+ * @throws {UsageError} when one limit is named twice, or a subject is no name
  */
 export async function hitAll(client: Client, demands: readonly Demand[]): Promise<Verdict> {
   const rules = demands.map(ruleOf);
   for (const { cost = 1 } of demands) requireWhole('cost', cost, 1);
   const subjects = demands.map(({ subject }) => subject);
+  for (const [i, rule] of rules.entries()) {
+    const mistake = subjectMistake(subjects[i], rule);
+    if (mistake !== undefined) throw new UsageError(mistake);
+  }
   requireDistinct(rules.map((rule, i) => memberOf(subjects[i] ?? '', rule)));
   const act = { subjects, costs: demands.map(({ cost = 1 }) => cost) };
   const [result] = await perform(client, 'spend', rules, [act]);

@@ -32,9 +32,11 @@ for i = 1, width do
 end
 
 -- Each way to count takes limit, key, cost and whether to spend. It answers what is left, in how many microseconds
--- the cost will fit (0: it does, and was spent; nil: the key is not ours), and in how many nothing is spent any more.
+-- the cost will fit (0: it does, and was spent; nil: the key is not ours), in how many nothing is spent any more, and,
+-- where an act has several limits, how to take back what was spent. What an ACL denies it raises with nothing spent.
 -- Only those this call needs are made: making a function costs as much as a command.
 local ways = {}
+local isMixed = width > 1
 
 if needs.fixed then
   function ways.fixed(limit, key, cost, spends)
@@ -45,18 +47,33 @@ if needs.fixed then
     if spends then
       -- Nobody sees the sum before a cost that did not fit is taken back.
       used = redis.pcall('INCRBY', key, cost)
-      if type(used) == 'table' then return end
-      if used == cost then call('PEXPIREAT', key, deadline) end
-      if used <= limit.max then return limit.max - used, 0, left end
-      call('DECRBY', key, cost)
+      if type(used) == 'table' then
+        if string.find(used.err, 'WRONGTYPE') or string.find(used.err, 'not an integer') then return end
+        error(used)
+      end
+      if used == cost then
+        local set = redis.pcall('PEXPIREAT', key, deadline)
+        if type(set) == 'table' then
+          if redis.pcall('DEL', key) ~= 1 then call('INCRBY', key, -cost) end
+          error(set)
+        end
+      end
+      if used <= limit.max then
+        return limit.max - used, 0, left, isMixed and function() call('INCRBY', key, -cost) end
+      end
+      call('INCRBY', key, -cost)
       used = used - cost
     else
-      local text = redis.pcall('GET', key) or '0'
-      if type(text) == 'table' or not string.find(text, '^%-?%d+$') then return end
+      local text = redis.pcall('GETRANGE', key, 0, 20)
+      if type(text) == 'table' then
+        if string.find(text.err, 'WRONGTYPE') then return end
+        error(text)
+      end
+      if text == '' then text = '0' elseif not string.find(text, '^%-?%d+$') then return end
       used = tonumber(text)
       if used + cost <= limit.max then return limit.max - used, 0, used > 0 and left or 0 end
     end
-    if mends then call('PEXPIREAT', key, deadline, 'LT') end
+    if mends then redis.pcall('PEXPIREAT', key, deadline, 'LT') end
     return limit.max - used, left, left
   end
 end
@@ -69,7 +86,10 @@ if needs.sliding then
     local span = ceil(limit.per / size)
     local slice = floor(now / size)
     local state = redis.pcall('HMGET', key, 'slice', 'used', slice)
-    if state.err then return end
+    if state.err then
+      if string.find(state.err, 'WRONGTYPE') then return end
+      error(state)
+    end
     local newest, used, here = tonumber(state[1]), tonumber(state[2]) or 0, tonumber(state[3]) or 0
     if not newest then
       if call('EXISTS', key) == 1 then return end
@@ -78,9 +98,12 @@ if needs.sliding then
       -- The clock was set back: as if all of it had been spent just now.
       newest, here = slice, used
       if mends then
-        call('DEL', key)
+        -- What may be denied comes first: without it the old slices are no harm.
         call('HSET', key, 'slice', slice, 'used', used, slice, used)
-        call('PEXPIREAT', key, ceil((slice + span + 1) * size / 1000))
+        redis.pcall('PEXPIREAT', key, ceil((slice + span + 1) * size / 1000))
+        for _, old in ipairs(call('HKEYS', key)) do
+          if tonumber(old) and tonumber(old) ~= slice then redis.pcall('HDEL', key, old) end
+        end
       end
     end
     local gone = {}
@@ -108,10 +131,13 @@ if needs.sliding then
     end
     if not spends then return limit.max - used, 0, used > 0 and (newest + span + 1) * size - now or 0 end
     if #gone > 0 then call('HDEL', key, unpack(gone)) end
-    call('HSET', key, 'slice', slice, 'used', used + cost, slice, here + cost)
     local leaves = (slice + span + 1) * size
-    if here == 0 then call('PEXPIREAT', key, ceil(leaves / 1000)) end
-    return limit.max - used - cost, 0, leaves - now
+    local isThere = here > 0 or call('PEXPIREAT', key, ceil(leaves / 1000)) == 1
+    call('HSET', key, 'slice', slice, 'used', used + cost, slice, here + cost)
+    if not isThere then call('PEXPIREAT', key, ceil(leaves / 1000)) end
+    return limit.max - used - cost, 0, leaves - now, isMixed and function()
+      call('HSET', key, 'slice', slice, 'used', used, slice, here)
+    end
   end
 end
 
@@ -126,9 +152,12 @@ if needs.gcra then
 
   function ways.gcra(limit, key, cost, spends)
     local level = 0
-    local text = redis.pcall('GET', key)
-    if text then
-      if type(text) == 'table' then return end
+    local text = redis.pcall('GETRANGE', key, 0, 63)
+    if type(text) == 'table' then
+      if string.find(text.err, 'WRONGTYPE') then return end
+      error(text)
+    end
+    if text ~= '' then
       local at, poured = string.match(text, '^(%d+) (%d+)$')
       if not at then return end
       level = math.max(0, poured - math.max(0, now - at) * limit.max)
@@ -138,7 +167,8 @@ if needs.gcra then
     local after = room - cost * limit.per
     if after < 0 then return floor(room / limit.per), -after / limit.max, level / limit.max end
     if not spends then return floor(room / limit.per), 0, level / limit.max end
-    return floor(after / limit.per), 0, pour(limit, key, level + cost * limit.per)
+    local reset = pour(limit, key, level + cost * limit.per)
+    return floor(after / limit.per), 0, reset, isMixed and function() pour(limit, key, level) end
   end
 end
 
@@ -146,17 +176,17 @@ local reply = {}
 local costs = 2 + 4 * width
 
 local function judge(limit, position, spends)
-  local left, wait, reset = 0, MOVED, now - now % 1000
+  local left, wait, reset, undo = 0, MOVED, now - now % 1000, nil
   if not limit.window or floor(now / limit.per) == limit.window then
     local cost = tonumber(ARGV[costs + position] or 1)
-    left, wait, reset = ways[limit.algorithm](limit, KEYS[position], cost, spends and cost <= limit.max)
+    left, wait, reset, undo = ways[limit.algorithm](limit, KEYS[position], cost, spends and cost <= limit.max)
     if not left then left, wait, reset = 0, FOREIGN, 0
     elseif cost > limit.max then wait = NEVER
     elseif wait > 0 then wait = ceil(wait / 1000) end
   end
   local at = 3 * position
   reply[at - 2], reply[at - 1], reply[at] = left > 0 and left or 0, wait, ceil(reset / 1000)
-  return wait == 0
+  return wait == 0, undo
 end
 
 for first = 0, #KEYS - 1, width do
@@ -166,9 +196,17 @@ for first = 0, #KEYS - 1, width do
       fits = judge(limits[i], first + i, false) and fits
     end
   end
-  if width == 1 or fits then
+  if width == 1 then
+    judge(limits[1], first + 1, mends)
+  elseif fits then
+    local undos = {}
     for i = 1, width do
-      judge(limits[i], first + i, mends)
+      local isDone, refusal, undo = pcall(judge, limits[i], first + i, mends)
+      if not isDone then
+        for _, take_back in ipairs(undos) do pcall(take_back) end
+        error(refusal)
+      end
+      if undo then undos[#undos + 1] = undo end
     end
   end
 end

@@ -5,6 +5,7 @@
 -- KEYS[3] denied: hash of the refusals of each limit
 -- ARGV[1] count: how many to read at most
 -- ARGV[2] skip: how many to leave out before
+-- ARGV[3] longest: bytes; longer members are no limits of ours, and are left out
 -- Reply: server ms, how many there are, then member, max, refusals of each
 
 local clock = redis.call('TIME')
@@ -16,9 +17,11 @@ for first = 1, #members, 1000 do
   local most = redis.call('HMGET', KEYS[2], unpack(some))
   local denied = redis.call('HMGET', KEYS[3], unpack(some))
   for i, member in ipairs(some) do
-    reply[#reply + 1] = member
-    reply[#reply + 1] = most[i] or '0'
-    reply[#reply + 1] = denied[i] or '0'
+    if #member <= tonumber(ARGV[3]) then
+      reply[#reply + 1] = member
+      reply[#reply + 1] = string.sub(most[i] or '0', 1, 20)
+      reply[#reply + 1] = string.sub(denied[i] or '0', 1, 20)
+    end
   end
 end
 return reply

@@ -115,25 +115,19 @@ export async function hitAll(
   return verdictOf(await cancellable(options, () => act.hitAll(client, demands)));
 }
 
-/** The limits in use, most recently noted first. */
+/** The limits in use, most recently noted first; `skip` leaves out the first of them. */
 export async function list(
   redis: Redis,
   { limit, skip = 0, discover: _, ...call }: Listed & { readonly skip?: number } = {},
 ): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const statuses: Status[] = [];
-    for (let from = skip; limit === undefined || statuses.length < limit; from += pageLength) {
-      const count = Math.min(pageLength, limit === undefined ? pageLength : limit - statuses.length);
-      const { total, limits } = await uses.list(client, { count, skip: from });
-      statuses.push(...limits.map(({ limit: max, layout: _layout, ...use }) => ({ ...use, max })));
-      if (from + count >= total) break;
-    }
-    return statuses;
+    const { limits } =
+      limit === undefined ? await uses.listAll(client) : await uses.list(client, { count: limit, skip });
+    const wanted = limit === undefined ? limits.slice(skip) : limits;
+    return wanted.map(({ limit: max, layout: _layout, ...use }) => ({ ...use, max }));
   });
 }
-
-const pageLength = 1000;
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
   return watched((call) => list(redis, call), options);

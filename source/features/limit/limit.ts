@@ -14,6 +14,7 @@ import {
   requireWhole,
   ruleOf,
   stateKey,
+  subjectMistake,
 } from './rules.ts';
 import { Notes } from './usage-index.ts';
 
@@ -59,11 +60,18 @@ export class Limiter {
 
   /**
    * Spends `cost`, or refuses and spends nothing.
+   * @throws {UsageError} when the subject is no name, or the cost no whole number from 1 up
    * @throws {WrongTypeError} when the key holds something else
    * @throws whatever Redis failed with, unless `onError` decides
    */
   hit(subject: string, cost = 1): Promise<Verdict> {
     if (!isWhole(cost, 1)) return Promise.reject(notWhole('cost', cost, 1));
+    let known: Known;
+    try {
+      known = this.#knownOf(subject);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const denied = this.#denials?.recall(subject, cost);
     if (denied) {
       this.#notes.touch(subject, this.#rules, denied);
@@ -71,14 +79,16 @@ export class Limiter {
     }
     return new Promise((resolve, reject) => {
       // After the continuations of the last answers: whatever they ask travels together.
-      if (this.#waiting.push({ subject, cost, resolve, reject }) === 1) process.nextTick(() => this.#flush());
+      if (this.#waiting.push({ subject, cost, known, resolve, reject }) === 1)
+        process.nextTick(() => this.#flush());
     });
   }
 
   /** What a hit would be told, without spending. */
   async peek(subject: string, cost = 1): Promise<Verdict> {
     requireWhole('cost', cost, 0);
-    const [verdict] = await perform(this.#client, 'look', this.#rules, [this.#actOf(subject, cost)]);
+    const act = this.#actOf(this.#knownOf(subject), cost);
+    const [verdict] = await perform(this.#client, 'look', this.#rules, [act]);
     if (!verdict || verdict instanceof WrongTypeError) throw verdict;
     return verdict;
   }
@@ -101,18 +111,17 @@ export class Limiter {
 
   async #send(hits: readonly Waiting[]): Promise<void> {
     const sentAtMs = performance.now();
-    const acts = hits.map(({ subject, cost }) => this.#actOf(subject, cost));
+    const acts = hits.map(({ known, cost }) => this.#actOf(known, cost));
     const ask = () => perform(this.#client, 'spend', this.#rules, acts);
     try {
       const verdicts = await (this.#patience ? this.#patience.within(this.#client, ask) : ask());
-      for (const [i, { cost, subject, resolve, reject }] of hits.entries()) {
+      for (const [i, { cost, subject, known, resolve, reject }] of hits.entries()) {
         const verdict = verdicts[i];
         if (!verdict || verdict instanceof WrongTypeError) {
           reject(verdict);
           continue;
         }
         this.#denials?.learn(verdict, cost, sentAtMs);
-        const known = this.#knownOf(subject);
         if (!verdict.allowed || sentAtMs >= known.quietUntilMs) {
           known.quietUntilMs = this.#notes.touch(subject, this.#rules, verdict);
         }
@@ -126,14 +135,17 @@ export class Limiter {
     }
   }
 
-  #actOf(subject: string, cost: number): Act {
-    const { subjects, keys } = this.#knownOf(subject);
+  #actOf({ subjects, keys }: Known, cost: number): Act {
     return { subjects, keys, costs: cost === 1 ? this.#ones : this.#rules.map(() => cost) };
   }
 
   #knownOf(subject: string): Known {
     const known = this.#known.get(subject);
     if (known) return known;
+    for (const rule of this.#rules) {
+      const mistake = subjectMistake(subject, rule);
+      if (mistake !== undefined) throw new UsageError(mistake);
+    }
     const hasWindow = this.#rules.some(({ algorithm }) => algorithm === 'seed');
     const fresh = {
       subjects: this.#rules.map(() => subject),
@@ -159,6 +171,7 @@ export type LimiterOptions = {
 type Waiting = {
   readonly subject: string;
   readonly cost: number;
+  readonly known: Known;
   resolve(verdict: Verdict): void;
   reject(error: unknown): void;
 };

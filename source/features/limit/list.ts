@@ -1,10 +1,13 @@
 import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
+import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
+import { requireName } from '../../values.ts';
 import { lookAt } from './check.ts';
 import indexed from './indexed.lua';
 import { type Algorithm, limitOfMember, memberOf, type Rule, stateKey, windowOf } from './rules.ts';
+import scanIndexLua from './scan-index.lua';
 import { indexKeys } from './usage-index.ts';
 
 /** One limit of one subject, as it stands. */
@@ -19,50 +22,139 @@ export type LimitUse = {
   readonly resetMs: number;
   /** Refusals since the subject was first seen; forgotten with it, seven quiet days later. */
   readonly denied: number;
-  /** Counted in the plain keys of the third seed. */
+  /** Counted in plain keys, shared with other programs. */
   readonly layout?: 'seed';
 };
 
-const mostKept = 10_000;
+/** The algorithm, the period and a name of at most 512 bytes. */
+const longestMember = 600;
+/** In Cluster each limit is a command of its own. */
+const commandsAtOnce = 500;
 
-const read = defineScript({
+type Entry = { readonly member: string; readonly max: number; readonly denied: number };
+
+const readPage = defineScript({
   lua: indexed,
   parse(reply) {
-    const [serverMs = 0, total = 0, ...words] = reply as (string | number)[];
-    const entries: { member: string; max: number; denied: number }[] = [];
+    const [serverMs, total, ...words] = asArray(reply);
+    const entries: Entry[] = [];
     for (let at = 0; at + 2 < words.length; at += 3) {
-      entries.push({ member: String(words[at]), max: Number(words[at + 1]), denied: Number(words[at + 2]) });
+      entries.push(entryOf(words[at], words[at + 1], words[at + 2]));
     }
-    return { serverMs: Number(serverMs), total: Number(total), entries };
+    return { serverMs: asInteger(serverMs), total: asInteger(total), entries };
   },
 });
 
+const scanIndex = defineScript({
+  lua: scanIndexLua,
+  parse(reply) {
+    const [serverMs, cursor, , ...words] = asArray(reply);
+    const entries: (Entry & { readonly notedMs: number })[] = [];
+    for (let at = 0; at + 3 < words.length; at += 4) {
+      const notedMs = asNumber(words[at + 1]);
+      entries.push({ ...entryOf(words[at], words[at + 2], words[at + 3]), notedMs });
+    }
+    return { serverMs: asInteger(serverMs), cursor: asText(cursor), entries };
+  },
+});
+
+/** What others wrote into the index is no number, or none that counts: then nothing is known of it. */
+function entryOf(member: unknown, max: unknown, denied: unknown): Entry {
+  return { member: asText(member), max: countIn(max), denied: countIn(denied) };
+}
+
+function countIn(word: unknown): number {
+  const text = asText(word);
+  const count = /^\d{1,16}$/.test(text) ? Number(text) : 0;
+  return Number.isSafeInteger(count) ? count : 0;
+}
+
 /**
- * The limits in use, most recently noted first, and how many there are. Two round trips and as many commands; in
- * Cluster one more for each limit.
+ * The limits most recently noted, and how many there are, for a screen that has room for so many. Two round trips and
+ * as many commands; in Cluster one more for each limit.
  */
 export async function list(
   client: Client,
   { count = 1000, skip = 0 }: { readonly count?: number; readonly skip?: number } = {},
 ): Promise<{ readonly total: number; readonly limits: readonly LimitUse[] }> {
-  const { total, entries } = await readIndex(client, count, skip);
+  const { index, most, denied } = indexKeys(client);
+  const { serverMs, total, entries } = await readPage(
+    client,
+    [index, most, denied],
+    [count, skip, longestMember],
+  );
+  learnServerMs(client, serverMs);
+  return { total, limits: (await usesOf(client, entries)).uses };
+}
+
+/** All limits in use, most recently noted first, read some at a time; `foreign` are keys that hold something else. */
+export async function listAll(
+  client: Client,
+): Promise<{ readonly limits: readonly LimitUse[]; readonly foreign: readonly string[] }> {
+  const found = new Map<string, { readonly use: LimitUse; readonly notedMs: number }>();
+  const allForeign: string[] = [];
+  for await (const entries of indexPages(client)) {
+    const { uses, foreign } = await usesOf(client, entries);
+    allForeign.push(...foreign);
+    const notedMs = new Map(entries.map((entry) => [entry.member, entry.notedMs]));
+    for (const use of uses) {
+      const member = memberOf(use.subject, {
+        ...use,
+        max: use.limit,
+        algorithm: use.layout ?? use.algorithm,
+      });
+      found.set(member, { use, notedMs: notedMs.get(member) ?? 0 });
+    }
+  }
+  const limits = [...found.values()].sort((a, b) => b.notedMs - a.notedMs).map(({ use }) => use);
+  return { limits, foreign: [...new Set(allForeign)] };
+}
+
+async function* indexPages(client: Client, match = '*') {
+  const { index, most, denied } = indexKeys(client);
+  let next = '0';
+  do {
+    const { serverMs, cursor, entries } = await scanIndex(
+      client,
+      [index, most, denied],
+      [next, match, longestMember],
+    );
+    learnServerMs(client, serverMs);
+    next = cursor;
+    if (entries.length > 0) yield entries;
+  } while (next !== '0');
+}
+
+async function usesOf(
+  client: Client,
+  entries: readonly Entry[],
+): Promise<{ readonly uses: readonly LimitUse[]; readonly foreign: readonly string[] }> {
   const known = entries.flatMap(({ member, max, denied }) => {
     const limit = limitOfMember(member, max);
     return limit ? [{ ...limit, denied }] : [];
   });
-  const looks = isCluster(client)
-    ? (await Promise.all(known.map((one) => lookAt(client, [one])))).flat()
-    : await lookAt(client, known);
-  const limits = known.flatMap(({ subject, rule, denied }, i): LimitUse[] => {
+  const looks: Awaited<ReturnType<typeof lookAt>> = [];
+  if (!isCluster(client)) looks.push(...(await lookAt(client, known)));
+  else {
+    for (let from = 0; from < known.length; from += commandsAtOnce) {
+      const some = known.slice(from, from + commandsAtOnce);
+      looks.push(...(await Promise.all(some.map((one) => lookAt(client, [one])))).flat());
+    }
+  }
+  const uses: LimitUse[] = [];
+  const foreign: string[] = [];
+  for (const [i, { subject, rule, denied }] of known.entries()) {
     const { algorithm, max: limit, perMs } = rule;
     const found = looks[i];
-    // The key holds something else: there is nothing to tell but that it was once a limit.
-    if (!found) return [];
+    if (!found) {
+      foreign.push(stateKey(client, subject, rule, windowOf(client, rule)));
+      continue;
+    }
     const { remaining, resetMs } = found;
     const use = { subject, limit, perMs, used: limit - remaining, remaining, resetMs, denied };
-    return [algorithm === 'seed' ? { ...use, algorithm: 'fixed', layout: 'seed' } : { ...use, algorithm }];
-  });
-  return { total, limits };
+    uses.push(algorithm === 'seed' ? { ...use, algorithm: 'fixed', layout: 'seed' } : { ...use, algorithm });
+  }
+  return { uses, foreign };
 }
 
 /**
@@ -72,11 +164,16 @@ export async function list(
  * @throws {WrongTypeError} when a key holds something else by now; nothing is deleted then
  */
 export async function reset(client: Client, subject: string): Promise<number> {
-  const { entries } = await readIndex(client, mostKept, 0);
-  const rules = entries.flatMap(({ member, max }): Rule[] => {
-    const limit = limitOfMember(member, max);
-    return limit?.subject === subject ? [limit.rule] : [];
-  });
+  requireName(subject);
+  const found = new Map<string, Rule>();
+  const match = `*:${subject.replaceAll(/[\\*?[\]^-]/g, '\\$&')}`;
+  for await (const entries of indexPages(client, match)) {
+    for (const { member, max } of entries) {
+      const limit = limitOfMember(member, max);
+      if (limit?.subject === subject) found.set(member, limit.rule);
+    }
+  }
+  const rules = [...found.values()];
   if (rules.length === 0) return 0;
   const keys = rules.map((rule) => stateKey(client, subject, rule, windowOf(client, rule)));
   const looks = await lookAt(
@@ -89,11 +186,4 @@ export async function reset(client: Client, subject: string): Promise<number> {
   // It stays in the index: who is busy is still of interest, and would not be noted again for a minute.
   await client.hdel(indexKeys(client).denied, ...rules.map((rule) => memberOf(subject, rule)));
   return rules.length;
-}
-
-async function readIndex(client: Client, count: number, skip: number) {
-  const { index, most, denied } = indexKeys(client);
-  const found = await read(client, [index, most, denied], [count, skip]);
-  learnServerMs(client, found.serverMs);
-  return found;
 }

@@ -2,6 +2,7 @@ import { UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs } from '../../redis/clock.ts';
 import { keyFamily } from '../../redis/keys.ts';
+import { nameMistake } from '../../values.ts';
 
 export const algorithms = ['fixed', 'sliding', 'gcra'] as const;
 export type Algorithm = (typeof algorithms)[number];
@@ -71,6 +72,20 @@ export function notWhole(name: string, value: number, min: number): UsageError {
 export function requireWhole(name: string, value: number, min: number): void {
   if (!isWhole(value, min)) throw notWhole(name, value, min);
 }
+
+/**
+ * Why nobody can be limited under this name by such a rule; undefined if they can. Plain keys have only the name in
+ * front: one that begins as our own keys do would be one of them.
+ */
+export function subjectMistake(subject: unknown, { algorithm }: Pick<Rule, 'algorithm'>): string | undefined {
+  const mistake = nameMistake(subject);
+  if (mistake !== undefined) return mistake;
+  return algorithm === 'seed' && ownKey.test(String(subject))
+    ? 'Expected a name for plain keys that does not look like a key of ours, such as `limit:…:fixed`'
+    : undefined;
+}
+
+const ownKey = /^limit:.+:(?:fixed|sliding|gcra)$/s;
 
 /** The window a `seed` key is named after, by the server's clock as far as we know it; empty for other rules. */
 export function windowOf(client: Client, rule: Rule): number | '' {

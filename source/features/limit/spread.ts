@@ -5,12 +5,12 @@ import type { ShardDownError } from '../shards/errors.ts';
 import { openShards } from '../shards/open-shards.ts';
 import { askOwner, everywhere, partsOf } from '../shards/shards.ts';
 import { discover, type FoundLimit } from './discover.ts';
-import { type LimitUse, list, reset } from './list.ts';
+import { type LimitUse, list, listAll, reset } from './list.ts';
 import { type Limit, ruleOf, stateKey, windowOf } from './rules.ts';
 
 /**
  * Limits over several servers. A subject lives, with all of its limits, on the one its name is routed to; a plain key
- * of the third seed on the one of that key. With one server everything is asked of that one.
+ * (`--layout seed`) on the one of that key. With one server everything is asked of that one.
  */
 type Context = Pick<ReadContext, 'redis' | 'connections' | 'config'>;
 
@@ -37,19 +37,28 @@ export async function askSubject<Value>(
   return await askOwner(shards, key, ask, options);
 }
 
-/** The limits of every server, most recently noted first on each, and the servers whose part is missing. */
-export async function listOver(
-  context: Context,
-  { count, skip, deadlineMs }: { count?: number; skip?: number; deadlineMs?: number } = {},
-): Promise<{
+type Listed = {
   readonly total: number;
   readonly limits: readonly LimitUse[];
   readonly missing: readonly ShardDownError[];
-}> {
+};
+
+/** All limits of every server, the servers whose part is missing, and keys that hold something else. */
+export async function listOver(context: Context): Promise<Listed & { readonly foreign: readonly string[] }> {
+  const { values, missing } = partsOf(await everywhere(await openShards(context), listAll));
+  const limits =
+    values.length === 1 ? (values[0]?.limits ?? []) : merged(values.flatMap((part) => part.limits));
+  return { total: limits.length, limits, missing, foreign: values.flatMap((part) => part.foreign) };
+}
+
+/** The limits most recently noted on each server, for a screen. */
+export async function pageOver(
+  context: Context,
+  { count, skip, deadlineMs }: { readonly count: number; readonly skip: number; readonly deadlineMs: number },
+): Promise<Listed> {
   const shards = await openShards(context);
-  const page = { ...(count !== undefined && { count }), ...(skip !== undefined && { skip }) };
-  const patience = deadlineMs === undefined ? {} : { deadlineMs };
-  const { values, missing } = partsOf(await everywhere(shards, (client) => list(client, page), patience));
+  const page = (client: Client) => list(client, { count, skip });
+  const { values, missing } = partsOf(await everywhere(shards, page, { deadlineMs }));
   const [only] = values;
   if (shards.urls.length === 1 && only) return { ...only, missing };
   const limits = merged(values.flatMap((part) => part.limits));

@@ -10,7 +10,7 @@
 -- Reply: what to confirm with the next note
 
 local DAY = 86400000
-local KEEP, LARGEST, FORGET_WRITER = 7 * DAY, 10000, 3600000
+local KEEP, LARGEST, FORGET_WRITER = 7 * DAY, 100000, 3600000
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -19,25 +19,33 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local last = tonumber(redis.call('ZSCORE', KEYS[4], ARGV[1]) or 0)
 if last > tonumber(ARGV[2]) then return last end
 
+-- All or nothing: what an ACL denies at the first limit, it denies before anything was counted.
+local mark = math.max(now, last + 1)
+redis.call('ZADD', KEYS[4], mark, ARGV[1])
 for i = 3, #ARGV, 3 do
-  redis.call('ZADD', KEYS[1], now, ARGV[i])
-  redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
-  if ARGV[i + 2] ~= '0' then redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 2]) end
+  local noted = redis.pcall('ZADD', KEYS[1], now, ARGV[i])
+  if type(noted) ~= 'table' then noted = redis.pcall('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+  if type(noted) ~= 'table' and ARGV[i + 2] ~= '0' then
+    noted = redis.pcall('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 2])
+  end
+  if type(noted) == 'table' then
+    redis.call('ZADD', KEYS[4], last, ARGV[1])
+    return noted
+  end
 end
 
 local function forget(members)
+  if members.err then return end
   for _, member in ipairs(members) do
-    redis.call('ZREM', KEYS[1], member)
-    redis.call('HDEL', KEYS[2], member)
-    redis.call('HDEL', KEYS[3], member)
+    redis.pcall('ZREM', KEYS[1], member)
+    redis.pcall('HDEL', KEYS[2], member)
+    redis.pcall('HDEL', KEYS[3], member)
   end
 end
-forget(redis.call('ZRANGE', KEYS[1], '-inf', now - KEEP, 'BYSCORE', 'LIMIT', 0, 1000))
-local excess = redis.call('ZCARD', KEYS[1]) - LARGEST
-if excess > 0 then forget(redis.call('ZRANGE', KEYS[1], 0, excess - 1)) end
-
-local mark = math.max(now, last + 1)
-redis.call('ZADD', KEYS[4], mark, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - FORGET_WRITER)
-for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], KEEP + DAY) end
+forget(redis.pcall('ZRANGE', KEYS[1], '-inf', now - KEEP, 'BYSCORE', 'LIMIT', 0, 1000))
+local size = redis.pcall('ZCARD', KEYS[1])
+local excess = type(size) == 'number' and size - LARGEST or 0
+if excess > 0 then forget(redis.pcall('ZRANGE', KEYS[1], 0, math.min(excess, 1000) - 1)) end
+redis.pcall('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - FORGET_WRITER)
+for i = 1, 4 do redis.pcall('PEXPIRE', KEYS[i], KEEP + DAY) end
 return mark

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
 import { registryKey } from '../../redis/registry.ts';
+import { asInteger } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import type { Verdict } from './check.ts';
 import { algorithmOf, memberOf, type Rule } from './rules.ts';
@@ -10,9 +11,9 @@ import note from './usage-index.lua';
 /**
  * Tells the index which limits are in use and how often they refused, off the path of a hit.
  *
- * A hit costs one look into a map. What is new goes out at most four times a second in one script, a limit without
- * refusals at most once a minute. It is a statistic: a process that dies takes its last quarter second of refusals
- * with it, and when more than a thousand quiet subjects turn up between two notes the rest waits for its next hit.
+ * A hit costs one look into a map. What is new goes out four times a second, some thousand limits at a time, a limit
+ * without refusals at most once a minute. It is a statistic: a process that dies takes along what it had not noted yet,
+ * a quarter second of it unless very many subjects turn up at once.
  */
 export class Notes {
   readonly #client: Client;
@@ -60,31 +61,43 @@ export class Notes {
     const now = performance.now();
     const isQuiet = denied === 0 && !isUnsent;
     if (isQuiet && now - (this.#notedAtMs.get(member) ?? Number.NEGATIVE_INFINITY) < refreshMs) return;
-    if (this.#due.size >= (isQuiet ? mostQuiet : mostDue)) return;
+    if (this.#due.size >= mostDue) return;
     // A process may meet very many subjects: forget rather than grow.
     if (this.#notedAtMs.size >= mostDue) this.#notedAtMs.clear();
     this.#notedAtMs.set(member, now);
     this.#due.set(member, { max, denied });
+    this.#arm();
+  }
+
+  #arm(): void {
     this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
       // Nobody waits for a note: what could not be written is written with the next one.
-      this.flush().catch(() => {});
+      this.#run(notesEach)
+        .catch(() => {})
+        .finally(() => this.#due.size > 0 && this.#arm());
     }, flushMs).unref();
   }
 
   /** Resolves once everything noted so far is in the index. */
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
+    await this.#flushing;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    // One at a time: the script tells a note that was sent twice by the one confirmed before it.
-    this.#flushing ??= this.#send().finally(() => {
+    while (this.#due.size > 0) await this.#run(mostDue);
+  }
+
+  /** One at a time: the script tells a note that was sent twice by the one confirmed before it. */
+  #run(most: number): Promise<void> {
+    this.#flushing ??= this.#send(most).finally(() => {
       this.#flushing = undefined;
     });
     return this.#flushing;
   }
 
-  async #send(): Promise<void> {
-    while (this.#due.size > 0) {
-      const batch = [...this.#due].slice(0, noteSize);
+  async #send(most: number): Promise<void> {
+    for (let sent = 0; this.#due.size > 0 && sent < most; sent += noteSize) {
+      const batch = [...this.#due.entries().take(noteSize)];
       for (const [member] of batch) this.#due.delete(member);
       const words = batch.flatMap(([member, { max, denied }]) => [member, max, denied]);
       const { index, most, denied, writers } = indexKeys(this.#client);
@@ -101,11 +114,12 @@ export class Notes {
 
 const refreshMs = 60_000;
 const flushMs = 250;
+/** A script keeps the server for a millisecond or two. */
 const noteSize = 500;
-const mostQuiet = 1000;
-const mostDue = 10_000;
+const notesEach = 1000;
+const mostDue = 100_000;
 const notesOf = new WeakMap<Client, Notes>();
-const send = defineScript({ lua: note, parse: Number });
+const send = defineScript({ lua: note, parse: asInteger });
 
 /** The index and what hangs off it, all in one slot. */
 export function indexKeys(client: Client): Readonly<Record<'index' | 'most' | 'denied' | 'writers', string>> {
