@@ -107,7 +107,7 @@ async function readLines(): Promise<number> {
   const startedAtMs = performance.now();
   let read = 0;
   for await (const delivery of consume(redis, 'logs:', { as: '0', signal: consuming.signal })) {
-    for await (const batch of delivery.lines()) read += batch.lines.length;
+    for await (const batch of delivery.lines()) read += batch.length;
     if (delivery.isLast) break;
   }
   const seconds = (performance.now() - startedAtMs) / 1000;

@@ -14,19 +14,18 @@ async function countLines(): Promise<void> {
   let lines = 0;
   // Asking for the next part acknowledges the one before.
   for await (const part of ship.consume(connect(), 'logs:', { as: '0' })) {
-    for await (const batch of part.lines()) lines += batch.lines.length;
+    for await (const batch of part.lines()) lines += batch.length;
   }
   console.log(`${lines} lines`);
 }
 
 async function rebuild(): Promise<void> {
-  const out = new ship.OutDirectory(copy);
+  await using out = ship.openDirectory(copy);
   for await (const part of ship.consume(connect(), 'logs:', { as: '1' })) await out.write(part);
-  await out.close();
   console.log(readdirSync(copy));
 }
 
-const shipping = ship.ship(redis, [source], { channel: 'logs:', consumers: 2, budgetBytes: 8 * 1024 ** 2 });
+const shipping = ship.run(redis, 'logs:', [source], { consumers: 2, budgetBytes: 8 * 1024 ** 2 });
 const [shipped] = await Promise.all([shipping, countLines(), rebuild()]);
 console.log(shipped);
 process.exit();

@@ -1,10 +1,211 @@
-/** What the library offers of write buffers: `import { buffer } from 'quarterdeck'`. */
-export { IncrementBuffer, type IncrementBufferOptions, increment } from './buffer.ts';
-export { discover } from './discover.ts';
+import { QuarterdeckError } from '../../errors.ts';
+import { cancellable, watched } from '../../library-calls.ts';
+import type { Call, Daemon, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
+import type { Client } from '../../redis/client.ts';
+import { clientOf, listenerOf } from '../../redis/library-client.ts';
+import { registered } from '../../redis/registry.ts';
+import { warn } from '../../warnings.ts';
+import * as own from './buffer.ts';
+import { discover as discoverTypes } from './discover.ts';
+import { flush as flushOwn } from './flush.ts';
+import { keepFlushing } from './flusher.ts';
+import { glance, type Pending, pendingOf } from './pending.ts';
+import type { Target, TargetOptions } from './target.ts';
+
+// quarterdeck/buffer: counts wait in Redis and reach SQL in batches, exactly once in effect.
+
 export * from './errors.ts';
-export { type Flushed, type FlushOptions, flush, hasWork } from './flush.ts';
-export { type FlusherOptions, type FlushRun, flushOnce, keepFlushing } from './flusher.ts';
 export { openTarget } from './open-target.ts';
-export { type Foreign, glance, type Pending, pendingOf } from './pending.ts';
-export type { Status } from './status.ts';
-export type { Batch, FlushStep, OnStep, Row, Target, TargetOptions } from './target.ts';
+export type { Target, TargetOptions };
+
+/** Adds counts up in memory and sends them every `flushMs`. Closing flushes. */
+export interface Buffer extends Handle {
+  /** False when so much waits that the caller should await `flush()` first. */
+  add(name: string, id: string, by?: number): boolean;
+  flush(): Promise<void>;
+}
+
+export interface Options {
+  /** How long a count waits in memory at most. */
+  readonly flushMs?: number;
+  /** How many ids are gathered at most. */
+  readonly maxIds?: number;
+  readonly onEvent?: (event: Warning) => void;
+}
+
+export interface Flushed {
+  readonly type: 'flushed';
+  /** Undefined: nothing was pending. */
+  readonly batch: string | undefined;
+  readonly rows: number;
+  readonly total: number;
+  readonly durationMs: number;
+}
+
+export interface Status {
+  readonly name: string;
+  /** Ids and increments that wait. */
+  readonly ids: number;
+  readonly total: number;
+  /** Ids of the batch being written to SQL. */
+  readonly inflight: number;
+  readonly oldestAt: number | undefined;
+  readonly failure: { readonly message: string; readonly sinceAt: number } | undefined;
+}
+
+/** @throws {UnsupportedClientError} */
+export function open(redis: Redis, { flushMs, maxIds, onEvent }: Options = {}): Buffer {
+  const buffer = new own.IncrementBuffer(clientOf(redis), {
+    ...(flushMs !== undefined && { maxDelayMs: flushMs }),
+    ...(maxIds !== undefined && { maxIds }),
+    onError: (error) => warn(onEvent, asOurs(error)),
+  });
+  const close = (): Promise<void> => buffer.close();
+  return {
+    add: (name, id, by) => buffer.add(name, id, by),
+    flush: async () => {
+      await buffer.flush();
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Adds counts at once, each once. @returns what is pending of the last id; what fails is not tried again */
+export async function increment(
+  redis: Redis,
+  name: string,
+  counts: Iterable<readonly [id: string, by: number]>,
+  options: Call = {},
+): Promise<number> {
+  const client = clientOf(redis);
+  return await cancellable(options, () => own.increment(client, name, counts));
+}
+
+/** Writes what is pending to SQL in one transaction, and goes on with a batch that somebody left. */
+export async function flush(
+  redis: Redis,
+  name: string,
+  target: Target,
+  options: Call = {},
+): Promise<Flushed> {
+  const client = clientOf(redis);
+  const { batch, rows, total, durationMs } = await cancellable(options, () => flushOwn(client, name, target));
+  return { type: 'flushed', batch, rows, total, durationMs };
+}
+
+/**
+ * Flushes every `everyMs` until `signal` aborts; while another process does so, it stands by.
+ * @throws what the very first attempt meets, unless the database merely cannot be reached yet
+ */
+export async function run(
+  redis: Redis,
+  name: string,
+  target: TargetOptions,
+  options: Daemon<Flushed | { readonly type: 'standby' }> & {
+    readonly signal: AbortSignal;
+    readonly everyMs: number;
+  },
+): Promise<void> {
+  const { everyMs, signal, subscriber, onEvent } = options;
+  const client = clientOf(redis);
+  await keepFlushing({
+    redis: client,
+    type: name,
+    target,
+    everyMs,
+    signal,
+    ...(subscriber && { listen: listenerOf(client, { subscriber }) }),
+    onFlushed: ({ batch, rows, total, durationMs }) =>
+      onEvent?.({ type: 'flushed', batch, rows, total, durationMs }),
+    onStandby: () => onEvent?.({ type: 'standby' }),
+    onFailure: (error) => warn(onEvent, asOurs(error)),
+  });
+}
+
+/** One type; undefined if nothing waits and nothing was ever flushed. @throws {WrongTypeError} */
+export async function status(redis: Redis, name: string, options: Call = {}): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  const found = await cancellable(options, () => pendingOf(client, name));
+  const isEmpty = found.ids === 0 && found.inflight.batch === undefined && found.status === undefined;
+  return isEmpty ? undefined : asStatus(found);
+}
+
+/** Every type that is registered. One whose keys belong to something else is warned of. */
+export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const found = also ? await discoverTypes(client, call.signal ?? new AbortController().signal) : [];
+    const names = [...new Set([...(await registered(client, 'buffer', limit)), ...found])].slice(0, limit);
+    return await statusesOf(client, names.toSorted());
+  });
+}
+
+export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
+  return watched((call) => list(redis, call), options);
+}
+
+const typesAtOnce = 200;
+
+async function statusesOf(client: Client, names: readonly string[]): Promise<Status[]> {
+  const statuses: Status[] = [];
+  for (let from = 0; from < names.length; from += typesAtOnce) {
+    for (const found of await glance(client, names.slice(from, from + typesAtOnce))) {
+      if ('error' in found) warn(undefined, new QuarterdeckError('data', 'WRONG_TYPE', found.error));
+      else statuses.push(asStatus(found));
+    }
+  }
+  return statuses;
+}
+
+function asStatus({ type, ids, total, inflight, oldestMs, status: told }: Pending): Status {
+  const failure = told?.failure;
+  return {
+    name: type,
+    ids,
+    total,
+    inflight: inflight.ids,
+    oldestAt: oldestMs,
+    failure: failure && { message: failure.message, sinceAt: failure.sinceMs },
+  };
+}
+
+function asOurs(error: unknown): QuarterdeckError {
+  if (QuarterdeckError.is(error)) return error;
+  return new QuarterdeckError(
+    'connection',
+    'FLUSH_FAILED',
+    `Counts could not be written yet: ${String(error)}`,
+    {
+      cause: error,
+      isRetryable: true,
+    },
+  );
+}
+
+export {
+  /** @deprecated since 0.2: `open` */
+  IncrementBuffer,
+  /** @deprecated since 0.2: `Options` */
+  type IncrementBufferOptions,
+} from './buffer.ts';
+export {
+  /** @deprecated since 0.2: `list` with `discover` */
+  discover,
+} from './discover.ts';
+export {
+  /** @deprecated since 0.2: `status` */
+  hasWork,
+} from './flush.ts';
+export {
+  /** @deprecated since 0.2: `flush` */
+  flushOnce,
+  /** @deprecated since 0.2: `run` */
+  keepFlushing,
+} from './flusher.ts';
+export {
+  /** @deprecated since 0.2: `list` */
+  glance,
+  /** @deprecated since 0.2: `status` */
+  pendingOf,
+} from './pending.ts';

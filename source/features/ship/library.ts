@@ -1,8 +1,231 @@
+import { QuarterdeckError } from '../../errors.ts';
+import { cancellable, watched } from '../../library-calls.ts';
+import type { Call, Daemon, Handle, Listed, Listening, Redis, Watched } from '../../library-types.ts';
+import { clientOf, listenerOf } from '../../redis/library-client.ts';
+import { warn } from '../../warnings.ts';
+import { forget } from './channel/forget.ts';
+import * as channel from './channel/status.ts';
+import { consume as consumeOwn } from './consumer/consume.ts';
+import type { Delivery } from './consumer/delivery.ts';
+import { OutDirectory } from './consumer/out.ts';
+import { ship as shipOwn } from './ship.ts';
+
+// quarterdeck/ship: files through Redis to several consumers, within a budget of its memory.
+
 export type { ChannelState } from './channel/channel-state.ts';
-export { forget } from './channel/forget.ts';
-export { type ChannelStatus, channels, status } from './channel/status.ts';
-export { type ConsumeOptions, consume } from './consumer/consume.ts';
-export type { Delivery } from './consumer/delivery.ts';
-export type { LineBatch } from './consumer/line-batch.ts';
-export { OutDirectory } from './consumer/out.ts';
-export { type ShipOptions, type ShipProgress, type Shipped, ship } from './ship.ts';
+
+/** A part of a file. Asking for the next one acknowledges it. */
+export interface Part {
+  /** The name the file was shipped under. */
+  readonly file: string;
+  readonly part: string;
+  /** Where in the file it begins. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** The file ends with it. */
+  readonly isLast: boolean;
+  /** The bytes, decompressed where it is gzip. */
+  content(): AsyncIterable<Uint8Array>;
+  /** The lines without their ends, decompressed where it is gzip, some at a time. */
+  lines(): AsyncIterable<readonly Uint8Array[]>;
+}
+
+export interface Options
+  extends Daemon<{ readonly type: 'progress'; readonly bytes: number; readonly bytesTotal: number }> {
+  /** How many consumers must have finished a part before it is freed. */
+  readonly consumers: number;
+  readonly budgetBytes?: number;
+  readonly partBytes?: number;
+  /** Goes on with files that grow, appear or are rotated, until the signal aborts. */
+  readonly follow?: boolean;
+}
+
+export interface Shipped {
+  readonly files: number;
+  readonly bytes: number;
+  readonly parts: number;
+  readonly peakBytes: number;
+  readonly durationMs: number;
+  /** Files that are there but could not be shipped, each with its reason. */
+  readonly failed: readonly string[];
+}
+
+export interface Status {
+  readonly channel: string;
+  readonly state: channel.ChannelStatus['state'];
+  readonly budgetBytes: number;
+  readonly usedBytes: number;
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly shippedBytes: number }[];
+  readonly consumers: readonly {
+    readonly id: string;
+    readonly done: number;
+    readonly lag: number;
+    readonly seenAt: number | undefined;
+  }[];
+}
+
+/** What is not as expected, and does not end the work. */
+export class ShipNoteError extends QuarterdeckError {
+  constructor(name: string, note: string) {
+    super('data', 'SHIP_NOTE', `Channel \`${name}\`: ${note}`);
+  }
+}
+
+/**
+ * Ships the files behind `paths` and resolves when every consumer has finished every part, or `signal` aborts; the
+ * same call then continues.
+ * @throws {PathMissingError | PathUnreadableError | PrefixError} before anything is shipped
+ * @throws {BudgetTooSmallError | TermsDifferError | KeyTakenError | WrongTypeError | NoConsumersError}
+ */
+export async function run(
+  redis: Redis,
+  name: string,
+  paths: readonly string[],
+  options: Options,
+): Promise<Shipped> {
+  const { onEvent, subscriber, signal, ...terms } = options;
+  const client = clientOf(redis);
+  const shipped = await shipOwn(client, paths, {
+    ...terms,
+    channel: name,
+    ...(signal && { signal }),
+    ...(subscriber && { listen: listenerOf(client, { subscriber }) }),
+    onNote: (note) => warn(onEvent, new ShipNoteError(name, note)),
+    onProgress: ({ bytes, bytesTotal }) => onEvent?.({ type: 'progress', bytes, bytesTotal }),
+  });
+  const { files, bytes, parts, peakBytes, durationMs, failed } = shipped;
+  return { files, bytes, parts, peakBytes, durationMs, failed };
+}
+
+const deliveries = new WeakMap<Part, Delivery>();
+
+/** The parts of a channel for one consumer, `0` to `N-1`, until it is done. Asking for the next acknowledges. */
+export async function* consume(
+  redis: Redis,
+  name: string,
+  {
+    as,
+    signal,
+    subscriber,
+    spoolDirectory,
+  }: Listening & { readonly as: string; readonly spoolDirectory?: string },
+): AsyncGenerator<Part, void, undefined> {
+  const client = clientOf(redis);
+  const parts = consumeOwn(client, name, {
+    as,
+    ...(signal && { signal }),
+    ...(subscriber && { listen: listenerOf(client, { subscriber }) }),
+    ...(spoolDirectory !== undefined && { spoolDirectory }),
+    onDamage: (problem) => warn(undefined, new ShipNoteError(name, problem)),
+  });
+  for await (const delivery of parts) {
+    const { file, part, at, bytes, isLast } = delivery;
+    const given: Part = {
+      file,
+      part,
+      offset: at,
+      bytes,
+      isLast,
+      content: () => delivery.content(),
+      async *lines() {
+        for await (const batch of delivery.lines()) yield batch.lines;
+      },
+    };
+    deliveries.set(given, delivery);
+    yield given;
+  }
+}
+
+/** Rebuilds the files below a folder. */
+export function openDirectory(directory: string): Handle & {
+  /**
+   * @returns how many bytes are missing in front of it: more than 0 when this consumer came after the file had begun
+   * @throws {UnsafeNameError | OutputError}
+   */
+  write(part: Part): Promise<number>;
+} {
+  const out = new OutDirectory(directory);
+  const close = (): Promise<void> => out.close();
+  return {
+    async write(part) {
+      const delivery = deliveries.get(part);
+      if (!delivery) throw new TypeError('Expected a part that `consume` gave');
+      return await out.write(delivery);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** One channel; undefined if nothing was ever shipped by it. */
+export async function status(redis: Redis, name: string, options: Call = {}): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  const found = await cancellable(options, () => channel.status(client, name));
+  return found && asStatus(found);
+}
+
+export async function list(redis: Redis, { limit, discover: _, ...call }: Listed = {}): Promise<Status[]> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const statuses: Status[] = [];
+    for (const name of (await channel.channels(client)).toSorted().slice(0, limit)) {
+      try {
+        const found = await channel.status(client, name);
+        if (found) statuses.push(asStatus(found));
+      } catch (error) {
+        if (!QuarterdeckError.is(error)) throw error;
+        warn(undefined, error);
+      }
+    }
+    return statuses;
+  });
+}
+
+export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
+  return watched((call) => list(redis, call), options);
+}
+
+/** Forgets a consumer that does not come back: nothing is kept for it any more. @returns whether that freed anything */
+export async function remove(
+  redis: Redis,
+  name: string,
+  { consumer, ...call }: Call & { readonly consumer: string },
+): Promise<boolean> {
+  const client = clientOf(redis);
+  return (await cancellable(call, () => forget(client, name, consumer))) > 0;
+}
+
+function asStatus({
+  channel: name,
+  state,
+  budgetBytes,
+  usedBytes,
+  files,
+  consumers,
+}: channel.ChannelStatus): Status {
+  return {
+    channel: name,
+    state,
+    budgetBytes,
+    usedBytes,
+    files: files.map((file) => ({ name: file.name, bytes: file.bytes, shippedBytes: file.shippedBytes })),
+    consumers: consumers.map(({ id, done, lag, seenMs }) => ({ id, done, lag, seenAt: seenMs ?? undefined })),
+  };
+}
+
+export {
+  /** @deprecated since 0.2: `remove` */
+  forget,
+} from './channel/forget.ts';
+export {
+  /** @deprecated since 0.2: `list` */
+  channels,
+} from './channel/status.ts';
+export {
+  /** @deprecated since 0.2: `openDirectory` */
+  OutDirectory,
+} from './consumer/out.ts';
+export {
+  /** @deprecated since 0.2: `run` */
+  ship,
+} from './ship.ts';
