@@ -2,6 +2,7 @@
 import module from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
+import type { WriteStream } from 'node:tty';
 import { consoleFlags } from './source/cli/console-flags.ts';
 import { QuarterdeckError } from './source/errors.ts';
 import { cacheHome, FolderError, ownFolder } from './source/own-folders.ts';
@@ -30,7 +31,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const config = readConfig(invocation.globals, process.env);
   ({ json: wantsJson, debug: wantsDebug } = config);
   hideSecrets(process.env);
-  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
+  const { takeStderr } = await import('./source/cli/own-stderr.ts');
+  stderr = takeStderr({ isDebug: wantsDebug });
+  const { sanitise } = await import('./source/ui/text.ts');
+  for (const warning of config.warnings) stderr.write(`quarterdeck: ${sanitise(warning)}\n`);
   process.on('uncaughtException', (error) => {
     void report(error).then((code) => process.exit(code));
   });
@@ -39,7 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const run = (ended: AbortSignal): Promise<number> =>
     runBatch(words, command, raw, {
       config,
-      streams: process,
+      streams: { stdin: process.stdin, stdout: process.stdout, stderr },
       ended,
       printFrame: async (...frame) => (await import('./source/console/painted.ts')).printFrame(...frame),
     });
@@ -112,7 +116,7 @@ async function untilEnded(
 
 async function report(error: unknown): Promise<number> {
   const { reportFailure } = await import('./source/cli/failure.ts');
-  const { kind } = reportFailure(error, { stderr: process.stderr, json: wantsJson, debug: wantsDebug });
+  const { kind } = reportFailure(error, { stderr, json: wantsJson, debug: wantsDebug });
   return exitCodes[kind];
 }
 
@@ -127,6 +131,7 @@ const ownWords = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
 // Until the settings are read: what is wrong with them has to be told as well.
 let wantsJson = ownWords.includes('--json') || isSet.test(process.env.QUARTERDECK_JSON ?? '');
 let wantsDebug = ownWords.includes('--debug') || isSet.test(process.env.QUARTERDECK_DEBUG ?? '');
+let stderr: WriteStream = process.stderr;
 // Where nobody hears what went wrong, that must not become another failure.
 process.stderr.on('error', () => {});
 let exitCode: number;

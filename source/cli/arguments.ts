@@ -34,6 +34,10 @@ export async function readArguments(argv: readonly string[]): Promise<Invocation
   const [noun, verb] = namesAmong(first.input);
   // It may yet be the value of one of the command's own flags, such as `-1h`.
   const found = noun === undefined ? undefined : await lookUp(noun, verb);
+  if (noun === undefined && first.input.length === 1 && first.input[0] === 'version')
+    return { name: 'version' };
+  // As many programs have it, where no command of a noun is called so.
+  if (noun !== undefined && verb === 'help' && !found) return { name: 'help', noun, verb: first.input[2] };
   const isHelp = (found ? parseWords(before, found[1].flags) : first).flags.help === true;
   if (isHelp || noun === 'help') {
     const asked = noun === 'help' ? first.input[1] : first.input[0];

@@ -10,6 +10,8 @@ export type Completions = {
   readonly nouns: readonly string[];
   /** The global flags whose next word is their value, and so no noun. */
   readonly valued: readonly string[];
+  /** The paths behind whose `--` a command line of its own stands. */
+  readonly commandLines: readonly string[];
 };
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -22,7 +24,9 @@ export const scripts: Readonly<Record<(typeof shells)[number], (known: Completio
 
 /** Finds noun and verb among the words before the cursor, wherever flags stand; bash and zsh read it alike. */
 function findPath({ nouns, valued }: Completions): string {
-  return `if [ -n "$skip" ]; then skip=''; continue; fi
+  return `if [ "$word" = -- ]; then behind=1; break; fi
+    if [ "$word" = '=' ]; then skip=1; continue; fi
+    if [ -n "$skip" ]; then skip=''; continue; fi
     if [ -n "$noun" ]; then
       case "$word" in -*) ;; *) if [ -z "$verb" ]; then verb="$word"; fi ;; esac
       continue
@@ -52,15 +56,27 @@ function behind(flag: string): string {
 }
 
 function bashScript(known: Completions): string {
+  // Bash takes `--pane=l` for three words.
   return `_quarterdeck() {
-  local word skip noun verb found
+  local word skip noun verb found behind
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
+  if [ "$current" = '=' ]; then current=''
+  elif [ "$previous" = '=' ]; then previous="\${COMP_WORDS[COMP_CWORD-2]}"
+  fi
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     ${findPath(known)}
   done
-  case "$noun $verb \${COMP_WORDS[COMP_CWORD-1]}" in
+  if [ -n "$behind" ]; then
+    case "$noun $verb $previous" in
+      ${known.commandLines.map((path) => `'${path} --'`).join('|')}) COMPREPLY=($(compgen -c -- "$current")) ;;
+      *) COMPREPLY=() ;;
+    esac
+    return
+  fi
+  case "$noun $verb $previous" in
 ${cases(known)}
   esac
-  COMPREPLY=($(compgen -W "$found" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  COMPREPLY=($(compgen -W "$found" -- "$current"))
 }
 complete -o default -F _quarterdeck quarterdeck`;
 }
@@ -68,11 +84,22 @@ complete -o default -F _quarterdeck quarterdeck`;
 function zshScript(known: Completions): string {
   return `#compdef quarterdeck
 _quarterdeck() {
-  local word skip noun verb found
+  local word skip noun verb found behind previous="\${words[CURRENT-1]}"
+  if [[ "\${words[CURRENT]}" == --*=* ]]; then
+    previous="\${words[CURRENT]%%=*}"
+    compset -P '*='
+  fi
   for word in "\${(@)words[2,CURRENT-1]}"; do
     ${findPath(known)}
   done
-  case "$noun $verb \${words[CURRENT-1]}" in
+  if [ -n "$behind" ]; then
+    case "$noun $verb $previous" in
+      ${known.commandLines.map((path) => `'${path} --'`).join('|')}) _command_names -e ;;
+      *) _files ;;
+    esac
+    return
+  fi
+  case "$noun $verb $previous" in
 ${cases(known)}
   esac
   compadd -- \${=found} || _files

@@ -33,10 +33,12 @@ async function completions(consoleCommands: CommandLoaders): Promise<Completions
   const valued = globals.flatMap(([name, { kind }]) => (kind === 'switch' ? [] : [`--${spelled(name)}`]));
   const values = new Map<string, readonly string[]>(valued.map((name) => [name, []]));
   values.set('--router', routers);
+  const commandLines: string[] = [];
   const add = (path: string, command: AnyCommand): void => {
     const choices = Object.values(command.words).flatMap(choicesOf);
     const own = Object.keys(command.flags).map((name) => `--${dashed(name)}`);
     words.set(path, [...choices, ...own, ...globalNames]);
+    if (command.takesCommandLine) commandLines.push(path);
     for (const [name, parameter] of Object.entries(command.flags)) {
       if (parameter.kind === 'switch') continue;
       const known = name === 'pane' ? Object.keys(features) : choicesOf(parameter);
@@ -58,5 +60,6 @@ async function completions(consoleCommands: CommandLoaders): Promise<Completions
     values,
     nouns: [...Object.keys(features), ...Object.keys(consoleCommands)],
     valued,
+    commandLines,
   };
 }

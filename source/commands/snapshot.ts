@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { UsageError } from '../errors.ts';
-import { defineCommand, flagOr, optionalFlag, type ReadContext } from '../features/feature.ts';
+import { defineCommand, optionalFlag, type ReadContext } from '../features/feature.ts';
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
@@ -32,7 +32,11 @@ export const snapshotCommand = defineCommand({
   summary: 'print one frame of the console, or everything it knows as JSON',
   flags: {
     pane: paneFlag,
-    size: flagOr('WxH', 'columns and rows of the frame', frameSize, '120x40'),
+    size: optionalFlag(
+      'WxH',
+      'columns and rows of the frame (those of the terminal, else 120x40)',
+      frameSize,
+    ),
     failIf: failIfFlag,
   },
   writes: false,
@@ -48,9 +52,20 @@ export const snapshotCommand = defineCommand({
     if (holds) context.warn(`${condition?.text} holds`);
     const exitCode = holds ? 1 : tellMissing(context) ? 3 : 0;
     if (context.config.json) return { json, text: '', exitCode };
-    return { json, text: await context.printFrame(context, chosen, { ...size, zoomed: pane }), exitCode };
+    return {
+      json,
+      text: await context.printFrame(context, chosen, { ...(size ?? terminalSize()), zoomed: pane }),
+      exitCode,
+    };
   },
 });
+
+/** The frame and the prompt below it fit the terminal that it is printed on. */
+function terminalSize(): { readonly columns: number; readonly rows: number } {
+  const { isTTY, columns = 0, rows = 0 } = process.stdout;
+  if (!isTTY || columns === 0 || rows === 0) return { columns: 120, rows: 40 };
+  return { columns: Math.max(40, columns), rows: Math.max(10, rows - 1) };
+}
 
 /** The features of one pane, or all. @throws {UsageError} when there is no such pane */
 export async function chosenFeatures(pane: string | undefined): Promise<readonly AnyFeature[]> {

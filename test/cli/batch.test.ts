@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { width } from '../../source/ui/text.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
 import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';
+import { cli, startPlay } from '../helpers/terminal.ts';
 
 /** With a disk that is always full. */
 const onLinux = test.runIf(process.platform === 'linux');
@@ -276,4 +279,55 @@ test('a log takes every line: long ones cut with a mark, bytes that are no UTF-8
     'two',
     'one',
   ]);
+});
+
+test('a noun explains itself behind it as before it, and version is a command', async () => {
+  const before = await run(['help', 'chat']);
+  expect(await run(['chat', 'help'])).toEqual(before);
+  expect((await run(['chat', 'help', 'send'])).stdout).toBe((await run(['chat', 'send', '--help'])).stdout);
+  expect(await run(['version'])).toEqual(await run(['--version']));
+});
+
+test.each([['DEBUG'], ['NODE_DEBUG'], ['DEV']])('%s changes nothing and shows no password', async (name) => {
+  const protectedServer = await startRedis('--requirepass', 'hunter2secret');
+  const env = { QUARTERDECK_PASSWORD: 'hunter2secret' };
+  const words = ['lock', 'run', 'job', '--', 'sh', '-c', `echo $${name}`];
+  const shown = await run(words, { url: protectedServer.url, env: { ...env, [name]: 'true,*' } });
+  expect(shown).toMatchObject({ code: 0, stdout: 'true,*\n' });
+  expect(shown.stderr).not.toContain('hunter2secret');
+  if (name !== 'NODE_DEBUG') expect(shown.stderr).toBe('');
+  await protectedServer.close();
+});
+
+test('what a library prints on stderr is shown with --debug only, and made safe', async () => {
+  const code = "setTimeout(() => { console.warn('odd\\u001b[2J'); process.emitWarning('old'); }, 300)";
+  const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` };
+  const words = ['lock', 'run', 'odd', '--', 'sleep', '1'];
+  expect(await run(words, { url: server.url, env })).toMatchObject({ code: 0, stderr: '' });
+  const debugged = await run(['--debug', ...words], { url: server.url, env });
+  expect(debugged.stderr).toContain('odd␛[2J\n');
+  expect(debugged.stderr).toContain('quarterdeck: old\n');
+  expect(debugged.stderr).not.toContain('\u001B');
+});
+
+test('a frame fits the terminal it is printed on, and has a size of its own in a pipe', async () => {
+  const play = startPlay({ args: [cli, 'snapshot', '--url', server.url], columns: 80, rows: 24 });
+  await play.ended();
+  const lines = play
+    .raw()
+    .replace(/\r?\n$/, '')
+    .split(/\r?\n/);
+  expect(lines).toHaveLength(23);
+  expect(Math.max(...lines.map((line) => width(line)))).toBeLessThanOrEqual(80);
+  await play.close();
+  expect((await run(['snapshot'], { url: server.url })).stdout.trimEnd().split('\n').length).toBeGreaterThan(
+    30,
+  );
+});
+
+test('a folder that is gone keeps nothing from running', async () => {
+  const gone = mkdtempSync(path.join(tmpdir(), 'quarterdeck-gone-'));
+  const script = `cd ${gone} && rmdir ${gone} && exec ${process.execPath} ${cli} chat list --url ${server.url}`;
+  const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });

@@ -38,3 +38,18 @@ test('values that are one of a list are completed; others are left to the shell,
   expect(offered('ship', 'run', '--budget', '')).toEqual([]);
   expect(offered('--config', '')).toEqual([]);
 });
+
+test('a value behind `=` is completed as one behind a blank', () => {
+  // Bash takes it for three words.
+  expect(offered('watch', '--pane', '=', 's')).toEqual(['ship', 'sync', 'shards']);
+  expect(offered('completion', '--router', '=', 'crc32-')).toEqual(['crc32-signed']);
+  expect(offered('limit', 'hit', 'key', '--algorithm', '=')).toEqual(['fixed', 'sliding', 'gcra']);
+  expect(offered('--config', '=', 'lock', 'li')).toEqual(['limit']);
+});
+
+test('behind `--` stands another command line, and none of our flags', () => {
+  expect(offered('lock', 'run', 'job', '--', '--')).toEqual([]);
+  expect(offered('lock', 'run', 'job', '--', 'make', '--t')).toEqual([]);
+  expect(offered('lock', 'run', 'job', '--', 'ec')).toContain('echo');
+  expect(offered('chat', 'send', 'ops', '--', '--j')).toEqual([]);
+});

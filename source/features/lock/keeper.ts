@@ -42,6 +42,8 @@ export type Known = Pick<QuarterdeckError, 'kind' | 'code' | 'message' | 'hint'>
 
 const longestMarginMs = 30_000;
 const longestRenewalMs = 5000;
+/** A timer set further ahead goes off at once. */
+const longestTimerMs = 2 ** 31 - 1;
 
 const port = parentPort;
 if (port) {
@@ -108,7 +110,7 @@ function guard(held: Held, tell: (message: FromKeeper) => void): (message: ToKee
     clearTimeout(doubt);
     const leftMs = held.leftMs() - marginMs;
     if (leftMs <= 0) lose('doubt');
-    else doubt = setTimeout(watch, leftMs);
+    else doubt = setTimeout(watch, Math.min(leftMs, longestTimerMs));
   };
   let doubt = setTimeout(watch, 0);
   const stop = (): void => {
