@@ -43,7 +43,7 @@ const rooms: readonly Room[] = [
   { files: redis, may: [redis, root, plain, /^(ioredis|cluster-key-slot)$/] },
   { files: store, may: [store, root, plain, /^(zustand|zustand\/vanilla|react)$/], mayTypes: [redis] },
   { files: ui, may: [ui, root, plain, screen, /^get-east-asian-width$/] },
-  { files: contract, may: [contract, root, plain], mayTypes: [redis, /^react$/] },
+  { files: contract, may: [contract, root, plain], mayTypes: [redis, ui, /^react$/] },
   { files: featureList, may: [/^source\/features\/(\w+\/index|feature)\.ts$/] },
   {
     files: /^source\/features\/\w+\/[\w-]+-pane\.tsx$/,

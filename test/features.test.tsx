@@ -6,7 +6,7 @@ import { readLua } from '../scripts/read-lua.ts';
 import { commandTable } from '../source/commands/palette.ts';
 import { readConfig } from '../source/config.ts';
 import { keyLabel, keyList } from '../source/console/input/key-names.ts';
-import { globalKey } from '../source/console/input/keymap.ts';
+import { globalKey, listKey } from '../source/console/input/keymap.ts';
 import { loadPanes } from '../source/console/mount.tsx';
 import { App } from '../source/console/view/app.tsx';
 import { type AnyFeature, features } from '../source/features/index.ts';
@@ -86,6 +86,9 @@ describe.each(all)('%s', (noun, feature) => {
     const keys = feature.keys.flatMap(({ key }) => keyList(key));
     expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
     expect(keys.filter((key) => globalKey(key) !== undefined)).toEqual([]);
+    // But in chat, where Enter writes, nothing stands in for a key of every list.
+    const taken = keys.filter((key) => listKey(key) !== undefined);
+    expect(taken).toEqual(noun === 'chat' ? ['enter'] : []);
     for (const key of keys)
       expect(keyLabel(key)).toMatch(
         /^(.|↑|↓|←|→|Space|Enter|PgUp|PgDn|Home|End|Del|Bksp|\^[A-Z]|Alt-.|Ctrl-.+|Shift-.+)$/u,
@@ -99,6 +102,12 @@ describe.each(all)('%s', (noun, feature) => {
       expect(verb ?? change ?? ask, `${key} does nothing`).toBeDefined();
       if (verb !== undefined) expect(verbs).toContain(verb);
     }
+  });
+
+  test('its list tells rows apart, and its fields have values that can be compared', () => {
+    const { list } = feature;
+    for (const row of list.rows(feature.initial(config))) expect(list.id(row)).not.toBe('');
+    expect(Object.keys(list.fields).length).toBeGreaterThan(0);
   });
 
   test('every command has help, down to its words and flags', () => {

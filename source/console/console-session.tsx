@@ -15,6 +15,7 @@ import { watchAttention } from './input/attention.ts';
 import { makeBindings } from './input/bindings.ts';
 import { makePerformer } from './input/command-runner.ts';
 import { type Keyboard, makeKeyboard } from './input/keyboard.ts';
+import { makeListControl } from './input/list-control.ts';
 import { makeQuestions } from './input/questions.ts';
 import { loadPanes, mount } from './mount.tsx';
 import { paceStore } from './paced-store.ts';
@@ -69,8 +70,10 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     },
   });
   const sizeOf = sizer(store, features);
+  const lists = makeListControl({ store, features, sizeOf });
   const questions = makeQuestions({
     store,
+    hold: lists.holdFor,
     config,
     table: () => table,
     performer,
@@ -83,6 +86,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     table: () => table,
     performer,
     questions,
+    lists,
     bindings: makeBindings({
       store,
       features,
@@ -155,6 +159,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     clearTimeout(settling);
     attention.left();
     performer.close();
+    lists.stop();
     stopAgeing();
     shown.stop();
     terminal.screen.hold();

@@ -2,6 +2,8 @@ import type { ComponentType } from 'react';
 import type { Config } from '../config.ts';
 import type { Client } from '../redis/client.ts';
 import type { Connection } from '../redis/connect.ts';
+import type { List, Listed } from '../ui/list.ts';
+import type { PaneFrameInfo } from '../ui/pane-frame.tsx';
 import type { Parameter } from './parameters.ts';
 
 export * from './parameters.ts';
@@ -11,7 +13,7 @@ export * from './parameters.ts';
  * do (commands), which keys do it in the console, and how it looks (pane). Closed over its slice: nothing outside
  * the folder knows its type.
  */
-export type Feature<Slice> = {
+export type Feature<Slice extends Listed> = {
   /** The noun users say: the command, the pane, the field of `snapshot --json`, the folder. */
   readonly noun: string;
   /** One line for help. */
@@ -24,6 +26,9 @@ export type Feature<Slice> = {
   // biome-ignore lint/suspicious/noExplicitAny: each command keeps its own input type; the table is heterogeneous
   readonly commands: readonly Command<any>[];
   readonly keys: readonly KeyBinding<Slice>[];
+  /** What the pane lists, and what its rows can be ordered by and filtered on. */
+  // biome-ignore lint/suspicious/noExplicitAny: each feature keeps the type of its rows
+  readonly list: List<Slice, any>;
   /** How much of its row the pane takes beside its neighbours; 1 unless told. */
   readonly breadth?: number;
   /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
@@ -45,9 +50,11 @@ export type Feature<Slice> = {
 // biome-ignore lint/suspicious/noExplicitAny: each feature keeps its own slice type; the list is heterogeneous
 export type AnyFeature = Feature<any>;
 
-/** What a pane is told. It paints exactly `rows` lines of `columns` cells; it holds no timer and no socket. */
+/** What a pane is told. It paints its frame around exactly `rows` lines of `columns` cells; it holds no timer and no socket. */
 export type PaneProps<Slice> = {
   readonly slice: Slice;
+  /** What stands in its frame; `ui/` has the frame and the list for it. */
+  readonly frame: PaneFrameInfo;
   readonly columns: number;
   readonly rows: number;
   readonly focused: boolean;
@@ -279,10 +286,8 @@ export type KeyBinding<Slice> = {
   /** Asks for a line of text first; it arrives as `typed`. */
   readonly ask?: {
     label(slice: Slice): string;
-    /** What the line holds at first, such as the filter in force; Escape brings it back. */
+    /** What the line holds at first. */
     initial?(slice: Slice): string;
-    /** Called on every edit, for filters that follow the typing. */
-    follow?(slice: Slice, typed: string): Slice;
     /** The text may have several lines, when they are pasted. */
     readonly isMultiline?: boolean;
     /** Keep asking after Enter, as a chat prompt does; the pane paints the line (its `typing`). */
@@ -291,7 +296,7 @@ export type KeyBinding<Slice> = {
 };
 
 /** Keeps the slice's type inside the folder. */
-export function defineFeature<Slice>(feature: Feature<Slice>): Feature<Slice> {
+export function defineFeature<Slice extends Listed>(feature: Feature<Slice>): Feature<Slice> {
   return feature;
 }
 

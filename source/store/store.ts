@@ -63,6 +63,8 @@ export type Mode =
   | { readonly name: 'help'; readonly scroll: number }
   /** Any command by name; `choice` counts the completions offered. */
   | { readonly name: 'palette'; readonly line: Line; readonly choice: number }
+  /** The list of a pane is filtered while a line is typed; Escape brings back what it was. */
+  | { readonly name: 'filter'; readonly noun: string; readonly before: string; readonly line: Line }
   /** A key binding wants a line of text. */
   | { readonly name: 'ask'; readonly noun: string; readonly binding: number; readonly line: Line }
   /** A command that takes something away wants a yes. Its input is tied to what the question is about. */

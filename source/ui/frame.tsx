@@ -10,8 +10,12 @@ export type FrameProps = {
   readonly title: readonly Span[];
   /** The age or state of what is shown, at the right of the top border. */
   readonly note?: { readonly text: string; readonly tone?: Tone } | undefined;
-  /** What went wrong, in the bottom border. */
-  readonly footer?: string | undefined;
+  /** What went wrong, at the left of the bottom border. */
+  readonly error?: string | undefined;
+  /** Where in a list we are, at the left of the bottom border, unless something went wrong. */
+  readonly position?: string | undefined;
+  /** How it is ordered, at the right of the bottom border. */
+  readonly order?: string | undefined;
   readonly columns: number;
   readonly rows: number;
   readonly focused: boolean;
@@ -28,7 +32,7 @@ const heavy = { left: '┏━', right: '━┓', dash: '━', side: '┃', botto
  * with heavy lines, so that it shows without colour.
  */
 export function Frame(props: FrameProps): ReactNode {
-  const { title, note, footer, columns, rows, focused, bare = false, children } = props;
+  const { title, note, error, position, order, columns, rows, focused, bare = false, children } = props;
   const line = focused ? heavy : light;
   const tone: Tone = focused ? 'info' : 'dim';
   // The name of the pane stays, what else is in its title gives way to the note.
@@ -36,7 +40,8 @@ export function Frame(props: FrameProps): ReactNode {
   const right: Span[] = note
     ? [' ', { text: truncate(sanitise(note.text), most), tone: note.tone ?? 'dim' }, ' ']
     : [];
-  const failure: Span[] = footer === undefined ? [] : [' ', { text: footer, tone: 'bad' }, ' '];
+  const failure: Span[] = error === undefined ? [] : [' ', { text: error, tone: 'bad' }, ' '];
+  const place: Span[] = position === undefined ? [] : [' ', position, ' '];
   if (bare) {
     const sides = { left: { text: line.dash, tone }, right: { text: line.dash, tone } };
     const height = Math.max(0, rows - 1);
@@ -45,7 +50,7 @@ export function Frame(props: FrameProps): ReactNode {
         <Row
           columns={columns}
           spans={[sides.left, ' ', ...title, ...failure, ' ']}
-          right={[...right, sides.right]}
+          right={[...(failure.length > 0 ? [] : place), ...right, sides.right]}
           filler={line.dash}
           fillerTone={tone}
         />
@@ -75,8 +80,8 @@ export function Frame(props: FrameProps): ReactNode {
       </Box>
       <Row
         columns={columns}
-        spans={[{ text: line.bottomLeft, tone }, ...failure]}
-        right={[{ text: line.bottomRight, tone }]}
+        spans={[{ text: line.bottomLeft, tone }, ...(failure.length > 0 ? failure : place)]}
+        right={[...(order === undefined ? [] : [' ', order, ' ']), { text: line.bottomRight, tone }]}
         filler={line.dash}
         fillerTone={tone}
       />

@@ -11,6 +11,7 @@ export type Piece = {
   readonly tone?: Tone | undefined;
   readonly bold?: boolean;
   readonly inverse?: boolean;
+  readonly underline?: boolean;
 };
 
 /** `plain`: no sequences at all, for pipes; `mono`: weights but no colours, as NO_COLOR asks. */
@@ -38,13 +39,23 @@ export function dimmed(piece: Piece): Piece {
 }
 
 /** The text with its sequences around it; it must hold none of its own, which `sanitise` sees to. */
-export function styled({ text, tone = 'plain', bold = false, inverse = false }: Piece): string {
+export function styled({
+  text,
+  tone = 'plain',
+  bold = false,
+  inverse = false,
+  underline = false,
+}: Piece): string {
   if (styling === 'plain' || text === '') return text;
   let open = tone === 'dim' || styling === 'colour' ? colours[tone] : '';
   let close = open === '' ? '' : tone === 'dim' ? '\u001B[22m' : '\u001B[39m';
   if (bold) {
     open += '\u001B[1m';
     close = `\u001B[22m${tone === 'dim' ? '' : close}`;
+  }
+  if (underline) {
+    open += '\u001B[4m';
+    close = `\u001B[24m${close}`;
   }
   if (inverse) {
     open += '\u001B[7m';

@@ -1,149 +1,168 @@
 import { Text } from 'ink';
 import inkTable from 'ink-table';
 import { createContext, type ReactNode, use } from 'react';
-import { type ColumnWidth, layColumns, windowStart } from './columns.ts';
+import { type ColumnWidth, type LaidColumn, layColumns } from './columns.ts';
 import { DimContext } from './dim-context.ts';
-import { Row, type Span } from './row.tsx';
+import type { Span } from './row.tsx';
 import { dimmed, type Piece, styled } from './style.ts';
 import { fitTo, width as measure, sanitise, truncateStart } from './text.ts';
 
 export type Column<Item> = ColumnWidth & {
   readonly align?: 'left' | 'right';
+  /** The field of the list it shows: the heading tells when rows are ordered by it. */
+  readonly field?: string;
   /** The end tells more than the start, as in paths: it stays when the text is cut. */
   readonly keepsEnd?: boolean;
+  /** How the text is cut to so many cells, where not simply at its end. */
+  readonly shorten?: (text: string, cells: number) => string;
+  /** Names the row: underlined in the chosen one. Figures, bars and trends never change their looks. */
+  readonly isName?: boolean;
   /** What stands in the cell; sanitised, cut and padded here. */
   cell(item: Item): Span;
 };
 
+export type TableRow<Item> = { readonly item: Item; readonly isChosen: boolean; readonly isMarked: boolean };
+
 export type TableProps<Item> = {
   readonly columns: readonly Column<Item>[];
-  readonly items: readonly Item[];
-  /** Cells and lines the table takes at most. */
+  readonly laid: readonly LaidColumn[];
+  readonly rows: readonly TableRow<Item>[];
+  /** Cells a line takes. */
   readonly width: number;
-  readonly height: number;
-  /** The row painted inverse and kept in view. */
-  readonly selected?: number | undefined;
-  /** Draws the lines between cells, two lines for each row: for a zoomed pane. */
-  readonly lines?: boolean;
-  /** What to say when there are no rows. */
-  readonly empty: string;
+  /** Whether a line is drawn under the heading. */
+  readonly isRuled: boolean;
+  /** Which field the rows are ordered by, and which way. */
+  readonly order: { readonly field: string; readonly isDescending: boolean } | undefined;
 };
 
-/**
- * Rows and columns, by ink-table: without lines it is one text line for each row, with lines a drawn grid. This is
- * the only file that knows ink-table.
- *
- * ink-table measures UTF-16 lengths and hashes each row, so it is handed a placeholder of the right length for each
- * cell, and the cell component paints the real content in its place.
- */
-export function Table<Item>(props: TableProps<Item>): ReactNode {
-  const { columns, items, width, height, selected, lines = false, empty } = props;
-  const heights = lines ? { fixed: 3, each: 2 } : { fixed: 1, each: 1 };
-  const room = Math.max(0, Math.floor((height - heights.fixed) / heights.each));
-  const start = selected === undefined ? 0 : windowStart(items.length, room, selected);
-  const shown = items.slice(start, start + room);
-  const spans = shown.map((item) => columns.map((column) => asPiece(column.cell(item))));
-  const texts = spans.map((row) => row.map(({ text }) => text));
-  const gap = lines ? 3 : width < 50 ? 1 : 2;
-  const laid = layColumns(columns, texts, width - (lines ? 4 : 0), gap);
-  if (height <= 0) return null;
-  if (items.length === 0 || shown.length === 0 || laid.length === 0) {
-    return <Row columns={width} spans={[{ text: items.length === 0 ? empty : '', tone: 'dim' }]} />;
-  }
+/** What stands before each row: whether it is chosen, whether it is marked. */
+const gutterCells = 2;
 
-  const headings = laid.map(({ index, cells }) => {
-    const column = columns[index];
-    return { text: fitTo(sanitise(column?.heading ?? ''), cells, column?.align), tone: 'dim' as const };
-  });
-  const cells = spans.map((row) =>
-    laid.map(({ index, cells }) => {
-      const piece = row[index] ?? { text: '' };
-      const text = sanitise(piece.text);
-      const cut = columns[index]?.keepsEnd ? truncateStart(text, cells) : text;
-      return { ...piece, text: fitTo(cut, cells, columns[index]?.align) };
-    }),
-  );
-  const rows = [headings, ...cells];
-  const isSelected = (row: number): boolean => selected !== undefined && row === selected - start + 1;
-  const content: Content = lines
-    ? { cell: (row, column) => rows[row]?.[column], isSelected }
-    : { cell: (row) => joined(rows[row] ?? [], width, gap), isSelected };
-  const widths = lines ? laid.map((column) => column.cells) : [Math.max(1, width)];
-  const placeholders = cells.map((_, row) => placeholderRow(row + 1, widths));
-
-  return (
-    <ContentContext value={content}>
-      <InkTable
-        // ink-table reads its components and columns once.
-        key={lines ? 'lines' : 'plain'}
-        data={placeholders}
-        columns={widths.map(headingKey)}
-        header={Cell}
-        cell={Cell}
-        skeleton={lines ? Line : NoLine}
-      />
-    </ContentContext>
-  );
+/** Which of the columns there is room for, and how wide each is. */
+export function layTable<Item>(
+  columns: readonly Column<Item>[],
+  items: readonly Item[],
+  width: number,
+): readonly LaidColumn[] {
+  const texts = items.map((item) => columns.map((column) => textOf(column.cell(item))));
+  return layColumns(columns, texts, width - gutterCells, gapFor(width));
 }
 
-type Content = {
-  cell(row: number, column: number): Piece | readonly Piece[] | undefined;
-  isSelected(row: number): boolean;
-};
+/** Lines the heading takes. */
+export function headingLines(isRuled: boolean): number {
+  return isRuled ? 2 : 1;
+}
+
+/**
+ * A heading and one line a row, by ink-table. This is the only file that knows ink-table.
+ *
+ * ink-table measures UTF-16 lengths and hashes each row, so it is handed a placeholder of the right length for each
+ * line, and the cell component paints the real content in its place.
+ */
+export function Table<Item>(props: TableProps<Item>): ReactNode {
+  const { columns, laid, rows, width, isRuled, order } = props;
+  const headings: Piece[] = laid.map(({ index, cells }) => {
+    const { heading = '', field, align } = columns[index] ?? {};
+    const isOrder = field !== undefined && order?.field === field;
+    const text = isOrder ? `${heading}${order.isDescending ? '▼' : '▲'}` : heading;
+    return { text: fitTo(sanitise(text), cells, align), tone: isOrder ? 'plain' : 'dim', bold: isOrder };
+  });
+  const rule: Piece = { text: '─'.repeat(Math.max(0, width)), tone: 'dim' };
+  const lines = [
+    joined(
+      '  ',
+      headings.map((heading) => [heading]),
+      width,
+    ),
+    ...(isRuled ? [[rule]] : []),
+    ...rows.map((row) => lineOf(row, columns, laid, width)),
+  ];
+  const cells = Math.max(1, width);
+  return (
+    <LinesContext value={lines}>
+      <InkTable
+        data={lines.slice(1).map((_, index) => placeholderRow(index + 1, cells))}
+        columns={[headingKey(cells)]}
+        header={Line}
+        cell={Line}
+        skeleton={NoLine}
+      />
+    </LinesContext>
+  );
+}
 
 // CommonJS: what is imported is its `module.exports`.
 const InkTable = inkTable.default;
 
-const ContentContext = createContext<Content>({ cell: () => undefined, isSelected: () => false });
+/** The heading first. */
+const LinesContext = createContext<readonly (readonly Piece[])[]>([]);
 
-/** Private-use characters carry the row's number through ink-table, and those above them a heading's column. */
+/** Private-use characters carry the number of a line through ink-table. */
 const firstMark = 0xe000;
-const firstHeading = 0xf000;
 
 /** ink-table heads a column with its key, and makes it as wide at least. */
-function headingKey(cells: number, column: number): string {
-  return String.fromCharCode(firstHeading + column).padEnd(cells);
+function headingKey(cells: number): string {
+  return String.fromCharCode(firstMark).padEnd(cells);
 }
 
-function placeholderRow(row: number, widths: readonly number[]): Record<string, string> {
-  const mark = String.fromCharCode(firstMark + row);
-  return Object.fromEntries(widths.map((cells, column) => [headingKey(cells, column), mark.padEnd(cells)]));
-}
-
-function Cell({ children, column }: { readonly children?: ReactNode; readonly column?: number }): ReactNode {
-  const content = use(ContentContext);
-  const mark = String(children).trimStart().charCodeAt(0);
-  const row = mark >= firstHeading ? 0 : mark - firstMark;
-  const found = content.cell(row, column ?? 0);
-  const pieces = found === undefined ? [] : Array.isArray(found) ? found : [found];
-  // Cells of a grid keep a space from its lines.
-  const whole = Array.isArray(found) ? pieces : [{ text: ' ' }, ...pieces, { text: ' ' }];
-  const inverse = content.isSelected(row);
-  const isOld = use(DimContext);
-  const text = whole
-    .map((piece) => (isOld ? dimmed(piece) : piece))
-    .map((piece) => styled(inverse ? { ...piece, inverse } : piece))
-    .join('');
-  return <Text wrap="truncate">{text}</Text>;
+function placeholderRow(line: number, cells: number): Record<string, string> {
+  return { [headingKey(cells)]: String.fromCharCode(firstMark + line).padEnd(cells) };
 }
 
 function Line({ children }: { readonly children?: ReactNode }): ReactNode {
-  return <Text>{styled({ text: String(children), tone: 'dim' })}</Text>;
+  const lines = use(LinesContext);
+  const isOld = use(DimContext);
+  const pieces = lines[String(children).trimStart().charCodeAt(0) - firstMark] ?? [];
+  const text = pieces.map((piece) => styled(isOld ? dimmed(piece) : piece)).join('');
+  return <Text wrap="truncate">{text}</Text>;
 }
 
 function NoLine(): ReactNode {
   return null;
 }
 
-function asPiece(span: Span): Piece {
-  return typeof span === 'string' ? { text: span } : span;
+function lineOf<Item>(
+  { item, isChosen, isMarked }: TableRow<Item>,
+  columns: readonly Column<Item>[],
+  laid: readonly LaidColumn[],
+  width: number,
+): readonly Piece[] {
+  const cells = laid.map(({ index, cells }): readonly Piece[] => {
+    const column = columns[index];
+    const span = column?.cell(item) ?? '';
+    const piece = typeof span === 'string' ? { text: span } : span;
+    const text = sanitise(piece.text);
+    const end = column?.keepsEnd ? truncateStart(text, cells) : text;
+    const whole = fitTo(column?.shorten?.(text, cells) ?? end, cells, column?.align);
+    if (!isChosen || column?.isName !== true) return [{ ...piece, text: whole }];
+    // The spaces behind a name are no part of it.
+    const name = whole.trimEnd();
+    return [{ ...piece, text: name, underline: true, bold: true }, { text: whole.slice(name.length) }];
+  });
+  return joined(gutter(isChosen, isMarked), cells, width);
+}
+
+/** `> ` before the chosen row, `* ` before a marked one. */
+export function gutter(isChosen: boolean, isMarked: boolean): string {
+  if (isChosen) return isMarked ? '>*' : '> ';
+  return isMarked ? ' *' : '  ';
+}
+
+function gapFor(width: number): number {
+  return width < 50 ? 1 : 2;
 }
 
 /** A whole row as one line: with one Text for each row a frame costs a fraction of one Text for each cell. */
-function joined(cells: readonly Piece[], columns: number, gap: number): readonly Piece[] {
-  const pieces = cells.flatMap((piece, index) =>
-    index === 0 ? [piece] : [{ text: ' '.repeat(gap) }, piece],
-  );
+function joined(before: string, cells: readonly (readonly Piece[])[], width: number): readonly Piece[] {
+  const gap = { text: ' '.repeat(gapFor(width)) };
+  const pieces = [
+    { text: before, bold: true },
+    ...cells.flatMap((own, index) => (index === 0 ? own : [gap, ...own])),
+  ];
   const taken = pieces.reduce((sum, piece) => sum + measure(piece.text), 0);
-  return taken < columns ? [...pieces, { text: ' '.repeat(columns - taken) }] : pieces;
+  return taken < width ? [...pieces, { text: ' '.repeat(width - taken) }] : pieces;
+}
+
+function textOf(span: Span): string {
+  return typeof span === 'string' ? span : span.text;
 }

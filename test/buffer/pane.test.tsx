@@ -4,13 +4,14 @@ import buffer from '../../source/features/buffer/index.ts';
 import {
   alertsOf,
   type BufferSlice,
+  bufferList,
   initialSlice,
   learn,
-  move,
   type Reading,
   selectedRow,
 } from '../../source/features/buffer/state.ts';
 import { ordinal } from '../../source/features/buffer/status-text.ts';
+import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
 /** Local time, so that the clocks in the frames are the same everywhere. */
@@ -31,6 +32,8 @@ function reading(type: string, more: Partial<Reading> = {}): Reading {
     ...more,
   };
 }
+
+const { move } = looking(bufferList, nowMs);
 
 const target = { to: 'postgres://app@db-1/app', table: 'project', key: 'id', column: 'count' };
 const last = { rows: 2988, total: 84_204, durationMs: 300, atMs: at(15, 52, 58) };
@@ -226,7 +229,7 @@ describe('keys', () => {
   const key = (name: string) => buffer.keys.find((binding) => binding.key === name);
 
   test('f flushes to where it went last, and says why it cannot', () => {
-    const slice = learn({ ...initialSlice, selected: 'project' }, [project], nowMs);
+    const slice = learn(initialSlice, [project], nowMs);
     expect(key('f')?.ask?.initial?.(slice)).toBe('postgres://app@db-1/app');
     expect(key('f')?.input?.(slice, 'sqlite:x.db')).toEqual({
       type: 'project',

@@ -3,19 +3,22 @@ import { describe, expect, test } from 'vitest';
 import feature from '../../source/features/chat/index.ts';
 import {
   type ChatSlice,
+  chatList,
   hear,
   initial,
   learn,
   longestHistory,
   look,
-  scroll,
   selectedHistory,
   selectedRoom,
   showUnseen,
   stepRoom,
   turnAway,
 } from '../../source/features/chat/state.ts';
+import { looking } from '../helpers/list.ts';
 import { live, opsRoom, readOps, say, withMessages } from './slices.ts';
+
+const { move } = looking(chatList);
 
 const ids = (slice: ChatSlice): number[] => selectedHistory(slice)?.entries.map(({ id }) => id) ?? [];
 const read = readOps;
@@ -142,7 +145,7 @@ describe('what counts as looked at', () => {
     const looked = seen(slice, { columns: 40, rows: 30 });
     expect(selectedHistory(looked)?.looked).toBe(20);
     let paged = showUnseen(slice);
-    for (let page = 0; page < 20; page += 1) paged = scroll(seen(paged, { columns: 40, rows: 8 }), 3);
+    for (let page = 0; page < 20; page += 1) paged = move(seen(paged, { columns: 40, rows: 8 }), 3);
     expect(selectedHistory(paged)?.looked).toBe(20);
   });
 
@@ -202,14 +205,14 @@ describe('keys', () => {
     expect(press(press(live, 'left'), 'left').selected).toBe('random');
   });
 
-  test('scrolling stops at both ends, and End follows again', () => {
+  test('scrolling stops at both ends, and the end follows what comes', () => {
     const slice = withMessages(10);
-    const top = press(slice, 'home');
-    expect(selectedHistory(top)?.anchor).toBe(1);
-    expect(selectedHistory(press(top, 'up'))?.anchor).toBe(1);
-    expect(selectedHistory(press(top, 'down'))?.anchor).toBe(2);
-    expect(selectedHistory(press(top, 'end'))?.anchor).toBeUndefined();
-    expect(selectedHistory(press(press(slice, 'up'), 'down'))?.anchor).toBeUndefined();
+    const top = move(slice, -100);
+    expect(top.list.selected).toBe('1');
+    expect(move(top, -1).list.selected).toBe('1');
+    expect(move(top, 1).list.selected).toBe('2');
+    expect(move(top, 100).list.selected).toBeUndefined();
+    expect(move(move(slice, -1), 1).list.selected).toBeUndefined();
   });
 
   test('what cannot be done is refused with a reason', () => {

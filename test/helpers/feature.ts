@@ -1,12 +1,19 @@
 import * as v from 'valibot';
 import { defineCommand, defineFeature, list, switchFlag, word } from '../../source/features/feature.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
+import { chosenRow, initialList, type List, type ListState } from '../../source/ui/list.ts';
 
 /** What the feature for tests knows: its rows, and where the operator is in them. */
 export type Notes = {
   readonly rows: readonly string[];
-  readonly selected: number;
-  readonly filter: string;
+  readonly list: ListState;
+};
+
+export const noteList: List<Notes, string> = {
+  rows: ({ rows }) => rows,
+  id: (row) => row,
+  name: (row) => row,
+  fields: { name: (row) => row, length: (row) => row.length },
 };
 
 export type MakeFeature = {
@@ -68,7 +75,7 @@ export function makeFeature({
   return defineFeature<Notes>({
     noun,
     summary: 'notes for tests',
-    initial: () => ({ rows: ['one', 'two', 'three'], selected: 0, filter: '' }),
+    initial: () => ({ rows: ['one', 'two', 'three'], list: initialList }),
     feed: { everyMs: 1000, read: async () => (slice) => slice },
     commands: [say, show, wipe],
     keys: [
@@ -79,23 +86,12 @@ export function makeFeature({
         ask: { label: () => 'say ›', sticky: true },
         input: (_, typed) => ({ text: [typed], loud: false }),
       },
-      { key: ['down', 'j'], help: 'down', change: (slice) => ({ ...slice, selected: slice.selected + 1 }) },
-      { key: ['up', 'k'], help: 'up', change: (slice) => ({ ...slice, selected: slice.selected - 1 }) },
       {
         key: 'x',
         help: 'wipe',
         verb: 'wipe',
-        refuse: ({ selected }) => (selected > 2 ? 'Nothing is selected' : undefined),
-        input: (slice) => ({ name: slice.rows[slice.selected] }),
-      },
-      {
-        key: '/',
-        help: 'filter',
-        ask: {
-          label: () => 'filter ›',
-          initial: ({ filter }) => filter,
-          follow: (slice, typed) => ({ ...slice, filter: typed }),
-        },
+        refuse: (slice) => (chosenRow(noteList, slice) === undefined ? 'Nothing is selected' : undefined),
+        input: (slice) => ({ name: chosenRow(noteList, slice) }),
       },
       {
         key: 'n',
@@ -106,6 +102,7 @@ export function makeFeature({
       },
       { key: 'b', help: 'boom', verb: 'say', input: () => ({ text: ['boom'] }) },
     ],
+    list: noteList,
     headline: ({ rows }) => `${rows.length} rows`,
     alerts: () => alerts,
     snapshot: async () => [],

@@ -158,7 +158,7 @@ export const payloads: readonly string[] = [
 
 /** The sequences the console itself may send: its own modes, absolute moves, erasing a line's end, its few styles. */
 const allowed =
-  /\u001B(?:\[\?(?:7|25|1049|2004|2026)[hl]|\[\d+;\d+H|\[H|\[2J|\[K|\[(?:0|1|2|7|22|27|31|32|33|36|39)m)/g;
+  /\u001B(?:\[\?(?:7|25|1049|2004|2026)[hl]|\[\d+;\d+H|\[H|\[2J|\[K|\[(?:0|1|2|4|7|22|24|27|31|32|33|36|39)m)/g;
 
 /** What was written beyond text and our own sequences; empty when all is well. */
 export function foreignSequences(written: string): string[] {

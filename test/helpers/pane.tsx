@@ -2,7 +2,7 @@ import { Box, renderToString } from 'ink';
 import type { ComponentType } from 'react';
 import { expect } from 'vitest';
 import type { Feature, PaneProps } from '../../source/features/feature.ts';
-import { Frame } from '../../source/ui/frame.tsx';
+import type { Listed } from '../../source/ui/list.ts';
 import { width } from '../../source/ui/text.ts';
 
 /** The sizes every pane is snapshotted at. */
@@ -20,7 +20,7 @@ export const paneNotes = {
   failed: { text: 'failed', tone: 'bad' },
 } as const;
 
-export type PaneLook<Slice> = {
+export type PaneLook<Slice extends Listed> = {
   readonly feature: Feature<Slice>;
   readonly pane: ComponentType<PaneProps<Slice>>;
   readonly slice: Slice;
@@ -35,7 +35,7 @@ export type PaneLook<Slice> = {
 };
 
 /** A pane in its frame as plain text; checks that it fills its cells exactly and lets no control character through. */
-export function paintPane<Slice>(look: PaneLook<Slice>): string {
+export function paintPane<Slice extends Listed>(look: PaneLook<Slice>): string {
   const {
     feature,
     pane: Pane,
@@ -50,23 +50,23 @@ export function paintPane<Slice>(look: PaneLook<Slice>): string {
   } = look;
   const frame = renderToString(
     <Box width={columns} height={rows}>
-      <Frame
-        title={[{ text: `1 ${feature.noun}`, bold: true }, `  ${feature.headline(slice)}`]}
-        note={note}
-        columns={columns}
-        rows={rows}
+      <Pane
+        slice={slice}
+        frame={{
+          title: [{ text: `1 ${feature.noun}`, bold: true }, `  ${feature.headline(slice)}`],
+          note: note === paneNotes.live ? undefined : note,
+          columns,
+          rows,
+          focused,
+          bare: false,
+        }}
+        columns={columns - 4}
+        rows={rows - 2}
         focused={focused}
-      >
-        <Pane
-          slice={slice}
-          columns={columns - 4}
-          rows={rows - 2}
-          focused={focused}
-          zoomed={zoomed}
-          nowMs={nowMs}
-          typing={typing}
-        />
-      </Frame>
+        zoomed={zoomed}
+        nowMs={nowMs}
+        typing={typing}
+      />
     </Box>,
     { columns },
   );

@@ -3,6 +3,7 @@ import { type Config, readConfig } from '../../source/config.ts';
 import { makeBindings } from '../../source/console/input/bindings.ts';
 import { makePerformer } from '../../source/console/input/command-runner.ts';
 import { type Keyboard, makeKeyboard } from '../../source/console/input/keyboard.ts';
+import { makeListControl } from '../../source/console/input/list-control.ts';
 import { makeQuestions } from '../../source/console/input/questions.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
 import type { Connection } from '../../source/redis/connect.ts';
@@ -40,14 +41,17 @@ export function makeShell(
   const shared = { store, features, config: whole, table: () => table, performer };
   const sizeOf = () => ({ columns: 50, rows: 10 });
   let nowMs = 1_000_000;
+  const lists = makeListControl({ store, features, sizeOf });
   const questions = makeQuestions({
     ...shared,
+    hold: lists.holdFor,
     replay: (keys) => keyboard.press(keys),
     clock: () => nowMs,
   });
   const keyboard: Keyboard = makeKeyboard({
     ...shared,
     questions,
+    lists,
     bindings: makeBindings({ ...shared, begin: questions.begin, sizeOf }),
     sizeOf,
     quit: () => told.push('quit'),

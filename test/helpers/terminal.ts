@@ -12,6 +12,8 @@ export type Play = {
   lines(): readonly string[];
   /** Named keys (`enter`, `esc`, `tab`, `up`, `ctrl+c`); anything else is sent as it is. */
   press(...keys: string[]): void;
+  /** Answers the question on the screen, once a person can have read it: sooner nothing counts as an answer. */
+  answer(key: string): Promise<void>;
   /** Resolves once the screen matches. */
   shows(pattern: string | RegExp): Promise<void>;
   hides(pattern: string | RegExp): Promise<void>;
@@ -54,6 +56,7 @@ const bytes: Readonly<Record<string, string>> = {
   backspace: '\u007F',
 };
 const patienceMs = 15_000;
+const readMs = 250;
 
 /** The built command line. */
 export const cli = path.resolve('dist/cli.js');
@@ -121,6 +124,11 @@ export function startPlay(options: PlayOptions): Play {
     lines: () => screenLines(terminal),
     press(...keys) {
       for (const key of keys) write(pty, bytes[key] ?? controlOf(key) ?? key);
+    },
+    async answer(key) {
+      await until(() => matches('Esc: no'), 'a question is asked');
+      await new Promise((resolve) => setTimeout(resolve, readMs));
+      write(pty, key);
     },
     shows: (pattern) => until(() => matches(pattern), `the screen shows ${pattern}`),
     hides: (pattern) => until(() => !matches(pattern), `the screen hides ${pattern}`),

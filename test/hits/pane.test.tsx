@@ -5,18 +5,18 @@ import hits from '../../source/features/hits/index.ts';
 import {
   change,
   changeStep,
-  filterBy,
-  followBusiest,
   type HitsSlice,
+  hitsList,
   initial,
   learn,
-  move,
   pointsEach,
   type Reading,
-  selectedIndex,
-  shown,
 } from '../../source/features/hits/state.ts';
+import { release } from '../../source/ui/list.ts';
+import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
+
+const { move, filterBy, shown, index } = looking(hitsList);
 
 /** A day's shape, so that snapshots look like something. */
 const wave = (height: number, shift: number): number[] =>
@@ -70,15 +70,15 @@ test.each([
 
 test('in a narrow corner of the console, not in focus', () => {
   expect(paint(live, 30, 9, { focused: false })).toMatchInlineSnapshot(`
-    "╭─ 1 hits   ────────── live ─╮
-    │ web      ▆▆▇▇▇▇▇▇█████████ │
-    │        1.9M today  +4% day │
-    │ api      █▇▇▆▆▅▅▄▄▃▃▂▂▂▂▂▂ │
-    │       811k today  +61% day │
-    │ mail     ▁▁▁▁▁█▁▁▁▁▁▁▁▁▁▁▁ │
-    │        2.0k today  -1% day │
-    │ 4/130, bars of 1m to 15:53 │
-    ╰────────────────────────────╯"
+    "╭─ 1 hits  bars of 1m ───────╮
+    │   web      █████████  1.9M │
+    │   api      █▇▆▅▄▃▃▂▂  811k │
+    │   mail     ▁▁▁▁▁▁▁▁▁  2.0k │
+    │   forged␛… ▁▁▁▁▁▁▁▁▁     3 │
+    │                            │
+    │ 1.8k          ▁▃▄▅▆▆▇▇████ │
+    │          ▂▃▅▇█████████████ │
+    ╰─ 1-4 of 4 of 130 ─ by sum ─╯"
   `);
 });
 
@@ -96,11 +96,11 @@ describe('the slice', () => {
     const moved = move(live, 2);
     const sums = reading.sums.map((row) => (row.series === 'mail' ? { ...row, today: 9_000_000 } : row));
     const later = learn(moved, { ...reading, sums });
-    expect(order(later)[0]).toBe('mail');
-    expect(selectedIndex(later)).toBe(0);
-    expect(selectedIndex(followBusiest(later))).toBe(0);
-    expect(move(later, -1)).toBe(later);
-    expect(selectedIndex(initial)).toBe(-1);
+    expect(order(later)).toEqual(order(moved));
+    expect(order(release(later))[0]).toBe('mail');
+    // Held in its place under the cursor, then let go.
+    expect(index(release(later))).toBe(0);
+    expect(index(initial)).toBe(-1);
   });
 
   test('keeps its charts while no bar has ended, and drops those of other bars', () => {

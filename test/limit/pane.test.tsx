@@ -2,14 +2,13 @@ import { describe, expect, test } from 'vitest';
 import limit from '../../source/features/limit/index.ts';
 import { LimitPane } from '../../source/features/limit/limit-pane.tsx';
 import {
-  filterBy,
   initial,
   type LimitSlice,
   learn,
-  move,
+  limitList,
   type Reading,
-  selectedMeter,
 } from '../../source/features/limit/state.ts';
+import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
 type Use = Reading['limits'][number];
@@ -48,6 +47,8 @@ const live = Array.from({ length: 14 }, (_, reading) => Math.min(20, reading * 2
   { ...initial, next: 0 },
 );
 
+const { move, filterBy, chosen } = looking(limitList, nowMs);
+
 const paint = (slice: LimitSlice, columns: number, rows: number, more = {}): string =>
   paintPane({ feature: limit, pane: LimitPane, slice, columns, rows, ...more });
 
@@ -68,15 +69,15 @@ test.each([
 
 test('in a narrow corner of the console, not in focus', () => {
   expect(paint(live, 30, 9, { focused: false })).toMatchInlineSnapshot(`
-    "╭─ 1 limit  1 full ─── live ─╮
-    │ key:7f3   ▇▇▇▇▇▇▇▇   20/20 │
-    │   denied 3,977, free 38s   │
-    │ near      ▇▇▇▇▇▇▇░  95/100 │
-    │ key:a10   ▇▇▇▇▇░░░   13/20 │
-    │ signup    ▇▇░░░░░░  55/240 │
-    │ ip:10.7   ▇░░░░░░░   2/100 │
-    │ 6 of 1,204 limits          │
-    ╰────────────────────────────╯"
+    "╭─ 1 limit  1 full ──────────╮
+    │   FULL key:7f3       20/20 │
+    │   near near         95/100 │
+    │   ok   key:a10       13/20 │
+    │   ok   signup       55/240 │
+    │   ok   ip:10.7       2/100 │
+    │   ok   forged␛[2J…  0/1.0M │
+    │                            │
+    ╰─ 1-6 of 6 of 1,20… by use ─╯"
   `);
 });
 
@@ -87,13 +88,13 @@ test('fills any size exactly', () => {
 });
 
 describe('the selection', () => {
-  const selected = (slice: LimitSlice): string | undefined => selectedMeter(slice)?.subject;
+  const selected = (slice: LimitSlice): string | undefined => chosen(slice)?.subject;
 
   test('is the nearest until it is moved; then it stays with its limit when the order changes', () => {
     expect(selected(live)).toBe('key:7f3');
     expect(selected(move(live, 2))).toBe('key:a10');
     expect(selected(move(live, Number.POSITIVE_INFINITY))).toContain('forged');
-    expect(move(live, -1)).toBe(live);
+    expect(selected(move(live, -1))).toBe('key:7f3');
     const reordered = learn(move(live, 2), {
       total: 3,
       skip: 0,

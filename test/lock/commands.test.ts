@@ -131,8 +131,8 @@ test('the console reads all of it in three commands, and nothing changes while n
   // Commands inside the script count too: four a lock, and TIME.
   expect((await count()) - before).toBeLessThanOrEqual(3 + 1 + 3 * 4 + 1);
   expect(slice.locks.map(({ name, owner }) => [name, owner])).toEqual([
-    ['a', expect.stringContaining(`:${process.pid}`)],
     ['b', '(foreign)'],
+    ['a', expect.stringContaining(`:${process.pid}`)],
   ]);
   expect(slice.wrong).toEqual(['Lock `wrong` cannot be read: key `lock:wrong` holds other data']);
 });

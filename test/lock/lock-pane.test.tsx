@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import feature from '../../source/features/lock/index.ts';
 import { LockPane } from '../../source/features/lock/lock-pane.tsx';
-import { initial, type LockSlice, learn, move } from '../../source/features/lock/state.ts';
+import { initial, type LockSlice, learn, lockList } from '../../source/features/lock/state.ts';
+import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 import { live, reading } from './slices.ts';
+
+const { move, open } = looking(lockList);
 
 const states: readonly (readonly [string, LockSlice, keyof typeof paneNotes])[] = [
   ['before data', initial, 'waiting'],
@@ -34,12 +37,12 @@ test('a long host name leaves the process in sight', () => {
   const owner = 'ip-10-0-123-45.eu-central-1.compute.internal:2201';
   const slice = learn(initial, { ...reading, locks: first ? [{ ...first, owner }] : [] });
   expect(paintPane({ feature, pane: LockPane, slice, columns: 60, rows: 10 })).toMatch(
-    /ip-10-0-123-45\S+:2201 /,
+    /ip-10-0-123\S+:2201 /,
   );
 });
 
-test('zoomed: a grid, and everybody who waits', () => {
-  const look = { feature, pane: LockPane, slice: live, columns: 140, rows: 30, zoomed: true };
+test('zoomed, with details: everybody who waits', () => {
+  const look = { feature, pane: LockPane, slice: open(live), columns: 140, rows: 30, zoomed: true };
   expect(paintPane(look)).toMatchSnapshot();
 });
 

@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import feature from '../../source/features/lock/index.ts';
 import { keys } from '../../source/features/lock/key-bindings.ts';
-import { filterBy, initial, learn, move, selectedLock, shown } from '../../source/features/lock/state.ts';
+import { initial, learn, lockList } from '../../source/features/lock/state.ts';
+import { looking } from '../helpers/list.ts';
 import { live, reading } from './slices.ts';
+
+const { move, filterBy, chosen, shown } = looking(lockList, reading.nowMs);
 
 const names = (slice: typeof live): string[] => shown(slice).map(({ name }) => name);
 
 describe('a reading', () => {
-  test('puts those waited for first, each group by name', () => {
-    expect(names(live)).toEqual(['deploy:web', 'migrate', 'next\u001B[2Jtime', 'flush:stats', 'reindex']);
+  test('puts those without an end first, then those waited for, each group by name', () => {
+    expect(names(live)).toEqual(['migrate', 'deploy:web', 'next\u001B[2Jtime', 'flush:stats', 'reindex']);
   });
 
   test('that tells nothing new leaves the slice as it is', () => {
@@ -41,28 +44,33 @@ describe('a reading', () => {
 describe('the operator', () => {
   test('moves within the list, and the selection follows its lock', () => {
     const second = move(live, 1);
-    expect(selectedLock(second)?.name).toBe('migrate');
-    expect(selectedLock(move(second, 100))?.name).toBe('reindex');
-    expect(move(live, -1)).toEqual({ ...live, selected: 'deploy:web' });
+    expect(chosen(second)?.name).toBe('deploy:web');
+    expect(chosen(move(second, 100))?.name).toBe('reindex');
     const without = learn(second, {
+      ...reading,
+      locks: reading.locks.filter(({ name }) => name !== 'migrate'),
+    });
+    expect(chosen(without)?.name).toBe('deploy:web');
+    const gone = learn(second, {
       ...reading,
       locks: reading.locks.filter(({ name }) => name !== 'deploy:web'),
     });
-    expect(selectedLock(without)?.name).toBe('migrate');
-    const gone = learn(second, { ...reading, locks: reading.locks.filter(({ name }) => name !== 'migrate') });
-    expect(selectedLock(gone)?.name).toBe('deploy:web');
+    expect(chosen(gone)?.name).toBe('migrate');
   });
 
   test('filters by name, owner and label', () => {
     expect(names(filterBy(live, 'CI-14'))).toEqual(['deploy:web']);
     expect(names(filterBy(live, 'quarter'))).toEqual(['flush:stats']);
     expect(names(filterBy(live, 'nothing'))).toEqual([]);
+    expect(names(filterBy(live, 'queue>2'))).toEqual(['deploy:web']);
+    expect(names(filterBy(live, 'held>1h'))).toEqual([]);
   });
 
   test('breaks what is selected', () => {
     const binding = keys.find(({ verb }) => verb === 'break');
-    expect(binding?.refuse?.(live)).toBeUndefined();
-    expect(binding?.input?.(live, '')).toEqual({ name: 'deploy:web' });
+    const web = move(live, 1);
+    expect(binding?.refuse?.(web)).toBeUndefined();
+    expect(binding?.input?.(web, '')).toEqual({ name: 'deploy:web' });
     expect(binding?.refuse?.(move(live, 2))).toContain('Nobody holds');
     expect(binding?.refuse?.(initial)).toBe('There is no lock to break');
   });

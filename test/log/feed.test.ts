@@ -3,9 +3,10 @@ import { readConfig } from '../../source/config.ts';
 import { feed } from '../../source/features/log/feed.ts';
 import { logKeys } from '../../source/features/log/keys.ts';
 import { common, writeBatch } from '../../source/features/log/log.ts';
-import { initial, type LogSlice, step, toggleOpen } from '../../source/features/log/state.ts';
+import { initial, type LogSlice, logList, step } from '../../source/features/log/state.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
+import { looking } from '../helpers/list.ts';
 import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
 
 let redis: ReturnType<RedisServer['client']>;
@@ -57,7 +58,7 @@ test('recent lines are read while a message is open, each with its template', as
   await write('error', 'timed out after 3 s', 'disk full');
   const live = await read(initial);
   expect(live.recent).toEqual([]);
-  const opened = await read(toggleOpen(live));
+  const opened = await read(looking(logList).open(live));
   expect(opened.recent.map(({ message, template }) => [message, template])).toEqual([
     ['disk full', 'disk full'],
     ['timed out after 3 s', 'timed out after <*>'],

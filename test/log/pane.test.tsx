@@ -3,25 +3,24 @@ import log from '../../source/features/log/index.ts';
 import {
   type Board,
   type BoardEntry,
-  cursorAt,
-  filterBy,
   initial,
   type LogSlice,
   learn,
+  logList,
   logToShow,
-  move,
   type Reading,
-  rows,
   step,
-  toggleOpen,
-  toggleOrder,
-  underCursor,
 } from '../../source/features/log/state.ts';
+import { orderBy, release } from '../../source/ui/list.ts';
+import { looking } from '../helpers/list.ts';
 import { type PaneLook, paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
 beforeAll(() => {
   process.env.TZ = 'UTC';
 });
+
+const { move, filterBy, open, chosen, shown: rows, index } = looking(logList);
+const byCount = (slice: LogSlice): LogSlice => orderBy(logList, slice, 'now', 0);
 
 const hourMs = Date.UTC(2026, 10, 25, 15);
 const web = { name: 'web', severity: 'error' };
@@ -73,7 +72,7 @@ const reading: Reading = { logs, selected: web, board, recent: undefined };
 const live = learn(initial, reading);
 const shown = (more: Partial<Board>): LogSlice =>
   learn(initial, { ...reading, board: { ...board, ...more } });
-const opened = learn(toggleOpen(move(live, 2)), { ...reading, recent });
+const opened = learn(open(move(live, 2)), { ...reading, recent });
 
 const looks: Record<string, Pick<PaneLook<LogSlice>, 'slice' | 'note'>> = {
   'before data': { slice: initial, note: paneNotes.waiting },
@@ -86,12 +85,12 @@ const looks: Record<string, Pick<PaneLook<LogSlice>, 'slice' | 'note'>> = {
   stale: { slice: live, note: paneNotes.stale },
   failed: { slice: live, note: paneNotes.failed },
   'hour before unknown': { slice: shown({ previousHourMs: undefined, gone: [] }) },
-  'movers first': { slice: toggleOrder(live) },
+  'movers first': { slice: byCount(live) },
   filtered: { slice: filterBy(live, 'PEER') },
   'filtered to nothing': { slice: filterBy(live, 'nothing like it') },
   opened: { slice: opened },
   'opened, and none of the recent lines is one of these': {
-    slice: learn(toggleOpen(move(live, 3)), { ...reading, recent }),
+    slice: learn(open(move(live, 3)), { ...reading, recent }),
   },
 };
 
@@ -144,41 +143,35 @@ test('severities of one name and logs of all names go round', () => {
 });
 
 test('the cursor follows its message, stops at the ends, and falls back to the first', () => {
-  expect(underCursor(live)?.rank).toBe(1);
-  const third = move(live, 2);
-  expect(underCursor(third)?.message).toBe('reset by peer <*>');
+  const counted = byCount(live);
+  expect(chosen(counted)?.rank).toBe(1);
+  const third = move(counted, 2);
+  expect(chosen(third)?.message).toBe('reset by peer <*>');
   const swapped = {
     ...board,
     entries: [entry(1, 3, 9999, 640, 'reset by peer <*>'), ...board.entries.slice(0, 2)],
   };
-  expect(cursorAt(learn(third, { ...reading, board: swapped }))).toBe(0);
-  expect(cursorAt(move(live, Number.POSITIVE_INFINITY))).toBe(6);
-  expect(move(live, -1)).toEqual({ ...live, cursor: 'upstream timed out <*>' });
-  expect(cursorAt(filterBy(third, 'timed'))).toBe(0);
+  expect(index(release(learn(third, { ...reading, board: swapped })))).toBe(0);
+  expect(index(filterBy(third, 'timed'))).toBe(0);
 });
 
 test('filters look at messages and samples, in any case', () => {
   expect(rows(filterBy(live, '10.0.0.7'))).toHaveLength(7);
   expect(rows(filterBy(live, 'DISK')).map(({ rank }) => rank)).toEqual([4]);
+  expect(rows(filterBy(live, 'now>1000')).map(({ rank }) => rank)).toEqual([2, 1]);
   expect(filterBy(live, '')).toBe(live);
 });
 
 test('movers come first, by how much they rise', () => {
-  expect(rows(toggleOrder(live)).map(({ message }) => message.slice(0, 8))).toEqual([
-    'disk ful',
-    'forged\u001b[',
-    '429 retu',
-    '長いメッセージ ',
-    'reset by',
-    'upstream',
-    'retrying',
-  ]);
+  expect(
+    rows(live)
+      .slice(0, 7)
+      .map(({ message }) => message.slice(0, 8)),
+  ).toEqual(['disk ful', 'forged\u001b[', '429 retu', '長いメッセージ ', 'reset by', 'upstream', 'retrying']);
 });
 
 test('the slice survives JSON', () => {
   expect(learn(JSON.parse(JSON.stringify(live)) as LogSlice, reading)).toEqual({
     ...live,
-    ...initialUndefined,
   });
 });
-const initialUndefined = { cursor: undefined };

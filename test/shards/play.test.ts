@@ -28,17 +28,17 @@ async function startTwo(): Promise<[RedisServer, RedisServer]> {
   return servers;
 }
 const row = (server: RedisServer, words: string): RegExp =>
-  new RegExp(`${shortName(server.url)} +│? *${words.replaceAll(' ', ' +│? *')}`);
+  new RegExp(`${words.split(' ')[1]} +(\\d +)?${shortName(server.url)} +${words.split(' ')[0]}`);
 
 test('one of two servers stops: it is DOWN in words, the other one is live, and it comes back', async () => {
   const [one, two] = await startTwo();
   await openShards('--url', one.url, '--url', two.url);
-  await play.shows(/┏━ \d shards {2}2 servers ━.* live ━┓/);
+  await play.shows(/┏━ \d shards {2}2 servers ━+┓/);
   await play.shows(row(one, 'primary up'));
   await play.shows(row(two, 'primary up'));
 
   await two.stop();
-  await play.shows(/┏━ \d shards {2}2 servers {2}1 DOWN ━.* live ━┓/);
+  await play.shows(/┏━ \d shards {2}2 servers {2}1 DOWN ━+┓/);
   await play.shows(row(two, 'unknown DOWN'));
   await play.shows(row(one, 'primary up'));
   await play.shows(`${shortName(two.url)} is down, was up`);
@@ -46,9 +46,9 @@ test('one of two servers stops: it is DOWN in words, the other one is live, and 
   await play.shows('● live');
 
   play.press('z');
-  await play.shows(/limit {2}SHARD 1 DOWN [ ─]*live ─╮╭─ \d hits {2}SHARD 1 DOWN [ ─]*live ─╮/);
+  await play.shows(/limit {2}SHARD 1 DOWN.* ─+╮╭─ \d hits {2}SHARD 1 DOWN.*╮/);
   // What lives on one server says on which.
-  await play.shows(/1 chat ─+ shard 0 live ─╮╭─ 2 ship ─+ shard 0 live ─╮/);
+  await play.shows(/1 chat ─+ shard 0 ─╮╭─ 2 ship ─+ shard 0 ─╮/);
   await play.shows('shard 0 of 2');
   await two.start();
   await play.hides('SHARD 1 DOWN');
@@ -68,9 +68,9 @@ test('the first of two servers stops: the pane goes on with what it learns of bo
   await one.stop();
   await play.shows(row(one, 'unknown DOWN'));
   await play.shows(row(two, 'primary up'));
-  await play.shows(/┏━ \d shards {2}2 servers {2}1 DOWN ━.* live ━┓/);
+  await play.shows(/┏━ \d shards {2}2 servers {2}1 DOWN ━+┓/);
   play.press('z');
-  await play.shows(/limit {2}SHARD 0 DOWN [ ─]*live ─╮/);
+  await play.shows(/limit {2}SHARD 0 DOWN.*╮/);
   await play.shows(/1 chat ─+ shard 0 stale \d+s ─╮/);
 
   const { route } = shardsOf(
@@ -89,7 +89,7 @@ test('the first of two servers stops: the pane goes on with what it learns of bo
   play.press('z');
   await one.start();
   await play.shows(row(one, 'primary up'));
-  await play.shows(/┏━ \d shards {2}2 servers ━.* live ━┓/);
+  await play.shows(/┏━ \d shards {2}2 servers ━+┓/);
 });
 
 test('servers given in another order are told of, and another list is too', async () => {
@@ -98,7 +98,7 @@ test('servers given in another order are told of, and another list is too', asyn
   expect((await first.ended()).exitCode).toBe(0);
   await openShards('--url', two.url, '--url', one.url);
   await play.shows(/The servers are not in the order their data was written with: \S+ was shard 1/);
-  await play.shows('! shards in another order');
+  await play.shows(/! \w+ not read: The servers are not in the order/);
 });
 
 test('a primary of a cluster is killed: the failover is told, its slots are covered again, it comes back a replica', {
@@ -107,12 +107,12 @@ test('a primary of a cluster is killed: the failover is told, its slots are cove
   const cluster = await startCluster({ replicasEach: 1 });
   closers = [() => cluster.close()];
   await openShards('--cluster', ...cluster.urls.flatMap((url) => ['--url', url]));
-  await play.shows(/┏━ \d shards {2}6 servers ━.* live ━┓/);
+  await play.shows(/┏━ \d shards {2}6 servers ━+┓/);
   await play.shows('slots 16,384 of 16,384 covered');
   const [killed = '', next = ''] = cluster.urls.map(shortName);
-  await play.shows(new RegExp(`0 │ ${killed} +│ primary │ up .* 5,462 │`));
+  await play.shows(new RegExp(`up +0 +${killed} +primary .* 5,462`));
   // Both copies of the first shard stand together, the primary first.
-  await play.shows(new RegExp(`0 │ ${killed}[^]*0 │ \\S+ +│ replica │ up[^]*1 │ ${next}`));
+  await play.shows(new RegExp(`up +0 +${killed}[^]*up +0 +\\S+ +replica[^]*up +1 +${next}`));
 
   play.press('down', 'down', 'j');
   play.press('z');
@@ -129,7 +129,7 @@ test('a primary of a cluster is killed: the failover is told, its slots are cove
   await cluster.primaries[0]?.start();
   await play.shows(`${killed} became a replica`);
   await play.hides('DOWN');
-  await play.shows(new RegExp(`0 │ ${killed} +│ replica │ up`));
+  await play.shows(new RegExp(`up +0 +${killed} +replica`));
 });
 
 test('more servers than lines: the selected one stays in view', async () => {

@@ -11,10 +11,11 @@ import {
   type PartRow,
   rateOf,
   type ShipSlice,
-  scroll,
+  shipList,
   step,
   timeLeftOf,
 } from '../../source/features/ship/state.ts';
+import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { Scratch } from './harness.ts';
@@ -106,6 +107,8 @@ const done = learn(initial, {
   at: 1000,
 });
 
+const { move, chosen, index } = looking(shipList, nowMs);
+
 const paint = (slice: ShipSlice, columns: number, rows: number, more = {}): string =>
   paintPane({ feature: ship, pane: ShipPane, slice, columns, rows, ...more });
 
@@ -149,9 +152,9 @@ describe('the slice', () => {
   });
 
   test('moves within its parts and channels', () => {
-    expect(scroll(live, 3).scroll).toBe(3);
-    expect(scroll(live, Number.POSITIVE_INFINITY).scroll).toBe(4);
-    expect(scroll(live, -1)).toBe(live);
+    expect(index(move(live, 3))).toBe(3);
+    expect(chosen(move(live, Number.POSITIVE_INFINITY))?.kind).toBe('part');
+    expect(chosen(stalled)).toMatchObject({ kind: 'consumer', consumer: { id: '2' } });
     expect(step(live, 1)).toMatchObject({ selected: 'other:', shown: undefined });
     expect(step(live, -1)).toBe(live);
   });

@@ -55,24 +55,24 @@ test('a target appears, a change waits and arrives, a bad path is refused, the r
   timeout: 60_000,
 }, async () => {
   await openSync();
-  await play.shows('Nothing is synced: quarterdeck sync run');
+  await play.shows('Nothing is synced');
   // What `--before` waits for holds the batch up for as long as somebody looks at it.
   const gate = path.join(root, 'gate');
   writeFileSync(gate, '');
   const waiting = `while test ! -e '${gate}'; do sleep 0.05; done`;
   const first = runner('target', '--before', waiting);
-  await play.shows(/target +live/);
+  await play.shows(/live +\S*target/);
   play.press('z');
-  await play.shows(/^┏━ \d sync {2}.*base → .*target ━.*live ━┓$/m);
+  await play.shows(/^┏━ \d sync {2}.*base → .*target ━+┓$/m);
   await play.shows('no batch yet');
   await play.shows(/compared in full \d\d:\d\d {2}0 missed by events/);
 
   rmSync(gate);
   for (const name of ['one', 'two']) writeFileSync(path.join(base, name), '12345');
   await tell('one', 'two');
-  await play.shows(/target +│? *live +│? *2 /);
+  await play.shows(/live +\S*target +2 /);
   writeFileSync(gate, '');
-  await play.shows(/target +│? *live +│? *0 +│? *2 /);
+  await play.shows(/live +\S*target +0 +2 /);
   await play.shows(/last batch \d\d:\d\d {2}2 files 10B/);
   expect(existsSync(path.join(root, 'target', 'two'))).toBe(true);
 
@@ -84,17 +84,17 @@ test('a target appears, a change waits and arrives, a bad path is refused, the r
   expect(existsSync(path.join(root, 'target', 'leak'))).toBe(false);
 
   await kill(first);
-  await play.shows(/target +│? *idle/);
+  await play.shows(/idle +\S*target/);
   await play.shows('nobody serves this target: start its `quarterdeck sync run` again');
   writeFileSync(path.join(base, 'three'), '12345');
   await tell('three');
-  await play.shows(/target +│? *DOWN +│? *1 /);
+  await play.shows(/DOWN +\S*target +1 /);
   await play.shows('nobody serves this target and 1 change waits: start its `quarterdeck sync run` again');
   await play.shows(/sync \S*target DOWN/);
 
   // The lock of a process that was killed lapses first.
   runner('target', '--standby');
-  await play.shows(/target +│? *live +│? *0 +│? *3 /);
+  await play.shows(/live +\S*target +0 +3 /);
   await play.hides('nobody serves this target');
   await play.hides('DOWN');
   play.press('z');
@@ -112,20 +112,19 @@ test('of several targets the operator looks at each; one that refuses is retried
   writeFileSync(path.join(base, 'kept'), '12345');
   await openSync();
   play.press('z');
-  await play.shows(/alpha +│? *live/);
-  await play.shows(/beta +│? *RETRYING/);
+  await play.shows(/live +\S*alpha/);
+  await play.shows(/RETRYING +\S*beta/);
   await play.shows(/2 targets/);
   await play.shows(/sync \S*beta RETRYING/);
-  expect(play.lines().join('\n')).not.toContain('rsync to');
-  play.press('down');
+  // What needs somebody stands first.
   await play.shows(/rsync to \S*beta ended with \d+: rsync/);
-  play.press('k');
+  play.press('down');
   await play.hides('rsync to');
-  play.press('j');
+  play.press('k');
   await play.shows('rsync to');
   rmSync(path.join(root, 'no', 'folder'));
   mkdirSync(path.join(root, 'no', 'folder'));
-  await play.shows(/beta +│? *live +│? *0 +│? *1 /);
+  await play.shows(/live +\S*beta +0 +1 /);
   await play.hides('rsync to');
   await vi.waitFor(() => expect(existsSync(path.join(root, 'no/folder/beta/kept'))).toBe(true));
 });

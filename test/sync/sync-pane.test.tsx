@@ -6,9 +6,11 @@ import {
   initial,
   learn,
   type SyncSlice,
+  syncList,
   type Target,
 } from '../../source/features/sync/state.ts';
 import { SyncPane } from '../../source/features/sync/sync-pane.tsx';
+import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
 beforeAll(() => {
@@ -68,7 +70,7 @@ const states: readonly (readonly [string, SyncSlice, (typeof paneNotes)[keyof ty
   ['live', live, paneNotes.live],
   ['stale', live, paneNotes.stale],
   ['failed', troubled, paneNotes.failed],
-  ['failing paths', { ...troubled, selected: 1 }, paneNotes.live],
+  ['failing paths', looking(syncList).move(troubled, 1), paneNotes.live],
   ['halted', standing, paneNotes.live],
 ];
 
@@ -106,8 +108,10 @@ test('what nobody serves is DOWN, whatever went wrong last: nothing is tried aga
 test('x forgets the chosen target, once nobody serves it', () => {
   const key = feature.keys.find(({ verb }) => verb === 'forget');
   expect(key?.refuse?.(initial)).toBe('There is no target to forget');
-  expect(key?.refuse?.(troubled)).toContain('cdn1:/srv/img is served: end its');
-  const chosen = { ...troubled, selected: 2 };
+  const { move, shown } = looking(syncList);
+  const at = (name: string): number => shown(troubled).findIndex(({ target }) => target.startsWith(name));
+  expect(key?.refuse?.(move(troubled, at('cdn1')))).toContain('cdn1:/srv/img is served: end its');
+  const chosen = move(troubled, at('rsync:'));
   expect(key?.refuse?.(chosen)).toBeUndefined();
   expect(key?.input?.(chosen, '')).toEqual({
     channel: 'new_files',

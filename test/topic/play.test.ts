@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { setRetention } from '../../source/features/topic/own-layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
@@ -32,18 +32,18 @@ test('a subscriber lapses and recovers', async () => {
   live.ack(1);
   await live.settle();
   await openTopics();
-  await play.shows(/news .* billing .* 0 .* live/);
+  await play.shows(/live +news +billing +0 /);
   await live.close();
-  await play.shows(/news .* billing .* 0 .* idle/);
+  await play.shows(/idle +news +billing +0 /);
   await publish(redis, 'news', ['second', 'third']);
-  await play.shows(/news .* billing .* 2 .* LAPSED/);
+  await play.shows(/LAPSED.* news +billing +2 /);
   await drain('news', 'audit');
-  await play.shows(/news .* billing .* 2 .* LAPSED \d\d:\d\d, lost 2/);
+  await play.shows(/LAPSED \d\d:\d\d, lost 2 +news +billing +2 /);
 
   const items: unknown[] = [];
   await subscribe(redis, 'news', { as: 'billing', untilCaughtUp: true }, (item) => items.push(item));
   expect(items).toEqual([{ gap: { from: 2, to: 3 } }]);
-  await play.shows(/news .* billing .* 0 .* idle/);
+  await play.shows(/idle +news +billing +0 /);
 });
 
 test('a subscriber is dropped after a question', async () => {
@@ -54,14 +54,7 @@ test('a subscriber is dropped after a question', async () => {
   await play.shows(/orders .* billing .* 2 /);
   play.press('G', 'x');
   await play.shows('Drop billing of orders');
-  // A yes counts once the question can have been read.
-  await vi.waitFor(
-    async () => {
-      play.press('y');
-      expect((await topicStatus(redis, 'orders')).subscribers).toHaveLength(1);
-    },
-    { interval: 1000, timeout: 20_000 },
-  );
+  await play.answer('y');
   await play.hides(/orders .* billing/);
   await play.shows(/orders .* audit/);
   expect((await topicStatus(redis, 'orders')).subscribers).toMatchObject([{ name: 'audit' }]);

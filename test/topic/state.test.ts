@@ -2,15 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Condition } from '../../source/features/topic/condition.ts';
 import { keys } from '../../source/features/topic/key-bindings.ts';
-import {
-  learn,
-  move,
-  selectedLine,
-  type TopicFigures,
-  type TopicSlice,
-} from '../../source/features/topic/state.ts';
+import { learn, type TopicFigures, type TopicSlice, topicList } from '../../source/features/topic/state.ts';
 import { alertsOf } from '../../source/features/topic/status-text.ts';
+import { looking } from '../helpers/list.ts';
 import { empty, grown, nowMs, subscriber, topic } from './slices.ts';
+
+const { move, chosen } = looking(topicList, nowMs);
 
 type Figures = Parameters<typeof subscriber>[1];
 
@@ -64,14 +61,14 @@ test('the slice survives JSON', () => {
 });
 
 test('the selection stays with its subscriber when others come and go', () => {
-  let slice = move(move(grown(), 1), 1);
-  expect(selectedLine(slice)?.subscriber?.name).toBe('audit');
+  let slice = move(grown(), 0);
+  expect(chosen(slice)?.subscriber?.name).toBe('audit');
   slice = read(slice, [topic('a', [subscriber('new')]), topic('orders', [subscriber('audit')])]);
-  expect(selectedLine(slice)?.subscriber?.name).toBe('audit');
+  expect(chosen(slice)?.subscriber?.name).toBe('audit');
   slice = read(slice, [topic('a', [subscriber('new')])]);
-  expect(selectedLine(slice)?.subscriber?.name).toBe('new');
-  expect(selectedLine(move(slice, -5))?.subscriber?.name).toBe('new');
-  expect(selectedLine(move(empty, 1))).toBeUndefined();
+  expect(chosen(slice)?.subscriber?.name).toBe('new');
+  expect(chosen(move(slice, -5))?.subscriber?.name).toBe('new');
+  expect(chosen(move(empty, 1))).toBeUndefined();
 });
 
 test('alerts name who needs a human, and nobody else', () => {
@@ -86,14 +83,14 @@ test('alerts name who needs a human, and nobody else', () => {
 
 test('dropping is about the selected one, and is refused where there is nobody', () => {
   const drop = keys.find(({ verb }) => verb === 'drop');
-  const slice = move(grown(), 2);
+  const slice = grown();
   expect(drop?.refuse?.(slice)).toBeUndefined();
   expect(drop?.input?.(slice, '')).toEqual({ topic: 'orders', subscriber: 'audit', layout: 'own' });
   expect(drop?.refuse?.(empty)).toMatch(/no topic yet/);
-  expect(drop?.refuse?.(move(grown(), 7))).toBe('Nobody is subscribed to ping');
+  expect(drop?.refuse?.(move(grown(), 8))).toBe('Nobody is subscribed to ping');
 });
 
 test('a lone dash is published, not taken for stdin', () => {
   const publish = keys.find(({ verb }) => verb === 'publish');
-  expect(publish?.input?.(grown(), '-')).toEqual({ topic: 'news', layout: 'own', messages: ['- '] });
+  expect(publish?.input?.(grown(), '-')).toEqual({ topic: 'orders', layout: 'own', messages: ['- '] });
 });

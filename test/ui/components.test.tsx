@@ -6,7 +6,8 @@ import { gauge } from '../../source/ui/gauge.ts';
 import { Prompt } from '../../source/ui/prompt.tsx';
 import { Row } from '../../source/ui/row.tsx';
 import { sparkline } from '../../source/ui/sparkline.ts';
-import { type Column, Table } from '../../source/ui/table.tsx';
+import { setStyling } from '../../source/ui/style.ts';
+import { type Column, layTable, Table } from '../../source/ui/table.tsx';
 
 const painted = (element: React.ReactElement): string =>
   render(<Box width={60}>{element}</Box>).lastFrame() ?? '';
@@ -67,84 +68,89 @@ test('a frame carries its title and note in the border, heavy when focused', () 
 describe('table', () => {
   type Lock = { name: string; heldMs: string; queue: number };
   const columns: Column<Lock>[] = [
-    { heading: 'name', grow: true, cell: (lock) => ({ text: lock.name, tone: 'info' }) },
+    { heading: 'name', isName: true, grow: true, cell: (lock) => lock.name },
     { heading: 'held', align: 'right', cell: (lock) => lock.heldMs },
-    { heading: 'queue', align: 'right', width: 5, drop: 1, cell: (lock) => String(lock.queue) },
+    {
+      heading: 'queue',
+      field: 'queue',
+      align: 'right',
+      width: 6,
+      drop: 1,
+      cell: (lock) => String(lock.queue),
+    },
   ];
   const items: Lock[] = [
     { name: 'deploy:web', heldMs: '5m41s', queue: 2 },
     { name: '日本語\u001B[2J', heldMs: '0.2s', queue: 0 },
     { name: 'a name that is longer than its column', heldMs: '49m', queue: 1 },
   ];
+  const table = (width: number, { rows = items, isRuled = false, isOrdered = false } = {}) => (
+    <Table
+      columns={columns}
+      laid={layTable(columns, rows, width)}
+      rows={rows.map((item, index) => ({ item, isChosen: index === 1, isMarked: index === 2 }))}
+      width={width}
+      isRuled={isRuled}
+      order={isOrdered ? { field: 'queue', isDescending: true } : undefined}
+    />
+  );
 
-  test('plain: one line a row, wide characters aligned', () => {
-    expect(
-      painted(<Table columns={columns} items={items} width={32} height={6} empty="no locks" />),
-    ).toMatchInlineSnapshot(`
-      "name                  held queue
-      deploy:web           5m41s     2
-      日本語␛[2J            0.2s     0
-      a name that is long…   49m     1"
+  test('one line a row, wide characters aligned, the chosen and the marked ones told', () => {
+    expect(painted(table(34))).toMatchInlineSnapshot(`
+      "  name                 held  queue
+        deploy:web          5m41s      2
+      > 日本語␛[2J           0.2s      0
+       *a name that is lon…   49m      1"
     `);
   });
 
-  test('with lines', () => {
-    expect(
-      painted(<Table columns={columns} items={items} width={40} height={12} lines empty="no locks" />),
-    ).toMatchInlineSnapshot(`
-      "┌──────────────────────┬───────┬───────┐
-      │ name                 │  held │ queue │
-      ├──────────────────────┼───────┼───────┤
-      │ deploy:web           │ 5m41s │     2 │
-      ├──────────────────────┼───────┼───────┤
-      │ 日本語␛[2J           │  0.2s │     0 │
-      ├──────────────────────┼───────┼───────┤
-      │ a name that is long… │   49m │     1 │
-      └──────────────────────┴───────┴───────┘"
+  test('with a rule under the heading, and the order in it', () => {
+    expect(painted(table(40, { isRuled: true, isOrdered: true }))).toMatchInlineSnapshot(`
+      "  name                       held queue▼
+      ────────────────────────────────────────
+        deploy:web                5m41s      2
+      > 日本語␛[2J                 0.2s      0
+       *a name that is longer th…   49m      1"
     `);
   });
 
   test('too narrow: drops columns, then shrinks', () => {
-    expect(
-      painted(<Table columns={columns} items={items} width={14} height={6} empty="no locks" />),
-    ).toMatchInlineSnapshot(`
-      "name      held
-      deploy:… 5m41s
-      日本語␛…  0.2s
-      a name …   49m"
+    expect(painted(table(16))).toMatchInlineSnapshot(`
+      "  name      held
+        deploy:… 5m41s
+      > 日本語␛…  0.2s
+       *a name …   49m"
     `);
   });
 
-  test('too low: shows the rows around the selected one', () => {
-    const many = Array.from({ length: 50 }, (_, index) => ({
-      name: `lock ${index}`,
-      heldMs: '1s',
-      queue: 0,
-    }));
+  test('choosing a row changes the looks of its name alone', () => {
+    setStyling('colour');
+    const bar: Column<Lock> = { heading: 'bar', cell: () => ({ text: '▇▇░', tone: 'bad' }) };
+    const all = [...columns, bar];
+    const rows = items.slice(0, 1).map((item) => ({ item, isChosen: true, isMarked: false }));
     const frame = painted(
-      <Table columns={columns} items={many} width={20} height={4} selected={30} empty="no locks" />,
+      <Table
+        columns={all}
+        laid={layTable(all, items, 60)}
+        rows={rows}
+        width={60}
+        isRuled={false}
+        order={undefined}
+      />,
     );
-    expect(frame.split('\n')).toHaveLength(4);
-    expect(frame).toContain('lock 30');
-  });
-
-  test('empty: a sentence', () => {
-    expect(painted(<Table columns={columns} items={[]} width={20} height={4} empty="no locks held" />)).toBe(
-      'no locks held',
-    );
+    setStyling('plain');
+    expect(frame).toContain('\u001B[4mdeploy:web');
+    expect(frame).toContain('\u001B[31m▇▇░\u001B[39m');
+    expect(frame).not.toContain('\u001B[7m');
   });
 
   test('rows that change while mounted are painted anew', () => {
-    const { rerender, lastFrame } = render(
-      <Table columns={columns} items={items.slice(0, 1)} width={32} height={6} empty="" />,
-    );
-    rerender(
-      <Table columns={columns} items={items.slice(0, 2).toReversed()} width={32} height={6} empty="" />,
-    );
+    const { rerender, lastFrame } = render(table(32, { rows: items.slice(0, 1) }));
+    rerender(table(32, { rows: items.slice(0, 2).toReversed() }));
     expect(
       lastFrame()
         ?.split('\n')
-        .map((line) => line.slice(0, 4).trim()),
+        .map((line) => line.slice(2, 6).trim()),
     ).toEqual(['name', '日本語␛', 'depl']);
   });
 });

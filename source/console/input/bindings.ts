@@ -15,10 +15,6 @@ export type Bindings = {
   press(feature: AnyFeature, index: number): void;
   /** Enter, while a binding's question is open. */
   answer(asking: AskMode): void;
-  /** Escape: what followed the typing goes back to what it was. */
-  cancel(asking: AskMode): void;
-  /** The line changed. */
-  follow(asking: AskMode, text: string): void;
 };
 
 export type BindingsOptions = {
@@ -36,8 +32,6 @@ export type BindingsOptions = {
 export function makeBindings(options: BindingsOptions): Bindings {
   const { store, features, table, performer } = options;
   const histories = new Map<string, readonly string[]>();
-  /** What the line that is being asked for held at first. */
-  let initial = '';
   const mode = (): Mode => store.getState().screen.mode;
   const setMode = (next: Mode): void => changeScreen(store, { mode: next });
   const refuse = (text: string): void => changeScreen(store, { status: { text, tone: 'bad' } });
@@ -66,7 +60,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
       return;
     }
     const history = histories.get(`${noun} ${index}`) ?? [];
-    initial = binding.ask?.initial?.(sliceOf(noun)) ?? '';
+    const initial = binding.ask?.initial?.(sliceOf(noun)) ?? '';
     setMode({
       name: 'ask',
       noun,
@@ -77,11 +71,6 @@ export function makeBindings(options: BindingsOptions): Bindings {
 
   const bindingOf = ({ noun, binding }: AskMode): Binding | undefined =>
     features.find((feature) => feature.noun === noun)?.keys[binding];
-
-  const follow = (asking: AskMode, text: string): void => {
-    const change = bindingOf(asking)?.ask?.follow;
-    if (change) changeSlice(store, asking.noun, (slice) => change(slice, text));
-  };
 
   const answer = (asking: AskMode): void => {
     const { noun, binding: index, line } = asking;
@@ -121,10 +110,6 @@ export function makeBindings(options: BindingsOptions): Bindings {
       if (binding) press(feature, index, binding);
     },
     answer,
-    cancel(asking) {
-      if (bindingOf(asking)?.ask?.sticky !== true) follow(asking, initial);
-    },
-    follow,
   };
 }
 

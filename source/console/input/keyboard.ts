@@ -2,11 +2,13 @@ import { type CommandTable, complete, offersFor } from '../../commands/palette.t
 import type { Config } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, type Mode, type Store } from '../../store/store.ts';
+import type { Listed } from '../../ui/list.ts';
 import type { Bindings } from './bindings.ts';
 import { type Performer, sentenceOf } from './command-runner.ts';
-import { isText, keyList } from './key-names.ts';
-import { globalKey, placeOf } from './keymap.ts';
+import { isText, keyLabel, keyList } from './key-names.ts';
+import { globalKey, listKey, placeOf } from './keymap.ts';
 import { edit, emptyLine, insert, submit } from './line-editor.ts';
+import type { ListControl } from './list-control.ts';
 import type { Questions } from './questions.ts';
 
 /** A key becomes a move in the focused pane, a command, or an edit of the line being typed. */
@@ -23,6 +25,7 @@ export type KeyboardOptions = {
   readonly performer: Performer;
   readonly questions: Questions;
   readonly bindings: Bindings;
+  readonly lists: ListControl;
   /** The cells the feature's pane has, and those an overlay has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
   readonly quit: () => void;
@@ -33,8 +36,9 @@ export type KeyboardOptions = {
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
-  const { store, features, table, performer, questions, bindings } = options;
+  const { store, features, table, performer, questions, bindings, lists } = options;
   let history: readonly string[] = [];
+  let filters: readonly string[] = [];
 
   const screen = () => store.getState().screen;
   const mode = (): Mode => screen().mode;
@@ -66,19 +70,31 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     }
   };
 
+  const pressInPane = (feature: AnyFeature, key: string): void => {
+    const index = feature.keys.findIndex((binding) => keyList(binding.key).includes(key));
+    const name = listKey(key);
+    if (index !== -1) bindings.press(feature, index);
+    else if (name === 'filter') {
+      const { filter } = (store.getState().slices[feature.noun] as Listed).list;
+      setMode({ name: 'filter', noun: feature.noun, before: filter, line: emptyLine(filters, filter) });
+    } else if (name !== undefined) lists.press(feature, name);
+    else refuse(`${keyLabel(key)} does nothing here; ? shows keys`);
+  };
+
   const handlers: { readonly [Name in Mode['name']]: (key: string, now: ModeOf<Name>) => void } = {
     browse(key) {
       const name = globalKey(key);
       const feature = focused();
       if (name === undefined) {
-        const index = feature?.keys.findIndex((binding) => keyList(binding.key).includes(key)) ?? -1;
-        if (feature) bindings.press(feature, index);
+        if (feature) pressInPane(feature, key);
       } else if (name === 'next') focusBy(1);
       else if (name === 'previous') focusBy(-1);
       else if (name === 'pane') focusAt(placeOf(key));
       else if (name === 'zoom') changeScreen(store, { isZoomed: !screen().isZoomed });
-      else if (name === 'back') changeScreen(store, { isZoomed: false });
-      else if (name === 'help') setMode({ name: 'help', scroll: 0 });
+      else if (name === 'back') {
+        const isDone = feature !== undefined && lists.back(feature);
+        if (!isDone) changeScreen(store, { isZoomed: false });
+      } else if (name === 'help') setMode({ name: 'help', scroll: 0 });
       else if (name === 'palette') {
         setMode({ name: 'palette', line: emptyLine(history), choice: 0 });
       } else options[name]();
@@ -114,12 +130,21 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       } else if (leavesLine(key) || (key === 'backspace' && now.line.text === '')) browse();
       else editLine(now, key);
     },
+    filter(key, now) {
+      const feature = features.find(({ noun }) => noun === now.noun);
+      if (key === 'enter' || key === 'tab' || key === 'shift+tab') {
+        filters = submit(now.line).history;
+        browse();
+        if (key !== 'enter') focusBy(key === 'tab' ? 1 : -1);
+      } else if (leavesLine(key)) {
+        if (feature) lists.filter(feature, now.before);
+        browse();
+      } else editLine(now, key);
+    },
     ask(key, now) {
       if (key === 'enter') bindings.answer(now);
-      else if (leavesLine(key)) {
-        bindings.cancel(now);
-        browse();
-      } else if (key === 'tab' || key === 'shift+tab') {
+      else if (leavesLine(key)) browse();
+      else if (key === 'tab' || key === 'shift+tab') {
         browse();
         focusBy(key === 'tab' ? 1 : -1);
       } else editLine(now, key);
@@ -127,11 +152,12 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     confirm: questions.answer,
   };
 
-  type LineMode = ModeOf<'palette' | 'ask' | 'confirm'>;
+  type LineMode = ModeOf<'palette' | 'filter' | 'ask' | 'confirm'>;
   const setLine = (now: LineMode, line: LineMode['line']): void => {
     if (line === now.line) return;
     setMode(now.name === 'palette' ? { ...now, line, choice: 0 } : { ...now, line });
-    if (now.name === 'ask') bindings.follow(now, line.text);
+    const feature = now.name === 'filter' ? features.find(({ noun }) => noun === now.noun) : undefined;
+    if (feature) lists.filter(feature, line.text);
   };
   const editLine = (now: LineMode, key: string): void => {
     const line = edit(now.line, key);
@@ -139,7 +165,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   };
   const lineMode = (): LineMode | undefined => {
     const now = mode();
-    if (now.name === 'palette' || now.name === 'ask') return now;
+    if (now.name === 'palette' || now.name === 'filter' || now.name === 'ask') return now;
     return now.name === 'confirm' && now.word !== undefined ? now : undefined;
   };
   const type = (text: string): void => {

@@ -8,11 +8,42 @@ export const globalKeys = {
   previous: { key: ['shift+tab'], help: 'previous pane' },
   pane: { key: ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'], help: 'go to that pane' },
   zoom: { key: ['z'], help: 'zoom' },
-  back: { key: ['esc'], help: 'back: out of the zoom, a question or a list' },
+  back: { key: ['esc'], help: 'back: one step, out of details, a filter, marks, the zoom' },
   redraw: { key: ['ctrl+l'], help: 'paint everything anew' },
   suspend: { key: ['ctrl+z'], help: 'suspend, back with `fg`' },
   quit: { key: ['q', 'ctrl+c'], help: 'quit' },
 } as const satisfies Record<string, GlobalKey>;
+
+/** Keys that mean the same in the list of every pane, where the feature has nothing else for them. */
+export const listKeys = {
+  up: { key: ['up', 'k'], help: 'row above' },
+  down: { key: ['down', 'j'], help: 'row below' },
+  pageUp: { key: ['pageup', 'ctrl+u'], help: 'page up' },
+  pageDown: { key: ['pagedown', 'ctrl+d'], help: 'page down' },
+  first: { key: ['home', 'g'], help: 'first row' },
+  last: { key: ['end', 'G'], help: 'last row' },
+  details: { key: ['enter'], help: 'details: of the chosen row, once more for all of the pane' },
+  filter: {
+    key: ['/'],
+    help: "filter: words that must all match, 'as it is, ^start, end$, !not, a|b, ~regex, lag>100",
+  },
+  nextOrder: { key: ['>'], help: 'order by the next column' },
+  previousOrder: { key: ['<'], help: 'order by the previous column' },
+  reverse: { key: ['o'], help: 'reverse the order' },
+  mark: { key: [' '], help: 'mark: this row' },
+  markDown: { key: ['shift+down'], help: 'mark and go down' },
+  markAll: { key: ['*'], help: 'mark everything shown' },
+} as const satisfies Record<string, GlobalKey>;
+
+export type ListKey = keyof typeof listKeys;
+
+const listNames = new Map<string, ListKey>(
+  Object.entries(listKeys).flatMap(([name, { key }]) => key.map((one) => [one, name as ListKey] as const)),
+);
+
+export function listKey(key: string): ListKey | undefined {
+  return listNames.get(key);
+}
 
 const names = new Map<string, keyof typeof globalKeys>(
   Object.entries(globalKeys).flatMap(([name, { key }]) =>

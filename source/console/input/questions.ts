@@ -32,6 +32,8 @@ export type QuestionsOptions = {
   readonly performer: Performer;
   /** Keys that were held and are nobody's answer. */
   readonly replay: (keys: readonly string[]) => void;
+  /** The list of this feature holds still, as one of its rows is asked about. */
+  readonly hold: (noun: string) => void;
   /** Milliseconds that only grow. */
   readonly clock?: () => number;
 };
@@ -78,6 +80,7 @@ export function makeQuestions(options: QuestionsOptions): Questions {
       if (!asked) return 'free';
       askedAtMs = clock();
       strayAtMs = Number.NEGATIVE_INFINITY;
+      options.hold(act.path.split(' ', 1)[0] ?? '');
       setMode({ name: 'confirm', act, asked, word: undefined, line: emptyLine() });
       return 'asked';
     } catch (error) {

@@ -4,7 +4,7 @@ import type { AnyFeature } from '../../features/index.ts';
 import type { Span } from '../../ui/row.tsx';
 import { padEnd, width } from '../../ui/text.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
-import { globalKeys } from '../input/keymap.ts';
+import { type GlobalKey, globalKeys, listKeys } from '../input/keymap.ts';
 
 export type HelpOptions = {
   readonly features: readonly AnyFeature[];
@@ -24,7 +24,8 @@ export function helpLines({ features, focus, table, columns }: HelpOptions): rea
   });
   return [
     ...focused.flatMap((feature) => keysOf(feature, columns)),
-    ...section('In every pane', everywhere(), columns),
+    ...section('In every pane', entriesOf(globalKeys), columns),
+    ...section('In the list of every pane', entriesOf(listKeys), columns),
     ...others.flatMap((feature) => keysOf(feature, columns)),
     ...section('Commands: press : to run one here, or `quarterdeck …` in a shell', commands, columns),
   ].slice(0, -1);
@@ -35,10 +36,12 @@ function keysOf({ noun, summary, keys }: AnyFeature, columns: number): readonly 
   return section(`${noun}: ${summary}`, entries, columns);
 }
 
-function everywhere(): readonly Entry[] {
-  return Object.values(globalKeys).map(({ key, help }): Entry => {
+function entriesOf(keys: Readonly<Record<string, GlobalKey>>): readonly Entry[] {
+  return Object.values(keys).map(({ key, help }): Entry => {
     const labels =
-      key.length > 3 ? `${keyLabel(key[0])}-${keyLabel(key.at(-1) ?? '')}` : key.map(keyLabel).join(' ');
+      key.length > 3
+        ? `${keyLabel(key[0] ?? '')}-${keyLabel(key.at(-1) ?? '')}`
+        : key.map(keyLabel).join(' ');
     return [labels, help];
   });
 }

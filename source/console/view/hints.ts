@@ -3,7 +3,7 @@ import type { Mode } from '../../store/store.ts';
 import type { Span } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
-import { globalKeys } from '../input/keymap.ts';
+import { globalKeys, listKeys } from '../input/keymap.ts';
 
 export type Hint = { readonly key: string; readonly help: string };
 
@@ -13,6 +13,7 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
     const binding = feature?.keys[mode.binding];
     return [hint('enter', binding?.help ?? 'done'), hint('esc', 'back'), hint('tab', 'next pane')];
   }
+  if (mode.name === 'filter') return [hint('enter', 'keep'), hint('esc', 'as before')];
   if (mode.name === 'palette') return [hint('enter', 'run'), hint('tab', 'complete'), hint('esc', 'back')];
   if (mode.name === 'help') return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];
   if (mode.name === 'output') {
@@ -29,7 +30,9 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
   );
   const moves = keys.filter((binding) => !acts.includes(binding));
   const { next, zoom, palette, quit } = globalKeys;
-  const general = [...(panes > 1 ? [next] : []), zoom, palette, quit];
+  const isTaken = keys.some(({ key }) => keyList(key).includes('enter'));
+  const { details, filter } = listKeys;
+  const general = [...(isTaken ? [] : [details]), ...(panes > 1 ? [next] : []), zoom, filter, palette, quit];
   const toHint = ({ key, help }: { key: string | readonly string[]; help: string }): Hint =>
     hint(keyList(key)[0] ?? '', help);
   return [...acts.slice(0, 2), ...general, ...acts.slice(2), ...moves].map(toHint);

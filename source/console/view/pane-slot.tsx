@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { DimContext } from '../../ui/dim-context.ts';
-import { Frame } from '../../ui/frame.tsx';
+import { PaneFrame, type PaneFrameInfo } from '../../ui/pane-frame.tsx';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { digitOf } from '../input/keymap.ts';
 import type { LoadedFeature } from './app.tsx';
@@ -38,30 +38,30 @@ export const PaneSlot = memo(function PaneSlot({
   const typing = useStore((state) => typingOf(state, noun));
   const { columns, rows } = innerOf(tile);
   const isSticky = typing && feature.keys[typing.binding]?.ask?.sticky === true;
+  const frame: PaneFrameInfo = {
+    title: titleOf(place, noun, feature.headline(slice)),
+    note: note === 'live' ? undefined : { text: note, tone },
+    error,
+    columns: tile.columns,
+    rows: tile.rows,
+    focused,
+    bare: !tile.framed,
+  };
   return (
-    <Frame
-      title={titleOf(place, noun, feature.headline(slice))}
-      note={{ text: note, tone }}
-      footer={error}
-      columns={tile.columns}
-      rows={tile.rows}
-      focused={focused}
-      bare={!tile.framed}
-    >
-      <Guard columns={columns}>
-        <DimContext value={isOld}>
-          <Pane
-            slice={slice}
-            nowMs={nowMs}
-            columns={columns}
-            rows={rows}
-            focused={focused}
-            zoomed={zoomed}
-            typing={isSticky ? typing.line : undefined}
-          />
-        </DimContext>
-      </Guard>
-    </Frame>
+    <Guard frame={frame} columns={columns}>
+      <DimContext value={isOld}>
+        <Pane
+          slice={slice}
+          frame={frame}
+          nowMs={nowMs}
+          columns={columns}
+          rows={rows}
+          focused={focused}
+          zoomed={zoomed}
+          typing={isSticky ? typing.line : undefined}
+        />
+      </DimContext>
+    </Guard>
   );
 });
 
@@ -81,7 +81,11 @@ function typingOf({ screen: { mode } }: State, noun: string) {
   return mode.name === 'ask' && mode.noun === noun ? mode : undefined;
 }
 
-type GuardProps = { readonly columns: number; readonly children: ReactNode };
+type GuardProps = {
+  readonly frame: PaneFrameInfo;
+  readonly columns: number;
+  readonly children: ReactNode;
+};
 
 /** A pane that throws says so in its own frame; the others stay. */
 class Guard extends Component<GuardProps, { readonly error: string | undefined }> {
@@ -100,7 +104,12 @@ class Guard extends Component<GuardProps, { readonly error: string | undefined }
   override render(): ReactNode {
     const { error } = this.state;
     if (error === undefined) return this.props.children;
-    return <Row columns={this.props.columns} spans={[{ text: `This pane failed: ${error}`, tone: bad }]} />;
+    const { frame, columns } = this.props;
+    return (
+      <PaneFrame frame={frame}>
+        <Row columns={columns} spans={[{ text: `This pane failed: ${error}`, tone: bad }]} />
+      </PaneFrame>
+    );
   }
 }
 

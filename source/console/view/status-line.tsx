@@ -58,6 +58,7 @@ type Asking = { readonly label: string; readonly line: { readonly text: string; 
 
 function askingOf(label: string | undefined, mode: State['screen']['mode']): Asking | undefined {
   if (mode.name === 'palette') return { label: ':', line: mode.line };
+  if (mode.name === 'filter') return { label: '/', line: mode.line };
   if (mode.name === 'ask' && label !== undefined) return { label, line: mode.line };
 }
 

@@ -20,7 +20,7 @@ export function connectionWords(connection: State['connection'], nowMs: number):
 export type Note = { readonly text: string; readonly tone: Tone };
 
 /**
- * The same of a pane among several servers: `shard 0 live` where the feature lives on the first alone. One that
+ * The same of a pane among several servers: `shard 0` where the feature lives on the first alone. One that
  * spreads goes on with the others while the first is away, and says itself which of them are missing.
  */
 export function paneNote(
@@ -30,7 +30,7 @@ export function paneNote(
   if ((connection.servers ?? 1) < 2) return freshnessNote(freshness[noun], connection, screen.nowMs);
   if (spreads) return freshnessNote(freshness[noun], answering(connection), screen.nowMs);
   const { text, tone } = freshnessNote(freshness[noun], connection, screen.nowMs);
-  return { text: `shard 0 ${text}`, tone };
+  return { text: text === 'live' ? 'shard 0' : `shard 0 ${text}`, tone };
 }
 
 /** What stands in the corner of a frame: `waiting`, `live`, `stale 12s`, `failed`. */

@@ -1,153 +1,151 @@
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { windowStart } from '../../ui/columns.ts';
 import { counted, formatAge, formatClock, formatCount, formatShort } from '../../ui/format.ts';
-import { Row, type Span } from '../../ui/row.tsx';
-import { type Column, Table } from '../../ui/table.tsx';
+import { fact, factOf, type Line } from '../../ui/line.ts';
+import { ListPane } from '../../ui/list-pane.tsx';
+import type { Span, Tone } from '../../ui/row.tsx';
+import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
-import { type BufferRow, type BufferSlice, isOld, selectedIndex, selectedRow } from './state.ts';
+import { type BufferRow, type BufferSlice, type BufferState, bufferList, stateOf } from './state.ts';
 import { interval, ordinal, signed, took } from './status-text.ts';
 
 /** From here on a type takes one line of a table; below, two lines that need no columns. */
-const tableColumns = 64;
-const detailLines = 2;
+const tableColumns = 60;
 
-/** Two lines for each type in a narrow pane, a table in a wide one; below it the selected type's whole story. */
-export function BufferPane({
-  slice,
-  columns,
-  rows,
-  focused,
-  zoomed,
-  nowMs,
-}: PaneProps<BufferSlice>): ReactNode {
-  if (slice.types.length === 0) return <Nothing columns={columns} rows={rows} />;
-  if (columns < tableColumns)
-    return <Pairs slice={slice} columns={columns} rows={rows} focused={focused} nowMs={nowMs} />;
-  const selected = selectedRow(slice);
-  const details = selected && rows > 6 ? detailLines : 0;
+/** What waits by type; below, the chosen type's whole story. */
+export function BufferPane(props: PaneProps<BufferSlice>): ReactNode {
+  const { nowMs, slice } = props;
   return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      <Box flexDirection="column" height={rows - details} overflow="hidden">
-        <Table
-          columns={tableOf(nowMs)}
-          items={slice.types}
-          width={columns}
-          height={rows - details}
-          selected={focused ? selectedIndex(slice) : undefined}
-          lines={zoomed && rows >= 20}
-          empty=""
-        />
-      </Box>
-      {selected && details > 0 && <Details row={selected} columns={columns} />}
-    </Box>
+    <ListPane
+      {...props}
+      list={bufferList}
+      table={tableOf(nowMs)}
+      narrow={{ below: tableColumns, lines: (row) => narrowOf(row, nowMs) }}
+      about={aboutOf}
+      details={(row, columns) => detailsOf(row, columns, nowMs)}
+      empty={
+        slice.total === undefined
+          ? ['Not read yet']
+          : ['Nothing buffered yet', 'quarterdeck buffer incr TYPE ID counts']
+      }
+    />
   );
 }
 
-function Nothing({ columns, rows }: { columns: number; rows: number }): ReactNode {
-  return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      <Row columns={columns} spans={[{ text: 'Nothing buffered yet', tone: 'dim' }]} />
-      {rows > 1 && <Row columns={columns} spans={[{ text: 'buffer incr TYPE ID counts', tone: 'dim' }]} />}
-    </Box>
-  );
+const words: Readonly<Record<BufferState, string>> = {
+  foreign: 'FOREIGN',
+  failed: 'FAILED',
+  retrying: 'RETRYING',
+  silent: 'SILENT',
+  flushing: 'flushing',
+  old: 'OLD',
+  waiting: 'waiting',
+  flushed: 'flushed',
+};
+const tones: Partial<Record<BufferState, Tone>> = {
+  foreign: 'bad',
+  failed: 'bad',
+  retrying: 'bad',
+  silent: 'bad',
+  old: 'warn',
+  flushed: 'dim',
+};
+
+function stateSpan(row: BufferRow, nowMs: number): Exclude<Span, string> {
+  const state = stateOf(row, nowMs);
+  return { text: words[state], tone: tones[state] };
 }
 
 const tableOf = (nowMs: number): readonly Column<BufferRow>[] => [
-  { heading: 'type', max: 24, cell: ({ type }) => type },
-  { heading: 'ids', align: 'right', cell: ({ ids }) => (ids > 0 ? formatCount(ids) : '') },
-  { heading: 'pending', align: 'right', cell: totalText },
-  { heading: 'in flight', align: 'right', drop: 2, cell: inflightText },
-  { heading: 'oldest', align: 'right', drop: 1, cell: (row) => oldestText(row, nowMs) },
-  { heading: 'last batch', drop: 3, cell: lastText },
-  { heading: 'state', max: 36, cell: (row) => stateText(row, nowMs) },
+  { heading: 'state', field: 'state', cell: (row) => stateSpan(row, nowMs) },
+  { heading: 'type', field: 'type', isName: true, max: 24, cell: ({ type }) => type },
+  {
+    heading: 'ids',
+    field: 'ids',
+    align: 'right',
+    cell: ({ ids }) => (ids > 0 ? formatCount(ids) : '–'),
+  },
+  { heading: 'pending', field: 'pending', align: 'right', cell: totalText },
+  { heading: 'in flight', field: 'inflight', align: 'right', drop: 2, cell: inflightText },
+  { heading: 'oldest', field: 'oldest', align: 'right', drop: 1, cell: (row) => oldestText(row, nowMs) },
+  { heading: 'last batch', field: 'last', drop: 3, cell: lastText },
+  { heading: 'and', grow: true, drop: 4, cell: (row) => storyOf(row, nowMs) },
 ];
 
-function Pairs({
-  slice,
-  columns,
-  rows,
-  focused,
-  nowMs,
-}: {
-  slice: BufferSlice;
-  columns: number;
-  rows: number;
-  focused: boolean;
-  nowMs: number;
-}): ReactNode {
-  const room = Math.max(1, Math.floor(rows / 2));
-  const index = selectedIndex(slice);
-  const start = windowStart(slice.types.length, room, index);
-  const shown = slice.types.slice(start, start + room);
-  return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      {shown.map((row, position) => (
-        <Pair
-          key={row.type}
-          row={row}
-          nowMs={nowMs}
-          columns={columns}
-          isTwoLines={rows > 1}
-          inverse={focused && start + position === index}
-        />
-      ))}
-    </Box>
-  );
-}
-
-function Pair({
-  row,
-  nowMs,
-  columns,
-  isTwoLines,
-  inverse,
-}: {
-  row: BufferRow;
-  nowMs: number;
-  columns: number;
-  isTwoLines: boolean;
-  inverse: boolean;
-}): ReactNode {
+function narrowOf(row: BufferRow, nowMs: number): readonly Line[] {
   const figures = row.ids === 0 ? [] : [`  ${counted(row.ids, 'id')}`, `  ${totalText(row)}`];
-  return (
-    <>
-      <Row columns={columns} spans={[row.type]} right={figures} inverse={inverse} />
-      {isTwoLines && <Row columns={columns} spans={['  ', ...secondLine(row, nowMs)]} />}
-    </>
-  );
+  const state = stateSpan(row, nowMs);
+  return [
+    { spans: [{ ...state, text: state.text.padEnd(9) }, row.type], named: 1, right: figures },
+    { spans: [secondOf(row, nowMs)] },
+  ];
 }
 
-function secondLine(row: BufferRow, nowMs: number): readonly Span[] {
-  const state = stateText(row, nowMs);
-  if (row.error !== undefined || row.failure || row.flusher?.isSilent) return [state];
-  const inflight = row.inflight ? [`${inflightText(row)} in flight  `] : [];
-  const oldest = row.oldestAtMs === undefined ? [] : ['oldest ', oldestText(row, nowMs), '  '];
-  const last = row.last ? [`last flush ok ${took(row.last.durationMs)}`] : ['never flushed'];
-  return [...inflight, ...oldest, ...last];
+function secondOf(row: BufferRow, nowMs: number): string {
+  const story = storyOf(row, nowMs);
+  if (row.error !== undefined || row.failure || row.flusher?.isSilent) return story;
+  const parts = [
+    ...(row.inflight ? [`${inflightText(row)} in flight`] : []),
+    ...(row.oldestAtMs === undefined ? [] : [`oldest ${oldestText(row, nowMs)}`]),
+    row.last ? `last flush ok ${took(row.last.durationMs)}` : 'never flushed',
+  ];
+  return parts.join('  ');
+}
+
+/** What the state means here: which try it is, since when nobody flushes. */
+function storyOf(row: BufferRow, nowMs: number): string {
+  const { error, failure, flusher, ids } = row;
+  if (error !== undefined) return 'the key is no buffer';
+  if (failure) {
+    const { attempts, retryAtMs, sinceMs } = failure;
+    if (retryAtMs === undefined) return `no retry since ${formatClock(sinceMs)}`;
+    const leftMs = Math.ceil((retryAtMs - nowMs) / 1000) * 1000;
+    return `${ordinal(attempts + 1)} try ${leftMs <= 0 ? 'now' : `in ${formatAge(leftMs)}`}`;
+  }
+  if (flusher?.isSilent) return `flusher silent since ${formatClock(flusher.seenMs)}`;
+  if (stateOf(row, nowMs) === 'old') return 'nobody flushes';
+  if (ids === 0) return '';
+  return flusher ? `flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';
 }
 
 /** What the columns have no room for: why it fails, where it goes, how often. */
-function Details({ row, columns }: { row: BufferRow; columns: number }): ReactNode {
-  const { error, failure, last, target, flusher } = row;
-  const story: Span[] =
-    error !== undefined
-      ? [{ text: error, tone: 'bad' }]
-      : failure
-        ? [{ text: `since ${formatClock(failure.sinceMs)}: ${failure.message}`, tone: 'bad' }]
-        : last
-          ? [
-              `last: ${counted(last.rows, 'row')}, ${signed(last.total)} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`,
-            ]
-          : ['never flushed'];
-  const place = target ? `to ${target.table}.${target.column} in ${target.to}` : 'f flushes it';
-  const often = flusher ? `, every ${interval(flusher.everyMs)}` : target ? ', by hand' : '';
-  return (
-    <Box flexDirection="column" height={detailLines}>
-      <Row columns={columns} spans={[{ text: `${row.type}  `, bold: true }, ...story]} />
-      <Row columns={columns} spans={[{ text: place + often, tone: 'dim' }]} />
-    </Box>
-  );
+function aboutOf(row: BufferRow): readonly Line[] {
+  const { error, failure, last } = row;
+  const told: Span =
+    error ??
+    (failure
+      ? `since ${formatClock(failure.sinceMs)}: ${failure.message}`
+      : last
+        ? lastLine(row)
+        : 'never flushed');
+  return [{ spans: [`${row.type}  `, told] }, { spans: [{ text: `  ${placeOf(row)}`, tone: 'dim' }] }];
+}
+
+function detailsOf(row: BufferRow, columns: number, nowMs: number): readonly Line[] {
+  const { error, failure, last, inflight } = row;
+  return [
+    fact('state', stateSpan(row, nowMs), `  ${storyOf(row, nowMs)}`),
+    ...(error === undefined ? [] : factOf('key', error, columns)),
+    ...(failure
+      ? factOf('failed', `since ${formatClock(failure.sinceMs)}: ${failure.message}`, columns)
+      : []),
+    fact('pending', `${counted(row.ids, 'id')}, ${totalText(row) || '+0'}`),
+    ...(inflight ? [fact('in flight', `${counted(inflight.ids, 'id')}, ${inflightText(row)}`)] : []),
+    ...(row.oldestAtMs === undefined ? [] : [fact('oldest', oldestText(row, nowMs))]),
+    fact('last', last ? lastLine(row) : 'never flushed'),
+    ...factOf('target', placeOf(row), columns),
+  ];
+}
+
+function placeOf({ target, flusher }: BufferRow): string {
+  if (!target) return 'f flushes it';
+  const often = flusher ? `every ${interval(flusher.everyMs)}` : 'by hand';
+  return `to ${target.table}.${target.column} in ${target.to}, ${often}`;
+}
+
+function lastLine({ last }: BufferRow): string {
+  if (!last) return '';
+  const { rows, total, durationMs, atMs } = last;
+  return `last: ${counted(rows, 'row')}, ${signed(total)} in ${took(durationMs)} at ${formatClock(atMs)}`;
 }
 
 function totalText({ ids, total, isExact }: BufferRow): string {
@@ -159,30 +157,11 @@ function inflightText({ inflight }: BufferRow): string {
   return inflight ? signed(inflight.total) : '';
 }
 
-function oldestText(row: BufferRow, nowMs: number): Span {
-  if (row.oldestAtMs === undefined) return '';
-  return { text: formatAge(nowMs - row.oldestAtMs), tone: isOld(row, nowMs) ? 'warn' : 'plain' };
+function oldestText({ oldestAtMs }: BufferRow, nowMs: number): string {
+  return oldestAtMs === undefined ? '' : formatAge(nowMs - oldestAtMs);
 }
 
 function lastText({ last }: BufferRow): string {
   if (!last) return '';
   return `${counted(last.rows, 'row')} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`;
-}
-
-function stateText(row: BufferRow, nowMs: number): Span {
-  const { error, failure, flusher, inflight, ids } = row;
-  if (error !== undefined) return { text: 'FOREIGN KEY, not a buffer', tone: 'bad' };
-  if (failure) {
-    const { attempts, retryAtMs, sinceMs } = failure;
-    if (retryAtMs === undefined)
-      return { text: `FAILED, no retry since ${formatClock(sinceMs)}`, tone: 'bad' };
-    const leftMs = Math.ceil((retryAtMs - nowMs) / 1000) * 1000;
-    const when = leftMs <= 0 ? 'now' : `in ${formatAge(leftMs)}`;
-    return { text: `RETRYING ${ordinal(attempts + 1)} time ${when}`, tone: 'warn' };
-  }
-  if (flusher?.isSilent) return { text: `FLUSHER SILENT since ${formatClock(flusher.seenMs)}`, tone: 'bad' };
-  if (inflight) return { text: 'flushing', tone: 'info' };
-  if (isOld(row, nowMs)) return { text: 'OLD, nobody flushes', tone: 'warn' };
-  if (ids > 0) return flusher ? `waits, flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';
-  return { text: 'all flushed', tone: 'good' };
 }

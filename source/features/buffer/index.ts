@@ -4,7 +4,7 @@ import { allPending, commands, pendingJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { alertsOf, type BufferSlice, initialSlice } from './state.ts';
+import { alertsOf, type BufferSlice, bufferList, initialSlice } from './state.ts';
 
 export default defineFeature<BufferSlice>({
   noun: 'buffer',
@@ -13,6 +13,7 @@ export default defineFeature<BufferSlice>({
   feed,
   commands,
   keys,
+  list: bufferList,
   headline({ types }) {
     const total = types.reduce((sum, row) => sum + row.total, 0);
     const failing = types.filter((row) => row.failure).length;

@@ -1,11 +1,7 @@
 import type { KeyBinding } from '../feature.ts';
-import { type BufferSlice, move, selectedRow } from './state.ts';
+import { type BufferSlice, selectedRow } from './state.ts';
 
 export const keys: readonly KeyBinding<BufferSlice>[] = [
-  { key: ['up', 'k'], help: 'type above', change: (slice) => move(slice, -1) },
-  { key: ['down', 'j'], help: 'type below', change: (slice) => move(slice, 1) },
-  { key: ['home', 'g'], help: 'first type', change: (slice) => move(slice, Number.NEGATIVE_INFINITY) },
-  { key: ['end', 'G'], help: 'last type', change: (slice) => move(slice, Number.POSITIVE_INFINITY) },
   {
     key: 'f',
     help: 'flush: write the type to SQL',

@@ -1,11 +1,13 @@
-import { steadyMoment } from '../../ui/moment.ts';
+import { chosenRow, initialList, type List, type ListState } from '../../ui/list.ts';
+import { sinceMs, steadyMoment } from '../../ui/moment.ts';
 
 /** What the console knows about write buffers: figures as of the last reading, and where the operator looks. */
 export type BufferSlice = {
   /** Those that need a human first, then by what waits. */
   readonly types: readonly BufferRow[];
-  /** The type the cursor is on; undefined: the first. */
-  readonly selected: string | undefined;
+  /** How many types there are; undefined before the first reading. */
+  readonly total: number | undefined;
+  readonly list: ListState;
 };
 
 export type BufferRow = {
@@ -73,7 +75,7 @@ const silentAfterMs = 15_000;
 /** What waits longer than this, and longer than three of its flusher's intervals, needs a human. */
 const oldAfterMs = 600_000;
 
-export const initialSlice: BufferSlice = { types: [], selected: undefined };
+export const initialSlice: BufferSlice = { types: [], total: undefined, list: initialList };
 
 /** Takes a reading in; the same slice if nothing changed that is shown. */
 export function learn(
@@ -81,32 +83,57 @@ export function learn(
   readings: readonly (Reading | { type: string; error: string })[],
   /** Of this console's clock, when they came. */
   nowMs: number,
+  total = readings.length,
 ): BufferSlice {
   const known = new Map(slice.types.map((row) => [row.type, row]));
   const types = readings.map((reading) =>
     'error' in reading ? foreign(reading) : rowOf(reading, known.get(reading.type), nowMs),
   );
   types.sort((one, other) => urgency(other) - urgency(one) || (one.type < other.type ? -1 : 1));
-  return JSON.stringify(types) === JSON.stringify(slice.types) ? slice : { ...slice, types };
-}
-
-export function selectedIndex({ types, selected }: BufferSlice): number {
-  return Math.max(
-    0,
-    types.findIndex(({ type }) => type === selected),
-  );
+  const isSame = total === slice.total && JSON.stringify(types) === JSON.stringify(slice.types);
+  return isSame ? slice : { ...slice, types, total };
 }
 
 export function selectedRow(slice: BufferSlice): BufferRow | undefined {
-  return slice.types[selectedIndex(slice)];
+  return chosenRow(bufferList, slice);
 }
 
-/** Moves the cursor by rows; stays at the ends. */
-export function move(slice: BufferSlice, by: number): BufferSlice {
-  const index = Math.min(slice.types.length - 1, Math.max(0, selectedIndex(slice) + by));
-  const selected = slice.types[index]?.type;
-  return selected === undefined || selected === slice.selected ? slice : { ...slice, selected };
+/** How it stands with a type, in a word. */
+export type BufferState =
+  | 'foreign'
+  | 'failed'
+  | 'retrying'
+  | 'silent'
+  | 'flushing'
+  | 'old'
+  | 'waiting'
+  | 'flushed';
+
+export function stateOf(row: BufferRow, nowMs: number): BufferState {
+  const { error, failure, flusher, inflight, ids } = row;
+  if (error !== undefined) return 'foreign';
+  if (failure) return failure.retryAtMs === undefined ? 'failed' : 'retrying';
+  if (flusher?.isSilent) return 'silent';
+  if (inflight) return 'flushing';
+  if (isOld(row, nowMs)) return 'old';
+  return ids > 0 ? 'waiting' : 'flushed';
 }
+
+export const bufferList: List<BufferSlice, BufferRow> = {
+  rows: ({ types }) => types,
+  id: ({ type }) => type,
+  name: ({ type }) => type,
+  total: ({ total }) => total,
+  fields: {
+    state: stateOf,
+    type: ({ type }) => type,
+    ids: ({ ids }) => ids,
+    pending: ({ total }) => total,
+    inflight: ({ inflight }) => inflight?.total,
+    oldest: ({ oldestAtMs }, nowMs) => (oldestAtMs === undefined ? undefined : sinceMs(oldestAtMs, nowMs)),
+    last: ({ last }) => last?.atMs,
+  },
+};
 
 /** What needs a human, as `--fail-if` would name it. */
 export function alertsOf({ types }: BufferSlice, nowMs: number): string[] {

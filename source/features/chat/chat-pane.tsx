@@ -1,28 +1,44 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { windowStart } from '../../ui/columns.ts';
+import { type Arrangement, arrange } from '../../ui/list.ts';
+import { filterText } from '../../ui/list-pane.tsx';
+import { PaneFrame } from '../../ui/pane-frame.tsx';
 import { Prompt } from '../../ui/prompt.tsx';
 import { Row, type Span } from '../../ui/row.tsx';
 import type { PaneProps } from '../feature.ts';
-import { historyRows, layOut, viewHistory } from './layout.ts';
-import { type ChatSlice, type Member, type Room, selectedRoom } from './state.ts';
+import { historyRows, layOut, type View, viewHistory } from './layout.ts';
+import type { Entry } from './message.ts';
+import { type ChatSlice, chatList, type Member, type Room, selectedRoom } from './state.ts';
 
 /** Rooms, history, members, and the prompt below; the outer two only where there is width for them. */
-export function ChatPane({ slice, columns, rows, typing }: PaneProps<ChatSlice>): ReactNode {
+export function ChatPane({ slice, frame, columns, rows, typing }: PaneProps<ChatSlice>): ReactNode {
+  const arranged = arrange(chatList, slice, 0);
+  const { shown } = viewHistory(slice, layOut(columns).history, historyRows(rows));
   const layout = layOut(columns);
   const body = historyRows(rows);
   return (
-    <Box flexDirection="column" width={columns} height={rows}>
-      <Box height={body}>
-        {layout.rooms > 0 && <Rooms slice={slice} columns={layout.rooms} rows={body} />}
-        <History slice={slice} columns={layout.history} rows={body} />
-        {layout.members > 0 && <Members slice={slice} columns={layout.members} rows={body} />}
+    <PaneFrame frame={frame} filter={filterText(slice.list, arranged)} position={positionOf(arranged, shown)}>
+      <Box flexDirection="column" width={columns} height={rows}>
+        <Box height={body}>
+          {layout.rooms > 0 && <Rooms slice={slice} columns={layout.rooms} rows={body} />}
+          <History slice={slice} columns={layout.history} rows={body} />
+          {layout.members > 0 && <Members slice={slice} columns={layout.members} rows={body} />}
+        </Box>
+        {rows > 1 && (
+          <Prompt label={`${slice.operator} ›`} line={typing} placeholder={hint(slice)} columns={columns} />
+        )}
       </Box>
-      {rows > 1 && (
-        <Prompt label={`${slice.operator} ›`} line={typing} placeholder={hint(slice)} columns={columns} />
-      )}
-    </Box>
+    </PaneFrame>
   );
+}
+
+/** `newest`, or which messages of how many. */
+function positionOf({ rows, index }: Arrangement<Entry>, shown: View['shown']): string | undefined {
+  if (!shown) return;
+  if (index === rows.length - 1) return 'newest';
+  const first = rows.findIndex(({ id }) => id === shown.firstId) + 1;
+  return `${first}-${index + 1} of ${rows.length}`;
 }
 
 function hint(slice: ChatSlice): string {
@@ -41,8 +57,14 @@ function Rooms({ slice, columns, rows }: { slice: ChatSlice; columns: number; ro
         <Row
           key={room.room}
           columns={columns}
-          inverse={room.room === slice.selected}
-          spans={[room.room === slice.selected ? '› ' : '  ', room.room]}
+          spans={
+            room.room === slice.selected
+              ? [
+                  { text: '> ', bold: true },
+                  { text: room.room, bold: true, underline: true },
+                ]
+              : ['  ', room.room]
+          }
           right={unread(room)}
         />
       ))}
@@ -68,10 +90,11 @@ function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
   );
 }
 
-function emptiness({ hasLearned, rooms, selected, histories }: ChatSlice): string {
+function emptiness({ hasLearned, rooms, selected, histories, list }: ChatSlice): string {
   if (!hasLearned) return 'Looking for rooms';
   if (rooms.length === 0) return 'No rooms yet';
   const isLoaded = selected !== undefined && histories[selected] !== undefined;
+  if (isLoaded && list.filter !== '') return `Nothing matches ${list.filter}; Esc shows all`;
   return isLoaded ? 'No messages yet' : 'Looking for messages';
 }
 
@@ -92,7 +115,7 @@ function Members({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
 
 function state({ unread, writesOnly }: Member): Span {
   if (writesOnly) return { text: ' writes', tone: 'dim' };
-  return unread === 0 ? { text: ' seen', tone: 'good' } : { text: ` ${unread} unread`, tone: 'warn' };
+  return unread === 0 ? { text: ' seen', tone: 'dim' } : { text: ` ${unread} unread`, tone: 'warn' };
 }
 
 type ColumnProps = { columns: number; start?: boolean; end?: boolean; children: ReactNode };

@@ -5,7 +5,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { historyRows, layOut, viewHistory } from './layout.ts';
 import { known, survey } from './rooms.ts';
-import { type ChatSlice, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
+import { type ChatSlice, chatList, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
 
 export default defineFeature<ChatSlice>({
   noun: 'chat',
@@ -14,6 +14,7 @@ export default defineFeature<ChatSlice>({
   feed,
   commands,
   keys,
+  list: chatList,
   headline(slice) {
     const room = selectedRoom(slice);
     if (!room) return '';

@@ -1,7 +1,5 @@
 import type { KeyBinding } from '../feature.ts';
-import { type ChatSlice, scroll, selectedRoom, showUnseen, stepRoom } from './state.ts';
-
-const page = (rows: number): number => Math.max(1, Math.floor((rows - 1) / 2));
+import { type ChatSlice, selectedRoom, showUnseen, stepRoom } from './state.ts';
 
 export const keys: readonly KeyBinding<ChatSlice>[] = [
   {
@@ -22,12 +20,6 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
   },
   { key: ['right', 'l', ']'], help: 'next room', change: (slice) => stepRoom(slice, 1) },
   { key: ['left', 'h', '['], help: 'previous room', change: (slice) => stepRoom(slice, -1) },
-  { key: ['up', 'k'], help: 'older message', change: (slice) => scroll(slice, -1) },
-  { key: ['down', 'j'], help: 'newer message', change: (slice) => scroll(slice, 1) },
-  { key: ['pageup', 'ctrl+u'], help: 'older page', change: (slice, { rows }) => scroll(slice, -page(rows)) },
-  { key: ['pagedown', 'ctrl+d'], help: 'newer page', change: (slice, { rows }) => scroll(slice, page(rows)) },
-  { key: ['end', 'G'], help: 'newest message', change: (slice) => scroll(slice, Number.POSITIVE_INFINITY) },
-  { key: ['home', 'g'], help: 'oldest message', change: (slice) => scroll(slice, Number.NEGATIVE_INFINITY) },
   { key: 'u', help: 'first unseen message', change: showUnseen },
   {
     key: 'm',

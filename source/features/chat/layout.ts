@@ -1,8 +1,9 @@
 import { formatClock } from '../../ui/format.ts';
+import { arrange } from '../../ui/list.ts';
 import type { Span } from '../../ui/row.tsx';
 import { fitTo, sanitise, width, wrap } from '../../ui/text.ts';
 import { type Entry, isMalformed } from './message.ts';
-import { type ChatSlice, type History, selectedHistory } from './state.ts';
+import { type ChatSlice, chatList, selectedHistory } from './state.ts';
 
 /** Below this the text continues under the sender instead of beside it. */
 const narrow = 50;
@@ -34,17 +35,17 @@ export function viewHistory(slice: ChatSlice, columns: number, rows: number): Vi
   const history = selectedHistory(slice);
   if (!history || history.entries.length === 0 || rows <= 0 || columns <= 0)
     return { lines: [], shown: undefined };
-  const { entries, anchor, looked } = history;
-  const found = anchor === undefined ? -1 : entries.findIndex(({ id }) => id >= anchor);
-  const bottom = found === -1 ? entries.length - 1 : found;
+  const { looked } = history;
+  const { rows: entries, index: bottom } = arrange(chatList, slice, 0);
+  if (entries.length === 0) return { lines: [], shown: undefined };
   const below = entries.length - 1 - bottom;
   const newer = below > 0 ? [note(`▼ ${below} newer, End shows the newest`)] : [];
 
   const room = rows - newer.length;
-  const whole = fill(history, bottom, columns, room);
+  const whole = fill(entries, history.turnedAway, bottom, columns, room);
   const unseen = entries.filter(({ id }) => id > looked && id < whole.shown.firstId).length;
   if (unseen === 0 || room < 2) return { lines: [...whole.lines, ...newer], shown: whole.shown };
-  const rest = fill(history, bottom, columns, room - 1);
+  const rest = fill(entries, history.turnedAway, bottom, columns, room - 1);
   const missed = entries.filter(({ id }) => id > looked && id < rest.shown.firstId).length;
   return {
     lines: [note(`▲ ${missed} unseen above, u shows them`), ...rest.lines, ...newer],
@@ -55,7 +56,13 @@ export function viewHistory(slice: ChatSlice, columns: number, rows: number): Vi
 type Filled = Required<Pick<View, 'lines'>> & { readonly shown: { firstId: number; lastId: number } };
 
 /** As many lines as fit, from the message at `bottom` up. */
-function fill({ entries, turnedAway }: History, bottom: number, columns: number, rows: number): Filled {
+function fill(
+  entries: readonly Entry[],
+  turnedAway: number,
+  bottom: number,
+  columns: number,
+  rows: number,
+): Filled {
   const senders = widestSender(entries.slice(Math.max(0, bottom - rows), bottom + 1), columns);
   const lastId = entries[bottom]?.id ?? 0;
   const lines: (readonly Span[])[] = [];

@@ -1,3 +1,4 @@
+import { changeList, initialList, type List, type ListState } from '../../ui/list.ts';
 import { type Entry, isMalformed } from './message.ts';
 
 /** What the console knows of chat, and where in it the operator is. */
@@ -15,6 +16,8 @@ export type ChatSlice = {
   readonly members: readonly Member[];
   /** By room, of those that were shown; what Redis removed stays visible here. */
   readonly histories: Readonly<Record<string, History>>;
+  /** The chosen message stands at the bottom of the view. */
+  readonly list: ListState;
 };
 
 export type Room = {
@@ -44,8 +47,6 @@ export type History = {
   readonly looked: number;
   /** `looked` as it was when the operator last turned away: what follows is new. */
   readonly turnedAway: number;
-  /** The message at the bottom of the view; undefined follows the newest. */
-  readonly anchor: number | undefined;
 };
 
 /** What one reading of Redis tells. */
@@ -79,6 +80,7 @@ export function initial(operator: string): ChatSlice {
     selected: undefined,
     members: [],
     histories: {},
+    list: initialList,
   };
 }
 
@@ -120,7 +122,6 @@ function read(
     floor: 0,
     looked: room.own ? seen : room.lastId,
     turnedAway: room.own ? seen : room.lastId,
-    anchor: undefined,
   };
   const cursor = Math.max(history.cursor, entries.at(-1)?.id ?? 0);
   const floor = isPartial ? (entries[0]?.id ?? 1) - 1 : history.floor;
@@ -179,31 +180,15 @@ export function stepRoom(slice: ChatSlice, step: number): ChatSlice {
   const from = rooms.findIndex(({ room }) => room === slice.selected);
   const next = rooms[(from + step + rooms.length) % rooms.length]?.room;
   if (next === undefined || next === slice.selected) return slice;
-  return { ...turnAway(slice), selected: next, members: [] };
-}
-
-/** Moves the view by so many messages: back in time below zero, to the newest beyond the last. */
-export function scroll(slice: ChatSlice, by: number): ChatSlice {
-  const history = selectedHistory(slice);
-  if (!history || history.entries.length === 0) return slice;
-  const { entries, anchor } = history;
-  const last = entries.length - 1;
-  const at =
-    anchor === undefined
-      ? last
-      : Math.max(
-          0,
-          entries.findIndex(({ id }) => id >= anchor),
-        );
-  const to = Math.max(0, at + by);
-  return changeHistory(slice, { anchor: to >= last ? undefined : entries[to]?.id });
+  const list = { ...slice.list, selected: undefined };
+  return { ...turnAway(slice), selected: next, members: [], list };
 }
 
 /** The view with the first unseen message at the bottom; follows the newest when nothing is unseen. */
 export function showUnseen(slice: ChatSlice): ChatSlice {
   const history = selectedHistory(slice);
   const first = history?.entries.find(({ id }) => id > history.looked);
-  return first ? changeHistory(slice, { anchor: first.id }) : slice;
+  return first ? changeList(slice, { selected: String(first.id) }) : slice;
 }
 
 /** These messages were on the screen, in focus. Counts only when no unseen one before them was left out. */
@@ -233,3 +218,17 @@ function changeHistory(slice: ChatSlice, change: Partial<History>): ChatSlice {
   if (!history || slice.selected === undefined) return slice;
   return { ...slice, histories: { ...slice.histories, [slice.selected]: { ...history, ...change } } };
 }
+
+/** The messages of the room, oldest first. */
+export const chatList: List<ChatSlice, Entry> = {
+  rows: (slice) => selectedHistory(slice)?.entries ?? [],
+  id: ({ id }) => String(id),
+  name: ({ id }) => `message ${id}`,
+  texts: (entry) => (isMalformed(entry) ? [] : [entry.sender, entry.message]),
+  order: 'time',
+  followsEnd: true,
+  fields: {
+    sender: (entry) => (isMalformed(entry) ? undefined : entry.sender),
+    at: (entry) => (isMalformed(entry) ? undefined : entry.at),
+  },
+};

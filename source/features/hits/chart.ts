@@ -17,3 +17,9 @@ export function chart(values: readonly number[], cells: number, height: number):
     return painted.join('').padStart(cells, ' ');
   });
 }
+
+/** `10s`, `1m`, `1h`: how long a bar is. */
+export function formatStep(stepMs: number): string {
+  if (stepMs < 60_000) return `${stepMs / 1000}s`;
+  return stepMs < 3_600_000 ? `${stepMs / 60_000}m` : '1h';
+}

@@ -1,11 +1,12 @@
 import { defineFeature } from '../feature.ts';
 import { missingHeadline } from '../shards/open-shards.ts';
+import { formatStep } from './chart.ts';
 import { commands, seriesJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { overviewOver } from './spread.ts';
-import { type HitsSlice, initial, shown } from './state.ts';
+import { type HitsSlice, hitsList, initial } from './state.ts';
 
 export default defineFeature<HitsSlice>({
   noun: 'hits',
@@ -16,10 +17,9 @@ export default defineFeature<HitsSlice>({
   doctor,
   commands,
   keys,
-  headline(slice) {
-    const filter = slice.filter === '' ? [] : [`/${slice.filter} ${shown(slice).length}`];
-    return [...missingHeadline(slice.missing), ...filter].join('  ');
-  },
+  list: hitsList,
+  headline: ({ missing, stepMs }) =>
+    [...missingHeadline(missing), `bars of ${formatStep(stepMs)}`].join('  '),
   async snapshot(context) {
     return (await overviewOver(context)).found.map(seriesJson);
   },

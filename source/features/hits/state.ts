@@ -1,3 +1,5 @@
+import { initialList, type List, type ListState } from '../../ui/list.ts';
+
 /** One series: its sums, and the hits of the last steps, oldest first. */
 export type SeriesRow = {
   readonly series: string;
@@ -18,9 +20,7 @@ export type HitsSlice = {
   readonly untilMs: number | undefined;
   /** Where the next reading begins, where it takes several. */
   readonly next: number;
-  /** Undefined: the busiest. */
-  readonly selected: string | undefined;
-  readonly filter: string;
+  readonly list: ListState;
   /** Servers, of several, whose series are missing here. */
   readonly missing?: readonly number[];
 };
@@ -49,8 +49,7 @@ export const initial: HitsSlice = {
   stepMs: 60_000,
   untilMs: undefined,
   next: 0,
-  selected: undefined,
-  filter: '',
+  list: initialList,
 };
 
 export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
@@ -64,46 +63,30 @@ export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
     .filter(({ series }) => names.includes(series))
     .map((row) => ({ ...row, points: fresh?.points[row.series] ?? row.points }))
     .toSorted((a, b) => b.today - a.today || (a.series < b.series ? -1 : 1));
-  const isKnown = all.some(({ series }) => series === slice.selected);
   return {
     ...known,
     rows: all,
     total,
     next,
     untilMs: fresh ? fresh.untilMs : slice.untilMs,
-    selected: isKnown ? slice.selected : undefined,
     ...(missing.length > 0 && { missing }),
   };
 }
 
-export function shown({ rows, filter }: HitsSlice): readonly SeriesRow[] {
-  if (filter === '') return rows;
-  const wanted = filter.toLowerCase();
-  return rows.filter(({ series }) => series.toLowerCase().includes(wanted));
-}
-
-/** The place of the selected series among those shown, -1 if there are none. */
-export function selectedIndex(slice: HitsSlice): number {
-  const rows = shown(slice);
-  const found = rows.findIndex(({ series }) => series === slice.selected);
-  return Math.max(found, Math.min(0, rows.length - 1));
-}
-
-export function move(slice: HitsSlice, by: number): HitsSlice {
-  const rows = shown(slice);
-  const to = Math.min(rows.length - 1, Math.max(0, selectedIndex(slice) + by));
-  const row = rows[to];
-  if (!row || to === selectedIndex(slice)) return slice;
-  return { ...slice, selected: row.series };
-}
-
-export function followBusiest(slice: HitsSlice): HitsSlice {
-  return slice.selected === undefined ? slice : { ...slice, selected: undefined };
-}
-
-export function filterBy(slice: HitsSlice, filter: string): HitsSlice {
-  return filter === slice.filter ? slice : { ...slice, filter };
-}
+export const hitsList: List<HitsSlice, SeriesRow> = {
+  rows: ({ rows }) => rows,
+  id: ({ series }) => series,
+  name: ({ series }) => series,
+  total: ({ total }) => total,
+  order: 'sum',
+  fields: {
+    series: ({ series }) => series,
+    today: ({ today }) => today,
+    yesterday: ({ yesterday }) => yesterday,
+    change: ({ today, yesterday }) => (yesterday === 0 ? undefined : today / yesterday),
+    hour: ({ lastHour }) => lastHour,
+  },
+};
 
 /** Longer or shorter bars; the charts are empty until the next reading. */
 export function changeStep(slice: HitsSlice, by: number): HitsSlice {

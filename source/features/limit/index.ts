@@ -5,7 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { listOver } from './spread.ts';
-import { byNearness, initial, isFull, type LimitSlice, shown } from './state.ts';
+import { byNearness, initial, isFull, type LimitSlice, limitList } from './state.ts';
 
 export default defineFeature<LimitSlice>({
   noun: 'limit',
@@ -18,10 +18,10 @@ export default defineFeature<LimitSlice>({
   doctor,
   commands,
   keys,
+  list: limitList,
   headline(slice) {
     const full = slice.meters.filter(isFull).length;
-    const filter = slice.filter === '' ? [] : [`/${slice.filter} ${shown(slice).length}`];
-    return [...missingHeadline(slice.missing), ...(full > 0 ? [`${full} full`] : []), ...filter].join('  ');
+    return [...missingHeadline(slice.missing), ...(full > 0 ? [`${full} full`] : [])].join('  ');
   },
   async snapshot(context) {
     const { limits } = await listOver(context);

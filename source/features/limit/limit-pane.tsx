@@ -1,70 +1,38 @@
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { counted, formatCount, formatDuration, formatShort } from '../../ui/format.ts';
-import { gauge, gaugeTone } from '../../ui/gauge.ts';
-import { Row, type Span } from '../../ui/row.tsx';
+import { formatCount, formatDuration, formatShort } from '../../ui/format.ts';
+import { gauge } from '../../ui/gauge.ts';
+import { fact, type Line } from '../../ui/line.ts';
+import { ListPane } from '../../ui/list-pane.tsx';
+import type { Span } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
-import { type Column, Table } from '../../ui/table.tsx';
+import type { Column } from '../../ui/table.tsx';
+import { padStart } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';
-import { layOut, tableColumns } from './layout.ts';
 import { formatPeriod } from './period.ts';
-import { idOf, isFull, type LimitSlice, type Meter, selectedIndex, shown } from './state.ts';
+import { type LimitSlice, limitList, type Meter, stateOf } from './state.ts';
+
+/** From this width on everything about a meter stands on one line. */
+const tableColumns = 48;
+const barCells = 10;
+const latelyCells = 12;
 
 /** Meters by subject, nearest to its limit first. */
-export function LimitPane({
-  slice,
-  columns,
-  rows,
-  focused,
-  zoomed,
-  nowMs,
-}: PaneProps<LimitSlice>): ReactNode {
-  const meters = shown(slice);
-  const selected = selectedIndex(slice);
-  const footer = footerOf(slice, meters.length);
-  const body = footer === '' || rows < 3 ? rows : rows - 1;
+export function LimitPane(props: PaneProps<LimitSlice>): ReactNode {
+  const { nowMs, slice } = props;
   return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      <Box flexDirection="column" height={body} overflow="hidden">
-        {meters.length === 0 ? (
-          <Row columns={columns} spans={[{ text: nothing(slice), tone: 'dim' }]} />
-        ) : columns >= tableColumns ? (
-          <Table
-            columns={tableOf(columns, nowMs)}
-            items={meters}
-            width={columns}
-            height={body}
-            selected={focused ? selected : undefined}
-            lines={zoomed && columns >= 100}
-            empty=""
-          />
-        ) : (
-          layOut(meters, body, focused ? selected : -1).map(({ meter, hasDetail, isSelected }) => (
-            <Narrow
-              key={idOf(meter)}
-              meter={meter}
-              nowMs={nowMs}
-              columns={columns}
-              hasDetail={hasDetail}
-              selected={isSelected}
-            />
-          ))
-        )}
-      </Box>
-      {body < rows && <Row columns={columns} spans={[{ text: footer, tone: 'dim' }]} />}
-    </Box>
+    <ListPane
+      {...props}
+      list={limitList}
+      table={tableOf(nowMs)}
+      narrow={{ below: tableColumns, lines: (meter, columns) => narrowOf(meter, columns, nowMs) }}
+      details={(meter) => detailsOf(meter, nowMs)}
+      empty={
+        slice.total === undefined
+          ? ['Not read yet']
+          : ['Nothing is limited yet', 'quarterdeck limit hit SUBJECT --max 100 --per 1m']
+      }
+    />
   );
-}
-
-function nothing({ total, filter }: LimitSlice): string {
-  if (total === undefined) return 'Not read yet';
-  return filter === '' ? 'Nothing is limited yet' : `No subject with "${filter}"`;
-}
-
-function footerOf({ total = 0, filter }: LimitSlice, count: number): string {
-  if (count === 0) return '';
-  const filtered = filter === '' ? '' : ` with "${filter}"`;
-  return `${formatCount(count)} of ${counted(total, 'limit')}${filtered}`;
 }
 
 const share = ({ used, limit }: Meter): number => used / limit;
@@ -73,80 +41,74 @@ const use = ({ used, limit }: Meter): string =>
     ? `${formatCount(used)}/${formatCount(limit)}`
     : `${formatShort(used)}/${formatShort(limit)}`;
 
-function state(meter: Meter): Span {
-  if (isFull(meter)) return { text: 'FULL', tone: 'bad' };
-  return share(meter) >= 0.9 ? { text: 'near', tone: 'warn' } : '';
+function stateSpan(meter: Meter): Exclude<Span, string> {
+  const state = stateOf(meter);
+  return { text: state, tone: state === 'FULL' ? 'bad' : 'plain' };
 }
 
-function tableOf(columns: number, nowMs: number): readonly Column<Meter>[] {
-  const [cells, past] = columns >= 90 ? [12, 20] : [8, 10];
+function tableOf(nowMs: number): readonly Column<Meter>[] {
   return [
-    { heading: 'subject', grow: true, max: 60, cell: ({ subject }) => subject },
+    { heading: 'state', field: 'state', width: 5, cell: stateSpan },
     {
-      heading: 'used',
-      width: cells,
-      cell: (meter) => ({ text: gauge(share(meter), cells), tone: gaugeTone(share(meter)) }),
+      heading: 'subject',
+      field: 'subject',
+      isName: true,
+      grow: true,
+      yields: { to: 10, sparing: 5 },
+      max: 60,
+      cell: ({ subject }) => subject,
     },
-    { heading: '', align: 'right', cell: use },
-    { heading: 'per', align: 'right', cell: ({ perMs }) => formatPeriod(perMs) },
-    ...(columns < 84 ? [] : [{ heading: 'by', cell: ({ algorithm }: Meter) => algorithm }]),
-    { heading: 'state', width: 5, cell: state },
-    {
-      heading: 'resets',
-      align: 'right',
-      cell: (meter) => resetIn(meter, nowMs) ?? '–',
-    },
+    { heading: 'use', field: 'use', align: 'right', cell: use },
+    { heading: '', width: barCells, drop: 3, cell: (meter) => gauge(share(meter), barCells) },
+    { heading: 'per', field: 'per', align: 'right', drop: 2, cell: ({ perMs }) => formatPeriod(perMs) },
+    { heading: 'by', field: 'by', drop: 5, cell: ({ algorithm }) => algorithm },
+    { heading: 'resets', field: 'resets', align: 'right', cell: (meter) => resetIn(meter, nowMs) ?? '–' },
     {
       heading: 'denied',
+      field: 'denied',
       align: 'right',
-      cell: ({ denied }) => (denied > 0 ? { text: formatCount(denied), tone: 'warn' } : '–'),
+      drop: 1,
+      cell: ({ denied }) => (denied > 0 ? formatCount(denied) : '–'),
     },
-    ...(columns < 70
-      ? []
-      : [{ heading: 'lately', width: past, cell: (meter: Meter) => lately(meter, past) }]),
+    { heading: 'lately', width: latelyCells, drop: 4, cell: (meter) => lately(meter, latelyCells) },
   ];
 }
 
-type NarrowProps = { meter: Meter; nowMs: number; columns: number; hasDetail: boolean; selected: boolean };
-
-function Narrow({ meter, nowMs, columns, hasDetail, selected }: NarrowProps): ReactNode {
-  const figures = use(meter);
-  const cells = Math.min(8, Math.max(0, columns - figures.length - 10));
-  const bar: Span = { text: ` ${gauge(share(meter), cells)}`, tone: gaugeTone(share(meter)) };
-  return (
-    <>
-      <Row
-        columns={columns}
-        inverse={selected}
-        spans={[meter.subject]}
-        right={[...(cells > 1 ? [bar] : []), ` ${figures.padStart(7)}`]}
-      />
-      {hasDetail && (
-        <Row
-          columns={columns}
-          spans={['  ', ...detail(meter, columns, nowMs)]}
-          right={columns < 36 ? [] : [' ', lately(meter, 8)]}
-        />
-      )}
-    </>
-  );
+/** State and name with the figures at the right; below, what was refused and when it frees. */
+function narrowOf(meter: Meter, columns: number, nowMs: number): readonly Line[] {
+  const left = resetIn(meter, nowMs);
+  const refused = meter.denied > 0 ? `${formatCount(meter.denied)} refused, ` : '';
+  const first: Line = {
+    spans: [{ ...stateSpan(meter), text: stateSpan(meter).text.padEnd(5) }, meter.subject],
+    named: 1,
+    right: [' ', padStart(use(meter), 7)],
+  };
+  if (meter.used === 0 && meter.denied === 0) return [first];
+  const free = left === undefined ? 'unused' : `free in ${left}`;
+  return [
+    first,
+    { spans: [`   ${refused}${free}`], ...(columns >= 40 && { right: [' ', lately(meter, 8)] }) },
+  ];
 }
 
-function detail(meter: Meter, columns: number, nowMs: number): readonly Span[] {
-  const word = columns < 32 && meter.denied > 0 ? '' : state(meter);
-  const parts: Span[] = word === '' ? [] : [word, ' '];
-  if (meter.denied > 0) parts.push({ text: `denied ${formatCount(meter.denied)}, `, tone: 'warn' });
-  const left = resetIn(meter, nowMs);
-  parts.push(left === undefined ? 'unused' : `free ${left}`);
-  return parts;
+function detailsOf(meter: Meter, nowMs: number): readonly Line[] {
+  const { algorithm, limit, perMs, used, remaining, denied } = meter;
+  return [
+    fact('state', stateSpan(meter)),
+    fact('limit', `${formatCount(limit)} in ${formatPeriod(perMs)}, ${algorithm}`),
+    fact('used', `${formatCount(used)}, ${formatCount(remaining)} left`),
+    fact('resets', resetIn(meter, nowMs) ?? 'nothing of it is used'),
+    fact('denied', formatCount(denied)),
+    fact('lately', lately(meter, 40)),
+  ];
+}
+
+function lately({ history, limit }: Meter, cells: number): string {
+  return sparkline(history, cells, { max: limit });
 }
 
 /** Whole seconds, so that a second passes between two frames. */
 function resetIn({ resetAtMs }: Meter, nowMs: number): string | undefined {
   if (resetAtMs === undefined || resetAtMs <= nowMs) return;
   return formatDuration(Math.ceil((resetAtMs - nowMs) / 1000) * 1000);
-}
-
-function lately({ history, limit }: Meter, cells: number): string {
-  return sparkline(history, cells, { max: limit });
 }

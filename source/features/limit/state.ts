@@ -1,3 +1,4 @@
+import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { steadyMoment } from '../../ui/moment.ts';
 
 /** One limit of one subject, and how full it was lately. */
@@ -25,9 +26,7 @@ export type LimitSlice = {
   /** Where the next reading of the index begins, and which sweep through it that is. */
   readonly next: number;
   readonly sweep: number;
-  /** The id of the selected meter; undefined: whichever is nearest to its limit. */
-  readonly selected: string | undefined;
-  readonly filter: string;
+  readonly list: ListState;
   /** Servers, of several, whose limits are missing here. */
   readonly missing?: readonly number[];
 };
@@ -48,8 +47,7 @@ export const initial: LimitSlice = {
   total: undefined,
   next: 0,
   sweep: 0,
-  selected: undefined,
-  filter: '',
+  list: initialList,
 };
 
 export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'algorithm' | 'perMs'>): string {
@@ -78,14 +76,12 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
     ? []
     : slice.meters.filter((meter) => !read.has(idOf(meter)) && meter.sweep >= sweep - 1);
   const meters = [...fresh, ...kept].toSorted(byNearness);
-  const hasSelected = meters.some((meter) => idOf(meter) === slice.selected);
   return {
     ...before,
     meters,
     total,
     next: isLast ? 0 : skip + limits.length,
     sweep: isLast && !isWhole ? sweep + 1 : sweep,
-    selected: hasSelected ? slice.selected : undefined,
     ...(missing.length > 0 && { missing }),
   };
 }
@@ -108,40 +104,36 @@ export function byNearness(a: Use, b: Use): number {
   );
 }
 
-export function shown({ meters, filter }: LimitSlice): readonly Meter[] {
-  if (filter === '') return meters;
-  const wanted = filter.toLowerCase();
-  return meters.filter(({ subject }) => subject.toLowerCase().includes(wanted));
-}
-
-/** The place of the selected meter among those shown, -1 if there are none. */
-export function selectedIndex(slice: LimitSlice): number {
-  const meters = shown(slice);
-  const found = meters.findIndex((meter) => idOf(meter) === slice.selected);
-  return Math.max(found, Math.min(0, meters.length - 1));
-}
-
-export function selectedMeter(slice: LimitSlice): Meter | undefined {
-  return shown(slice)[selectedIndex(slice)];
-}
-
-/** Selects the meter so many places further, stopping at the ends. */
-export function move(slice: LimitSlice, by: number): LimitSlice {
-  const meters = shown(slice);
-  const to = Math.min(meters.length - 1, Math.max(0, selectedIndex(slice) + by));
-  const meter = meters[to];
-  if (!meter || to === selectedIndex(slice)) return slice;
-  return { ...slice, selected: idOf(meter) };
-}
-
-export function followNearest(slice: LimitSlice): LimitSlice {
-  return slice.selected === undefined ? slice : { ...slice, selected: undefined };
-}
-
-export function filterBy(slice: LimitSlice, filter: string): LimitSlice {
-  return filter === slice.filter ? slice : { ...slice, filter };
-}
-
 export function isFull({ remaining }: Meter): boolean {
   return remaining <= 0;
 }
+
+/** From this share of its limit on a subject is near it. */
+const nearShare = 0.8;
+
+/** How it stands with a limit, in a word. */
+export function stateOf(meter: Meter): 'FULL' | 'near' | 'ok' {
+  if (isFull(meter)) return 'FULL';
+  return meter.used / meter.limit >= nearShare ? 'near' : 'ok';
+}
+
+export const limitList: List<LimitSlice, Meter> = {
+  rows: ({ meters }) => meters,
+  id: idOf,
+  name: ({ subject }) => subject,
+  texts: ({ subject, algorithm }) => [subject, algorithm],
+  total: ({ total }) => total,
+  order: 'use',
+  fields: {
+    state: stateOf,
+    subject: ({ subject }) => subject,
+    use: ({ used, limit }) => used / limit,
+    used: ({ used }) => used,
+    limit: ({ limit }) => limit,
+    remaining: ({ remaining }) => remaining,
+    per: ({ perMs }) => perMs,
+    by: ({ algorithm }) => algorithm,
+    denied: ({ denied }) => denied,
+    resets: ({ resetAtMs }, nowMs) => (resetAtMs === undefined ? undefined : Math.max(0, resetAtMs - nowMs)),
+  },
+};

@@ -7,7 +7,7 @@ import { feed } from './feed.ts';
 import { inspectAll, unreadableText } from './inspect.ts';
 import { keys } from './key-bindings.ts';
 import { lockJson } from './list.ts';
-import { initial, type LockSlice, totals } from './state.ts';
+import { initial, type LockSlice, lockList, totals } from './state.ts';
 
 export default defineFeature<LockSlice>({
   noun: 'lock',
@@ -16,6 +16,7 @@ export default defineFeature<LockSlice>({
   feed,
   commands,
   keys,
+  list: lockList,
   headline: totals,
   alerts: ({ locks, wrong, moreEndless }) => [
     ...locks

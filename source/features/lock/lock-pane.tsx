@@ -1,125 +1,142 @@
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { formatCount, formatDuration } from '../../ui/format.ts';
 import { gauge } from '../../ui/gauge.ts';
+import { fact, type Line } from '../../ui/line.ts';
+import { ListPane } from '../../ui/list-pane.tsx';
 import { sinceMs, untilMs } from '../../ui/moment.ts';
-import { Row, type Span } from '../../ui/row.tsx';
-import { type Column, Table } from '../../ui/table.tsx';
+import type { Span } from '../../ui/row.tsx';
+import type { Column } from '../../ui/table.tsx';
 import { truncate } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';
-import { isForeign, type Lock, type LockSlice, selectedIndex, selectedLock, shown } from './state.ts';
+import { isForeign, type Lock, type LockSlice, lockList, stateOf } from './state.ts';
 
-const longestHost = 24;
+const longestHost = 30;
 
-/** One line a lock; below, the fence and the queue of the selected one. */
-export function LockPane({ slice, columns, rows, focused, zoomed, nowMs }: PaneProps<LockSlice>): ReactNode {
-  const locks = shown(slice);
-  const lock = selectedLock(slice);
-  const lines = zoomed && columns >= 100 && rows > locks.length * 2 + 8;
-  const table = Math.min(rows, locks.length === 0 ? 1 : lines ? locks.length * 2 + 3 : locks.length + 1);
-  const details = lock ? detailsOf(lock, nowMs).slice(0, Math.max(rows < 4 ? 0 : 2, rows - table - 1)) : [];
-  const body = Math.min(table, rows - details.length);
-  // A blank line between the two, where there is one to spare.
-  const gap = Math.min(1, rows - body - details.length);
+/** One line a lock; below, the fence and the queue of the chosen one. */
+export function LockPane(props: PaneProps<LockSlice>): ReactNode {
+  const { slice, nowMs } = props;
   return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      <Table
-        columns={tableOf(columns, nowMs)}
-        items={locks}
-        width={columns}
-        height={body}
-        selected={focused ? selectedIndex(slice) : undefined}
-        lines={lines}
-        empty={nothing(slice)}
-      />
-      {details.length > 0 && gap > 0 && <Row columns={columns} spans={[]} />}
-      {details.map((spans, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
-        <Row key={index} columns={columns} spans={spans} />
-      ))}
-    </Box>
+    <ListPane
+      {...props}
+      list={lockList}
+      table={tableOf(nowMs)}
+      about={(lock) => queueOf(lock, nowMs)}
+      details={(lock) => [...figuresOf(lock, nowMs), ...queueOf(lock, nowMs)]}
+      empty={nothing(slice)}
+    />
   );
 }
 
-function nothing({ known, looked, filter, locks }: LockSlice): string {
-  if (known === undefined) return 'Not read yet';
-  if (locks.length > 0) return `No lock with "${filter}"`;
-  return looked < known ? `Of the ${formatCount(looked)} used last none is held` : 'No lock is held';
+function nothing({ known, looked }: LockSlice): readonly string[] {
+  if (known === undefined) return ['Not read yet'];
+  if (looked < known) return [`Of the ${formatCount(looked)} used last none is held`];
+  return [
+    'No lock is held, of those that were taken through Quarterdeck',
+    'quarterdeck lock run NAME -- CMD',
+  ];
 }
 
 /** `host:pid` with so much of a long host name that the process is not cut off. */
-function briefly(owner: string): string {
+function briefly(owner: string, cells = longestHost): string {
   const colon = owner.lastIndexOf(':');
-  return colon === -1 ? owner : `${truncate(owner.slice(0, colon), longestHost)}${owner.slice(colon)}`;
+  if (colon === -1) return owner;
+  const pid = owner.slice(colon);
+  return `${truncate(owner.slice(0, colon), Math.max(1, cells - pid.length))}${pid}`;
 }
 
-function tableOf(columns: number, nowMs: number): readonly Column<Lock>[] {
-  const cells = columns >= 70 ? 10 : 5;
+const barCells = 10;
+
+function tableOf(nowMs: number): readonly Column<Lock>[] {
   return [
-    { heading: 'name', grow: true, yields: { to: 8, sparing: 3 }, max: 60, cell: ({ name }) => name },
+    { heading: 'state', field: 'state', cell: stateSpan },
+    {
+      heading: 'name',
+      field: 'name',
+      isName: true,
+      grow: true,
+      yields: { to: 8, sparing: 3 },
+      max: 60,
+      cell: ({ name }) => name,
+    },
     {
       heading: 'owner',
-      max: 40,
-      cell: ({ owner, isHeld }) => (isHeld ? briefly(owner) : { text: owner, tone: 'dim' }),
+      field: 'owner',
+      max: longestHost,
+      shorten: briefly,
+      cell: ({ owner, isHeld }) => (isHeld ? owner : { text: owner, tone: 'dim' }),
     },
-    { heading: 'label', max: 30, drop: 3, cell: ({ label }) => label },
-    { heading: 'held', align: 'right', drop: 2, cell: (lock) => held(lock, nowMs) },
-    {
-      heading: 'left',
-      width: cells,
-      drop: 1,
-      cell: (lock) => ({ text: bar(lock, cells, nowMs), tone: left(lock, nowMs).tone }),
-    },
-    { heading: '', align: 'right', cell: (lock) => left(lock, nowMs) },
-    {
-      heading: 'queue',
-      align: 'right',
-      cell: ({ waiting }) => ({ text: String(waiting), tone: waiting > 0 ? 'warn' : 'plain' }),
-    },
+    { heading: 'label', field: 'label', max: 30, drop: 4, cell: ({ label }) => label },
+    { heading: 'held', field: 'held', align: 'right', drop: 2, cell: (lock) => held(lock, nowMs) },
+    { heading: '', width: barCells, drop: 5, cell: (lock) => bar(lock, nowMs) },
+    { heading: 'left', field: 'left', align: 'right', cell: (lock) => left(lock, nowMs) },
+    { heading: 'queue', field: 'queue', align: 'right', cell: ({ waiting }) => String(waiting) },
     {
       heading: 'fence',
+      field: 'fence',
       align: 'right',
-      drop: 4,
+      drop: 3,
       cell: ({ fence }) => (fence === undefined ? '–' : String(fence)),
     },
   ];
 }
 
-function held(lock: Lock, nowMs: number): Span {
+function stateSpan(lock: Lock): Span {
+  const state = stateOf(lock);
+  if (state === 'no TTL') return { text: state, tone: lock.waiting > 0 ? 'bad' : 'warn' };
+  return { text: state, tone: state === 'free' ? 'dim' : 'plain' };
+}
+
+function held(lock: Lock, nowMs: number): string {
   if (lock.heldSinceMs === undefined) return '–';
   const age = formatDuration(sinceMs(lock.heldSinceMs, nowMs));
   return isForeign(lock) ? `≥${age}` : age;
 }
 
-function bar({ isHeld, endsAtMs, fullMs }: Lock, cells: number, nowMs: number): string {
-  return !isHeld || endsAtMs === undefined ? '' : gauge(untilMs(endsAtMs, nowMs) / fullMs, cells);
+function bar({ isHeld, endsAtMs, fullMs }: Lock, nowMs: number): string {
+  return !isHeld || endsAtMs === undefined ? '' : gauge(untilMs(endsAtMs, nowMs) / fullMs, barCells);
 }
 
 /** A holder that renews never lets it fall so low. */
 const lateBelow = 1 / 3;
 
-function left({ isHeld, endsAtMs, fullMs }: Lock, nowMs: number): Exclude<Span, string> {
-  if (!isHeld) return { text: 'free', tone: 'dim' };
-  if (endsAtMs === undefined) return { text: 'no TTL !', tone: 'bad' };
+function left({ isHeld, endsAtMs, fullMs }: Lock, nowMs: number): Span {
+  if (!isHeld || endsAtMs === undefined) return '–';
   const ttlMs = untilMs(endsAtMs, nowMs);
-  const isLate = ttlMs < fullMs * lateBelow;
-  return { text: `${isLate ? 'late ' : ''}${formatDuration(ttlMs)}`, tone: isLate ? 'warn' : 'good' };
+  return ttlMs < fullMs * lateBelow ? `late ${formatDuration(ttlMs)}` : formatDuration(ttlMs);
 }
 
-/** What there is no column for: the fence and label, then who waits, first in line first. */
-function detailsOf(lock: Lock, nowMs: number): readonly (readonly Span[])[] {
+/** The fence, then who waits, first in line first. */
+function queueOf(lock: Lock, nowMs: number): readonly Line[] {
   const fence: Span =
     lock.fence === undefined
       ? { text: isForeign(lock) ? 'no fence: another program holds it' : 'nobody holds it', tone: 'dim' }
       : `fence ${lock.fence}`;
-  const first: Span[] = [{ text: `${lock.name}  `, bold: true }, fence];
+  const first: Span[] = [`${lock.name}  `, fence];
   if (lock.label !== '') first.push({ text: `  ${lock.label}`, tone: 'dim' });
-  const queue = lock.waiters.map(({ place, label, sinceMs: began }, index): readonly Span[] => [
-    index === 0 ? { text: '  next: ', tone: 'warn' } : '        ',
-    `${briefly(place)} waiting ${formatDuration(sinceMs(began, nowMs))}`,
-    ...(label === '' ? [] : [{ text: `  ${label}`, tone: 'dim' as const }]),
-  ]);
+  const queue = lock.waiters.map(
+    ({ place, label, sinceMs: began }, index): Line => ({
+      spans: [
+        index === 0 ? '  next ' : '  then ',
+        `${briefly(place)} waits ${formatDuration(sinceMs(began, nowMs))}`,
+        ...(label === '' ? [] : [{ text: `  ${label}`, tone: 'dim' as const }]),
+      ],
+    }),
+  );
   const more = lock.waiting - lock.waiters.length;
-  if (more > 0) queue.push([{ text: `        and ${more} more`, tone: 'dim' }]);
-  return [first, ...queue];
+  if (more > 0) queue.push({ spans: [{ text: `  and ${more} more`, tone: 'dim' }] });
+  return [{ spans: first }, ...queue];
+}
+
+function figuresOf(lock: Lock, nowMs: number): readonly Line[] {
+  return [
+    fact('state', stateOf(lock)),
+    fact('holder', lock.isHeld ? lock.owner : 'nobody'),
+    fact('held', held(lock, nowMs)),
+    fact(
+      'lease',
+      lock.endsAtMs === undefined
+        ? 'without an end: nothing but a release or a break frees it'
+        : `${formatDuration(untilMs(lock.endsAtMs, nowMs))} left of ${formatDuration(lock.fullMs)}`,
+    ),
+  ];
 }

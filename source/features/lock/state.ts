@@ -1,5 +1,6 @@
 import { formatCount } from '../../ui/format.ts';
-import { steadyMoment } from '../../ui/moment.ts';
+import { initialList, type List, type ListState } from '../../ui/list.ts';
+import { sinceMs, steadyMoment, untilMs } from '../../ui/moment.ts';
 
 /** What the pane knows of the locks that are held or waited for, and which one the operator looks at. */
 export type Lock = {
@@ -36,9 +37,7 @@ export type LockSlice = {
   readonly moreEndless: number;
   /** Sentences about locks that cannot be read. */
   readonly wrong: readonly string[];
-  /** The name of the selected lock; undefined: the first. */
-  readonly selected: string | undefined;
-  readonly filter: string;
+  readonly list: ListState;
 };
 
 export type Reading = {
@@ -65,8 +64,7 @@ export const initial: LockSlice = {
   round: undefined,
   moreEndless: 0,
   wrong: [],
-  selected: undefined,
-  filter: '',
+  list: initialList,
 };
 
 export function isForeign({ owner }: Lock): boolean {
@@ -92,9 +90,7 @@ export function learn(slice: LockSlice, reading: Reading): LockSlice {
       })),
     };
   });
-  const sorted = next.toSorted(
-    (a, b) => Number(b.waiting > 0) - Number(a.waiting > 0) || compare(a.name, b.name),
-  );
+  const sorted = next.toSorted((a, b) => urgency(b) - urgency(a) || compare(a.name, b.name));
   const learned = { ...slice, locks: sorted, known, looked, round, moreEndless, wrong };
   return JSON.stringify(learned) === JSON.stringify(slice) ? slice : learned;
 }
@@ -120,32 +116,34 @@ export function totals({ locks, known, looked, round }: LockSlice): string {
   return [...shownOf, ...held, ...waiting].join('  ');
 }
 
-/** The locks that the filter lets through. */
-export function shown({ locks, filter }: LockSlice): readonly Lock[] {
-  const wanted = filter.toLowerCase();
-  return locks.filter(({ name, owner, label }) =>
-    [name, owner, label].some((text) => text.toLowerCase().includes(wanted)),
-  );
+/** How it stands with a lock, in a word. */
+export type LockState = 'free' | 'held' | 'contended' | 'no TTL';
+
+export function stateOf({ isHeld, endsAtMs, waiting }: Lock): LockState {
+  if (!isHeld) return 'free';
+  if (endsAtMs === undefined) return 'no TTL';
+  return waiting > 0 ? 'contended' : 'held';
 }
 
-export function selectedIndex(slice: LockSlice): number {
-  return Math.max(
-    0,
-    shown(slice).findIndex(({ name }) => name === slice.selected),
-  );
+function urgency(lock: Lock): number {
+  const isWaitedFor = lock.waiting > 0 ? 1 : 0;
+  return (stateOf(lock) === 'no TTL' ? 2 : 0) + isWaitedFor;
 }
 
-export function selectedLock(slice: LockSlice): Lock | undefined {
-  return shown(slice)[selectedIndex(slice)];
-}
-
-export function move(slice: LockSlice, by: number): LockSlice {
-  const locks = shown(slice);
-  const to = Math.max(0, Math.min(locks.length - 1, selectedIndex(slice) + by));
-  const selected = locks[to]?.name;
-  return selected === undefined || selected === slice.selected ? slice : { ...slice, selected };
-}
-
-export function filterBy(slice: LockSlice, filter: string): LockSlice {
-  return slice.filter === filter ? slice : { ...slice, filter };
-}
+export const lockList: List<LockSlice, Lock> = {
+  rows: ({ locks }) => locks,
+  id: ({ name }) => name,
+  name: ({ name }) => name,
+  texts: ({ name, owner, label }) => [name, owner, label],
+  total: ({ known = 0, looked, locks }) => (known > looked ? known : locks.length),
+  fields: {
+    state: stateOf,
+    name: ({ name }) => name,
+    owner: ({ owner }) => owner,
+    label: ({ label }) => label,
+    held: ({ heldSinceMs }, nowMs) => (heldSinceMs === undefined ? undefined : sinceMs(heldSinceMs, nowMs)),
+    left: ({ endsAtMs }, nowMs) => (endsAtMs === undefined ? undefined : untilMs(endsAtMs, nowMs)),
+    queue: ({ waiting }) => waiting,
+    fence: ({ fence }) => fence,
+  },
+};

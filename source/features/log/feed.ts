@@ -14,7 +14,7 @@ const most = { top: 200, gone: 20, longest };
 export const feed: Feed<LogSlice> = {
   everyMs: 2000,
 
-  subject: ({ selected, isOpen }) => `${isOpen} ${selected?.severity} ${selected?.name}`,
+  subject: ({ selected, list }) => `${list.details !== 'closed'} ${selected?.severity} ${selected?.name}`,
 
   async read({ redis }, slice) {
     const known = logs(redis);
@@ -23,7 +23,7 @@ export const feed: Feed<LogSlice> = {
     const [all, board, lines] = await Promise.all([
       known,
       selected && common(redis, selected, most),
-      selected && slice.isOpen ? recentOf(redis, selected) : undefined,
+      selected && slice.list.details !== 'closed' ? recentOf(redis, selected) : undefined,
     ]);
     const reading = { logs: all, selected, board: board && boardOf(board), recent: lines };
     return (current) => {

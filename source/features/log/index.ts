@@ -5,7 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { joinLogName } from './keys.ts';
-import { type Board, initial, type LogSlice } from './state.ts';
+import { type Board, initial, type LogSlice, logList } from './state.ts';
 
 export default defineFeature<LogSlice>({
   noun: 'log',
@@ -14,14 +14,11 @@ export default defineFeature<LogSlice>({
   feed,
   commands,
   keys,
+  list: logList,
   breadth: 2,
-  headline({ selected, board, filter }) {
+  headline({ selected, board }) {
     if (!selected) return '';
-    return [
-      joinLogName(selected),
-      ...(board ? [rangeOf(board)] : []),
-      ...(filter === '' ? [] : [`/${filter}`]),
-    ].join('  ');
+    return [joinLogName(selected), ...(board ? [rangeOf(board)] : [])].join('  ');
   },
   doctor,
   snapshot: async (context) => (await listLogs(context)).found,

@@ -1,3 +1,4 @@
+import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { type Movement, movement } from './movement.ts';
 import { covers, patternOf } from './template/pattern.ts';
 
@@ -8,13 +9,8 @@ export type LogSlice = {
   readonly selected: Log | undefined;
   /** Of the selected log; undefined until it was read. */
   readonly board: Board | undefined;
-  /** The message under the cursor; undefined: the first one. */
-  readonly cursor: string | undefined;
-  readonly filter: string;
-  readonly order: 'count' | 'movers';
-  /** Whether the message under the cursor is shown with its sample and the recent lines. */
-  readonly isOpen: boolean;
-  /** The last lines of the selected log, newest first; read while a message is open. */
+  readonly list: ListState;
+  /** The last lines of the selected log, newest first; read while details are open. */
   readonly recent: readonly Line[];
 };
 
@@ -46,7 +42,11 @@ export type BoardEntry = {
 /** `template` is the line masked, to tell whose line it is. */
 export type Line = { readonly at: number | null; readonly message: string; readonly template: string };
 
-export type Mover = BoardEntry & { readonly moved: Movement };
+/** A message of this hour, or one of the hour before that has not come. */
+export type Mover = Omit<BoardEntry, 'rank'> & {
+  readonly rank: number | undefined;
+  readonly moved: Movement;
+};
 
 export type Reading = {
   readonly logs: readonly Log[];
@@ -60,10 +60,7 @@ export const initial: LogSlice = {
   logs: undefined,
   selected: undefined,
   board: undefined,
-  cursor: undefined,
-  filter: '',
-  order: 'count',
-  isOpen: false,
+  list: initialList,
   recent: [],
 };
 
@@ -91,52 +88,49 @@ export function learn(slice: LogSlice, { logs, selected, board, recent }: Readin
   return { ...slice, logs, selected, board, recent: recent ?? (isKept ? slice.recent : []) };
 }
 
-/** The rows of the leaderboard: what passes the filter, in order. */
-export function rows({ board, filter, order }: LogSlice): readonly Mover[] {
+/** The rows of the leaderboard: new ones first, then by how much they rise; last what has not come. */
+function moversOf({ board }: LogSlice): readonly Mover[] {
   if (!board) return [];
   const hasPrevious = board.previousHourMs !== undefined;
-  const wanted = filter.toLowerCase();
-  const movers = board.entries
-    .filter(({ message, sample }) => `${message}\n${sample}`.toLowerCase().includes(wanted))
-    .map((entry): Mover => {
-      const moved = movement(entry.count, entry.previous, hasPrevious, board.elapsedMinutes / 60);
-      return { ...entry, moved };
-    });
-  return order === 'count'
-    ? movers
-    : movers.toSorted((a, b) => push(b.moved) - push(a.moved) || a.rank - b.rank);
+  const movers = board.entries.map((entry): Mover => {
+    const moved = movement(entry.count, entry.previous, hasPrevious, board.elapsedMinutes / 60);
+    return { ...entry, moved };
+  });
+  const gone = board.gone.map(
+    ({ message, previous }): Mover => ({
+      message,
+      previous,
+      count: 0,
+      rank: undefined,
+      previousRank: null,
+      sample: message,
+      moved: { kind: 'gone' },
+    }),
+  );
+  return [...movers.sort((a, b) => push(b.moved) - push(a.moved) || (a.rank ?? 0) - (b.rank ?? 0)), ...gone];
 }
 
 /** New first, then by how much it rises. */
 function push(moved: Movement): number {
   if (moved.kind === 'new') return Number.MAX_VALUE;
-  return 'ratio' in moved ? moved.ratio : 1;
+  return 'ratio' in moved ? moved.ratio : moved.kind === 'gone' ? 0 : 1;
 }
 
-/** Of the hour before, what has not come and passes the filter, the most frequent first. */
-export function gone({ board, filter }: LogSlice): Board['gone'] {
-  const wanted = filter.toLowerCase();
-  return board?.gone.filter(({ message }) => message.toLowerCase().includes(wanted)) ?? [];
-}
-
-/** The place of the cursor among the rows, -1 if there are none. */
-export function cursorAt(slice: LogSlice): number {
-  const shown = rows(slice);
-  const found = shown.findIndex(({ message }) => message === slice.cursor);
-  return Math.max(found, Math.min(0, shown.length - 1));
-}
-
-export function underCursor(slice: LogSlice): Mover | undefined {
-  return rows(slice)[cursorAt(slice)];
-}
-
-/** Moves the cursor so many rows, stopping at the ends. */
-export function move(slice: LogSlice, by: number): LogSlice {
-  const shown = rows(slice);
-  const to = Math.min(shown.length - 1, Math.max(0, cursorAt(slice) + by));
-  const message = shown[to]?.message;
-  return message === undefined || message === slice.cursor ? slice : { ...slice, cursor: message };
-}
+export const logList: List<LogSlice, Mover> = {
+  rows: moversOf,
+  id: ({ message }) => message,
+  name: ({ message }) => message,
+  texts: ({ message, sample }) => [message, sample],
+  order: 'move',
+  total: ({ board }) => board && board.distinct + board.gone.length,
+  fields: {
+    move: ({ moved }) => push(moved),
+    now: ({ count }) => count,
+    last: ({ previous }) => previous,
+    rank: ({ rank }) => rank,
+    message: ({ message }) => message,
+  },
+};
 
 /** The next log, or the next severity of the same name; round the end to the other. */
 export function step(slice: LogSlice, by: number, { sameName = false } = {}): LogSlice {
@@ -145,22 +139,8 @@ export function step(slice: LogSlice, by: number, { sameName = false } = {}): Lo
   const at = among.findIndex((log) => isSame(log, selected));
   const next = among[(at + by + among.length) % among.length];
   if (!next || isSame(next, selected)) return slice;
-  return { ...slice, selected: next, board: undefined, cursor: undefined, isOpen: false, recent: [] };
-}
-
-export function filterBy(slice: LogSlice, filter: string): LogSlice {
-  return filter === slice.filter ? slice : { ...slice, filter };
-}
-
-export function toggleOrder(slice: LogSlice): LogSlice {
-  return { ...slice, order: slice.order === 'count' ? 'movers' : 'count' };
-}
-
-/** Shows the message under the cursor, or the leaderboard again. */
-export function toggleOpen(slice: LogSlice): LogSlice {
-  const message = underCursor(slice)?.message;
-  if (slice.isOpen) return { ...slice, isOpen: false };
-  return message === undefined ? slice : { ...slice, isOpen: true, cursor: message };
+  const list = { ...initialList, filter: slice.list.filter, order: slice.list.order };
+  return { ...slice, selected: next, board: undefined, list, recent: [] };
 }
 
 /** Of the recent lines, those the message stands for. */

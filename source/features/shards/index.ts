@@ -1,7 +1,7 @@
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { feed } from './feed.ts';
-import { initial, type ShardsSlice, select, shortName } from './state.ts';
+import { initial, type ShardsSlice, shardsList, shortName } from './state.ts';
 import { status } from './status.ts';
 
 export default defineFeature<ShardsSlice>({
@@ -11,10 +11,8 @@ export default defineFeature<ShardsSlice>({
   initial: () => initial,
   feed,
   commands,
-  keys: [
-    { key: ['up', 'k'], help: 'server above', change: (slice) => select(slice, -1) },
-    { key: ['down', 'j'], help: 'server below', change: (slice) => select(slice, 1) },
-  ],
+  keys: [],
+  list: shardsList,
   headline({ servers }) {
     const down = servers.filter(({ state }) => state === 'down').length;
     if (servers.length === 0) return '';

@@ -1,3 +1,5 @@
+import { initialList, type List, type ListState } from '../../ui/list.ts';
+
 /** What the pane knows of the servers, and which of them the operator looks at. */
 export type Server = {
   readonly shard: number;
@@ -19,10 +21,10 @@ export type ShardsSlice = {
   readonly events: readonly { readonly text: string; readonly atMs: number }[];
   /** Why the list of servers is not the one their data was written with. */
   readonly orderMistake: string | undefined;
-  readonly selected: number;
+  readonly list: ListState;
 };
 
-export const initial: ShardsSlice = { servers: [], events: [], orderMistake: undefined, selected: 0 };
+export const initial: ShardsSlice = { servers: [], events: [], orderMistake: undefined, list: initialList };
 
 const mostEvents = 50;
 
@@ -46,13 +48,8 @@ export function learn(
     servers: steadied,
     events: [...slice.events, ...news.map((text) => ({ text, atMs: nowMs }))].slice(-mostEvents),
     orderMistake,
-    selected: Math.min(slice.selected, Math.max(0, servers.length - 1)),
+    list: slice.list,
   };
-}
-
-export function select(slice: ShardsSlice, step: number): ShardsSlice {
-  const selected = Math.max(0, Math.min(slice.servers.length - 1, slice.selected + step));
-  return selected === slice.selected ? slice : { ...slice, selected };
 }
 
 /** `127.0.0.1:7001`, `run/one.sock`: what is left of a URL that all servers share the rest of. */
@@ -90,3 +87,26 @@ function steady(before: Server | undefined, now: Server): Server {
 function hold(shown: number, measured: number, share: number, least: number): number {
   return Math.abs(measured - shown) <= Math.max(shown * share, least) ? shown : measured;
 }
+
+function urgencyOf({ state }: Server): number {
+  if (state === 'up') return 0;
+  return state === 'down' || state === 'failing' ? 2 : 1;
+}
+
+export const shardsList: List<ShardsSlice, Server> = {
+  rows: ({ servers }) => servers.toSorted((a, b) => urgencyOf(b) - urgencyOf(a)),
+  id: ({ url }) => url,
+  name: ({ url }) => shortName(url),
+  texts: ({ url, role, state }) => [shortName(url), role, state],
+  fields: {
+    state: ({ state }) => state,
+    server: ({ url }) => shortName(url),
+    role: ({ role }) => role,
+    memory: ({ usedBytes }) => usedBytes,
+    'cmd/s': ({ opsPerSec }) => opsPerSec,
+    repl: ({ lagSeconds }) => lagSeconds,
+    clients: ({ clients }) => clients,
+    keys: ({ keys }) => keys,
+    slots: ({ slots }) => slots,
+  },
+};

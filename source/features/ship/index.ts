@@ -6,7 +6,7 @@ import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { initial, type ShipSlice, selectedChannel } from './state.ts';
+import { initial, type ShipSlice, selectedChannel, shipList } from './state.ts';
 
 export default defineFeature<ShipSlice>({
   noun: 'ship',
@@ -15,6 +15,7 @@ export default defineFeature<ShipSlice>({
   feed,
   commands,
   keys,
+  list: shipList,
   headline(slice) {
     const channel = selectedChannel(slice);
     const others = (slice.channels?.length ?? 0) - 1;

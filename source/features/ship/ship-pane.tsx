@@ -1,11 +1,12 @@
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { counted, formatBytes, formatCount, formatDuration } from '../../ui/format.ts';
-import { gauge, gaugeTone } from '../../ui/gauge.ts';
+import { gauge } from '../../ui/gauge.ts';
+import { fact, type Line } from '../../ui/line.ts';
+import { ListPane } from '../../ui/list-pane.tsx';
 import { sinceMs } from '../../ui/moment.ts';
-import { Row, type Span, type Tone } from '../../ui/row.tsx';
+import type { Span, Tone } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
-import { type Column, Table } from '../../ui/table.tsx';
+import type { Column } from '../../ui/table.tsx';
 import { width } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';
 import {
@@ -13,62 +14,47 @@ import {
   type ConsumerRow,
   type PartRow,
   rateOf,
+  type ShipRow,
   type ShipSlice,
+  shipList,
   timeLeftOf,
   waitingFiles,
 } from './state.ts';
 
-/** The budget, how fast it goes, the parts in Redis and who has them, and every consumer's lag. */
-export function ShipPane({ slice, columns, rows, focused, zoomed, nowMs }: PaneProps<ShipSlice>): ReactNode {
+/** The budget and how fast it goes; below, every consumer's lag, and the parts in Redis and who has them. */
+export function ShipPane(props: PaneProps<ShipSlice>): ReactNode {
+  const { slice, columns, nowMs } = props;
   const { shown } = slice;
-  if (!shown) {
-    return (
-      <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-        <Row columns={columns} spans={[{ text: nothing(slice), tone: 'dim' }]} />
-      </Box>
-    );
-  }
-  const consumers = consumerLines(shown.consumers, columns, Math.max(1, Math.floor(rows / 3)), nowMs);
-  const head = rows >= 4 ? 2 : 1;
-  const body = Math.max(0, rows - head - consumers.length);
+  const head = shown ? [budgetLine(shown, columns), rateLine(slice, shown, columns)] : [];
   return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      <Row columns={columns} {...budgetLine(shown, columns)} />
-      {head > 1 && <Row columns={columns} {...rateLine(slice, shown, columns)} />}
-      <Box flexDirection="column" height={body} overflow="hidden">
-        <Table
-          columns={partColumns(columns)}
-          items={shown.parts}
-          width={columns}
-          height={body}
-          lines={zoomed && columns >= 100}
-          selected={focused ? slice.scroll : undefined}
-          empty={emptyText(shown)}
-        />
-      </Box>
-      {consumers.map((spans, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no identity but their place
-        <Row key={index} columns={columns} spans={spans} />
-      ))}
-    </Box>
+    <ListPane
+      {...props}
+      list={shipList}
+      table={tableOf(columns, nowMs)}
+      head={head}
+      details={(row) => detailsOf(row, nowMs)}
+      tail={shown && shown.parts.length === 0 ? [{ spans: [{ text: emptyText(shown), tone: 'dim' }] }] : []}
+      empty={nothing(slice)}
+    />
   );
 }
 
-function nothing({ channels }: ShipSlice): string {
-  if (channels === undefined) return 'Not read yet';
-  return channels.length === 0 ? 'Nothing was shipped yet: quarterdeck ship run' : 'Reading the channel';
+function nothing({ channels, shown }: ShipSlice): readonly string[] {
+  if (channels === undefined) return ['Not read yet'];
+  if (channels.length === 0) {
+    return ['Nothing was shipped yet', 'quarterdeck ship run PATH --channel logs: --consumers 1'];
+  }
+  return shown ? [] : ['Reading the channel'];
 }
-
-type Line = { readonly spans: readonly Span[]; readonly right?: readonly Span[] };
 
 /** Below this there is room for the essentials only. */
 const narrowColumns = 50;
 
 const tones: Readonly<Record<ChannelRow['state'], Tone>> = {
   idle: 'dim',
-  shipping: 'good',
+  shipping: 'plain',
   waiting: 'warn',
-  done: 'good',
+  done: 'plain',
   stalled: 'bad',
 };
 
@@ -83,7 +69,7 @@ function budgetLine({ usedBytes, budgetBytes, peakBytes, state }: ChannelRow, co
   };
   const cells = Math.min(40, columns - width(`budget ${figures}${peak}  ${word.text}`));
   return {
-    spans: ['budget ', { text: gauge(share, Math.max(0, cells)), tone: gaugeTone(share) }, figures, peak],
+    spans: ['budget ', gauge(share, Math.max(0, cells)), figures, peak],
     right: ['  ', word],
   };
 }
@@ -116,73 +102,86 @@ function emptyText({ state, partsInRedis, reason }: ChannelRow): string {
   return state === 'done' ? 'Everything was read by everyone and freed' : 'No part is in Redis now';
 }
 
-function partColumns(columns: number): readonly Column<PartRow>[] {
-  const number = ({ part }: PartRow): string => /~(\d+)(\.gz)?$/.exec(part)?.[1] ?? 'all';
+function tableOf(columns: number, nowMs: number): readonly Column<ShipRow>[] {
   return [
-    { heading: 'file', grow: true, max: 60, cell: ({ file }) => file },
-    { heading: 'part', align: 'right', cell: number },
-    ...(columns < narrowColumns
-      ? []
-      : [
-          {
-            heading: 'upto',
-            align: 'right' as const,
-            cell: ({ share }: PartRow) => (share === undefined ? '' : `${share}%`),
-          },
-        ]),
-    { heading: 'size', align: 'right', cell: ({ bytes }) => formatBytes(bytes) },
-    { heading: 'done', cell: (row) => doneBy(row, columns) },
-    ...(columns < narrowColumns ? [] : [{ heading: 'state', width: 9, cell: ({ state }: PartRow) => state }]),
+    { heading: 'state', field: 'state', cell: stateSpan },
+    {
+      heading: 'name',
+      field: 'name',
+      isName: true,
+      grow: true,
+      yields: { to: 12, sparing: 2 },
+      max: 60,
+      keepsEnd: true,
+      cell: (row) => (row.kind === 'consumer' ? `consumer ${row.consumer.id}` : row.part.file),
+    },
+    {
+      heading: 'part',
+      field: 'lag',
+      align: 'right',
+      cell: (row) =>
+        row.kind === 'consumer' ? `${formatCount(row.consumer.lag)} behind` : (numberOf(row.part) ?? 'whole'),
+    },
+    {
+      heading: 'upto',
+      align: 'right',
+      drop: 2,
+      cell: (row) => (row.kind === 'part' && row.part.share !== undefined ? `${row.part.share}%` : ''),
+    },
+    {
+      heading: 'size',
+      field: 'size',
+      align: 'right',
+      drop: 1,
+      cell: (row) => (row.kind === 'part' ? formatBytes(row.part.bytes) : ''),
+    },
+    {
+      heading: 'done',
+      cell: (row) => (row.kind === 'consumer' ? silenceOf(row.consumer, nowMs) : doneBy(row.part, columns)),
+    },
   ];
 }
 
+function stateSpan(row: ShipRow): Span {
+  if (row.kind === 'part') return row.part.state;
+  const { state, lag } = row.consumer;
+  if (state === 'stalled') return { text: 'STALLED', tone: 'bad' };
+  if (state === 'unseen') return { text: 'never seen', tone: lag > 0 ? 'warn' : 'dim' };
+  return { text: state, tone: state === 'live' ? 'plain' : 'dim' };
+}
+
+function numberOf({ part }: PartRow): string | undefined {
+  return /~(\d+)(\.gz)?$/.exec(part)?.[1];
+}
+
+function silenceOf({ silentSinceMs }: ConsumerRow, nowMs: number): string {
+  return silentSinceMs === undefined ? '' : `silent ${formatDuration(sinceMs(silentSinceMs, nowMs))}`;
+}
+
 /** `0 1 ·`: who has it, in the order of their ids; a count where that would be too long. */
-function doneBy({ finished, missing, state }: PartRow, columns: number): Span {
+function doneBy({ finished, missing, state }: PartRow, columns: number): string {
   if (state === 'writing') return '';
   const ids = [...finished, ...missing].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
   const marks = ids.map((id) => (finished.includes(id) ? id : '·')).join(' ');
   return width(marks) <= columns / 4 ? marks : `${finished.length}/${ids.length}`;
 }
 
-/** As many lines as it takes, those who are missed first, and a count of those for whom there was no room. */
-function consumerLines(
-  consumers: readonly ConsumerRow[],
-  columns: number,
-  most: number,
-  nowMs: number,
-): readonly (readonly Span[])[] {
-  const urgent = consumers.toSorted((a, b) => Number(b.state === 'stalled') - Number(a.state === 'stalled'));
-  const label = 'consumers ';
-  const lines: Span[][] = [];
-  let used = Number.POSITIVE_INFINITY;
-  for (const [index, consumer] of urgent.entries()) {
-    const span = consumerSpan(consumer, nowMs);
-    if (used + width(span.text) + 3 > columns) {
-      if (lines.length === most) {
-        lines.at(-1)?.push({ text: `   +${urgent.length - index}`, tone: 'dim' });
-        break;
-      }
-      lines.push([lines.length === 0 ? label : ' '.repeat(label.length), span]);
-      used = label.length + width(span.text);
-    } else {
-      lines.at(-1)?.push('   ', span);
-      used += width(span.text) + 3;
-    }
+function detailsOf(row: ShipRow, nowMs: number): readonly Line[] {
+  if (row.kind === 'consumer') {
+    const { lag, silentSinceMs } = row.consumer;
+    return [
+      fact('state', stateSpan(row)),
+      fact('behind', lag === 0 ? 'nothing' : counted(lag, 'part')),
+      ...(silentSinceMs === undefined ? [] : [fact('silent', formatDuration(sinceMs(silentSinceMs, nowMs)))]),
+    ];
   }
-  return lines;
-}
-
-function consumerSpan(
-  { id, lag, state, silentSinceMs }: ConsumerRow,
-  nowMs: number,
-): { text: string; tone: Tone } {
-  const owed = lag === 0 ? 'lag 0' : `lag ${formatCount(lag)} ${lag === 1 ? 'part' : 'parts'}`;
-  if (state === 'stalled') {
-    return {
-      text: `${id} STALLED for ${formatDuration(sinceMs(silentSinceMs ?? nowMs, nowMs))}, ${owed}`,
-      tone: 'bad',
-    };
-  }
-  if (state === 'unseen') return { text: `${id} never seen, ${owed}`, tone: lag > 0 ? 'warn' : 'dim' };
-  return { text: `${id} ${state}, ${owed}`, tone: state === 'live' ? 'plain' : 'dim' };
+  const { part, file, bytes, share, finished, missing, state } = row.part;
+  return [
+    fact('state', state),
+    fact('file', file),
+    fact('part', part),
+    fact('size', `${formatBytes(bytes)}${share === undefined ? '' : `, up to ${share}% of the file`}`),
+    fact('done by', finished.length === 0 ? 'nobody yet' : finished.join(' ')),
+    fact('waits for', missing.length === 0 ? 'nobody' : missing.join(' ')),
+  ];
 }

@@ -1,3 +1,5 @@
+import { initialList, type List, type ListState } from '../../ui/list.ts';
+
 /** One part that takes room in Redis. */
 export type PartRow = {
   readonly part: string;
@@ -45,9 +47,13 @@ export type ShipSlice = {
   readonly rates: readonly number[];
   /** Where the last rate was measured from. */
   readonly measured: { readonly channel: string; readonly bytes: number; readonly at: number } | undefined;
-  /** The selected part. */
-  readonly scroll: number;
+  readonly list: ListState;
 };
+
+/** A line of the list: who reads, then what is on its way. */
+export type ShipRow =
+  | { readonly kind: 'consumer'; readonly consumer: ConsumerRow }
+  | { readonly kind: 'part'; readonly part: PartRow };
 
 export type Reading = {
   readonly channels: readonly string[];
@@ -65,7 +71,7 @@ export const initial: ShipSlice = {
   shown: undefined,
   rates: [],
   measured: undefined,
-  scroll: 0,
+  list: initialList,
 };
 
 /** The channel that is looked at. */
@@ -75,19 +81,18 @@ export function selectedChannel({ channels, selected }: ShipSlice): string | und
 
 export function learn(slice: ShipSlice, { channels, shown, at }: Reading): ShipSlice {
   const next = { ...slice, channels, shown };
-  if (!shown) return { ...next, rates: [], measured: undefined, scroll: 0 };
+  if (!shown) return { ...next, rates: [], measured: undefined };
   const before = slice.measured?.channel === shown.channel ? slice.measured : undefined;
-  const scroll = Math.max(0, Math.min(slice.scroll, shown.parts.length - 1));
   const here = { channel: shown.channel, bytes: shown.bytes, at };
   // A smaller total is a new run.
   if (!before || shown.bytes < before.bytes) {
-    return { ...next, scroll, rates: before ? slice.rates : [], measured: here };
+    return { ...next, rates: before ? slice.rates : [], measured: here };
   }
   const rate = at > before.at ? Math.round(((shown.bytes - before.bytes) * 1000) / (at - before.at)) : 0;
   const isQuiet = rate === 0 && slice.rates.every((value) => value === 0);
   // Nothing moves: neither does the picture.
-  if (isQuiet) return { ...next, scroll, measured: before };
-  return { ...next, scroll, rates: [...slice.rates, rate].slice(-longestHistory), measured: here };
+  if (isQuiet) return { ...next, measured: before };
+  return { ...next, rates: [...slice.rates, rate].slice(-longestHistory), measured: here };
 }
 
 /** Bytes a second, smoothed over the last readings. */
@@ -109,14 +114,45 @@ export function step(slice: ShipSlice, by: number): ShipSlice {
   const at = channels.indexOf(selectedChannel(slice) ?? '');
   const channel = channels[at + by];
   if (channel === undefined) return slice;
-  return { ...slice, selected: channel, shown: undefined, rates: [], measured: undefined, scroll: 0 };
+  return {
+    ...slice,
+    selected: channel,
+    shown: undefined,
+    rates: [],
+    measured: undefined,
+    list: resetList(slice.list),
+  };
 }
 
-export function scroll(slice: ShipSlice, by: number): ShipSlice {
-  const last = Math.max(0, (slice.shown?.parts.length ?? 0) - 1);
-  const to = Math.min(last, Math.max(0, slice.scroll + by));
-  return to === slice.scroll ? slice : { ...slice, scroll: to };
+/** Another channel has other rows; the filter and the order stay with the pane. */
+function resetList(list: ListState): ListState {
+  return { ...initialList, filter: list.filter, order: list.order };
 }
+
+const urgencies: Readonly<Record<ConsumerRow['state'], number>> = { stalled: 2, unseen: 1, live: 0, away: 0 };
+
+function rowsOf({ shown }: ShipSlice): readonly ShipRow[] {
+  if (!shown) return [];
+  const consumers = shown.consumers
+    .toSorted((a, b) => urgencies[b.state] - urgencies[a.state])
+    .map((consumer): ShipRow => ({ kind: 'consumer', consumer }));
+  return [...consumers, ...shown.parts.map((part): ShipRow => ({ kind: 'part', part }))];
+}
+
+export const shipList: List<ShipSlice, ShipRow> = {
+  rows: rowsOf,
+  id: (row) => (row.kind === 'consumer' ? `consumer ${row.consumer.id}` : `part ${row.part.part}`),
+  name: (row) => (row.kind === 'consumer' ? `consumer ${row.consumer.id}` : row.part.part),
+  texts: (row) =>
+    row.kind === 'consumer' ? [`consumer ${row.consumer.id}`] : [row.part.file, row.part.part],
+  total: ({ shown }) => shown && shown.partsInRedis + shown.consumers.length,
+  fields: {
+    state: (row) => (row.kind === 'consumer' ? row.consumer.state : row.part.state),
+    name: (row) => (row.kind === 'consumer' ? row.consumer.id : row.part.file),
+    lag: (row) => (row.kind === 'consumer' ? row.consumer.lag : row.part.missing.length),
+    size: (row) => (row.kind === 'part' ? row.part.bytes : undefined),
+  },
+};
 
 /** Files found by a live shipper and not wholly announced. */
 export function waitingFiles({ files, filesFound }: ChannelRow): number {

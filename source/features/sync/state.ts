@@ -1,3 +1,4 @@
+import { initialList, type List, type ListState } from '../../ui/list.ts';
 import type { Halt } from './record.ts';
 import type { TargetStatus } from './status.ts';
 
@@ -5,20 +6,16 @@ import type { TargetStatus } from './status.ts';
 export type Target = TargetStatus;
 
 export type SyncSlice = {
-  readonly targets: readonly Target[];
-  readonly selected: number;
+  /** Undefined before the first reading. */
+  readonly targets: readonly Target[] | undefined;
+  readonly list: ListState;
 };
 
-export const initial: SyncSlice = { targets: [], selected: 0 };
+export const initial: SyncSlice = { targets: undefined, list: initialList };
 
 export function learn(slice: SyncSlice, targets: readonly Target[]): SyncSlice {
   if (JSON.stringify(targets) === JSON.stringify(slice.targets)) return slice;
-  return { targets, selected: Math.min(slice.selected, Math.max(0, targets.length - 1)) };
-}
-
-export function select(slice: SyncSlice, step: number): SyncSlice {
-  const selected = Math.max(0, Math.min(slice.targets.length - 1, slice.selected + step));
-  return selected === slice.selected ? slice : { ...slice, selected };
+  return { ...slice, targets };
 }
 
 export type Condition = 'live' | 'idle' | 'down' | 'halted' | 'retrying' | 'failing';
@@ -55,3 +52,29 @@ export function conditionText(condition: Condition): string {
 export function resumeFlags({ reason, would }: Halt): string {
   return reason === 'base-replaced' ? '--adopt' : `--deletes ${would}`;
 }
+
+const urgencies: Readonly<Record<Condition, number>> = {
+  halted: 5,
+  down: 4,
+  retrying: 3,
+  failing: 2,
+  live: 1,
+  idle: 0,
+};
+
+export const syncList: List<SyncSlice, Target> = {
+  rows: ({ targets = [] }) => targets.toSorted((a, b) => urgencies[b.condition] - urgencies[a.condition]),
+  id: ({ channel, base, target }) => JSON.stringify([channel, base, target]),
+  name: ({ target }) => target,
+  texts: ({ channel, base, target }) => [target, base, channel],
+  fields: {
+    state: ({ condition }) => condition,
+    target: ({ target }) => target,
+    queued: ({ queued }) => queued,
+    synced: ({ synced }) => synced,
+    failed: ({ failed }) => failed,
+    missed: ({ missedByEvents }) => missedByEvents,
+    from: ({ base }) => base,
+    channel: ({ channel }) => channel,
+  },
+};

@@ -1,13 +1,21 @@
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { counted, formatBytes, formatClock, formatCount } from '../../ui/format.ts';
-import { Row, type Span, type Tone } from '../../ui/row.tsx';
-import { type Column, Table } from '../../ui/table.tsx';
+import { fact, type Line } from '../../ui/line.ts';
+import { ListPane } from '../../ui/list-pane.tsx';
+import type { Span, Tone } from '../../ui/row.tsx';
+import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
-import { type Condition, conditionText, resumeFlags, type SyncSlice, type Target } from './state.ts';
+import {
+  type Condition,
+  conditionText,
+  resumeFlags,
+  type SyncSlice,
+  syncList,
+  type Target,
+} from './state.ts';
 
 const tones: Readonly<Record<Condition, Tone>> = {
-  live: 'good',
+  live: 'plain',
   idle: 'dim',
   failing: 'warn',
   halted: 'bad',
@@ -15,51 +23,66 @@ const tones: Readonly<Record<Condition, Tone>> = {
   down: 'bad',
 };
 
-/** One line a target; below it what the selected one did last and what events missed. */
-export function SyncPane({ slice, columns, rows, focused, zoomed }: PaneProps<SyncSlice>): ReactNode {
-  const chosen = slice.targets[slice.selected];
-  const details = chosen ? detailsOf(chosen).slice(0, Math.max(0, rows - 2)) : [];
+/** One line a target; below it what the chosen one did last and what events missed. */
+export function SyncPane(props: PaneProps<SyncSlice>): ReactNode {
   return (
-    <Box flexDirection="column" width={columns} height={rows}>
-      <Table
-        columns={tableColumns}
-        items={slice.targets}
-        width={columns}
-        height={rows - details.length}
-        selected={focused ? slice.selected : undefined}
-        lines={zoomed && rows > slice.targets.length * 2 + 8}
-        empty="Nothing is synced: quarterdeck sync run"
-      />
-      {details.map((spans, index) => (
-        // The lines have no identity of their own: they are what the selected target has to say.
-        // biome-ignore lint/suspicious/noArrayIndexKey: see above
-        <Row key={index} columns={columns} spans={spans} />
-      ))}
-    </Box>
+    <ListPane
+      {...props}
+      list={syncList}
+      table={table}
+      about={detailsOf}
+      details={(target) => [
+        fact('state', conditionText(target.condition)),
+        fact('from', target.base),
+        fact('channel', target.channel),
+        fact('queued', formatCount(target.queued)),
+        fact('synced', counted(target.synced, 'file')),
+        ...detailsOf(target),
+      ]}
+      empty={
+        props.slice.targets === undefined
+          ? ['Not read yet']
+          : ['Nothing is synced', 'quarterdeck sync run DIR DEST copies a folder as it changes']
+      }
+    />
   );
 }
 
-const tableColumns: readonly Column<Target>[] = [
-  { heading: 'target', max: 40, keepsEnd: true, cell: ({ target }) => target },
+const table: readonly Column<Target>[] = [
   {
     heading: 'state',
+    field: 'state',
     cell: ({ condition }) => ({ text: conditionText(condition), tone: tones[condition] }),
   },
-  { heading: 'queued', align: 'right', cell: ({ queued }) => formatCount(queued) },
-  { heading: 'synced', align: 'right', drop: 2, cell: ({ synced }) => formatCount(synced) },
-  { heading: 'failed', align: 'right', drop: 1, cell: ({ failed }) => formatCount(failed) },
-  { heading: 'missed', align: 'right', drop: 3, cell: ({ missedByEvents }) => formatCount(missedByEvents) },
-  { heading: 'from', drop: 4, max: 40, keepsEnd: true, cell: ({ base }) => base },
-  { heading: 'channel', drop: 5, cell: ({ channel }) => channel },
+  {
+    heading: 'target',
+    field: 'target',
+    isName: true,
+    max: 40,
+    keepsEnd: true,
+    cell: ({ target }) => target,
+  },
+  { heading: 'queued', field: 'queued', align: 'right', cell: ({ queued }) => formatCount(queued) },
+  { heading: 'synced', field: 'synced', align: 'right', drop: 2, cell: ({ synced }) => formatCount(synced) },
+  { heading: 'failed', field: 'failed', align: 'right', drop: 1, cell: ({ failed }) => formatCount(failed) },
+  {
+    heading: 'missed',
+    field: 'missed',
+    align: 'right',
+    drop: 3,
+    cell: ({ missedByEvents }) => formatCount(missedByEvents),
+  },
+  { heading: 'from', field: 'from', drop: 4, max: 40, keepsEnd: true, cell: ({ base }) => base },
+  { heading: 'channel', field: 'channel', drop: 5, cell: ({ channel }) => channel },
 ];
 
-function detailsOf(target: Target): (readonly Span[])[] {
+function detailsOf(target: Target): readonly Line[] {
   const { lastBatchAt, lastFiles, lastBytes, lastFullAt, missedByEvents, failed, refused, error } = target;
   const { halted, failures, leftOut, notKept } = target;
   const lines: (readonly Span[])[] = [];
   if (halted !== null) {
     lines.push([{ text: `halted since ${formatClock(halted.sinceMs)}: ${halted.message}`, tone: 'bad' }]);
-    lines.push([{ text: `if it is meant: r, or sync resume … ${resumeFlags(halted)} --yes`, tone: 'warn' }]);
+    lines.push([{ text: `if it is meant: c, or sync resume … ${resumeFlags(halted)} --yes`, tone: 'warn' }]);
     const [first] = halted.sample;
     if (first !== undefined) lines.push([{ text: `such as ${halted.sample.join(', ')}`, tone: 'dim' }]);
   }
@@ -91,7 +114,7 @@ function detailsOf(target: Target): (readonly Span[])[] {
     lines.push([{ text: `${counted(leftOut, 'symlink')} not copied: out of the base`, tone: 'dim' }]);
   if (notKept !== null && notKept !== '')
     lines.push([{ text: `not kept at the target: ${notKept}`, tone: 'dim' }]);
-  return lines;
+  return lines.map((spans) => ({ spans }));
 }
 
 function unserved({ queued }: Target): Span {

@@ -6,7 +6,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { topicJson } from './layout.ts';
 import { unreadableText } from './replies.ts';
-import { initial, type TopicSlice } from './state.ts';
+import { initial, type TopicSlice, topicList } from './state.ts';
 import { alertsOf } from './status-text.ts';
 import { inspectAll } from './topic.ts';
 
@@ -17,8 +17,8 @@ export default defineFeature<TopicSlice>({
   feed,
   commands,
   keys,
-  headline({ topics, totals, filter }) {
-    if (filter !== '') return `/${filter}`;
+  list: topicList,
+  headline({ topics, totals }) {
     if (topics.length === 0) return '';
     if (totals) {
       const shown = topics.reduce((sum, topic) => sum + topic.subscribers.length, 0);

@@ -1,4 +1,5 @@
-import { steadyMoment } from '../../ui/moment.ts';
+import { initialList, type List, type ListState } from '../../ui/list.ts';
+import { sinceMs, steadyMoment } from '../../ui/moment.ts';
 import type { Condition } from './condition.ts';
 import type { Blocked, TopicStatus } from './layout.ts';
 
@@ -12,10 +13,7 @@ export type TopicSlice = {
   readonly totals: Totals | undefined;
   /** Sentences about subscribers that need a human and are not among `topics`. */
   readonly elsewhere: readonly string[];
-  /** `rowKey` of the selected row. */
-  readonly selected: string | undefined;
-  /** Only rows whose topic or subscriber holds this are shown. */
-  readonly filter: string;
+  readonly list: ListState;
 };
 
 export type Topic = {
@@ -80,8 +78,7 @@ export const initial: TopicSlice = {
   wrong: [],
   totals: undefined,
   elsewhere: [],
-  selected: undefined,
-  filter: '',
+  list: initialList,
 };
 
 /** The slice after a reading. */
@@ -91,7 +88,7 @@ export function learn(
 ): TopicSlice {
   const known = new Map(
     slice.topics.flatMap((topic) =>
-      topic.subscribers.map((each) => [rowKey({ topic, subscriber: each }), each] as const),
+      topic.subscribers.map((each) => [keyOf(topic.layout, topic.topic, each.name), each] as const),
     ),
   );
   const topics = figures.map(
@@ -141,46 +138,60 @@ export function trend({ lags, lag }: Subscriber): number {
   return Math.sign(lag - before);
 }
 
-export function shownLines({ topics, filter }: TopicSlice): readonly Line[] {
-  const wanted = filter.toLowerCase();
+/** Those that need somebody first, each group by name. */
+function linesOf({ topics }: TopicSlice): readonly Line[] {
   const lines = topics.flatMap((topic): Line[] =>
     topic.subscribers.length === 0
       ? [{ topic, subscriber: undefined }]
       : topic.subscribers.map((subscriber) => ({ topic, subscriber })),
   );
-  if (wanted === '') return lines;
-  return lines.filter(({ topic, subscriber }) =>
-    `${topic.topic} ${subscriber?.name ?? ''}`.toLowerCase().includes(wanted),
-  );
+  return lines
+    .map((line) => ({ line, urgency: urgencyOf(line) }))
+    .sort((a, b) => b.urgency - a.urgency)
+    .map(({ line }) => line);
 }
 
-export function rowKey({ topic, subscriber }: Line): string {
-  return keyOf(topic.layout, topic.topic, subscriber?.name);
+const urgencies: Readonly<Record<Condition, number>> = {
+  dead: 5,
+  blocked: 5,
+  overloaded: 4,
+  lapsed: 3,
+  'catching-up': 2,
+  live: 1,
+  idle: 1,
+};
+
+function urgencyOf({ subscriber }: Line): number {
+  return subscriber ? urgencies[subscriber.condition] : 0;
 }
 
-function keyOf(layout: string, topic: string, subscriber: string | undefined): string {
+export function keyOf(layout: string, topic: string, subscriber: string | undefined): string {
   return JSON.stringify([layout, topic, subscriber ?? null]);
 }
 
-/** Where the selection is among the shown lines; the first when what was selected is gone. */
-export function selectedIndex(slice: TopicSlice, lines = shownLines(slice)): number {
-  return Math.max(
-    0,
-    lines.findIndex((line) => rowKey(line) === slice.selected),
-  );
-}
-
-export function selectedLine(slice: TopicSlice): Line | undefined {
-  const lines = shownLines(slice);
-  return lines[selectedIndex(slice, lines)];
-}
-
-export function move(slice: TopicSlice, by: number): TopicSlice {
-  const lines = shownLines(slice);
-  const line = lines[Math.max(0, Math.min(selectedIndex(slice, lines) + by, lines.length - 1))];
-  const selected = line && rowKey(line);
-  return selected === slice.selected ? slice : { ...slice, selected };
-}
+export const topicList: List<TopicSlice, Line> = {
+  rows: linesOf,
+  id: ({ topic, subscriber }) => keyOf(topic.layout, topic.topic, subscriber?.name),
+  name: ({ topic, subscriber }) => (subscriber ? `${topic.topic}/${subscriber.name}` : topic.topic),
+  texts: ({ topic, subscriber }) => [topic.topic, subscriber?.name ?? '', subscriber?.owner ?? ''],
+  total: ({ totals, topics }) =>
+    totals &&
+    Math.max(
+      totals.subscribers,
+      topics.reduce((sum, { subscribers }) => sum + subscribers.length, 0),
+    ),
+  fields: {
+    state: ({ subscriber }) => subscriber?.condition ?? 'nobody subscribed',
+    topic: ({ topic }) => topic.topic,
+    subscriber: ({ subscriber }) => subscriber?.name,
+    lag: ({ subscriber }) => subscriber?.lag,
+    oldest: ({ subscriber }, nowMs) =>
+      subscriber?.oldestAtMs === undefined ? undefined : sinceMs(subscriber.oldestAtMs, nowMs),
+    missed: ({ subscriber }) => subscriber?.missed,
+    aside: ({ subscriber }) => subscriber?.aside,
+    owner: ({ subscriber }) => subscriber?.owner,
+  },
+};
 
 export function total(slice: TopicSlice, figure: 'retained' | 'bytes'): number {
   return slice.topics.reduce((sum, topic) => sum + (topic[figure] ?? 0), 0);

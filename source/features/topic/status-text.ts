@@ -1,10 +1,11 @@
 import { counted, formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
+import { fact, factOf, type Line } from '../../ui/line.ts';
 import type { Span, Tone } from '../../ui/row.tsx';
 import type { Condition } from './condition.ts';
-import { type Subscriber, type Topic, type TopicSlice, total, trend } from './state.ts';
+import { type Line as Row, type Subscriber, type TopicSlice, total, trend } from './state.ts';
 
 const tones: Readonly<Record<Condition, Tone>> = {
-  live: 'good',
+  live: 'plain',
   idle: 'dim',
   overloaded: 'bad',
   'catching-up': 'warn',
@@ -77,19 +78,58 @@ export function retainedOf(slice: TopicSlice): string {
 }
 
 /** What there is to say about one subscriber beyond its row. */
-export function detailOf(topic: Topic, subscriber: Subscriber | undefined): string {
-  if (!subscriber) return `${topic.topic}: nobody is subscribed, the last id is ${formatCount(topic.lastId)}`;
-  const { name, position, owner, blocked, missed, aside, silentSinceMs } = subscriber;
-  if (blocked) return `${name}: message ${blocked.id} failed ${blocked.attempts} times: ${blocked.error}`;
+export function aboutOf({ topic, subscriber }: Row): readonly Line[] {
+  if (!subscriber) {
+    return [{ spans: [`${topic.topic}: nobody is subscribed, the last id is ${formatCount(topic.lastId)}`] }];
+  }
+  const { name, position, owner, blocked, missed, aside, silentSinceMs, keptUntilMs } = subscriber;
   const by = owner === '' ? 'another program' : owner;
-  const parts = [
-    `${name}: done ${formatCount(position)} of ${formatCount(topic.lastId)}`,
+  const first = `${name}  done ${formatCount(position)} of ${formatCount(topic.lastId)}, ${
+    silentSinceMs === undefined ? 'served' : 'last served'
+  } by ${by}`;
+  const more = [
+    ...(blocked ? [`message ${blocked.id} failed ${blocked.attempts} times: ${blocked.error}`] : []),
     ...(missed > 0 ? [`${formatCount(missed)} removed unread`] : []),
     ...(aside > 0 ? [`${formatCount(aside)} set aside`] : []),
-    silentSinceMs === undefined ? `served by ${by}` : `last served by ${by}`,
     ...(silentSinceMs ? [`silent since ${formatDay(silentSinceMs)} ${formatClock(silentSinceMs)}`] : []),
+    ...(keptUntilMs === undefined ? [] : [`messages are kept for it until ${formatDay(keptUntilMs)}`]),
   ];
-  return parts.join(', ');
+  return [{ spans: [first] }, ...(more.length === 0 ? [] : [{ spans: [`  ${more.join(', ')}`] }])];
+}
+
+/** Everything about it. */
+export function detailsOf({ topic, subscriber }: Row, columns: number): readonly Line[] {
+  const { lastId, retained, bytes } = topic;
+  const kept = fact(
+    'retained',
+    `${counted(retained, 'message')}${bytes === null ? '' : `, ${formatBytes(bytes)}`}, up to id ${formatCount(lastId)}`,
+  );
+  if (!subscriber) return [fact('state', 'nobody subscribed'), kept];
+  const { condition, position, lag, missed, aside, owner, blocked, silentSinceMs, keptUntilMs } = subscriber;
+  const silent =
+    silentSinceMs === undefined
+      ? []
+      : [
+          fact(
+            'silent',
+            silentSinceMs === 0
+              ? 'it was never heard of'
+              : `since ${formatDay(silentSinceMs)} ${formatClock(silentSinceMs)}`,
+          ),
+        ];
+  return [
+    fact('state', condition),
+    fact('done', `${formatCount(position)} of ${formatCount(lastId)}, ${formatCount(lag)} behind`),
+    ...silent,
+    fact(silentSinceMs === undefined ? 'served by' : 'last by', owner === '' ? 'another program' : owner),
+    ...(blocked
+      ? factOf('blocked', `message ${blocked.id} failed ${blocked.attempts} times: ${blocked.error}`, columns)
+      : []),
+    ...(missed > 0 ? [fact('missed', `${counted(missed, 'message')} removed before it read them`)] : []),
+    ...(aside > 0 ? [fact('aside', `${counted(aside, 'message')} set aside`)] : []),
+    ...(keptUntilMs === undefined ? [] : [fact('kept', `for it until ${formatDay(keptUntilMs)}`)]),
+    kept,
+  ];
 }
 
 /** `18 Nov`, local time. */

@@ -1,77 +1,65 @@
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { formatCount, formatDuration } from '../../ui/format.ts';
+import { ListPane } from '../../ui/list-pane.tsx';
 import { sinceMs } from '../../ui/moment.ts';
-import { Row } from '../../ui/row.tsx';
 import { sparkline } from '../../ui/sparkline.ts';
-import { type Column, Table } from '../../ui/table.tsx';
+import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
-import { type Line, selectedIndex, selectedLine, shownLines, type TopicSlice } from './state.ts';
-import { detailOf, retainedOf, stateOf } from './status-text.ts';
+import { type Line, type TopicSlice, topicList } from './state.ts';
+import { aboutOf, detailsOf, retainedOf, stateOf } from './status-text.ts';
 
-const sparkCells = 8;
+const trendCells = 8;
 
-/** A row for each subscriber; below, what is retained, and zoomed what the selected one is about. */
-export function TopicPane({
-  slice,
-  columns,
-  rows,
-  focused,
-  zoomed,
-  nowMs,
-}: PaneProps<TopicSlice>): ReactNode {
-  const lines = shownLines(slice);
-  const selected = focused || zoomed ? selectedIndex(slice, lines) : undefined;
-  const line = selectedLine(slice);
-  const footer = [
-    ...slice.wrong.slice(0, 1),
-    ...(zoomed && line ? [detailOf(line.topic, line.subscriber)] : []),
-    ...(lines.length > 0 && rows > 3 ? [retainedOf(slice)] : []),
-  ].slice(0, Math.max(0, rows - 2));
+/** A row for each subscriber; below, the chosen one, and what is retained. */
+export function TopicPane(props: PaneProps<TopicSlice>): ReactNode {
+  const { slice, nowMs } = props;
+  const isEmpty = slice.topics.length === 0;
   return (
-    <Box flexDirection="column" width={columns} height={rows}>
-      <Box height={Math.max(0, rows - footer.length)} flexDirection="column" overflow="hidden">
-        <Table
-          columns={tableColumns(nowMs)}
-          items={lines}
-          width={columns}
-          height={rows - footer.length}
-          selected={selected}
-          lines={zoomed && rows > 20}
-          empty={slice.filter === '' ? 'No topics yet' : `Nothing matches ${slice.filter}`}
-        />
-      </Box>
-      {footer.map((text) => (
-        <Row
-          key={text}
-          columns={columns}
-          spans={[{ text, tone: slice.wrong.includes(text) ? 'bad' : 'plain' }]}
-        />
-      ))}
-    </Box>
+    <ListPane
+      {...props}
+      list={topicList}
+      table={tableOf(nowMs)}
+      about={aboutOf}
+      details={detailsOf}
+      tail={[
+        ...slice.wrong.map((text) => ({ spans: [{ text, tone: 'bad' as const }] })),
+        ...(isEmpty ? [] : [{ spans: [retainedOf(slice)] }]),
+      ]}
+      empty={['No topics yet', 'quarterdeck topic publish TOPIC MESSAGE makes one']}
+    />
   );
 }
 
-const tableColumns = (nowMs: number): readonly Column<Line>[] => [
+const tableOf = (nowMs: number): readonly Column<Line>[] => [
+  {
+    heading: 'state',
+    field: 'state',
+    cell: ({ subscriber }) => (subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'dim' }),
+  },
   {
     heading: 'topic',
+    field: 'topic',
     max: 24,
-    cell: ({ topic }) => topic.topic + (topic.layout === 'seed' ? ' (seed)' : ''),
+    cell: ({ topic }) => topic.topic + (topic.layout === 'seed' ? ' (plain keys)' : ''),
   },
-  { heading: 'subscriber', grow: true, max: 32, cell: ({ subscriber }) => subscriber?.name ?? '–' },
   {
-    heading: '',
-    width: sparkCells,
-    drop: 2,
-    cell: ({ subscriber }) => (subscriber ? sparkline(subscriber.lags, sparkCells) : ''),
+    heading: 'subscriber',
+    field: 'subscriber',
+    isName: true,
+    grow: true,
+    yields: { to: 8, sparing: 2 },
+    max: 32,
+    cell: ({ subscriber }) => subscriber?.name ?? '–',
   },
   {
     heading: 'lag',
+    field: 'lag',
     align: 'right',
-    cell: ({ subscriber }) => (subscriber ? formatCount(subscriber.lag) : ''),
+    cell: ({ subscriber }) => (subscriber ? formatCount(subscriber.lag) : '–'),
   },
   {
     heading: 'oldest',
+    field: 'oldest',
     align: 'right',
     drop: 1,
     cell: ({ subscriber }) =>
@@ -80,7 +68,9 @@ const tableColumns = (nowMs: number): readonly Column<Line>[] => [
         : formatDuration(sinceMs(subscriber.oldestAtMs, nowMs)),
   },
   {
-    heading: 'state',
-    cell: ({ subscriber }) => (subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'dim' }),
+    heading: 'trend',
+    width: trendCells,
+    drop: 2,
+    cell: ({ subscriber }) => (subscriber ? sparkline(subscriber.lags, trendCells) : ''),
   },
 ];

@@ -1,5 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
-import { makeFeature } from '../../helpers/feature.ts';
+import { changeSlice } from '../../../source/store/store.ts';
+import { changeList, initialList } from '../../../source/ui/list.ts';
+import { makeFeature, type Notes } from '../../helpers/feature.ts';
 import { makeShell } from '../../helpers/shell.ts';
 
 const open = (options: Parameters<typeof makeShell>[1] = {}) => {
@@ -26,9 +28,9 @@ describe('moving about', () => {
 
   test('keys of the focused pane change its slice, each key of a burst once', () => {
     const { press, slice } = open();
-    press(...Array.from('jjjjk'), 'down');
-    expect(slice('notes')).toMatchObject({ selected: 4 });
-    expect(slice('other')).toMatchObject({ selected: 0 });
+    press(...Array.from('jjjjkk'), 'down');
+    expect(slice('notes')).toMatchObject({ list: { selected: 'two' } });
+    expect(slice('other')).toMatchObject({ list: { selected: undefined } });
   });
 
   test('quit, suspend and redraw are asked of the deck', () => {
@@ -107,16 +109,76 @@ describe('a sticky question', () => {
   });
 });
 
-test('a filter follows the typing, Enter keeps it, Escape brings the old one back', () => {
-  const { press, type, slice } = open();
-  press('/');
-  type('ab');
-  expect(slice('notes')).toMatchObject({ filter: 'ab' });
-  press('enter', '/');
-  type('c');
-  expect(slice('notes')).toMatchObject({ filter: 'abc' });
-  press('esc');
-  expect(slice('notes')).toMatchObject({ filter: 'ab' });
+describe('the list of a pane', () => {
+  test('a filter follows the typing, Enter keeps it, Escape brings the old one back', () => {
+    const { press, type, slice, mode } = open();
+    press('/');
+    type('ab');
+    expect(slice('notes')).toMatchObject({ list: { filter: 'ab' } });
+    press('enter', '/');
+    type('c');
+    expect(slice('notes')).toMatchObject({ list: { filter: 'abc' } });
+    press('esc');
+    expect(slice('notes')).toMatchObject({ list: { filter: 'ab' } });
+    expect(mode().name).toBe('browse');
+  });
+
+  test('Esc takes back exactly one thing at a time, the zoom last, and then nothing', () => {
+    const { press, type, slice, screen, store } = open();
+    press('z', ' ', '/');
+    type('t');
+    press('enter');
+    // Enter writes in this feature.
+    changeSlice(store, 'notes', (notes) => changeList(notes as Notes, { details: 'full' }));
+    const look = (): unknown => {
+      const { details, filter, marks } = (slice('notes') as Notes).list;
+      return [details, filter, marks.length, screen().isZoomed];
+    };
+    const looks = [look()];
+    for (let time = 0; time < 6; time += 1) {
+      press('esc');
+      looks.push(look());
+    }
+    expect(looks).toEqual([
+      ['full', 't', 1, true],
+      ['open', 't', 1, true],
+      ['closed', 't', 1, true],
+      ['closed', '', 1, true],
+      ['closed', '', 0, true],
+      ['closed', '', 0, false],
+      ['closed', '', 0, false],
+    ]);
+  });
+
+  test('rows keep their places for a while after a cursor key', () => {
+    vi.useFakeTimers();
+    const { press, slice } = open();
+    press('j');
+    expect(slice('notes')).toMatchObject({ list: { held: ['one', 'two', 'three'] } });
+    vi.advanceTimersByTime(2000);
+    press('j');
+    vi.advanceTimersByTime(2000);
+    expect(slice('notes')).toMatchObject({ list: { held: ['one', 'two', 'three'] } });
+    vi.advanceTimersByTime(1500);
+    expect(slice('notes')).toMatchObject({ list: { held: undefined } });
+    vi.useRealTimers();
+  });
+
+  test('order by columns, reversed, and marks', () => {
+    const { press, slice } = open();
+    press('>', '>');
+    expect(slice('notes')).toMatchObject({ list: { order: { field: 'length', isDescending: true } } });
+    press('o');
+    expect(slice('notes')).toMatchObject({ list: { order: { isDescending: false } } });
+    press('<', '<', '*');
+    expect(slice('notes')).toMatchObject({ list: { order: undefined, marks: ['one', 'two', 'three'] } });
+  });
+
+  test('a key that does nothing says so', () => {
+    const { press, status } = open();
+    press('f5');
+    expect(status()).toBe('f5 does nothing here; ? shows keys');
+  });
 });
 
 describe('what takes something away asks first', () => {
@@ -155,7 +217,7 @@ describe('what takes something away asks first', () => {
     type('mailzq?:/j1');
     press('enter', 'tab', 'down', 'ctrl+l', 'pageup');
     expect(mode().name).toBe('confirm');
-    expect(slice('notes')).toMatchObject({ selected: 0, filter: '' });
+    expect(slice('notes')).toMatchObject({ list: { selected: undefined, filter: '' } });
     expect(screen()).toMatchObject({ isZoomed: false, focus: 'notes' });
     press('n');
     expect(mode().name).toBe('browse');
@@ -169,7 +231,7 @@ describe('what takes something away asks first', () => {
     await isAsked();
     press('y');
     expect(mode().name).toBe('confirm');
-    expect(slice('notes')).toMatchObject({ selected: 0 });
+    expect(slice('notes')).toMatchObject({ list: { selected: undefined } });
     expect(ran).toEqual([]);
   });
 
@@ -191,7 +253,7 @@ describe('what takes something away asks first', () => {
     press(':');
     type('notes say hello');
     press('enter', 'j', 'j');
-    await vi.waitFor(() => expect(slice('notes')).toMatchObject({ selected: 2 }));
+    await vi.waitFor(() => expect(slice('notes')).toMatchObject({ list: { selected: 'three' } }));
     await vi.waitFor(() => expect(ran).toEqual([['say', { text: ['hello'], loud: false }]]));
   });
 
@@ -215,7 +277,7 @@ describe('what takes something away asks first', () => {
     const { press, pass, ran, isAsked, store } = await asking();
     press('x');
     await isAsked();
-    store.setState({ slices: { notes: { rows: ['other', 'one'], selected: 0, filter: '' } } });
+    store.setState({ slices: { notes: { rows: ['other', 'one'], list: initialList } } });
     pass(200);
     press('y');
     await vi.waitFor(() => expect(ran).toEqual([['wipe', { name: 'one' }]]));
@@ -235,15 +297,17 @@ describe('what takes something away asks first', () => {
     press('x', 'esc');
     expect(status()).toBe('Left before it was asked; nothing was done');
     press('j');
-    expect(slice('notes')).toMatchObject({ selected: 1 });
+    expect(slice('notes')).toMatchObject({ list: { selected: 'two' } });
     answer();
     await hanging;
     expect(mode().name).toBe('browse');
   });
 
   test('a refusal says why', () => {
-    const { press, mode, status } = open();
-    press('j', 'j', 'j', 'x');
+    const { press, type, mode, status } = open();
+    press('/');
+    type('nothing like it');
+    press('enter', 'x');
     expect(status()).toBe('Nothing is selected');
     expect(mode().name).toBe('browse');
   });
@@ -253,7 +317,7 @@ test('keys typed behind a refused question are not taken for keys of the pane', 
   const { press, slice, status, mode } = open({ config: { readOnly: true } });
   press('i', 'j', 'j', 'enter');
   expect(status()).toContain('this session is read-only');
-  expect(slice('notes')).toMatchObject({ selected: 0 });
+  expect(slice('notes')).toMatchObject({ list: { selected: undefined } });
   expect(mode().name).toBe('browse');
 });
 

@@ -1,0 +1,37 @@
+import { chosenRow } from '../../ui/list.ts';
+import type { KeyBinding } from '../feature.ts';
+import { type SyncSlice, syncList } from './state.ts';
+
+export const keys: readonly KeyBinding<SyncSlice>[] = [
+  {
+    key: 'c',
+    help: 'continue: let a halted target go on',
+    verb: 'resume',
+    refuse(slice) {
+      const chosen = chosenRow(syncList, slice);
+      if (!chosen) return 'There is no target to resume';
+      return chosen.halted === null ? `${chosen.target} is not halted` : undefined;
+    },
+    input(slice) {
+      const { channel, base, target, halted } = chosenRow(syncList, slice) ?? {};
+      const adopt = halted?.reason === 'base-replaced';
+      return { channel, base, target, adopt, deletes: adopt ? undefined : halted?.would };
+    },
+  },
+  {
+    key: ['x', 'delete'],
+    help: 'forget: a target that nobody serves any more',
+    verb: 'forget',
+    refuse(slice) {
+      const chosen = chosenRow(syncList, slice);
+      if (!chosen) return 'There is no target to forget';
+      return chosen.state === 'live'
+        ? `${chosen.target} is served: end its \`quarterdeck sync run\` first`
+        : undefined;
+    },
+    input(slice) {
+      const { channel, base, target } = chosenRow(syncList, slice) ?? {};
+      return { channel, base, target };
+    },
+  },
+];

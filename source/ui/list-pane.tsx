@@ -1,0 +1,254 @@
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { windowStart } from './columns.ts';
+import { formatCount } from './format.ts';
+import type { Line } from './line.ts';
+import { type Arrangement, arrange, type List, type Listed, type ListState } from './list.ts';
+import { planList } from './list-plan.ts';
+import { PaneFrame, type PaneFrameInfo } from './pane-frame.tsx';
+import { Row } from './row.tsx';
+import { type Column, gutter, headingLines, layTable, Table } from './table.tsx';
+
+export type ListPaneProps<Slice extends Listed, Row> = {
+  readonly list: List<Slice, Row>;
+  readonly slice: Slice;
+  readonly frame: PaneFrameInfo;
+  /** Cells inside the frame. */
+  readonly columns: number;
+  readonly rows: number;
+  readonly focused: boolean;
+  readonly zoomed: boolean;
+  readonly nowMs: number;
+  readonly table: readonly Column<Row>[];
+  /** Where the pane is too narrow for a table: a row as lines, the first of which names it. */
+  readonly narrow?: { readonly below: number; lines(row: Row, columns: number): readonly Line[] };
+  /** What stands above the list whatever is chosen, such as a budget. */
+  readonly head?: readonly Line[];
+  /** What stands below it, such as sums. */
+  readonly tail?: readonly Line[];
+  /** What the free lines below the list tell of the chosen row. */
+  about?(row: Row): readonly Line[];
+  /** Everything there is to say of the row. */
+  details(row: Row, columns: number): readonly Line[];
+  /** What is said when no row is known: what was looked at, and the next step. */
+  readonly empty: readonly string[];
+};
+
+/** From this width on details stand beside the list. */
+const besideColumns = 140;
+const besideGap = 3;
+
+/** A list in its frame: the same in every pane. */
+export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, Row>): ReactNode {
+  const { list, slice, frame, columns, rows, focused, zoomed, nowMs, head = [], tail = [] } = props;
+  const { list: state } = slice;
+  const arranged = arrange(list, slice, nowMs);
+  const isChoosing = focused || zoomed;
+  const chosen = arranged.rows[arranged.index];
+  const isBeside = state.details === 'open' && chosen !== undefined && columns >= besideColumns;
+  const listColumns = isBeside ? Math.floor((columns - besideGap) * 0.6) : columns;
+  const details =
+    state.details === 'closed' || chosen === undefined
+      ? []
+      : [
+          titled(list.name(chosen)),
+          ...props.details(chosen, isBeside ? columns - listColumns - besideGap : columns),
+        ];
+  const isNarrow = props.narrow !== undefined && listColumns < props.narrow.below;
+  const isRuled = !isNarrow && zoomed && rows >= 12;
+  const each = isNarrow ? eachOf(props.narrow, arranged.rows, listColumns, rows) : 1;
+  const about = chosen === undefined ? [] : (props.about?.(chosen) ?? []);
+  const plan = planList({
+    rows,
+    head: head.length,
+    heading: isNarrow || arranged.rows.length === 0 ? 0 : headingLines(isRuled),
+    count: arranged.rows.length,
+    each,
+    about: about.length,
+    tail: tail.length,
+    details: isBeside ? 0 : details.length,
+    isFull: state.details === 'full',
+  });
+  const start = windowStart(arranged.rows.length, plan.shown, arranged.index);
+  const shown = arranged.rows.slice(start, start + plan.shown);
+  const isMarked = new Set(arranged.marked.map((row) => list.id(row)));
+  const tableRows = shown.map((item, index) => ({
+    item,
+    isChosen: isChoosing && start + index === arranged.index,
+    isMarked: isMarked.has(list.id(item)),
+  }));
+  const laid = isNarrow ? [] : layTable(props.table, shown, listColumns);
+  const hidden = isNarrow ? 0 : props.table.length - laid.length;
+
+  const body = (
+    <Box flexDirection="column" width={listColumns} height={plan.list} overflow="hidden">
+      {shown.length === 0 && plan.list > 0 && <Empty {...props} arranged={arranged} columns={listColumns} />}
+      {shown.length > 0 && !isNarrow && (
+        <Table
+          columns={props.table}
+          laid={laid}
+          rows={tableRows}
+          width={listColumns}
+          isRuled={isRuled}
+          order={state.order}
+        />
+      )}
+      {isNarrow &&
+        tableRows.map(({ item, isChosen, isMarked: hasMark }) => (
+          <Narrow
+            key={list.id(item)}
+            lines={props.narrow?.lines(item, listColumns - 2).slice(0, each) ?? []}
+            columns={listColumns}
+            isChosen={isChosen}
+            isMarked={hasMark}
+          />
+        ))}
+    </Box>
+  );
+  return (
+    <PaneFrame
+      frame={frame}
+      filter={filterText(state, arranged)}
+      marked={arranged.marked.length}
+      position={plan.list > 0 ? positionText(start, shown.length, arranged, list.total?.(slice)) : undefined}
+      order={orderText(state, list.order ?? 'need', hidden, arranged)}
+    >
+      <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+        <Lines lines={head.slice(0, plan.head)} columns={columns} />
+        {isBeside ? (
+          <Box height={plan.list}>
+            {body}
+            <Box width={besideGap} flexShrink={0} />
+            <Lines
+              lines={details.slice(state.scroll).slice(0, plan.list)}
+              columns={columns - listColumns - besideGap}
+            />
+          </Box>
+        ) : (
+          body
+        )}
+        {plan.gap > 0 && <Row columns={columns} spans={[]} />}
+        <Lines lines={about.slice(0, plan.about)} columns={columns} />
+        <Lines lines={scrolled(details, state.scroll, plan.details)} columns={columns} />
+        {plan.filler > 0 && <Box height={plan.filler} flexShrink={0} />}
+        <Lines lines={tail.slice(0, plan.tail)} columns={columns} />
+      </Box>
+    </PaneFrame>
+  );
+}
+
+function Lines({ lines, columns }: { readonly lines: readonly Line[]; readonly columns: number }): ReactNode {
+  if (lines.length === 0) return null;
+  return (
+    <Box flexDirection="column" width={columns} flexShrink={0}>
+      {lines.map((line, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
+        <Row key={index} columns={columns} spans={line.spans} {...(line.right && { right: line.right })} />
+      ))}
+    </Box>
+  );
+}
+
+/** The last screenful at most, so that scrolling too far shows the end. */
+function scrolled(lines: readonly Line[], scroll: number, rows: number): readonly Line[] {
+  const start = Math.max(0, Math.min(scroll, lines.length - rows));
+  return lines.slice(start, start + rows);
+}
+
+function titled(name: string): Line {
+  return { spans: [{ text: name, bold: true }] };
+}
+
+/** How many lines a row gets in a narrow pane: all of them where all rows fit so, else one. */
+function eachOf<Row>(
+  narrow: ListPaneProps<Listed, Row>['narrow'],
+  rows: readonly Row[],
+  columns: number,
+  room: number,
+): number {
+  const most = rows
+    .slice(0, room)
+    .reduce((sum, row) => Math.max(sum, narrow?.lines(row, columns).length ?? 1), 1);
+  return Math.max(
+    1,
+    Math.min(most, Math.floor(room / Math.max(1, Math.min(rows.length, Math.ceil(room / most))))),
+  );
+}
+
+type NarrowProps = {
+  readonly lines: readonly Line[];
+  readonly columns: number;
+  readonly isChosen: boolean;
+  readonly isMarked: boolean;
+};
+
+function Narrow({ lines, columns, isChosen, isMarked }: NarrowProps): ReactNode {
+  return lines.map(({ spans, right, named = 0 }, index) => {
+    const pieces = spans.map((span) => (typeof span === 'string' ? { text: span } : span));
+    const looks = pieces.map((piece, at) =>
+      isChosen && index === 0 && at === named ? { ...piece, bold: true, underline: true } : piece,
+    );
+    const before = index === 0 ? gutter(isChosen, isMarked) : '  ';
+    return (
+      <Row
+        // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
+        key={index}
+        columns={columns}
+        spans={[{ text: before, bold: true }, ...looks]}
+        {...(right && { right })}
+      />
+    );
+  });
+}
+
+type EmptyProps<Row> = {
+  readonly empty: readonly string[];
+  readonly arranged: Arrangement<Row>;
+  readonly slice: Listed;
+  readonly columns: number;
+};
+
+function Empty<Row>({ empty, arranged, slice, columns }: EmptyProps<Row>): ReactNode {
+  const words = arranged.known > 0 ? [`Nothing matches ${slice.list.filter}; Esc shows all`] : empty;
+  return words.map((text) => <Row key={text} columns={columns} spans={[{ text, tone: 'dim' }]} />);
+}
+
+/** `/aud 3 of 26`; undefined while nothing is filtered. */
+export function filterText(
+  { filter }: ListState,
+  { rows, known, isLoose, mistake }: Arrangement<unknown>,
+): string | undefined {
+  if (filter.trim() === '') return;
+  if (mistake !== undefined) return `/${filter} ${mistake}`;
+  return `/${filter} ${isLoose ? 'about ' : ''}${formatCount(rows.length)} of ${formatCount(known)}`;
+}
+
+/** `1-10 of 26`; of those read, and of all there are: `1-10 of 300 of 1,500`. */
+export function positionText(
+  start: number,
+  count: number,
+  { rows, known }: Arrangement<unknown>,
+  total: number | undefined,
+): string | undefined {
+  if (known === 0) return;
+  const range = rows.length === 0 ? '0' : `${formatCount(start + 1)}-${formatCount(start + count)}`;
+  const all = total !== undefined && total > known ? ` of ${formatCount(total)}` : '';
+  return `${range} of ${formatCount(rows.length)}${rows.length < known ? '' : all}`;
+}
+
+/** `by need`, `by lag ▼`, `held`, and how many columns had no room. */
+export function orderText(
+  { order, held, details }: ListState,
+  own: string,
+  hidden: number,
+  { rows }: Arrangement<unknown>,
+): string | undefined {
+  if (rows.length === 0) return;
+  const words = [
+    ...(hidden > 0 ? [`+${hidden} ${hidden === 1 ? 'column' : 'columns'}`] : []),
+    ...(held ? ['held'] : []),
+    order ? `by ${order.field} ${order.isDescending ? '▼' : '▲'}` : `by ${own}`,
+    ...(details === 'closed' ? [] : ['Esc closes details']),
+  ];
+  return words.join('  ');
+}
