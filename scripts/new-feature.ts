@@ -20,7 +20,7 @@ for (const file of globSync(`${template}/*/*.txt`)) {
   const text = readFileSync(file, 'utf8')
     .replaceAll('NOUN', noun)
     .replaceAll('Noun', type)
-    .replaceAll(/\bnounKeys\b/g, `${noun}Keys`);
+    .replaceAll(/\bnoun(Keys|List)\b/g, `${noun}$1`);
   write(path.join(folder, name.replace('NOUN', noun).replace(/\.txt$/, '')), text);
 }
 

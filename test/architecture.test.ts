@@ -33,7 +33,7 @@ const screen = /^(ink|react|ink-table)$/;
 const primitives = primitiveFiles();
 
 const rooms: readonly Room[] = [
-  { files: /^cli\.tsx$/, may: [root, /^source\/(cli|console|redis)\//, plain] },
+  { files: /^cli\.tsx$/, may: [root, /^source\/(cli|console|redis)\//, uiText, plain] },
   {
     files: /^source\/index\.ts$/,
     may: [/^source\/features\/\w+\/library\.ts$/, /^source\/redis\/(support|errors)\.ts$/, root],
