@@ -13,6 +13,8 @@ export type Condition = {
   /** The first step: whose part of the snapshot it is about. */
   readonly noun: string;
   holds(snapshot: unknown): boolean;
+  /** Whether that part could not be read, or is the server's and does not say it. */
+  isUnknown(snapshot: unknown): boolean;
   /** Whether that part tells of something, and nothing in it bears such a name: then it never will hold. */
   isAstray(snapshot: unknown): boolean;
 };
@@ -39,6 +41,12 @@ export function parseCondition(text: string): Condition {
   return {
     text,
     noun,
+    isUnknown(snapshot) {
+      const part: unknown = Object(snapshot)[noun];
+      if (part === null) return true;
+      // Of the others null is a value: nothing waits, nobody holds it.
+      return noun === 'server' && reached(part, fields).some((value) => value === null);
+    },
     isAstray(snapshot) {
       const part: unknown = Object(snapshot)[noun];
       return !isEmpty(part) && !isKnown(part, fields);

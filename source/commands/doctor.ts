@@ -1,10 +1,14 @@
 import type { Redis } from 'ioredis';
-import { defineCommand, type Finding, switchFlag, type Text } from '../features/feature.ts';
+import { messageOf, WrongTypeError } from '../errors.ts';
+import { type Doctor, defineCommand, type Finding, switchFlag, type Text } from '../features/feature.ts';
 import { type AnyFeature, features } from '../features/index.ts';
 import type { Client } from '../redis/client.ts';
 import { masters } from '../redis/connect.ts';
+import { refusalSort } from '../redis/refusals.ts';
+import { registryKey } from '../redis/registry.ts';
 import { scan } from '../redis/scan.ts';
-import { infoOf } from '../redis/support.ts';
+import { examineServer } from './doctor-server.ts';
+import { failureOf } from './failure.ts';
 import { ReadOnlyError } from './run-command.ts';
 
 /**
@@ -33,10 +37,15 @@ export const doctorCommand = defineCommand({
       }
     }
     let mended = 0;
-    for (const { repair } of fix ? findings : []) {
+    for (const { key, code, repair } of fix ? findings : []) {
       if (!repair) continue;
-      await repair();
-      mended += 1;
+      try {
+        await repair();
+        mended += 1;
+      } catch (error) {
+        if (context.signal.aborted || refusalSort(error) === 'passing') throw error;
+        context.warn(`${code} of ${key} was not mended: ${messageOf(error)}`);
+      }
     }
     const json = findings.map(({ repair: _repair, ...shown }) => shown);
     return { json, text: textOf(findings, mended), exitCode: findings.length > mended ? 1 : 0 };
@@ -55,19 +64,25 @@ function textOf(findings: readonly Located[], mended: number): Text {
   return [...lines, `${findings.length} found, ${mended} mended`];
 }
 
+/** Looks at every key of one server once. What cannot be looked at is a finding of its own, and hides nothing else. */
 async function examineKeys(
   redis: Client,
   server: Redis,
   chosen: readonly AnyFeature[],
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const findings: Finding[] = [];
+  const findings = await examineIndexes(redis, chosen);
+  /** Features of which nothing can be examined here. */
+  const closed = new Set<string>();
   for await (const keys of scan(server, { count: 1000, perSecond: 50, signal })) {
     // SCAN may show a key twice in one batch.
     const distinct = [...new Set(keys)];
-    for (const { doctor } of chosen) {
-      const own = doctor ? distinct.filter((key) => doctor.claims(key)) : [];
-      if (doctor && own.length > 0) findings.push(...(await doctor.examine(redis, own)));
+    for (const { noun, doctor } of chosen) {
+      const own = doctor && !closed.has(noun) ? distinct.filter((key) => doctor.claims(key)) : [];
+      if (!doctor || own.length === 0) continue;
+      const examined = await examine(doctor, redis, { noun, keys: own, signal });
+      findings.push(...examined.findings);
+      if (examined.isClosed) closed.add(noun);
     }
   }
   // One key may have several patients, such as the members of a room, each with a cure of its own.
@@ -75,44 +90,65 @@ async function examineKeys(
   return [...new Map(findings.map((finding) => [identity(finding), finding])).values()];
 }
 
-async function examineServer(server: Redis): Promise<Finding[]> {
-  const info = await infoOf(server);
-  const at = server.options.path ?? `${server.options.host}:${server.options.port}`;
-  const findings: Finding[] = [];
-  if (info.maxmemory_policy === undefined) {
-    findings.push({
-      code: 'NOT_CHECKED',
-      severity: 'warning',
-      key: at,
-      message: 'This user may not call INFO there: whether it evicts keys, or saves them, was not looked at',
-      fix: 'Grant +info to this user',
-    });
-    return findings;
-  }
-  if (Number(info.maxmemory ?? 0) > 0 && info.maxmemory_policy !== 'noeviction') {
-    findings.push({
-      code: 'EVICTION',
+/** The index of each feature, without which nothing of it is listed. */
+async function examineIndexes(redis: Client, chosen: readonly AnyFeature[]): Promise<Finding[]> {
+  const types = await Promise.all(
+    chosen.map(async ({ noun }) => {
+      const key = registryKey(noun);
+      return { noun, key, type: await redis.type(key) };
+    }),
+  );
+  return types
+    .filter(({ type }) => type !== 'zset' && type !== 'none')
+    .map(({ noun, key, type }) => ({
+      code: 'INDEX_UNREADABLE',
       severity: 'error',
-      key: at,
-      message: `Its policy is ${info.maxmemory_policy}: when full it drops locks, counters and messages silently`,
-      fix: 'CONFIG SET maxmemory-policy noeviction (or the parameter group of your provider), and keep caches on a server of their own',
-    });
-  }
-  if (info.aof_enabled === '0' && Number(info.rdb_last_save_time ?? 0) <= startedAt(info)) {
-    findings.push({
-      code: 'NOT_PERSISTENT',
-      severity: 'warning',
-      key: at,
-      message:
-        'It writes no append-only file and has saved nothing since it started: a restart forgets everything',
-      fix: 'CONFIG SET appendonly yes and the same in its configuration file, or in the parameter group of your provider',
-    });
-  }
-  return findings;
+      key,
+      message: `It should list what there is of ${noun} and is a ${type}: ${noun} cannot be listed`,
+      fix: `Move it away with \`redis-cli RENAME ${key} ${key}.odd\`; the next use of each thing lists it again`,
+    }));
 }
 
-/** Epoch seconds; a server that never saved reports its own start as the last save. */
-function startedAt(info: Readonly<Record<string, string>>): number {
-  const nowUs = Number(info.server_time_usec ?? 0);
-  return Math.floor(nowUs / 1e6) - Number(info.uptime_in_seconds ?? 0) + 1;
+type Examined = { readonly findings: readonly Finding[]; readonly isClosed?: boolean };
+
+async function examine(
+  doctor: Doctor,
+  redis: Client,
+  { noun, keys, signal }: { noun: string; keys: readonly string[]; signal: AbortSignal },
+): Promise<Examined> {
+  try {
+    return { findings: await doctor.examine(redis, keys) };
+  } catch (error) {
+    // Nobody answers any more, or not for now: that is no finding about a key.
+    if (signal.aborted || refusalSort(error) === 'passing') throw error;
+    const isOfAll =
+      error instanceof WrongTypeError ? !keys.includes(error.key) : refusalSort(error) === 'lasting';
+    if (isOfAll) {
+      const key = error instanceof WrongTypeError ? error.key : noun;
+      return { findings: [notChecked(key, error, `so nothing of ${noun} was examined`)], isClosed: true };
+    }
+    const [first = ''] = keys;
+    if (keys.length === 1) return { findings: [notChecked(first, error, 'so it was not examined')] };
+    // The others are well: the bad ones are found by halves.
+    const half = Math.ceil(keys.length / 2);
+    const parts = [
+      await examine(doctor, redis, { noun, keys: keys.slice(0, half), signal }),
+      await examine(doctor, redis, { noun, keys: keys.slice(half), signal }),
+    ];
+    return {
+      findings: parts.flatMap(({ findings }) => findings),
+      isClosed: parts.some(({ isClosed }) => isClosed),
+    };
+  }
+}
+
+function notChecked(key: string, error: unknown, consequence: string): Finding {
+  const { code, message, hint } = failureOf(error);
+  return {
+    code: code === 'WRONG_TYPE' ? code : 'NOT_CHECKED',
+    severity: 'warning',
+    key,
+    message: `${message}; ${consequence}`,
+    fix: code === 'INTERNAL' || hint === undefined ? `Look at it with \`redis-cli TYPE ${key}\`` : hint,
+  };
 }

@@ -7,7 +7,8 @@ import { masters } from '../redis/connect.ts';
 import { serverIn } from '../redis/server-version.ts';
 import { infoOf } from '../redis/support.ts';
 import { type Condition, parseCondition } from './condition.ts';
-import { canAsk, tellMissing, tellServer } from './unreachable.ts';
+import { type Failure, failureOf } from './failure.ts';
+import { canAsk, warnOfMissing, warnOfServer } from './unreachable.ts';
 
 /** `120x40` -> columns and rows. */
 const frameSize = v.pipe(
@@ -45,12 +46,18 @@ export const snapshotCommand = defineCommand({
   async run(context, { pane, size, failIf }) {
     const chosen = await chosenFeatures(pane);
     const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
-    tellServer(context, chosen);
+    warnOfServer(context, chosen);
     const json = await takeSnapshot(context, chosen);
     const holds = condition?.holds(json) ?? false;
     if (condition?.isAstray(json)) context.warn(astray(condition));
     if (holds) context.warn(`${condition?.text} holds`);
-    const exitCode = holds ? 1 : tellMissing(context) ? 3 : 0;
+    const failures = Object.entries(json.failed ?? {});
+    for (const [noun, { message }] of failures) context.warn(`Without ${noun}: ${message}`);
+    const doubt = condition && doubtOf(condition, json);
+    if (doubt !== undefined) context.warn(doubt);
+    const isUnread = failures.some(([, { kind }]) => kind !== 'connection');
+    const isMissing = warnOfMissing(context) || failures.length > 0 || doubt !== undefined;
+    const exitCode = holds ? 1 : isUnread ? 4 : isMissing ? 3 : 0;
     if (context.config.json) return { json, text: '', exitCode };
     return {
       json,
@@ -94,17 +101,44 @@ export function astray({ text, noun }: Condition): string {
   return `\`${text}\` cannot hold: nothing in ${noun} is called so; \`snapshot --json\` shows what there is`;
 }
 
-/** `{at, server, chat, ship, …}`: every feature's own list or status, all asked at once; null where none answers. */
-export async function takeSnapshot(
-  context: ReadContext,
-  chosen: readonly AnyFeature[],
-): Promise<Record<string, unknown>> {
-  const [server, ...parts] = await Promise.all([
-    canAsk(context, undefined) ? serverOf(context) : null,
-    ...chosen.map((feature) => (canAsk(context, feature) ? feature.snapshot(context) : null)),
-  ]);
-  const byNoun = Object.fromEntries(chosen.map(({ noun }, index) => [noun, parts[index]]));
-  return { at: Date.now(), server, ...byNoun };
+export type Snapshot = {
+  readonly at: number;
+  readonly server: unknown;
+  /** Each feature's own list or status; null where none answers, or it failed. */
+  readonly [noun: string]: unknown;
+  /** Why a part is null that was answered, by its noun; absent when every part could be read. */
+  readonly failed?: Readonly<Record<string, Failure>>;
+};
+
+/** Asks every feature at once. One that cannot be read hides no other. */
+export async function takeSnapshot(context: ReadContext, chosen: readonly AnyFeature[]): Promise<Snapshot> {
+  const asked: readonly (readonly [noun: string, answer: Promise<unknown>])[] = [
+    ['server', canAsk(context, undefined) ? serverOf(context) : Promise.resolve(null)],
+    ...chosen.map((feature) => {
+      const answer = canAsk(context, feature) ? feature.snapshot(context) : Promise.resolve(null);
+      return [feature.noun, answer] as const;
+    }),
+  ];
+  const answers = await Promise.allSettled(asked.map(([, answer]) => answer));
+  const parts: [string, unknown][] = [];
+  const failed: [string, Failure][] = [];
+  for (const [index, answer] of answers.entries()) {
+    const noun = asked[index]?.[0] ?? '';
+    parts.push([noun, answer.status === 'fulfilled' ? answer.value : null]);
+    if (answer.status === 'rejected') failed.push([noun, failureOf(answer.reason)]);
+  }
+  return {
+    at: Date.now(),
+    server: null,
+    ...Object.fromEntries(parts),
+    ...(failed.length > 0 && { failed: Object.fromEntries(failed) }),
+  };
+}
+
+/** Why it is not known whether the condition holds; undefined when it is. */
+export function doubtOf({ text, noun, isUnknown }: Condition, snapshot: Snapshot): string | undefined {
+  if (!isUnknown(snapshot)) return;
+  return `Whether ${text} is not known: ${noun} does not tell`;
 }
 
 async function serverOf({ redis, connections }: ReadContext): Promise<unknown> {

@@ -2,8 +2,8 @@ import type { CommandContext, ReadContext } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
 
-/** Whether some of several servers do not answer; says which. Their part of what is told is null, or left out. */
-export function tellMissing({ connections, warn }: CommandContext): boolean {
+/** Whether some of several servers do not answer; says which. Their part of the answer is null, or left out. */
+export function warnOfMissing({ connections, warn }: CommandContext): boolean {
   const missing = connections.filter((connection) => !isThere(connection));
   for (const { url, state } of missing) warn(`Without ${url}: ${state().error ?? 'it does not answer'}`);
   return missing.length > 0;
@@ -19,8 +19,8 @@ function isThere({ state }: Connection): boolean {
   return state().name === 'live';
 }
 
-/** Says which parts tell of the first of several servers only. */
-export function tellServer({ connections, warn }: CommandContext, chosen: readonly AnyFeature[]): void {
+/** Warns which parts are those of the first of several servers only. */
+export function warnOfServer({ connections, warn }: CommandContext, chosen: readonly AnyFeature[]): void {
   const alone = chosen.filter(({ spreads }) => !spreads).map(({ noun }) => noun);
   if (connections.length < 2 || alone.length === 0) return;
   warn(`Of the first server alone, ${connections[0]?.url}: ${alone.join(', ')}`);

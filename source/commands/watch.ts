@@ -2,8 +2,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
 import { safeJson } from '../ui/text.ts';
 import { waitMs } from '../values.ts';
-import { astray, chosenFeatures, conditionOn, failIfFlag, paneFlag, takeSnapshot } from './snapshot.ts';
-import { tellMissing, tellServer } from './unreachable.ts';
+import {
+  astray,
+  chosenFeatures,
+  conditionOn,
+  doubtOf,
+  failIfFlag,
+  paneFlag,
+  takeSnapshot,
+} from './snapshot.ts';
+import { warnOfMissing, warnOfServer } from './unreachable.ts';
 
 /** What must differ to be a change: that a lock has no TTL is one, that it has a second less is none. */
 function withoutClocks(value: unknown, clocks: readonly string[] = []): string {
@@ -27,26 +35,33 @@ export const watchCommand = defineCommand({
   async run(context, { pane, every, failIf }) {
     const chosen = await chosenFeatures(pane);
     const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
-    let isDoubted = false;
+    let isAstray = false;
+    let doubted: string | undefined;
     let wasMissing = false;
-    tellServer(context, chosen);
+    warnOfServer(context, chosen);
     const seen = new Map<string, string>();
     for (;;) {
       const snapshot = await takeSnapshot(context, chosen);
       const isMissing = context.connections.some(({ state }) => state().name !== 'live');
-      if (isMissing && !wasMissing) tellMissing(context);
+      if (isMissing && !wasMissing) warnOfMissing(context);
       wasMissing = isMissing;
       for (const { noun, clocks } of chosen) {
-        const text = withoutClocks(snapshot[noun], clocks);
+        const failure = snapshot.failed?.[noun];
+        const text = failure ? `failed: ${failure.message}` : withoutClocks(snapshot[noun], clocks);
         if (seen.get(noun) === text) continue;
         seen.set(noun, text);
-        const line = { at: snapshot.at, pane: noun, value: snapshot[noun] };
+        if (failure) context.warn(`Without ${noun}: ${failure.message}`);
+        const error = failure && { code: failure.code, message: failure.message };
+        const line = { at: snapshot.at, pane: noun, value: snapshot[noun], ...(error && { error }) };
         await context.emit(line, safeJson(line));
       }
-      if (!isDoubted && condition?.isAstray(snapshot)) {
-        isDoubted = true;
+      if (!isAstray && condition?.isAstray(snapshot)) {
+        isAstray = true;
         context.warn(astray(condition));
       }
+      const doubt = condition && doubtOf(condition, snapshot);
+      if (doubt !== undefined && doubt !== doubted) context.warn(doubt);
+      doubted = doubt;
       if (condition?.holds(snapshot)) {
         context.warn(`${condition.text} holds`);
         return { text: '', exitCode: 1 };

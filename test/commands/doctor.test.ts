@@ -60,3 +60,39 @@ test('it may look but not mend in a read-only session', async () => {
   expect((await doctor('--read-only')).code).toBe(0);
   expect((await doctor('--read-only', '--fix')).code).toBe(2);
 });
+
+test('what this user may not ask is not checked, and said; the rest is', async () => {
+  const redis = server.client();
+  await redis.call(
+    'ACL',
+    'SETUSER',
+    'least',
+    'on',
+    '>secret',
+    '~*',
+    '&*',
+    '+@all',
+    '-info',
+    '-memory',
+    '-eval',
+    '-evalsha',
+    '-eval_ro',
+    '-evalsha_ro',
+    '-acl',
+  );
+  await run(['topic', 'publish', 'news', 'hello'], { url: server.url });
+  await run(['chat', 'create', 'ops', '--members', 'ann,bob'], { url: server.url });
+  await redis.set('lock:forgotten', 'x');
+  const env = { QUARTERDECK_PASSWORD: 'secret', QUARTERDECK_USER: 'least' };
+  const asked = await run(['doctor', '--json'], { url: server.url, env });
+  expect(asked).toMatchObject({ code: 1, stderr: '' });
+  const findings = found(asked).map(({ code, key }) => [code, key]);
+  expect(findings).toEqual(
+    expect.arrayContaining([
+      ['MEMORY_UNKNOWN', server.socket],
+      ['NOT_CHECKED', server.socket],
+      ['NOT_CHECKED', 'topic'],
+      ['LOCK_WITHOUT_TTL', 'lock:forgotten'],
+    ]),
+  );
+});

@@ -3,6 +3,7 @@ import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
 import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
+import { typed } from '../../redis/wrong-type.ts';
 import { requireName } from '../../values.ts';
 import { lookAt } from './check.ts';
 import indexed from './indexed.lua';
@@ -114,10 +115,10 @@ async function* indexPages(client: Client, match = '*') {
   const { index, most, denied } = indexKeys(client);
   let next = '0';
   do {
-    const { serverMs, cursor, entries } = await scanIndex(
+    const { serverMs, cursor, entries } = await typed(
       client,
-      [index, most, denied],
-      [next, match, longestMember],
+      { [index]: 'zset', [most]: 'hash', [denied]: 'hash' },
+      scanIndex(client, [index, most, denied], [next, match, longestMember]),
     );
     learnServerMs(client, serverMs);
     next = cursor;

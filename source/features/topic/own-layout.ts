@@ -144,9 +144,15 @@ export async function inspectPage(
       unreadable.push(await unreadableTopic(client, topic, expected, reply));
       continue;
     }
-    const parsed = parseStatus(topic, 'own', asArray(reply), keys[index]?.state ?? '');
-    statuses.push(parsed.status);
-    unreadable.push(...parsed.unreadable);
+    try {
+      const parsed = parseStatus(topic, 'own', asArray(reply), keys[index]?.state ?? '');
+      statuses.push(parsed.status);
+      unreadable.push(...parsed.unreadable);
+    } catch (error) {
+      // A number that is none, or too large: the other topics are well.
+      if (!(error instanceof Error)) throw error;
+      unreadable.push({ topic, key: keys[index]?.ids ?? '', error });
+    }
   }
   return { topics: statuses, unreadable };
 }
