@@ -263,16 +263,16 @@ function namedIn(
   return names.length === 1 ? names[0] : undefined;
 }
 
-/** Every command that is called by its name. */
-export function commandsIn(lua: string): readonly string[] {
+/** Every command that is called by its name; with `isForced` only those whose failure ends the script. */
+export function commandsIn(lua: string, isForced = false): readonly string[] {
   const code = lua.replaceAll(/--.*$/gm, '');
-  const calls = code.matchAll(/\b(?:redis\.)?p?call\(\s*'([A-Za-z]+)'(?:\s*,\s*'([A-Z]+)')?/g);
-  const names = Array.from(calls, ([, name = '', second]) =>
+  const calls = code.matchAll(/\b(?:redis\.)?(p?)call\(\s*'([A-Za-z]+)'(?:\s*,\s*'([A-Z]+)')?/g);
+  const names = Array.from(calls).flatMap(([, isCaught, name = '', second]) => {
+    if (isForced && isCaught) return [];
     // Only these two of ours have subcommands.
-    second !== undefined && /^(MEMORY|XINFO)$/i.test(name)
-      ? `${name} ${second}`.toUpperCase()
-      : name.toUpperCase(),
-  );
+    const isTwo = second !== undefined && /^(MEMORY|XINFO)$/i.test(name);
+    return (isTwo ? `${name} ${second}` : name).toUpperCase();
+  });
   return [...new Set(names)];
 }
 

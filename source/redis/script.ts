@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { assertSupported, type Client } from './client.ts';
-import { refusedScript } from './refusals.ts';
+import { commandsIn, refusedScript } from './refusals.ts';
 import { retryAborted } from './retry-aborted.ts';
 
 export type ScriptArgument = string | number | Buffer;
@@ -41,11 +41,12 @@ const withoutReadOnly = new WeakSet<Client>();
  * written for that. What says `flags=no-writes` goes as EVAL_RO, for which a user needs to read the keys and no more.
  */
 export function defineScript<Reply>({
-  lua,
+  lua: source,
   parse,
   binary = false,
   immediate = false,
 }: ScriptOptions<Reply>): Script<Reply> {
+  const lua = withRightsChecked(source);
   const digest = createHash('sha1').update(lua).digest('hex');
   const isReading = /^#!lua flags=\S*\bno-writes\b/.test(lua);
   const loaded = new WeakSet<Client>();
@@ -84,6 +85,25 @@ export function defineScript<Reply>({
     }
     return parse(reply);
   };
+}
+
+/**
+ * The script, with a look at the user's rights before it does anything: one that stopped half-way at a command it may
+ * not run would leave half of its work behind. What the script itself catches, such as a notification, is not needed.
+ * It stands on the second line, before the comment there, so that lines keep their numbers.
+ */
+export function withRightsChecked(lua: string): string {
+  const commands = commandsIn(lua, true);
+  if (/^#!lua flags=\S*\bno-writes\b/.test(lua) || commands.length < 2) return lua;
+  const checks = commands.map(
+    (name) =>
+      `c(${name
+        .split(' ')
+        .map((word) => `'${word}'`)
+        .join(',')},k,k,k)or'${name}'`,
+  );
+  const look = `do local c,k=redis.acl_check_cmd,KEYS[1] if c and k then for _,n in ipairs{${checks.join(',')}} do if n~=true then return redis.error_reply("NOPERM this user has no permissions to run the '"..n.."' command") end end end end`;
+  return lua.replace('\n', `\n${look} `);
 }
 
 type Command = (script: string, ...words: Words) => Promise<unknown>;

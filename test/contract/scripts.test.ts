@@ -1,0 +1,211 @@
+import type { Redis } from 'ioredis';
+import { afterAll, describe, expect, test } from 'vitest';
+import { commandsIn } from '../../source/redis/refusals.ts';
+import { withRightsChecked } from '../../source/redis/script.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
+import { record, type Script, type Sent, scriptOf, scripts, useEverything } from './recording.ts';
+
+/**
+ * What every script owes: sent twice it leaves what it leaves when sent once, and a command that the user may not run
+ * leaves all of it undone or all of it done. Everything is used once through the command line; then what was sent is
+ * sent again on an empty server, one command after another at the recorded time, and before each script the server is
+ * put back as often as there is something to try.
+ */
+
+type Call = { readonly script: Script; readonly lua: string; readonly words: readonly Buffer[] };
+type State = ReadonlyMap<string, string>;
+/** What the scenario does not reach, or calls only where it changes nothing. */
+const untried: readonly string[] = [
+  'source/features/limit/hit.lua',
+  'source/features/lock/extend.lua',
+  'source/features/ship/channel/clear-counter.lua',
+  'source/features/ship/channel/heartbeat.lua',
+  'source/features/ship/channel/stop-expecting.lua',
+  'source/features/ship/shipper/finish.lua',
+  'source/features/ship/shipper/release.lua',
+  'source/features/ship/shipper/remember.lua',
+  'source/features/ship/shipper/sweep.lua',
+  'source/redis/registry-trim.lua',
+];
+
+/** Commands that a script itself catches, and what it leaves then: a guard or a leftover that expires, no count. */
+const tolerated: readonly string[] = [
+  'source/features/log/write.lua without LPUSH',
+  'source/features/hits/add.lua without PEXPIRE',
+  'source/features/hits/add-seed.lua without INCRBY',
+  'source/features/hits/add-seed.lua without PEXPIRE',
+  'source/features/lock/release.lua without HDEL',
+];
+
+type Finding = { readonly file: string; readonly what: string };
+
+const server = await redisForThisFile();
+const stage = await redisForThisFile();
+const redis = stage.client();
+const mostCallsEach = 3;
+
+const halfDone: Finding[] = [];
+const untrue: Finding[] = [];
+const doubled: Finding[] = [];
+const tried = new Map<string, number>();
+let users = 0;
+
+const sent = await record(server, () => useEverything(server.url));
+await replay(sent);
+
+async function replay(all: readonly Sent[]): Promise<void> {
+  for (const { atUs, words } of all) {
+    const [name = '', digestOrText = Buffer.alloc(0), ...rest] = words.map((word) => word);
+    const command = String(name).toLowerCase();
+    if (/^eval/.test(command)) {
+      const script = scriptOf(digestOrText.toString());
+      if (script)
+        await tryCall(
+          { script, lua: frozen(withRightsChecked(script.lua), atUs), words: rest },
+          /_ro$/.test(command),
+        );
+      continue;
+    }
+    if (!isWrite(command)) continue;
+    await redis.call(command, ...words.slice(1)).catch(() => {});
+  }
+}
+
+/** Reads and talk about the connection change nothing. */
+function isWrite(command: string): boolean {
+  return /^(set|del|unlink|zadd|zrem|hset|hdel|incr|rpush|lpush|expire|pexpire|setrange|append|rename|zremrangebyscore|hincrby|xadd|xtrim)$/.test(
+    command,
+  );
+}
+
+/** As it ran then: what a script asks the clock must not differ from one run to the next. */
+function frozen(lua: string, atUs: number): string {
+  const time = `({'${Math.floor(atUs / 1e6)}','${Math.floor(atUs % 1e6)}'})`;
+  return lua.replaceAll(/\b(?:redis\.)?p?call\('TIME'\)/g, time);
+}
+
+async function tryCall(call: Call, isReading: boolean): Promise<void> {
+  const { file } = call.script;
+  const count = tried.get(file) ?? 0;
+  if (isReading || count >= mostCallsEach) {
+    if (!isReading) await evaluate(redis, call);
+    return;
+  }
+  const before = await snapshot();
+  await evaluate(redis, call);
+  const after = await stateOf(redis);
+  if (isSame(before.state, after)) return;
+  tried.set(file, count + 1);
+
+  await evaluate(redis, call).catch(() => {});
+  const twice = await stateOf(redis);
+  if (!isSame(after, twice)) doubled.push({ file, what: difference(after, twice) });
+
+  for (const denied of commandsIn(call.script.lua)) {
+    await before.restore();
+    const user = await userWithout(denied);
+    let reply: unknown;
+    try {
+      reply = await evaluate(user, call);
+    } catch (error) {
+      reply = error;
+    } finally {
+      user.disconnect();
+    }
+    const found = await stateOf(redis);
+    const isRefusal = reply instanceof Error;
+    const [isUndone, isDone] = [isSame(before.state, found), isSame(after, found)];
+    const what = `without ${denied}`;
+    if (!isUndone && !isDone && !tolerated.includes(`${file} ${what}`))
+      halfDone.push({ file, what: `${what}: ${difference(after, found)}` });
+    else if (isRefusal && isDone)
+      untrue.push({ file, what: `${what} all is done, and it says ${String(reply)}` });
+  }
+  await before.restore();
+  await evaluate(redis, call);
+}
+
+async function evaluate(client: Redis, { lua, words }: Call): Promise<unknown> {
+  return await client.callBuffer('EVAL', lua, ...words);
+}
+
+async function userWithout(command: string): Promise<Redis> {
+  users += 1;
+  const rule = `-${command.toLowerCase().replace(' ', '|')}`;
+  await redis.call('ACL', 'SETUSER', `u${users}`, 'on', '>pw', '~*', '&*', '+@all', rule);
+  return stage.client({ username: `u${users}`, password: 'pw', connectionName: `without ${command}` });
+}
+
+async function snapshot(): Promise<{ state: State; restore(): Promise<void> }> {
+  const keys = await redis.keys('*');
+  const dumps = await Promise.all(
+    keys.map(async (key) => [key, await redis.dumpBuffer(key), await redis.pttl(key)] as const),
+  );
+  const state = await stateOf(redis);
+  return {
+    state,
+    async restore() {
+      await redis.flushall();
+      for (const [key, dump, ttl] of dumps) if (dump) await redis.restore(key, Math.max(ttl, 0), dump);
+    },
+  };
+}
+
+/** Every key with what it holds, in one order. That it expires counts, when does not. */
+async function stateOf(client: Redis): Promise<State> {
+  const state = new Map<string, string>();
+  for (const key of (await client.keys('*')).sort()) {
+    const type = await client.type(key);
+    const read: Readonly<Record<string, () => Promise<unknown>>> = {
+      string: () => client.get(key),
+      hash: async () => Object.entries(await client.hgetall(key)).sort(),
+      zset: () => client.zrange(key, '0', '-1', 'WITHSCORES'),
+      set: async () => (await client.smembers(key)).sort(),
+      list: () => client.lrange(key, 0, -1),
+      stream: () => client.xrange(key, '-', '+'),
+    };
+    const expires = (await client.pttl(key)) >= 0;
+    state.set(key, JSON.stringify([type, expires, await read[type]?.()]));
+  }
+  return state;
+}
+
+function isSame(one: State, other: State): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
+}
+
+function difference(expected: State, found: State): string {
+  const keys = [...new Set([...expected.keys(), ...found.keys()])].filter(
+    (key) => expected.get(key) !== found.get(key),
+  );
+  return keys
+    .map((key) => `${key} is ${found.get(key) ?? 'not there'} instead of ${expected.get(key) ?? 'not there'}`)
+    .join('; ')
+    .slice(0, 1000);
+}
+
+afterAll(() => redis.disconnect());
+
+describe('every script that writes', () => {
+  test('was tried', () => {
+    const writing = scripts.filter(isWriting).map(({ file }) => file);
+    const missed = writing.filter((file) => !tried.has(file));
+    expect(missed.filter((file) => !untried.includes(file))).toEqual([]);
+  });
+
+  test('leaves, when sent twice, what it leaves when sent once', () => {
+    expect(doubled).toEqual([]);
+  });
+
+  test('does nothing, or all of it, where one of its commands is denied', () => {
+    expect(halfDone).toEqual([]);
+  });
+
+  test('says that it failed only where it did', () => {
+    expect(untrue).toEqual([]);
+  });
+});
+
+function isWriting({ lua }: Script): boolean {
+  return !/^#!lua flags=\S*no-writes/.test(lua);
+}
