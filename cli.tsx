@@ -31,10 +31,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const config = readConfig(invocation.globals, process.env);
   ({ json: wantsJson, debug: wantsDebug } = config);
   hideSecrets(process.env);
-  const { takeStderr } = await import('./source/cli/own-stderr.ts');
+  const { takeStderr, writeWarning } = await import('./source/cli/own-stderr.ts');
   stderr = takeStderr({ isDebug: wantsDebug });
-  const { sanitise } = await import('./source/ui/text.ts');
-  for (const warning of config.warnings) stderr.write(`quarterdeck: ${sanitise(warning)}\n`);
+  for (const warning of config.warnings) writeWarning(stderr, warning);
   process.on('uncaughtException', (error) => {
     void report(error).then((code) => process.exit(code));
   });

@@ -17,6 +17,7 @@ import { openConnections } from '../redis/open-connections.ts';
 import { safeJson, safeLines, sanitise } from '../ui/text.ts';
 import { EndedError, orEnded, overdue } from './ending.ts';
 import { makeOutput, type Output } from './output.ts';
+import { writeWarning } from './own-stderr.ts';
 import { linesOf } from './read-lines.ts';
 
 /** Scripted mode: the same command tables, by name, with no terminal needed and nothing of Ink loaded. */
@@ -170,7 +171,7 @@ function makeContext({
       if (streams.stderr.isTTY && !config.json) streams.stderr.write(`${sanitise(text)}\n`);
     },
     warn(text) {
-      streams.stderr.write(`quarterdeck: ${sanitise(text)}\n`);
+      writeWarning(streams.stderr, text);
     },
     unconfirmed(describe) {
       descriptions.push(describe);

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import type { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
 import { safeLines } from '../ui/text.ts';
 
@@ -22,9 +23,13 @@ export function takeStderr({ isDebug }: { readonly isDebug: boolean }): WriteStr
   });
   process.removeAllListeners('warning');
   process.on('warning', ({ name, message }) => {
-    if (isDebug || name === 'QuarterdeckWarning') write(joined([`quarterdeck: ${message}`]));
+    if (isDebug || name === 'QuarterdeckWarning') writeWarning(own, message);
   });
   return own;
+}
+
+export function writeWarning(stderr: Writable, text: string): void {
+  stderr.write(joined([`quarterdeck: ${text}`]));
 }
 
 function joined(lines: readonly string[]): string {
