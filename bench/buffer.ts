@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import pg from 'pg';
 import { IncrementBuffer } from '../source/features/buffer/buffer.ts';
 import { flush } from '../source/features/buffer/flush.ts';
-import { openTarget } from '../source/features/buffer/open-target.ts';
+import { openTarget } from '../source/features/buffer/sql/open-target.ts';
 import { startPostgres } from '../test/helpers/postgres.ts';
 import { interleave, median, printTable, short, startServer } from './harness.ts';
 

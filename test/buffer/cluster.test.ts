@@ -4,8 +4,8 @@ import { increment } from '../../source/features/buffer/buffer.ts';
 import { discover } from '../../source/features/buffer/discover.ts';
 import { flush } from '../../source/features/buffer/flush.ts';
 import { keepFlushing } from '../../source/features/buffer/flusher.ts';
-import { openTarget } from '../../source/features/buffer/open-target.ts';
 import { glance, pendingOf } from '../../source/features/buffer/pending.ts';
+import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 import { type Database, databases } from './databases.ts';
 

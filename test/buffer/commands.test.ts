@@ -87,6 +87,11 @@ describe('incr', () => {
     },
   );
 
+  test('what editors put around lines is no part of an id', async () => {
+    await json(['buffer', 'incr', 'project', '-'], '\uFEFF42\t1\r\n17\r\n\r\n42\t2\r\n');
+    expect(await redis.zrange('pending:project', '0', '-1', 'WITHSCORES')).toEqual(['17', '1', '42', '3']);
+  });
+
   test('bytes that are not UTF-8 are refused', async () => {
     const stdin = Buffer.from([0x61, 0xff, 0x09, 0x31, 0x0a]);
     const outcome = await run(['buffer', 'incr', 'project', '-', '--json'], { url: server.url, stdin });
@@ -148,9 +153,11 @@ describe('pending', () => {
     ]);
     expect(all[0]?.oldestMs).toBeGreaterThanOrEqual(before - 5);
     expect(all[0]?.oldestMs).toBeLessThanOrEqual(Date.now() + 5);
-    expect(await json(['buffer', 'pending', 'nothing'])).toMatchObject([
-      { ids: 0, total: 0, oldestMs: null },
-    ]);
+    expect(await refusal(['buffer', 'pending', 'projekt'])).toMatchObject({
+      exit: 4,
+      code: 'BUFFER_UNKNOWN',
+      hint: expect.stringContaining('Did you mean `project`?'),
+    });
     const { stdout } = await run(['buffer', 'pending'], { url: server.url });
     expect(stdout).toMatch(
       /^project {2}2 ids {2}\+11 {2}oldest [\d.]+s\nviews {5}1 id {3}\+1 {2}oldest [\d.]+s\n$/,
@@ -196,6 +203,8 @@ describe('flush', () => {
       batch: expect.stringMatching(/^[0-9a-f-]{36}$/),
       rows: 2,
       total: 11,
+      aside: 0,
+      leftPending: 0,
       setAside: 0,
       durationMs: expect.any(Number),
     });
@@ -319,18 +328,76 @@ describe('flush', () => {
     expect(failure).toMatchObject({ exit: 4, code: 'WRONG_TYPE' });
   });
 
-  test('an id that does not fit the key is named, with what to do; the rest waits with it', async () => {
+  test('an id that does not fit the key is set aside by name; listed, tried again, dropped', async () => {
     await json(['buffer', 'incr', 'project', '-'], '7\t5\nundefined\t1\n');
-    const failure = await refusal(['buffer', 'flush', 'project', '--to', postgres.url()]);
-    expect(failure).toMatchObject({
-      exit: 5,
-      code: 'SQL_FAILED',
-      message: expect.stringContaining('"undefined"'),
+    const words = ['buffer', 'flush', 'project', '--to', postgres.url(), '--json'];
+    const { code, stdout, stderr } = await run(words, { url: server.url });
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, rows: 1, total: 5, aside: 1 });
+    expect(stderr).toContain('Set aside: +1 of `undefined` in project: the id is no whole number');
+    expect(stderr).toContain('buffer aside project');
+    expect(await json(['buffer', 'pending', 'project'])).toMatchObject([
+      { ids: 0, inflight: 0, aside: 1, asideIds: 1, condition: 'aside', exact: true },
+    ]);
+    expect(await json(['buffer', 'aside', 'project'])).toEqual([
+      {
+        type: 'project',
+        id: 'undefined',
+        count: 1,
+        code: 'ID_TYPE',
+        reason: 'the id is no whole number, and the key column holds only those',
+        sinceMs: expect.any(Number),
+        tries: 1,
+        nextRetryMs: expect.any(Number),
+      },
+    ]);
+    const shown = await run(['buffer', 'aside'], { url: server.url });
+    expect(shown.stdout).toMatch(
+      /^project {2}undefined {2}\+1 {2}ID_TYPE {2}the id is no whole .* {2}1 try, again at /,
+    );
+    expect(await json(['buffer', 'retry', 'project', 'undefined'])).toEqual({
+      type: 'project',
+      retried: 1,
+      unknown: [],
     });
-    expect(failure.hint).toContain('ZREM');
-    expect(await json(['buffer', 'pending', 'project'])).toMatchObject([{ ids: 0, inflight: 6 }]);
-    await redis.zrem('pending:project:inflight', 'undefined');
-    expect(await json(['buffer', 'flush', 'project', '--to', postgres.url()])).toMatchObject({ total: 5 });
+    expect(await json(['buffer', 'retry', 'project', '--all'])).toMatchObject({ retried: 1 });
+    expect(await json(['buffer', 'aside'])).toMatchObject([{ nextRetryMs: 0 }]);
+    for (const [words, exit, code] of [
+      [['retry', 'project'], 2, 'USAGE'],
+      [['retry', 'project', 'undefined', '--all'], 2, 'USAGE'],
+      [['retry', 'project', 'x'], 4, 'NOT_ASIDE'],
+      [['retry', 'projekt', '--all'], 4, 'BUFFER_UNKNOWN'],
+      [['aside', 'projekt'], 4, 'BUFFER_UNKNOWN'],
+      [['drop', 'project', 'undefined'], 2, 'NOT_CONFIRMED'],
+      [['drop', 'project', 'x', '--yes'], 4, 'NOT_ASIDE'],
+    ] as const)
+      expect(await refusal(['buffer', ...words])).toMatchObject({ exit, code });
+    expect(await json(['buffer', 'drop', 'project', 'undefined', 'x', '--yes'])).toEqual({
+      type: 'project',
+      dropped: [{ id: 'undefined', count: 1 }],
+      unknown: ['x'],
+    });
+    expect(await json(['buffer', 'aside', 'project'])).toEqual([]);
+  });
+
+  test('what one person mistypes is their failure alone; a batch that stays in flight is everybody’s', async () => {
+    await json(['buffer', 'incr', 'project', '7', '5']);
+    const failure = () => redis.hexists('pending:project:status', 'failure');
+    for (const to of ['sqlte:x.db', 'sqlite:/nowhere/x.db', 'postgres://nobody@127.0.0.1:1/db'])
+      expect((await refusal(['buffer', 'flush', 'project', '--to', to])).exit).toBeGreaterThan(1);
+    await refusal(['buffer', 'flush', 'project', '--to', sqlite.to, '--column', 'nope']);
+    await refusal(['buffer', 'flush', 'project', '--to', sqlite.to, '--every', '1s', '--table', 'nope']);
+    expect(await failure()).toBe(0);
+    await sqlite.run('ALTER TABLE project RENAME TO kept');
+    await sqlite.run('CREATE TABLE project (id integer PRIMARY KEY, count integer CHECK (count < 0))');
+    const counts = Array.from({ length: 150 }, (_, id) => `${id}\t1`).join('\n');
+    await json(['buffer', 'incr', 'project', '-'], counts);
+    const refused = await refusal(['buffer', 'flush', 'project', '--to', sqlite.to]);
+    expect(refused).toMatchObject({ exit: 5, code: 'SQL_REFUSED' });
+    expect(await failure()).toBe(1);
+    await sqlite.run('DROP TABLE project');
+    await sqlite.run('ALTER TABLE kept RENAME TO project');
+    await json(['buffer', 'flush', 'project', '--to', sqlite.to]);
+    expect(await failure()).toBe(0);
   });
 
   test('what SQL cannot take is told and stays', async () => {

@@ -42,9 +42,9 @@ test('learns what waits, what is in flight, how the last flush went; idle, it st
       total: 7,
       isExact: true,
       inflight: { ids: 1, total: 5 },
-      oldestSeconds: 61,
+      oldestAtMs: expect.any(Number),
       last: { rows: 9, total: 10, durationMs: 20, atMs: 1 },
-      failure: { attempts: 2, message: 'away', retryInSeconds: 8 },
+      failure: { attempts: 2, message: 'away', retryAtMs: expect.any(Number) },
       flusher: { everyMs: 10_000, isSilent: false },
     },
   ]);

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { Redis } from 'ioredis';
 import { flush } from '../../source/features/buffer/flush.ts';
-import { openTarget } from '../../source/features/buffer/open-target.ts';
+import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 
 /** A flusher that is killed with SIGKILL at one moment of its flush, or a little after. */
 type Fate = {

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { increment } from '../../source/features/buffer/buffer.ts';
 import { flush, hasWork } from '../../source/features/buffer/flush.ts';
-import { openTarget } from '../../source/features/buffer/open-target.ts';
-import type { FlushStep, Target } from '../../source/features/buffer/target.ts';
+import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
+import type { FlushStep, Target } from '../../source/features/buffer/sql/target.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { type Database, databases } from './databases.ts';
 
@@ -56,7 +56,7 @@ test('writes what is pending to SQL and leaves no data behind', async () => {
     ['b', 4],
   ]);
   const flushed = await flush(redis, 'project', target);
-  expect(flushed).toMatchObject({ type: 'project', rows: 2, total: 7, setAside: 0 });
+  expect(flushed).toMatchObject({ type: 'project', rows: 2, total: 7, leftPending: 0 });
   expect(flushed.batch).toMatch(/^[0-9a-f-]{36}$/);
   expect(await database.counts('project')).toEqual({ a: 3, b: 4 });
   expect((await redis.keys('pending:*')).sort()).toEqual([
@@ -155,7 +155,7 @@ test('a batch half-way into one database is refused to another, until told that 
 test('fractions stay pending until they make a whole', async () => {
   await redis.zincrby('pending:project', 2.5, 'a');
   await redis.zincrby('pending:project', 0.25, 'b');
-  expect(await flush(redis, 'project', target)).toMatchObject({ rows: 1, total: 2, setAside: 2 });
+  expect(await flush(redis, 'project', target)).toMatchObject({ rows: 1, total: 2, leftPending: 2 });
   expect(await redis.zrange('pending:project', '0', '-1', 'WITHSCORES')).toEqual(['b', '0.25', 'a', '0.5']);
   await redis.zincrby('pending:project', 0.5, 'a');
   await flush(redis, 'project', target);
@@ -167,7 +167,7 @@ test('what SQL cannot take goes back as it was, and holds nothing up', async () 
   const odd = Buffer.from([0xff, 0xfe, 0x61]);
   await redis.zadd('pending:project', 1, odd, 1e300, 'huge', Number.POSITIVE_INFINITY, 'endless', 2, 'n\0l');
   await redis.zadd('pending:project', 1, 'fine', 2, '\uFFFD');
-  expect(await flush(redis, 'project', target)).toMatchObject({ rows: 2, total: 3, setAside: 4 });
+  expect(await flush(redis, 'project', target)).toMatchObject({ rows: 2, total: 3, leftPending: 4 });
   expect(await database.counts('project')).toEqual({ fine: 1, '\uFFFD': 2 });
   expect(await redis.zscore('pending:project', 'endless')).toBe('inf');
   expect(Number(await redis.zscore('pending:project', 'huge'))).toBe(1e300);

@@ -100,10 +100,18 @@ test('refuses what is not a count, an id or a type, at once', () => {
   for (const by of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
     expect(() => buffer.add('project', 'x', by)).toThrow(expect.objectContaining({ code: 'BAD_COUNT' }));
   }
-  for (const id of ['', 'a\0b', 'x'.repeat(513)]) {
+  for (const id of ['', 'a\0b', 'x'.repeat(513), '\uD800x', undefined as unknown as string]) {
     expect(() => buffer.add('project', id)).toThrow(expect.objectContaining({ code: 'BAD_ID' }));
   }
-  for (const type of ['', 'x'.repeat(513), 'project:inflight', 'project:batch', 'project:seq:1']) {
+  for (const type of [
+    '',
+    'x'.repeat(513),
+    'project:inflight',
+    'project:batch',
+    'project:aside',
+    'project:aside:why',
+    'project:seq:1',
+  ]) {
     expect(() => buffer.add(type, 'x')).toThrow(expect.objectContaining({ code: 'BAD_TYPE' }));
   }
 });

@@ -4,9 +4,11 @@ import path from 'node:path';
 import process from 'node:process';
 import { build } from 'esbuild';
 import { expect, vi } from 'vitest';
+import { luaModule } from '../../scripts/read-lua.ts';
+import { retryAside } from '../../source/features/buffer/aside.ts';
 import { IncrementBuffer } from '../../source/features/buffer/buffer.ts';
 import { flush } from '../../source/features/buffer/flush.ts';
-import { openTarget } from '../../source/features/buffer/open-target.ts';
+import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import type { RedisServer } from '../helpers/redis-server.ts';
 import type { Database } from './databases.ts';
 
@@ -24,7 +26,14 @@ export const steps = [
   'committed',
 ] as const;
 
-export type Tally = { seeds: number; killed: number; byStep: Record<string, number>; counted: number };
+export type Tally = {
+  seeds: number;
+  killed: number;
+  byStep: Record<string, number>;
+  counted: number;
+  /** Rounds with at least one id that SQL refuses. */
+  poisoned: number;
+};
 
 const patience = { timeout: 30_000, interval: 2 };
 
@@ -39,9 +48,23 @@ function random(seed: number): () => number {
   };
 }
 
+/** How a table comes to refuse the ids that begin with `poison`, and how it is mended. */
+function poisonOf(to: string): { readonly make: string; readonly mend: string } {
+  return to.startsWith('sqlite:')
+    ? {
+        make: `CREATE TRIGGER guard AFTER INSERT ON project WHEN NEW.id LIKE 'poison%' BEGIN SELECT RAISE(FAIL, 'poison'); END`,
+        mend: 'DROP TRIGGER guard',
+      }
+    : {
+        make: `ALTER TABLE project ADD CONSTRAINT guard CHECK (id NOT LIKE 'poison%')`,
+        mend: 'ALTER TABLE project DROP CONSTRAINT guard',
+      };
+}
+
 /**
  * Round after round on one buffer and one table: counts go in, also while a flusher runs, which is killed somewhere;
- * after each kill SQL + pending + in flight must be what was counted, id by id. At the end all of it is in SQL.
+ * after each kill SQL + pending + aside + in flight must be what was counted, id by id. At the end the table is mended,
+ * and all of it is in SQL.
  */
 export async function killRounds(server: RedisServer, database: Database, seeds: number): Promise<Tally> {
   const redis = server.client();
@@ -49,14 +72,19 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
   await bundle(program);
   const type = 'project';
   await database.run(`CREATE TABLE ${type} (id text PRIMARY KEY, count bigint NOT NULL DEFAULT 0)`);
+  const { make, mend } = poisonOf(database.to);
+  await database.run(make);
   const sent = new Map<string, number>();
-  const tally: Tally = { seeds, killed: 0, byStep: {}, counted: 0 };
+  const tally: Tally = { seeds, killed: 0, byStep: {}, counted: 0, poisoned: 0 };
 
   const count = async (next: () => number, ids: number): Promise<void> => {
     const buffer = new IncrementBuffer(redis, { maxIds: 700 });
     const plain = redis.pipeline();
+    const isPoisoned = next() < 0.4;
+    if (isPoisoned) tally.poisoned += 1;
     for (let turn = 0; turn < ids; turn += 1) {
-      const id = `id${Math.floor(next() * ids * 2)}`;
+      const isPoison = isPoisoned && turn < 3;
+      const id = isPoison ? `poison${Math.floor(next() * 30)}` : `id${Math.floor(next() * ids * 2)}`;
       const kind = next();
       // Halves are exact in doubles; they make flushes put something back.
       const by = kind < 0.05 || ids > 1000 ? 0.5 : 1 + Math.floor(next() * 100);
@@ -88,6 +116,7 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
     const next = random(seed);
     await count(next, next() < 0.04 ? 1500 : Math.ceil(next() * 40));
     const flushers = next() < 0.15 ? 2 : 1;
+    if (next() < 0.2) await retryAside(redis, type, 'all');
     await Promise.all([
       ...Array.from({ length: flushers }, () => sendToItsDeath(next)),
       count(next, Math.ceil(next() * 10)),
@@ -99,11 +128,14 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
     expect(Object.fromEntries(found), `seed ${seed}`).toEqual(Object.fromEntries(sent));
   }
 
+  await database.run(mend);
   const target = await openTarget({ to: database.to, table: type });
   await flush(redis, type, target);
   await flush(redis, type, target);
   await target.close();
-  expect(await redis.exists(`pending:${type}:inflight`, `pending:${type}:batch`)).toBe(0);
+  expect(
+    await redis.exists(`pending:${type}:inflight`, `pending:${type}:batch`, `pending:${type}:aside`),
+  ).toBe(0);
   expect(Object.fromEntries(await everything(server, database, type))).toEqual(Object.fromEntries(sent));
   const left = await redis.zrange(`pending:${type}`, '0', '-1', 'WITHSCORES');
   expect(left.every((score, index) => index % 2 === 0 || score === '0.5')).toBe(true);
@@ -119,7 +151,14 @@ async function bundle(outfile: string): Promise<void> {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    loader: { '.lua': 'text' },
+    plugins: [
+      {
+        name: 'lua',
+        setup(build) {
+          build.onLoad({ filter: /\.lua$/ }, ({ path: file }) => ({ contents: luaModule(file) }));
+        },
+      },
+    ],
     external: ['pg-native'],
     banner: {
       js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
@@ -127,7 +166,7 @@ async function bundle(outfile: string): Promise<void> {
   });
 }
 
-/** SQL + pending + what is in flight and not in SQL, id by id. */
+/** SQL + pending + aside + what is in flight and not in SQL, id by id. */
 async function everything(
   server: RedisServer,
   database: Database,
@@ -138,7 +177,8 @@ async function everything(
   const add = (id: string, by: number): void => {
     if (by !== 0) found.set(id, (found.get(id) ?? 0) + by);
   };
-  for (const [id, score] of await entries(redis, `pending:${type}`)) add(id, score);
+  for (const key of [`pending:${type}`, `pending:${type}:aside`])
+    for (const [id, score] of await entries(redis, key)) add(id, score);
   const { id: batch, putBack = '0' } = await redis.hgetall(`pending:${type}:batch`);
   const inflight = await entries(redis, `pending:${type}:inflight`);
   const isRecorded =
@@ -146,12 +186,24 @@ async function everything(
     (await database.run(`SELECT id FROM quarterdeck_batches WHERE id = '${batch}'`)).length > 0;
   if (!isRecorded) for (const [id, score] of inflight) add(id, score);
   else {
-    // SQL has the whole parts; of the fractions, the parts that were put back are pending again.
+    // SQL has the whole parts but for what it refused; fractions and that are moved in parts, in this order.
+    const refused = await refusedOf(database, batch);
     const fractions = inflight.filter(([, score]) => !Number.isInteger(score));
-    for (const [id, score] of fractions.slice(Number(putBack) * 500)) add(id, score % 1);
+    const moves = [...fractions.map(([id, score]) => [id, score % 1] as const), ...refused];
+    for (const [id, by] of moves.slice(Number(putBack) * 400)) add(id, by);
   }
   redis.disconnect();
   return found;
+}
+
+async function refusedOf(database: Database, batch: string): Promise<(readonly [string, number])[]> {
+  // PostgreSQL has that table only once something was refused.
+  const rows = await database
+    .run(`SELECT id, count FROM quarterdeck_aside WHERE batch = '${batch}'`)
+    .catch(() => []);
+  return rows
+    .map(({ id, count }) => [String(id), Number(count)] as const)
+    .sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 async function entries(

@@ -9,6 +9,7 @@ import {
   learn,
   type Reading,
   selectedRow,
+  stateOf,
 } from '../../source/features/buffer/state.ts';
 import { ordinal } from '../../source/features/buffer/status-text.ts';
 import { looking } from '../helpers/list.ts';
@@ -27,6 +28,7 @@ function reading(type: string, more: Partial<Reading> = {}): Reading {
     total: 0,
     isExact: true,
     inflight: { ids: 0, total: 0, batch: undefined },
+    aside: { ids: 0, total: 0 },
     oldestMs: undefined,
     status: undefined,
     ...more,
@@ -104,6 +106,19 @@ const slices: readonly [string, BufferSlice, (typeof paneNotes)[keyof typeof pan
     learn(initialSlice, [project, reading('done', { status: { last, target } })], nowMs),
     paneNotes.live,
   ],
+  [
+    'set aside',
+    learn(
+      initialSlice,
+      [
+        { ...project, aside: { ids: 2, total: 9 } },
+        reading('only', { aside: { ids: 1, total: 5 }, status: { last, target } }),
+        { ...retrying, aside: { ids: 3, total: 5 } },
+      ],
+      nowMs,
+    ),
+    paneNotes.live,
+  ],
   ['stale', live, paneNotes.stale],
   ['failed', live, paneNotes.failed],
 ];
@@ -172,6 +187,24 @@ test('what needs a human stands first, then what waits', () => {
   ]);
 });
 
+test('what SQL refuses needs a human, whatever else is so', () => {
+  const slice = learn(
+    initialSlice,
+    [
+      { ...retrying, aside: { ids: 3, total: 5 } },
+      reading('only', { aside: { ids: 1, total: 5 } }),
+      reading('done', { status: { last, target } }),
+    ],
+    nowMs,
+  );
+  expect(alertsOf(slice, nowMs)).toEqual([
+    'buffer.views retrying',
+    'buffer.views 3 aside',
+    'buffer.only 1 aside',
+  ]);
+  expect(slice.types.map((row) => stateOf(row, nowMs))).toEqual(['retrying', 'aside', 'flushed']);
+});
+
 test('nothing that is shown changed: the same slice, so that nothing is painted', () => {
   const readings = [reading('done', { status: { last, target, flusher } })];
   const slice = learn(initialSlice, readings, nowMs);
@@ -228,15 +261,28 @@ test('ordinals', () => {
 describe('keys', () => {
   const key = (name: string) => buffer.keys.find((binding) => binding.key === name);
 
-  test('f flushes to where it went last, and says why it cannot', () => {
-    const slice = learn(initialSlice, [project], nowMs);
-    expect(key('f')?.ask?.initial?.(slice)).toBe('postgres://app@db-1/app');
+  test('f flushes to what was typed, never to what Redis says, and says why it cannot', () => {
+    const foreign = { to: 'postgres://evil/db', table: 'accounts', key: 'name', column: 'is_admin' };
+    const slice = learn(
+      initialSlice,
+      [{ ...project, status: { ...project.status, target: foreign } }],
+      nowMs,
+    );
+    expect(key('f')?.ask?.initial?.(slice)).toBe('sqlite:');
+    const typed = { type: 'project', every: undefined, isPrompted: true };
     expect(key('f')?.input?.(slice, 'sqlite:x.db')).toEqual({
-      type: 'project',
+      ...typed,
       to: 'sqlite:x.db',
       table: 'project',
       key: 'id',
       column: 'count',
+    });
+    expect(key('f')?.input?.(slice, ' postgres://app@db/app  page views path ')).toEqual({
+      ...typed,
+      to: 'postgres://app@db/app',
+      table: 'page',
+      key: 'path',
+      column: 'views',
     });
     expect(key('f')?.refuse?.(initialSlice)).toBe('There is nothing to flush');
     expect(key('f')?.refuse?.(learn(initialSlice, [reading('done')], nowMs))).toBe(

@@ -1,9 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openTarget } from '../../source/features/buffer/open-target.ts';
-import type { Batch, Target } from '../../source/features/buffer/target.ts';
+import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
+import type { Applied, Batch, Target } from '../../source/features/buffer/sql/target.ts';
 import { type Database, databases } from './databases.ts';
 
 let serial = 0;
+const isNew = (applied: Awaited<ReturnType<Target['apply']>>): boolean =>
+  typeof applied !== 'string' && applied.isNew;
+const refusedIds = (applied: Awaited<ReturnType<Target['apply']>>): string[] =>
+  typeof applied === 'string' ? [] : applied.refused.map(({ id }) => id);
+
 function batch(counts: Record<string, number>, more: Partial<Batch> = {}): Batch {
   serial += 1;
   const rows = Object.entries(counts).map(([id, count]) => ({ id, count }));
@@ -36,8 +41,8 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
   test('adds to rows that exist and makes those that do not', async () => {
     const target = await fresh('plain');
     await database.run(`INSERT INTO plain VALUES ('a', 10)`);
-    expect(await target.apply(batch({ a: 1, b: 2 }))).toBe(true);
-    expect(await target.apply(batch({ b: 40 }))).toBe(true);
+    expect(await target.apply(batch({ a: 1, b: 2 }))).toEqual({ isNew: true, refused: [] });
+    expect(await target.apply(batch({ b: 40 }))).toMatchObject({ isNew: true });
     expect(await database.counts('plain')).toEqual({ a: 11, b: 42 });
   });
 
@@ -46,29 +51,52 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     const other = await open('once');
     const same = batch({ a: 1 });
     const applied = await Promise.all([one.apply(same), other.apply(same)]);
-    expect(applied.filter(Boolean)).toHaveLength(1);
-    expect(await other.apply(same)).toBe(false);
+    expect(applied.filter(isNew)).toHaveLength(1);
+    expect(isNew(await other.apply(same))).toBe(false);
     expect(await database.counts('once')).toEqual({ a: 1 });
   });
 
   test('batches at the same moment over one connection do not mingle', async () => {
     const target = await fresh('single', 'text', 'integer NOT NULL CHECK (count < 100)');
-    const outcomes = await Promise.allSettled([
+    const outcomes = await Promise.all([
       target.apply(batch({ a: 1 })),
       target.apply(batch({ a: 10, z: 1000 })),
       target.apply(batch({ a: 20 })),
     ]);
-    expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    expect(await database.counts('single')).toEqual({ a: 21 });
+    expect(outcomes.map(refusedIds)).toEqual([[], ['z'], []]);
+    expect(await database.counts('single')).toEqual({ a: 31 });
   });
 
-  test('applies all of a batch or nothing, and takes it afterwards', async () => {
+  test('refuses single rows and applies the others; whoever comes later learns which', async () => {
     const target = await fresh('whole', 'text', 'integer NOT NULL CHECK (count < 100)');
-    const big = batch({ a: 1, z: 1000 });
-    await expect(target.apply(big)).rejects.toMatchObject({ code: 'SQL_FAILED', kind: 'program' });
-    expect(await database.counts('whole')).toEqual({});
-    expect(await target.apply({ ...big, rows: [{ id: 'z', count: 10 }] })).toBe(true);
-    expect(await database.counts('whole')).toEqual({ z: 10 });
+    const big = batch({ a: 1, y: 5000, z: 1000 });
+    const first = await target.apply(big);
+    expect(first).toMatchObject({
+      isNew: true,
+      refused: [
+        { id: 'y', count: 5000, code: expect.stringMatching(/^(SQLITE_CONSTRAINT|23514)$/) },
+        { id: 'z', count: 1000, reason: expect.stringMatching(/constraint/i) },
+      ],
+    });
+    expect(await database.counts('whole')).toEqual({ a: 1 });
+    const other = await open('whole');
+    expect(await other.apply(big)).toEqual({ ...(first as Applied), isNew: false });
+    expect(await database.counts('whole')).toEqual({ a: 1 });
+    await target.apply(batch({}, { forget: [big.id] }));
+    expect(await database.run(`SELECT id FROM quarterdeck_aside WHERE batch = '${big.id}'`)).toEqual([]);
+  });
+
+  test('when too many are refused it is the table: nothing is applied, and some are named', async () => {
+    const target = await fresh('most', 'text', 'integer NOT NULL CHECK (count < 100)');
+    const many = batch({ a: 1, b: 1000, c: 1000, d: 1000, e: 1000 }, { mostRefused: 3 });
+    await expect(target.apply(many)).rejects.toMatchObject({
+      code: 'SQL_REFUSED',
+      kind: 'program',
+      message: expect.stringMatching(/refuses 4 of 5 ids, such as `b` \(.*`c`.*`d`/s),
+    });
+    expect(await database.counts('most')).toEqual({});
+    expect(refusedIds(await target.apply({ ...many, mostRefused: 4 }))).toEqual(['b', 'c', 'd', 'e']);
+    expect(await database.counts('most')).toEqual({ a: 1 });
   });
 
   test('counts large numbers exactly, and adds to NULL as to 0', async () => {
@@ -83,9 +111,10 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     const target = await fresh('numbers', 'integer');
     await target.apply(batch({ 7: 1, '07': 10, 8: 100 }));
     expect(await database.counts('numbers')).toEqual({ 7: 11, 8: 100 });
-    const bad = target.apply(batch({ 7: 1, undefined: 1 }));
-    await expect(bad).rejects.toMatchObject({ code: 'SQL_FAILED', kind: 'program' });
-    expect(await database.counts('numbers')).toEqual({ 7: 11, 8: 100 });
+    const odd = ['undefined', '1e3', '7.0', '+7', ' 7', '7 ', '0x7', '1_000', '', '9223372036854775808'];
+    const found = await target.apply(batch(Object.fromEntries([...odd, '-7'].map((id) => [id, 1]))));
+    expect(refusedIds(found)).toEqual(odd.toSorted());
+    expect(await database.counts('numbers')).toEqual({ 7: 11, 8: 100, '-7': 1 });
   });
 
   test('updates rows of a table that wants more than key and count, and names a row that is not there', async () => {
@@ -96,11 +125,16 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     const target = await open('project');
     await target.apply(batch({ 1: 5, 2: 6 }));
     expect(await database.counts('project')).toEqual({ 1: 5, 2: 6 });
-    await expect(target.apply(batch({ 1: 5, 3: 6 }))).rejects.toMatchObject({
-      code: 'SQL_FAILED',
-      message: expect.stringContaining('no row `3`'),
+    expect(await target.apply(batch({ 1: 5, 3: 6 }))).toMatchObject({
+      refused: [
+        {
+          id: '3',
+          code: 'NO_ROW',
+          reason: '`project` has no such row, and its other columns have no defaults',
+        },
+      ],
     });
-    expect(await database.counts('project')).toEqual({ 1: 5, 2: 6 });
+    expect(await database.counts('project')).toEqual({ 1: 10, 2: 6 });
   });
 
   test('quotes words of SQL and odd but plain names', async () => {
@@ -115,7 +149,17 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
   });
 
   test('refuses names that are not plain before opening anything', async () => {
-    for (const table of ['a b', 'a;b', '"a"', 'a.b.c', '', '1a', 'x'.repeat(64), 'quarterdeck_batches']) {
+    for (const table of [
+      'a b',
+      'a;b',
+      '"a"',
+      'a.b.c',
+      '',
+      '1a',
+      'x'.repeat(64),
+      'quarterdeck_aside',
+      'quarterdeck_batches',
+    ]) {
       await expect(openTarget({ to: database.to, table })).rejects.toMatchObject({ code: 'BAD_TARGET' });
     }
     await expect(openTarget({ to: database.to, table: 'a', key: "id'" })).rejects.toMatchObject({
@@ -160,7 +204,7 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
   test('many pages in one transaction', async () => {
     const target = await fresh('pages');
     const counts = Object.fromEntries(Array.from({ length: 3500 }, (_, id) => [`id${id}`, id + 1]));
-    expect(await target.apply(batch(counts))).toBe(true);
+    expect(isNew(await target.apply(batch(counts)))).toBe(true);
     expect(await database.counts('pages')).toEqual(counts);
   });
 
@@ -180,9 +224,13 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
 
   test('ids are not cut to the length of the column', async () => {
     const target = await fresh('short', 'varchar(3)');
-    await expect(target.apply(batch({ abcd: 1 }))).rejects.toMatchObject({ code: 'SQL_FAILED' });
-    await database.run('CREATE TABLE fixed (id char(8) PRIMARY KEY, count real)');
-    await (await open('fixed')).apply(batch({ abcd: 1, abcde: 2 }));
+    expect(await target.apply(batch({ abcd: 1 }))).toMatchObject({
+      refused: [{ id: 'abcd', code: '22001' }],
+    });
+    await database.run('CREATE TABLE fixed (id char(8) PRIMARY KEY, count bigint)');
+    const fixed = await open('fixed');
+    expect(fixed.notes).toEqual(['Ids that differ by spaces at their end are one row in `fixed`']);
+    await fixed.apply(batch({ abcd: 1, abcde: 2 }));
     expect(Object.values(await database.counts('fixed'))).toEqual([1, 2]);
   });
 
@@ -208,8 +256,8 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     const old = batch({ a: 1 });
     await target.apply(old);
     await target.apply(batch({ a: 1 }, { forget: [old.id] }));
-    expect(await target.apply(old)).toBe(false);
-    expect(await owner.apply(batch({ a: 1 }))).toBe(true);
+    expect(isNew(await target.apply(old))).toBe(false);
+    expect(isNew(await owner.apply(batch({ a: 1 })))).toBe(true);
     expect(await database.counts('modest')).toEqual({ a: 3 });
     await target.close();
   });

@@ -39,6 +39,7 @@ const words: Readonly<Record<BufferState, string>> = {
   flushing: 'flushing',
   old: 'OLD',
   waiting: 'waiting',
+  aside: 'ASIDE',
   flushed: 'flushed',
 };
 const tones: Partial<Record<BufferState, Tone>> = {
@@ -47,6 +48,7 @@ const tones: Partial<Record<BufferState, Tone>> = {
   retrying: 'bad',
   silent: 'bad',
   old: 'warn',
+  aside: 'warn',
   flushed: 'dim',
 };
 
@@ -66,6 +68,13 @@ const tableOf = (nowMs: number): readonly Column<BufferRow>[] => [
   },
   { heading: 'pending', field: 'pending', align: 'right', cell: totalText },
   { heading: 'in flight', field: 'inflight', align: 'right', drop: 2, cell: inflightText },
+  {
+    heading: 'aside',
+    field: 'aside',
+    align: 'right',
+    drop: 2,
+    cell: ({ aside }) => (aside ? { text: counted(aside.ids, 'id'), tone: 'warn' } : ''),
+  },
   { heading: 'oldest', field: 'oldest', align: 'right', drop: 1, cell: (row) => oldestText(row, nowMs) },
   { heading: 'last batch', field: 'last', drop: 3, cell: lastText },
   { heading: 'and', grow: true, drop: 4, cell: (row) => storyOf(row, nowMs) },
@@ -84,6 +93,7 @@ function secondOf(row: BufferRow, nowMs: number): string {
   const story = storyOf(row, nowMs);
   if (row.error !== undefined || row.failure || row.flusher?.isSilent) return story;
   const parts = [
+    ...(row.aside ? [`${counted(row.aside.ids, 'id')} aside`] : []),
     ...(row.inflight ? [`${inflightText(row)} in flight`] : []),
     ...(row.oldestAtMs === undefined ? [] : [`oldest ${oldestText(row, nowMs)}`]),
     row.last ? `last flush ok ${took(row.last.durationMs)}` : 'never flushed',
@@ -103,7 +113,7 @@ function storyOf(row: BufferRow, nowMs: number): string {
   }
   if (flusher?.isSilent) return `flusher silent since ${formatClock(flusher.seenMs)}`;
   if (stateOf(row, nowMs) === 'old') return 'nobody flushes';
-  if (ids === 0) return '';
+  if (ids === 0) return row.aside ? `SQL refuses ${counted(row.aside.ids, 'id')}` : '';
   return flusher ? `flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';
 }
 
@@ -114,9 +124,11 @@ function aboutOf(row: BufferRow): readonly Line[] {
     error ??
     (failure
       ? `since ${formatClock(failure.sinceMs)}: ${failure.message}`
-      : last
-        ? lastLine(row)
-        : 'never flushed');
+      : row.aside
+        ? asideLine(row)
+        : last
+          ? lastLine(row)
+          : 'never flushed');
   return [{ spans: [`${row.type}  `, told] }, { spans: [{ text: `  ${placeOf(row)}`, tone: 'dim' }] }];
 }
 
@@ -130,6 +142,7 @@ function detailsOf(row: BufferRow, columns: number, nowMs: number): readonly Lin
       : []),
     fact('pending', `${counted(row.ids, 'id')}, ${totalText(row) || '+0'}`),
     ...(inflight ? [fact('in flight', `${counted(inflight.ids, 'id')}, ${inflightText(row)}`)] : []),
+    ...(row.aside ? factOf('aside', asideLine(row), columns) : []),
     ...(row.oldestAtMs === undefined ? [] : [fact('oldest', oldestText(row, nowMs))]),
     fact('last', last ? lastLine(row) : 'never flushed'),
     ...factOf('target', placeOf(row), columns),
@@ -140,6 +153,11 @@ function placeOf({ target, flusher }: BufferRow): string {
   if (!target) return 'f flushes it';
   const often = flusher ? `every ${interval(flusher.everyMs)}` : 'by hand';
   return `to ${target.table}.${target.column} in ${target.to}, ${often}`;
+}
+
+function asideLine({ type, aside }: BufferRow): string {
+  if (!aside) return '';
+  return `SQL refuses ${signed(aside.total)} of ${counted(aside.ids, 'id')}: \`buffer aside ${type}\` says why`;
 }
 
 function lastLine({ last }: BufferRow): string {

@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { guardLifeMs } from '../../redis/idempotency.ts';
 import { register } from '../../redis/registry.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
-import { BadCountError, BadIdError, CountTooLargeError, longestId } from './errors.ts';
+import { BadCountError, BadIdError, CountTooLargeError, longestId, TooManyIdsError } from './errors.ts';
 import incrementLua from './increment.lua';
 import { type BufferKeys, bufferKeys } from './keys.ts';
 
 /**
  * Write buffers: many small increments become few SQL writes.
  *
- * `pending:<type>` is a sorted set id -> count, as the third seed's `ZINCRBY pending:<type>` writes it; its
+ * `pending:<type>` is a sorted set id -> count, as a plain `ZINCRBY pending:<type>` writes it; such
  * producers and ours may feed one buffer. Ours add up in the process first and send the sums, at most every
  * `maxDelayMs` or `maxIds` different ids, in one script under (producer, sequence number): a call that ioredis
  * resends after a lost reply, or that we repeat after an error, counts once. Each producer keeps one call of a
@@ -26,7 +27,7 @@ import { type BufferKeys, bufferKeys } from './keys.ts';
  * not yet seen when it was promoted. Counts are whole numbers up to 2^53 - 1, since scores are doubles.
  */
 
-const guardMs = 86_400_000;
+const dayMs = 86_400_000;
 /** Of one call: bounds how long the server is busy with it, and how much is repeated. */
 const chunkIds = 1000;
 const longestRetryMs = 5000;
@@ -48,6 +49,8 @@ type Queue = {
 export type IncrementBufferOptions = {
   readonly maxDelayMs?: number;
   readonly maxIds?: number;
+  /** How late a call may be resent and still be known; a day unless given. */
+  readonly guardMs?: number;
   /** Hears of calls in the background that failed; they are repeated until they succeed. */
   readonly onError?: (error: unknown) => void;
 };
@@ -60,6 +63,7 @@ export class IncrementBuffer implements AsyncDisposable {
   readonly #redis: Client;
   readonly #maxDelayMs: number;
   readonly #maxIds: number;
+  readonly #guardMs: number;
   readonly #onError: ((error: unknown) => void) | undefined;
   readonly #producer = randomUUID();
   readonly #queues = new Map<string, Queue>();
@@ -68,11 +72,20 @@ export class IncrementBuffer implements AsyncDisposable {
   #size = 0;
   #isClosed = false;
 
-  constructor(redis: Client, { maxDelayMs = 250, maxIds = 10_000, onError }: IncrementBufferOptions = {}) {
+  constructor(
+    redis: Client,
+    { maxDelayMs = 250, maxIds = 10_000, guardMs = dayMs, onError }: IncrementBufferOptions = {},
+  ) {
     this.#redis = redis;
     this.#maxDelayMs = maxDelayMs;
     this.#maxIds = maxIds;
+    this.#guardMs = guardMs;
     this.#onError = onError;
+  }
+
+  /** How many different ids wait in here. */
+  get size(): number {
+    return this.#size;
   }
 
   /**
@@ -83,7 +96,7 @@ export class IncrementBuffer implements AsyncDisposable {
   add(type: string, id: string, by = 1): boolean {
     if (this.#isClosed) throw new Error('This IncrementBuffer is closed');
     if (!Number.isSafeInteger(by) || by < 1) throw new BadCountError(by);
-    if (id === '' || id.length > longestId || id.includes('\0')) throw new BadIdError(id);
+    if (!isId(id)) throw new BadIdError(id);
     const queue = this.#queueOf(type);
     const before = queue.waiting.get(id);
     const sum = (before ?? 0) + by;
@@ -125,9 +138,10 @@ export class IncrementBuffer implements AsyncDisposable {
     while (this.#size > 0);
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    // Every reply has arrived, so nothing can be resent any more.
+    // Every reply has arrived, so nothing can be resent any more. Where they may not be removed, the guards end by
+    // themselves: that decides nothing of what was counted.
     for (const { keys } of this.#queues.values()) {
-      await retryAborted(() => this.#redis.unlink(keys.guard + this.#producer));
+      await retryAborted(() => this.#redis.unlink(keys.guard + this.#producer)).catch(() => {});
     }
   }
 
@@ -197,7 +211,7 @@ export class IncrementBuffer implements AsyncDisposable {
       queue.pending = await incrementScript(
         this.#redis,
         [pending, oldest, guard + this.#producer],
-        [chunk.sequence, guardMs, ...words],
+        [chunk.sequence, this.#guardMs, ...words],
       );
     } catch (error) {
       throw refusalOf(error, type, pending);
@@ -215,7 +229,9 @@ export class IncrementBuffer implements AsyncDisposable {
 }
 
 /**
- * Counts a few ids at once, each once; resolves with the last id's pending count.
+ * Counts a few ids at once, all of them or, when it throws, none; resolves with the last id's pending count. Only where
+ * the connection ended before the answer came may they be counted although it throws.
+ * @throws {TooManyIdsError} for more ids than one script takes
  * @throws what `IncrementBuffer.flush()` throws; it is not tried again
  */
 export async function increment(
@@ -223,8 +239,12 @@ export async function increment(
   type: string,
   counts: Iterable<readonly [id: string, by: number]>,
 ): Promise<number> {
-  const buffer = new IncrementBuffer(redis, { maxIds: Number.POSITIVE_INFINITY });
+  const buffer = new IncrementBuffer(redis, { maxIds: Number.POSITIVE_INFINITY, guardMs: guardLifeMs });
   for (const [id, by] of counts) buffer.add(type, id, by);
+  if (buffer.size > chunkIds) {
+    buffer.discard();
+    throw new TooManyIdsError(buffer.size, chunkIds);
+  }
   try {
     const pending = await buffer.flush();
     await buffer.close();
@@ -233,6 +253,12 @@ export async function increment(
     buffer.discard();
     throw error;
   }
+}
+
+/** Half of a surrogate pair would become another character on its way, and two ids one. */
+function isId(id: unknown): id is string {
+  if (typeof id !== 'string') return false;
+  return id !== '' && id.length <= longestId && !id.includes('\0') && id.isWellFormed();
 }
 
 function refusalOf(error: unknown, type: string, key: string): unknown {

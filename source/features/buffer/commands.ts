@@ -1,29 +1,36 @@
 import * as v from 'valibot';
-import { messageOf, WrongTypeError } from '../../errors.ts';
+import { messageOf, UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
-import { counted, formatCount, formatDuration } from '../../ui/format.ts';
+import { counted, formatClock, formatCount, formatDuration } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
+import { UnknownNameError } from '../../unknown-name.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
   defineCommand,
   flag,
   flagOr,
+  list,
   optionalFlag,
   optionalWord,
   switchFlag,
   type Text,
   word,
 } from '../feature.ts';
+import { type Aside, asidePages, dropAside, retryAside } from './aside.ts';
 import { increment } from './buffer.ts';
 import { countLines } from './count-lines.ts';
 import { discover } from './discover.ts';
+import { NotAsideError } from './errors.ts';
 import type { Flushed } from './flush.ts';
+import type { FlushRun } from './flusher.ts';
+import { dropGuard, flushGuard } from './guards.ts';
 import { isOwnType } from './keys.ts';
 import { type Pending, pendingOf } from './pending.ts';
+import { byId, type TargetOptions } from './sql/target.ts';
+import { rowOf, stateOf } from './state.ts';
 import { ordinal, signed, took } from './status-text.ts';
-import type { TargetOptions } from './target.ts';
 
 const incr = defineCommand({
   verb: 'incr',
@@ -64,6 +71,7 @@ const pending = defineCommand({
       type === undefined
         ? await allPending(redis, found, (message) => context.warn(message))
         : [await pendingOf(redis, type)];
+    for (const row of rows) if (type !== undefined) await assertKnown(redis, row);
     return { json: rows.map(pendingJson), text: pendingText(rows) };
   },
 });
@@ -89,32 +97,44 @@ const flush = defineCommand({
     'quarterdeck buffer flush project --to sqlite:app.db --column views',
     'PGPASSWORD=... quarterdeck buffer flush project --to postgres://app@db/app --every 10s',
   ],
+  guard: flushGuard,
   async run(context, { type, to, table = type, key, column, every }) {
     const target: TargetOptions = { to, table, key, column };
     if (/^postgres(?:ql)?:\/\/[^/?]*:[^/?]+@/.test(to)) {
       context.warn('A password in a URL is visible in the process list; use PGPASSWORD or ~/.pgpass');
     }
     const { flushOnce } = await import('./flusher.ts');
-    if (every !== undefined) return await flushEvery(context, type, target, every);
-    const flushed = await flushOnce({ redis: context.redis, type, target });
-    tellSetAside(context, flushed);
+    const noted = new Set<string>();
+    const run: FlushRun = {
+      redis: context.redis,
+      type,
+      target,
+      timeoutMs: context.config.timeoutMs,
+      onNote(note) {
+        if (noted.has(note)) return;
+        noted.add(note);
+        context.warn(note);
+      },
+    };
+    if (every !== undefined) return await flushEvery(context, run, every);
+    const flushed = await flushOnce({ ...run, signal: context.signal });
+    warnOf(context, flushed);
     return { json: flushedJson(flushed), text: flushedText(flushed) };
   },
 });
 
-async function flushEvery(context: CommandContext, type: string, target: TargetOptions, everyMs: number) {
+async function flushEvery(context: CommandContext, run: FlushRun, everyMs: number) {
   const { keepFlushing } = await import('./flusher.ts');
-  let hasTold = 0;
+  let leftPending = 0;
   await keepFlushing({
-    redis: context.redis,
-    type,
-    target,
+    ...run,
     everyMs,
     signal: context.signal,
     listen: () => context.listen(),
     async onFlushed(flushed) {
-      if (flushed.setAside !== hasTold) tellSetAside(context, flushed);
-      hasTold = flushed.setAside;
+      const isOld = flushed.leftPending === leftPending;
+      leftPending = flushed.leftPending;
+      warnOf(context, isOld ? { ...flushed, leftPending: 0 } : flushed);
       await context.emit(flushedJson(flushed), flushedText(flushed));
     },
     onFailure(error, failures, retryInMs) {
@@ -122,25 +142,163 @@ async function flushEvery(context: CommandContext, type: string, target: TargetO
         `${messageOf(error)}. Trying a ${ordinal(failures + 1)} time in ${formatDuration(retryInMs)}`,
       );
     },
-    onStandby: () => context.progress(`Another process flushes ${type}; waiting to take over`),
+    onStandby: () => context.progress(`Another process flushes ${run.type}; waiting to take over`),
   });
   return { text: '' };
 }
 
-function tellSetAside(context: CommandContext, { type, setAside }: Flushed): void {
-  if (setAside === 0) return;
-  context.warn(
-    `${setAside} ${setAside === 1 ? 'id' : 'ids'} of ${type} stay pending: a fraction, a count past 2^53, or an id that is not text`,
+/** Ids that are not in SQL although the flush went well, by name. */
+function warnOf(context: CommandContext, { type, leftPending, refused }: Flushed): void {
+  if (leftPending > 0) {
+    context.warn(
+      `${counted(leftPending, 'id')} of ${type} ${leftPending === 1 ? 'stays' : 'stay'} pending: a fraction, a count past 2^53, or an id that is not text`,
+    );
+  }
+  for (const { id, count, reason } of refused.slice(0, mostNamed))
+    context.warn(`Set aside: ${signed(count)} of \`${id}\` in ${type}: ${reason}`);
+  const others = refused.length - mostNamed;
+  if (others > 0) context.warn(`Set aside: ${counted(others, 'other id')} of ${type}`);
+  if (refused.length > 0) context.warn(`\`quarterdeck buffer aside ${type}\` lists what SQL refuses`);
+}
+
+const mostNamed = 10;
+
+function flushedJson({ type, batch, rows, total, refused, leftPending, durationMs }: Flushed) {
+  return {
+    type,
+    batch: batch ?? null,
+    rows,
+    total,
+    aside: refused.length,
+    leftPending,
+    // What `leftPending` was called before.
+    setAside: leftPending,
+    durationMs,
+  };
+}
+
+function flushedText({ type, batch, rows, total, durationMs, refused }: Flushed): string {
+  if (batch === undefined) return `${type}: nothing pending`;
+  const aside = refused.length > 0 ? `, ${counted(refused.length, 'id')} set aside` : '';
+  return `${type}: ${counted(rows, 'row')}, ${signed(total)} in ${took(durationMs)}${aside}`;
+}
+
+const aside = defineCommand({
+  verb: 'aside',
+  summary: 'what SQL refuses: each id with its count and the reason',
+  words: { type: optionalWord('TYPE', 'only this type', name) },
+  writes: false,
+  examples: ['quarterdeck buffer aside project'],
+  async run({ redis, warn }, { type }) {
+    const types = type === undefined ? await allTypes(redis) : [type];
+    if (type !== undefined) await assertKnown(redis, await pendingOf(redis, type));
+    const rows: Aside[] = [];
+    for (const each of types) {
+      try {
+        for await (const page of asidePages(redis, each)) rows.push(...page);
+      } catch (error) {
+        if (type !== undefined || !(error instanceof WrongTypeError)) throw error;
+        warn(error.message);
+      }
+    }
+    rows.sort((one, other) => one.type.localeCompare(other.type) || byId(one, other));
+    return { json: rows.map(asideJson), text: asideText(rows) };
+  },
+});
+
+const retry = defineCommand({
+  verb: 'retry',
+  summary: 'let the next flush try again what SQL refused',
+  words: {
+    type: word('TYPE', 'the type', name),
+    ids: list('ID', 'as `buffer aside` lists them', name, { min: 0 }),
+  },
+  flags: { all: switchFlag('everything that is aside') },
+  writes: true,
+  examples: ['quarterdeck buffer retry project 42', 'quarterdeck buffer retry project --all'],
+  async run({ redis }, { type, ids, all }) {
+    if (all === ids.length > 0)
+      throw new UsageError('Expected ids to try again, or --all', {
+        hint: 'Usage: quarterdeck buffer retry TYPE ID... | --all',
+      });
+    await assertKnown(redis, await pendingOf(redis, type));
+    const { retried, unknown } = await retryAside(redis, type, all ? 'all' : ids);
+    if (unknown.length > 0 && retried === 0) throw new NotAsideError(type, unknown);
+    return {
+      json: { type, retried, unknown },
+      text: [
+        `${type}: the next flush tries ${counted(retried, 'id')} again`,
+        ...unknown.map((id) => `\`${id}\` is not aside`),
+      ],
+    };
+  },
+});
+
+const drop = defineCommand({
+  verb: 'drop',
+  summary: 'forget counts that SQL refuses',
+  words: {
+    type: word('TYPE', 'the type', name),
+    ids: list('ID', 'as `buffer aside` lists them', name, { min: 1 }),
+  },
+  writes: true,
+  guard: dropGuard,
+  examples: ['quarterdeck buffer drop project undefined --yes'],
+  async run({ redis }, { type, ids }) {
+    await assertKnown(redis, await pendingOf(redis, type));
+    const { dropped, unknown } = await dropAside(redis, type, ids);
+    if (dropped.length === 0) throw new NotAsideError(type, unknown);
+    return {
+      json: { type, dropped, unknown },
+      text: [
+        ...dropped.map(({ id, count }) => `${type}: forgot ${signed(count)} of \`${id}\``),
+        ...unknown.map((id) => `\`${id}\` is not aside`),
+      ],
+    };
+  },
+});
+
+function asideJson({ type, id, count, code, reason, sinceMs, tries, nextRetryMs }: Aside) {
+  return {
+    type,
+    id,
+    count,
+    code: code ?? null,
+    reason: reason ?? null,
+    sinceMs: sinceMs ?? null,
+    tries,
+    nextRetryMs: nextRetryMs ?? null,
+  };
+}
+
+function asideText(rows: readonly Aside[]): Text {
+  if (rows.length === 0) return 'Nothing is set aside';
+  return textTable(
+    rows.map(({ type, id, count, code = '', reason = 'not known', tries, nextRetryMs }) => [
+      type,
+      id,
+      signed(count),
+      code,
+      reason,
+      `${counted(tries, 'try').replace('trys', 'tries')}, ${nextRetryMs === undefined || nextRetryMs === 0 ? 'again with the next flush' : `again at ${formatClock(nextRetryMs)}`}`,
+    ]),
+    { right: [2] },
   );
 }
 
-function flushedJson({ type, batch, rows, total, setAside, durationMs }: Flushed) {
-  return { type, batch: batch ?? null, rows, total, setAside, durationMs };
+/** @throws {UnknownNameError} when nobody ever counted in this buffer */
+async function assertKnown(
+  redis: Client,
+  { type, ids, inflight, aside: refused, status }: Pending,
+): Promise<void> {
+  if (ids + inflight.ids + refused.ids > 0 || inflight.batch !== undefined || status) return;
+  const known = await allTypes(redis);
+  if (known.includes(type)) return;
+  throw new UnknownNameError('buffer', 'buffer', type, known, { listedBy: 'buffer pending' });
 }
 
-function flushedText({ type, batch, rows, total, durationMs }: Flushed): string {
-  if (batch === undefined) return `${type}: nothing pending`;
-  return `${type}: ${counted(rows, 'row')}, ${signed(total)} in ${took(durationMs)}`;
+async function allTypes(redis: Client, more: readonly string[] = []): Promise<string[]> {
+  return [...new Set([...(await registered(redis, 'buffer')), ...more])].filter(isOwnType).sort();
 }
 
 /** Every type in the index and every one given; a type whose keys are something else is told and left out. */
@@ -149,7 +307,7 @@ export async function allPending(
   more: readonly string[] = [],
   warn: (message: string) => void = () => {},
 ): Promise<Pending[]> {
-  const types = [...new Set([...(await registered(redis, 'buffer')), ...more])].filter(isOwnType).sort();
+  const types = await allTypes(redis, more);
   const found = await Promise.allSettled(types.map((type) => pendingOf(redis, type)));
   return found.flatMap((outcome) => {
     if (outcome.status === 'fulfilled') return [outcome.value];
@@ -160,32 +318,39 @@ export async function allPending(
 }
 
 /** One type as `buffer pending --json` and `snapshot --json` show it. */
-export function pendingJson({ type, ids, total, inflight, oldestMs, nowMs, status }: Pending) {
+export function pendingJson(found: Pending) {
+  const { type, ids, total, isExact, inflight, aside, oldestMs, nowMs, status } = found;
   return {
     type,
     ids,
     total,
+    // False: the totals are past 2^53 and rounded.
+    exact: isExact,
     inflight: inflight.total,
     inflightIds: inflight.ids,
     batch: inflight.batch ?? null,
+    aside: aside.total,
+    asideIds: aside.ids,
     oldestMs: oldestMs ?? null,
     oldestAgeMs: oldestMs === undefined ? null : Math.max(0, nowMs - oldestMs),
     last: status?.last ?? null,
     failure: status?.failure ?? null,
+    condition: stateOf(rowOf(found, undefined, nowMs), nowMs),
   };
 }
 
 function pendingText(rows: readonly Pending[]): Text {
   if (rows.length === 0) return 'No buffers yet: `quarterdeck buffer incr TYPE ID` begins one';
-  const cells = rows.map(({ type, ids, total, inflight, oldestMs, nowMs, status }) => [
+  const cells = rows.map(({ type, ids, total, isExact, inflight, aside, oldestMs, nowMs, status }) => [
     type,
     counted(ids, 'id'),
-    signed(total),
+    isExact ? signed(total) : `about ${signed(total)}`,
     inflight.batch === undefined ? '' : `${signed(inflight.total)} in flight`,
+    aside.ids === 0 ? '' : `${counted(aside.ids, 'id')} aside`,
     oldestMs === undefined ? '' : `oldest ${formatDuration(nowMs - oldestMs)}`,
     status?.failure ? `failing: ${status.failure.message}` : '',
   ]);
   return textTable(cells, { right: [1, 2] });
 }
 
-export const commands = [incr, pending, flush];
+export const commands = [incr, pending, flush, aside, retry, drop];

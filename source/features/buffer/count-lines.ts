@@ -19,9 +19,11 @@ export async function countLines(context: CommandContext, type: string, fallback
   const read = async (): Promise<void> => {
     for await (const line of context.stdin()) {
       lines += 1;
-      if (line === '') continue;
+      // What editors put before a text and behind its lines is no part of an id.
+      const text = (lines === 1 ? line.replace(/^\uFEFF/, '') : line).replace(/\r$/, '');
+      if (text === '') continue;
       try {
-        const [id, by] = parsed(line, fallback);
+        const [id, by] = parsed(text, fallback);
         total += by;
         if (!buffer.add(type, id, by)) await buffer.flush();
       } catch (error) {

@@ -37,7 +37,7 @@ export async function examineCounts(redis: Client, key: string, isForeign: boole
       code: 'ODD_ID',
       severity: 'warning',
       key,
-      message: `Its ids are whole numbers but for ${formatCount(odd.length)}${of}, such as ${shown(oddest)}: where the key is a number in SQL, one of them holds up the whole batch`,
+      message: `Its ids are whole numbers but for ${formatCount(odd.length)}${of}, such as ${shown(oddest)}: where the key is a number in SQL, they are set aside`,
       fix: `If it is a mistake: redis-cli ZREM ${key} ${JSON.stringify(oddest[0])}`,
     });
   }

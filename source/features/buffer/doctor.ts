@@ -3,12 +3,14 @@ import { nameInKey } from '../../redis/keys.ts';
 import { register, registered } from '../../redis/registry.ts';
 import { counted, formatDuration } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
+import { asidePages } from './aside.ts';
 import { examineCounts } from './damaged-counts.ts';
 import { bufferKeys, isOwnType } from './keys.ts';
 import { glance, type Pending } from './pending.ts';
+import { signed } from './status-text.ts';
 
 const prefix = 'pending:';
-const besides = /:(?:inflight|batch|status)$/;
+const besides = /:(?:inflight|batch|status|aside)$/;
 /** What waits longer than this, and longer than three of its flusher's intervals, waits for somebody. */
 const lateMs = 600_000;
 /** A flusher that missed its time by this much has gone. */
@@ -36,16 +38,17 @@ function typeIn(key: string): string {
 }
 
 async function examineType(redis: Client, type: string, isListed: boolean): Promise<Finding[]> {
-  const { pending: key, inflight, batch } = bufferKeys(redis, type);
+  const { pending: key, inflight, batch, aside } = bufferKeys(redis, type);
   const [found] = await glance(redis, [type]);
   if (!found) return [];
   if ('error' in found) {
     const fix = 'Rename it, or call the buffer something else';
     return [{ code: 'WRONG_TYPE', severity: 'error', key, message: found.error, fix }];
   }
-  if (found.ids === 0 && found.inflight.ids === 0 && found.inflight.batch === undefined) return [];
-  const { claimedMs, target } = await redis.hgetall(batch);
   const findings: Finding[] = [];
+  if (found.aside.ids > 0) findings.push(await asideFinding(redis, found, aside));
+  if (found.ids === 0 && found.inflight.ids === 0 && found.inflight.batch === undefined) return findings;
+  const { claimedMs, target } = await redis.hgetall(batch);
   const late = Math.max(lateMs, 3 * (found.status?.flusher?.everyMs ?? 0));
   const heldMs = claimedMs === undefined ? 0 : found.nowMs - Number(claimedMs);
   const failing = failureOf(found, key, type);
@@ -75,7 +78,7 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
       severity: 'warning',
       key,
       message: isForeign
-        ? 'Only other programs count into it, and the console does not show it; the flush of the third seed removes nothing, so it adds all of it to SQL again each time'
+        ? 'Only other programs count into it, and the console does not show it; a flush that reads it and removes nothing adds all of it to SQL again each time'
         : 'It is not in the index of buffers: the console and `buffer pending` do not show it',
       fix: isForeign
         ? `--fix puts it there; once that flush is stopped, ${flushCommand(found)} writes each count once`
@@ -85,6 +88,20 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
   }
   findings.push(...(await examineCounts(redis, key, found.oldestMs === undefined)));
   return findings;
+}
+
+/** Counts that are safe, and not where they belong. */
+async function asideFinding(redis: Client, { type, aside }: Pending, key: string): Promise<Finding> {
+  const { value: page = [] } = await asidePages(redis, type).next();
+  const [first] = page ?? [];
+  const such = first ? `, such as \`${first.id}\`: ${first.reason ?? 'for a reason that is not known'}` : '';
+  return {
+    code: 'SET_ASIDE',
+    severity: 'warning',
+    key,
+    message: `SQL refuses ${counted(aside.ids, 'id')} of ${type} (${signed(aside.total)})${such}`,
+    fix: `Mend the table, then quarterdeck buffer retry ${type} --all; or quarterdeck buffer drop ${type} ID`,
+  };
 }
 
 function failureOf({ status, nowMs }: Pending, key: string, type: string): Finding | undefined {
@@ -121,8 +138,9 @@ function lateness(found: Pending, key: string, late: number): Finding[] {
   ];
 }
 
-function flushCommand({ type, status }: Pending): string {
-  return `quarterdeck buffer flush ${type} --to ${status?.target?.to ?? 'TARGET'}`;
+/** Without the target that Redis remembers: anybody may have written it, and a fix is there to be copied. */
+function flushCommand({ type }: Pending): string {
+  return `quarterdeck buffer flush ${type} --to TARGET`;
 }
 
 function untagged(name: string): Finding {

@@ -7,12 +7,13 @@ export class BadTypeError extends UsageError {
   }
 }
 
-/** SQL indexes refuse much longer keys, and one such key would hold up its whole batch. */
+/** SQL indexes refuse much longer keys. */
 export const longestId = 512;
 
-/** An id that SQL would not take as a key, and that would hold up its whole batch. */
+/** An id that SQL would not take as a key. */
 export class BadIdError extends UsageError {
-  constructor(id: string) {
+  constructor(given: unknown) {
+    const id = String(given);
     const shown = id.length > 40 ? `${id.slice(0, 40)}…` : id.replaceAll('\0', '\\0');
     super(`Expected \`id\` to be UTF-8 text of 1 to ${longestId} characters without NUL, got \`${shown}\``, {
       code: 'BAD_ID',
@@ -26,6 +27,16 @@ export class BadCountError extends UsageError {
     super(`Expected \`by\` to be a whole number from 1 to 2^53 - 1, got \`${String(by)}\``, {
       code: 'BAD_COUNT',
       hint: 'Counts only grow; scale fractions up, such as cents instead of euros',
+    });
+  }
+}
+
+/** One call counts all of its ids or none, so it takes no more than one script does. */
+export class TooManyIdsError extends UsageError {
+  constructor(ids: number, most: number) {
+    super(`Expected at most ${most} different ids in one call, got ${ids}`, {
+      code: 'TOO_MANY_IDS',
+      hint: 'Use an IncrementBuffer, which sends any number in parts, or several calls',
     });
   }
 }
@@ -81,7 +92,7 @@ export class SqlUnreachableError extends QuarterdeckError {
 /** The table, the column or the unique key that a flush needs is not there. */
 export class SqlSchemaError extends QuarterdeckError {
   constructor(
-    code: 'SQL_NO_TABLE' | 'SQL_NO_COLUMN' | 'SQL_NO_KEY' | 'SQL_COLUMN_TYPE',
+    code: 'SQL_NO_TABLE' | 'SQL_NO_COLUMN' | 'SQL_NO_KEY' | 'SQL_COLUMN_TYPE' | 'SQL_KEY_TYPE',
     message: string,
     hint: string,
   ) {
@@ -95,6 +106,35 @@ export class SqlFailedError extends QuarterdeckError {
     super('program', 'SQL_FAILED', `${label} did not take the batch: ${detail}`, {
       hint: 'The batch stays in flight and is offered again under the same id: nothing is lost or counted twice',
       ...options,
+    });
+  }
+}
+
+/** So many rows are refused that the table, not the rows, is at fault: nothing of the batch was written. */
+export class TooManyRefusedError extends QuarterdeckError {
+  constructor(
+    label: string,
+    refused: readonly { readonly id: string; readonly reason: string }[],
+    of: number,
+  ) {
+    const some = refused.slice(0, 3).map(({ id, reason }) => `\`${id}\` (${reason})`);
+    super(
+      'program',
+      'SQL_REFUSED',
+      `${label} refuses ${refused.length} of ${of} ids, such as ${some.join(', ')}`,
+      {
+        hint: 'Look at the table, its type and its constraints. The batch stays in flight: nothing of it was written',
+      },
+    );
+  }
+}
+
+/** SQL refuses no such id of this type. */
+export class NotAsideError extends QuarterdeckError {
+  constructor(type: string, ids: readonly string[]) {
+    const shown = ids.slice(0, 3).map((id) => `\`${id}\``);
+    super('data', 'NOT_ASIDE', `Nothing of \`${type}\` is set aside for ${shown.join(', ')}`, {
+      hint: `\`quarterdeck buffer aside ${type}\` lists what is; an id may just be tried again`,
     });
   }
 }

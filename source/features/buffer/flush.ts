@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { register } from '../../redis/registry.ts';
+import { asArray, asInteger, asText, asTexts } from '../../redis/reply.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import claimLua from './claim.lua';
 import commitLua from './commit.lua';
 import { BatchElsewhereError } from './errors.ts';
 import { type BufferKeys, bufferKeys } from './keys.ts';
-import type { OnStep, Row, Target } from './target.ts';
+import { byId, type OnStep, type Refusal, type Row, type Target } from './sql/target.ts';
 
 /**
  * From Redis to SQL, exactly once in effect, without a lock.
@@ -16,13 +17,15 @@ import type { OnStep, Row, Target } from './target.ts';
  * 1. Claim: one script renames `pending` to `inflight` and names the batch. Whoever claims while a batch is in
  *    flight, after a crash or beside us, is handed the same batch under the same id.
  * 2. Read it in pages; it does not change any more.
- * 3. One SQL transaction records the batch id and adds the counts; it does nothing if the id is recorded already.
- * 4. Commit: one script lets go of the batch, if it is still this one, and puts back into `pending` what SQL cannot
- *    take: fractions, counts past 2^53, ids that are not text.
+ * 3. One SQL transaction records the batch id, adds the counts, and records the rows that the table refused; it does
+ *    nothing if the id is recorded already.
+ * 4. Commit: one script lets go of the batch, if it is still this one. It sets aside what SQL refused, as the
+ *    transaction recorded it, and puts back into `pending` what SQL cannot take: fractions, counts past 2^53, ids that
+ *    are not text.
  *
  * A crash before 3 commits leaves the batch in flight and SQL untouched; a crash after leaves it in flight with
  * its id recorded, so the next flush only does 4. At any moment
- * SQL + pending + (in flight, unless SQL has recorded its id) = what was counted.
+ * SQL + pending + aside + (in flight, unless SQL has recorded its id) = what was counted.
  *
  * Recorded ids are forgotten a day after their commit here, and only ids that this Redis itself has let go of, so
  * several servers may share one database. Not promised: a Redis that comes back from a backup, or from a replica
@@ -30,8 +33,12 @@ import type { OnStep, Row, Target } from './target.ts';
  */
 
 const readPage = 1000;
-const putBackPart = 500;
+const movePart = 400;
 const keepSettledMs = 86_400_000;
+/** Of a batch: when more is refused, it is the table that does not fit. */
+const mostRefused = { ids: 100, share: 0.05 };
+/** Of a type: a claim looks at each of them. */
+const mostAside = 10_000;
 
 export type Flushed = {
   readonly type: string;
@@ -39,20 +46,36 @@ export type Flushed = {
   readonly batch: string | undefined;
   readonly rows: number;
   readonly total: number;
-  /** Ids put back because SQL cannot take them as they are. */
-  readonly setAside: number;
+  /** Ids that SQL refused and that are set aside now, with the reasons. */
+  readonly refused: readonly Refusal[];
+  /** Ids that stay pending because SQL cannot take them as they are. */
+  readonly leftPending: number;
   readonly durationMs: number;
 };
 
 export type FlushOptions = { readonly onStep?: OnStep };
 
-type Claim = { readonly id: string; readonly isResumed: boolean; readonly forget: readonly string[] };
+type Claim = {
+  /** Empty: there is nothing to claim. */
+  readonly id: string;
+  readonly isResumed: boolean;
+  /** How many ids are aside, and how many of them are due. */
+  readonly aside: number;
+  readonly due: number;
+  readonly forget: readonly string[];
+};
 
 const claimScript = defineScript({
   lua: claimLua,
-  parse(reply): Claim | undefined {
-    const [id, isResumed, forget] = reply as [string, number, string[]];
-    return id === '' ? undefined : { id, isResumed: isResumed === 1, forget };
+  parse(reply): Claim {
+    const [id, isResumed, aside, due, forget] = asArray(reply);
+    return {
+      id: asText(id),
+      isResumed: asInteger(isResumed) === 1,
+      aside: asInteger(aside),
+      due: asInteger(due),
+      forget: asTexts(forget),
+    };
   },
 });
 const commitScript = defineScript({ lua: commitLua, parse: (reply) => reply === 1 });
@@ -78,13 +101,26 @@ export async function flush(
   return { type, ...flushed, durationMs: Math.round(performance.now() - startedAt) };
 }
 
-/** Whether a flush would find anything: asked before a database is opened in vain. */
-export async function hasWork(redis: Client, type: string): Promise<boolean> {
-  const { pending, inflight, batch } = bufferKeys(redis, type);
-  return (await retryAborted(() => redis.exists(pending, inflight, batch))) > 0;
+/**
+ * Whether a flush would find anything: asked before a database is opened in vain. What is only set aside, and not due,
+ * is to be looked at now and then: the table may be defined otherwise by now.
+ */
+export async function hasWork(redis: Client, type: string): Promise<boolean | 'aside'> {
+  const { pending, inflight, batch, aside, due } = bufferKeys(redis, type);
+  const [waiting, isAside, [seconds]] = await Promise.all([
+    retryAborted(() => redis.exists(pending, inflight, batch)),
+    retryAborted(() => redis.exists(aside)),
+    retryAborted(() => redis.time()),
+  ]);
+  if (waiting > 0) return true;
+  if (isAside === 0) return false;
+  const nowMs = Number(seconds) * 1000;
+  return (await retryAborted(() => redis.zcount(due, '-inf', nowMs))) > 0 ? true : 'aside';
 }
 
 type Settled = Omit<Flushed, 'type' | 'durationMs'>;
+
+const nothingSettled: Settled = { batch: undefined, rows: 0, total: 0, refused: [], leftPending: 0 };
 
 async function settleAll(
   redis: Client,
@@ -93,26 +129,45 @@ async function settleAll(
   target: Target,
   { onStep }: FlushOptions,
 ): Promise<Settled> {
-  let sum: Settled = { batch: undefined, rows: 0, total: 0, setAside: 0 };
-  for (;;) {
+  let sum = nothingSettled;
+  let due = 0;
+  const claimAndSettle = async (what: 'pending' | 'due'): Promise<'none' | 'resumed' | 'new'> => {
     onStep?.('claiming');
-    const claim = await claimed(redis, keys, target);
-    if (!claim) return sum;
+    const claim = await claimed(redis, keys, target, what);
+    due = claim.due;
+    if (claim.id === '') return 'none';
     onStep?.('claimed');
     const settled = await settle(redis, type, keys, target, claim, onStep);
-    if (!settled) continue;
-    sum = { ...settled, rows: sum.rows + settled.rows, total: sum.total + settled.total };
-    // What was pending when we were called may still be, behind the batch that we found in flight.
-    if (!claim.isResumed) return sum;
-  }
+    if (settled) sum = together(sum, settled);
+    // What was to be claimed may still be, behind the batch that we found in flight.
+    return claim.isResumed || !settled ? 'resumed' : 'new';
+  };
+  while ((await claimAndSettle('pending')) === 'resumed');
+  // Alone, and behind the others: what fails again holds up nothing.
+  while (due > 0 && (await claimAndSettle('due')) !== 'none');
+  return sum;
 }
 
-async function claimed(redis: Client, keys: BufferKeys, target: Target): Promise<Claim | undefined> {
-  const { pending, inflight, batch, oldest, settled } = keys;
+function together(one: Settled, other: Settled): Settled {
+  return {
+    batch: other.batch ?? one.batch,
+    rows: one.rows + other.rows,
+    total: one.total + other.total,
+    refused: [...one.refused, ...other.refused],
+    leftPending: other.leftPending,
+  };
+}
+
+async function claimed(
+  redis: Client,
+  { pending, inflight, batch, oldest, settled, aside, why, due }: BufferKeys,
+  { identity, definition = '' }: Target,
+  what: 'pending' | 'due',
+): Promise<Claim> {
   return await claimScript(
     redis,
-    [pending, inflight, batch, oldest, settled],
-    [randomUUID(), target.identity, keepSettledMs],
+    [pending, inflight, batch, oldest, settled, aside, why, due],
+    [randomUUID(), identity, keepSettledMs, what, definition],
   );
 }
 
@@ -135,25 +190,58 @@ async function settle(
   claim: Claim,
   onStep: OnStep | undefined,
 ): Promise<Settled | undefined> {
-  const { rows, aside } = await readBatch(redis, keys, onStep);
+  const { rows, unfit } = await readBatch(redis, keys, onStep);
   if ((await retryAborted(() => redis.hget(keys.batch, 'id'))) !== claim.id) return;
-  const total = rows.reduce((sum, row) => sum + row.count, 0);
+  const total = sumOf(rows);
   const note = `${type}: ${rows.length} rows, ${total >= 0 ? '+' : ''}${total}`;
-  const isApplied = await target.apply({ id: claim.id, note, rows, forget: claim.forget }, onStep);
-  await letGo(redis, keys, claim, isApplied, aside, onStep);
-  const written = isApplied ? { rows: rows.length, total } : { rows: 0, total: 0 };
-  return { batch: claim.id, ...written, setAside: aside.length };
+  const most = Math.max(mostRefused.ids, Math.floor(rows.length * mostRefused.share));
+  const applied = await target.apply(
+    {
+      id: claim.id,
+      note,
+      rows,
+      forget: claim.forget,
+      mostRefused: Math.min(most, Math.max(0, mostAside - claim.aside)),
+    },
+    onStep,
+  );
+  const { isNew, refused } =
+    typeof applied === 'string' ? { isNew: applied === 'applied', refused: [] } : applied;
+  const moves: Move[] = [
+    ...unfit,
+    ...refused.map(
+      ({ id, count, code, reason }): Move => ['aside', id, count, code, reason.slice(0, longestReason)],
+    ),
+  ];
+  await letGo(redis, keys, { claim, moves, isNew, definition: target.definition ?? '' }, onStep);
+  const written = isNew
+    ? { rows: rows.length - refused.length, total: total - sumOf(refused) }
+    : { rows: 0, total: 0 };
+  return { batch: claim.id, ...written, refused, leftPending: unfit.length };
 }
 
-type Aside = readonly [mode: 'fraction' | 'all', id: Buffer];
+function sumOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** What happens to an id when the batch is let go of; five words each. */
+type Move = readonly [
+  mode: 'fraction' | 'all' | 'aside',
+  id: Buffer | string,
+  count: number | '',
+  code: string,
+  reason: string,
+];
+
+const longestReason = 300;
 
 async function readBatch(
   redis: Client,
   { inflight }: BufferKeys,
   onStep: OnStep | undefined,
-): Promise<{ rows: Row[]; aside: Aside[] }> {
+): Promise<{ rows: Row[]; unfit: Move[] }> {
   const rows: Row[] = [];
-  const aside: Aside[] = [];
+  const unfit: Move[] = [];
   for (let start = 0; ; start += readPage) {
     const end = start + readPage - 1;
     const flat = await retryAborted(() => redis.zrangeBuffer(inflight, `${start}`, `${end}`, 'WITHSCORES'));
@@ -166,35 +254,43 @@ async function readBatch(
       const whole = Math.trunc(count);
       const isText = !id.includes('\0') && (!id.includes('\uFFFD') || Buffer.from(id).equals(bytes));
       if (!isText || !Number.isSafeInteger(whole)) {
-        aside.push(['all', bytes]);
+        unfit.push(['all', bytes, '', '', '']);
         continue;
       }
-      if (whole !== count) aside.push(['fraction', bytes]);
+      if (whole !== count) unfit.push(['fraction', bytes, '', '', '']);
       if (whole !== 0) rows.push({ id, count: whole });
     }
     if (flat.length < 2 * readPage) break;
   }
-  rows.sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
-  return { rows, aside };
+  rows.sort(byId);
+  return { rows, unfit };
 }
 
 async function letGo(
   redis: Client,
-  { pending, inflight, batch, settled }: BufferKeys,
-  { id, forget }: Claim,
-  isApplied: boolean,
-  aside: readonly Aside[],
+  { pending, inflight, batch, settled, aside, why, due }: BufferKeys,
+  {
+    claim: { id, forget },
+    moves,
+    isNew,
+    definition,
+  }: {
+    readonly claim: Claim;
+    readonly moves: readonly Move[];
+    readonly isNew: boolean;
+    readonly definition: string;
+  },
   onStep: OnStep | undefined,
 ): Promise<void> {
-  const parts = Math.max(1, Math.ceil(aside.length / putBackPart));
-  const forgotten = isApplied ? forget : [];
+  const parts = Math.max(1, Math.ceil(moves.length / movePart));
+  const forgotten = isNew ? forget : [];
   for (let part = 1; part <= parts; part += 1) {
     const isLast = part === parts;
-    const back = aside.slice((part - 1) * putBackPart, part * putBackPart).flat();
+    const some = moves.slice((part - 1) * movePart, part * movePart).flat();
     await commitScript(
       redis,
-      [pending, inflight, batch, settled],
-      [id, part, isLast ? 1 : 0, ...(isLast ? [forgotten.length, ...forgotten] : [0]), ...back],
+      [pending, inflight, batch, settled, aside, why, due],
+      [id, part, isLast ? 1 : 0, definition, ...(isLast ? [forgotten.length, ...forgotten] : [0]), ...some],
     );
     onStep?.(isLast ? 'committed' : 'put-back');
   }

@@ -12,13 +12,14 @@ export const keys: readonly KeyBinding<BufferSlice>[] = [
       return row.error ?? (row.ids === 0 && !row.inflight ? `${row.type} has nothing pending` : undefined);
     },
     ask: {
-      label: (slice) => `Flush ${selectedRow(slice)?.type} to ›`,
-      initial: (slice) => selectedRow(slice)?.target?.to ?? 'sqlite:',
+      label: (slice) => `Flush ${selectedRow(slice)?.type} to TARGET [TABLE [COLUMN [KEY]]] ›`,
+      // What Redis says about the last flush is no default: anybody may have written it.
+      initial: () => 'sqlite:',
     },
     input(slice, typed) {
-      const row = selectedRow(slice);
-      const { table = row?.type, key = 'id', column = 'count' } = row?.target ?? {};
-      return { type: row?.type, to: typed, table, key, column };
+      const type = selectedRow(slice)?.type;
+      const [to = '', table = type, column = 'count', key = 'id'] = typed.trim().split(/\s+/);
+      return { type, to, table, key, column, every: undefined, isPrompted: true };
     },
   },
   {

@@ -2,7 +2,7 @@ import type { Client } from '../../redis/client.ts';
 import { keyFamily } from '../../redis/keys.ts';
 import { BadTypeError } from './errors.ts';
 
-const reserved = /:(?:inflight|batch|oldest|settled|status)$|:seq:[^:]*$/;
+const reserved = /:(?:inflight|batch|oldest|settled|status|aside)$|:aside:(?:why|due)$|:seq:[^:]*$/;
 
 export type BufferKeys = ReturnType<typeof bufferKeys>;
 
@@ -20,6 +20,9 @@ export function bufferKeys(redis: Client, type: string) {
     oldest: 'pending:*:oldest',
     settled: 'pending:*:settled',
     status: 'pending:*:status',
+    aside: 'pending:*:aside',
+    why: 'pending:*:aside:why',
+    due: 'pending:*:aside:due',
     guard: 'pending:*:seq:',
   });
 }

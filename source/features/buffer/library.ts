@@ -5,18 +5,19 @@ import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/library-client.ts';
 import { registered } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
+import { type Aside as AsideRow, asidePages, dropAside, retryAside } from './aside.ts';
 import * as own from './buffer.ts';
 import { discover as discoverTypes } from './discover.ts';
-import { flush as flushOwn } from './flush.ts';
+import { type Flushed as FlushedOnce, flush as flushOwn } from './flush.ts';
 import { keepFlushing } from './flusher.ts';
 import { glance, type Pending, pendingOf } from './pending.ts';
-import type { Target, TargetOptions } from './target.ts';
+import type { Batch, Refusal, Row, Target, TargetOptions } from './sql/target.ts';
 
 // quarterdeck/buffer: counts wait in Redis and reach SQL in batches, exactly once in effect.
 
 export * from './errors.ts';
-export { openTarget } from './open-target.ts';
-export type { Target, TargetOptions };
+export { openTarget } from './sql/open-target.ts';
+export type { Batch, Refusal, Row, Target, TargetOptions };
 
 /** Adds counts up in memory and sends them every `flushMs`. Closing flushes. */
 export interface Buffer extends Handle {
@@ -39,7 +40,23 @@ export interface Flushed {
   readonly batch: string | undefined;
   readonly rows: number;
   readonly total: number;
+  /** Ids that SQL refused and that are set aside now. */
+  readonly refused: readonly Refusal[];
   readonly durationMs: number;
+}
+
+/** An id that SQL refuses: out of the way of the others, and tried again later. */
+export interface Aside {
+  readonly name: string;
+  readonly id: string;
+  readonly count: number;
+  /** SQLSTATE, `SQLITE_CONSTRAINT`, or one of ours: `ID_TYPE`, `COUNT_TYPE`, `NO_ROW`. */
+  readonly code: string | undefined;
+  readonly reason: string | undefined;
+  readonly sinceAt: number | undefined;
+  readonly tries: number;
+  /** 0: with the next flush. */
+  readonly nextRetryAt: number | undefined;
 }
 
 export interface Status {
@@ -49,6 +66,8 @@ export interface Status {
   readonly total: number;
   /** Ids of the batch being written to SQL. */
   readonly inflight: number;
+  /** Ids that SQL refuses. */
+  readonly aside: number;
   readonly oldestAt: number | undefined;
   readonly failure: { readonly message: string; readonly sinceAt: number } | undefined;
 }
@@ -90,8 +109,7 @@ export async function flush(
   options: Call = {},
 ): Promise<Flushed> {
   const client = clientOf(redis);
-  const { batch, rows, total, durationMs } = await cancellable(options, () => flushOwn(client, name, target));
-  return { type: 'flushed', batch, rows, total, durationMs };
+  return asFlushed(await cancellable(options, () => flushOwn(client, name, target)));
 }
 
 /**
@@ -116,18 +134,51 @@ export async function run(
     everyMs,
     signal,
     ...(subscriber && { listen: listenerOf(client, { subscriber }) }),
-    onFlushed: ({ batch, rows, total, durationMs }) =>
-      onEvent?.({ type: 'flushed', batch, rows, total, durationMs }),
+    onFlushed: (flushed) => onEvent?.(asFlushed(flushed)),
+    onNote: (note) => warn(onEvent, new QuarterdeckError('program', 'SQL_TABLE', note)),
     onStandby: () => onEvent?.({ type: 'standby' }),
     onFailure: (error) => warn(onEvent, asOurs(error)),
   });
+}
+
+/** What SQL refuses of one type. @throws {WrongTypeError} */
+export async function* aside(redis: Redis, name: string, options: Call = {}): AsyncGenerator<Aside> {
+  const pages = asidePages(clientOf(redis), name);
+  for (;;) {
+    const { done, value: page } = await cancellable(options, () => pages.next());
+    if (done) return;
+    yield* page.map(asAside);
+  }
+}
+
+/** Lets the next flush try again what SQL refused. @returns how many ids that are */
+export async function retry(
+  redis: Redis,
+  name: string,
+  ids: readonly string[] | 'all',
+  options: Call = {},
+): Promise<number> {
+  const client = clientOf(redis);
+  return (await cancellable(options, () => retryAside(client, name, ids))).retried;
+}
+
+/** Forgets counts that SQL refuses. @returns what they amounted to */
+export async function drop(
+  redis: Redis,
+  name: string,
+  ids: readonly string[],
+  options: Call = {},
+): Promise<readonly { readonly id: string; readonly count: number }[]> {
+  const client = clientOf(redis);
+  return (await cancellable(options, () => dropAside(client, name, ids))).dropped;
 }
 
 /** One type; undefined if nothing waits and nothing was ever flushed. @throws {WrongTypeError} */
 export async function status(redis: Redis, name: string, options: Call = {}): Promise<Status | undefined> {
   const client = clientOf(redis);
   const found = await cancellable(options, () => pendingOf(client, name));
-  const isEmpty = found.ids === 0 && found.inflight.batch === undefined && found.status === undefined;
+  const isEmpty =
+    found.ids + found.aside.ids === 0 && found.inflight.batch === undefined && found.status === undefined;
   return isEmpty ? undefined : asStatus(found);
 }
 
@@ -158,13 +209,22 @@ async function statusesOf(client: Client, names: readonly string[]): Promise<Sta
   return statuses;
 }
 
-function asStatus({ type, ids, total, inflight, oldestMs, status: told }: Pending): Status {
+function asFlushed({ batch, rows, total, refused, durationMs }: FlushedOnce): Flushed {
+  return { type: 'flushed', batch, rows, total, refused, durationMs };
+}
+
+function asAside({ type, id, count, code, reason, sinceMs, tries, nextRetryMs }: AsideRow): Aside {
+  return { name: type, id, count, code, reason, sinceAt: sinceMs, tries, nextRetryAt: nextRetryMs };
+}
+
+function asStatus({ type, ids, total, inflight, aside: refused, oldestMs, status: told }: Pending): Status {
   const failure = told?.failure;
   return {
     name: type,
     ids,
     total,
     inflight: inflight.ids,
+    aside: refused.ids,
     oldestAt: oldestMs,
     failure: failure && { message: failure.message, sinceAt: failure.sinceMs },
   };

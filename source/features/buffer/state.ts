@@ -1,5 +1,7 @@
 import { chosenRow, initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment } from '../../ui/moment.ts';
+import type { Foreign, Pending } from './pending.ts';
+import type { Status } from './status.ts';
 
 /** What the console knows about write buffers: figures as of the last reading, and where the operator looks. */
 export type BufferSlice = {
@@ -19,6 +21,8 @@ export type BufferRow = {
   /** False: the totals are estimates, and already rounded. */
   readonly isExact: boolean;
   readonly inflight: { readonly ids: number; readonly total: number } | undefined;
+  /** What SQL refuses. */
+  readonly aside: { readonly ids: number; readonly total: number } | undefined;
   /** Epoch ms of this console's clock since when the oldest count waits. */
   readonly oldestAtMs: number | undefined;
   readonly last: LastBatch | undefined;
@@ -29,12 +33,8 @@ export type BufferRow = {
   readonly target: Destination | undefined;
 };
 
-export type LastBatch = {
-  readonly rows: number;
-  readonly total: number;
-  readonly durationMs: number;
-  readonly atMs: number;
-};
+export type LastBatch = NonNullable<Status['last']>;
+export type Destination = NonNullable<Status['target']>;
 
 export type Failure = {
   readonly attempts: number;
@@ -44,31 +44,8 @@ export type Failure = {
   readonly retryAtMs: number | undefined;
 };
 
-export type Destination = {
-  readonly to: string;
-  readonly table: string;
-  readonly key: string;
-  readonly column: string;
-};
-
 /** What a reading tells about one type, in the figures of the server. */
-export type Reading = {
-  readonly type: string;
-  readonly nowMs: number;
-  readonly ids: number;
-  readonly total: number;
-  readonly isExact: boolean;
-  readonly inflight: { readonly ids: number; readonly total: number; readonly batch: string | undefined };
-  readonly oldestMs: number | undefined;
-  readonly status:
-    | {
-        readonly last?: LastBatch;
-        readonly failure?: { attempts: number; message: string; sinceMs: number; retryAtMs: number | null };
-        readonly flusher?: { everyMs: number; seenMs: number };
-        readonly target?: Destination;
-      }
-    | undefined;
-};
+export type Reading = Pending;
 
 /** A flusher that missed its time by this much has gone. */
 const silentAfterMs = 15_000;
@@ -80,7 +57,7 @@ export const initialSlice: BufferSlice = { types: [], total: undefined, list: in
 /** Takes a reading in; the same slice if nothing changed that is shown. */
 export function learn(
   slice: BufferSlice,
-  readings: readonly (Reading | { type: string; error: string })[],
+  readings: readonly (Reading | Foreign)[],
   /** Of this console's clock, when they came. */
   nowMs: number,
   total = readings.length,
@@ -98,7 +75,19 @@ export function selectedRow(slice: BufferSlice): BufferRow | undefined {
   return chosenRow(bufferList, slice);
 }
 
-/** How it stands with a type, in a word. */
+/**
+ * How it stands with a type, in a word: pane, `condition` in JSON and alerts say the same.
+ *
+ * - `foreign`: its keys hold something else
+ * - `failed`: the last flush failed, and nobody tries again
+ * - `retrying`: it failed, and is tried again
+ * - `silent`: its flusher has not been heard of
+ * - `flushing`: a batch is on its way
+ * - `old`: counts wait for longer than they should
+ * - `waiting`: counts wait for the next flush
+ * - `aside`: all is in SQL but what SQL refuses
+ * - `flushed`: all is in SQL
+ */
 export type BufferState =
   | 'foreign'
   | 'failed'
@@ -107,16 +96,18 @@ export type BufferState =
   | 'flushing'
   | 'old'
   | 'waiting'
+  | 'aside'
   | 'flushed';
 
 export function stateOf(row: BufferRow, nowMs: number): BufferState {
-  const { error, failure, flusher, inflight, ids } = row;
+  const { error, failure, flusher, inflight, ids, aside } = row;
   if (error !== undefined) return 'foreign';
   if (failure) return failure.retryAtMs === undefined ? 'failed' : 'retrying';
   if (flusher?.isSilent) return 'silent';
   if (inflight) return 'flushing';
   if (isOld(row, nowMs)) return 'old';
-  return ids > 0 ? 'waiting' : 'flushed';
+  if (ids > 0) return 'waiting';
+  return aside ? 'aside' : 'flushed';
 }
 
 export const bufferList: List<BufferSlice, BufferRow> = {
@@ -130,6 +121,7 @@ export const bufferList: List<BufferSlice, BufferRow> = {
     ids: ({ ids }) => ids,
     pending: ({ total }) => total,
     inflight: ({ inflight }) => inflight?.total,
+    aside: ({ aside }) => aside?.ids,
     oldest: ({ oldestAtMs }, nowMs) => (oldestAtMs === undefined ? undefined : sinceMs(oldestAtMs, nowMs)),
     last: ({ last }) => last?.atMs,
   },
@@ -138,14 +130,13 @@ export const bufferList: List<BufferSlice, BufferRow> = {
 /** What needs a human, as `--fail-if` would name it. */
 export function alertsOf({ types }: BufferSlice, nowMs: number): string[] {
   return types.flatMap((row) => {
-    if (row.error !== undefined) return [`buffer.${row.type} foreign`];
-    if (row.failure)
-      return [`buffer.${row.type} ${row.failure.retryAtMs === undefined ? 'failed' : 'retrying'}`];
-    if (row.flusher?.isSilent) return [`buffer.${row.type} flusher silent`];
-    const { oldestAtMs = nowMs } = row;
-    return isOld(row, nowMs)
-      ? [`buffer.${row.type} oldest ${Math.floor((nowMs - oldestAtMs) / 60_000)}m`]
-      : [];
+    const { type, aside, oldestAtMs = nowMs } = row;
+    const refused = aside ? [`buffer.${type} ${aside.ids} aside`] : [];
+    const state = stateOf(row, nowMs);
+    if (['foreign', 'failed', 'retrying'].includes(state)) return [`buffer.${type} ${state}`, ...refused];
+    if (state === 'silent') return [`buffer.${type} flusher silent`, ...refused];
+    if (!isOld(row, nowMs)) return refused;
+    return [`buffer.${type} oldest ${Math.floor((nowMs - oldestAtMs) / 60_000)}m`, ...refused];
   });
 }
 
@@ -154,8 +145,9 @@ export function isOld({ oldestAtMs, flusher }: BufferRow, nowMs: number): boolea
   return nowMs - oldestAtMs > Math.max(oldAfterMs, 3 * (flusher?.everyMs ?? 0));
 }
 
-function rowOf(
-  { type, nowMs, ids, total, isExact, inflight, oldestMs, status = {} }: Reading,
+/** One type as the pane knows it; `hereMs` is this console's clock. */
+export function rowOf(
+  { type, nowMs, ids, total, isExact, inflight, aside, oldestMs, status = {} }: Reading,
   known: BufferRow | undefined,
   hereMs: number,
 ): BufferRow {
@@ -169,6 +161,8 @@ function rowOf(
       inflight.batch === undefined
         ? undefined
         : { ids: inflight.ids, total: isExact ? inflight.total : roughly(inflight.total) },
+    aside:
+      aside.ids === 0 ? undefined : { ids: aside.ids, total: isExact ? aside.total : roughly(aside.total) },
     oldestAtMs:
       oldestMs === undefined
         ? undefined
@@ -210,7 +204,7 @@ function roughly(total: number): number {
   return Number(total.toPrecision(2));
 }
 
-function foreign({ type, error }: { type: string; error: string }): BufferRow {
+function foreign({ type, error }: Foreign): BufferRow {
   return {
     type,
     error,
@@ -218,6 +212,7 @@ function foreign({ type, error }: { type: string; error: string }): BufferRow {
     total: 0,
     isExact: true,
     inflight: undefined,
+    aside: undefined,
     oldestAtMs: undefined,
     last: undefined,
     failure: undefined,
@@ -227,6 +222,7 @@ function foreign({ type, error }: { type: string; error: string }): BufferRow {
 }
 
 function urgency(row: BufferRow): number {
-  if (row.error !== undefined || row.failure || row.flusher?.isSilent) return 2;
+  if (row.error !== undefined || row.failure || row.flusher?.isSilent) return 3;
+  if (row.aside) return 2;
   return row.ids > 0 || row.inflight ? 1 : 0;
 }

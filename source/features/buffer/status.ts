@@ -20,9 +20,12 @@ const parts = {
   failure: v.object({ attempts: v.number(), message: v.string(), sinceMs: at, retryAtMs: v.nullable(at) }),
   /** The daemon that flushes: how often, and when it was last heard of. */
   flusher: v.object({ everyMs: at, seenMs: at }),
-  /** Where to, without a password, and into which table: what a flush by hand would use. */
+  /** Where the last batch went, without a password. Shown, and never a default: anybody may have written it. */
   target: v.object({ to: v.string(), table: v.string(), key: v.string(), column: v.string() }),
 };
+
+/** The fields of the hash that are read. */
+export const statusFields = Object.keys(parts);
 
 export type Status = { readonly [Part in keyof typeof parts]?: v.InferOutput<(typeof parts)[Part]> };
 

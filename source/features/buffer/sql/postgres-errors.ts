@@ -1,6 +1,6 @@
-import { messageOf } from '../../errors.ts';
-import { BadTargetError } from './errors.ts';
-import { batchesTable } from './target.ts';
+import { messageOf } from '../../../errors.ts';
+import { BadTargetError } from '../errors.ts';
+import { asideTable, batchesTable } from './target.ts';
 
 /** What goes wrong with PostgreSQL, in words that never hold a password. */
 
@@ -60,17 +60,35 @@ export function hintFor(error: unknown): { hint?: string } {
       return { hint: 'Give the password by PGPASSWORD or ~/.pgpass, the user in the URL' };
     case '42501':
       return {
-        hint: `The user needs SELECT, INSERT, UPDATE on the table and on ${batchesTable}, or the right to create it`,
+        hint: `The user needs SELECT, INSERT, UPDATE on the table and on ${batchesTable}, SELECT, INSERT, DELETE on ${asideTable}, or the right to create these two`,
       };
     case '55P03':
       return {
         hint: 'Somebody else keeps rows of the table locked; the batch stays in flight, flush again later',
       };
-    case '22P02':
-      return {
-        hint: 'One id does not fit the type of the key column. Find it among `redis-cli ZRANGE pending:<type>:inflight 0 -1`, drop it there with ZREM, and flush again',
-      };
     default:
-      return {};
+      return hintForConnection(messageOf(error));
   }
+}
+
+function hintForConnection(message: string): { hint?: string } {
+  const inClear = '?sslmode=disable sends everything in clear, where the network is trusted';
+  if (/does not support SSL/.test(message))
+    return { hint: `To another host nothing goes without TLS. Turn it on there; ${inClear}` };
+  if (/certificate|self-signed|altnames/i.test(message))
+    return {
+      hint: `Name the authority that signed its certificate: ?sslrootcert=FILE; ?sslmode=no-verify encrypts without asking who answers, ${inClear}`,
+    };
+  if (/clear text/.test(message))
+    return { hint: 'Let the server ask for scram-sha-256, or use TLS: ?sslmode=verify-full' };
+  return {};
+}
+
+/**
+ * Whether it is about one row: its value, a constraint, a trigger. Everything else is about the database, and nothing is
+ * set aside for it.
+ */
+export function isOfRow(error: unknown): boolean {
+  const state = sqlState(error);
+  return /^(22|23|44)[0-9A-Z]{3}$/.test(state) || state === 'P0001';
 }

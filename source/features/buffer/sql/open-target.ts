@@ -1,4 +1,4 @@
-import { SqlUnreachableError } from './errors.ts';
+import { SqlUnreachableError } from '../errors.ts';
 import { checkedNames, kindOf, type Target, type TargetOptions } from './target.ts';
 
 /**
