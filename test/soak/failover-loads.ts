@@ -146,7 +146,7 @@ function topicLoad(connection: Connection, topic: string): Load {
   const reader = subscribe(
     redis,
     topic,
-    { as: 'audit', from: 'start', listener: connection.listen(), signal: reading.signal },
+    { as: 'audit', from: 'start', listen: () => connection.listen(), signal: reading.signal },
     (item) => {
       if (!isGap(item)) read.push(item.message);
     },

@@ -137,7 +137,11 @@ test.each([
   'a sweep that comes first, when %s were given anew: nothing unread goes, and it is read',
   async (_, anew) => {
     const published = await publish(redis, 'swept', ['a', 'b', 'c', 'd']).then(() => Date.now());
-    const subscription = await Subscription.open(redis, 'swept', { as: 's', doorbellOnly: true, pollMs: 50 });
+    const subscription = await Subscription.open(redis, 'swept', {
+      as: 's',
+      notificationsOnly: true,
+      pollMs: 50,
+    });
     await subscription.take();
     subscription.ack(4);
     await subscription.settle();
@@ -169,7 +173,7 @@ test.each([
 
 test('what was done under ids the server does not know yet is not taken for done', async () => {
   await publish(redis, 'early', ['a', 'b', 'c', 'd']);
-  const subscription = await Subscription.open(redis, 'early', { as: 's', doorbellOnly: true });
+  const subscription = await Subscription.open(redis, 'early', { as: 's', notificationsOnly: true });
   await subscription.take();
   await redis.set('topic:ids:early', 2);
   subscription.ack(4);

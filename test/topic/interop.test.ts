@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { isGap } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
@@ -84,12 +84,35 @@ test('what their publisher announces wakes our subscriber; the body comes from t
   const waiting = live.take();
   await theirPublish('theirs');
   expect(await waiting).toEqual([{ id: 1, at: null, message: 'theirs' }]);
-  const next = live.take();
-  // The bare word its publisher may end with is no message.
+  await theirPublish('the last');
+  // The bare word with which its publisher ends: no message, and nothing is left behind it.
   await other.publish('news_id_pubsub', 'COMPLETE');
-  await theirPublish('after it');
-  expect(await next).toEqual([{ id: 2, at: null, message: 'after it' }]);
+  expect(await live.take()).toEqual([{ id: 2, at: null, message: 'the last' }]);
+  expect(await live.take()).toEqual([]);
+  expect(live.isStopped).toBe(true);
   await live.close();
+});
+
+test('ours ends with the same word: it is not stored, and their subscribers hear it', async () => {
+  const heard: string[] = [];
+  const listener = server.client();
+  await listener.subscribe('news_id_pubsub');
+  listener.on('message', (_, message: string) => heard.push(message));
+  const live = await Subscription.open(redis, 'news', { as: 'ours', pollMs: 60_000, ...seed });
+  expect(await publish(redis, 'news', ['a', 'b', 'COMPLETE'], seed)).toEqual({
+    first: 1,
+    last: 2,
+    count: 2,
+    isComplete: true,
+  });
+  const got: unknown[] = [];
+  for (let items = await live.take(); items.length > 0; items = await live.take()) got.push(...items);
+  expect(got).toMatchObject([{ message: 'a' }, { message: 'b' }]);
+  await live.close();
+  await vi.waitFor(() => expect(heard.at(-1)).toBe('COMPLETE'));
+  expect(await redis.get('pubsub:msg_id')).toBe('2');
+  await publish(redis, 'news', 'COMPLETE');
+  expect((await topicStatus(redis, 'news')).lastId).toBe(1);
 });
 
 test('while they hold the lock, ours waits: an id that is not stored yet is not overtaken', async () => {

@@ -41,8 +41,8 @@ const happenings = fc.array(
 
 test.each([
   { how: 'a command that waits', options: {} },
-  { how: 'the doorbell', options: { doorbellOnly: true } },
-  { how: "the doorbell of the seed's keys", options: { layout: 'seed' as const } },
+  { how: 'a notification', options: { notificationsOnly: true } },
+  { how: 'a notification of the legacy layout', options: { layout: 'seed' as const } },
 ])('by $how, a message published at any instant arrives, in order', async ({ options }) => {
   await fc.assert(
     fc.asyncProperty(
@@ -78,7 +78,7 @@ test.each([
         const receive = async (): Promise<void> => {
           const subscription = await Subscription.open(client, topic, {
             as: 's',
-            listener,
+            listen: () => listener,
             pollMs: 60_000,
             leaseMs: 60_000,
             ...options,

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- One turn of a subscriber: what is done moves forward, the seat is kept, the next frames are read; with none, the
--- bell may be armed. Sent twice: the position only rises, and reading changes nothing.
+-- One turn of a subscriber: what is done moves forward, the lease is kept, the next frames are read; where there are
+-- none, a notification may be asked for. Sent twice: the position only rises, and reading changes nothing.
 -- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
 -- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
@@ -14,16 +14,22 @@
 -- ARGV[6] after at: its epoch ms; 0 when nobody knows
 -- ARGV[7] step: how many entries to read at first; 0 reads nothing
 -- ARGV[8] bytes: stop reading once this much was read
--- ARGV[9] arm: 1 to be rung for the next message when there is none yet
+-- ARGV[9] arm: 1 to be notified of the next message when there is none yet
 -- ARGV[10] pace: 1 to note how the lag has changed since the last time
 -- Reply: {1, floor, floor at, id, kind, body, id, kind, body...}; {2, id, at} when the server forgot what was read
---   after that id; {0} when the subscriber was dropped; {-1, label} when another process has the seat
+--   after that id; {0} when the subscriber was dropped; {3} when the server has lost it; {-1, label} when another
+--   process has the lease
 local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[7])
 local position = tonumber(redis.call('ZSCORE', KEYS[2], name) or nil)
-if not position then return { 0 } end
 local token, seen, lease, since, doneAt, label =
   string.match(redis.call('HGET', KEYS[3], name) or '', '^(%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
-if token ~= ARGV[2] then return { -1, label or '' } end
+if not position then
+  if redis.call('HGET', KEYS[5], 'dropped:' .. name) ~= ARGV[2] then return { 3 } end
+  redis.pcall('HDEL', KEYS[5], 'dropped:' .. name)
+  return { 0 }
+end
+if not token or token == '-' then return { 3 } end
+if token ~= ARGV[2] then return { -1, label } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -34,7 +40,11 @@ end
 -- More than was ever given here was done on a server that is no more: what comes under these ids is new.
 if done > position and done <= tonumber(redis.call('GET', KEYS[4]) or 0) then
   redis.call('ZADD', KEYS[2], 'XX', 'GT', ARGV[3], name)
-  keep(ARGV[4])
+  local isKept, failure = pcall(keep, ARGV[4])
+  if not isKept then
+    redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', position), name)
+    return failure
+  end
 elseif now - seen > lease / 4 then
   keep(doneAt)
 end
@@ -70,16 +80,21 @@ while bytes < limit and #reply < 3000 do
   local entries = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', step)
   for _, entry in ipairs(entries) do
     local at, id = string.match(entry[1], '^(%d+)-(%d+)$')
-    local kind = entry[2][1]
+    local kind, body = entry[2][1], entry[2][2]
+    local count = kind == 'm' and 1 or tonumber(string.match(kind, '^f(%d+)$'))
     local n = #reply
-    if n == 3 and not isUnsure and at ~= fromAt then
-      local before = tonumber(id) - (kind == 'm' and 1 or tonumber(string.sub(kind, 2)))
+    if not count then
+      -- Another program's entry, which bears no id of ours.
+      kind, body, count = 'x', '', 1
+    end
+    if n == 3 and kind ~= 'x' and not isUnsure and at ~= fromAt then
+      local before = tonumber(id) - count
       -- Later than what was read, yet with ids that were read: given anew after the server lost its newest messages.
       if before < from then return forgotten(before, tonumber(at)) end
     end
-    if tonumber(id) > from then
-      reply[n + 1], reply[n + 2], reply[n + 3] = entry[1], kind, entry[2][2]
-      bytes = bytes + #entry[2][2]
+    if kind ~= 'x' and tonumber(id) > from then
+      reply[n + 1], reply[n + 2], reply[n + 3] = entry[1], kind, body
+      bytes = bytes + #body
     end
   end
   if #entries < step then break end
@@ -98,6 +113,7 @@ if #reply == 3 then
     end
     return forgotten(last, at)
   end
-  if ARGV[9] == '1' then redis.call('HSET', KEYS[5], 'bell', '1') end
+  -- Where that is refused, looking now and then finds the next message.
+  if ARGV[9] == '1' then redis.pcall('HSET', KEYS[5], 'bell', '1') end
 end
 return reply

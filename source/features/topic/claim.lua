@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Registers a subscriber name and takes its seat, if no other live process sits there. Sent twice, it is ours twice.
+-- Registers a subscriber name and takes its lease, if no other live process has it. Sent twice, it is ours twice.
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
 -- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[3] ids: string, the highest id given
@@ -8,9 +8,10 @@
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] label: who this is, for people
--- ARGV[4] lease: ms without a sign of life until others may take the seat
--- ARGV[5] from: `start` or `now`, for a name not seen before
--- Reply: {1, id done, its epoch ms} when the seat is ours; {0, label, seen ms} when another sits there
+-- ARGV[4] lease: ms without a sign of life until others may take it
+-- ARGV[5] from: `start` or `now`, for a name not seen before; or the id it had done when the server lost the name
+-- ARGV[6] from at: the epoch ms of that id
+-- Reply: {1, id done, its epoch ms} when the lease is ours; {0, label, seen ms} when another has it
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local seat = redis.call('HGET', KEYS[2], ARGV[1])
@@ -33,9 +34,12 @@ local function newest()
     if info[i] == 'last-generated-id' then return string.match(info[i + 1], '^%d+') end
   end
 end
-if not position and ARGV[5] == 'now' then
+local isNew = not position
+if isNew and ARGV[5] == 'now' then
   position, at = last, newest()
-elseif not position then
+elseif isNew and tonumber(ARGV[5]) and tonumber(ARGV[5]) <= last then
+  position, at = tonumber(ARGV[5]), ARGV[6]
+elseif isNew then
   local floor = redis.call('HMGET', KEYS[4], 'floor', 'floorAt')
   position, at = tonumber(floor[1] or 0), floor[2] or '0'
 elseif position > last or (position == last and at == '0') then
@@ -43,7 +47,13 @@ elseif position > last or (position == last and at == '0') then
   position, at = last, newest()
 end
 redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], table.concat({ ARGV[2], now, ARGV[4], since, at, ARGV[3] }, ' '))
+local claimed = redis.pcall('HSET', KEYS[2], ARGV[1], table.concat({ ARGV[2], now, ARGV[4], since, at, ARGV[3] }, ' '))
+if type(claimed) == 'table' then
+  -- A name that nobody serves would hold back what nobody reads.
+  if isNew then redis.call('ZREM', KEYS[1], ARGV[1]) end
+  return claimed
+end
 -- Whoever has only begun may yet catch up.
-redis.call('HSET', KEYS[4], 'pace:' .. ARGV[1], string.format('%s %.0f -1', now, last - position))
+redis.pcall('HSET', KEYS[4], 'pace:' .. ARGV[1], string.format('%s %.0f -1', now, last - position))
+redis.pcall('HDEL', KEYS[4], 'dropped:' .. ARGV[1])
 return { 1, position, tonumber(at) }

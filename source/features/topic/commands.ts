@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { UsageError } from '../../errors.ts';
+import { messageOf, UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registerAll } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
@@ -22,14 +22,15 @@ import { dropGuard } from './guards.ts';
 import {
   type Inspection,
   type Item,
+  idOf,
   isGap,
+  isThere,
   type LayoutName,
   type Retention,
-  type TopicStatus,
   topicJson,
 } from './layout.ts';
 import { setRetention } from './own-layout.ts';
-import { publish, settlePublished } from './publish.ts';
+import { type Published, publish, settlePublished } from './publish.ts';
 import { publishLines } from './publish-lines.ts';
 import { unreadableText } from './replies.ts';
 import { statusTable } from './status-table.ts';
@@ -49,7 +50,12 @@ const publishCommand = defineCommand({
   summary: 'store messages and wake the subscribers',
   words: {
     topic,
-    messages: list('MESSAGE', 'each one message; `-`: each line of stdin', v.string(), { min: 1 }),
+    messages: list(
+      'MESSAGE',
+      'each one message; `-`: each line of stdin; with `--layout seed` COMPLETE is the end',
+      v.string(),
+      { min: 1 },
+    ),
   },
   flags: {
     layout,
@@ -76,21 +82,30 @@ const publishCommand = defineCommand({
       ...(input.lapse !== undefined && { lapseMs: input.lapse }),
     };
     await keep(context, input.topic, input.layout, retention);
+    const options = {
+      layout: input.layout,
+      signal: context.signal,
+      timeoutMs: context.config.timeoutMs,
+      onRefused: (refusal: unknown) => context.warn(`${messageOf(refusal)}: waiting`),
+    };
     const isStream = input.messages.length === 1 && input.messages[0] === '-';
     const published = isStream
-      ? await publishLines(redis, input.topic, context.stdin(), {
-          layout: input.layout,
-          signal: context.signal,
-        })
-      : await publish(redis, input.topic, input.messages, { layout: input.layout });
+      ? await publishLines(redis, input.topic, context.stdin(), options)
+      : await publish(redis, input.topic, input.messages, options);
     await settlePublished(redis);
-    const { first, last, count } = published;
-    const span = first === last ? `id ${first}` : `ids ${first} to ${last}`;
-    const text =
-      count === 0 ? 'Published nothing' : `Published ${formatCount(count)} to ${input.topic}: ${span}`;
-    return { json: { topic: input.topic, ...published }, text };
+    const { isComplete, ...stored } = published;
+    const json = { topic: input.topic, ...stored, ...(isComplete && { complete: true }) };
+    return { json, text: publishedText(input.topic, published) };
   },
 });
+
+function publishedText(topicName: string, { first, last, count, isComplete }: Published): string {
+  const span = first === last ? `id ${first}` : `ids ${first} to ${last}`;
+  const stored = `Published ${formatCount(count)} to ${topicName}: ${span}`;
+  if (!isComplete) return count === 0 ? 'Published nothing' : stored;
+  const end = 'told its subscribers that this is all';
+  return count === 0 ? `Published nothing to ${topicName}, and ${end}` : `${stored}; ${end}`;
+}
 
 async function keep(
   { redis }: CommandContext,
@@ -155,11 +170,13 @@ const subscribeCommand = defineCommand({
         layout: input.layout,
         untilCaughtUp: input.untilCaughtUp,
         retries: exec === undefined ? 0 : input.retries,
-        listener: context.listen(),
+        listen: () => context.listen(),
         signal: context.signal,
+        timeoutMs: context.config.timeoutMs,
+        onTrouble: ({ message }) => context.warn(message),
         ...(input.count !== undefined && { count: input.count }),
         onRetry(item, error, waitMs) {
-          const id = isGap(item) ? item.gap.to : item.id;
+          const id = idOf(item);
           const reason = error instanceof Error ? error.message : String(error);
           context.warn(`message ${id}: ${reason}; again in ${waitMs / 1000}s`);
         },
@@ -217,7 +234,7 @@ async function inspectOne(redis: Client, name: string, layoutName: LayoutName): 
   const inspection = await openTopic(redis, name, layoutName).inspect();
   const [status] = inspection.topics;
   if (!status && inspection.unreadable[0]) throw inspection.unreadable[0].error;
-  if (!status || !exists(status)) throw await unknownTopic(redis, name);
+  if (!status || !isThere(status)) throw await unknownTopic(redis, name);
   return inspection;
 }
 
@@ -230,10 +247,6 @@ async function discovered({ redis, config, signal, warn }: CommandContext): Prom
     await registerAll(redis, 'topic', topics);
   }
   return topics;
-}
-
-function exists({ lastId, subscriberCount }: TopicStatus): boolean {
-  return lastId > 0 || subscriberCount > 0;
 }
 
 const dropCommand = defineCommand({

@@ -1,14 +1,20 @@
 #!lua flags=allow-oom
--- Forgets a subscriber; its process, if there is one, is told.
+-- Forgets a subscriber; its process, if there is one, is notified.
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
--- KEYS[2] seats: hash, subscriber -> seat
--- KEYS[3] state: hash; of each subscriber `blocked:`, `pace:`
+-- KEYS[2] seats: hash, subscriber -> who serves it
+-- KEYS[3] state: hash; of each subscriber `blocked:`, `pace:`, `aside:`, and `dropped:` until its process knows
 -- ARGV[1] name: the subscriber
--- ARGV[2] ring: PUBLISH, or SPUBLISH in Cluster
--- ARGV[3] bell: the channel of the topic
+-- ARGV[2] publish: PUBLISH, or SPUBLISH in Cluster
+-- ARGV[3] channel: of the topic
 -- Reply: 1 when there was such a subscriber, else 0
-local removed = redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[3], 'blocked:' .. ARGV[1], 'pace:' .. ARGV[1])
-if removed == 1 then redis.call(ARGV[2], ARGV[3], 'seat') end
+local name = ARGV[1]
+local token = string.match(redis.call('HGET', KEYS[2], name) or '', '^%S+')
+-- A name that is gone without this was lost by the server: its process then registers it again.
+if token and token ~= '-' and redis.call('ZSCORE', KEYS[1], name) then
+  redis.call('HSET', KEYS[3], 'dropped:' .. name, token)
+end
+local removed = redis.call('ZREM', KEYS[1], name)
+redis.pcall('HDEL', KEYS[2], name)
+redis.pcall('HDEL', KEYS[3], 'blocked:' .. name, 'pace:' .. name, 'aside:' .. name)
+if removed == 1 then redis.pcall(ARGV[2], ARGV[3], 'seat') end
 return removed

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { AwaitRequest, Message, Place, Read } from './layout.ts';
+import type { AwaitRequest, Item, Place, Read } from './layout.ts';
 
 /** With what the stream adds, just under one of the allocator's sizes: 100-byte messages then take 0.93x a stream's. */
 const entryLength = 7950;
@@ -29,28 +29,45 @@ export type Entry = readonly [id: string, fields: readonly string[]];
 
 /** The messages after `seen` in these entries: the first entry may hold some before it. */
 export function decode(entries: readonly Entry[], seen: number): Read {
-  const messages: Message[] = [];
+  const items: Item[] = [];
   let before: Place | undefined;
+  let place: Place | undefined;
   let bytes = 0;
   for (const [entry, [kind = '', body = '']] of entries) {
+    const count = kind === 'm' ? 1 : Number(/^f(\d+)$/.exec(kind)?.[1]);
+    // Another program's entry bears no id of ours.
+    if (Number.isNaN(count)) continue;
     const dash = entry.indexOf('-');
     const at = Number(entry.slice(0, dash));
     const last = Number(entry.slice(dash + 1));
     bytes += body.length;
+    before ??= { id: last - count, at };
+    place = { id: last, at };
     if (kind === 'm') {
-      before ??= { id: last - 1, at };
-      messages.push({ id: last, at, message: body });
+      items.push({ id: last, at, message: body });
       continue;
     }
-    const frame = JSON.parse(body) as string[];
-    let id = last - frame.length;
-    before ??= { id, at };
-    for (const message of frame) {
+    const frame = frameIn(body, count);
+    // What cannot be read is not passed over without a word.
+    if (!frame) items.push({ gap: { from: Math.max(seen, last - count) + 1, to: last } });
+    let id = last - count;
+    for (const message of frame ?? []) {
       id += 1;
-      if (id > seen) messages.push({ id, at, message });
+      if (id > seen) items.push({ id, at, message });
     }
   }
-  return { messages, bytes, before };
+  return { items, bytes, before, last: place };
+}
+
+function frameIn(body: string, count: number): readonly string[] | undefined {
+  try {
+    const frame: unknown = JSON.parse(body);
+    const isFrame =
+      Array.isArray(frame) && frame.length === count && frame.every((one) => typeof one === 'string');
+    return isFrame ? frame : undefined;
+  } catch {
+    return;
+  }
 }
 
 /** The next entries of a stream; none when none comes in time. */

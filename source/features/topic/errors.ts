@@ -34,8 +34,8 @@ export class SubscriberInUseError extends QuarterdeckError {
   }
 }
 
-/** This process was silent for longer than its lease, and another one took the subscriber's seat. */
-export class SeatLostError extends QuarterdeckError {
+/** This process was silent for longer than its lease, and another one serves the subscriber now. */
+export class SubscriberLeaseLostError extends QuarterdeckError {
   constructor(topic: string, subscriber: string, owner: string) {
     super(
       'data',
@@ -46,7 +46,7 @@ export class SeatLostError extends QuarterdeckError {
   }
 }
 
-/** The subscriber was dropped, or the server lost it. */
+/** The subscriber was dropped by somebody. One that the server lost is registered again instead. */
 export class SubscriberDroppedError extends QuarterdeckError {
   constructor(topic: string, subscriber: string) {
     super('data', 'SUBSCRIBER_DROPPED', `Subscriber \`${subscriber}\` of topic \`${topic}\` was dropped`, {
@@ -84,13 +84,13 @@ export class BlockedError extends QuarterdeckError {
 /** A key layout that cannot be used there. */
 export class LayoutError extends QuarterdeckError {
   constructor(reason: string) {
-    super('usage', 'LAYOUT', `The seed layout cannot be used: ${reason}`, {
+    super('usage', 'LAYOUT', `The legacy plain-key layout (\`--layout seed\`) cannot be used: ${reason}`, {
       hint: 'Leave --layout away to use the keys under `topic:`',
     });
   }
 }
 
-/** Another publisher holds the seed layout's lock, which has no expiry, for too long. */
+/** Another publisher holds the lock of the legacy layout, which has no expiry, for too long. */
 export class SeedLockError extends QuarterdeckError {
   constructor(waitedMs: number) {
     super(
@@ -100,6 +100,46 @@ export class SeedLockError extends QuarterdeckError {
       {
         hint: 'If its owner died, nobody will ever release it: `redis-cli DEL pubsub:lock`',
       },
+    );
+  }
+}
+
+/** The server lost a subscriber, as by FLUSHALL or a restart without its data. It was registered again. */
+export class SubscriberRegisteredAgainError extends QuarterdeckError {
+  constructor(topic: string, subscriber: string, done: number, position: number) {
+    const what =
+      position === done
+        ? `it goes on after message ${position}`
+        : `it had done message ${done} of a topic that begins anew, and reads from the start`;
+    super(
+      'data',
+      'SUBSCRIBER_REGISTERED_AGAIN',
+      `The server had lost subscriber \`${subscriber}\` of topic \`${topic}\`; it was registered again: ${what}`,
+      { hint: 'FLUSHALL, or a restart without its data; what the server lost cannot be delivered any more' },
+    );
+  }
+}
+
+/** The server lost the newest messages and gave their ids anew; the new ones are read. */
+export class MessagesForgottenError extends QuarterdeckError {
+  constructor(topic: string, subscriber: string, done: number, position: number) {
+    super(
+      'data',
+      'MESSAGES_FORGOTTEN',
+      `The server had lost messages ${position + 1} to ${done} of topic \`${topic}\`, which \`${subscriber}\` had read; it reads what has these ids now`,
+      { hint: 'A failover or a restart lost what was not yet replicated or saved' },
+    );
+  }
+}
+
+/** What was acknowledged could not be saved before the end: it will be delivered again. */
+export class NotAcknowledgedError extends QuarterdeckError {
+  constructor(topic: string, subscriber: string, saved: number, done: number, cause?: unknown) {
+    super(
+      'connection',
+      'NOT_ACKNOWLEDGED',
+      `Redis did not confirm that subscriber \`${subscriber}\` of topic \`${topic}\` has done messages ${saved + 1} to ${done}`,
+      { cause, hint: 'They are delivered again to whoever subscribes next', isRetryable: true },
     );
   }
 }

@@ -4,7 +4,7 @@ import { registeredPage } from '../../redis/registry.ts';
 import { IndexRound } from '../../redis/round.ts';
 import { formatCount } from '../../ui/format.ts';
 import type { Feed } from '../feature.ts';
-import type { Inspection, SubscriberStatus } from './layout.ts';
+import { type Inspection, isThere, type SubscriberStatus } from './layout.ts';
 import { inspectPage, inspectTopics } from './own-layout.ts';
 import { unreadableText } from './replies.ts';
 import { learn, type TopicSlice } from './state.ts';
@@ -63,7 +63,8 @@ export const feed: Feed<TopicSlice> = {
       inspectLegacy(redis, mostSubscribers),
       looking,
     ]);
-    const found = [...own.topics, ...legacy.topics];
+    // One that was in trouble may be gone by now.
+    const found = [...own.topics.filter(isThere), ...legacy.topics];
     // A topic with more subscribers than are shown is looked at further even if there is no other.
     const isAll = total <= names.length && found.every((each) => each.subscriberCount <= mostSubscribers);
     if (!isAll && !looking) await lookFurther(redis, round, mostOfRound[kind]);

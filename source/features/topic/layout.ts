@@ -10,13 +10,18 @@ export type Message = {
   readonly message: string;
 };
 
-/** Retention removed these before this subscriber had seen them. */
+/** Retention removed these before this subscriber had seen them, or what is stored there cannot be read. */
 export type Gap = { readonly gap: { readonly from: number; readonly to: number } };
 
 export type Item = Message | Gap;
 
 export function isGap(item: Item): item is Gap {
   return 'gap' in item;
+}
+
+/** The last id it is about. */
+export function idOf(item: Item): number {
+  return isGap(item) ? item.gap.to : item.id;
 }
 
 /** How long and how much a topic keeps what not every subscriber has done yet; 0 is no limit. */
@@ -32,17 +37,21 @@ export type Retention = {
 export type Place = { readonly id: number; readonly at: number };
 
 export type Read = {
-  readonly messages: readonly Message[];
+  readonly items: readonly Item[];
   readonly bytes: number;
   /** The id before the first entry's first message, and when that entry was stored. */
   readonly before?: Place | undefined;
+  /** The last id of the last entry, and when that was stored; undefined when nothing was read. */
+  readonly last?: Place | undefined;
 };
 
-/** What one turn of a subscriber told. */
+/** What one turn of a subscriber gave. */
 export type Turn =
   | (Read & { readonly name: 'read'; readonly floor: Place })
   | { readonly name: 'forgotten'; readonly last: Place }
   | { readonly name: 'dropped' }
+  /** The server does not know the subscriber any more, and nobody dropped it. */
+  | { readonly name: 'lost' }
   | { readonly name: 'taken'; readonly by: string };
 
 export type Claim =
@@ -55,7 +64,7 @@ export type TurnRequest = {
   readonly after: Place;
   /** How many entries to read at first; 0 reads nothing. */
   readonly step: number;
-  /** Ask for a ring when there is nothing to read. */
+  /** Ask to be notified when there is nothing to read. */
   readonly arm: boolean;
   /** Note how the lag has changed since the last time. */
   readonly pace?: boolean;
@@ -63,7 +72,11 @@ export type TurnRequest = {
 
 export type AwaitRequest = { readonly after: Place; readonly step: number; readonly withinMs: number };
 
-export type Seat = { readonly name: string; readonly token: string };
+/** A process that serves, or wants to serve, a subscriber. */
+export type Server = { readonly name: string; readonly token: string };
+
+/** Where a name that the server does not know begins: at the start, with what comes next, or where it was before. */
+export type From = 'start' | 'now' | Place;
 
 export type SubscriberStatus = {
   readonly name: string;
@@ -121,7 +134,11 @@ export type TopicStore = {
   readonly client: Client;
   readonly topic: string;
   /** The channels to listen on. Their messages only say that there may be something. */
-  readonly bells: readonly string[];
+  readonly channels: readonly string[];
+  /** What a message on a channel says when the publisher has sent everything; undefined where there is no such thing. */
+  readonly endMark?: string;
+  /** Tells subscribers that this is the end, where the layout has such a mark. */
+  readonly complete?: () => Promise<void>;
   /**
    * @returns the id of the last of them; -1 when the frame with the number before is not stored, unless it
    *   `followsAny`
@@ -134,11 +151,11 @@ export type TopicStore = {
   ): Promise<number>;
   /** Forgets a producer nothing of which is in flight. */
   retire(producer: string): Promise<void>;
-  claim(seat: Seat, options: { from: 'start' | 'now'; label: string; leaseMs: number }): Promise<Claim>;
-  turn(seat: Seat, request: TurnRequest): Promise<Turn>;
+  claim(server: Server, options: { from: From; label: string; leaseMs: number }): Promise<Claim>;
+  turn(server: Server, request: TurnRequest): Promise<Turn>;
   /** Reads what comes next, waiting for it on a connection of its own; none where that cannot be done. */
   readonly await?: (connection: Redis, request: AwaitRequest) => Promise<Read>;
-  release(seat: Seat): Promise<void>;
+  release(server: Server): Promise<void>;
   drop(name: string): Promise<boolean>;
   block(name: string, blocked: Blocked | undefined): Promise<void>;
   /** Removes what all have done and what retention no longer keeps. @returns how many messages */
@@ -155,4 +172,9 @@ export function topicJson({
   ...topic
 }: TopicStatus): Omit<TopicStatus, 'subscriberCount'> {
   return topic;
+}
+
+/** Whether anybody ever published or subscribed to it, as far as the server knows. */
+export function isThere({ lastId, subscriberCount }: TopicStatus): boolean {
+  return lastId > 0 || subscriberCount > 0;
 }

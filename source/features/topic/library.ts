@@ -1,12 +1,14 @@
-import { WrongTypeError } from '../../errors.ts';
+import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Listed, Listening, Redis, Watched } from '../../library-types.ts';
+import type { Call, Listed, Listening, Redis, Warning, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/library-client.ts';
-import { unregister } from '../../redis/registry.ts';
+import { registered, unregister } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
+import type { Condition } from './condition.ts';
+import { discover } from './discover.ts';
 import * as errors from './errors.ts';
-import { type Item, isGap, type Retention, type TopicStatus } from './layout.ts';
-import { setRetention } from './own-layout.ts';
+import { type Item, idOf, isGap, isThere, type Retention, type TopicStatus } from './layout.ts';
+import { inspectTopics, setRetention } from './own-layout.ts';
 import { type Published, publish as publishOwn } from './publish.ts';
 import { subscribe as subscribeOwn } from './subscribe.ts';
 import { Subscription, type SubscriptionOptions } from './subscription.ts';
@@ -17,12 +19,12 @@ import * as own from './topic.ts';
 export {
   BlockedError,
   MessageTooLargeError,
-  SeatLostError,
   SubscriberDroppedError,
   SubscriberInUseError,
+  SubscriberLeaseLostError,
   TopicNameError,
 } from './errors.ts';
-export type { Published, Retention };
+export type { Condition, Published, Retention };
 
 export interface Message {
   readonly type: 'message';
@@ -32,7 +34,7 @@ export interface Message {
   readonly text: string;
 }
 
-/** Retention removed these before this subscriber had seen them. */
+/** Retention removed these before this subscriber had seen them, or what is stored there cannot be read. */
 export interface Gap {
   readonly type: 'gap';
   readonly from: number;
@@ -50,6 +52,8 @@ export interface Options extends Listening {
   readonly leaseMs?: number;
   /** End once nothing is left to deliver. */
   readonly untilCaughtUp?: boolean;
+  /** What was ridden out or mended; without it `process.emitWarning`, once for each code. */
+  readonly onEvent?: (event: Warning) => void;
 }
 
 export interface Subscriber {
@@ -59,6 +63,10 @@ export interface Subscriber {
   readonly oldestAt: number | undefined;
   readonly seenAt: number | undefined;
   readonly state: 'live' | 'idle' | 'lapsed' | 'blocked';
+  /** How it fares, in one word: see docs/topic.md. */
+  readonly condition: Condition;
+  /** How many messages were set aside for it. */
+  readonly aside: number;
 }
 
 export interface Status {
@@ -87,7 +95,7 @@ export async function publish(
 
 /**
  * Every message in the order of ids, and gaps. Asking for the next acknowledges the one before.
- * @throws {SubscriberInUseError | SeatLostError | SubscriberDroppedError | TopicNameError | WrongTypeError}
+ * @throws {SubscriberInUseError | SubscriberLeaseLostError | SubscriberDroppedError | TopicNameError | WrongTypeError}
  */
 export async function* consume(
   redis: Redis,
@@ -95,24 +103,16 @@ export async function* consume(
   { untilCaughtUp = false, ...options }: Options,
 ): AsyncGenerator<Message | Gap, void, undefined> {
   const { signal } = options;
-  const [settings, close] = subscriptionOptions(options);
-  try {
-    const subscription = await Subscription.open(clientOf(redis), topic, settings);
-    try {
-      while (!signal?.aborted) {
-        const items = await subscription.take({ wait: !untilCaughtUp });
-        if (items.length === 0) break;
-        for (const item of items) {
-          if (signal?.aborted) break;
-          yield asItem(item);
-          subscription.ack(isGap(item) ? item.gap.to : item.id);
-        }
-      }
-    } finally {
-      await subscription.close();
+  using settings = subscriptionOptions(options);
+  await using subscription = await Subscription.open(clientOf(redis), topic, settings.options);
+  while (!signal?.aborted) {
+    const items = await subscription.take({ wait: !untilCaughtUp });
+    if (items.length === 0) break;
+    for (const item of items) {
+      if (signal?.aborted) break;
+      yield asItem(item);
+      subscription.ack(idOf(item));
     }
-  } finally {
-    close();
   }
 }
 
@@ -128,18 +128,14 @@ export async function subscribe(
   { retries, untilCaughtUp = false, ...options }: Options & { readonly retries?: number },
   handler: (item: Message | Gap, call: { readonly signal: AbortSignal }) => unknown,
 ): Promise<void> {
-  const [settings, close] = subscriptionOptions(options);
   const call = { signal: options.signal ?? new AbortController().signal };
-  try {
-    await subscribeOwn(
-      clientOf(redis),
-      topic,
-      { ...settings, untilCaughtUp, ...(retries !== undefined && { retries }) },
-      (item) => handler(asItem(item), call),
-    );
-  } finally {
-    close();
-  }
+  using settings = subscriptionOptions(options);
+  await subscribeOwn(
+    clientOf(redis),
+    topic,
+    { ...settings.options, untilCaughtUp, ...(retries !== undefined && { retries }) },
+    (item) => handler(asItem(item), call),
+  );
 }
 
 /** How long and how much a topic keeps of what not every subscriber has done yet; 0 is no limit. */
@@ -157,23 +153,18 @@ export async function configure(
 export async function status(redis: Redis, topic: string, options: Call = {}): Promise<Status | undefined> {
   const client = clientOf(redis);
   const found = await cancellable(options, () => own.topicStatus(client, topic));
-  return found.lastId === 0 && found.subscribers.length === 0 ? undefined : asStatus(found);
+  return isThere(found) ? asStatus(found) : undefined;
 }
 
 /** Every topic that was published to or subscribed to. One whose keys hold something else is warned of. */
-export async function list(redis: Redis, { limit, discover: _, ...call }: Listed = {}): Promise<Status[]> {
+export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const statuses: Status[] = [];
-    for (const topic of (await own.topics(client)).slice(0, limit)) {
-      try {
-        statuses.push(asStatus(await own.topicStatus(client, topic)));
-      } catch (error) {
-        if (!(error instanceof WrongTypeError)) throw error;
-        warn(undefined, error);
-      }
-    }
-    return statuses;
+    const names = await registered(client, 'topic', limit);
+    const found = also ? (await discover(client, call.signal)).topics : [];
+    const { topics, unreadable } = await inspectTopics(client, [...new Set([...names, ...found])].sort());
+    for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(undefined, error);
+    return topics.filter(isThere).map(asStatus);
   });
 }
 
@@ -210,6 +201,7 @@ export async function remove(
   });
 }
 
+/** With a connection that the caller made, which is closed with these. */
 function subscriptionOptions({
   as,
   from,
@@ -217,17 +209,21 @@ function subscriptionOptions({
   leaseMs,
   signal,
   subscriber,
-}: Options): readonly [options: SubscriptionOptions, close: () => void] {
+  onEvent,
+}: Options): Disposable & { readonly options: SubscriptionOptions } {
   const listener = subscriber && clientOf(subscriber());
-  const options = {
-    as,
-    ...(from !== undefined && { from }),
-    ...(standby !== undefined && { standby }),
-    ...(leaseMs !== undefined && { leaseMs }),
-    ...(signal && { signal }),
-    ...(listener && { listener }),
+  return {
+    options: {
+      as,
+      ...(from !== undefined && { from }),
+      ...(standby !== undefined && { standby }),
+      ...(leaseMs !== undefined && { leaseMs }),
+      ...(signal && { signal }),
+      ...(listener && { listener }),
+      onTrouble: (error) => warn(onEvent, error),
+    },
+    [Symbol.dispose]: () => listener?.disconnect(),
   };
-  return [options, () => listener?.disconnect()];
 }
 
 function asItem(item: Item): Message | Gap {
@@ -242,17 +238,25 @@ function asStatus({ topic, lastId, floor, retained, bytes, subscribers }: TopicS
     floor,
     retained,
     bytes: bytes ?? undefined,
-    subscribers: subscribers.map(({ name, position, lag, oldestAt, seenMs, state, blocked }) => ({
-      name,
-      position,
-      lag,
-      oldestAt: oldestAt ?? undefined,
-      seenAt: seenMs === 0 ? undefined : seenMs,
-      state: blocked ? 'blocked' : state,
-    })),
+    subscribers: subscribers.map(
+      ({ name, position, lag, oldestAt, seenMs, state, condition, blocked, aside }) => ({
+        name,
+        position,
+        lag,
+        oldestAt: oldestAt ?? undefined,
+        seenAt: seenMs === 0 ? undefined : seenMs,
+        state: blocked ? 'blocked' : state,
+        condition,
+        aside,
+      }),
+    ),
   };
 }
 
+export {
+  /** @deprecated since 0.2: `SubscriberLeaseLostError` */
+  SubscriberLeaseLostError as SeatLostError,
+} from './errors.ts';
 export {
   /** @deprecated since 0.2: `Message | Gap` */
   type Item,

@@ -13,6 +13,7 @@ import { awaitEntries, decode, type Entry, entriesOf } from './entries.ts';
 import type {
   AwaitRequest,
   Claim,
+  From,
   Inspection,
   Retention,
   TopicStatus,
@@ -160,7 +161,7 @@ export async function inspectPage(
 /** Keys under `topic:`, messages in a stream. The layout of `topic.ts`'s design note. */
 export function ownLayout(client: Client, topic: string): TopicStore {
   const keys = keysOf(client, topic);
-  const ring = publishCommand(client);
+  const publishing = publishCommand(client);
   const types = typesOf(keys);
   const run = <Reply>(script: Script<Reply>, names: string[], args: (string | number)[]): Promise<Reply> =>
     withKeys(client, types, script(client, names, args));
@@ -169,27 +170,27 @@ export function ownLayout(client: Client, topic: string): TopicStore {
   return {
     client,
     topic,
-    bells: [keys.msgs],
+    channels: [keys.msgs],
     publish(producer, sequence, messages, followsAny = false) {
       return run(
         publishScript,
         [keys.msgs, keys.ids, keys.state, singleKey(keys.sent, producer)],
-        [followsAny ? -sequence : sequence, ring, ...entriesOf(messages)],
+        [followsAny ? -sequence : sequence, publishing, ...entriesOf(messages)],
       );
     },
     async retire(producer) {
       await retryAborted(() => client.unlink(singleKey(keys.sent, producer)));
     },
-    claim: (seat, { from, label, leaseMs }) =>
+    claim: (server, { from, label, leaseMs }) =>
       run(
         claimScript,
         [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs],
-        [seat.name, seat.token, label, leaseMs, from],
+        [server.name, server.token, label, leaseMs, ...fromWords(from)],
       ),
-    async turn(seat, { done, after, step, arm, pace = false }) {
+    async turn(server, { done, after, step, arm, pace = false }) {
       const reply = await run(advanceScript, subscriberKeys, [
-        seat.name,
-        seat.token,
+        server.name,
+        server.token,
         done.id,
         done.at,
         after.id,
@@ -204,11 +205,16 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     ...(!isCluster(client) && {
       await: (connection: Redis, request: AwaitRequest) => awaitEntries(connection, keys.msgs, request),
     }),
-    async release(seat) {
-      await run(releaseScript, [keys.seats], [seat.name, seat.token, ring, keys.msgs]);
+    async release(server) {
+      const words = [server.name, server.token, publishing, keys.msgs];
+      await run(releaseScript, [keys.seats], words);
     },
     async drop(name) {
-      const dropped = await run(dropScript, [keys.subs, keys.seats, keys.state], [name, ring, keys.msgs]);
+      const dropped = await run(
+        dropScript,
+        [keys.subs, keys.seats, keys.state],
+        [name, publishing, keys.msgs],
+      );
       return dropped === 1;
     },
     async block(name, blocked) {
@@ -241,6 +247,11 @@ export async function setRetention(
     );
 }
 
+/** As the scripts take it. */
+export function fromWords(from: From): [id: string | number, at: number] {
+  return typeof from === 'string' ? [from, 0] : [from.id, from.at];
+}
+
 export function parseClaim(reply: unknown): Claim {
   const [taken, first, second] = reply as [number, number | string, number];
   return taken === 1
@@ -251,6 +262,7 @@ export function parseClaim(reply: unknown): Claim {
 function parseTurn(reply: AdvanceReply, after: number): Turn {
   const [state, detail, at] = reply;
   if (state === 0) return { name: 'dropped' };
+  if (state === 3) return { name: 'lost' };
   if (state === -1) return { name: 'taken', by: String(detail) };
   if (state === 2) return { name: 'forgotten', last: { id: Number(detail), at } };
   const floor = { id: Number(detail), at };

@@ -1,6 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import type { LayoutName } from './layout.ts';
-import { type Published, publish } from './publish.ts';
+import { type Published, type PublishOptions, publish } from './publish.ts';
 
 const mostOnTheWay = 10_000;
 
@@ -12,11 +11,12 @@ export async function publishLines(
   client: Client,
   topic: string,
   lines: AsyncIterable<string>,
-  { layout, signal }: { layout: LayoutName; signal: AbortSignal },
+  options: PublishOptions & { readonly signal: AbortSignal },
 ): Promise<Published> {
   let first = 0;
   let last = 0;
   let count = 0;
+  let isComplete = false;
   let failure: unknown;
   let onTheWay = 0;
   let landed = Promise.withResolvers<void>();
@@ -32,14 +32,15 @@ export async function publishLines(
   };
   try {
     for await (const line of lines) {
-      if (signal.aborted || failure !== undefined) break;
+      if (options.signal.aborted || failure !== undefined) break;
       onTheWay += 1;
-      publish(client, topic, line, { layout }).then(
+      publish(client, topic, line, options).then(
         (published) => {
           // Answers come in any order.
-          first = first === 0 ? published.first : Math.min(first, published.first);
+          if (published.count > 0) first = first === 0 ? published.first : Math.min(first, published.first);
           last = Math.max(last, published.last);
-          count += 1;
+          count += published.count;
+          isComplete ||= published.isComplete === true;
           land();
         },
         (error: unknown) => {
@@ -55,5 +56,5 @@ export async function publishLines(
   }
   await roomFor(0);
   if (failure !== undefined) throw failure;
-  return { first, last, count };
+  return { first, last, count, ...(isComplete ? { isComplete: true as const } : {}) };
 }

@@ -1,14 +1,14 @@
 #!lua
--- Gives messages their ids, stores them, and rings if a subscriber waits. Sent twice, they are stored once.
--- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>` holds the messages up to that id; also the channel of the bell
+-- Gives messages their ids, stores them, and notifies if a subscriber waits. Sent twice, they are stored once.
+-- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>` holds the messages up to that id; also the channel
 -- KEYS[2] ids: string, the highest id given
 -- KEYS[3] state: hash; field `bell` exists while a subscriber waits
 -- KEYS[4] sent: string, the producer's last 127 frames in 16 bytes each: sequence number, last id
 -- ARGV[1] sequence: the producer's number of this frame, from 1; negative: whether or not the one before is stored
--- ARGV[2] ring: PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[3..] kind, body: of each entry; `m` for one message as it is, `f<count>` for a JSON array of them
 -- Reply: the id of the last message; -1 when the frame before it is not stored
-local call, pack, unpack = redis.call, struct.pack, struct.unpack
+local call, pack = redis.call, struct.pack
 local sequence = tonumber(ARGV[1])
 local follows = sequence > 1
 if sequence < 0 then sequence = -sequence end
@@ -16,16 +16,16 @@ if sequence < 0 then sequence = -sequence end
 local slot = ((sequence - 1) % 127 + 1) * 16
 local sent = call('GETRANGE', KEYS[4], slot - 16, slot + 15)
 if #sent == 32 then
-  local there, last = unpack('dd', sent, 17)
+  local there, last = struct.unpack('dd', sent, 17)
   if there == sequence then return last end
 end
 if follows then
   local there = 0
   if slot > 16 then
-    if #sent >= 16 then there = unpack('d', sent) end
+    if #sent >= 16 then there = struct.unpack('d', sent) end
   else
     local latest = call('GETRANGE', KEYS[4], 2032, 2047)
-    if #latest == 16 then there = unpack('d', latest) end
+    if #latest == 16 then there = struct.unpack('d', latest) end
   end
   if there ~= sequence - 1 then return -1 end
 end
@@ -46,7 +46,7 @@ end
 
 local time = call('TIME')
 local stamp = string.format('%s%03d-', time[1], time[2] / 1000)
-local id = last - count
+local id, stored = last - count, {}
 for i = 3, #ARGV, 2 do
   id = id + (ARGV[i] == 'm' and 1 or tonumber(string.sub(ARGV[i], 2)))
   local added = redis.pcall('XADD', KEYS[1], stamp .. string.format('%.0f', id), ARGV[i], ARGV[i + 1])
@@ -59,8 +59,14 @@ for i = 3, #ARGV, 2 do
     end
     call('XADD', KEYS[1], stamp .. string.format('%.0f', id), ARGV[i], ARGV[i + 1])
   end
+  stored[#stored + 1] = stamp .. string.format('%.0f', id)
 end
-call('SETRANGE', KEYS[4], slot, pack('dd', sequence, last))
-if sequence % 64 == 1 then call('PEXPIRE', KEYS[4], 86400000) end
-if call('HDEL', KEYS[3], 'bell') == 1 then call(ARGV[2], KEYS[1], string.format('%.0f', last)) end
+local isNoted = redis.pcall('SETRANGE', KEYS[4], slot, pack('dd', sequence, last))
+if type(isNoted) == 'table' then
+  -- What cannot be recognised when it is sent again must not be there; its ids are not given again.
+  call('XDEL', KEYS[1], unpack(stored))
+  return isNoted
+end
+if sequence % 64 == 1 then redis.pcall('PEXPIRE', KEYS[4], 86400000) end
+if redis.pcall('HDEL', KEYS[3], 'bell') == 1 then redis.pcall(ARGV[2], KEYS[1], string.format('%.0f', last)) end
 return last

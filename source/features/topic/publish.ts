@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from '../../redis/client.ts';
+import { rideOut } from '../../redis/refusals.ts';
 import { MessageTooLargeError } from './errors.ts';
 import type { LayoutName, TopicStore } from './layout.ts';
 import { largestMessageBytes, openTopic } from './topic.ts';
@@ -10,7 +11,23 @@ import { largestMessageBytes, openTopic } from './topic.ts';
  * next frame: under load many messages cost one command, alone one waits for nothing.
  */
 
-export type Published = { readonly first: number; readonly last: number; readonly count: number };
+export type Published = {
+  /** 0 when nothing was stored. */
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+  /** The subscribers were told that this is the end (legacy layout). */
+  readonly isComplete?: true;
+};
+
+export type PublishOptions = {
+  readonly layout?: LayoutName;
+  /** How long what a server refuses for a while (it is full, it cannot save) is waited for; not at all by default. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Called once when the server begins to refuse. */
+  readonly onRefused?: (refusal: unknown) => void;
+};
 
 type Batch = {
   readonly messages: readonly string[];
@@ -18,9 +35,12 @@ type Batch = {
   stored: number;
   first: number;
   last: number;
+  readonly riding: Riding;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: unknown) => void;
 };
+
+type Riding = Omit<PublishOptions, 'layout'>;
 
 type Slice = { readonly batch: Batch; readonly count: number };
 
@@ -35,13 +55,16 @@ const registerEveryMs = 60_000;
 /**
  * Stores messages in one go and wakes the subscribers. Resolves once they are stored: `first` and `last` are their
  * ids (consecutive, unless a large batch met other publishers). Calls made in the same tick share one command.
+ *
+ * In the legacy layout the text `COMPLETE` is no message but the end, as for the programs of that layout: it is not
+ * stored, and subscribers that listen end once they have everything that was stored before it.
  * @throws {MessageTooLargeError | TopicNameError | WrongTypeError}
  */
 export async function publish(
   client: Client,
   topic: string,
   message: string | readonly string[],
-  { layout = 'own' }: { layout?: LayoutName } = {},
+  { layout = 'own', ...riding }: PublishOptions = {},
 ): Promise<Published> {
   const messages = typeof message === 'string' ? [message] : message;
   for (const each of messages) {
@@ -49,7 +72,30 @@ export async function publish(
     const bytes = Buffer.byteLength(each);
     if (bytes > largestMessageBytes) throw new MessageTooLargeError(topic, bytes, largestMessageBytes);
   }
-  return producerOf(client, topic, layout).add(messages);
+  const producer = producerOf(client, topic, layout);
+  if (producer.endMark !== undefined && messages.includes(producer.endMark)) {
+    return await publishToTheEnd(producer, messages, riding);
+  }
+  return producer.add(messages, riding);
+}
+
+/** What lies between the marks is stored before the next mark is given. */
+async function publishToTheEnd(
+  producer: Producer,
+  messages: readonly string[],
+  riding: Riding,
+): Promise<Published> {
+  let stored: Published = { first: 0, last: 0, count: 0 };
+  for (let start = 0; start <= messages.length; ) {
+    const mark = messages.indexOf(producer.endMark ?? '', start);
+    const part = messages.slice(start, mark === -1 ? messages.length : mark);
+    const { first, last, count } = await producer.add(part, riding);
+    if (count > 0) stored = { first: stored.first || first, last, count: stored.count + count };
+    if (mark === -1) break;
+    await producer.complete();
+    start = mark + 1;
+  }
+  return { ...stored, isComplete: true };
 }
 
 /**
@@ -77,6 +123,14 @@ function producerOf(client: Client, topic: string, layout: LayoutName): Producer
   return producer;
 }
 
+/** A frame waits as long as the most patient of its messages. */
+function ridingOf(slices: readonly Slice[]): Riding {
+  return slices.reduce<Riding>(
+    (most, { batch: { riding } }) => ((riding.timeoutMs ?? 0) > (most.timeoutMs ?? 0) ? riding : most),
+    {},
+  );
+}
+
 class Producer {
   readonly #store: TopicStore;
   readonly #name = randomBytes(9).toString('base64url');
@@ -92,16 +146,21 @@ class Producer {
   #sweeping: Promise<void> | undefined;
   #registering: Promise<void> | undefined;
   #settled: (() => void)[] = [];
+  #isRefused = false;
 
   constructor(store: TopicStore) {
     this.#store = store;
+  }
+
+  get endMark(): string | undefined {
+    return this.#store.endMark;
   }
 
   get isIdle(): boolean {
     return this.#inFlight === 0 && this.#waiting.length === 0;
   }
 
-  add(messages: readonly string[]): Promise<Published> {
+  add(messages: readonly string[], riding: Riding = {}): Promise<Published> {
     if (messages.length === 0) return Promise.resolve({ first: 0, last: 0, count: 0 });
     return new Promise((resolve, reject) => {
       this.#waiting.push({
@@ -110,6 +169,7 @@ class Producer {
         stored: 0,
         first: Number.POSITIVE_INFINITY,
         last: 0,
+        riding,
         resolve,
         reject,
       });
@@ -119,8 +179,18 @@ class Producer {
     });
   }
 
-  async settle(): Promise<void> {
+  /** Says that this is the end, once everything given before is stored. */
+  async complete(): Promise<void> {
+    await this.#idle();
+    await this.#store.complete?.();
+  }
+
+  async #idle(): Promise<void> {
     if (!this.isIdle) await new Promise<void>((resolve) => this.#settled.push(resolve));
+  }
+
+  async settle(): Promise<void> {
+    await this.#idle();
     await this.#registering;
     clearTimeout(this.#sweepTimer);
     await this.#sweeping;
@@ -135,7 +205,7 @@ class Producer {
       const { messages, slices } = this.#nextFrame();
       this.#inFlight += 1;
       this.#sequence += 1;
-      const storing = this.#deliver(this.#sequence, messages, this.#latest);
+      const storing = this.#deliver(this.#sequence, messages, this.#latest, ridingOf(slices));
       this.#latest = storing;
       void storing
         .then(
@@ -147,11 +217,33 @@ class Producer {
   }
 
   /** In order: one that overtook its predecessor, as may happen around a reconnect, waits for it. */
-  async #deliver(sequence: number, messages: readonly string[], latest: Promise<unknown>): Promise<number> {
-    const last = await this.#store.publish(this.#name, sequence, messages);
+  async #deliver(
+    sequence: number,
+    messages: readonly string[],
+    latest: Promise<unknown>,
+    riding: Riding,
+  ): Promise<number> {
+    const store = (followsAny: boolean): Promise<number> =>
+      this.#ride(riding, () => this.#store.publish(this.#name, sequence, messages, followsAny));
+    const last = await store(false);
     if (last !== -1) return last;
     await latest.catch(() => {});
-    return await this.#store.publish(this.#name, sequence, messages, true);
+    return await store(true);
+  }
+
+  /** Goes on through what the server refuses for a while; says so once, until it is over. */
+  async #ride({ timeoutMs = 0, signal, onRefused }: Riding, run: () => Promise<number>): Promise<number> {
+    if (timeoutMs === 0) return await run();
+    const last = await rideOut(run, {
+      timeoutMs,
+      ...(signal && { signal }),
+      onWait: (refusal) => {
+        if (!this.#isRefused) onRefused?.(refusal);
+        this.#isRefused = true;
+      },
+    });
+    this.#isRefused = false;
+    return last;
   }
 
   #nextFrame(): { messages: readonly string[]; slices: Slice[] } {

@@ -1,24 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Item, Message, Place, Read, TopicStore, Turn } from './layout.ts';
+import type { Item, Place, Read, TopicStore, Turn } from './layout.ts';
 import { Pace, restMs } from './pace.ts';
 
 /**
  * How a subscriber reads: by id, always from the store.
  *
  * It drains with turns until there is nothing left. Then it is live: on a server it reads with a command that waits
- * for the next entry on a connection of its own, in Cluster and in the seed layout it waits for the doorbell. Both
- * end with the slow poll, which drains again, so nothing depends on a ring or a waiting command coming through.
+ * for the next entry on a connection of its own, in Cluster and in the legacy layout it waits for a notification. Both
+ * end with the slow poll, which drains again, so nothing depends on a notification or a waiting command coming through.
  */
 export type ReaderOptions = {
   readonly store: TopicStore;
-  /** For the command that waits; without it the doorbell must ring. */
+  /** For the command that waits; without it there are only notifications. */
   readonly connection: Redis | undefined;
   readonly pollMs: number;
-  /** One turn: keeps the seat, sends what is acknowledged, reads up to `step` entries. */
+  /** One turn: keeps the lease, sends what is acknowledged, reads up to `step` entries. */
   turn(request: { after: Place; step: number; arm: boolean }): Promise<Turn>;
-  /** Whether the seat is certainly still ours; if not, what came without a turn must not be handed out. */
-  isSeatSure(): boolean;
+  /** Whether the lease is certainly still ours; if not, what came without a turn must not be handed out. */
+  isLeaseSure(): boolean;
 };
 
 const wantedBytes = 64 * 1024;
@@ -37,7 +37,8 @@ export class Reader {
   #isLive = false;
   /** The command that waits, and after which id. */
   #awaited: { readonly after: number; readonly read: Promise<Read | undefined> } | undefined;
-  #isRung = false;
+  #isNotified = false;
+  #isEnding = false;
   #isStopped = false;
   #wake: (() => void) | undefined;
 
@@ -51,15 +52,22 @@ export class Reader {
   }
 
   /** There may be something to read. */
-  ring(): void {
-    this.#isRung = true;
+  notify(): void {
+    this.#isNotified = true;
     if (!this.#isLive) this.#wake?.();
   }
 
   /** Something may have been missed: take a turn, whatever else is awaited. */
   look(): void {
     this.#isLive = false;
-    this.ring();
+    this.notify();
+  }
+
+  /** Nothing more will come: it stops once everything that is there was taken. */
+  end(): void {
+    this.#isEnding = true;
+    this.look();
+    this.#wake?.();
   }
 
   stop(): void {
@@ -68,18 +76,21 @@ export class Reader {
   }
 
   /** The next items; none when stopped, or when there are none and `wait` is false. */
-  async take(wait: boolean): Promise<readonly Item[]> {
+  async take(mayWait: boolean): Promise<readonly Item[]> {
     while (!this.#isStopped) {
       if (this.#pace.isResting) await delay(restMs);
+      const wait = mayWait && !this.#isEnding;
       const items = this.#isLive && wait ? await this.#takeLive() : await this.#drain(wait);
-      if (items.length > 0 || !wait) return items;
+      if (items.length > 0 || !mayWait) return items;
+      // Whatever was there when the end was told has been taken.
+      if (!wait) this.stop();
     }
     return [];
   }
 
   async #drain(wait: boolean): Promise<readonly Item[]> {
     // What was read ahead may be old by now: whether it is still ours to hand out, a turn tells.
-    if (this.#ahead && !this.#options.isSeatSure())
+    if (this.#ahead && !this.#options.isLeaseSure())
       await this.#options.turn({ after: this.#after, step: 0, arm: false });
     const ahead = this.#ahead;
     this.#ahead = undefined;
@@ -88,26 +99,26 @@ export class Reader {
       if (this.#isBehind) this.#ahead = quietly(this.#read());
     } else if (wait) {
       this.#isLive = this.#options.connection !== undefined;
-      if (!this.#isLive) await this.#ringOr(this.#options.pollMs);
+      if (!this.#isLive) await this.#notifiedOr(this.#options.pollMs);
     }
     return items;
   }
 
   async #read(): Promise<readonly Item[]> {
-    this.#isRung = false;
+    this.#isNotified = false;
     const arm = this.#options.connection === undefined;
     const turn = await this.#options.turn({ after: this.#after, step: this.#step, arm });
     if (turn.name === 'forgotten') this.#after = turn.last;
     if (turn.name !== 'read') return [];
-    const { messages, floor } = turn;
+    const { items, floor, last } = turn;
     const from = this.#after.id + 1;
     const gap = floor.id >= from ? [{ gap: { from, to: floor.id } }] : [];
-    this.#after = placeOf(messages.at(-1)) ?? (gap.length > 0 ? floor : this.#after);
+    this.#after = last ?? (gap.length > 0 ? floor : this.#after);
     this.#judge(turn);
-    return gap.length > 0 ? [...gap, ...messages] : messages;
+    return gap.length > 0 ? [...gap, ...items] : items;
   }
 
-  async #takeLive(): Promise<readonly Message[]> {
+  async #takeLive(): Promise<readonly Item[]> {
     // One left from before a turn answers at once, and with what is known.
     if (this.#awaited?.after !== this.#after.id) this.#awaited = this.#await();
     const awaited = this.#awaited.read;
@@ -127,18 +138,17 @@ export class Reader {
     });
     if (this.#isStopped || !this.#isLive) return [];
     this.#awaited = undefined;
-    const newest = read?.messages.at(-1);
-    // Nothing came, something is missing, or another process may sit here by now: take a turn.
-    if (!read || !newest || !this.#continues(read) || !this.#options.isSeatSure()) {
+    // Nothing came, something is missing, or another process may serve this subscriber by now: take a turn.
+    if (!read?.last || !this.#continues(read) || !this.#options.isLeaseSure()) {
       this.#isLive = false;
       return [];
     }
-    const { messages } = read;
-    this.#after = placeOf(newest);
+    const { items, last } = read;
+    this.#after = last;
     this.#judge(read);
     // While the caller works on these, the next ones may already travel.
     if (this.#isBehind && !this.#pace.isResting) this.#awaited = this.#await();
-    return messages;
+    return items;
   }
 
   /** It begins where the last one ended, or in the middle of the same frame. */
@@ -154,15 +164,16 @@ export class Reader {
     return { after: this.#after.id, read: quietly(read) };
   }
 
-  #judge({ messages, bytes }: Read): void {
-    this.#pace.read(messages.length, performance.now());
+  #judge({ items, bytes }: Read): void {
+    this.#pace.read(items.length, performance.now());
     this.#isBehind = bytes > behindBytes;
-    if (messages.length === 0) return;
-    this.#step = Math.max(1, Math.min(mostEntries, Math.floor(wantedBytes / (bytes / messages.length))));
+    if (items.length === 0) return;
+    const each = Math.max(1, bytes / items.length);
+    this.#step = Math.max(1, Math.min(mostEntries, Math.floor(wantedBytes / each)));
   }
 
-  #ringOr(withinMs: number): Promise<void> {
-    if (this.#isRung || this.#isStopped) return Promise.resolve();
+  #notifiedOr(withinMs: number): Promise<void> {
+    if (this.#isNotified || this.#isStopped) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, withinMs);
       this.#wake = () => {
@@ -173,13 +184,7 @@ export class Reader {
   }
 }
 
-function placeOf(message: Message): Place;
-function placeOf(message: Message | undefined): Place | undefined;
-function placeOf(message: Message | undefined): Place | undefined {
-  return message && { id: message.id, at: message.at ?? 0 };
-}
-
-/** A reading ahead may fail before anybody waits for it; whoever takes it then hears of it. */
+/** A reading ahead may fail before anybody waits for it; whoever takes it then gets the failure. */
 function quietly<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {});
   return promise;

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- One turn of a subscriber over the seed's keys: what is done moves forward, the seat is kept, the next messages are
--- read. Sent twice: the position only rises, and reading changes nothing.
+-- One turn of a subscriber over the keys of the legacy layout: what is done moves forward, the lease is kept, the next
+-- messages are read. Sent twice: the position only rises, and reading changes nothing.
 -- KEYS[1] msgs: zset `pubsub:messages`, JSON -> id
 -- KEYS[2] subs: zset `pubsub:process_stats`, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> seat
+-- KEYS[3] seats: hash, subscriber -> who serves it
 -- KEYS[4] ids: string `pubsub:msg_id`, the highest id given
 -- KEYS[5] state: hash; `done:<subscriber>` outlives a publisher that resets every position to 0
 -- ARGV[1] name: the subscriber
@@ -12,11 +12,16 @@
 -- ARGV[4] after: read what comes after this id
 -- ARGV[5] step: how many messages to read; 0 reads nothing
 -- Reply: {1, floor, id, payload, id, payload...}; {2, last} when the server forgot ids that were already read;
---   {0} when the subscriber was dropped; {-1, label} when another process has the seat
+--   {0} when the subscriber was dropped; {3} when the server has lost it; {-1, label} when another process has the lease
 local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local position = redis.call('ZSCORE', KEYS[2], name)
-if not position then return { 0 } end
 local token, seen, lease, rest = string.match(redis.call('HGET', KEYS[3], name) or '', '^(%S+) (%d+) (%d+) (.*)$')
+if not position then
+  if redis.call('HGET', KEYS[5], 'dropped:' .. name) ~= ARGV[2] then return { 3 } end
+  redis.pcall('HDEL', KEYS[5], 'dropped:' .. name)
+  return { 0 }
+end
+if not token or token == '-' then return { 3 } end
 if token ~= ARGV[2] then return { -1, rest and string.match(rest, '^%d+ %d+ (.*)$') or '' } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,8 +29,8 @@ if now - seen > lease / 4 then
   redis.call('HSET', KEYS[3], name, token .. ' ' .. string.format('%.0f', now) .. ' ' .. lease .. ' ' .. rest)
 end
 if done > tonumber(position) then
-  redis.call('ZADD', KEYS[2], 'XX', 'GT', ARGV[3], name)
   redis.call('HSET', KEYS[5], 'done:' .. name, ARGV[3])
+  redis.call('ZADD', KEYS[2], 'XX', 'GT', ARGV[3], name)
 end
 local lowest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 local reply = { 1, lowest and tonumber(lowest) - 1 or 0 }

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Registers a subscriber name in the seed's keys and takes its seat, if no other live process sits there. Sent twice,
--- it is ours twice.
+-- Registers a subscriber name in the keys of the legacy layout and takes its lease, if no other live process has it.
+-- Sent twice, it is ours twice.
 -- KEYS[1] subs: zset `pubsub:process_stats`, subscriber -> the last id it has done
 -- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> 0 <label>`
 -- KEYS[3] ids: string `pubsub:msg_id`, the highest id given
@@ -10,9 +10,9 @@
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] label: who this is, for people
--- ARGV[4] lease: ms without a sign of life until others may take the seat
--- ARGV[5] from: `start` or `now`, for a name not seen before
--- Reply: {1, id done, 0} when the seat is ours; {0, label, seen ms} when another sits there
+-- ARGV[4] lease: ms without a sign of life until others may take it
+-- ARGV[5] from: `start` or `now`, for a name not seen before; or the id it had done when the server lost the name
+-- Reply: {1, id done, 0} when the lease is ours; {0, label, seen ms} when another has it
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local seat = redis.call('HGET', KEYS[2], ARGV[1])
@@ -26,7 +26,10 @@ if seat then
 end
 local last = tonumber(redis.call('GET', KEYS[3]) or 0)
 local position = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
-if not position then
+local isNew = not position
+if isNew and tonumber(ARGV[5]) and tonumber(ARGV[5]) <= last then
+  position = tonumber(ARGV[5])
+elseif isNew then
   local lowest = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')[2]
   local start = lowest and tonumber(lowest) - 1 or last
   if not lowest and last > 0 and redis.call('EXISTS', KEYS[6]) == 1 then start = last - 1 end
@@ -36,5 +39,10 @@ if position > last then position = last end
 local done = tonumber(redis.call('HGET', KEYS[4], 'done:' .. ARGV[1]) or 0)
 if done <= last then position = math.max(position, done) end
 redis.call('ZADD', KEYS[1], string.format('%.0f', position), ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], table.concat({ ARGV[2], now, ARGV[4], since, '0', ARGV[3] }, ' '))
+local claimed = redis.pcall('HSET', KEYS[2], ARGV[1], table.concat({ ARGV[2], now, ARGV[4], since, '0', ARGV[3] }, ' '))
+if type(claimed) == 'table' then
+  if isNew then redis.call('ZREM', KEYS[1], ARGV[1]) end
+  return claimed
+end
+redis.pcall('HDEL', KEYS[4], 'dropped:' .. ARGV[1])
 return { 1, position, 0 }

@@ -8,7 +8,7 @@ import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../redis/script.ts';
 import { LayoutError, SeedLockError } from './errors.ts';
 import type { Inspection, Message, TopicStatus, TopicStore, Turn, Unreadable } from './layout.ts';
-import { dropScript, parseClaim, releaseScript } from './own-layout.ts';
+import { dropScript, fromWords, parseClaim, releaseScript } from './own-layout.ts';
 import { byName, type ExpectedKeys, parseStatus, withKeys } from './replies.ts';
 import advanceLua from './seed-advance.lua';
 import claimLua from './seed-claim.lua';
@@ -41,8 +41,11 @@ const types: ExpectedKeys = {
   [keys.state]: 'hash',
 };
 
+/** The bare text on the channel with which publishers of this layout say that everything was sent. */
+export const endMark = 'COMPLETE';
+
 // As long as the Python side waits for the same lock.
-const lockPatienceMs = 10_000;
+const lockTimeoutMs = 10_000;
 
 const publishScript = defineScript({ lua: publishLua, parse: Number });
 const claimScript = defineScript({ lua: claimLua, parse: parseClaim });
@@ -73,7 +76,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     for (let attempt = 0; ; attempt += 1) {
       const last = await run(publishScript, names, [sequence, keys.channel, ...texts]);
       if (last !== -1) return last;
-      if (performance.now() - started > lockPatienceMs) throw new SeedLockError(lockPatienceMs);
+      if (performance.now() - started > lockTimeoutMs) throw new SeedLockError(lockTimeoutMs);
       await delay(Math.min(1 + attempt, 20));
     }
   };
@@ -81,8 +84,12 @@ export function seedLayout(client: Client, topic: string): TopicStore {
   return {
     client,
     topic,
-    // Programs that follow the seed expect nothing but payloads on its channel.
-    bells: [keys.channel, keys.seats],
+    // Programs of this layout expect nothing but payloads on their channel.
+    channels: [keys.channel, keys.seats],
+    endMark,
+    async complete() {
+      await retryAborted(() => client.publish(keys.channel, endMark));
+    },
     publish(producer, sequence, messages) {
       // One at a time: two that wait for the lock could overtake each other.
       const next = publishing.then(
@@ -95,18 +102,18 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     async retire(producer) {
       await retryAborted(() => client.unlink(singleKey('pubsub:sent:', producer)));
     },
-    claim: (seat, { from, label, leaseMs }) =>
+    claim: (server, { from, label, leaseMs }) =>
       run(
         claimScript,
         [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs, keys.lock],
-        [seat.name, seat.token, label, leaseMs, from],
+        [server.name, server.token, label, leaseMs, fromWords(from)[0]],
       ),
-    async turn(seat, { done, after, step }) {
+    async turn(server, { done, after, step }) {
       const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
-      return parseTurn(await run(advanceScript, names, [seat.name, seat.token, done.id, after.id, step]));
+      return parseTurn(await run(advanceScript, names, [server.name, server.token, done.id, after.id, step]));
     },
-    async release(seat) {
-      await run(releaseScript, [keys.seats], [seat.name, seat.token, 'PUBLISH', keys.seats]);
+    async release(server) {
+      await run(releaseScript, [keys.seats], [server.name, server.token, 'PUBLISH', keys.seats]);
     },
     async drop(name) {
       const names = [keys.subs, keys.seats, keys.state];
@@ -175,6 +182,7 @@ export async function seedKeysIn(client: Client): Promise<string[]> {
 
 function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {
   if (state === 0) return { name: 'dropped' };
+  if (state === 3) return { name: 'lost' };
   if (state === -1) return { name: 'taken', by: String(detail) };
   if (state === 2) return { name: 'forgotten', last: { id: Number(detail), at: 0 } };
   const messages: Message[] = [];
@@ -184,7 +192,9 @@ function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {
     bytes += text.length;
     messages.push({ id: Number(entries[index]), at: null, message: messageIn(text) });
   }
-  return { name: 'read', floor: { id: Number(detail), at: 0 }, messages, bytes };
+  const newest = messages.at(-1);
+  const last = newest && { id: newest.id, at: 0 };
+  return { name: 'read', floor: { id: Number(detail), at: 0 }, items: messages, bytes, last };
 }
 
 /** What another program stored, whatever it is: a message that is no text comes as its JSON. */

@@ -1,5 +1,5 @@
 #!lua
--- Stores messages the way the seed does, in one step; refuses while another publisher holds its lock, because that
+-- Stores messages the way programs of the legacy layout do, in one step; refuses while another publisher holds its lock, because that
 -- one may have an id that is not stored yet. Sent twice, it is stored once.
 -- KEYS[1] ids: string `pubsub:msg_id`, the highest id given
 -- KEYS[2] msgs: zset `pubsub:messages`, JSON -> id
@@ -18,13 +18,20 @@ if #sent == 16 then
 end
 if redis.call('EXISTS', KEYS[3]) == 1 then return -1 end
 local last
+local payloads = {}
 for i = 3, #ARGV do
   last = redis.call('INCR', KEYS[1])
   local id = string.format('%.0f', last)
   local payload = '{"msg_id": ' .. id .. ', "message": ' .. ARGV[i] .. '}'
   redis.call('ZADD', KEYS[2], id, payload)
-  redis.call('PUBLISH', ARGV[2], payload)
+  payloads[#payloads + 1] = payload
 end
-redis.call('SETRANGE', KEYS[4], slot, struct.pack('dd', sequence, last))
-if sequence % 64 == 1 then redis.call('PEXPIRE', KEYS[4], 86400000) end
+local isNoted = redis.pcall('SETRANGE', KEYS[4], slot, struct.pack('dd', sequence, last))
+if type(isNoted) == 'table' then
+  -- What cannot be recognised when it is sent again must not be there; its ids are not given again.
+  redis.call('ZREM', KEYS[2], unpack(payloads))
+  return isNoted
+end
+if sequence % 64 == 1 then redis.pcall('PEXPIRE', KEYS[4], 86400000) end
+for _, payload in ipairs(payloads) do redis.pcall('PUBLISH', ARGV[2], payload) end
 return last

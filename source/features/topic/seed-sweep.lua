@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Removes what every subscriber of the seed's keys has done.
+-- Removes what every subscriber of the legacy layout has done.
 -- KEYS[1] msgs: zset `pubsub:messages`, JSON -> id
 -- KEYS[2] subs: zset `pubsub:process_stats`, subscriber -> the last id it has done
 -- Reply: how many messages were removed

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { BlockedError } from './errors.ts';
-import { type Item, isGap } from './layout.ts';
+import { type Item, idOf } from './layout.ts';
 import { Subscription, type SubscriptionOptions } from './subscription.ts';
 
 export type SubscribeOptions = SubscriptionOptions & {
@@ -12,7 +12,7 @@ export type SubscribeOptions = SubscriptionOptions & {
   readonly count?: number;
   /** How often a failing handler is tried again, with back-off, before the subscriber counts as blocked. */
   readonly retries?: number;
-  /** Told of every failure that will be tried again. */
+  /** Called with every failure that will be tried again. */
   readonly onRetry?: (item: Item, error: unknown, waitMs: number) => void;
 };
 
@@ -24,7 +24,7 @@ const longestWaitMs = 30_000;
  * with the number of items handled when `signal` is aborted, `count` is reached, or it is caught up.
  * @throws {BlockedError} when the handler kept failing: this message is not skipped, the next subscription goes on
  *   with it, and `topic status` shows it meanwhile
- * @throws {SubscriberInUseError | SeatLostError | SubscriberDroppedError | TopicNameError | WrongTypeError}
+ * @throws {SubscriberInUseError | SubscriberLeaseLostError | SubscriberDroppedError | TopicNameError | WrongTypeError}
  */
 export async function subscribe(
   client: Client,
@@ -49,7 +49,7 @@ export async function subscribe(
           if (!(await handleAgain(item, error))) break;
         }
         handled += 1;
-        subscription.ack(isGap(item) ? item.gap.to : item.id);
+        subscription.ack(idOf(item));
       }
     }
     return handled;
@@ -61,7 +61,7 @@ export async function subscribe(
   async function handleAgain(item: Item, first: unknown): Promise<boolean> {
     let error = first;
     const { retries = 5, onRetry, as } = options;
-    const id = isGap(item) ? item.gap.to : item.id;
+    const id = idOf(item);
     if (signal?.aborted) return false;
     for (let attempt = 1; attempt <= retries; attempt += 1) {
       const waitMs = Math.min(firstWaitMs * 2 ** (attempt - 1), longestWaitMs);

@@ -10,6 +10,7 @@
 -- ARGV[3] maxBytes: unless set in the state; 0 is no limit
 -- ARGV[4] lapseMs: a subscriber unseen for so long holds nothing back; unless set in the state; 0 is never
 -- Reply: how many ids the floor rose by
+local floorAt = redis.call('HGET', KEYS[5], 'floorAt') or '0'
 local state = redis.call('HMGET', KEYS[5], 'floor', 'maxAgeMs', 'maxLen', 'maxBytes', 'lapseMs')
 local floor = tonumber(state[1] or 0)
 local maxAge, maxLen = tonumber(state[2] or ARGV[1]), tonumber(state[3] or ARGV[2])
@@ -25,7 +26,8 @@ local function entryFrom(start)
   if not entry then return nil end
   local at, id = string.match(entry[1], '^(%d+)-(%d+)$')
   local kind = entry[2][1]
-  return tonumber(id) - (kind == 'm' and 1 or tonumber(string.sub(kind, 2))), tonumber(id), tonumber(at)
+  local count = kind == 'm' and 1 or tonumber(string.match(kind, '^f(%d+)$')) or 1
+  return tonumber(id) - count, tonumber(id), tonumber(at)
 end
 local function place(at, id)
   return string.format('%.0f-%.0f', at, id)
@@ -82,6 +84,8 @@ local function newestAt()
   end
 end
 -- Stored later than what was done under this id: given anew, after the server lost its newest messages.
+-- Nothing goes where the floor cannot be raised: it tells of what went.
+redis.call('HSET', KEYS[5], 'floor', string.format('%.0f', floor), 'floorAt', floorAt)
 local isAll = target >= last and not (targetAt and targetAt > 0 and newestAt() > targetAt)
 if isAll then
   redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)

@@ -5,7 +5,7 @@ import type { Client } from '../../../redis/client.ts';
 import { isPassing, rideOut } from '../../../redis/refusals.ts';
 import { LockLostError } from '../../lock/errors.ts';
 import type { Held } from '../../lock/lock.ts';
-import { SeatLostError, SubscriberDroppedError } from '../../topic/errors.ts';
+import { SubscriberDroppedError, SubscriberLeaseLostError } from '../../topic/errors.ts';
 import { folderAt, isNested } from '../copy/base.ts';
 import { NestedError } from '../errors.ts';
 import type { RunnerOptions } from '../options.ts';
@@ -73,7 +73,7 @@ export async function runSync(redis: Client, options: RunnerOptions): Promise<vo
 /** What interrupted a runner that is to go on; undefined for what is to end it. */
 async function interruption(error: unknown, held: Held, runner: Runner): Promise<string | undefined> {
   if (isPassing(error)) return `Redis refuses for now (${messageOf(error)})`;
-  if (error instanceof SeatLostError) return `Another process took the place of its subscriber`;
+  if (error instanceof SubscriberLeaseLostError) return `Another process took the place of its subscriber`;
   const isDropped = error instanceof SubscriberDroppedError;
   if (!isDropped && !(error instanceof LockLostError)) return;
   // An operator who drops a subscriber takes nothing else away; a server that has forgotten it has forgotten the lock.

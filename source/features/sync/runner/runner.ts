@@ -102,7 +102,12 @@ export class Runner {
       from: 'now',
       standby: true,
       signal: this.#signal,
-      listener: listen(),
+      listen,
+      // Redis has lost changes, with the subscriber or without: only a comparison finds them.
+      onTrouble: ({ code, message }) => {
+        if (code === 'SUBSCRIBER_REGISTERED_AGAIN' || code === 'MESSAGES_FORGOTTEN') this.#needsFull = true;
+        this.#options.onTrouble(message);
+      },
     });
     let stopHearing: (() => void) | undefined;
     let taking: Promise<void> | undefined;
