@@ -95,14 +95,14 @@ export function defineScript<Reply>({
 export function withRightsChecked(lua: string): string {
   const commands = commandsIn(lua, true);
   if (/^#!lua flags=\S*\bno-writes\b/.test(lua) || commands.length < 2) return lua;
-  const checks = commands.map(
-    (name) =>
-      `c(${name
-        .split(' ')
-        .map((word) => `'${word}'`)
-        .join(',')},k,k,k)or'${name}'`,
-  );
-  const look = `do local c,k=redis.acl_check_cmd,KEYS[1] if c and k then for _,n in ipairs{${checks.join(',')}} do if n~=true then return redis.error_reply("NOPERM this user has no permissions to run the '"..n.."' command") end end end end`;
+  const check = (name: string): string => {
+    const words = name.split(' ').map((word) => `'${word}'`);
+    return `c(${words.join(',')},k)`;
+  };
+  const all = commands.map(check).join('and ');
+  const naming = commands.map((name) => `not ${check(name)} and'${name}'`).join(' or ');
+  const refusal = `"NOPERM this user has no permissions to run the '"..(${naming}).."' command"`;
+  const look = `do local c,k=redis.acl_check_cmd,KEYS[1] if c and k and not(${all}) then return redis.error_reply(${refusal}) end end`;
   return lua.replace('\n', `\n${look} `);
 }
 

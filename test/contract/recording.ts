@@ -4,6 +4,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readLua } from '../../scripts/read-lua.ts';
+import { withRightsChecked } from '../../source/redis/script.ts';
 import { run, start } from '../helpers/cli.ts';
 import type { RedisServer } from '../helpers/redis-server.ts';
 
@@ -18,7 +19,12 @@ export const scripts: readonly Script[] = globSync('source/**/*.lua').flatMap((f
   return lua.startsWith('#!lua') ? [{ file, lua }] : [];
 });
 
-const byCode = new Map(scripts.map((script) => [codeOf(script.lua), script]));
+const byCode = new Map(
+  scripts.flatMap((script) => [
+    [codeOf(script.lua), script],
+    [codeOf(withRightsChecked(script.lua)), script],
+  ]),
+);
 const byDigest = new Map<string, Script>();
 
 /** Which script this is, by the text it was sent with, or by its digest once the text was. */
