@@ -125,7 +125,7 @@ export function refused(thrown: unknown, server = 'Redis'): unknown {
   if (denial) {
     const sent = Reflect.get(thrown, 'command') as { name?: unknown; args?: unknown } | undefined;
     const [first] = Array.isArray(sent?.args) ? sent.args : [];
-    const named = denial.what === 'command' ? String(sent?.name).toUpperCase() : first;
+    const named = denial.what === 'command' ? textIn(sent?.name)?.toUpperCase() : first;
     return new DeniedError(denial.what, denial.name ?? (named === undefined ? undefined : String(named)), {
       cause: thrown,
     });
@@ -209,6 +209,10 @@ export async function rideOut<Result>(
       if (signal?.aborted) throw error;
     }
   }
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 export function isReplyError(thrown: unknown): thrown is Error {

@@ -90,7 +90,7 @@ function pause(): Promise<void> {
 }
 
 /** Something of everything, by the command line, whose words do not change. */
-export async function useEverything(url: string): Promise<void> {
+export async function exerciseAll(url: string): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-contract-'));
   const logs = path.join(folder, 'logs');
   const base = path.join(folder, 'base');

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { commandsIn } from '../../source/redis/refusals.ts';
 import { withRightsChecked } from '../../source/redis/script.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
-import { record, type Script, type Sent, scriptOf, scripts, useEverything } from './recording.ts';
+import { exerciseAll, record, type Script, type Sent, scriptOf, scripts } from './recording.ts';
 
 /**
  * What every script owes: sent twice it leaves what it leaves when sent once, and a command that the user may not run
@@ -56,7 +56,7 @@ const doubled: Finding[] = [];
 const tried = new Map<string, number>();
 let users = 0;
 
-const sent = await record(server, () => useEverything(server.url));
+const sent = await record(server, () => exerciseAll(server.url));
 await replay(sent);
 
 async function replay(all: readonly Sent[]): Promise<void> {

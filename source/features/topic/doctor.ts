@@ -1,4 +1,4 @@
-import { messageOf, WrongTypeError } from '../../errors.ts';
+import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
 import { counted, formatCount } from '../../ui/format.ts';
@@ -74,7 +74,8 @@ async function examineTopic(
   const { topics, unreadable } = await openTopic(redis, name, layout).inspect();
   const findings = unreadable.map(({ key: bad, error }): Finding => {
     if (error instanceof WrongTypeError) return wrongTypeFinding(error);
-    const fix = `Look at it with \`redis-cli TYPE ${bad}\``;
+    const fix =
+      (QuarterdeckError.is(error) ? error.hint : undefined) ?? `Look at it with \`redis-cli TYPE ${bad}\``;
     return { code: 'TOPIC_UNREADABLE', severity: 'warning', key: bad, message: messageOf(error), fix };
   });
   const ofSubscribers = topics.flatMap((status) =>

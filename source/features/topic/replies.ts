@@ -2,11 +2,12 @@ import * as v from 'valibot';
 import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { UnreadableReplyError } from '../../redis/errors.ts';
-import { refused } from '../../redis/refusals.ts';
+import { refusedScript } from '../../redis/refusals.ts';
 import { asInteger, asNumber, asText } from '../../redis/reply.ts';
 
 import { conditionOf } from './condition.ts';
 import type { Blocked, LayoutName, SubscriberStatus, TopicStatus, Unreadable } from './layout.ts';
+import statusLua from './status.lua';
 
 /** Key -> the type it must have. */
 export type ExpectedKeys = Readonly<Record<string, string>>;
@@ -53,7 +54,9 @@ export async function unreadableTopic(
   if (text.includes('not an integer')) {
     return { topic, key: ids, error: new WrongTypeError(ids, 'whole number', { cause: reply }) };
   }
-  const error = isWrongType(text) ? await wrongType(client, keys, reply) : refused(reply);
+  const error = isWrongType(text)
+    ? await wrongType(client, keys, reply)
+    : await refusedScript(client, reply, { lua: statusLua, keys: Object.keys(keys) });
   const key = error instanceof WrongTypeError ? error.key : first;
   return { topic, key, error: error instanceof Error ? error : reply };
 }
