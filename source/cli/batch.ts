@@ -90,7 +90,10 @@ export async function runBatch(
         : input;
     const outcome = await Promise.race([runCommand(path, command, agreed, context), ...bounds]);
     if (config.json && outcome.json !== undefined) await output.write(`${safeJson(outcome.json)}\n`);
-    if (!config.json && outcome.text.length > 0) await output.write(forPeople(outcome.text));
+    if (!config.json && outcome.text.length > 0) {
+      // Painted lines hold no text that was not made safe before it was painted.
+      await output.write(outcome.painted ? `${outcome.painted.join('\n')}\n` : forPeople(outcome.text));
+    }
     // Not when the reader has gone: a closed stdout is a write that did not happen.
     if (!output.closed.aborted) await Promise.race([outcome.printed?.(), ...bounds]);
     return outcome.exitCode ?? 0;

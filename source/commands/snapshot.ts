@@ -6,6 +6,7 @@ import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
 import { serverIn } from '../redis/server-version.ts';
 import { infoOf } from '../redis/support.ts';
+import { plain } from '../ui/sgr.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { canAsk, warnOfMissing, warnOfServer } from './unreachable.ts';
@@ -59,11 +60,9 @@ export const snapshotCommand = defineCommand({
     const isMissing = warnOfMissing(context) || failures.length > 0 || doubt !== undefined;
     const exitCode = holds ? 1 : isUnread ? 4 : isMissing ? 3 : 0;
     if (context.config.json) return { json, text: '', exitCode };
-    return {
-      json,
-      text: await context.printFrame(context, chosen, { ...(size ?? terminalSize()), zoomed: pane }),
-      exitCode,
-    };
+    const frame = { ...(size ?? terminalSize()), zoomed: pane };
+    const painted = await context.printFrame(context, chosen, frame);
+    return { json, text: painted.map(plain), painted, exitCode };
   },
 });
 

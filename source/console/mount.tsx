@@ -21,6 +21,8 @@ export type MountOptions = {
 export type Mounted = {
   /** Rejects when React or Ink gave up. */
   readonly exited: Promise<unknown>;
+  /** Paints everything anew, as after a change of the theme. */
+  repaint(): void;
   unmount(): void;
 };
 
@@ -30,23 +32,31 @@ export async function loadPanes(features: readonly AnyFeature[]): Promise<readon
 }
 
 export function mount({ terminal, shown, loaded, readOnly, table, keyboard }: MountOptions): Mounted {
-  const instance = render(
+  let version = 0;
+  const tree = (): ReactNode => (
     <StoreContext value={shown}>
       <Input keyboard={keyboard} onHandled={shown.publish} />
-      <App loaded={loaded} readOnly={readOnly} table={table} />
-    </StoreContext>,
-    {
-      stdin: terminal.stdin as unknown as NodeJS.ReadStream,
-      stdout: terminal.screen as unknown as NodeJS.WriteStream,
-      // Ink hands over every frame whole, at once; the screen finds out what differs, and the store sets the pace.
-      debug: true,
-      interactive: true,
-      isScreenReaderEnabled: false,
-      exitOnCtrlC: false,
-      patchConsole: false,
-    },
+      <App key={version} loaded={loaded} readOnly={readOnly} table={table} />
+    </StoreContext>
   );
-  return { exited: instance.waitUntilExit(), unmount: () => instance.unmount() };
+  const instance = render(tree(), {
+    stdin: terminal.stdin as unknown as NodeJS.ReadStream,
+    stdout: terminal.screen as unknown as NodeJS.WriteStream,
+    // Ink hands over every frame whole, at once; the screen finds out what differs, and the store sets the pace.
+    debug: true,
+    interactive: true,
+    isScreenReaderEnabled: false,
+    exitOnCtrlC: false,
+    patchConsole: false,
+  });
+  return {
+    exited: instance.waitUntilExit(),
+    repaint() {
+      version += 1;
+      instance.rerender(tree());
+    },
+    unmount: () => instance.unmount(),
+  };
 }
 
 type InputProps = { readonly keyboard: Keyboard; readonly onHandled: () => void };

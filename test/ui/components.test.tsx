@@ -6,22 +6,20 @@ import { gauge } from '../../source/ui/gauge.ts';
 import { Prompt } from '../../source/ui/prompt.tsx';
 import { Row } from '../../source/ui/row.tsx';
 import { sparkline } from '../../source/ui/sparkline.ts';
-import { setStyling } from '../../source/ui/style.ts';
+import { setAppearance } from '../../source/ui/style.ts';
 import { type Column, layTable, Table } from '../../source/ui/table.tsx';
 
 const painted = (element: React.ReactElement): string =>
   render(<Box width={60}>{element}</Box>).lastFrame() ?? '';
 
 test('gauge is never empty with something in it, never full before it is', () => {
-  expect([0, 0.001, 0.5, 0.999, 1, 7, Number.NaN].map((fraction) => gauge(fraction, 4))).toEqual([
-    '░░░░',
-    '▇░░░',
-    '▇▇░░',
-    '▇▇▇░',
-    '▇▇▇▇',
-    '▇▇▇▇',
-    '░░░░',
-  ]);
+  expect(
+    [0, 0.001, 0.5, 0.999, 1, 7, Number.NaN].map((fraction) =>
+      gauge(fraction, 4)
+        .map(({ text }) => text)
+        .join(''),
+    ),
+  ).toEqual(['░░░░', '▇░░░', '▇▇░░', '▇▇▇░', '▇▇▇▇', '▇▇▇▇', '░░░░']);
 });
 
 test('sparkline shows the newest values and never paints something as nothing', () => {
@@ -124,7 +122,7 @@ describe('table', () => {
   });
 
   test('choosing a row changes the looks of its name alone', () => {
-    setStyling('colour');
+    setAppearance({ styling: 'colour' });
     const bar: Column<Lock> = { heading: 'bar', cell: () => ({ text: '▇▇░', tone: 'bad' }) };
     const all = [...columns, bar];
     const rows = items.slice(0, 1).map((item) => ({ item, isChosen: true, isMarked: false }));
@@ -138,9 +136,9 @@ describe('table', () => {
         order={undefined}
       />,
     );
-    setStyling('plain');
+    setAppearance({ styling: 'plain' });
     expect(frame).toContain('\u001B[4mdeploy:web');
-    expect(frame).toContain('\u001B[31m▇▇░\u001B[39m');
+    expect(frame).toContain('\u001B[31m\u001B[1m▇▇░');
     expect(frame).not.toContain('\u001B[7m');
   });
 

@@ -99,7 +99,7 @@ function Tabs({ columns, features, focus }: TabsProps): ReactNode {
   const spans: Span[] = labels
     .slice(first)
     .map((text, index) =>
-      index + first === at ? { text, inverse: true, bold: true } : { text, tone: 'dim' },
+      index + first === at ? { text, inverse: true, bold: true } : { text, tone: 'muted' },
     );
   return <Row columns={columns} spans={[...(first > 0 ? ['…'] : []), ...spans]} />;
 }

@@ -60,8 +60,8 @@ function Rooms({ slice, columns, rows }: { slice: ChatSlice; columns: number; ro
           spans={
             room.room === slice.selected
               ? [
-                  { text: '> ', bold: true },
-                  { text: room.room, bold: true, underline: true },
+                  { text: '> ', tone: 'mark' },
+                  { text: room.room, tone: 'selection' },
                 ]
               : ['  ', room.room]
           }
@@ -73,15 +73,15 @@ function Rooms({ slice, columns, rows }: { slice: ChatSlice; columns: number; ro
 }
 
 function unread({ own }: Room): readonly Span[] {
-  if (!own) return [{ text: ' not in', tone: 'dim' }];
-  return own.unread > 0 ? [{ text: ` ${own.unread} new`, tone: 'warn' }] : [];
+  if (!own) return [{ text: ' not in', tone: 'muted' }];
+  return own.unread > 0 ? [{ text: ` ${own.unread} new`, tone: 'mark' }] : [];
 }
 
 function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; rows: number }): ReactNode {
   const { lines } = viewHistory(slice, columns, rows);
   return (
     <Column columns={columns}>
-      {lines.length === 0 && <Row columns={columns} spans={[{ text: emptiness(slice), tone: 'dim' }]} />}
+      {lines.length === 0 && <Row columns={columns} spans={[{ text: emptiness(slice), tone: 'muted' }]} />}
       {lines.map((spans, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
         <Row key={index} columns={columns} spans={spans} />
@@ -107,15 +107,15 @@ function Members({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
         <Row key={member.name} columns={columns} spans={[member.name]} right={[state(member)]} />
       ))}
       {all > shown.length && shown.length > 0 && (
-        <Row columns={columns} spans={[{ text: `and ${all - shown.length} more`, tone: 'dim' }]} />
+        <Row columns={columns} spans={[{ text: `and ${all - shown.length} more`, tone: 'muted' }]} />
       )}
     </Column>
   );
 }
 
 function state({ unread, writesOnly }: Member): Span {
-  if (writesOnly) return { text: ' writes', tone: 'dim' };
-  return unread === 0 ? { text: ' seen', tone: 'dim' } : { text: ` ${unread} unread`, tone: 'warn' };
+  if (writesOnly) return { text: ' writes', tone: 'muted' };
+  return unread === 0 ? { text: ' seen', tone: 'muted' } : { text: ` ${unread} unread`, tone: 'mark' };
 }
 
 type ColumnProps = { columns: number; start?: boolean; end?: boolean; children: ReactNode };

@@ -34,7 +34,8 @@ const tableOf = (nowMs: number): readonly Column<Line>[] => [
   {
     heading: 'state',
     field: 'state',
-    cell: ({ subscriber }) => (subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'dim' }),
+    cell: ({ subscriber }) =>
+      subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'muted' },
   },
   {
     heading: 'topic',
