@@ -73,13 +73,16 @@ export async function runBatch(
   try {
     // A single server has no others to do without: nothing is partial about it.
     const isPartial = command.partial === true && connections.length > 1;
-    if (!command.offline) await orEnded(reach(connections, isPartial, config.timeoutMs), ended, begun);
+    const ridesOut = command.ridesOut?.(input) === true;
+    if (!command.offline && !ridesOut) {
+      await orEnded(reach(connections, isPartial, config.timeoutMs), ended, begun);
+    }
     const asked = command.offline ? [] : connections;
     const bounds = command.supervises
       ? []
       : [
           overdue(ended, { connections: asked, endsWithinMs: command.endsWithinMs, unconfirmed }),
-          ...(isPartial ? [] : asked.map((connection) => connection.lost(config.timeoutMs))),
+          ...(isPartial || ridesOut ? [] : asked.map((connection) => connection.lost(config.timeoutMs))),
         ];
     const agreed =
       isAsked && canAsk

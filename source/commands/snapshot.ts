@@ -109,27 +109,45 @@ export type Snapshot = {
   readonly failed?: Readonly<Record<string, Failure>>;
 };
 
-/** Asks every feature at once. One that cannot be read hides no other. */
+export type PartAnswer = {
+  readonly noun: string;
+  /** Null when it was not answered. */
+  readonly value: unknown;
+  readonly failure?: Failure;
+  readonly ms: number;
+};
+
+/** Asks the server and every feature at once. One that cannot be read hides no other. */
+export async function askParts(
+  context: ReadContext,
+  chosen: readonly AnyFeature[],
+): Promise<readonly PartAnswer[]> {
+  const startedAt = performance.now();
+  const part = async (
+    noun: string,
+    feature: AnyFeature | undefined,
+    ask: () => Promise<unknown>,
+  ): Promise<PartAnswer> => {
+    try {
+      const value = canAsk(context, feature) ? await ask() : null;
+      return { noun, value, ms: performance.now() - startedAt };
+    } catch (error) {
+      return { noun, value: null, failure: failureOf(error), ms: performance.now() - startedAt };
+    }
+  };
+  return await Promise.all([
+    part('server', undefined, () => serverOf(context)),
+    ...chosen.map((feature) => part(feature.noun, feature, () => feature.snapshot(context))),
+  ]);
+}
+
 export async function takeSnapshot(context: ReadContext, chosen: readonly AnyFeature[]): Promise<Snapshot> {
-  const asked: readonly (readonly [noun: string, answer: Promise<unknown>])[] = [
-    ['server', canAsk(context, undefined) ? serverOf(context) : Promise.resolve(null)],
-    ...chosen.map((feature) => {
-      const answer = canAsk(context, feature) ? feature.snapshot(context) : Promise.resolve(null);
-      return [feature.noun, answer] as const;
-    }),
-  ];
-  const answers = await Promise.allSettled(asked.map(([, answer]) => answer));
-  const parts: [string, unknown][] = [];
-  const failed: [string, Failure][] = [];
-  for (const [index, answer] of answers.entries()) {
-    const noun = asked[index]?.[0] ?? '';
-    parts.push([noun, answer.status === 'fulfilled' ? answer.value : null]);
-    if (answer.status === 'rejected') failed.push([noun, failureOf(answer.reason)]);
-  }
+  const answers = await askParts(context, chosen);
+  const failed = answers.flatMap(({ noun, failure }) => (failure ? [[noun, failure] as const] : []));
   return {
     at: Date.now(),
     server: null,
-    ...Object.fromEntries(parts),
+    ...Object.fromEntries(answers.map(({ noun, value }) => [noun, value])),
     ...(failed.length > 0 && { failed: Object.fromEntries(failed) }),
   };
 }

@@ -195,6 +195,8 @@ export type Command<Input> = {
   readonly supervises?: boolean;
   /** How long it may take to put things in order after a signal, while Redis answers: 2000 unless told, at most 4000. */
   readonly endsWithinMs?: number;
+  /** Given this it starts without Redis and goes on without it, and reports that itself: `--timeout` does not end it. */
+  readonly ridesOut?: (input: Input) => boolean;
   /** Lines of examples for `--help`. */
   readonly examples?: readonly string[];
   run(context: CommandContext, input: Input): Promise<Outcome>;
