@@ -109,10 +109,11 @@ export async function writeRecord(
   target: string,
   value: TargetRecord,
 ): Promise<void> {
-  await Promise.all([
-    retryAborted(() => redis.hset(syncKeys(redis, channel).targets, target, JSON.stringify(value))),
-    register(redis, 'sync', channel),
-  ]);
+  const added = await retryAborted(() =>
+    redis.hset(syncKeys(redis, channel).targets, target, JSON.stringify(value)),
+  );
+  // A server that knew nothing of the target may have lost its index as well.
+  await register(redis, 'sync', channel, { isNew: added > 0 });
 }
 
 export function parseRecord(text: string | null): TargetRecord | undefined {

@@ -5,6 +5,7 @@ import {
   type Copied,
   type Differences,
   differences,
+  doneBefore,
   type Entry,
   type Failure,
   nothingCopied,
@@ -59,7 +60,8 @@ export async function copyBatch(rsync: Rsync, plan: Plan, mayRemove: MayRemove):
     await clearPartials(rsync, names);
     const swept = await sweep(rsync, plan.swept, plan.listed, mayRemove);
     const wanted = await differences(rsync, [...fromList, '--recursive'], names.map(listedName));
-    return together(swept, await copyWhatFits(rsync, wanted.entries, error));
+    const before = together(doneBefore(error, wanted), swept);
+    return together(before, await copyWhatFits(rsync, wanted.entries, error));
   }
 }
 
@@ -137,12 +139,14 @@ export async function copyAll(
     if (!isOfFiles(error)) throw error;
     const unwritten = ['--existing', '--ignore-existing'];
     const removed = isRemoved ? await runRsync(rsync, [...words, ...unwritten], undefined) : nothingCopied;
-    const { entries } = await differences(rsync, [], undefined);
+    const wanted = await differences(rsync, [], undefined);
+    const { entries } = wanted;
+    const before = together(doneBefore(error, wanted), removed);
     await clearPartials(
       rsync,
       entries.map(({ path: name }) => name),
     );
-    return { ...together(removed, await copyWhatFits(rsync, entries, error)), isRemoved };
+    return { ...together(before, await copyWhatFits(rsync, entries, error)), isRemoved };
   }
 }
 

@@ -108,7 +108,8 @@ const always = [
   `--timeout=${silentSeconds}`,
   '--archive',
   '--safe-links',
-  '--info=symsafe',
+  // Without `name` the receiving side does not say which symlinks it leaves out.
+  '--info=symsafe,name',
   '--modify-window=-1',
   `--exclude=/${markerName}`,
   '--out-format=%i %l %n',
@@ -139,7 +140,7 @@ export async function runRsync(
 ): Promise<Copied> {
   const listed = new Map<string, Entry>();
   let copied = nothingCopied;
-  const { exitCode, lines, isDeletionSkipped } = await execute(rsync, words, names, {
+  const running = execute(rsync, words, names, {
     onEntry(entry) {
       copied = withEntry(copied, entry);
       if (listed.size < mostEntries) listed.set(entry.path, entry);
@@ -148,6 +149,11 @@ export async function runRsync(
     onLeftOut() {
       copied = { ...copied, leftOut: copied.leftOut + 1 };
     },
+  });
+  const { exitCode, lines, isDeletionSkipped } = await running.catch((error: unknown) => {
+    // Until then it may have done much of it; what is left to do says how much.
+    if (error instanceof RsyncError) intended.set(error, { listed, copied });
+    throw error;
   });
   if (exitCode === 0 || exitCode === vanished || exitCode === atMostDeleted) return copied;
   const complaints = complaintsIn(lines);
@@ -174,10 +180,34 @@ export async function runRsync(
   });
 }
 
+const intended = new WeakMap<
+  RsyncError,
+  { readonly listed: ReadonlyMap<string, Entry>; readonly copied: Copied }
+>();
+
+/** What a run had done when it failed, given what is still to be done. */
+export function doneBefore(error: RsyncError, { entries }: Differences): Copied {
+  const { listed, copied } = intended.get(error) ?? {
+    listed: new Map<string, Entry>(),
+    copied: nothingCopied,
+  };
+  return without(copied, listed, entries);
+}
+
+/** Takes back what was listed and is still to be done. */
+function without(copied: Copied, listed: ReadonlyMap<string, Entry>, left: readonly Entry[]): Copied {
+  let confirmed = copied;
+  for (const { path } of left) {
+    const entry = listed.get(path);
+    if (entry) confirmed = withEntry(confirmed, entry, -1);
+  }
+  return confirmed;
+}
+
 /** Ways of writing that mean nothing where nothing is written. */
 const staging: ReadonlySet<string> = new Set(['--delay-updates', '--partial-dir=.quarterdeck-partial']);
 
-/** Takes back what was listed and is still to be done. */
+/** What was done, and what of it failed, once a dry run has listed what is still to be done. */
 function settled(
   copied: Copied,
   {
@@ -194,11 +224,7 @@ function settled(
     readonly source: string;
   },
 ): Copied {
-  let confirmed = copied;
-  for (const { path } of entries) {
-    const intended = listed.get(path);
-    if (intended) confirmed = withEntry(confirmed, intended, -1);
-  }
+  const confirmed = without(copied, listed, entries);
   const failing = outermost(entries).map(({ path }) => ({ path, reason: reasonFor(path, others) }));
   // What stands in the way of a file is complained of, but not listed.
   const isListed = new Set(failing.map(({ path }) => path));

@@ -79,9 +79,9 @@ async function interruption(error: unknown, held: Held, runner: Runner): Promise
   // An operator who drops a subscriber takes nothing else away; a server that has forgotten it has forgotten the lock.
   const isHeld = isDropped && (await rideOut(() => held.extend()));
   if (isHeld) return;
-  if (await runner.isForgotten())
+  if (isDropped || (await runner.isForgotten()))
     return 'Redis has forgotten everything (FLUSHALL, or a restart without its data)';
-  return isDropped ? 'Redis has forgotten its subscriber' : `Its lock was lost while Redis did not answer`;
+  return 'Its lock was lost while Redis did not answer, or was broken';
 }
 
 /** A refusal is reported when it begins, not at each attempt. */

@@ -6,7 +6,7 @@ import type { Client } from '../../../redis/client.ts';
 import { isPassing, rideOut } from '../../../redis/refusals.ts';
 import { counted, formatCount } from '../../../ui/format.ts';
 import { Subscription } from '../../topic/subscription.ts';
-import { dropSubscriber } from '../../topic/topic.ts';
+import { dropSubscriber, topicStatus } from '../../topic/topic.ts';
 import type { Change, Refused } from '../change.ts';
 import { folderAt } from '../copy/base.ts';
 import { copyAll, copyBatch, type Removal } from '../copy/copy.ts';
@@ -51,6 +51,8 @@ export class Runner {
   #batches = 0;
   #fulls = 0;
   #needsFull = true;
+  /** The server had lost the subscriber, which was registered again. */
+  #wasForgotten = false;
   /** How long the last batch took. */
   #copyMs = 0;
   /** So many paths go into a batch: fewer after one that failed for a reason that may be one file's. */
@@ -85,10 +87,11 @@ export class Runner {
 
   /** Whether the server has lost what this runner once wrote there. */
   async isForgotten(): Promise<boolean> {
-    const { channel, target } = this.#options;
-    return (
-      this.hasCompared && (await this.#ride(() => readRecord(this.#redis, channel, target))) === undefined
-    );
+    if (this.#wasForgotten) return true;
+    if (!this.hasCompared) return false;
+    const { channel, base, target } = this.#options;
+    const { subscribers } = await this.#ride(() => topicStatus(this.#redis, channel));
+    return !subscribers.some(({ name }) => name === targetName(base, target));
   }
 
   async run(): Promise<void> {
@@ -105,6 +108,7 @@ export class Runner {
       listen,
       // Redis has lost changes, with the subscriber or without: only a comparison finds them.
       onTrouble: ({ code, message }) => {
+        if (code === 'SUBSCRIBER_REGISTERED_AGAIN') this.#wasForgotten = true;
         if (code === 'SUBSCRIBER_REGISTERED_AGAIN' || code === 'MESSAGES_FORGOTTEN') this.#needsFull = true;
         this.#options.onTrouble(message);
       },
