@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -101,4 +101,55 @@ test('sync: what was notified is copied, told, listed and forgotten', async () =
   expect(await sync.list(redis)).toMatchObject([{ channel: 'new_files', base, target, queued: 0 }]);
   expect(await sync.remove(redis, { base, target })).toBe(true);
   expect(await sync.remove(redis, { base, target })).toBe(false);
+});
+
+test('sync: a function sees each batch, and a target that halted is told of and resumed', async () => {
+  const base = path.join(work, 'site');
+  const target = path.join(work, 'mirror');
+  mkdirSync(base);
+  mkdirSync(target);
+  for (const name of ['a', 'b', 'c']) writeFileSync(path.join(base, name), name);
+  const controller = new AbortController();
+  const seen: string[][] = [];
+  const refusals: string[] = [];
+  let halted: sync.Halted | undefined;
+  const running = sync.run(redis, base, target, {
+    everyMs: 50,
+    fullEveryMs: 200,
+    deletes: true,
+    maxDelete: { files: 1 },
+    signal: controller.signal,
+    before(paths, { base: folder }) {
+      expect(folder).toBe(base);
+      seen.push([...paths]);
+      if (seen.length === 1) throw new Error('no room for thumbnails');
+    },
+    onEvent(event) {
+      if (event.type === 'warning') refusals.push(event.error.message);
+      if (event.type === 'halted') halted = event.halted;
+      if (event.type === 'resumed') expect(event).toMatchObject({ deletes: 2, isAdopted: false });
+    },
+  });
+  await expect.poll(() => readdirSync(target)).toHaveLength(3);
+  writeFileSync(path.join(base, 'd'), 'd');
+  await sync.notify(redis, ['d'], { base });
+  await expect.poll(() => seen.at(-1)).toEqual(['d']);
+  await expect.poll(() => refusals.join('\n')).toContain('The function `before` refused the batch: no room');
+  rmSync(path.join(base, 'a'));
+  rmSync(path.join(base, 'b'));
+  await expect
+    .poll(() => halted)
+    .toMatchObject({ reason: 'too-many-deletions', wouldDelete: 2, mayDelete: 1 });
+  expect(await sync.status(redis, { base, target })).toMatchObject({
+    condition: 'halted',
+    halted: { wouldDelete: 2 },
+  });
+  await expect(sync.resume(redis, { base, target }, { deletes: 1 })).rejects.toMatchObject({
+    code: 'SYNC_RESUME',
+  });
+  await sync.resume(redis, { base, target }, { deletes: 2 });
+  await expect.poll(() => readdirSync(target).toSorted()).toEqual(['c', 'd']);
+  controller.abort();
+  await running;
+  expect(await sync.status(redis, { base, target: `${target}2` })).toBeUndefined();
 });

@@ -95,10 +95,11 @@ export class RsyncError extends QuarterdeckError {
   }
 }
 
-/** The command of `--before` refused the batch. */
+/** The command of `--before`, or the function `before`, refused the batch. */
 export class BeforeError extends QuarterdeckError {
-  constructor(command: string, detail: string) {
-    super('program', 'BEFORE_FAILED', `\`${command}\` ${detail}`, {
+  constructor(hook: string, detail: string, options: { readonly cause?: unknown } = {}) {
+    super('program', 'BEFORE_FAILED', `${hook} ${detail}`, {
+      ...options,
       hint: 'The batch stays queued and is tried again',
     });
   }

@@ -5,8 +5,12 @@ import { clientOf, listenerOf } from '../../redis/library-client.ts';
 import { warn } from '../../warnings.ts';
 import { NoTargetError } from './errors.ts';
 import { forgetTarget } from './forget.ts';
-import type { SyncEvent } from './options.ts';
+import type { BeforeCopy, SyncEvent } from './options.ts';
+import type { Halt } from './record.ts';
+import { isBaseOf, resumeTarget } from './resume.ts';
+import type { Ceiling } from './runner/ceiling.ts';
 import { runSync } from './runner/run.ts';
+import type { Condition } from './state.ts';
 import * as own from './status.ts';
 import { notify as notifyOwn, watch as watchFiles } from './watcher/watch.ts';
 
@@ -31,18 +35,40 @@ export type Event =
       readonly missedByEvents: number;
       readonly durationMs: number;
     }
-  | { readonly type: 'halted'; readonly reason: string }
-  | { readonly type: 'resumed' };
+  /** Nothing is removed at the target, or nothing copied to it, until `resume` says how to go on. */
+  | { readonly type: 'halted'; readonly halted: Halted }
+  | { readonly type: 'resumed'; readonly deletes: number | undefined; readonly isAdopted: boolean };
+
+/** Why a target stands still. */
+export interface Halted {
+  readonly reason: 'base-replaced' | 'base-empty' | 'too-many-deletions';
+  /** A sentence, with figures. */
+  readonly message: string;
+  /** How many files would be removed, how many there are, and how many may be without a word of yours. */
+  readonly wouldDelete: number;
+  readonly files: number;
+  readonly mayDelete: number;
+  /** Some of them. */
+  readonly sample: readonly string[];
+  readonly haltedAt: number;
+}
 
 export interface Status {
   readonly channel: string;
   readonly base: string;
   readonly target: string;
   readonly state: 'live' | 'idle' | 'lapsed';
+  /** How it goes, in the word that console and commands use. */
+  readonly condition: Condition;
+  readonly halted: Halted | undefined;
+  /** Why nothing can be copied at all just now. */
+  readonly error: string | undefined;
   /** Changes not done for this target yet. */
   readonly queued: number;
   /** Paths that could not be copied and are tried again. */
   readonly failed: number;
+  /** What events missed and comparisons found. */
+  readonly missedByEvents: number;
   readonly lastBatchAt: number | undefined;
   readonly lastFullAt: number | undefined;
 }
@@ -54,10 +80,15 @@ export interface Options extends Daemon<Event> {
   readonly everyMs?: number;
   /** How often everything is compared (an hour). */
   readonly fullEveryMs?: number;
-  /** A shell command that sees each batch first: its paths on stdin, each ended by a NUL. */
-  readonly before?: string;
+  /**
+   * Sees each batch before it is copied; one it refuses is tried again. A shell command gets the paths on stdin, each
+   * ended by a NUL, and refuses by not exiting 0; a function gets them as they are, and refuses by throwing.
+   */
+  readonly before?: string | BeforeCopy;
   /** Remove at the target what is gone from the base. */
   readonly deletes?: boolean;
+  /** Halt instead of removing more at a time: half of the files at the target, and at least 100. */
+  readonly maxDelete?: Ceiling;
   /** Wait while another process serves the target, instead of failing. */
   readonly standby?: boolean;
 }
@@ -67,6 +98,14 @@ export class SyncTroubleError extends QuarterdeckError {
   constructor(sentence: string) {
     super('program', 'SYNC_TROUBLE', sentence, { isRetryable: true });
   }
+}
+
+/** Names a target, as `run` was given it. */
+export interface Target {
+  readonly base: string;
+  readonly target: string;
+  /** `new_files` */
+  readonly channel?: string;
 }
 
 /**
@@ -126,6 +165,7 @@ export async function run(redis: Redis, base: string, target: string, options: O
     fullEveryMs: options.fullEveryMs ?? 3_600_000,
     before: options.before,
     deletes: options.deletes ?? false,
+    ...(options.maxDelete && { maxDelete: options.maxDelete }),
     standby: options.standby ?? false,
     listen: listenerOf(client, options),
     onEvent: async (event) => onEvent?.(asEvent(event)),
@@ -149,18 +189,22 @@ export async function list(redis: Redis, { limit, discover: _, ...call }: Listed
   const found = await cancellable(call, () =>
     own.status(client, (message) => warn(undefined, new QuarterdeckError('data', 'WRONG_TYPE', message))),
   );
-  return found
-    .slice(0, limit)
-    .map(({ channel, base, target, state, queued, failed, lastBatchAt, lastFullAt }) => ({
-      channel,
-      base,
-      target,
-      state,
-      queued,
-      failed,
-      lastBatchAt: lastBatchAt ?? undefined,
-      lastFullAt: lastFullAt ?? undefined,
-    }));
+  return found.slice(0, limit).map(asStatus);
+}
+
+/**
+ * One target; undefined where nothing is known of it.
+ * @throws {WrongTypeError}
+ */
+export async function status(
+  redis: Redis,
+  { base, target, channel = defaultChannel }: Target,
+  options: Call = {},
+): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  const found = await cancellable(options, () => own.channelStatus(client, channel));
+  for (const each of found) if (each.target === target && (await isBaseOf(each, base))) return asStatus(each);
+  return;
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
@@ -174,11 +218,7 @@ export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status
  */
 export async function remove(
   redis: Redis,
-  {
-    base,
-    target,
-    channel = defaultChannel,
-  }: { readonly base: string; readonly target: string; readonly channel?: string },
+  { base, target, channel = defaultChannel }: Target,
   { signal = new AbortController().signal }: Call = {},
 ): Promise<boolean> {
   const client = clientOf(redis);
@@ -191,6 +231,45 @@ export async function remove(
   }
 }
 
+/**
+ * Lets a halted target go on; its runner takes that up within a second or so, or at its next start.
+ * @param how `deletes`: so many files may be removed, once. `adopt`: the folder that is there now is the base from now on
+ * @throws {NoTargetError | NotHaltedError | ResumeError | WrongTypeError}
+ */
+export async function resume(
+  redis: Redis,
+  { base, target, channel = defaultChannel }: Target,
+  { deletes, adopt = false, ...call }: Call & { readonly deletes?: number; readonly adopt?: boolean },
+): Promise<Halted> {
+  const client = clientOf(redis);
+  return asHalted(
+    await cancellable(call, () => resumeTarget(client, { base, target, channel, deletes, adopt })),
+  );
+}
+
+function asStatus(found: own.TargetStatus): Status {
+  const { channel, base, target, state, condition, halted, error, queued, failed, missedByEvents } = found;
+  const { lastBatchAt, lastFullAt } = found;
+  return {
+    channel,
+    base,
+    target,
+    state,
+    condition,
+    halted: halted ? asHalted(halted) : undefined,
+    error: error ?? undefined,
+    queued,
+    failed,
+    missedByEvents,
+    lastBatchAt: lastBatchAt ?? undefined,
+    lastFullAt: lastFullAt ?? undefined,
+  };
+}
+
+function asHalted({ reason, message, would, of, most, sample, sinceMs }: Halt): Halted {
+  return { reason, message, wouldDelete: would, files: of, mayDelete: most, sample, haltedAt: sinceMs };
+}
+
 function asEvent(event: SyncEvent): Event {
   if ('batch' in event) {
     const { files, bytes, deleted, failed, durationMs } = event;
@@ -200,7 +279,9 @@ function asEvent(event: SyncEvent): Event {
     const { files, missedByEvents, durationMs } = event;
     return { type: 'full', files, missedByEvents, durationMs };
   }
-  return 'halted' in event ? { type: 'halted', reason: JSON.stringify(event.halted) } : { type: 'resumed' };
+  if ('halted' in event) return { type: 'halted', halted: asHalted(event.halted) };
+  const { deletes, adopted } = event.resumed;
+  return { type: 'resumed', deletes: deletes ?? undefined, isAdopted: adopted };
 }
 
 export {
@@ -208,14 +289,11 @@ export {
   forgetTarget,
 } from './forget.ts';
 export {
-  /** @deprecated since 0.2: the command line's own */
+  /** @deprecated since 0.2: `resume` */
   resumeTarget,
 } from './resume.ts';
 export {
   /** @deprecated since 0.2: `run` */
   runSync,
 } from './runner/run.ts';
-export {
-  /** @deprecated since 0.2: `list` */
-  status,
-} from './status.ts';
+export type { BeforeCopy, Ceiling, Condition };

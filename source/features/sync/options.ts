@@ -3,6 +3,12 @@ import type { Preserved } from './copy/rsync.ts';
 import type { Halt } from './record.ts';
 import type { Ceiling } from './runner/ceiling.ts';
 
+/** Sees a batch before it is copied, such as to make thumbnails; a batch it refuses by throwing is tried again. */
+export type BeforeCopy = (
+  paths: readonly string[],
+  batch: { readonly base: string; readonly signal: AbortSignal },
+) => Promise<void> | void;
+
 export type RunnerOptions = {
   readonly base: string;
   /** A local path, `host:path`, or `rsync://host/module`. */
@@ -13,8 +19,8 @@ export type RunnerOptions = {
   readonly batchFiles: number;
   readonly batchBytes: number;
   readonly fullEveryMs: number;
-  /** A shell command that sees the batch first: its paths on stdin, each ended by a NUL. */
-  readonly before: string | undefined;
+  /** Sees the batch first; a shell command gets its paths on stdin, each ended by a NUL. */
+  readonly before: string | BeforeCopy | undefined;
   /** Remove at the target what is gone from the base. */
   readonly deletes: boolean;
   /** How much of it may be removed before somebody has to allow it. */
