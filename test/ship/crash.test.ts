@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
+import { seededRandom } from '../helpers/random.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { logLines, Scratch } from './harness.ts';
-import { seededRandom, shipUnderFire } from './kill.ts';
+import { shipUnderFire } from './kill.ts';
 
 const server = await redisForThisFile();
 beforeEach(() => server.client().flushall());

@@ -99,14 +99,3 @@ export async function shipUnderFire(options: KillOptions): Promise<KillReport> {
     expect(readTree(path.join(target, `copy-${id}`))).toEqual(expected);
   return { kills: killed, restarts };
 }
-
-/** A small generator whose runs can be repeated. */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

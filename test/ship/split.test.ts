@@ -40,7 +40,11 @@ describe('lines', () => {
     const options = { end: 11, maxBytes: 100, wholeBytes: 0, isGrowing: true };
     expect(await cutLines(read, 0, options)).toEqual({ bytes: 8, kind: 'lines' });
     expect(await cutLines(read, 8, options)).toBeUndefined();
-    expect(await cutLines(read, 8, { ...options, maxBytes: 3 })).toEqual({ bytes: 3, kind: 'lines' });
+    expect(await cutLines(read, 8, { ...options, maxBytes: 3 })).toEqual({
+      bytes: 3,
+      kind: 'lines',
+      isOpen: true,
+    });
   });
 
   test('nothing is lost, nothing is too large, and lines stay whole when they can', async () => {

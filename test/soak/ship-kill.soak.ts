@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { seededRandom } from '../helpers/random.ts';
 import { startRedis } from '../helpers/redis-server.ts';
 import { logLines, Scratch } from '../ship/harness.ts';
-import { seededRandom, shipUnderFire } from '../ship/kill.ts';
+import { shipUnderFire } from '../ship/kill.ts';
 
 /** `SOAK_KILLS=1000` for more. */
 const wanted = Number(process.env.SOAK_KILLS ?? 200);

@@ -20,6 +20,8 @@ const entrySchema = v.object({
   last: v.optional(v.boolean(), false),
   /** The unfinished line at its end has no rest: what comes next was written after it, elsewhere. */
   ends: v.optional(v.boolean()),
+  /** It does not go on with the unfinished line before it, whose rest is lost. */
+  begins: v.optional(v.boolean()),
   /** Where in the shipped file the first of these pieces begins. */
   piecesFrom: v.optional(v.number()),
   /** The file's name on disk in hexadecimal, when it is no UTF-8. */
@@ -55,6 +57,10 @@ const generationSchema = v.object({
   path: v.string(),
   /** It was the log itself when it was last seen, and not a generation put aside. */
   live: v.optional(v.boolean(), false),
+  /** Its file was truncated, and what was not read of it may be in a copy. */
+  truncated: v.optional(v.boolean(), false),
+  /** What was announced of it last ends within a line. */
+  open: v.optional(v.boolean(), false),
   /** `.gz` and the like when its content is compressed; positions are those of the content. */
   ending: v.optional(v.string(), ''),
   /** Epoch ms when it was last seen. */
@@ -81,6 +87,8 @@ const recordSchema = v.object({
   state: v.picklist(['open', 'shipped', 'rotated']),
   /** Of a followed file: where the log itself is, and its generations that are not done, oldest first. */
   path: v.optional(v.string()),
+  /** What was announced last ends within a line. */
+  open: v.optional(v.boolean()),
   /** Where it really is, when that is a symbolic link. */
   real: v.optional(v.string()),
   chain: v.optional(v.array(generationSchema)),

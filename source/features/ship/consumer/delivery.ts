@@ -20,6 +20,8 @@ export type Delivery = {
   readonly isLast: boolean;
   /** A line that is unfinished at its end is all there is of it. */
   readonly endsLine: boolean;
+  /** It does not go on with a line that was unfinished before it. */
+  readonly beginsLine: boolean;
   /** The bytes as they were shipped. */
   blocks(): AsyncGenerator<Buffer, void, undefined>;
   /** The bytes, decompressed where it is gzip. */
@@ -32,7 +34,7 @@ export type Delivery = {
 
 export type Shape = Pick<
   Entry,
-  'file' | 'generation' | 'at' | 'bytes' | 'kind' | 'last' | 'ends' | 'piecesFrom' | 'rawName'
+  'file' | 'generation' | 'at' | 'bytes' | 'kind' | 'last' | 'ends' | 'begins' | 'piecesFrom' | 'rawName'
 >;
 
 export type DeliveryOptions = {
@@ -58,6 +60,7 @@ export class PartDelivery implements Delivery {
   readonly bytes: number;
   readonly isLast: boolean;
   readonly endsLine: boolean;
+  readonly beginsLine: boolean;
   #carry: Buffer | undefined;
   #other: PartDelivery | undefined;
   readonly #shape: Shape;
@@ -72,6 +75,7 @@ export class PartDelivery implements Delivery {
     this.at = shape.at;
     this.bytes = shape.bytes;
     this.isLast = shape.last;
+    this.beginsLine = shape.at === 0 || shape.begins === true;
     this.endsLine = shape.last || shape.ends === true;
     this.#shape = shape;
     this.#options = options;
@@ -104,18 +108,14 @@ export class PartDelivery implements Delivery {
 
   async *content(): AsyncGenerator<Buffer, void, undefined> {
     const carry = this.#options.carry();
-    if (carry) yield this.#isAnew ? Buffer.concat([carry, lineEnd]) : carry;
+    if (carry) yield this.beginsLine ? Buffer.concat([carry, lineEnd]) : carry;
     yield* this.#decoded();
   }
 
-  /** What is carried then is of a file that was replaced by this one before its line had an end. */
-  get #isAnew(): boolean {
-    return this.at === 0;
-  }
-
+  /** What is carried then is of content whose line never gets its rest. */
   async *lines(): AsyncGenerator<LineBatch, void, undefined> {
     let rest = this.#options.carry() ?? Buffer.alloc(0);
-    if (rest.length > 0 && this.#isAnew) {
+    if (rest.length > 0 && this.beginsLine) {
       yield new WholeLines(rest, lineEnd);
       rest = Buffer.alloc(0);
     }

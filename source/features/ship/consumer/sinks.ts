@@ -79,19 +79,33 @@ function makeSink(
   if (exec !== undefined) return { take: (delivery) => runOn(exec, delivery, context, count) };
   if (context.config.json) return { take: (delivery) => printJson(context, delivery, count) };
   if (process.stdout.isTTY) return { take: (delivery) => printForPeople(context, delivery, count) };
-  return { take: (delivery) => print(context, delivery, tally && count) };
+  const unfinished = new Set<string>();
+  return { take: (delivery) => print(context, delivery, unfinished, tally && count) };
 }
 
 type OnLines = (batch: LineBatch) => Promise<void>;
 
-/** The bytes as they are; a line that ends there gets the end it may lack. */
-async function print(context: CommandContext, delivery: Delivery, count: OnLines | undefined): Promise<void> {
-  let last = newline;
+/** The bytes as they are; a line that never gets its rest gets an end. */
+async function print(
+  context: CommandContext,
+  delivery: Delivery,
+  unfinished: Set<string>,
+  count: OnLines | undefined,
+): Promise<void> {
+  const { file } = delivery;
+  const end = Buffer.from('\n');
+  if (delivery.beginsLine && unfinished.delete(file)) await context.write(end);
+  let last = unfinished.has(file) ? 0 : newline;
   for await (const block of count ? counted(delivery, count) : delivery.content()) {
     last = block.at(-1) ?? last;
     await context.write(block);
   }
-  if (delivery.endsLine && last !== newline) await context.write(Buffer.from('\n'));
+  if (delivery.endsLine && last !== newline) {
+    await context.write(end);
+    last = newline;
+  }
+  if (last === newline) unfinished.delete(file);
+  else unfinished.add(file);
 }
 
 async function* counted(delivery: Delivery, count: OnLines): AsyncGenerator<Buffer> {

@@ -1,5 +1,5 @@
 import type { StoredGeneration } from '../channel/ledger.ts';
-import type { Handles, Openable } from './handles.ts';
+import { FileMovedError, type Handles, type Openable } from './handles.ts';
 import {
   anchorAt,
   anchorOf,
@@ -59,7 +59,9 @@ export class Generation implements Openable {
   /** The unfinished line at its end is to be shipped as it is. */
   isFlushed = false;
   /** Its file was truncated: what was not read may be in a copy, which may be shorter. */
-  wasTruncated = false;
+  wasTruncated: boolean;
+  /** What was announced of it last ends within a line. */
+  endsOpen: boolean;
   grewAtMs = performance.now();
   /** Since when no file is known for it, and how often one was looked for. */
   lostAtMs: number | undefined;
@@ -67,6 +69,8 @@ export class Generation implements Openable {
   /** Its name was taken away, and nothing but our handle leads to it. */
   isDeleted = false;
   #inflated: Inflated | undefined;
+  /** Which of the files this is that it lay in. */
+  #home = 0;
 
   constructor(stored: StoredGeneration) {
     this.id = stored.id;
@@ -83,6 +87,8 @@ export class Generation implements Openable {
     this.ending = stored.ending;
     this.isComplete = stored.ending !== '';
     this.seenAtMs = stored.at;
+    this.wasTruncated = stored.truncated;
+    this.endsOpen = stored.open;
   }
 
   /** One that begins now, at a place where a file was found. */
@@ -97,6 +103,8 @@ export class Generation implements Openable {
       anchor: '',
       path,
       live: false,
+      truncated: false,
+      open: false,
       ending,
       at: Date.now(),
     });
@@ -104,39 +112,49 @@ export class Generation implements Openable {
     return generation;
   }
 
+  get isUnread(): boolean {
+    return this.position < this.seen;
+  }
+
   stored(): StoredGeneration {
-    const { id, head, position, anchor, seen, seenAnchor, stamp, lastPath, isLive, ending, seenAtMs } = this;
-    const live = isLive;
+    const { id, head, position, anchor, seen, seenAnchor, stamp, ending } = this;
     return {
-      id,
-      head,
-      position,
-      anchor,
-      seen,
-      seenAnchor,
-      stamp,
-      path: lastPath,
-      live,
-      ending,
-      at: seenAtMs,
+      ...{ id, head, position, anchor, seen, seenAnchor, stamp, ending },
+      path: this.lastPath,
+      live: this.isLive,
+      truncated: this.wasTruncated,
+      open: this.endsOpen,
+      at: this.seenAtMs,
     };
   }
 
-  /** Reads the content, opening its file as needed. */
+  /**
+   * Reads the content, opening its file as needed.
+   * @throws {FileMovedError} when by then the generation lies elsewhere, where the same positions may be others
+   */
   reader(handles: Handles): ReadAt {
+    const home = this.#home;
     const raw: ReadAt = (buffer, position) =>
       handles.use(this, async (handle) => (await handle.read(buffer, 0, buffer.length, position)).bytesRead);
-    if (this.ending === '') return raw;
+    const inflated = this.ending === '' ? undefined : this.#inflatedOf(raw);
+    return async (buffer, position) => {
+      if (home !== this.#home) throw new FileMovedError('It lies elsewhere by now');
+      return await (inflated ? inflated.read(buffer, position) : raw(buffer, position));
+    };
+  }
+
+  #inflatedOf(raw: ReadAt): Inflated {
     this.#inflated ??= new Inflated(raw, this.ending);
-    const inflated = this.#inflated;
-    return (buffer, position) => inflated.read(buffer, position);
+    return this.#inflated;
   }
 
   /** It lies elsewhere now, perhaps compressed: nothing of what was opened serves any more. */
   async leave(handles: Handles): Promise<void> {
-    await handles.close(this);
-    await this.#inflated?.close();
+    this.#home += 1;
+    const inflated = this.#inflated;
     this.#inflated = undefined;
+    await handles.close(this);
+    await inflated?.close();
   }
 
   /**
@@ -188,13 +206,15 @@ export class Generation implements Openable {
    */
   async verify(handles: Handles, end: number): Promise<string | undefined> {
     const read = this.reader(handles);
-    const { position, anchor, head, ending } = this;
     const last = await bytesBefore(read, end);
-    if (ending !== '') return anchorOf(last);
+    if (this.ending !== '') return anchorOf(last);
+    const { position, anchor, seen, seenAnchor, head } = this;
+    const { size } = await handles.use(this, (handle) => handle.stat());
     const isSame =
-      last.length === Math.min(256, end) &&
+      size >= Math.max(end, seen) &&
+      (await isAnchored(read, seen, seenAnchor)) &&
       (position > 0 && anchor !== '' ? await isAnchored(read, position, anchor) : await beginsAs(read, head));
-    return isSame ? anchorOf(last) : undefined;
+    return isSame && last.length === Math.min(256, end) ? anchorOf(last) : undefined;
   }
 }
 

@@ -9,6 +9,10 @@ export type Openable = {
   /** Where it is now; undefined when no name leads to it any more, and only an open handle does. */
   readonly path: RawPath | undefined;
   readonly id: FileId;
+  /** Content that was not read yet, and that may be out of reach once the file is closed. */
+  readonly isUnread?: boolean;
+  /** It is where new content comes; otherwise it was put aside, and will be removed one day. */
+  readonly isLive?: boolean;
 };
 
 /** The path leads to another file than the one that was asked for, or to none. */
@@ -28,8 +32,8 @@ const restMs = 60_000;
 
 /**
  * A bounded set of open files, so that any number can be followed: the one that was used least recently is closed for
- * the next. A file without a name is closed last of all, because it cannot be opened again. When the system has no
- * descriptor left the set is halved.
+ * the next. What was not read yet is closed later than what was, and a file without a name last of all, because it
+ * cannot be opened again. When the system has no descriptor left the set is halved.
  */
 export class Handles {
   readonly #held = new Map<Openable, Held>();
@@ -75,11 +79,19 @@ export class Handles {
     await shut(held);
   }
 
+  /** A file was opened for one purpose, and is kept open for another. */
+  async pass(from: Openable, to: Openable): Promise<void> {
+    const held = this.#held.get(from);
+    if (!held || this.#held.has(to)) return await this.close(from);
+    this.#held.delete(from);
+    this.#held.set(to, held);
+  }
+
   /** Closes what was not used for a minute and can be opened again. */
   async closeResting(): Promise<void> {
     const now = performance.now();
     for (const [file, { users, usedAtMs }] of [...this.#held]) {
-      if (users === 0 && file.path !== undefined && now - usedAtMs > restMs) await this.close(file);
+      if (users === 0 && lossOf(file) === 0 && now - usedAtMs > restMs) await this.close(file);
     }
   }
 
@@ -106,14 +118,20 @@ export class Handles {
 
   async #makeRoom(most: number): Promise<void> {
     if (this.#held.size <= most) return;
-    const idle = [...this.#held].filter(([, { users }]) => users === 0).map(([file]) => file);
-    const named = idle.filter(({ path }) => path !== undefined);
-    const nameless = idle.filter(({ path }) => path === undefined);
-    for (const file of [...named, ...nameless]) {
-      if (this.#held.size <= most) return;
-      await this.close(file);
+    for (const least of [0, 1, 2, 3]) {
+      for (const [file, { users }] of this.#held) {
+        if (users > 0 || lossOf(file) > least) continue;
+        await this.close(file);
+        if (this.#held.size <= most) return;
+      }
     }
   }
+}
+
+/** What is lost when it is closed: nothing, perhaps something soon, or certainly something. */
+function lossOf({ path, isUnread = false, isLive = false }: Openable): number {
+  if (path === undefined) return 3;
+  return isUnread ? (isLive ? 1 : 2) : 0;
 }
 
 async function openAs(path: RawPath, id: FileId): Promise<FileHandle> {

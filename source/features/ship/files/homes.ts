@@ -1,5 +1,5 @@
 import { type Rotated, rotatedNames } from './family.ts';
-import { baseOf, folderOf, type RawPath } from './raw-path.ts';
+import { baseOf, folderOf, joinRaw, type RawPath } from './raw-path.ts';
 import type { Stream } from './stream.ts';
 
 /** So many logs of a folder have the names of their possible copies looked for. */
@@ -33,12 +33,22 @@ export class Homes {
     }
   }
 
+  /** Logs of the same folder with whose name this one begins. */
+  prefixesOf(path: RawPath): readonly Stream[] {
+    const folder = folderOf(path);
+    const bases = this.#bases.get(folder);
+    if (!bases || bases.size > mostBases) return [];
+    return [...bases].flatMap((base) => {
+      const stream = baseOf(path).startsWith(base) && this.#streams.get(joinRaw(folder, base as RawPath));
+      return stream ? [stream] : [];
+    });
+  }
+
   /** Whether a name may be that of a log, of one of its generations or of its copy. */
   isRelated(path: RawPath): boolean {
     const bases = this.#bases.get(folderOf(path));
     if (!bases) return false;
     if (this.isSearching || this.#streams.has(path) || this.familyOf(path)) return true;
-    const name = baseOf(path);
-    return bases.size <= mostBases && [...bases].some((base) => name.startsWith(base));
+    return this.prefixesOf(path).length > 0;
   }
 }

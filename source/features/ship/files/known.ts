@@ -31,7 +31,8 @@ export class Known {
   }
 
   find(id: FileId): Generation | undefined {
-    for (const key of keysOf(id)) {
+    const [device, inode] = id.split(':');
+    for (const key of [...keysOf(id), `legacy ${device}:${inode}`]) {
       const generation = this.#byId.get(key);
       if (generation) return generation;
     }
@@ -88,11 +89,11 @@ export class Known {
   }
 }
 
-/** By what a file is found: all of its identity, what lasts of it, and what older records have of it. */
+/** By what a generation is found: all of its identity and what lasts of it, or what older records have of it. */
 function keysOf(id: FileId): readonly string[] {
-  if (id === '') return [];
   const [device, inode, birth] = id.split(':');
-  const lasting = lastingId(id);
+  if (inode === undefined) return [];
   if (birth === undefined) return [`legacy ${device}:${inode}`];
-  return [id, ...(lasting === undefined ? [] : [`lasting ${lasting}`]), `legacy ${device}:${inode}`];
+  const lasting = lastingId(id);
+  return lasting === undefined ? [id] : [id, `lasting ${lasting}`];
 }

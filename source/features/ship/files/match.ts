@@ -4,12 +4,7 @@ import type { Unknown } from './probe.ts';
 /** So many generations that begin alike are compared with one file. */
 const mostCompared = 300;
 
-type Match = {
-  readonly one: Unknown;
-  readonly generation: Generation;
-  readonly isFull: boolean;
-  readonly depth: number;
-};
+export type Match = { readonly generation: Generation; readonly isFull: boolean };
 
 /**
  * Finds out which generations without a file lie in which files, by content. Complete agreements, of what was read and
@@ -18,8 +13,8 @@ type Match = {
 export async function matchByContent(
   unknown: readonly Unknown[],
   candidatesFor: (one: Unknown) => Iterable<Generation>,
-): Promise<ReadonlyMap<Unknown, Generation>> {
-  const matches: Match[] = [];
+): Promise<ReadonlyMap<Unknown, Match>> {
+  const matches: (Match & { readonly one: Unknown; readonly depth: number })[] = [];
   for (const one of unknown) {
     let compared = 0;
     for (const generation of candidatesFor(one)) {
@@ -32,11 +27,11 @@ export async function matchByContent(
     }
   }
   matches.sort((a, b) => Number(b.isFull) - Number(a.isFull) || b.depth - a.depth);
-  const found = new Map<Unknown, Generation>();
+  const found = new Map<Unknown, Match>();
   const taken = new Set<Generation>();
-  for (const { one, generation } of matches) {
+  for (const { one, generation, isFull } of matches) {
     if (found.has(one) || taken.has(generation)) continue;
-    found.set(one, generation);
+    found.set(one, { generation, isFull });
     taken.add(generation);
   }
   return found;

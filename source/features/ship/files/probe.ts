@@ -19,6 +19,8 @@ import type { RawPath } from './raw-path.ts';
 /** A file of which nothing is known, looked into a little. Sizes and positions are those of its content. */
 export type Unknown = Probe & {
   readonly file: Listed;
+  /** Under what it is open, for whoever keeps it. */
+  readonly opened: Openable;
   /** `.gz` and the like when the content is compressed. */
   readonly ending: string;
   /** Up to 1 KiB from its beginning. */
@@ -29,36 +31,36 @@ export type Unknown = Probe & {
   endsWithin(generation: Generation): Promise<boolean>;
 };
 
-/** @throws {FileMovedError} and what the system says when it cannot be read */
+/**
+ * Opens a file and looks into it; it stays open.
+ * @throws {FileMovedError} and what the system says when it cannot be read
+ */
 export async function probe(file: Listed, handles: Handles): Promise<Unknown> {
   const { path, id } = file;
   const openable: Openable = { path, id };
   const read = readerOf(openable, handles);
-  try {
-    return await handles.use(openable, async (handle) => {
-      const at = await handle.stat({ bigint: true });
-      const size = Number(at.size);
-      const begin = await readUpTo(read, 0, Math.min(size, longestHeadBytes));
-      const last = await bytesBefore(read, size);
-      const rung = rungOf(begin.length);
-      const seenAnchor = anchorOf(last);
-      return {
-        file,
-        id: fileId(at),
-        stamp: stampOf(at),
-        size,
-        head: { bytes: rung, digest: digestOf(begin.subarray(0, rung)) },
-        seenAnchor,
-        ending: '',
-        begin,
-        isAnchored: (position, anchor) => isAnchored(read, position, anchor),
-        endsWithin: async (generation) =>
-          (await generation.anchorAt(handles, size).catch(() => undefined)) === seenAnchor,
-      };
-    });
-  } finally {
-    await handles.close(openable);
-  }
+  return await handles.use(openable, async (handle) => {
+    const at = await handle.stat({ bigint: true });
+    const size = Number(at.size);
+    const begin = await readUpTo(read, 0, Math.min(size, longestHeadBytes));
+    const last = await bytesBefore(read, size);
+    const rung = rungOf(begin.length);
+    const seenAnchor = anchorOf(last);
+    return {
+      file,
+      opened: openable,
+      id: fileId(at),
+      stamp: stampOf(at),
+      size,
+      head: { bytes: rung, digest: digestOf(begin.subarray(0, rung)) },
+      seenAnchor,
+      ending: '',
+      begin,
+      isAnchored: (position, anchor) => isAnchored(read, position, anchor),
+      endsWithin: async (generation) =>
+        (await generation.anchorAt(handles, size).catch(() => undefined)) === seenAnchor,
+    };
+  });
 }
 
 function readerOf(openable: Openable, handles: Handles): ReadAt {
@@ -137,6 +139,7 @@ export function asUnknown(file: Listed, ending: string, inspected: Inspected, ha
   const { size, head, begin, seenAnchor, anchors } = inspected;
   return {
     file,
+    opened: { path: file.path, id: file.id },
     id: file.id,
     stamp: file.stamp,
     size,

@@ -11,6 +11,8 @@ import type { ReadAt } from './identity.ts';
 export type Cut = {
   readonly bytes: number;
   readonly kind: PartKind;
+  /** It ends within a line. */
+  readonly isOpen?: boolean;
 };
 
 /** `lines`: text; `gzip`: whole members; `piece`: some bytes of a gzip file, to be joined before decompressing. */
@@ -38,7 +40,7 @@ export async function cutLines(
   { end, maxBytes, isGrowing = false }: CutOptions,
 ): Promise<Cut | undefined> {
   const left = end - position;
-  if (left <= maxBytes && !isGrowing) return { bytes: left, kind: 'lines' };
+  if (left <= maxBytes && !isGrowing) return { bytes: left, kind: 'lines', isOpen: true };
   const limit = Math.min(left, maxBytes);
   const buffer = Buffer.allocUnsafe(Math.min(searchBytes, limit));
   for (let to = limit; to > 0; ) {
@@ -50,7 +52,7 @@ export async function cutLines(
     to = from;
   }
   if (left < maxBytes) return;
-  return { bytes: await betweenCharacters(read, position, maxBytes), kind: 'lines' };
+  return { bytes: await betweenCharacters(read, position, maxBytes), kind: 'lines', isOpen: true };
 }
 
 /** Up to three bytes less, where `bytes` would split a UTF-8 character. */

@@ -21,6 +21,10 @@ export class Stream {
   past: Generation[];
   /** How far the planning is: what was shipped under the name, and in how many parts. */
   planned: { shipped: number; number: number };
+  /** Whose line is unfinished at the end of what is planned; null: of one that is gone. */
+  openPlanned: Generation | null | undefined;
+  /** The same of what was announced. */
+  open: Generation | null | undefined;
   /** The record in Redis lacks something. */
   isUnsaved = false;
   isPastUnsaved = false;
@@ -49,6 +53,8 @@ export class Stream {
       return generation;
     });
     this.planned = { shipped: record.shipped, number: record.number };
+    this.open = this.chain.find(({ endsOpen }) => endsOpen) ?? (record.open === true ? null : undefined);
+    this.openPlanned = this.open;
   }
 
   get live(): Generation | undefined {
@@ -64,6 +70,7 @@ export class Stream {
   /** What was read and not announced is to be read again. */
   replan(): void {
     this.planned = { shipped: this.record.shipped, number: this.record.number };
+    this.openPlanned = this.open;
     for (const generation of this.chain) generation.planned = generation.position;
   }
 
@@ -83,6 +90,7 @@ export class Stream {
       number,
       bytes: shipped + this.chain.reduce((sum, { seen, position }) => sum + seen - position, 0),
       state: 'open',
+      ...(this.open !== undefined && { open: true }),
       path: this.path,
       ...(this.real !== undefined && { real: this.real }),
       // An empty list would come back from Lua as something else.
@@ -126,6 +134,8 @@ function legacyGeneration({ inode, head, position }: FileRecord, path: RawPath) 
     stamp: '',
     path,
     live: true,
+    truncated: false,
+    open: false,
     ending: '',
     at: 0,
   };

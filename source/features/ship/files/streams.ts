@@ -29,27 +29,46 @@ export type StreamsOptions = {
   onReady(stream: Stream): void;
   note(text: string): void;
   readonly signal: AbortSignal;
+  readonly waits: Waits;
 };
 
-const waits = {
+/** How long is waited for what only time decides. */
+export type Waits = {
   /** A generation without a name is let go so long after the last growth; its unfinished line is taken then. */
-  deletedMs: 5000,
+  readonly deletedMs: number;
   /** One that was put aside is done so long after the last growth. */
-  rotatedMs: 60_000,
+  readonly rotatedMs: number;
   /** The unfinished line at its end may still be finished. */
-  tailMs: 3000,
+  readonly tailMs: number;
   /** What looks like a copy that is being made is left alone until it rests for so long. */
-  copyMs: 60_000,
+  readonly copyMs: number;
   /** What is compressed is looked into when it rests; when it is not whole, it is taken as it is after a while. */
+  readonly compressedMs: number;
+  readonly damagedMs: number;
+  /** A file under two names is told of then: it may be about to be rotated. */
+  readonly linkMs: number;
+  /** What cannot be read is tried again, at longer and longer intervals. */
+  readonly unreadableMs: number;
+  readonly longestUnreadableMs: number;
+  /** A generation whose file is gone is looked for three times, so far apart. */
+  readonly lookMs: number;
+};
+
+export const defaultWaits: Waits = {
+  deletedMs: 5000,
+  rotatedMs: 60_000,
+  tailMs: 3000,
+  copyMs: 60_000,
   compressedMs: 500,
   damagedMs: 60_000,
-  /** A file under two names is told of then: it may be about to be rotated. */
   linkMs: 10_000,
   unreadableMs: 10_000,
   longestUnreadableMs: 60_000,
+  lookMs: 900,
 };
-/** So often, and so far apart, a generation whose file is gone is looked for. */
-const looks = { count: 3, everyMs: 900 };
+const lostLooks = 3;
+/** So many generations are compared with what may be a copy. */
+const mostCopied = 100;
 /** Generations that are gone are known for so long. */
 const rememberedMs = 24 * 3600 * 1000;
 
@@ -67,6 +86,7 @@ export class Streams {
   readonly byName = new Map<string, Stream>();
   readonly homes = new Homes();
   readonly #options: StreamsOptions;
+  readonly #waits: Waits;
   readonly #known = new Known();
   readonly #inspections: Inspections;
   /** Generations that are not the log itself any more, or have no file. */
@@ -87,6 +107,7 @@ export class Streams {
 
   constructor(options: StreamsOptions) {
     this.#options = options;
+    this.#waits = options.waits;
     this.#inspections = new Inspections(options.handles, options.signal, (path) => this.#lookAgain(path));
   }
 
@@ -170,16 +191,16 @@ export class Streams {
     const now = performance.now();
     for (const generation of [...this.#restless]) await this.#settle(generation, now);
     for (const [path, { sinceMs, of }] of this.#copies) {
-      if (of.isLive && now - sinceMs > waits.copyMs) this.#lookAgain(path);
+      if (of.isLive && now - sinceMs > this.#waits.copyMs) this.#lookAgain(path);
     }
     for (const [path, entry] of this.#unreadable) {
       if (now < entry.nextMs) continue;
-      entry.waitMs = Math.min(entry.waitMs * 2, waits.longestUnreadableMs);
+      entry.waitMs = Math.min(entry.waitMs * 2, this.#waits.longestUnreadableMs);
       entry.nextMs = now + entry.waitMs;
       this.#lookAgain(path);
     }
     for (const [path, link] of this.#links) {
-      if (link.isTold || now - link.sinceMs < waits.linkMs) continue;
+      if (link.isTold || now - link.sinceMs < this.#waits.linkMs) continue;
       link.isTold = true;
       const stream = this.#known.ownerOf(link.of);
       const named = this.#options.nameOf(path);
@@ -306,21 +327,37 @@ export class Streams {
 
   /** Files of which nothing is known by their identity: a log's new generation, known content, or something new. */
   async #takeIn(files: readonly Listed[]): Promise<void> {
-    const others: Unknown[] = [];
+    const opened: Unknown[] = [];
     for (const file of files) {
       const one = await this.#probe(file);
-      if (!one) continue;
+      if (one) opened.push(one);
+    }
+    await this.#identify(opened);
+    for (const one of opened) await this.#options.handles.close(one.opened);
+  }
+
+  async #identify(opened: readonly Unknown[]): Promise<void> {
+    const others: Unknown[] = [];
+    for (const one of opened) {
+      const { file } = one;
       const home = this.homes.at(file.path) ?? (await this.#recorded(one));
       const isLive = home && (home.path === file.path || home.real === file.path);
       if (!isLive) others.push(one);
       else if (!(await this.#recognise(file))) await this.#begin(home, one);
     }
-    const matched = await matchByContent(others, (one) => this.#candidatesFor(one));
-    for (const [one, generation] of matched) await this.#adopt(generation, one);
+    const matches = await matchByContent(others, (one) => this.#candidatesFor(one));
+    for (const [one, { generation, isFull }] of matches) {
+      // A better one may just not have been looked at yet.
+      if (isFull || generation.lostLooks > 0) await this.#adopt(generation, one);
+      else this.#later(one.file.path, this.#waits.lookMs);
+    }
     const members: Unknown[] = [];
     for (const one of others) {
-      if (matched.has(one) || one.size === 0 || (await this.#isCopy(one))) continue;
-      if (this.#isMember(one.file.path)) members.push(one);
+      if (matches.has(one)) continue;
+      const isMember = this.#isMember(one.file.path);
+      // What is empty may be the beginning of a copy.
+      if ((isMember && one.size === 0) || (await this.#isCopy(one))) continue;
+      if (isMember) members.push(one);
       else await this.#beginOwn(one);
     }
     const families = new Map<Stream, { one: Unknown; rotated: Rotated; mtimeMs: number }[]>();
@@ -335,7 +372,7 @@ export class Streams {
       families.set(family.stream, list);
     }
     for (const [stream, list] of families) {
-      for (const { one } of inOrder(list)) this.#insert(stream, one);
+      for (const { one } of inOrder(list)) await this.#insert(stream, one);
     }
   }
 
@@ -370,8 +407,11 @@ export class Streams {
     const family = this.homes.familyOf(file.path)?.stream;
     const result = this.#inspections.resultFor(file);
     const isOwnPlain = family?.path === plain || family?.real === plain;
-    if ((listing.files.has(plain) && !isOwnPlain) || restMs < waits.compressedMs) {
-      this.#later(file.path, restMs < waits.compressedMs ? waits.compressedMs : waits.tailMs);
+    if ((listing.files.has(plain) && !isOwnPlain) || restMs < this.#waits.compressedMs) {
+      this.#later(
+        file.path,
+        restMs < this.#waits.compressedMs ? this.#waits.compressedMs : this.#waits.tailMs,
+      );
       return;
     }
     // Of those that may lie in it: that have no file, and are not read to their end.
@@ -387,8 +427,8 @@ export class Streams {
     }
     family?.inspecting.delete(file.path);
     if (result.damage !== undefined) {
-      if (restMs < waits.damagedMs) {
-        this.#later(file.path, waits.tailMs);
+      if (restMs < this.#waits.damagedMs) {
+        this.#later(file.path, this.#waits.tailMs);
         return;
       }
       this.#options.note(
@@ -417,6 +457,7 @@ export class Streams {
     if (!stream) return;
     const { position, seen } = generation;
     await generation.leave(this.#options.handles);
+    await this.#options.handles.pass(one.opened, generation);
     this.#known.place(generation, one.file);
     generation.stamp = one.stamp;
     generation.ending = one.ending;
@@ -428,7 +469,7 @@ export class Streams {
     generation.isLoaded = false;
     generation.lostAtMs = undefined;
     generation.seenAtMs = Date.now();
-    if (one.size < seen) {
+    if (Math.max(one.size, position) < seen) {
       this.#options.note(
         `${stream.name}: truncated; bytes ${Math.max(one.size, position)} to ${seen} of what it held are missing in its copy, and lost`,
       );
@@ -445,16 +486,19 @@ export class Streams {
     const { path, stamp, mtimeMs } = one.file;
     const before = this.#copies.get(path);
     this.#copies.delete(path);
-    let compared = 0;
-    for (const generation of this.#known.beginningAs(one.begin)) {
-      if (generation.path === undefined || generation.path === path || generation.seen < one.size) continue;
-      compared += 1;
-      if (compared > 100) return false;
-      if (!(await one.endsWithin(generation))) continue;
+    for (const generation of this.#copiedBy(one)) {
+      if (!(await one.endsWithin(generation))) {
+        if (await this.#isIntact(generation)) continue;
+        // It was truncated just now, perhaps after this copy of it was made: decided when that was looked at.
+        this.suspect(generation);
+        this.#lookAgain(path);
+        return true;
+      }
       const sinceMs =
         before?.stamp === stamp ? before.sinceMs : performance.now() - Math.max(0, Date.now() - mtimeMs);
       // A snapshot of the log that stays is a file of its own; a copy of what was put aside is nothing new.
-      const isOwn = generation.isLive && one.ending === '' && performance.now() - sinceMs > waits.copyMs;
+      const isOwn =
+        generation.isLive && one.ending === '' && performance.now() - sinceMs > this.#waits.copyMs;
       if (!isOwn) {
         this.#copies.set(path, { stamp, of: generation, sinceMs });
         return true;
@@ -465,11 +509,32 @@ export class Streams {
     return false;
   }
 
+  /** Generations that are there, of which this may be a copy; one that is shorter is not found by how it begins. */
+  #copiedBy({ file: { path }, begin }: Unknown): readonly Generation[] {
+    const streams = this.homes.familyOf(path)
+      ? [this.homes.familyOf(path)?.stream]
+      : this.homes.prefixesOf(path);
+    const near = streams.flatMap((stream) => [...(stream?.chain ?? []), ...(stream?.past ?? [])]);
+    const alike = near.length > 0 ? [] : this.#known.beginningAs(begin);
+    return [...near, ...alike]
+      .filter((generation) => generation.path !== undefined && generation.path !== path)
+      .slice(0, mostCopied);
+  }
+
+  async #isIntact(generation: Generation): Promise<boolean> {
+    try {
+      return await generation.check(this.#options.handles);
+    } catch {
+      return false;
+    }
+  }
+
   /** A new generation at the place of the log itself. */
   async #begin(stream: Stream, one: Unknown): Promise<void> {
     if (one.file.path === stream.path && one.file.real !== stream.real)
       await this.#setReal(stream, one.file.real);
     const generation = Generation.found(one.file.path, one);
+    await this.#options.handles.pass(one.opened, generation);
     generation.isLive = true;
     stream.chain.push(generation);
     this.#known.add(generation, stream);
@@ -478,8 +543,9 @@ export class Streams {
   }
 
   /** A generation that came and went between two looks: older than the log itself, and younger than what is known. */
-  #insert(stream: Stream, one: Unknown): void {
+  async #insert(stream: Stream, one: Unknown): Promise<void> {
     const generation = Generation.found(one.file.path, one, one.ending);
+    await this.#options.handles.pass(one.opened, generation);
     stream.insert(generation);
     this.#known.add(generation, stream);
     this.#restless.add(generation);
@@ -562,8 +628,8 @@ export class Streams {
     if (known) return;
     this.#unreadable.set(path, {
       reason,
-      nextMs: performance.now() + waits.unreadableMs,
-      waitMs: waits.unreadableMs,
+      nextMs: performance.now() + this.#waits.unreadableMs,
+      waitMs: this.#waits.unreadableMs,
     });
     this.#options.note(`${this.#nameAt(path)}: cannot be read: ${reason}`);
   }
@@ -579,7 +645,8 @@ export class Streams {
       this.#restless.delete(generation);
       return;
     }
-    if (generation.path !== undefined) this.#ripen(generation, stream, now, waits.rotatedMs, waits.tailMs);
+    if (generation.path !== undefined)
+      this.#ripen(generation, stream, now, this.#waits.rotatedMs, this.#waits.tailMs);
     else if (this.#options.handles.has(generation)) await this.#settleHeld(generation, stream, now);
     else this.#settleLost(generation, stream, now);
   }
@@ -587,15 +654,25 @@ export class Streams {
   /** No name leads to it, but we hold it open: late lines are read, and it is let go when nothing comes any more. */
   async #settleHeld(generation: Generation, stream: Stream, now: number): Promise<void> {
     const before = generation.seen;
-    if (!(await generation.check(this.#options.handles).catch(() => false))) {
-      await this.#truncated(generation, stream);
-      return;
+    const { handles } = this.#options;
+    try {
+      if (!(await generation.check(handles))) return await this.#truncated(generation, stream);
+    } catch (error) {
+      // It had to be closed meanwhile.
+      if (error instanceof FileMovedError) return;
+      throw error;
     }
     if (generation.seen > before) this.#grew(generation, stream);
-    const links = await this.#options.handles.use(generation, async (handle) => (await handle.stat()).nlink);
+    const links = await handles.use(generation, async (handle) => (await handle.stat()).nlink);
     generation.isDeleted = links === 0;
-    const restMs = generation.isDeleted ? waits.deletedMs : waits.rotatedMs;
-    this.#ripen(generation, stream, now, restMs, generation.isDeleted ? waits.deletedMs : waits.tailMs);
+    const restMs = generation.isDeleted ? this.#waits.deletedMs : this.#waits.rotatedMs;
+    this.#ripen(
+      generation,
+      stream,
+      now,
+      restMs,
+      generation.isDeleted ? this.#waits.deletedMs : this.#waits.tailMs,
+    );
     this.#options.onReady(stream);
   }
 
@@ -618,9 +695,9 @@ export class Streams {
       generation.lostAtMs = now;
       generation.lostLooks = 0;
     }
-    if (now - generation.lostAtMs < looks.everyMs * (generation.lostLooks + 1)) return;
+    if (now - generation.lostAtMs < this.#waits.lookMs * (generation.lostLooks + 1)) return;
     generation.lostLooks += 1;
-    if (generation.lostLooks < looks.count || stream.inspecting.size > 0) return;
+    if (generation.lostLooks < lostLooks || stream.inspecting.size > 0) return;
     const { position, seen, wasTruncated, isLoaded, isLive } = generation;
     const { note } = this.#options;
     const what = `bytes ${position} to ${seen}`;

@@ -12,7 +12,7 @@ import type { Named, Selection } from '../files/selection.ts';
 import { printable } from '../files/selection.ts';
 import { type Root, relativeTo, type Source } from '../files/sources.ts';
 import type { Stream } from '../files/stream.ts';
-import { Streams } from '../files/streams.ts';
+import { defaultWaits, Streams, type Waits } from '../files/streams.ts';
 import type { Part, Pipeline } from './pipeline.ts';
 import { type PlanOptions, planGrowth } from './plan.ts';
 import type { Records } from './session.ts';
@@ -28,7 +28,7 @@ import type { Records } from './session.ts';
  * nobody; that it may be so is told.
  */
 export type FollowOptions = {
-  readonly pipeline: Pipeline;
+  readonly pipeline: Pick<Pipeline, 'add' | 'drain'>;
   readonly roots: readonly Root[];
   readonly selection: Selection;
   readonly recursive: boolean;
@@ -45,21 +45,33 @@ export type FollowOptions = {
   /** Ships a file that does not grow, such as a compressed one. Resolves to how far it is then. */
   shipWhole(source: Source, known: FileRecord | undefined): Promise<FileRecord | undefined>;
   onFound(found: { readonly files: number; readonly bytes: number }): void;
+  readonly waits?: FollowWaits;
 };
 
-/** Changes are collected for so long: a rotation is several of them. */
-const settleMs = 20;
-/** Everything is looked at in any case, because not everything is told. */
-const sweepMs = 10_000;
-/** The same where nothing is told, or something is missing; and how often what only time decides is looked at. */
-const soonMs = 1000;
-/** A compressed file is complete when nobody has written to it for so long. */
-const restMs = 2000;
+export type FollowWaits = Waits & {
+  /** Changes are collected for so long: a rotation is several of them. */
+  readonly settleMs: number;
+  /** Everything is looked at in any case, because not everything is told. */
+  readonly sweepMs: number;
+  /** The same where nothing is told, or something is missing; and how often what only time decides is looked at. */
+  readonly soonMs: number;
+  /** A compressed file is complete when nobody has written to it for so long. */
+  readonly restMs: number;
+};
+
+const followWaits: FollowWaits = {
+  ...defaultWaits,
+  settleMs: 20,
+  sweepMs: 10_000,
+  soonMs: 1000,
+  restMs: 2000,
+};
 /** So many parts of one file, then it is another's turn. */
 const partsAtOnce = 4;
 
 export class Follower {
   readonly #options: FollowOptions;
+  readonly #waits: FollowWaits;
   readonly #handles = new Handles();
   readonly #listing: Listing;
   readonly #streams: Streams;
@@ -71,6 +83,7 @@ export class Follower {
 
   constructor(options: FollowOptions) {
     this.#options = options;
+    this.#waits = options.waits ?? followWaits;
     this.#listing = new Listing({
       recursive: options.recursive,
       accepts: (path, isFolder) => this.#accepts(path, isFolder),
@@ -90,6 +103,7 @@ export class Follower {
       onReady: (stream) => this.#isReady(stream),
       note: (text) => options.note(text),
       signal: options.signal,
+      waits: this.#waits,
     });
   }
 
@@ -112,10 +126,15 @@ export class Follower {
       }
       await this.#streams.load(records.files, records.pasts);
       await this.#streams.look(await this.#listing.sweep());
-      await Promise.all([this.#watch(until), this.#read(until)]);
-      throw new Error('Following has ended by itself');
+      const tasks = [this.#watch(until), this.#read(until)];
+      try {
+        await Promise.all(tasks);
+        throw new Error('Following has ended by itself');
+      } finally {
+        over.abort();
+        await Promise.allSettled(tasks);
+      }
     } finally {
-      over.abort();
       this.#listing.close();
       if (signal.aborted) await this.#save().catch(() => {});
       await this.#streams.close();
@@ -126,13 +145,13 @@ export class Follower {
     let sweptAtMs = performance.now();
     for (;;) {
       const isUrgent = this.#listing.isBlind || this.#streams.isMissing;
-      const dueMs = sweptAtMs + (isUrgent ? soonMs : sweepMs) - performance.now();
+      const dueMs = sweptAtMs + (isUrgent ? this.#waits.soonMs : this.#waits.sweepMs) - performance.now();
       await this.#listing.changed(
-        Math.max(0, this.#streams.isRestless ? Math.min(dueMs, soonMs) : dueMs),
+        Math.max(0, this.#streams.isRestless ? Math.min(dueMs, this.#waits.soonMs) : dueMs),
         signal,
       );
-      await wait(settleMs, undefined, { signal });
-      if (performance.now() >= sweptAtMs + (isUrgent ? soonMs : sweepMs)) {
+      await wait(this.#waits.settleMs, undefined, { signal });
+      if (performance.now() >= sweptAtMs + (isUrgent ? this.#waits.soonMs : this.#waits.sweepMs)) {
         await this.#streams.look(await this.#listing.sweep());
         sweptAtMs = performance.now();
         await this.#handles.closeResting();
@@ -229,6 +248,7 @@ export class Follower {
       position: generation.planned,
       end: generation.seen,
       isEnding: generation.isFlushed && !generation.isLive,
+      begins: stream.openPlanned !== undefined && stream.openPlanned !== generation,
     };
     const record = { ...stream.record, ...planned, bytes: planned.shipped + growth.end - growth.position };
     const partBytes = generation.ending === '' ? plan.partBytes : Math.min(plan.partBytes, inflatedPartBytes);
@@ -236,6 +256,7 @@ export class Follower {
     for await (const part of planGrowth(stream, record, growth, { partBytes })) {
       stream.planned = { shipped: part.after.shipped, number: part.after.number };
       generation.planned = part.after.position;
+      stream.openPlanned = part.isOpen === true ? generation : undefined;
       shipment.generations.set(part, generation);
       shipment.stopped = undefined;
       await pipeline.add(shipment, part);
@@ -246,15 +267,19 @@ export class Follower {
     return parts;
   }
 
-  /** A part was not of the file any more, or could not be read: its stream is read again from where it is known to be. */
+  /**
+   * A part was not of the file any more, or could not be read: its stream is read again from where it is known to be,
+   * once its file was looked at.
+   */
   changed(shipment: Shipment, part: Part | undefined): void {
     if (!(shipment instanceof FollowedShipment)) return;
     const { stream, generations } = shipment;
     const generation = part && generations.get(part);
-    for (const each of generation ? [generation] : new Set(generations.values())) this.#streams.suspect(each);
+    const suspects = generation ? [generation] : [...new Set(generations.values())];
     generations.clear();
     stream.replan();
-    this.#isReady(stream);
+    for (const each of suspects) this.#streams.suspect(each);
+    if (suspects.length === 0) this.#isReady(stream);
   }
 
   /** Nothing of it can be shipped. */
@@ -272,13 +297,13 @@ export class Follower {
 
   async #shipWhole(file: Listed, named: Named): Promise<void> {
     const restsMs = Date.now() - Math.max(file.mtimeMs, file.ctimeMs);
-    if (restsMs < restMs) {
+    if (restsMs < this.#waits.restMs) {
       const lookAgain = (): void => {
         if (this.#listing.files.get(file.path)?.stamp !== file.stamp) return;
         this.#wholes.set(file.path, { file, named });
         this.#wake();
       };
-      setTimeout(lookAgain, restMs - restsMs).unref();
+      setTimeout(lookAgain, this.#waits.restMs - restsMs).unref();
       return;
     }
     const { files } = this.#options.records;
@@ -362,6 +387,9 @@ class FollowedShipment implements Shipment {
     this.generations.delete(part);
     generation.position = end;
     generation.anchor = anchor;
+    for (const each of this.stream.chain) each.endsOpen = false;
+    generation.endsOpen = part.isOpen === true;
+    this.stream.open = generation.endsOpen ? generation : undefined;
     this.stream.isUnsaved = false;
     return this.stream.recordAfter({ shipped: entry.at + entry.bytes, number: part.after.number });
   }

@@ -14,6 +14,8 @@ export type Part = {
   readonly position: number;
   readonly read: ReadAt;
   readonly after: FileRecord;
+  /** It ends within a line, whose rest may come. */
+  readonly isOpen?: boolean;
 };
 
 type Job = {

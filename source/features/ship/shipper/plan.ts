@@ -42,13 +42,15 @@ export type Growth = {
   readonly end: number;
   /** Nothing more is written to it: the unfinished line at its end is taken, and ends there. */
   readonly isEnding: boolean;
+  /** It does not go on with the unfinished line that was planned last. */
+  readonly begins?: boolean;
 };
 
 /** The parts of a growing file that can be shipped by now: whole lines only, unless it is ending. */
 export async function* planGrowth(
   source: { readonly name: string; readonly rawName?: Buffer | undefined },
   record: FileRecord,
-  { read, position, end, isEnding }: Growth,
+  { read, position, end, isEnding, begins = false }: Growth,
   { partBytes }: { readonly partBytes: number },
 ): AsyncGenerator<Part, void, undefined> {
   let planned = { ...record, position };
@@ -57,8 +59,14 @@ export async function* planGrowth(
     const cut = await cutLines(read, planned.position, options);
     if (!cut || cut.bytes === 0) return;
     const ends = isEnding && planned.position + cut.bytes >= end;
-    const part = makePart(source, read, planned, cut, { last: false, isGrowing: true, ends });
-    yield part;
+    const isFirst = planned.position === position;
+    const part = makePart(source, read, planned, cut, {
+      last: false,
+      isGrowing: true,
+      ends,
+      begins: begins && isFirst,
+    });
+    yield { ...part, isOpen: cut.isOpen === true && !ends };
     planned = part.after;
   }
 }
@@ -75,7 +83,13 @@ export function makePart(
     last,
     isGrowing = false,
     ends = false,
-  }: { readonly last: boolean; readonly isGrowing?: boolean; readonly ends?: boolean },
+    begins = false,
+  }: {
+    readonly last: boolean;
+    readonly isGrowing?: boolean;
+    readonly ends?: boolean;
+    readonly begins?: boolean;
+  },
 ): Part {
   const number = record.number + 1;
   const piecesFrom = kind === 'piece' ? { piecesFrom: record.piecesFrom ?? record.shipped } : {};
@@ -88,6 +102,7 @@ export function makePart(
     last,
     ...(isGrowing ? {} : { of: record.bytes }),
     ...(ends && { ends }),
+    ...(begins && { begins }),
     ...piecesFrom,
     ...(source.rawName && { rawName: source.rawName.toString('hex') }),
     token: '',

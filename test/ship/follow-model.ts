@@ -1,0 +1,440 @@
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import {
+  type FileRecord,
+  fileOfPast,
+  parsePast,
+  parseRecord,
+  type StoredGeneration,
+  storedRecord,
+} from '../../source/features/ship/channel/ledger.ts';
+import { fill } from '../../source/features/ship/files/identity.ts';
+import type { Shipment } from '../../source/features/ship/files/open-file.ts';
+import { rawOf } from '../../source/features/ship/files/raw-path.ts';
+import { Selection } from '../../source/features/ship/files/selection.ts';
+import { Follower, type FollowWaits } from '../../source/features/ship/shipper/follow.ts';
+import type { Part } from '../../source/features/ship/shipper/pipeline.ts';
+import { seededRandom } from '../helpers/random.ts';
+
+/**
+ * A model of logs on a real host: writers, and every style of rotation, at random; a follower that is starved of room,
+ * stopped, killed and started again. The follower is the real one; in place of Redis there is a list of what was announced.
+ */
+
+/** As the follower waits, a fiftieth of it. */
+const waits: FollowWaits = {
+  deletedMs: 250,
+  rotatedMs: 1200,
+  tailMs: 120,
+  copyMs: 1200,
+  compressedMs: 40,
+  damagedMs: 1200,
+  linkMs: 200,
+  unreadableMs: 200,
+  longestUnreadableMs: 1200,
+  lookMs: 60,
+  settleMs: 4,
+  sweepMs: 400,
+  soonMs: 40,
+  restMs: 80,
+};
+
+export type Outcome = {
+  readonly written: number;
+  readonly delivered: number;
+  /** Lines that came more than once. */
+  readonly doubled: readonly string[];
+  /** Lines that lie in a file at the end and never came. */
+  readonly missing: readonly string[];
+  /** Lines that came behind a younger line of the same generation. */
+  readonly disordered: readonly string[];
+  /** What came that is no line that was written. */
+  readonly torn: readonly string[];
+  /** Lines that did not come and lie in no file. */
+  readonly lost: readonly string[];
+  readonly notes: readonly string[];
+  /** What happened, for a seed that failed. */
+  readonly story: readonly string[];
+};
+
+type Style = 'rename' | 'copytruncate' | 'compress' | 'late-writer' | 'dated';
+
+class Log {
+  readonly name: string;
+  readonly file: string;
+  readonly style: Style;
+  readonly banner: string;
+  readonly keep: number;
+  generation = 0;
+  line = 0;
+  /** Whom a late writer still writes to. */
+  late: { handle: number; generation: number } | undefined;
+
+  constructor(folder: string, name: string, style: Style, random: () => number) {
+    this.name = name;
+    this.file = path.join(folder, name);
+    this.style = style;
+    this.banner = random() < 0.5 ? '' : `${'#'.repeat(Math.floor(random() * 1200))}\n`;
+    this.keep = 2 + Math.floor(random() * 4);
+  }
+}
+
+export async function followAtRandom(seed: number, steps = 120): Promise<Outcome> {
+  const random = seededRandom(seed);
+  const pick = (most: number): number => Math.floor(random() * most);
+  const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-follow-'));
+  const story: string[] = [];
+  const styles: readonly Style[] = ['rename', 'copytruncate', 'compress', 'late-writer', 'dated'];
+  const logs = Array.from(
+    { length: 1 + pick(3) },
+    (_, index) => new Log(folder, `app${index}.log`, styles[pick(styles.length)] ?? 'rename', random),
+  );
+  const written = new Set<string>();
+  const writeTo = (log: Log, target: string | number, generation: number, lines: number): void => {
+    let text = '';
+    for (let i = 0; i < lines; i += 1) {
+      log.line += 1;
+      const line = `${log.name} g${generation} l${log.line} ${'.'.repeat(pick(60))}`;
+      written.add(line);
+      text += `${line}\n`;
+    }
+    if (typeof target === 'number') writeSync(target, text);
+    else appendFileSync(target, text);
+  };
+  for (const log of logs) {
+    writeFileSync(log.file, log.banner);
+    writeTo(log, log.file, 0, pick(20));
+  }
+
+  const world = new World(folder);
+  world.start();
+  const shift = (log: Log): void => {
+    for (let number = log.keep; number >= 1; number -= 1) {
+      for (const ending of ['', '.gz']) {
+        const from = `${log.file}.${number}${ending}`;
+        if (!existsSync(from)) continue;
+        if (number === log.keep) unlinkSync(from);
+        else renameSync(from, `${log.file}.${number + 1}${ending}`);
+      }
+    }
+  };
+  const rotate = async (log: Log): Promise<void> => {
+    story.push(`rotate ${log.name} by ${log.style}, generation ${log.generation}`);
+    if (log.style === 'copytruncate') {
+      shift(log);
+      await copySlowly(log.file, `${log.file}.1`, pick(3) * 10, random);
+      truncateSync(log.file, 0);
+    } else if (log.style === 'dated') {
+      renameSync(log.file, `${log.file}-202611${String(10 + log.generation).padStart(2, '0')}`);
+      writeFileSync(log.file, '');
+    } else {
+      shift(log);
+      if (log.style === 'late-writer') {
+        if (log.late) closeSync(log.late.handle);
+        log.late = { handle: openSync(log.file, 'a'), generation: log.generation };
+      }
+      renameSync(log.file, `${log.file}.1`);
+      if (log.style === 'compress') {
+        await wait(pick(3) * 15);
+        if (random() < 0.7 && existsSync(`${log.file}.1`)) {
+          const zipped = gzipSync(readFileSync(`${log.file}.1`));
+          const half = Math.floor(zipped.length / 2);
+          writeFileSync(`${log.file}.1.gz`, zipped.subarray(0, half));
+          await wait(pick(3) * 10);
+          appendFileSync(`${log.file}.1.gz`, zipped.subarray(half));
+          unlinkSync(`${log.file}.1`);
+        }
+      }
+      if (random() < 0.3) await wait(pick(30));
+      writeFileSync(log.file, '');
+    }
+    log.generation += 1;
+    appendFileSync(log.file, log.banner);
+  };
+  for (let step = 0; step < steps; step += 1) {
+    const log = logs[pick(logs.length)];
+    if (!log) break;
+    const dice = random();
+    if (dice < 0.55) writeTo(log, log.file, log.generation, 1 + pick(30));
+    else if (dice < 0.68) await rotate(log);
+    else if (dice < 0.74) {
+      if (log.late) writeTo(log, log.late.handle, log.late.generation, 1 + pick(3));
+    } else if (dice < 0.82) {
+      story.push(world.hasRoom ? 'no room' : 'room');
+      world.giveRoom(!world.hasRoom);
+    } else if (dice < 0.85) {
+      story.push('stop');
+      await world.stop();
+    } else if (dice < 0.88) {
+      story.push('kill');
+      await world.kill();
+    } else if (dice < 0.96) {
+      if (!world.isRunning) story.push('start');
+      world.start();
+    } else await wait(pick(30));
+    if (random() < 0.6) await wait(pick(25));
+  }
+  for (const { late } of logs) if (late) closeSync(late.handle);
+  world.giveRoom(true);
+  world.start();
+  await world.quiet();
+  const notes = world.notes;
+  await world.stop();
+  if (world.failure !== undefined) throw world.failure;
+  const outcome = judge(logs, folder, written, world.lines(), notes, story);
+  rmSync(folder, { recursive: true });
+  return outcome;
+}
+
+async function copySlowly(from: string, to: string, pauseMs: number, random: () => number): Promise<void> {
+  const input = openSync(from, 'r');
+  const output = openSync(to, 'w');
+  const block = Buffer.alloc(1 + Math.floor(random() * 4000));
+  for (let got = readSync(input, block); got > 0; got = readSync(input, block)) {
+    writeSync(output, block, 0, got);
+    if (pauseMs > 0 && random() < 0.3) await wait(pauseMs);
+  }
+  closeSync(input);
+  closeSync(output);
+}
+
+function judge(
+  logs: readonly Log[],
+  folder: string,
+  written: ReadonlySet<string>,
+  delivered: readonly string[],
+  notes: readonly string[],
+  story: readonly string[],
+): Outcome {
+  const banners = new Set(logs.map(({ banner }) => banner.trimEnd()));
+  const lines = delivered.filter((line) => !banners.has(line));
+  const counts = new Map<string, number>();
+  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
+  const onDisk = new Set(textsIn(folder).flatMap((text) => text.split('\n')));
+  const absent = [...written].filter((line) => !counts.has(line));
+  const last = new Map<string, number>();
+  const disordered = lines.filter((line) => {
+    const [name, generation, number] = line.split(' ');
+    const key = `${name} ${generation}`;
+    const value = Number(number?.slice(1));
+    const isBehind = value < (last.get(key) ?? 0);
+    last.set(key, Math.max(value, last.get(key) ?? 0));
+    return isBehind;
+  });
+  return {
+    written: written.size,
+    delivered: lines.length,
+    doubled: [...counts].filter(([line, count]) => count > 1 && written.has(line)).map(([line]) => line),
+    missing: absent.filter((line) => onDisk.has(line)),
+    disordered,
+    torn: [...counts.keys()].filter((line) => !written.has(line)),
+    lost: absent.filter((line) => !onDisk.has(line)),
+    notes,
+    story,
+  };
+}
+
+function textsIn(folder: string): string[] {
+  return logFilesIn(folder).map((file) => {
+    const bytes = readFileSync(file);
+    return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+  });
+}
+
+function logFilesIn(folder: string): string[] {
+  return readdirSync(folder).map((name) => path.join(folder, name));
+}
+
+/** A follower and what it leaves behind when it ends: the records, and what was announced. */
+class World {
+  readonly notes: string[] = [];
+  failure: unknown;
+  hasRoom = true;
+  readonly #folder: string;
+  readonly #fields = new Map<string, string>();
+  readonly #announced: {
+    readonly at: number;
+    readonly text: Buffer;
+    readonly ends: boolean;
+    readonly begins: boolean;
+    readonly file: string;
+  }[] = [];
+  #running: { readonly over: AbortController; readonly done: Promise<void>; isDead: boolean } | undefined;
+  #roomGiven: () => void = () => {};
+  #room: Promise<void> = Promise.resolve();
+  #starts = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  giveRoom(hasRoom: boolean): void {
+    if (hasRoom === this.hasRoom) return;
+    this.hasRoom = hasRoom;
+    if (hasRoom) this.#roomGiven();
+    else {
+      this.#room = new Promise((resolve) => {
+        this.#roomGiven = resolve;
+      });
+    }
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#starts += 1;
+    const starts = this.#starts;
+    const over = new AbortController();
+    const running = { over, done: Promise.resolve(), isDead: false };
+    const files = new Map<string, FileRecord>();
+    const pasts = new Map<string, readonly StoredGeneration[]>();
+    for (const [field, json] of this.#fields) {
+      const file = fileOfPast(field);
+      const record = parseRecord(field, json);
+      if (file !== undefined) pasts.set(file, parsePast(json));
+      else if (record) files.set(field, record);
+    }
+    const isOver = aborted(over.signal);
+    let turn: Promise<unknown> = Promise.resolve();
+    let opened = 0;
+    const dies = (): void => {
+      if (running.isDead) throw new Error('killed');
+    };
+    const jobs: { shipment: Shipment; part: Part; bytes: Promise<Buffer | undefined> }[] = [];
+    const finishFirst = async (): Promise<void> => {
+      const [job] = jobs;
+      if (!job) return;
+      const { shipment, part } = job;
+      const bytes = await job.bytes;
+      await Promise.race([this.#room, isOver]);
+      over.signal.throwIfAborted();
+      const exclusive = turn.then(async () => {
+        dies();
+        const after = bytes && (await shipment.confirm(part));
+        if (!after) {
+          jobs.splice(0, jobs.length, ...jobs.filter((other) => other.shipment !== shipment));
+          follower.changed(shipment, part);
+          return;
+        }
+        dies();
+        jobs.shift();
+        shipment.record = after;
+        const { at, ends = false, begins = false } = part.entry;
+        this.#announced.push({ at, text: bytes, ends, begins, file: after.name });
+        this.#fields.set(after.name, storedRecord(after));
+      });
+      turn = exclusive.catch(() => {});
+      await exclusive;
+    };
+    const follower = new Follower({
+      pipeline: {
+        async add(shipment, part) {
+          const read = async (): Promise<Buffer | undefined> => {
+            const buffer = Buffer.alloc(part.entry.bytes);
+            const got = await fill(part.read, buffer, part.position).catch(() => 0);
+            return got === buffer.length ? buffer : undefined;
+          };
+          jobs.push({ shipment, part, bytes: read() });
+          while (jobs.length >= 3) await finishFirst();
+        },
+        async drain() {
+          while (jobs.length > 0) await finishFirst();
+        },
+      },
+      roots: [{ path: rawOf(this.#folder), isFolder: true }],
+      selection: new Selection({}),
+      recursive: false,
+      archive: undefined,
+      records: { files, pasts },
+      plan: { partBytes: 1024, wholeBytes: 1024 },
+      signal: over.signal,
+      generation() {
+        opened += 1;
+        return `${starts}.${opened}`;
+      },
+      note: (text) => this.notes.push(text),
+      remember: async (fields) => {
+        dies();
+        for (const [field, json] of fields) {
+          if (json === '') this.#fields.delete(field);
+          else this.#fields.set(field, json);
+        }
+      },
+      exclusive(act) {
+        const result = turn.then(act);
+        turn = result.catch(() => {});
+        return result;
+      },
+      shipWhole: async () => undefined,
+      onFound: () => {},
+      waits,
+    });
+    running.done = follower.run().catch((error: unknown) => {
+      if (!over.signal.aborted) this.failure = error;
+    });
+    this.#running = running;
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    running?.over.abort();
+    await running?.done;
+  }
+
+  /** Nothing that it does from now on counts. */
+  async kill(): Promise<void> {
+    if (this.#running) this.#running.isDead = true;
+    await this.stop();
+  }
+
+  /** Until nothing was announced for a while. */
+  async quiet(): Promise<void> {
+    for (let [before, still] = [-1, 0]; still < 12; ) {
+      await wait(100);
+      still = this.#announced.length === before ? still + 1 : 0;
+      before = this.#announced.length;
+    }
+  }
+
+  /** What a consumer makes of it: whole lines, of each file in turn. */
+  lines(): string[] {
+    const texts = new Map<string, string>();
+    for (const { file, text, ends, begins, at } of this.#announced) {
+      const before = texts.get(file) ?? '';
+      if (at === 0 && before !== '') throw new Error(`${file} began twice`);
+      const isCut = begins && before !== '' && !before.endsWith('\n');
+      const isOpen = ends && text.at(-1) !== 0x0a;
+      texts.set(file, before + (isCut ? '\n' : '') + text.toString() + (isOpen ? '\n' : ''));
+    }
+    return [...texts.values()].flatMap((text) => text.split('\n')).filter((line) => line !== '');
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
