@@ -92,7 +92,11 @@ const consumeCommand = defineCommand({
     exec: optionalFlag('CMD', 'run this for each part, with its content as input', v.string()),
     common: optionalFlag('NAME', 'log each line here too, as `log write` does', name),
     hits: optionalFlag('SERIES', 'count the lines here too, as `hits add` does', name),
-    spool: optionalFlag('DIR', 'where gzip files too large for the budget are collected', file),
+    spool: optionalFlag(
+      'DIR',
+      'where gzip files too large for the budget are collected (~/.local/state/quarterdeck/spool)',
+      file,
+    ),
   },
   writes: true,
   endsWithinMs: 4000,

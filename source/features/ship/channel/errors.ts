@@ -178,7 +178,7 @@ export class UnsafeNameError extends QuarterdeckError {
 
 /** A file could not be written under --out. */
 export class OutputError extends QuarterdeckError {
-  constructor(path: string, detail: string, cause: unknown) {
+  constructor(path: string, detail: string, cause?: unknown) {
     super('data', 'SHIP_OUTPUT', `Cannot write \`${path}\`: ${detail}`, {
       cause,
       hint: 'What was not written stays in Redis; run it again when the cause is removed',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
+import { ownFolder, stateHome } from '../../../own-folders.ts';
 import type { Client } from '../../../redis/client.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { ConsumerReplacedError } from '../channel/errors.ts';
@@ -31,7 +31,7 @@ export type ConsumeOptions = {
   readonly onWait?: (reason: string) => void;
   /** What arrived damaged or not at all, and stays so. */
   readonly onDamage?: (problem: string) => void;
-  /** Where pieces of large gzip files are collected. */
+  /** Where pieces of large gzip files are collected; by default in `quarterdeck/spool` of the user's state directory. */
   readonly spoolDirectory?: string;
 };
 
@@ -175,7 +175,7 @@ class Consumer {
   }
 
   #deliver(part: string, shape: Shape): Part {
-    const { as, spoolDirectory = defaultSpoolDirectory() } = this.#options;
+    const { as, spoolDirectory } = this.#options;
     const key = dataKey(this.#seat.keys, part);
     const readAhead = this.#readAhead ?? new ReadAhead(this.#redis, this.#seat.windowBytes);
     const damages: string[] = [];
@@ -189,7 +189,10 @@ class Consumer {
       carry: () => this.#seat.carries.get(shape.file),
       spoolFile: (generation) => {
         const name = `${this.#channel}\0${as}\0${generation}`;
-        return path.join(spoolDirectory, createHash('sha1').update(name).digest('hex'));
+        return path.join(
+          spoolDirectory ?? defaultSpoolDirectory(),
+          createHash('sha1').update(name).digest('hex'),
+        );
       },
       onDamage: (problem) => damages.push(problem),
     });
@@ -233,5 +236,6 @@ function parseMessage(json: string): v.InferOutput<typeof messageSchema> | undef
 }
 
 function defaultSpoolDirectory(): string {
-  return path.join(tmpdir(), `quarterdeck-spool-${userInfo().uid}`);
+  // biome-ignore lint/style/noProcessEnv: library users give no folder, and the XDG rules say where it is
+  return ownFolder(path.join(stateHome(process.env), 'quarterdeck', 'spool'));
 }

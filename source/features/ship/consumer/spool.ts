@@ -1,5 +1,9 @@
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
+import process from 'node:process';
+import { messageOf } from '../../../errors.ts';
+import { OutputError } from '../channel/errors.ts';
 
 /** A file that collects pieces. Putting a piece at its place may be repeated. */
 export type Spool = {
@@ -14,12 +18,13 @@ export type Spool = {
 
 const blockBytes = 256 * 1024;
 
+/**
+ * Opens the file, or makes it. Its folder may be shared with others, so what stands there is used only when it is a
+ * regular file of this user that no other name leads to.
+ * @throws {OutputError} naming the file
+ */
 export async function openSpool(file: string): Promise<Spool> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const handle = await open(file, 'a+', 0o600).then(async (created) => {
-    await created.close();
-    return await open(file, 'r+');
-  });
+  const handle = await openOwn(file);
   const { size } = await handle.stat();
   return {
     file,
@@ -36,6 +41,32 @@ export async function openSpool(file: string): Promise<Spool> {
     close: () => handle.close(),
     remove: () => rm(file, { force: true }),
   };
+}
+
+const openFlags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+
+async function openOwn(file: string): Promise<FileHandle> {
+  let handle: FileHandle;
+  try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    handle = await open(file, openFlags, 0o600);
+  } catch (error) {
+    const isLink = error instanceof Error && 'code' in error && error.code === 'ELOOP';
+    throw new OutputError(file, isLink ? 'it is a link' : messageOf(error), error);
+  }
+  const reason = unsafe(await handle.stat());
+  if (reason === undefined) return handle;
+  await handle.close();
+  throw new OutputError(file, reason);
+}
+
+/** Why a file is not to be trusted with what is written to it; undefined if it is. */
+function unsafe(found: Stats): string | undefined {
+  if (!found.isFile()) return 'it is no regular file';
+  const uid = process.getuid?.();
+  if (uid !== undefined && found.uid !== uid) return `it belongs to user ${found.uid}, not to you (${uid})`;
+  if (found.nlink !== 1) return `${found.nlink} names lead to it`;
+  return undefined;
 }
 
 /** Writes blocks at their place and ends the file there: repeated after a crash it leads to the same bytes. */
