@@ -9,7 +9,7 @@ import { Row, type Span } from '../../ui/row.tsx';
 import type { PaneProps } from '../feature.ts';
 import { historyRows, layOut, type View, viewHistory } from './layout.ts';
 import type { Entry } from './message.ts';
-import { type ChatSlice, chatList, type Member, type Room, selectedRoom } from './state.ts';
+import { type ChatSlice, chatList, type Member, type Room, selectedHistory, selectedRoom } from './state.ts';
 
 /** Rooms, history, members, and the prompt below; the outer two only where there is width for them. */
 export function ChatPane({ slice, frame, columns, rows, typing }: PaneProps<ChatSlice>): ReactNode {
@@ -90,10 +90,11 @@ function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
   );
 }
 
-function emptiness({ hasLearned, rooms, selected, histories, list }: ChatSlice): string {
+function emptiness(slice: ChatSlice): string {
+  const { hasLearned, rooms, list } = slice;
   if (!hasLearned) return 'Looking for rooms';
   if (rooms.length === 0) return 'No rooms yet';
-  const isLoaded = selected !== undefined && histories[selected] !== undefined;
+  const isLoaded = selectedHistory(slice) !== undefined;
   if (isLoaded && list.filter !== '') return `Nothing matches ${list.filter}; Esc shows all`;
   return isLoaded ? 'No messages yet' : 'Looking for messages';
 }
