@@ -44,7 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
       config,
       streams: { stdin: process.stdin, stdout: process.stdout, stderr },
       ended,
-      printFrame: async (...frame) => (await import('./source/console/painted.ts')).printSnapshot(...frame),
+      printFrame: async (...frame) => (await import('./source/console/painted.ts')).printFrame(...frame),
     });
   return await untilEnded(run, { isSupervising: command.supervises === true });
 }

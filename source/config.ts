@@ -14,7 +14,7 @@ import {
 } from './config-sources.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { dashed } from './global-flags.ts';
-import { configHome, stateHome } from './own-folders.ts';
+import { stateHome } from './own-folders.ts';
 import { checkCertificates, checkKey, passwordFrom, passwordIn, readableByOthers } from './private-files.ts';
 import { parseUrl } from './url.ts';
 import { switchValue, waitMs } from './values.ts';
@@ -43,18 +43,8 @@ export type Config = {
   readonly json: boolean;
   readonly readOnly: boolean;
   readonly yes: boolean;
-  /** `auto`: where it goes to a terminal. */
-  readonly color: 'auto' | 'always' | 'never';
-  /** `terminal`, `auto`, `dark`, `light` or a theme of the user, for each background. */
-  readonly theme: ThemeNames;
-  readonly glyphs: (typeof glyphNames)[number];
+  readonly color: boolean;
   readonly debug: boolean;
-  /** What the environment tells of the terminal. */
-  readonly terminal: TerminalFacts;
-  /** What the console remembers and saves goes there, and may be deleted. */
-  readonly stateDirectory: string;
-  /** Themes of the user are looked for below it. */
-  readonly configDirectory: string;
   /** How long a lost or unreachable Redis is waited for in scripted mode. */
   readonly timeoutMs: number;
   /** Who the operator is in chat rooms and locks. */
@@ -65,41 +55,10 @@ export type Config = {
   readonly warnings: readonly string[];
 };
 
-const terminalVariables = ['TERM', 'COLORTERM', 'COLORFGBG', 'TMUX', 'LC_ALL', 'LC_CTYPE', 'LANG'] as const;
-/** Those that are set and not empty. */
-export type TerminalFacts = Readonly<Partial<Record<(typeof terminalVariables)[number], string>>>;
-
 const text = v.pipe(v.string('Expected text'), v.nonEmpty('Expected text, got nothing'));
 
 export const routers = ['crc32-signed', 'crc32', 'ketama', 'slot'] as const;
 const router = v.picklist(routers, `Expected one of ${routers.join(', ')}`);
-
-export const glyphNames = ['auto', 'unicode', 'blocks', 'ascii'] as const;
-const glyphs = v.picklist(glyphNames, `Expected one of ${glyphNames.join(', ')}`);
-
-/** The theme for each background; the fallback is for one that is not known. */
-export type ThemeNames = { readonly dark: string; readonly light: string; readonly fallback: string };
-
-const themeName = v.pipe(
-  v.string('Expected the name of a theme'),
-  v.regex(/^[\w-][\w.-]*$/, 'Expected the name of a theme, such as terminal, auto, dark or light'),
-);
-const theme = v.union(
-  [
-    v.pipe(
-      themeName,
-      v.transform((name): ThemeNames => {
-        if (name === 'auto') return { dark: 'dark', light: 'light', fallback: 'terminal' };
-        return { dark: name, light: name, fallback: name };
-      }),
-    ),
-    v.pipe(
-      v.strictObject({ dark: themeName, light: themeName, fallback: v.optional(themeName) }),
-      v.transform(({ fallback = 'terminal', ...names }): ThemeNames => ({ ...names, fallback })),
-    ),
-  ],
-  'Expected the name of a theme, such as terminal, auto, dark or light; or {"dark", "light", "fallback"}',
-);
 
 const schema = v.object({
   url: v.optional(v.pipe(v.array(text), v.minLength(1))),
@@ -123,8 +82,6 @@ const schema = v.object({
   readOnly: v.optional(switchValue),
   yes: v.optional(switchValue),
   color: v.optional(switchValue),
-  theme: v.optional(theme),
-  glyphs: v.optional(glyphs),
   config: v.optional(text),
   debug: v.optional(switchValue),
 });
@@ -225,15 +182,8 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     json: settings.json ?? false,
     readOnly: settings.readOnly ?? false,
     yes: settings.yes ?? false,
-    color: colorOf(settings.color, distance('color') < 2, env),
-    theme: settings.theme ?? { dark: 'terminal', light: 'terminal', fallback: 'terminal' },
-    glyphs: settings.glyphs ?? 'auto',
+    color: settings.color ?? !env.NO_COLOR,
     debug: settings.debug ?? false,
-    terminal: Object.freeze(
-      Object.fromEntries(terminalVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
-    ),
-    stateDirectory: path.join(stateHome(env), 'quarterdeck'),
-    configDirectory: path.join(configHome(env), 'quarterdeck'),
     timeoutMs: settings.timeout ?? 30_000,
     operator: settings.operator ?? userName(env),
     embeddedDirectory: settings.embeddedDirectory ?? path.join(stateHome(env), 'quarterdeck', 'embedded'),
@@ -264,18 +214,6 @@ function withoutPassword(raw: string): string[] {
   if (typeof parsed === 'string') return [];
   const user = parsed.username === undefined ? '' : `${encodeURIComponent(parsed.username)}@`;
   return [parsed.url.replace('://', `://${user}`)];
-}
-
-/**
- * The first that speaks: our own flag or variable, then what programs share (no-color.org, bixense.com/clicolors),
- * then the config file.
- */
-function colorOf(set: boolean | undefined, isNear: boolean, env: NodeJS.ProcessEnv): Config['color'] {
-  const asked = set === undefined ? undefined : set ? 'always' : 'never';
-  if (asked !== undefined && isNear) return asked;
-  if (env.NO_COLOR) return 'never';
-  if (env.CLICOLOR_FORCE && env.CLICOLOR_FORCE !== '0') return 'always';
-  return env.CLICOLOR === '0' ? 'never' : (asked ?? 'auto');
 }
 
 type Source = { readonly raw: RawSettings; label(name: string): string };

@@ -53,20 +53,7 @@ export const globalFlags = {
   json: { kind: 'switch', summary: 'one JSON value on stdout; streams give NDJSON' },
   readOnly: { kind: 'switch', summary: 'refuse every command that writes' },
   yes: { kind: 'switch', summary: 'answer yes to a confirmation' },
-  color: {
-    kind: 'switch',
-    summary: 'paint without colour, as with NO_COLOR; `--color`: with colour, also into a pipe',
-  },
-  theme: {
-    kind: 'value',
-    value: 'NAME',
-    summary: 'the colours: terminal (its own 16), auto (dark or light, as it says), dark, light, or yours',
-  },
-  glyphs: {
-    kind: 'value',
-    value: 'SET',
-    summary: 'what is drawn with: auto (by your locale), unicode, blocks or ascii',
-  },
+  color: { kind: 'switch', summary: 'paint without colour, as with NO_COLOR' },
   config: {
     kind: 'value',
     value: 'FILE',

@@ -9,10 +9,8 @@ import { withoutPasswords } from '../source/url.ts';
 const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-config-'));
 const file = path.join(directory, 'config.json');
 const passwordFile = path.join(directory, 'password');
-const colourFile = path.join(directory, 'colour.json');
 const odd = path.join(directory, 'odd.json');
 writeFileSync(file, JSON.stringify({ url: 'redis://from-file', readOnly: true, timeout: '5s' }));
-writeFileSync(colourFile, JSON.stringify({ color: false }));
 writeFileSync(passwordFile, 'from-password-file\nsecond line\n');
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -24,7 +22,7 @@ test('without anything it is the local server', () => {
     urls: ['redis://127.0.0.1:6379'],
     timeoutMs: 30_000,
     operator: 'ann',
-    color: 'auto',
+    color: true,
   });
   expect(Object.isFrozen(config)).toBe(true);
 });
@@ -46,34 +44,11 @@ test('a switch can be turned off by what is nearer', () => {
   expect(readConfig({ config: file }, { ...nothing, QUARTERDECK_READ_ONLY: 'no' }).readOnly).toBe(false);
 });
 
-test.each([
-  [{}, {}, 'auto'],
-  [{ color: false }, { CLICOLOR_FORCE: '1' }, 'never'],
-  [{ color: true }, { NO_COLOR: '1' }, 'always'],
-  [{}, { QUARTERDECK_NO_COLOR: '1', CLICOLOR_FORCE: '1' }, 'never'],
-  [{}, { QUARTERDECK_NO_COLOR: 'no', NO_COLOR: '1' }, 'always'],
-  [{}, { NO_COLOR: '1', CLICOLOR_FORCE: '1' }, 'never'],
-  [{}, { NO_COLOR: '', CLICOLOR_FORCE: '1', CLICOLOR: '0' }, 'always'],
-  [{}, { CLICOLOR_FORCE: '0', CLICOLOR: '0' }, 'never'],
-  [{}, { CLICOLOR: '1' }, 'auto'],
-  [{ config: colourFile }, {}, 'never'],
-  [{ config: colourFile }, { CLICOLOR_FORCE: '1' }, 'always'],
-])('colour: of %j and %j the first that speaks decides: %s', (flags, env, color) => {
-  expect(readConfig(flags, { ...nothing, ...env }).color).toBe(color);
-});
-
-test('a theme is one for all backgrounds, or one for each', () => {
-  expect(readConfig({}, nothing).theme).toEqual({
-    dark: 'terminal',
-    light: 'terminal',
-    fallback: 'terminal',
-  });
-  const auto = { dark: 'dark', light: 'light', fallback: 'terminal' };
-  expect(readConfig({ theme: 'auto' }, nothing).theme).toEqual(auto);
-  writeFileSync(odd, JSON.stringify({ theme: { dark: 'harbour', light: 'light' } }));
-  expect(readConfig({ config: odd }, nothing).theme).toEqual({ ...auto, dark: 'harbour' });
-  expect(() => readConfig({ theme: '../../etc/passwd' }, nothing)).toThrow(/--theme: Expected the name/);
-  expect(() => readConfig({ glyphs: 'emoji' }, nothing)).toThrow(/--glyphs: Expected one of auto/);
+test('NO_COLOR and --no-color paint without colour', () => {
+  expect(readConfig({}, { ...nothing, NO_COLOR: '1' }).color).toBe(false);
+  expect(readConfig({ color: false }, nothing).color).toBe(false);
+  expect(readConfig({}, { ...nothing, QUARTERDECK_NO_COLOR: '1' }).color).toBe(false);
+  expect(readConfig({}, { ...nothing, NO_COLOR: '1', QUARTERDECK_NO_COLOR: 'no' }).color).toBe(true);
 });
 
 test('a password in a URL is taken out of it and warned about', () => {

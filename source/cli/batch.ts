@@ -73,16 +73,13 @@ export async function runBatch(
   try {
     // A single server has no others to do without: nothing is partial about it.
     const isPartial = command.partial === true && connections.length > 1;
-    const ridesOut = command.ridesOut?.(input) === true;
-    if (!command.offline && !ridesOut) {
-      await orEnded(reach(connections, isPartial, config.timeoutMs), ended, begun);
-    }
+    if (!command.offline) await orEnded(reach(connections, isPartial, config.timeoutMs), ended, begun);
     const asked = command.offline ? [] : connections;
     const bounds = command.supervises
       ? []
       : [
           overdue(ended, { connections: asked, endsWithinMs: command.endsWithinMs, unconfirmed }),
-          ...(isPartial || ridesOut ? [] : asked.map((connection) => connection.lost(config.timeoutMs))),
+          ...(isPartial ? [] : asked.map((connection) => connection.lost(config.timeoutMs))),
         ];
     const agreed =
       isAsked && canAsk
@@ -93,10 +90,7 @@ export async function runBatch(
         : input;
     const outcome = await Promise.race([runCommand(path, command, agreed, context), ...bounds]);
     if (config.json && outcome.json !== undefined) await output.write(`${safeJson(outcome.json)}\n`);
-    if (!config.json && outcome.text.length > 0) {
-      // Painted lines hold no text that was not made safe before it was painted.
-      await output.write(outcome.painted ? `${outcome.painted.join('\n')}\n` : forPeople(outcome.text));
-    }
+    if (!config.json && outcome.text.length > 0) await output.write(forPeople(outcome.text));
     // Not when the reader has gone: a closed stdout is a write that did not happen.
     if (!output.closed.aborted) await Promise.race([outcome.printed?.(), ...bounds]);
     return outcome.exitCode ?? 0;

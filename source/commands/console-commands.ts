@@ -8,8 +8,6 @@ export const consoleCommands: Readonly<Record<string, () => Promise<AnyCommand>>
   snapshot: async () => (await import('./snapshot.ts')).snapshotCommand,
   watch: async () => (await import('./watch.ts')).watchCommand,
   completion: async () => (await import('./completion.ts')).completionCommand(consoleCommands),
-  ping: async () => (await import('./ping.ts')).pingCommand,
-  metrics: async () => (await import('./metrics/metrics.ts')).metricsCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   config: async () => (await import('./show-config.ts')).configCommand,
 };

@@ -12,12 +12,7 @@ export const configCommand = defineCommand({
     const json = { ...shown, password: told(password), sentinelPassword: told(sentinelPassword) };
     const rows = Object.entries(json)
       .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, shownAs(value)]);
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(' ') : String(value)]);
     return { json, text: textTable(rows) };
   },
 });
-
-function shownAs(value: unknown): string {
-  if (Array.isArray(value)) return value.join(' ');
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
-}

@@ -6,7 +6,6 @@ import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
 import { serverIn } from '../redis/server-version.ts';
 import { infoOf } from '../redis/support.ts';
-import { plain } from '../ui/sgr.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { canAsk, warnOfMissing, warnOfServer } from './unreachable.ts';
@@ -60,9 +59,11 @@ export const snapshotCommand = defineCommand({
     const isMissing = warnOfMissing(context) || failures.length > 0 || doubt !== undefined;
     const exitCode = holds ? 1 : isUnread ? 4 : isMissing ? 3 : 0;
     if (context.config.json) return { json, text: '', exitCode };
-    const frame = { ...(size ?? terminalSize()), zoomed: pane };
-    const painted = await context.printFrame(context, chosen, frame);
-    return { json, text: painted.map(plain), painted, exitCode };
+    return {
+      json,
+      text: await context.printFrame(context, chosen, { ...(size ?? terminalSize()), zoomed: pane }),
+      exitCode,
+    };
   },
 });
 
@@ -109,45 +110,27 @@ export type Snapshot = {
   readonly failed?: Readonly<Record<string, Failure>>;
 };
 
-export type PartAnswer = {
-  readonly noun: string;
-  /** Null when it was not answered. */
-  readonly value: unknown;
-  readonly failure?: Failure;
-  readonly ms: number;
-};
-
-/** Asks the server and every feature at once. One that cannot be read hides no other. */
-export async function askParts(
-  context: ReadContext,
-  chosen: readonly AnyFeature[],
-): Promise<readonly PartAnswer[]> {
-  const startedAt = performance.now();
-  const part = async (
-    noun: string,
-    feature: AnyFeature | undefined,
-    ask: () => Promise<unknown>,
-  ): Promise<PartAnswer> => {
-    try {
-      const value = canAsk(context, feature) ? await ask() : null;
-      return { noun, value, ms: performance.now() - startedAt };
-    } catch (error) {
-      return { noun, value: null, failure: failureOf(error), ms: performance.now() - startedAt };
-    }
-  };
-  return await Promise.all([
-    part('server', undefined, () => serverOf(context)),
-    ...chosen.map((feature) => part(feature.noun, feature, () => feature.snapshot(context))),
-  ]);
-}
-
+/** Asks every feature at once. One that cannot be read hides no other. */
 export async function takeSnapshot(context: ReadContext, chosen: readonly AnyFeature[]): Promise<Snapshot> {
-  const answers = await askParts(context, chosen);
-  const failed = answers.flatMap(({ noun, failure }) => (failure ? [[noun, failure] as const] : []));
+  const asked: readonly (readonly [noun: string, answer: Promise<unknown>])[] = [
+    ['server', canAsk(context, undefined) ? serverOf(context) : Promise.resolve(null)],
+    ...chosen.map((feature) => {
+      const answer = canAsk(context, feature) ? feature.snapshot(context) : Promise.resolve(null);
+      return [feature.noun, answer] as const;
+    }),
+  ];
+  const answers = await Promise.allSettled(asked.map(([, answer]) => answer));
+  const parts: [string, unknown][] = [];
+  const failed: [string, Failure][] = [];
+  for (const [index, answer] of answers.entries()) {
+    const noun = asked[index]?.[0] ?? '';
+    parts.push([noun, answer.status === 'fulfilled' ? answer.value : null]);
+    if (answer.status === 'rejected') failed.push([noun, failureOf(answer.reason)]);
+  }
   return {
     at: Date.now(),
     server: null,
-    ...Object.fromEntries(answers.map(({ noun, value }) => [noun, value])),
+    ...Object.fromEntries(parts),
     ...(failed.length > 0 && { failed: Object.fromEntries(failed) }),
   };
 }

@@ -9,7 +9,7 @@ import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
 import { changeScreen, type Store } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
-import type { AppearanceControl } from './appearance.ts';
+import { setStyling } from '../ui/style.ts';
 import type { Engine } from './engine.ts';
 import { watchAttention } from './input/attention.ts';
 import { makeBindings } from './input/bindings.ts';
@@ -33,7 +33,6 @@ export type DeckOptions = {
   readonly store: Store;
   readonly engine: Engine;
   readonly endings: Endings;
-  readonly appearance: AppearanceControl;
 };
 
 /** Data changes paint at most ten frames a second; keys paint at once. */
@@ -43,8 +42,9 @@ const wakeAfterMs = 200;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
 export async function openDeck(options: DeckOptions): Promise<number> {
-  const { config, terminal, connections, features, store, engine, endings, appearance } = options;
+  const { config, terminal, connections, features, store, engine, endings } = options;
   const left = Promise.withResolvers<number>();
+  setStyling(config.color ? 'colour' : 'mono');
   const loaded = await loadPanes(features);
   const shown = paceStore(store, paintEveryMs);
   let table: CommandTable = commandTable(features, {});
@@ -131,17 +131,8 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     changeScreen(store, { status: { text, tone: 'bad' } });
     shown.publish();
   };
-  terminal.stdin.onReply = (reply) => {
-    if (appearance.hear(reply)) mounted.repaint();
-  };
-  let isAsked = false;
-  terminal.screen.onPainted = () => {
-    // Out of the painting, which is still going on when its last bytes were written.
-    queueMicrotask(attention.painted);
-    if (isAsked || appearance.question.ask === '') return;
-    isAsked = true;
-    terminal.send(appearance.question.ask, appearance.question.atEnd);
-  };
+  // Out of the painting, which is still going on when its last bytes were written.
+  terminal.screen.onPainted = () => queueMicrotask(attention.painted);
   const mounted = mount({
     terminal,
     shown,

@@ -21,8 +21,6 @@ export type MountOptions = {
 export type Mounted = {
   /** Rejects when React or Ink gave up. */
   readonly exited: Promise<unknown>;
-  /** Paints everything anew, as after a change of the theme. */
-  repaint(): void;
   unmount(): void;
 };
 
@@ -32,31 +30,23 @@ export async function loadPanes(features: readonly AnyFeature[]): Promise<readon
 }
 
 export function mount({ terminal, shown, loaded, readOnly, table, keyboard }: MountOptions): Mounted {
-  let version = 0;
-  const tree = (): ReactNode => (
+  const instance = render(
     <StoreContext value={shown}>
       <Input keyboard={keyboard} onHandled={shown.publish} />
-      <App key={version} loaded={loaded} readOnly={readOnly} table={table} />
-    </StoreContext>
-  );
-  const instance = render(tree(), {
-    stdin: terminal.stdin as unknown as NodeJS.ReadStream,
-    stdout: terminal.screen as unknown as NodeJS.WriteStream,
-    // Ink hands over every frame whole, at once; the screen finds out what differs, and the store sets the pace.
-    debug: true,
-    interactive: true,
-    isScreenReaderEnabled: false,
-    exitOnCtrlC: false,
-    patchConsole: false,
-  });
-  return {
-    exited: instance.waitUntilExit(),
-    repaint() {
-      version += 1;
-      instance.rerender(tree());
+      <App loaded={loaded} readOnly={readOnly} table={table} />
+    </StoreContext>,
+    {
+      stdin: terminal.stdin as unknown as NodeJS.ReadStream,
+      stdout: terminal.screen as unknown as NodeJS.WriteStream,
+      // Ink hands over every frame whole, at once; the screen finds out what differs, and the store sets the pace.
+      debug: true,
+      interactive: true,
+      isScreenReaderEnabled: false,
+      exitOnCtrlC: false,
+      patchConsole: false,
     },
-    unmount: () => instance.unmount(),
-  };
+  );
+  return { exited: instance.waitUntilExit(), unmount: () => instance.unmount() };
 }
 
 type InputProps = { readonly keyboard: Keyboard; readonly onHandled: () => void };

@@ -1,4 +1,3 @@
-import process from 'node:process';
 import { renderToString } from 'ink';
 import { commandTable } from '../commands/palette.ts';
 import { canAsk } from '../commands/unreachable.ts';
@@ -8,26 +7,11 @@ import { type AnyFeature, loadFeature } from '../features/index.ts';
 import { changeSlice, makeStore, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/format.ts';
-import { startAppearance } from './appearance.ts';
 import { loadPanes } from './mount.tsx';
 import { watchServer } from './server-stats.ts';
 import { App } from './view/app.tsx';
 
-/** The same for a command line, which has no appearance yet: with colours where they are wanted and can be shown. */
-export async function printSnapshot(
-  context: ReadContext,
-  ...frame: [readonly Pick<AnyFeature, 'noun'>[], FrameSize]
-): Promise<readonly string[]> {
-  startAppearance(context.config, {
-    isTerminal: process.stdout.isTTY === true,
-    onMistake(error) {
-      throw error;
-    },
-  });
-  return await printFrame(context, ...frame);
-}
-
-/** What the console would show now of these features, as exactly `rows` lines in the appearance of this process. */
+/** What the console would show now of these features, as exactly `rows` lines of plain text. */
 export async function printFrame(
   context: ReadContext,
   wanted: readonly Pick<AnyFeature, 'noun'>[],

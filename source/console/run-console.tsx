@@ -5,9 +5,7 @@ import { messageOf } from '../errors.ts';
 import { type AnyFeature, features } from '../features/index.ts';
 import { openConnections } from '../redis/open-connections.ts';
 import { changeScreen, makeStore, type Store } from '../store/store.ts';
-import { styled } from '../ui/style.ts';
 import { sanitise } from '../ui/text.ts';
-import { startAppearance } from './appearance.ts';
 import { startEngine } from './engine.ts';
 import { watchEndings } from './terminal/signals.ts';
 import { openTerminal } from './terminal/terminal.ts';
@@ -30,16 +28,11 @@ export async function runConsole(config: Config): Promise<number> {
   const say = (text: string): void => {
     if (store) changeScreen(store, { status: { text: sanitise(text), tone: 'bad' } });
   };
-  const mistakes: string[] = [];
-  const appearance = startAppearance(config, {
-    isTerminal: true,
-    onMistake: (error) => mistakes.push(messageOf(error)),
-  });
   const endings = watchEndings((reason) => say(messageOf(reason)));
   const terminal = openTerminal({
     stdin: process.stdin,
     stdout: process.stdout,
-    greeting: styled({ text: sanitise(` quarterdeck   ${config.urls.join(' ')}   ○ connecting`) }),
+    greeting: ` quarterdeck   ${sanitise(config.urls.join(' '))}   ○ connecting`,
     onStray: say,
   });
   try {
@@ -64,7 +57,6 @@ export async function runConsole(config: Config): Promise<number> {
           servers: connections.length,
         },
       });
-      for (const mistake of mistakes) say(mistake);
       const engine = startEngine({ connections, config, store, features: all });
       try {
         await turn();
@@ -73,16 +65,7 @@ export async function runConsole(config: Config): Promise<number> {
           engine.settled(),
           new Promise((resolve) => setTimeout(resolve, patienceMs.firstData)),
         ]);
-        exitCode = await openDeck({
-          config,
-          terminal,
-          connections,
-          features: all,
-          store,
-          engine,
-          endings,
-          appearance,
-        });
+        exitCode = await openDeck({ config, terminal, connections, features: all, store, engine, endings });
         return exitCode;
       } finally {
         engine.stop();

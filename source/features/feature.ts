@@ -195,8 +195,6 @@ export type Command<Input> = {
   readonly supervises?: boolean;
   /** How long it may take to put things in order after a signal, while Redis answers: 2000 unless told, at most 4000. */
   readonly endsWithinMs?: number;
-  /** Given this it starts without Redis and goes on without it, and reports that itself: `--timeout` does not end it. */
-  readonly ridesOut?: (input: Input) => boolean;
   /** Lines of examples for `--help`. */
   readonly examples?: readonly string[];
   run(context: CommandContext, input: Input): Promise<Outcome>;
@@ -248,8 +246,8 @@ export type FrameSize = {
 };
 
 /**
- * One frame of the console as exactly `rows` painted lines. Whoever runs a command gives it this, so that commands load
- * nothing of the screen.
+ * One frame of the console as exactly `rows` lines of plain text. Whoever runs a command gives it this, so that
+ * commands load nothing of the screen.
  */
 export type PrintFrame = (
   context: ReadContext,
@@ -268,8 +266,6 @@ export type Outcome = {
   readonly json?: unknown;
   /** The same for people; in the console its first line goes to the status line. */
   readonly text: Text;
-  /** The text as it is painted where it goes to a terminal: our own sequences around text that was made safe. */
-  readonly painted?: readonly string[];
   /** Exit 0 or 1 for yes/no questions; a child's own code for commands that run one. */
   readonly exitCode?: number;
   /** Runs once all of it was handed to the reader, such as marking messages as seen; not when that failed. */

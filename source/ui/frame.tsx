@@ -34,11 +34,11 @@ const heavy = { left: '┏━', right: '━┓', dash: '━', side: '┃', botto
 export function Frame(props: FrameProps): ReactNode {
   const { title, note, error, position, order, columns, rows, focused, bare = false, children } = props;
   const line = focused ? heavy : light;
-  const tone: Tone = focused ? 'focus' : 'line';
+  const tone: Tone = focused ? 'info' : 'dim';
   // The name of the pane stays, what else is in its title gives way to the note.
   const most = Math.max(Math.floor(columns / 2), columns - cornerCells - textWidth(title[0]));
   const right: Span[] = note
-    ? [' ', { text: truncate(sanitise(note.text), most), tone: note.tone ?? 'muted' }, ' ']
+    ? [' ', { text: truncate(sanitise(note.text), most), tone: note.tone ?? 'dim' }, ' ']
     : [];
   const failure: Span[] = error === undefined ? [] : [' ', { text: error, tone: 'bad' }, ' '];
   const place: Span[] = position === undefined ? [] : [' ', position, ' '];

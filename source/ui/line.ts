@@ -13,7 +13,7 @@ const labelCells = 10;
 
 /** A labelled line of details: the label is quiet, what it tells is not. */
 export function fact(label: string, ...spans: readonly Span[]): Line {
-  return { spans: [{ text: label.padEnd(labelCells), tone: 'muted' }, ...spans] };
+  return { spans: [{ text: label.padEnd(labelCells), tone: 'dim' }, ...spans] };
 }
 
 /** The same of a text that may be long, on as many lines as it takes, `most` at most. */

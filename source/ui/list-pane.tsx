@@ -7,7 +7,7 @@ import { type Arrangement, arrange, type List, type Listed, type ListState } fro
 import { planList } from './list-plan.ts';
 import { PaneFrame, type PaneFrameInfo } from './pane-frame.tsx';
 import { Row } from './row.tsx';
-import { type Column, chosenName, gutter, headingLines, layTable, Table } from './table.tsx';
+import { type Column, gutter, headingLines, layTable, Table } from './table.tsx';
 
 export type ListPaneProps<Slice extends Listed, Row> = {
   readonly list: List<Slice, Row>;
@@ -156,7 +156,7 @@ function scrolled(lines: readonly Line[], scroll: number, rows: number): readonl
 }
 
 function titled(name: string): Line {
-  return { spans: [{ text: name, tone: 'strong' }] };
+  return { spans: [{ text: name, bold: true }] };
 }
 
 /** How many lines a row gets in a narrow pane: all of them where all rows fit so, else one. */
@@ -186,7 +186,7 @@ function Narrow({ lines, columns, isChosen, isMarked }: NarrowProps): ReactNode 
   return lines.map(({ spans, right, named = 0 }, index) => {
     const pieces = spans.map((span) => (typeof span === 'string' ? { text: span } : span));
     const looks = pieces.map((piece, at) =>
-      isChosen && index === 0 && at === named ? chosenName(piece) : piece,
+      isChosen && index === 0 && at === named ? { ...piece, bold: true, underline: true } : piece,
     );
     const before = index === 0 ? gutter(isChosen, isMarked) : '  ';
     return (
@@ -194,7 +194,7 @@ function Narrow({ lines, columns, isChosen, isMarked }: NarrowProps): ReactNode 
         // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
         key={index}
         columns={columns}
-        spans={[{ text: before, tone: 'mark' }, ...looks]}
+        spans={[{ text: before, bold: true }, ...looks]}
         {...(right && { right })}
       />
     );
@@ -210,7 +210,7 @@ type EmptyProps<Row> = {
 
 function Empty<Row>({ empty, arranged, slice, columns }: EmptyProps<Row>): ReactNode {
   const words = arranged.known > 0 ? [`Nothing matches ${slice.list.filter}; Esc shows all`] : empty;
-  return words.map((text) => <Row key={text} columns={columns} spans={[{ text, tone: 'muted' }]} />);
+  return words.map((text) => <Row key={text} columns={columns} spans={[{ text, tone: 'dim' }]} />);
 }
 
 /** `/aud 3 of 26`; undefined while nothing is filtered. */

@@ -41,8 +41,8 @@ export function PaneFrame({
   const { title, note, error, columns, rows, focused, bare } = frame;
   const above: Span[] = [
     ...title,
-    ...(filter === undefined ? [] : [{ text: `  ${filter}`, tone: 'strong' } as const]),
-    ...(marked === 0 ? [] : [{ text: `  ${marked} marked`, tone: 'mark' } as const]),
+    ...(filter === undefined ? [] : [{ text: `  ${filter}`, bold: true } as const]),
+    ...(marked === 0 ? [] : [{ text: `  ${marked} marked`, bold: true } as const]),
   ];
   return (
     <Frame

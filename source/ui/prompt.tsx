@@ -14,8 +14,8 @@ export type PromptProps = {
 
 /** One line of input of exactly `columns` cells, scrolled so that the cursor is in view. */
 export function Prompt({ label, line, placeholder = '', columns }: PromptProps): ReactNode {
-  const before: Span = { text: `${label} `, tone: 'strong' };
-  if (!line) return <Row columns={columns} spans={[before, { text: placeholder, tone: 'muted' }]} />;
+  const before: Span = { text: `${label} `, bold: true };
+  if (!line) return <Row columns={columns} spans={[before, { text: placeholder, tone: 'dim' }]} />;
   const room = Math.max(1, columns - width(sanitise(label)) - 1);
   const { start, cursor, end } = visible(line, room);
   return <Row columns={columns} spans={[before, start, cursor, end]} />;

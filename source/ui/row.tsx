@@ -1,7 +1,7 @@
 import { Text } from 'ink';
 import { type ReactNode, use } from 'react';
-import { FadedContext } from './faded-context.ts';
-import { faded, type Piece, styled, type Tone } from './style.ts';
+import { DimContext } from './dim-context.ts';
+import { dimmed, type Piece, styled, type Tone } from './style.ts';
 import { sanitise, truncate, width } from './text.ts';
 
 export type { Tone } from './style.ts';
@@ -24,13 +24,13 @@ export type RowProps = {
 
 /** One line of exactly `columns` cells. Safe with any text. */
 export function Row(props: RowProps): ReactNode {
-  const { spans, columns, right = [], inverse = false, filler = ' ', fillerTone = 'text' } = props;
+  const { spans, columns, right = [], inverse = false, filler = ' ', fillerTone = 'plain' } = props;
   const rightPieces = cut(right, columns);
   const leftPieces = cut(spans, columns - measure(rightPieces));
   const gap = columns - measure(leftPieces) - measure(rightPieces);
   const pieces = [...leftPieces, { text: filler.repeat(Math.max(0, gap)), tone: fillerTone }, ...rightPieces];
-  const isOld = use(FadedContext);
-  const lit = isOld ? pieces.map(faded) : pieces;
+  const isOld = use(DimContext);
+  const lit = isOld ? pieces.map(dimmed) : pieces;
   const whole = inverse ? lit.map((piece) => ({ ...piece, inverse })) : lit;
   return <Text wrap="truncate">{whole.map(styled).join('')}</Text>;
 }

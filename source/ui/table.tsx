@@ -2,9 +2,9 @@ import { Text } from 'ink';
 import inkTable from 'ink-table';
 import { createContext, type ReactNode, use } from 'react';
 import { type ColumnWidth, type LaidColumn, layColumns } from './columns.ts';
-import { FadedContext } from './faded-context.ts';
+import { DimContext } from './dim-context.ts';
 import type { Span } from './row.tsx';
-import { faded, type Piece, styled } from './style.ts';
+import { dimmed, type Piece, styled } from './style.ts';
 import { fitTo, width as measure, sanitise, truncateStart } from './text.ts';
 
 export type Column<Item> = ColumnWidth & {
@@ -17,8 +17,8 @@ export type Column<Item> = ColumnWidth & {
   readonly shorten?: (text: string, cells: number) => string;
   /** Names the row: underlined in the chosen one. Figures, bars and trends never change their looks. */
   readonly isName?: boolean;
-  /** What stands in the cell; sanitised, cut and padded here. Several pieces, as of a bar, take its width exactly. */
-  cell(item: Item): Span | readonly Piece[];
+  /** What stands in the cell; sanitised, cut and padded here. */
+  cell(item: Item): Span;
 };
 
 export type TableRow<Item> = { readonly item: Item; readonly isChosen: boolean; readonly isMarked: boolean };
@@ -65,9 +65,9 @@ export function Table<Item>(props: TableProps<Item>): ReactNode {
     const { heading = '', field, align } = columns[index] ?? {};
     const isOrder = field !== undefined && order?.field === field;
     const text = isOrder ? `${heading}${order.isDescending ? '▼' : '▲'}` : heading;
-    return { text: fitTo(sanitise(text), cells, align), tone: isOrder ? 'strong' : 'muted' };
+    return { text: fitTo(sanitise(text), cells, align), tone: isOrder ? 'plain' : 'dim', bold: isOrder };
   });
-  const rule: Piece = { text: '─'.repeat(Math.max(0, width)), tone: 'line' };
+  const rule: Piece = { text: '─'.repeat(Math.max(0, width)), tone: 'dim' };
   const lines = [
     joined(
       '  ',
@@ -111,9 +111,9 @@ function placeholderRow(line: number, cells: number): Record<string, string> {
 
 function Line({ children }: { readonly children?: ReactNode }): ReactNode {
   const lines = use(LinesContext);
-  const isOld = use(FadedContext);
+  const isOld = use(DimContext);
   const pieces = lines[String(children).trimStart().charCodeAt(0) - firstMark] ?? [];
-  const text = pieces.map((piece) => styled(isOld ? faded(piece) : piece)).join('');
+  const text = pieces.map((piece) => styled(isOld ? dimmed(piece) : piece)).join('');
   return <Text wrap="truncate">{text}</Text>;
 }
 
@@ -130,7 +130,6 @@ function lineOf<Item>(
   const cells = laid.map(({ index, cells }): readonly Piece[] => {
     const column = columns[index];
     const span = column?.cell(item) ?? '';
-    if (isPieces(span)) return span.length === 0 ? [{ text: ' '.repeat(cells) }] : span;
     const piece = typeof span === 'string' ? { text: span } : span;
     const text = sanitise(piece.text);
     const end = column?.keepsEnd ? truncateStart(text, cells) : text;
@@ -138,7 +137,7 @@ function lineOf<Item>(
     if (!isChosen || column?.isName !== true) return [{ ...piece, text: whole }];
     // The spaces behind a name are no part of it.
     const name = whole.trimEnd();
-    return [chosenName({ ...piece, text: name }), { text: whole.slice(name.length) }];
+    return [{ ...piece, text: name, underline: true, bold: true }, { text: whole.slice(name.length) }];
   });
   return joined(gutter(isChosen, isMarked), cells, width);
 }
@@ -156,25 +155,14 @@ function gapFor(width: number): number {
 /** A whole row as one line: with one Text for each row a frame costs a fraction of one Text for each cell. */
 function joined(before: string, cells: readonly (readonly Piece[])[], width: number): readonly Piece[] {
   const gap = { text: ' '.repeat(gapFor(width)) };
-  const pieces: readonly Piece[] = [
-    { text: before, tone: 'mark' },
+  const pieces = [
+    { text: before, bold: true },
     ...cells.flatMap((own, index) => (index === 0 ? own : [gap, ...own])),
   ];
   const taken = pieces.reduce((sum, piece) => sum + measure(piece.text), 0);
   return taken < width ? [...pieces, { text: ' '.repeat(width - taken) }] : pieces;
 }
 
-/** As the name of the chosen row; figures, bars and trends never change their looks. */
-export function chosenName(piece: Piece): Piece {
-  const isTrouble = piece.tone === 'bad' || piece.tone === 'warn';
-  return isTrouble ? { ...piece, bold: true, underline: true } : { ...piece, tone: 'selection' };
-}
-
-function isPieces(span: Span | readonly Piece[]): span is readonly Piece[] {
-  return Array.isArray(span);
-}
-
-function textOf(span: Span | readonly Piece[]): string {
-  if (isPieces(span)) return span.map(({ text }) => text).join('');
+function textOf(span: Span): string {
   return typeof span === 'string' ? span : span.text;
 }

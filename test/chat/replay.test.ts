@@ -71,11 +71,11 @@ test('leaving, joining, creating and marking twice is the same as once', async (
   await send(redis, 'ops', 'ann', 'one');
 
   lost = proxy.swallowReplyTo('zed');
-  expect(await join(redis, 'ops', 'zed')).toEqual(['bob', 'eve', 'ann', 'zed']);
+  expect(await join(redis, 'ops', 'zed')).toBe(1);
   await lost;
 
   lost = proxy.swallowReplyTo('eve');
-  expect(await leave(redis, 'ops', 'eve')).toEqual(['bob', 'ann', 'zed']);
+  expect(await leave(redis, 'ops', 'eve')).toBe(3);
   await lost;
 
   lost = proxy.swallowReplyTo('bob');
@@ -86,7 +86,7 @@ test('leaving, joining, creating and marking twice is the same as once', async (
 
 test('a numbered room whose reply was lost is one room', async () => {
   const lost = proxy.swallowReplyTo('chat:1');
-  expect(await create(redis, undefined, ['ann'])).toEqual({ room: '1', members: ['ann'] });
+  expect(await create(redis, undefined, ['ann'])).toBe('1');
   await lost;
   expect(await direct.keys('chat:*')).toEqual(['chat:1']);
 });

@@ -188,7 +188,7 @@ describe('help, palette and modes', () => {
     const play = open();
     await play.shows('#ops');
     play.press(':');
-    await play.shows(/> chat/);
+    await play.shows(/› chat/);
     play.press('ch\tli\t');
     await play.shows(': chat list ▏');
     play.press('enter');

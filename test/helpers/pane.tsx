@@ -14,8 +14,8 @@ export const paneSizes = [
 
 /** What the frame says in its corner, for the four states every pane is snapshotted in. */
 export const paneNotes = {
-  waiting: { text: 'waiting', tone: 'muted' },
-  live: { text: 'live', tone: 'muted' },
+  waiting: { text: 'waiting', tone: 'dim' },
+  live: { text: 'live', tone: 'good' },
   stale: { text: 'stale 12s, retry in 4s', tone: 'warn' },
   failed: { text: 'failed', tone: 'bad' },
 } as const;

@@ -6,20 +6,22 @@ import { gauge } from '../../source/ui/gauge.ts';
 import { Prompt } from '../../source/ui/prompt.tsx';
 import { Row } from '../../source/ui/row.tsx';
 import { sparkline } from '../../source/ui/sparkline.ts';
-import { setAppearance } from '../../source/ui/style.ts';
+import { setStyling } from '../../source/ui/style.ts';
 import { type Column, layTable, Table } from '../../source/ui/table.tsx';
 
 const painted = (element: React.ReactElement): string =>
   render(<Box width={60}>{element}</Box>).lastFrame() ?? '';
 
 test('gauge is never empty with something in it, never full before it is', () => {
-  expect(
-    [0, 0.001, 0.5, 0.999, 1, 7, Number.NaN].map((fraction) =>
-      gauge(fraction, 4)
-        .map(({ text }) => text)
-        .join(''),
-    ),
-  ).toEqual(['░░░░', '▇░░░', '▇▇░░', '▇▇▇░', '▇▇▇▇', '▇▇▇▇', '░░░░']);
+  expect([0, 0.001, 0.5, 0.999, 1, 7, Number.NaN].map((fraction) => gauge(fraction, 4))).toEqual([
+    '░░░░',
+    '▇░░░',
+    '▇▇░░',
+    '▇▇▇░',
+    '▇▇▇▇',
+    '▇▇▇▇',
+    '░░░░',
+  ]);
 });
 
 test('sparkline shows the newest values and never paints something as nothing', () => {
@@ -122,7 +124,7 @@ describe('table', () => {
   });
 
   test('choosing a row changes the looks of its name alone', () => {
-    setAppearance({ styling: 'colour' });
+    setStyling('colour');
     const bar: Column<Lock> = { heading: 'bar', cell: () => ({ text: '▇▇░', tone: 'bad' }) };
     const all = [...columns, bar];
     const rows = items.slice(0, 1).map((item) => ({ item, isChosen: true, isMarked: false }));
@@ -136,9 +138,9 @@ describe('table', () => {
         order={undefined}
       />,
     );
-    setAppearance({ styling: 'plain' });
+    setStyling('plain');
     expect(frame).toContain('\u001B[4mdeploy:web');
-    expect(frame).toContain('\u001B[31m\u001B[1m▇▇░');
+    expect(frame).toContain('\u001B[31m▇▇░\u001B[39m');
     expect(frame).not.toContain('\u001B[7m');
   });
 

@@ -4,8 +4,7 @@ import { makeByteDecoder } from './decode-bytes.ts';
 
 /**
  * Stands between the terminal and Ink: takes out what a terminal says by itself (mouse, focus, colour and cursor
- * reports, device attributes), which Ink would hand on as typed text, and tells those who asked for it. A paste comes
- * through whole or not at all.
+ * reports, device attributes), which Ink would hand on as typed text. A paste comes through whole or not at all.
  */
 
 const pasteStart = '\u001B[200~';
@@ -21,9 +20,6 @@ const openStringReply = /^\u001B[\]PX^_][^\u0007\u001B]*\u001B?$/;
 const controlReply = /^\u001B\[(?:<[\d;]*[Mm]|M[\s\S]{3}|[IO]|\d+;\d+R|[?>=][\d;]*[$]?[A-Za-z])/;
 const openControlReply = /^\u001B(?:\[(?:<[\d;]*|M[\s\S]{0,2}|[?>=][\d;]*[$]?|[\d;]*)?)?$/;
 
-/** The beginning of an answer to what we ask, which nobody can have typed. */
-const answer = /^\u001B(?:\]11;|\[\?)/;
-
 export type InputFilter = {
   /** What of this chunk is typing. The start of a reply that is not complete yet is held back. */
   push(chunk: string): string;
@@ -33,14 +29,8 @@ export type InputFilter = {
   held(): string;
 };
 
-/**
- * @param onRefused told why a paste was left out
- * @param onReply handed what the terminal said by itself, whole
- */
-export function makeInputFilter(
-  onRefused: (sentence: string) => void = () => {},
-  onReply: (sequence: string) => void = () => {},
-): InputFilter {
+/** @param onRefused told why a paste was left out */
+export function makeInputFilter(onRefused: (sentence: string) => void = () => {}): InputFilter {
   let held = '';
   let isPasting = false;
   /** As much of a paste as may come through, and how long it is. */
@@ -100,7 +90,6 @@ export function makeInputFilter(
       const reply = stringReply.exec(rest)?.[0] ?? controlReply.exec(rest)?.[0];
       if (reply !== undefined) {
         rest = rest.slice(reply.length);
-        onReply(reply);
         continue;
       }
       if ((openStringReply.test(rest) || openControlReply.test(rest)) && rest.length <= longestReply) {
@@ -116,7 +105,7 @@ export function makeInputFilter(
   return {
     push,
     flush() {
-      const typed = isPasting || answer.test(held) ? '' : held;
+      const typed = isPasting ? '' : held;
       if (!isPasting) held = '';
       return typed;
     },
@@ -141,12 +130,7 @@ export type TerminalInput = Readable & {
 };
 
 /** How long the rest of a reply may take. A lone Escape is most likely the key, which should not be felt to wait. */
-const flushAfterMs = { escape: 5, reply: 50, answer: 2000 };
-
-function waitFor(held: string): keyof typeof flushAfterMs {
-  if (held === '\u001B') return 'escape';
-  return answer.test(held) ? 'answer' : 'reply';
-}
+const flushAfterMs = { escape: 5, reply: 50 };
 
 /** A stream of typing only, which Ink can read as if it were the terminal. */
 export class FilteredInput extends Readable {
@@ -154,12 +138,7 @@ export class FilteredInput extends Readable {
   readonly #source: TerminalInput;
   /** Told why something of what came in was left out. */
   onRefused: ((sentence: string) => void) | undefined;
-  /** Handed what the terminal said by itself: an answer, a change of its colours, what the mouse did. */
-  onReply: ((sequence: string) => void) | undefined;
-  readonly #filter = makeInputFilter(
-    (sentence) => this.onRefused?.(sentence),
-    (sequence) => this.onReply?.(sequence),
-  );
+  readonly #filter = makeInputFilter((sentence) => this.onRefused?.(sentence));
   readonly #decoder = makeByteDecoder();
   #timer: NodeJS.Timeout | undefined;
 
@@ -212,7 +191,7 @@ export class FilteredInput extends Readable {
     if (this.#filter.held() === '' && !this.#decoder.isWaiting()) return;
     this.#timer = setTimeout(
       () => this.#pass(this.#filter.push(this.#decoder.flush()) + this.#filter.flush()),
-      flushAfterMs[waitFor(this.#filter.held())],
+      flushAfterMs[this.#filter.held() === '\u001B' ? 'escape' : 'reply'],
     );
   };
 

@@ -16,8 +16,6 @@ export type Terminal = {
   /** Gives the terminal back for a while, as for a suspension or another program. */
   pause(): void;
   resume(): void;
-  /** Asks the terminal something, or sets a mode; `atEnd` undoes it whenever the terminal is given back. */
-  send(text: string, atEnd?: string): void;
   /** Everything as it was, for good; only the first call does something. */
   restore(): void;
   /** After `restore`: whether the terminal has taken everything within this time. One that stands still has not. */
@@ -27,7 +25,7 @@ export type Terminal = {
 const take = '\u001B[?1049h\u001B[?25l\u001B[?7l\u001B[2J\u001B[H';
 const pasteMarks = '\u001B[?2004h';
 /** Synchronised output, paste marks and colours off; wrapping, the cursor and the first screen back. */
-const giveBackScreen = '\u001B[?2026l\u001B[?2004l\u001B[0m\u001B[?7h\u001B[?25h\u001B[?1049l';
+const giveBack = '\u001B[?2026l\u001B[?2004l\u001B[0m\u001B[?7h\u001B[?25h\u001B[?1049l';
 
 export type TerminalOptions = {
   readonly stdin: TerminalInput;
@@ -57,13 +55,6 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
   };
   stdout.on('resize', resized);
   let state: 'ours' | 'lent' | 'restored' = 'ours';
-  /** By what undoes it: what was sent last. */
-  const sent = new Map<string, string>();
-  const giveBack = (): string => {
-    let text = '';
-    for (const atEnd of sent.keys()) text += atEnd;
-    return text + giveBackScreen;
-  };
 
   const release = (): void => {
     screen.hold();
@@ -73,7 +64,7 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
     } catch {
       // The terminal is gone; there is nothing left to set.
     }
-    output.write(giveBack());
+    output.write(giveBack);
     // Whoever has the terminal next, such as a program we run in it, expects it as it was.
     setBlocking(stdout, true);
   };
@@ -81,7 +72,7 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
   const onExit = (): void => {
     if (state !== 'ours') return;
     try {
-      writeSync(stdout.fd, giveBack());
+      writeSync(stdout.fd, giveBack);
     } catch {
       // It stands still, or is gone.
     }
@@ -103,13 +94,9 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       setBlocking(stdout, false);
       stdin.setRawMode?.(true);
       input.resumeSource();
-      output.write([take, pasteMarks, ...sent.values()].join(''));
+      output.write(take + pasteMarks);
       resized();
       screen.release();
-    },
-    send(text, atEnd) {
-      if (atEnd !== undefined) sent.set(atEnd, text);
-      if (state === 'ours') output.write(text);
     },
     restore() {
       if (state === 'restored') return;

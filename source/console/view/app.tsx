@@ -99,7 +99,7 @@ function Tabs({ columns, features, focus }: TabsProps): ReactNode {
   const spans: Span[] = labels
     .slice(first)
     .map((text, index) =>
-      index + first === at ? { text, inverse: true, bold: true } : { text, tone: 'muted' },
+      index + first === at ? { text, inverse: true, bold: true } : { text, tone: 'dim' },
     );
   return <Row columns={columns} spans={[...(first > 0 ? ['…'] : []), ...spans]} />;
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { formatBytes, formatShort } from '../../ui/format.ts';
-import { gauge } from '../../ui/gauge.ts';
+import { gauge, gaugeTone } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { truncateStart, width } from '../../ui/text.ts';
 import { connectionWords, isAnswering } from './status-text.ts';
@@ -35,9 +35,9 @@ function segmentsOf(
   const { servers = 1 } = connection;
   const place = servers > 1 ? `shard 0 of ${servers} ` : '';
   const known: Segment[] = [
-    { rank: 7, spans: [{ text: 'quarterdeck', tone: 'strong' }] },
+    { rank: 7, spans: [{ text: 'quarterdeck', bold: true }] },
     { rank: 4, spans: [`${place}${truncateStart(connection.url.replace(/^redis:\/\/|\/$/g, ''), 32)}`] },
-    { rank: 0, spans: [{ text: words, tone: isLive ? 'strong' : 'bad' }] },
+    { rank: 0, spans: [{ text: words, bold: true, tone: isLive ? 'good' : 'bad' }] },
   ];
   if (!server) return known;
   const share = server.maxBytes > 0 ? server.usedBytes / server.maxBytes : 0;
@@ -49,7 +49,7 @@ function segmentsOf(
   ];
   if (own > 0) figures.push({ rank: 6, spans: [`we ask ${Math.round(own)}/s`] });
   if (limit !== '') {
-    figures.splice(2, 0, { rank: 5.5, spans: gauge(share, 8) });
+    figures.splice(2, 0, { rank: 5.5, spans: [{ text: gauge(share, 8), tone: gaugeTone(share) }] });
   }
   return [...known, ...(isLive ? figures : figures.map(dimmed))];
 }
@@ -60,7 +60,7 @@ function dimmed({ rank, spans }: Segment): Segment {
     rank,
     spans: spans.map((span) => ({
       ...(typeof span === 'string' ? { text: span } : span),
-      tone: 'muted' as const,
+      tone: 'dim' as const,
     })),
   };
 }

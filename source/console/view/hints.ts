@@ -58,8 +58,8 @@ export function hintSpans(hints: readonly Hint[], columns: number, last?: Hint):
   }
   return [...kept, ...(last ? [last] : [])].flatMap(({ key, help }, index): Span[] => [
     index === 0 ? '' : gap,
-    { text: key, tone: 'strong' },
-    { text: ` ${help}`, tone: 'muted' },
+    { text: key, bold: true },
+    { text: ` ${help}`, tone: 'dim' },
   ]);
 }
 

@@ -54,7 +54,7 @@ function Scrolled({ area, title, lines, scroll }: ScrolledProps): ReactNode {
   return (
     <Box position="absolute" left={area.left} top={area.top}>
       <Frame
-        title={[{ text: title, tone: 'strong' }]}
+        title={[{ text: title, bold: true }]}
         note={note}
         columns={area.columns}
         rows={area.rows}
@@ -80,13 +80,13 @@ export function QuestionView({ mode, area }: Area & { readonly mode: ModeOf<'con
   const rows = kept.length + 1 + frameCells.rows;
   return (
     <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>
-      <Frame title={[{ text: act.path, tone: 'strong' }]} columns={area.columns} rows={rows} focused>
+      <Frame title={[{ text: act.path, bold: true }]} columns={area.columns} rows={rows} focused>
         {kept.map((text, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
           <Row key={index} columns={columns} spans={[text]} />
         ))}
         {word === undefined ? (
-          <Row columns={columns} spans={[{ text: 'y: yes   n: no   Esc: no', tone: 'strong' }]} />
+          <Row columns={columns} spans={[{ text: 'y: yes   n: no   Esc: no', bold: true }]} />
         ) : (
           <Prompt label={`Type ${word} for yes, Esc for no:`} line={line} columns={columns} />
         )}
@@ -119,7 +119,7 @@ export function PaletteView({
   return (
     <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>
       <Frame
-        title={[{ text: usage ?? 'command', tone: 'strong' }]}
+        title={[{ text: usage ?? 'command', bold: true }]}
         note={note}
         columns={area.columns}
         rows={rows}
@@ -130,9 +130,9 @@ export function PaletteView({
             key={word}
             columns={columns}
             spans={[
-              { text: start + index === choice ? '> ' : '  ', tone: 'mark' },
-              { text: padEnd(word, longest), tone: start + index === choice ? 'selection' : 'text' },
-              { text: `  ${summary}`, tone: 'muted' },
+              { text: start + index === choice ? '› ' : '  ', bold: true },
+              { text: padEnd(word, longest), bold: start + index === choice },
+              { text: `  ${summary}`, tone: 'dim' },
             ]}
           />
         ))}

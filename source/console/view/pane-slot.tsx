@@ -2,7 +2,7 @@ import { Component, memo, type ReactNode } from 'react';
 import { messageOf } from '../../errors.ts';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
-import { FadedContext } from '../../ui/faded-context.ts';
+import { DimContext } from '../../ui/dim-context.ts';
 import { PaneFrame, type PaneFrameInfo } from '../../ui/pane-frame.tsx';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { digitOf } from '../input/keymap.ts';
@@ -49,7 +49,7 @@ export const PaneSlot = memo(function PaneSlot({
   };
   return (
     <Guard frame={frame} columns={columns}>
-      <FadedContext value={isOld}>
+      <DimContext value={isOld}>
         <Pane
           slice={slice}
           frame={frame}
@@ -60,14 +60,14 @@ export const PaneSlot = memo(function PaneSlot({
           zoomed={zoomed}
           typing={isSticky ? typing.line : undefined}
         />
-      </FadedContext>
+      </DimContext>
     </Guard>
   );
 });
 
 function titleOf(place: number | undefined, noun: string, headline: string): readonly Span[] {
   const digit = place === undefined ? undefined : digitOf(place);
-  const name = { text: digit === undefined ? noun : `${digit} ${noun}`, tone: 'strong' as const };
+  const name = { text: digit === undefined ? noun : `${digit} ${noun}`, bold: true };
   return headline === '' ? [name] : [name, `  ${headline}`];
 }
 

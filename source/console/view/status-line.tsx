@@ -10,7 +10,7 @@ import { helpHint, hintSpans, hintsFor } from './hints.ts';
 
 export type StatusLineProps = { readonly columns: number; readonly loaded: readonly LoadedFeature[] };
 
-const toneOf: Readonly<Record<'info' | 'good' | 'bad', Tone>> = { info: 'text', good: 'text', bad: 'bad' };
+const toneOf: Readonly<Record<'info' | 'good' | 'bad', Tone>> = { info: 'plain', good: 'good', bad: 'bad' };
 
 /** The last line: a question, what just happened, or what the keys do; at its right what needs a human. */
 export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {

@@ -41,7 +41,7 @@ export function freshnessNote(
 ): Note {
   const isCut = !isAnswering(connection);
   if (!freshness || freshness.name === 'waiting') {
-    return { text: 'waiting', tone: 'muted' };
+    return { text: 'waiting', tone: 'dim' };
   }
   const age = wholeSeconds(nowMs - (freshness.learnedAtMs ?? nowMs));
   if (freshness.name === 'failed') {
@@ -50,7 +50,7 @@ export function freshnessNote(
       : { text: `failed, ${age} old`, tone: 'bad' };
   }
   if (isCut || freshness.name === 'stale') return { text: `stale ${age}`, tone: 'warn' };
-  return { text: 'live', tone: 'muted' };
+  return { text: 'live', tone: 'dim' };
 }
 
 /** Whether Redis answers, as far as anybody knows. */

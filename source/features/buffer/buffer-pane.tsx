@@ -49,7 +49,7 @@ const tones: Partial<Record<BufferState, Tone>> = {
   silent: 'bad',
   old: 'warn',
   aside: 'warn',
-  flushed: 'muted',
+  flushed: 'dim',
 };
 
 function stateSpan(row: BufferRow, nowMs: number): Exclude<Span, string> {
@@ -129,7 +129,7 @@ function aboutOf(row: BufferRow): readonly Line[] {
         : last
           ? lastLine(row)
           : 'never flushed');
-  return [{ spans: [`${row.type}  `, told] }, { spans: [{ text: `  ${placeOf(row)}`, tone: 'muted' }] }];
+  return [{ spans: [`${row.type}  `, told] }, { spans: [{ text: `  ${placeOf(row)}`, tone: 'dim' }] }];
 }
 
 function detailsOf(row: BufferRow, columns: number, nowMs: number): readonly Line[] {

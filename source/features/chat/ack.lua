@@ -8,14 +8,16 @@
 -- ARGV[2] member: who has seen
 -- ARGV[3] id: everything up to this message; no further than the latest one
 -- Reply: {'seen', the member's cursor, messages removed}, {'stranger'} or {'unknown'}
-local last = tonumber(redis.call('GET', KEYS[2]) or 0)
+-- @include ./last-id.lua
 -- Who has left stays out: writing the cursor unasked would bring a ghost back that nobody waits for any more.
 if not redis.call('ZSCORE', KEYS[1], ARGV[2]) then
   return { redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 and 'unknown' or 'stranger' }
 end
-local id = math.min(tonumber(ARGV[3]), last)
+redis.call('ZCARD', KEYS[3]) -- a key of another type fails here, before anything was written
+local id = math.min(tonumber(ARGV[3]), lastId(KEYS[1], KEYS[2], KEYS[3]))
 if KEYS[4] then redis.call('ZADD', KEYS[4], 'GT', id, ARGV[1]) end
 redis.call('ZADD', KEYS[1], 'XX', 'GT', id, ARGV[2])
 local slowest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-local removed = redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', slowest[2])
-return { 'seen', redis.call('ZSCORE', KEYS[1], ARGV[2]), removed }
+-- Tidying up decides nothing.
+local removed = redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', slowest[2])
+return { 'seen', redis.call('ZSCORE', KEYS[1], ARGV[2]), type(removed) == 'number' and removed or 0 }

@@ -9,7 +9,7 @@ import { Row, type Span } from '../../ui/row.tsx';
 import type { PaneProps } from '../feature.ts';
 import { historyRows, layOut, type View, viewHistory } from './layout.ts';
 import type { Entry } from './message.ts';
-import { type ChatSlice, chatList, type Member, type Room, selectedRoom } from './state.ts';
+import { type ChatSlice, chatList, type Member, type Room, selectedHistory, selectedRoom } from './state.ts';
 
 /** Rooms, history, members, and the prompt below; the outer two only where there is width for them. */
 export function ChatPane({ slice, frame, columns, rows, typing }: PaneProps<ChatSlice>): ReactNode {
@@ -60,8 +60,8 @@ function Rooms({ slice, columns, rows }: { slice: ChatSlice; columns: number; ro
           spans={
             room.room === slice.selected
               ? [
-                  { text: '> ', tone: 'mark' },
-                  { text: room.room, tone: 'selection' },
+                  { text: '> ', bold: true },
+                  { text: room.room, bold: true, underline: true },
                 ]
               : ['  ', room.room]
           }
@@ -73,15 +73,15 @@ function Rooms({ slice, columns, rows }: { slice: ChatSlice; columns: number; ro
 }
 
 function unread({ own }: Room): readonly Span[] {
-  if (!own) return [{ text: ' not in', tone: 'muted' }];
-  return own.unread > 0 ? [{ text: ` ${own.unread} new`, tone: 'mark' }] : [];
+  if (!own) return [{ text: ' not in', tone: 'dim' }];
+  return own.unread > 0 ? [{ text: ` ${own.unread} new`, tone: 'warn' }] : [];
 }
 
 function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; rows: number }): ReactNode {
   const { lines } = viewHistory(slice, columns, rows);
   return (
     <Column columns={columns}>
-      {lines.length === 0 && <Row columns={columns} spans={[{ text: emptiness(slice), tone: 'muted' }]} />}
+      {lines.length === 0 && <Row columns={columns} spans={[{ text: emptiness(slice), tone: 'dim' }]} />}
       {lines.map((spans, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
         <Row key={index} columns={columns} spans={spans} />
@@ -90,10 +90,11 @@ function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
   );
 }
 
-function emptiness({ hasLearned, rooms, selected, histories, list }: ChatSlice): string {
+function emptiness(slice: ChatSlice): string {
+  const { hasLearned, rooms, list } = slice;
   if (!hasLearned) return 'Looking for rooms';
   if (rooms.length === 0) return 'No rooms yet';
-  const isLoaded = selected !== undefined && histories[selected] !== undefined;
+  const isLoaded = selectedHistory(slice) !== undefined;
   if (isLoaded && list.filter !== '') return `Nothing matches ${list.filter}; Esc shows all`;
   return isLoaded ? 'No messages yet' : 'Looking for messages';
 }
@@ -107,15 +108,15 @@ function Members({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
         <Row key={member.name} columns={columns} spans={[member.name]} right={[state(member)]} />
       ))}
       {all > shown.length && shown.length > 0 && (
-        <Row columns={columns} spans={[{ text: `and ${all - shown.length} more`, tone: 'muted' }]} />
+        <Row columns={columns} spans={[{ text: `and ${all - shown.length} more`, tone: 'dim' }]} />
       )}
     </Column>
   );
 }
 
 function state({ unread, writesOnly }: Member): Span {
-  if (writesOnly) return { text: ' writes', tone: 'muted' };
-  return unread === 0 ? { text: ' seen', tone: 'muted' } : { text: ` ${unread} unread`, tone: 'mark' };
+  if (writesOnly) return { text: ' writes', tone: 'dim' };
+  return unread === 0 ? { text: ' seen', tone: 'dim' } : { text: ` ${unread} unread`, tone: 'warn' };
 }
 
 type ColumnProps = { columns: number; start?: boolean; end?: boolean; children: ReactNode };

@@ -1,33 +1,35 @@
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guardLifeMs, withOperation } from '../../redis/idempotency.ts';
 import { register, unregister } from '../../redis/registry.ts';
+import { asArray, asInteger, asNumber, asTexts } from '../../redis/reply.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import ackLua from './ack.lua';
 import createLua from './create.lua';
 import joinLua from './join.lua';
-import { roomCounter, roomKeys, seenKey, seenKeys, typesOf } from './keys.ts';
+import { assertMember, roomCounter, roomKeys, seenKey, seenKeys, stillThere } from './keys.ts';
 import leaveLua from './leave.lua';
 import { type Entry, parseEntries } from './message.ts';
 import pendingLua from './pending.lua';
-import { parseArray, parseCursor, parseTexts, refuseUnless } from './reply.ts';
+import { checked, refuseUnless } from './replies.ts';
 
 /**
  * Group chat: every member of a room gets every message sent while a member, at least once, however long away.
  *
- * Keys, the book's (Redis in Action, 6.5.2), so that its programs and ours share rooms: `chat:<room>` zset member ->
+ * Keys are those of Redis in Action, 6.5.2, so that programs that follow it and ours share rooms: `chat:<room>` zset member ->
  * id of the last message seen; `msgs:<room>` zset JSON -> id; `ids:<room>` counter; `seen:<member>` zset room -> last
- * seen id; `ids:chat:` numbers unnamed rooms. Ours: `sent:<room>:<process>` (see redis/once.ts). `chat:<room>` is the
+ * seen id; `ids:chat:` numbers unnamed rooms. Ours: `sent:<room>:<process>` (see redis/idempotency.ts). `chat:<room>` is the
  * truth about membership; `seen:<member>` follows it: in the same step on one server, right after it in Cluster.
  *
  * Each operation is one script, so no member is half in, no id is stored out of order, and nobody joins a room while it is
  * being deleted. Reading and marking are two acts: mark (`ack`) what was shown, and a crash in between shows it again.
  * A message goes when every member has seen it. A member who only writes has the cursor +inf and keeps nothing alive.
- * The channel `chat:<room>` carries each message as a doorbell; who needs every message reads by id.
+ * The channel `chat:<room>` carries each message as a notification; who needs every message reads by id. A counter that
+ * was lost goes on above what members have seen and what is stored.
  *
  * Not promised: a message that a primary acknowledged and lost in a failover stays lost; an operation in doubt for more than
- * an hour may happen twice; a member whom the book's own fetch brought back while leaving stays until it leaves again.
+ * an hour may happen twice; a member whom the fetch of Redis in Action brought back while leaving stays until it leaves again.
  */
 
 const pageLength = 100;
@@ -39,76 +41,100 @@ export type Pending = {
   readonly entries: readonly Entry[];
 };
 
+/** Each member is a key and an argument: no command has more than 3,000 words. */
+const membersAtOnce = 1400;
+
 /**
  * Makes a room, or adds to an existing one the members it lacks; those it has keep their place. Without a name the
- * room gets the next free number. Resolves to its name and every member.
- * @throws {RoomNameError | WrongTypeError}
+ * room gets the next free number. More than 1,400 members are added by several scripts. Resolves to its name.
+ * @throws {RoomNameError | MemberNameError | WrongTypeError}
  */
 export async function create(
   redis: Client,
   room: string | undefined,
   members: readonly string[],
   { writers = [] }: { readonly writers?: readonly string[] } = {},
-): Promise<{ room: string; members: string[] }> {
+): Promise<string> {
+  const everyone = [...new Set([...writers, ...members])];
+  for (const member of everyone) assertMember(member);
+  const onlyWriting = new Set(writers).size;
   for (;;) {
     const name = room ?? (await nextNumber(redis));
-    const keys = roomKeys(redis, name);
-    const everyone = [...new Set([...writers, ...members])];
-    const seen = seenKeys(redis, ...everyone);
-    const reply = await typed(
-      redis,
-      typesOf(keys, seen),
-      createScript(
+    for (let from = 0; from === 0 || from < everyone.length; from += membersAtOnce) {
+      const some = everyone.slice(from, from + membersAtOnce);
+      const isUntouched = await add(
         redis,
-        [keys.members, keys.ids, keys.messages, ...seen],
-        [name, new Set(writers).size, ...everyone],
-      ),
-    );
-    // The number may be the name somebody gave to another room.
-    if (room === undefined && reply[0] === 0) continue;
-    await Promise.all([
-      register(redis, 'chat', name, { isNew: true }),
-      ...(isCluster(redis) ? everyone.map((member) => redis.zadd(seenKey(member), 'NX', 0, name)) : []),
-    ]);
-    return { room: name, members: parseTexts(reply[1]) };
+        name,
+        some,
+        Math.min(some.length, Math.max(0, onlyWriting - from)),
+      );
+      // The number may be the name somebody gave to another room.
+      if (room === undefined && from === 0 && !isUntouched) break;
+      if (from + membersAtOnce < everyone.length) continue;
+      await register(redis, 'chat', name, { isNew: true, stillThere });
+      return name;
+    }
   }
 }
 
+/** Whether the room is new, or looks untouched since the same was done before. */
+async function add(
+  redis: Client,
+  room: string,
+  members: readonly string[],
+  writers: number,
+): Promise<boolean> {
+  const keys = roomKeys(redis, room);
+  const seen = seenKeys(redis, ...members);
+  const reply = await checked(
+    redis,
+    keys,
+    seen,
+    createScript(redis, [keys.members, keys.ids, keys.messages, ...seen], [room, writers, ...members]),
+  );
+  if (isCluster(redis))
+    await Promise.all(members.map((member) => redis.zadd(seenKey(member), 'NX', 0, room)));
+  return reply === 1;
+}
+
 /**
- * Joins a room having seen everything so far; a member keeps its place. Resolves to every member.
- * @throws {UnknownRoomError | WrongTypeError}
+ * Joins a room having seen everything so far; a member keeps its place. Resolves to where the member is.
+ * @throws {UnknownRoomError | MemberNameError | WrongTypeError}
  */
 export async function join(
   redis: Client,
   room: string,
   member: string,
   { writesOnly = false }: { readonly writesOnly?: boolean } = {},
-): Promise<string[]> {
+): Promise<number> {
+  assertMember(member);
   const keys = roomKeys(redis, room);
   const seen = seenKeys(redis, member);
-  const reply = await typed(
+  const reply = await checked(
     redis,
-    typesOf(keys, seen),
-    joinScript(redis, [keys.members, keys.ids, ...seen], [room, member, writesOnly ? 1 : 0]),
+    keys,
+    seen,
+    joinScript(redis, [keys.members, keys.ids, keys.messages, ...seen], [room, member, writesOnly ? 1 : 0]),
   );
   refuseUnless('joined', reply, room, member);
   await Promise.all([
-    register(redis, 'chat', room, { isNew: true }),
+    register(redis, 'chat', room, { isNew: true, stillThere }),
     isCluster(redis) && redis.zadd(seenKey(member), String(reply[1]), room),
   ]);
-  return parseTexts(reply[2]);
+  return asNumber(reply[1], keys.members);
 }
 
 /**
- * Leaves a room; what everybody else has seen goes too, and with the last member the room. Resolves to who stays.
+ * Leaves a room; what everybody else has seen goes too, and with the last member the room. Resolves to how many stay.
  * @throws {UnknownRoomError | NotAMemberError | WrongTypeError}
  */
-export async function leave(redis: Client, room: string, member: string): Promise<string[]> {
+export async function leave(redis: Client, room: string, member: string): Promise<number> {
   const keys = roomKeys(redis, room);
   const seen = seenKeys(redis, member);
-  const reply = await typed(
+  const reply = await checked(
     redis,
-    typesOf(keys, seen),
+    keys,
+    seen,
     withOperation(keys.members, (operation) =>
       leaveScript(
         redis,
@@ -118,12 +144,29 @@ export async function leave(redis: Client, room: string, member: string): Promis
     ),
   );
   refuseUnless('left', reply, room, member);
-  const stay = parseTexts(reply[1]);
+  const stay = asInteger(reply[1]);
   await Promise.all([
-    stay.length === 0 && unregister(redis, 'chat', room),
+    stay === 0 && unregister(redis, 'chat', room),
     isCluster(redis) && redis.zrem(seenKey(member), room),
   ]);
   return stay;
+}
+
+const namesAtOnce = 1000;
+
+/** Everybody in a room, those furthest behind first; none when there is no such room. @throws {WrongTypeError} */
+export async function memberNames(redis: Client, room: string): Promise<string[]> {
+  const { members } = roomKeys(redis, room);
+  const names = new Set<string>();
+  for (let from = 0; ; from += namesAtOnce) {
+    const page = await typed(
+      redis,
+      { [members]: 'zset' },
+      retryAborted(() => redis.zrange(members, String(from), String(from + namesAtOnce - 1))),
+    );
+    for (const name of page) names.add(name);
+    if (page.length < namesAtOnce) return [...names];
+  }
 }
 
 /**
@@ -138,13 +181,14 @@ export async function pending(
   { after, limit = pageLength }: { readonly after?: number | undefined; readonly limit?: number } = {},
 ): Promise<Pending> {
   const keys = roomKeys(redis, room);
-  const reply = await typed(
+  const reply = await checked(
     redis,
-    typesOf(keys),
+    keys,
+    [],
     pendingScript(redis, [keys.members, keys.ids, keys.messages], [member, after ?? '', limit]),
   );
   refuseUnless('pending', reply, room, member);
-  return { seen: parseCursor(reply[1]), entries: parseEntries(parseTexts(reply[2])) };
+  return { seen: asNumber(reply[1], keys.members), entries: parseEntries(asTexts(reply[2])) };
 }
 
 /**
@@ -155,15 +199,16 @@ export async function pending(
 export async function ack(redis: Client, room: string, member: string, id: number): Promise<number> {
   const keys = roomKeys(redis, room);
   const seen = seenKeys(redis, member);
-  const reply = await typed(
+  const reply = await checked(
     redis,
-    typesOf(keys, seen),
+    keys,
+    seen,
     ackScript(redis, [keys.members, keys.ids, keys.messages, ...seen], [room, member, id]),
   );
   refuseUnless('seen', reply, room, member);
   // XX: somebody may have left meanwhile, and must not come back by this.
   if (isCluster(redis)) await redis.zadd(seenKey(member), 'XX', 'GT', String(reply[1]), room);
-  return parseCursor(reply[1]);
+  return asNumber(reply[1], keys.members);
 }
 
 async function nextNumber(redis: Client): Promise<string> {
@@ -176,8 +221,8 @@ async function nextNumber(redis: Client): Promise<string> {
   );
 }
 
-const createScript = defineScript({ lua: createLua, parse: parseArray });
-const joinScript = defineScript({ lua: joinLua, parse: parseArray });
-const leaveScript = defineScript({ lua: leaveLua, parse: parseArray });
-const pendingScript = defineScript({ lua: pendingLua, parse: parseArray });
-const ackScript = defineScript({ lua: ackLua, parse: parseArray });
+const createScript = defineScript({ lua: createLua, parse: asInteger });
+const joinScript = defineScript({ lua: joinLua, parse: asArray });
+const leaveScript = defineScript({ lua: leaveLua, parse: asArray });
+const pendingScript = defineScript({ lua: pendingLua, parse: asArray });
+const ackScript = defineScript({ lua: ackLua, parse: asArray });

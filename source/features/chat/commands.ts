@@ -1,5 +1,7 @@
 import * as v from 'valibot';
-import { formatClock } from '../../ui/format.ts';
+import { messageOf } from '../../errors.ts';
+import { rideOut } from '../../redis/refusals.ts';
+import { formatClock, formatCount } from '../../ui/format.ts';
 import { sanitise } from '../../ui/text.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
@@ -14,7 +16,7 @@ import {
   type Text,
   word,
 } from '../feature.ts';
-import { ack, create, join, leave, pending } from './chat.ts';
+import { ack, create, join, leave, memberNames, pending } from './chat.ts';
 import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
 import { adopt, discover, known, type RoomFigures, survey } from './rooms.ts';
@@ -45,7 +47,8 @@ const createCommand = defineCommand({
   ],
   async run({ redis }, input) {
     const made = await create(redis, input.room, input.members, { writers: input.writers ?? [] });
-    return { json: made, text: `Room ${made.room} has ${people(made.members)}` };
+    const members = await memberNames(redis, made);
+    return { json: { room: made, members }, text: `Room ${made} has ${people(members)}` };
   },
 });
 
@@ -57,7 +60,9 @@ const joinCommand = defineCommand({
   writes: true,
   async run({ redis, config }, input) {
     const member = input.as ?? config.operator;
-    const members = await join(redis, input.room, member, { writesOnly: input.writesOnly });
+    await join(redis, input.room, member, { writesOnly: input.writesOnly });
+    // Whoever does not ask for it is not given the whole list.
+    const members = config.json ? await memberNames(redis, input.room) : [];
     return { json: { room: input.room, name: member, members }, text: `${member} is in ${input.room}` };
   },
 });
@@ -71,7 +76,8 @@ const leaveCommand = defineCommand({
   guard: leaveGuard,
   async run({ redis, config }, input) {
     const member = input.as ?? config.operator;
-    const members = await leave(redis, input.room, member);
+    const left = await leave(redis, input.room, member);
+    const members = left === 0 ? [] : await memberNames(redis, input.room);
     const text = members.length === 0 ? '; the room is gone' : `; still in it: ${people(members)}`;
     return { json: { room: input.room, name: member, members }, text: `${member} left ${input.room}${text}` };
   },
@@ -83,7 +89,12 @@ const sendCommand = defineCommand({
   words: { room, text: list('TEXT', 'the message; `-`: each line of stdin', v.string(), { min: 1 }) },
   flags: {
     as,
-    wait: flagOr('DURATION', "how long to wait while a sender holds the book's lock", durationMs, '10s'),
+    wait: flagOr(
+      'DURATION',
+      'how long to wait while a sender that follows Redis in Action holds its lock',
+      durationMs,
+      '10s',
+    ),
     unseen: switchFlag('it stays unseen by yourself too, until you read it'),
   },
   writes: true,
@@ -94,7 +105,7 @@ const sendCommand = defineCommand({
   async run(context, input) {
     const { redis, config, signal } = context;
     const member = input.as ?? config.operator;
-    const options = { signal, waitMs: input.wait, unseen: input.unseen };
+    const options = { signal, waitMs: input.wait, unseen: input.unseen, ...riding(context) };
     if (input.text.length === 1 && input.text[0] === '-') {
       for await (const line of context.stdin()) {
         const sent = await send(redis, input.room, member, line, options);
@@ -130,7 +141,9 @@ const readCommand = defineCommand({
       text: messages.map(line),
       // Only what was really handed over counts as seen.
       async printed() {
-        if (last && !input.peek) await ack(redis, input.room, member, last.id);
+        const { signal } = context;
+        if (!last || input.peek) return;
+        await rideOut(() => ack(redis, input.room, member, last.id), { signal, timeoutMs: config.timeoutMs });
       },
     };
   },
@@ -145,7 +158,8 @@ const tailCommand = defineCommand({
   async run(context, input) {
     const { redis, config, signal } = context;
     const member = input.as ?? config.operator;
-    for await (const entries of follow(redis, () => context.listen(), input.room, member, { signal })) {
+    const options = { signal, ...riding(context) };
+    for await (const entries of follow(redis, () => context.listen(), input.room, member, options)) {
       for (const message of readable(context, entries)) await context.emit(message, line(message));
     }
     return { text: '' };
@@ -217,6 +231,14 @@ function roomTable(rooms: readonly RoomFigures[]): Text {
   return textTable([['ROOM', 'STORED', 'LAST', 'MEMBERS'], ...rows], { right: [1, 2] });
 }
 
+/** Goes on through what the server refuses for a while, and says so once. */
+function riding({ config, warn }: CommandContext) {
+  return {
+    timeoutMs: config.timeoutMs,
+    onRefused: (refusal: unknown): void => warn(`${messageOf(refusal)}: waiting`),
+  };
+}
+
 /** Warns of what cannot be read, and leaves it out. */
 function readable({ warn }: CommandContext, entries: readonly Entry[]): Message[] {
   return entries.flatMap((entry) => {
@@ -238,7 +260,13 @@ function stamp(at: number): string {
 }
 
 function people(members: readonly string[]): string {
-  return members.length === 1
-    ? String(members[0])
-    : `${members.slice(0, -1).join(', ')} and ${members.at(-1)}`;
+  if (members.length === 1) return String(members[0]);
+  if (members.length > mostNamed) {
+    const more = formatCount(members.length - mostNamed);
+    return `${members.slice(0, mostNamed).join(', ')} and ${more} more`;
+  }
+  return `${members.slice(0, -1).join(', ')} and ${members.at(-1)}`;
 }
+
+/** In a sentence; JSON has them all. */
+const mostNamed = 20;

@@ -1,11 +1,13 @@
+import { type QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { isCluster } from '../../redis/client.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { roomKeys, roomOf, seenKey } from './keys.ts';
-import { parseEntries } from './message.ts';
+import { oldest, survey } from './rooms.ts';
 
 /** A member this far behind is more likely gone than slow. */
 const silentAfterMs = 24 * 3_600_000;
+const membersAtOnce = 1000;
 
 /** Members who are not there any more, and messages kept for nobody. */
 export const doctor: Doctor = {
@@ -19,32 +21,19 @@ export const doctor: Doctor = {
 
 async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   const keys = roomKeys(redis, room);
-  const types = await Promise.all([redis.type(keys.members), redis.type(keys.messages)]);
-  if (types[0] === 'none') return [];
-  const wrong = types.findIndex((type) => type !== 'zset' && type !== 'none');
-  if (wrong !== -1) {
-    return [
-      {
-        code: 'WRONG_TYPE',
-        severity: 'warning',
-        key: wrong === 0 ? keys.members : keys.messages,
-        message: `It is named like ${wrong === 0 ? 'a room' : 'the messages of one'} but holds something else`,
-        fix: 'Rename it if a room of that name is wanted',
-      },
-    ];
-  }
-  const [cells, oldest, time] = await Promise.all([
-    redis.zrange(keys.members, '0', '-1', 'WITHSCORES'),
-    redis.zrange(keys.messages, '0', '0', 'WITHSCORES'),
-    redis.time(),
-  ]);
-  const members = pairs(cells);
-  const findings: Finding[] = [];
-  const slowest = Math.min(...members.map(({ cursor }) => cursor));
-  const [first] = parseEntries(oldest);
-  const [, firstId] = oldest;
+  const { rooms, wrong } = await survey(redis, [room]);
+  const findings = wrong.map(unreadable);
+  const [found] = rooms;
+  if (!found) return findings;
+  const [first, time] = await Promise.all([oldest(redis, room), redis.time()]);
+  const members = found.members.map(({ name, seen, writesOnly }) => ({
+    name,
+    cursor: writesOnly ? Number.POSITIVE_INFINITY : seen,
+  }));
+  const slowest = members.reduce((least, { cursor }) => Math.min(least, cursor), Number.POSITIVE_INFINITY);
+  const firstId = first?.id;
 
-  if (firstId !== undefined && Number(firstId) <= slowest) {
+  if (firstId !== undefined && firstId <= slowest) {
     findings.push({
       code: 'UNTRIMMED_MESSAGES',
       severity: 'warning',
@@ -57,7 +46,7 @@ async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   }
   // In Cluster that index lies in another slot and may lag behind.
   if (!isCluster(redis)) {
-    const known = await Promise.all(members.map(({ name }) => redis.zscore(seenKey(name), room)));
+    const known = await seenBy(redis, room, members);
     for (const [index, { name, cursor }] of members.entries()) {
       // Who only writes has no list of rooms to read.
       if (known[index] !== null || cursor === Number.POSITIVE_INFINITY) continue;
@@ -74,7 +63,7 @@ async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   const nowMs = Number(time[0]) * 1000;
   if (sentMs !== undefined && nowMs - sentMs > silentAfterMs && firstId !== undefined) {
     for (const { name, cursor } of members) {
-      if (cursor >= Number(firstId)) continue;
+      if (cursor >= firstId) continue;
       findings.push({
         code: 'SILENT_MEMBER',
         severity: 'warning',
@@ -87,12 +76,30 @@ async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   return findings;
 }
 
-function pairs(cells: readonly string[]): { name: string; cursor: number }[] {
-  return Array.from({ length: cells.length / 2 }, (_, index) => {
-    const score = cells[index * 2 + 1] ?? '0';
-    return {
-      name: cells[index * 2] ?? '',
-      cursor: score === 'inf' ? Number.POSITIVE_INFINITY : Number(score),
-    };
-  });
+/** Where each member stands by their own list of rooms; false where that cannot be read. */
+async function seenBy(
+  redis: Client,
+  room: string,
+  members: readonly { readonly name: string }[],
+): Promise<(string | null | false)[]> {
+  const found: (string | null | false)[] = [];
+  for (let from = 0; from < members.length; from += membersAtOnce) {
+    const page = members.slice(from, from + membersAtOnce);
+    found.push(
+      ...(await Promise.all(
+        page.map(({ name }) => redis.zscore(seenKey(name), room).catch(() => false as const)),
+      )),
+    );
+  }
+  return found;
+}
+
+function unreadable(error: QuarterdeckError): Finding {
+  return {
+    code: error instanceof WrongTypeError ? 'WRONG_TYPE' : error.code,
+    severity: 'warning',
+    key: error instanceof WrongTypeError ? error.key : '',
+    message: error.message,
+    fix: error.hint ?? 'Rename it if a room of that name is wanted',
+  };
 }

@@ -31,7 +31,7 @@ export class MessageTooLongError extends QuarterdeckError {
   }
 }
 
-/** Another sender holds the lock the book puts around sending, and did not give it back in time. */
+/** A sender that follows Redis in Action holds the lock it puts around sending, and did not give it back in time. */
 export class RoomLockedError extends QuarterdeckError {
   constructor(room: string, key: string, waitedMs: number, lockTtlMs: number) {
     const until =
@@ -45,8 +45,25 @@ export class RoomLockedError extends QuarterdeckError {
   }
 }
 
+/** A name that cannot be a member's. */
+export class MemberNameError extends QuarterdeckError {
+  constructor(mistake: string) {
+    super('usage', 'CHAT_BAD_MEMBER_NAME', `A member of a room cannot be called so: ${mistake}`, {
+      hint: 'Any text of 1 to 512 bytes is a name',
+    });
+  }
+}
+
+/** A name that cannot be a room's. */
 export class RoomNameError extends QuarterdeckError {
-  constructor(room: string, reason: string) {
-    super('usage', 'CHAT_BAD_ROOM_NAME', `Expected a name for a room, got \`${room}\`: ${reason}`);
+  constructor(room: unknown, reason: string) {
+    super(
+      'usage',
+      'CHAT_BAD_ROOM_NAME',
+      `Expected a name for a room, got \`${String(room).slice(0, 60)}\`: ${reason}`,
+      {
+        hint: 'Any other text of 1 to 512 bytes is fine',
+      },
+    );
   }
 }

@@ -1,14 +1,28 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, isCluster } from '../../redis/client.ts';
+import { registeredPage } from '../../redis/registry.ts';
+import { IndexRound } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
-import { doorbell } from './keys.ts';
+import { channelOf, seenKey, whyNoRoom } from './keys.ts';
 import { type Look, look } from './look.ts';
 import { parseEntry } from './message.ts';
-import { known, survey } from './rooms.ts';
-import { type ChatSlice, hear, learn, longestHistory, type Reading, type Room, roomToShow } from './state.ts';
+import { survey } from './rooms.ts';
+import {
+  type ChatSlice,
+  hear,
+  historyOf,
+  learn,
+  longestHistory,
+  longestText,
+  type Reading,
+  type Room,
+  roomToShow,
+} from './state.ts';
 
 /** In Cluster each room costs a command of its own. */
 const mostRooms = { standalone: 100, cluster: 8 };
+/** How many more a reading looks at for the totals, where there are more than are shown. */
+const mostOfRound = 300;
 const mostMembers = 50;
 const everyMs = 2000;
 const surveyEveryMs = 10_000;
@@ -17,8 +31,9 @@ const surveyEveryMs = 10_000;
 const lastRead = new WeakMap<Client, { readonly atMs: number; readonly surveyedAtMs: number }>();
 
 /**
- * Looks into the selected room every two seconds and asks for all rooms every ten, or at once when somebody rings;
- * hears every known room's doorbell, which carries the message itself, so that a busy room costs no reading at all.
+ * Looks into the selected room every two seconds and asks for all rooms every ten, or at once when something is
+ * announced; hears the channel of every known room, which carries the message itself, so that a busy room costs no
+ * reading at all. Where there are more rooms than are shown, each reading looks at some of them for the totals.
  */
 export const feed: Feed<ChatSlice> = {
   everyMs,
@@ -30,7 +45,8 @@ export const feed: Feed<ChatSlice> = {
     const isKnown = slice.rooms.some(({ room }) => room === slice.selected);
     const surveying = isDue || !isKnown ? readAll(redis, slice.operator) : undefined;
     const opening = isKnown ? readOpen(redis, slice, slice.selected) : undefined;
-    let [all, open] = await Promise.all([surveying, opening]);
+    const further = slice.totals ? lookFurther(redis, slice.operator) : undefined;
+    let [all, open] = await Promise.all([surveying, opening, further]);
     if (!open) {
       // Before the first reading, or when the room is gone, one question waits for another.
       all ??= await readAll(redis, slice.operator);
@@ -55,7 +71,7 @@ export const feed: Feed<ChatSlice> = {
   },
 };
 
-/** Also when a reading comes before its time: somebody rang, and may know of a new room. */
+/** Also when a reading comes before its time: something was announced, maybe of a new room. */
 function isSurveyDue(redis: Client): boolean {
   const { atMs = 0, surveyedAtMs = 0 } = lastRead.get(redis) ?? {};
   const now = performance.now();
@@ -68,21 +84,70 @@ function noteReading(redis: Client, isSurvey: boolean): void {
 }
 
 async function readAll(redis: Client, operator: string): Promise<NonNullable<Reading['all']>> {
-  const names = await known(redis, isCluster(redis) ? mostRooms.cluster : mostRooms.standalone);
-  const { rooms, wrong } = await survey(redis, names.toSorted(), { limit: 0, always: operator });
+  const kind = isCluster(redis) ? 'cluster' : 'standalone';
+  const [{ names, total }, own] = await Promise.all([
+    registeredPage(redis, 'chat', mostRooms[kind]),
+    ownRooms(redis, operator, mostRooms[kind]),
+  ]);
+  const wanted = [...new Set([...own, ...names])].filter((room) => whyNoRoom(room) === undefined);
+  const { rooms, wrong } = await survey(redis, wanted.toSorted(), { limit: 0, always: operator });
+  const round = total > names.length ? roundOf(redis) : undefined;
   return {
-    wrong: wrong.map(({ message }) => message),
+    wrong: [...new Set([...wrong.map(({ message }) => message), ...(round?.last?.wrong ?? [])])],
+    totals: round && { rooms: total, unread: round.last?.unread },
     rooms: rooms.map(({ room, memberCount, lastId, members }) => {
-      const own = members.find(({ name }) => name === operator);
-      return summary(redis, room, { memberCount, lastId, seen: own?.seen });
+      const me = members.find(({ name }) => name === operator);
+      return summary(redis, room, { memberCount, lastId, seen: me?.seen });
     }),
   };
 }
 
+/** The rooms that the operator is in, wherever they stand in the index. */
+async function ownRooms(redis: Client, operator: string, most: number): Promise<readonly string[]> {
+  try {
+    return await redis.zrevrange(seenKey(operator), 0, most - 1);
+  } catch {
+    // Of another type, or not to be read: those in the index are shown all the same.
+    return [];
+  }
+}
+
+/** What a round through every room counts: what the operator has not read, and what cannot be read at all. */
+type Tally = { unread: number; wrong: string[] };
+
+const rounds = new WeakMap<Client, IndexRound<Tally>>();
+
+function roundOf(redis: Client): IndexRound<Tally> {
+  const known = rounds.get(redis);
+  if (known) return known;
+  const made = new IndexRound<Tally>(redis, 'chat', () => ({ unread: 0, wrong: [] }));
+  rounds.set(redis, made);
+  return made;
+}
+
+async function lookFurther(redis: Client, operator: string): Promise<void> {
+  const most = isCluster(redis) ? mostRooms.cluster : mostOfRound;
+  await roundOf(redis).step(most, async (names, tally) => {
+    const possible = names.filter((room) => whyNoRoom(room) === undefined);
+    const { rooms, wrong } = await survey(redis, possible, { limit: 0, always: operator });
+    tally.wrong.push(...wrong.map(({ message }) => message));
+    for (const { lastId, members } of rooms) {
+      const me = members.find(({ name }) => name === operator);
+      if (me) tally.unread += Math.max(0, lastId - me.seen);
+    }
+  });
+}
+
 async function readOpen(redis: Client, slice: ChatSlice, room: string | undefined): Promise<Reading['open']> {
   if (room === undefined) return;
-  const after = slice.histories[room]?.cursor ?? 0;
-  const options = { member: slice.operator, after, mostMembers, mostEntries: longestHistory };
+  const after = historyOf(slice, room)?.cursor ?? 0;
+  const options = {
+    member: slice.operator,
+    after,
+    mostMembers,
+    mostEntries: longestHistory,
+    longestText,
+  };
   const found = await look(redis, room, options);
   if (!found) return;
   return {
@@ -93,7 +158,7 @@ async function readOpen(redis: Client, slice: ChatSlice, room: string | undefine
       writesOnly: !Number.isFinite(seen),
     })),
     entries: found.entries,
-    isPartial: found.entries.length === longestHistory,
+    isPartial: found.isPartial,
     after,
   };
 }
@@ -103,7 +168,7 @@ type Figures = Pick<Look, 'memberCount' | 'lastId' | 'seen'>;
 function summary(redis: Client, room: string, { memberCount, lastId, seen }: Figures): Room {
   const own =
     seen === undefined ? undefined : { seen: Math.min(seen, lastId), unread: Math.max(0, lastId - seen) };
-  return { room, channel: doorbell(redis, room), memberCount, lastId, own };
+  return { room, channel: channelOf(redis, room), memberCount, lastId, own };
 }
 
 /** Anybody may publish anything. */

@@ -1,3 +1,4 @@
+import { formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands, roomJson } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -16,12 +17,19 @@ export default defineFeature<ChatSlice>({
   keys,
   list: chatList,
   headline(slice) {
+    const { rooms, totals } = slice;
     const room = selectedRoom(slice);
     if (!room) return '';
-    const elsewhere =
-      slice.rooms.reduce((sum, { own }) => sum + (own?.unread ?? 0), 0) - (room.own?.unread ?? 0);
+    const unread = totals?.unread ?? rooms.reduce((sum, { own }) => sum + (own?.unread ?? 0), 0);
+    const elsewhere = Math.max(0, unread - (room.own?.unread ?? 0));
+    const shown = totals ? [`${formatCount(rooms.length)} of ${formatCount(totals.rooms)} rooms`] : [];
     const members = `${room.memberCount} ${room.memberCount === 1 ? 'member' : 'members'}`;
-    return [`#${room.room}`, members, ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : [])].join('  ');
+    return [
+      `#${room.room}`,
+      members,
+      ...shown,
+      ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : []),
+    ].join('  ');
   },
   alerts: ({ wrong }) => wrong,
   attention: {
@@ -38,8 +46,9 @@ export default defineFeature<ChatSlice>({
     },
   },
   doctor,
-  async snapshot({ redis }) {
-    const { rooms } = await survey(redis, (await known(redis)).toSorted());
+  async snapshot({ redis, warn }) {
+    const { rooms, wrong } = await survey(redis, (await known(redis)).toSorted());
+    for (const { message } of wrong) warn?.(message);
     return rooms.map(roomJson);
   },
   pane: async () => (await import('./chat-pane.tsx')).ChatPane,

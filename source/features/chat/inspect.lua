@@ -1,25 +1,24 @@
 #!lua flags=no-writes
--- Who is in each room, how far they have read, and how much is stored. In Cluster one room at a time.
+-- Who is in each room, how far they have read, and how much is stored. In Cluster one room at a time. Long names are cut.
 -- KEYS[1] members: zset member -> id of the last message seen; each room gives three keys
 -- KEYS[2] ids: counter of the room's messages
 -- KEYS[3] messages: zset JSON -> id
--- ARGV[1] limit: tell of at most so many members of each room, those furthest behind first; -1: of all
--- ARGV[2] always: tell of this member too, if there
--- Reply: for each room {last id, messages stored, number of members, {member, cursor, unread, ...}}; false if it is gone; the name of a key of another type
-local limit = tonumber(ARGV[1])
+-- ARGV[1] first: the place of the first member wanted, the one furthest behind being 0
+-- ARGV[2] most: how many members of each room are wanted
+-- ARGV[3] always: tell of this member too, if there
+-- Reply: for each room {last id, messages stored, number of members, {member, cursor, unread, ...}}; false if it is gone;
+-- Reply: {key, error} when that key is unreadable
+-- @include ./last-id.lua
+local first, most = tonumber(ARGV[1]), tonumber(ARGV[2])
 
-local function failed(reply)
-  return type(reply) == 'table' and reply.err
-end
-
-local function unread_by_member(members, messages)
-  local figures, told, unread = {}, {}, {}
+local function unreadByMember(members, messages)
+  local figures, isTold, unread = {}, {}, {}
   for i = 1, #members, 2 do
     local name, cursor = members[i], members[i + 1]
-    if not told[name] then
-      told[name] = true
+    if not isTold[name] then
+      isTold[name] = true
       unread[cursor] = unread[cursor] or redis.call('ZCOUNT', messages, '(' .. cursor, '+inf')
-      figures[#figures + 1] = name
+      figures[#figures + 1] = string.sub(name, 1, 1024)
       figures[#figures + 1] = cursor
       figures[#figures + 1] = unread[cursor]
     end
@@ -27,25 +26,23 @@ local function unread_by_member(members, messages)
   return figures
 end
 
-local function tell(members_key, ids_key, messages_key)
-  local count = redis.pcall('ZCARD', members_key)
-  if failed(count) then return members_key end
-  local last = redis.pcall('GET', ids_key)
-  if failed(last) then return ids_key end
-  local stored = redis.pcall('ZCARD', messages_key)
-  if failed(stored) then return messages_key end
-  if not last and count == 0 then return false end
+local function tell(membersKey, idsKey, messagesKey)
+  local count = redis.pcall('ZCARD', membersKey)
+  if type(count) == 'table' then return { membersKey, count.err } end
+  local stored = redis.pcall('ZCARD', messagesKey)
+  if type(stored) == 'table' then return { messagesKey, stored.err } end
+  local isKnown, last = pcall(lastId, membersKey, idsKey, messagesKey)
+  if not isKnown then return { idsKey, type(last) == 'table' and last.err or tostring(last) } end
+  if count == 0 and redis.call('EXISTS', idsKey) == 0 then return false end
 
   local members = {}
-  if limit ~= 0 then
-    members = redis.call('ZRANGE', members_key, 0, limit < 0 and -1 or limit - 1, 'WITHSCORES')
-  end
-  local own = redis.call('ZSCORE', members_key, ARGV[2])
+  if most > 0 then members = redis.call('ZRANGE', membersKey, first, first + most - 1, 'WITHSCORES') end
+  local own = ARGV[3] ~= '' and redis.call('ZSCORE', membersKey, ARGV[3])
   if own then
-    members[#members + 1] = ARGV[2]
+    members[#members + 1] = ARGV[3]
     members[#members + 1] = own
   end
-  return { last or '0', stored, count, unread_by_member(members, messages_key) }
+  return { last, stored, count, unreadByMember(members, messagesKey) }
 end
 
 local rooms = {}

@@ -1,6 +1,8 @@
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyFamily, nameInKey, singleKey } from '../../redis/keys.ts';
-import { RoomNameError } from './errors.ts';
+import { existsAs } from '../../redis/registry.ts';
+import { nameMistake } from '../../values.ts';
+import { MemberNameError, RoomNameError } from './errors.ts';
 
 /** The keys of one room; in Cluster they share a slot. */
 export type RoomKeys = ReturnType<typeof joinKeys>;
@@ -34,10 +36,22 @@ function joinKeys(redis: Client, room: string) {
 }
 
 /** Why there can be no room of that name; undefined if there can. */
-export function whyNoRoom(room: string): string | undefined {
-  if (room === '') return 'it is empty';
+export function whyNoRoom(room: unknown): string | undefined {
+  const mistake = nameMistake(room);
+  if (mistake !== undefined || typeof room !== 'string') return mistake;
   if (room === 'chat:') return 'its counter would be the one that numbers rooms';
+  // In Cluster it would become `{}...}`, whose empty tag puts the room's keys into different slots.
+  if (room.startsWith('}')) return 'it begins with a closing brace';
 }
+
+/** @throws {MemberNameError} for what cannot be a member's name */
+export function assertMember(member: unknown): asserts member is string {
+  const mistake = nameMistake(member);
+  if (mistake !== undefined) throw new MemberNameError(mistake);
+}
+
+/** A room is there as long as somebody is in it; its name then stays in the index. */
+export const stillThere = existsAs('chat:*', 'ids:*');
 
 /** From `chat:ops`, in Cluster `chat:{ops}`, to `ops`; undefined for a key that is no room's. */
 export function roomOf(redis: Client, key: string): string | undefined {
@@ -46,8 +60,8 @@ export function roomOf(redis: Client, key: string): string | undefined {
   return room === undefined || whyNoRoom(room) !== undefined ? undefined : room;
 }
 
-/** The channel that rings when somebody sends to a room. */
-export function doorbell(redis: Client, room: string): string {
+/** The channel on which a message is announced. */
+export function channelOf(redis: Client, room: string): string {
   return roomKeys(redis, room).members;
 }
 

@@ -102,7 +102,7 @@ function entryLines(entry: Entry, columns: number, senders: number, most: number
   if (isMalformed(entry)) {
     return [
       [
-        { text: '--:-- ', tone: 'muted' },
+        { text: '--:-- ', tone: 'dim' },
         { text: `message ${entry.id} is malformed, skipped`, tone: 'warn' },
       ],
     ];
@@ -122,8 +122,8 @@ function entryLines(entry: Entry, columns: number, senders: number, most: number
     .map((line, index) =>
       index === 0
         ? [
-            { text: `${formatClock(entry.at)} `, tone: 'muted' },
-            { text: fitTo(sanitise(entry.sender), senders), tone: 'strong' },
+            { text: `${formatClock(entry.at)} `, tone: 'dim' },
+            { text: fitTo(sanitise(entry.sender), senders), tone: 'info' },
             `  ${line}`,
           ]
         : [`${' '.repeat(under)}${line}`],
@@ -136,9 +136,7 @@ function ruled(word: string, columns: number, side: 'left' | 'right'): readonly 
   const short = Math.min(2, rest);
   const [left, right] = side === 'left' ? [short, rest - short] : [rest - short, short];
   return [
-    { text: '─'.repeat(left), tone: 'line' },
-    { text: ` ${word} `, tone: side === 'left' ? 'muted' : 'mark' },
-    { text: '─'.repeat(right), tone: 'line' },
+    { text: `${'─'.repeat(left)} ${word} ${'─'.repeat(right)}`, tone: side === 'left' ? 'dim' : 'warn' },
   ];
 }
 

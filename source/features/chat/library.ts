@@ -83,7 +83,7 @@ export async function create(
     typeof first === 'object' ? first : { room: first, members, ...others, signal: undefined };
   return await cancellable({ signal }, async () => {
     const made = await own.create(client, room, given.members, writers ? { writers } : {});
-    return await present(client, made.room);
+    return await present(client, made);
   });
 }
 
@@ -186,17 +186,11 @@ export async function list(redis: Redis, { limit, discover: also, ...call }: Lis
   return await cancellable(call, async () => {
     const found = also ? await rooms.discover(client, call.signal) : [];
     const names = [...new Set([...(await rooms.known(client, limit)), ...found])].slice(0, limit);
-    const statuses: Status[] = [];
-    for (let from = 0; from < names.length; from += roomsAtOnce) {
-      const page = await rooms.survey(client, names.slice(from, from + roomsAtOnce));
-      for (const error of page.wrong) warn(undefined, error);
-      statuses.push(...page.rooms.map(asStatus));
-    }
-    return statuses;
+    const survey = await rooms.survey(client, names);
+    for (const error of survey.wrong) warn(undefined, error);
+    return survey.rooms.map(asStatus);
   });
 }
-
-const roomsAtOnce = 500;
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
   return watched((call) => list(redis, call), options);

@@ -1,10 +1,10 @@
 import type { Client } from '../../redis/client.ts';
+import { asArray, asInteger, asNumber, asPairs, asTexts } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
-import { typed } from '../../redis/wrong-type.ts';
-import { roomKeys, typesOf } from './keys.ts';
+import { roomKeys } from './keys.ts';
 import lookLua from './look.lua';
 import { type Entry, parseEntries } from './message.ts';
-import { parseArray, parseCursor, parseTexts } from './reply.ts';
+import { checked } from './replies.ts';
 
 /** One room as somebody sees who has it open. */
 export type Look = {
@@ -16,6 +16,8 @@ export type Look = {
   readonly members: readonly { readonly name: string; readonly seen: number }[];
   /** Oldest first. */
   readonly entries: readonly Entry[];
+  /** Older ones were left out. */
+  readonly isPartial: boolean;
 };
 
 export type LookOptions = {
@@ -25,6 +27,8 @@ export type LookOptions = {
   readonly after: number;
   readonly mostMembers: number;
   readonly mostEntries: number;
+  /** Of a message's text so many bytes. */
+  readonly longestText: number;
 };
 
 /**
@@ -33,31 +37,30 @@ export type LookOptions = {
  */
 export async function look(redis: Client, room: string, options: LookOptions): Promise<Look | undefined> {
   const keys = roomKeys(redis, room);
-  const reply = await typed(
+  const { mostMembers, member, after, mostEntries, longestText } = options;
+  const reply = await checked(
     redis,
-    typesOf(keys),
+    keys,
+    [],
     lookScript(
       redis,
       [keys.members, keys.ids, keys.messages],
-      [options.mostMembers, options.member, options.after, options.mostEntries],
+      [mostMembers, member, after, mostEntries, longestText],
     ),
   );
   if (!reply) return;
-  const [lastId, memberCount, own, members, messages] = reply;
+  const [lastId, memberCount, own, members, messages, isPartial] = reply;
   return {
-    lastId: Number(lastId),
-    memberCount: Number(memberCount),
-    seen: own === '' ? undefined : parseCursor(own),
-    members: pairs(parseTexts(members)).map(([name, cursor]) => ({ name, seen: parseCursor(cursor) })),
-    entries: parseEntries(parseTexts(messages)).reverse(),
+    lastId: asInteger(lastId, keys.ids),
+    memberCount: asInteger(memberCount),
+    seen: own === '' ? undefined : asNumber(own, keys.members),
+    members: asPairs(members).map(([name, cursor]) => ({ name, seen: asNumber(cursor, keys.members) })),
+    entries: parseEntries(asTexts(messages)).reverse(),
+    isPartial: isPartial === 1,
   };
-}
-
-function pairs(flat: readonly string[]): (readonly [string, string])[] {
-  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ''] as const] : []));
 }
 
 const lookScript = defineScript({
   lua: lookLua,
-  parse: (reply): unknown[] | undefined => (reply === null ? undefined : parseArray(reply)),
+  parse: (reply) => (reply === null ? undefined : asArray(reply)),
 });

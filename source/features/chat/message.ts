@@ -1,3 +1,5 @@
+import { formatBytes } from '../../ui/format.ts';
+
 /**
  * What a room stores: JSON in the book's shape, `{"id": 7, "ts": 1795187586.852076, "sender": "ann", "message": "hi"}`
  * with `ts` in float seconds, under the message's id as its score. The score is the truth about the id.
@@ -10,10 +12,10 @@ export type Message = {
   readonly message: string;
 };
 
-/** Something else in the message's place: told of, and passed over. */
+/** Something else in the message's place: reported, and passed over. */
 export type Malformed = {
   readonly id: number;
-  /** What was found, at most 200 characters of it. */
+  /** What was found, at most 200 characters of it; of a very long text also how long it is. */
   readonly malformed: string;
 };
 
@@ -27,9 +29,9 @@ export function isMalformed(entry: Entry): entry is Malformed {
 export function parseEntry(stored: string, id: number): Entry {
   const { ts, sender, message } = parseObject(stored);
   if (typeof ts !== 'number' || !Number.isFinite(ts) || !isText(sender) || !isText(message)) {
-    return { id, malformed: stored.slice(0, 200) };
+    return { id, malformed: shown(stored) };
   }
-  // By way of whole microseconds, which is what was stored: the same millisecond that the sender was told.
+  // By way of whole microseconds, which is what was stored: the same millisecond that the sender got.
   const at = Math.floor(Math.round(ts * 1e6) / 1000);
   return { id, at, sender: String(sender), message: String(message) };
 }
@@ -41,6 +43,13 @@ export function parseEntries(reply: readonly string[]): Entry[] {
     entries.push(parseEntry(reply[index] ?? '', Number(reply[index + 1])));
   }
   return entries;
+}
+
+/** What is too long to be a message comes as its length and its beginning. */
+function shown(stored: string): string {
+  const [, length, beginning] = /^(\d{6,}):(.*)$/s.exec(stored) ?? [];
+  if (length === undefined) return stored.slice(0, 200);
+  return `${beginning?.slice(0, 200)}… (${formatBytes(Number(length))}, cut)`;
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -1,15 +1,16 @@
-import { WrongTypeError } from '../../errors.ts';
+import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
-import { register, registered } from '../../redis/registry.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
+import { refused } from '../../redis/refusals.ts';
+import { registerAll, registered } from '../../redis/registry.ts';
+import { asArray, asInteger, asNumber, asText, asTexts } from '../../redis/reply.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
+import historyLua from './history.lua';
 import surveyLua from './inspect.lua';
-import { roomKeys, roomOf, whyNoRoom } from './keys.ts';
+import { type RoomKeys, roomKeys, roomOf, whyNoRoom } from './keys.ts';
 import { type Entry, parseEntries } from './message.ts';
-import { parseArray, parseCursor } from './reply.ts';
 
 /** Looking at rooms from outside: nothing here marks messages as seen or needs to be a member. */
 
@@ -38,11 +39,11 @@ export async function known(redis: Client, limit?: number): Promise<string[]> {
   return names.filter((room) => whyNoRoom(room) === undefined);
 }
 
-/** Looks through every key for rooms, such as those of programs that follow the book; rate-bound, so it takes time. */
+/** Looks through every key for rooms, such as those of programs that follow Redis in Action; rate-bound, so it takes time. */
 export async function discover(redis: Client, signal?: AbortSignal): Promise<string[]> {
   const rooms = new Set<string>();
   for (const server of await masters(redis)) {
-    const options = { match: 'chat:*', type: 'zset', ...(signal && { signal }) };
+    const options = { match: 'chat:*', type: 'zset', count: 2000, perSecond: 20, ...(signal && { signal }) };
     for await (const keys of scan(server, options)) {
       for (const key of keys) {
         const room = roomOf(redis, key);
@@ -55,44 +56,93 @@ export async function discover(redis: Client, signal?: AbortSignal): Promise<str
 
 /** Makes rooms known that others made. */
 export async function adopt(redis: Client, rooms: readonly string[]): Promise<void> {
-  await Promise.all(rooms.map((room) => register(redis, 'chat', room, { isNew: true })));
+  await registerAll(redis, 'chat', rooms);
 }
+
+/** Of three keys each: no command has more than 3,000 words. */
+const roomsAtOnce = 990;
+/** What comes with the room itself; of the few that have more the rest is asked for. */
+const membersAtFirst = 20;
+const membersAtOnce = 1000;
 
 export type Survey = {
   readonly rooms: readonly RoomFigures[];
-  /** Rooms that cannot be told of, because one of their keys holds something else. */
-  readonly wrong: readonly WrongTypeError[];
+  /** Rooms that cannot be read, each with the key that is in the way. */
+  readonly wrong: readonly QuarterdeckError[];
 };
 
 /**
- * Tells of these rooms: members with what they have not read, and what is stored. Rooms that are gone are left out.
- * `limit` bounds the members told of (-1: all of them); `always` names one to tell of in any case.
+ * What these rooms hold: members with what they have not read, and what is stored. Rooms that are gone are left out.
+ * `limit` bounds the members of each (-1: all of them); `always` names one who is given in any case.
  */
 export async function survey(
   redis: Client,
   names: readonly string[],
   { limit = -1, always = '' }: { readonly limit?: number; readonly always?: string } = {},
 ): Promise<Survey> {
-  if (names.length === 0) return { rooms: [], wrong: [] };
-  // In Cluster each room has its own slot, so each is asked by itself.
-  const groups = isCluster(redis) ? names.map((room) => [room]) : [names];
-  const replies = await Promise.all(
-    groups.map((group) => {
-      const families = group.map((room) => roomKeys(redis, room));
-      const keys = families.flatMap(({ members, ids, messages }) => [members, ids, messages]);
-      return surveyScript(redis, keys, [limit, always]);
-    }),
-  );
   const rooms: RoomFigures[] = [];
-  const wrong: WrongTypeError[] = [];
-  for (const [index, reply] of replies.flat().entries()) {
-    const room = names[index] ?? '';
-    if (Array.isArray(reply)) rooms.push(parseFigures(room, reply));
-    if (typeof reply === 'string') {
-      wrong.push(new WrongTypeError(reply, reply === roomKeys(redis, room).ids ? 'string' : 'zset'));
+  const wrong: QuarterdeckError[] = [];
+  // In Cluster each room lies in a slot of its own.
+  const [step, abreast] = isCluster(redis) ? [1, 64] : [roomsAtOnce, 2];
+  for (let start = 0; start < names.length; start += step * abreast) {
+    const some = names.slice(start, start + step * abreast);
+    const pages = Array.from({ length: Math.ceil(some.length / step) }, (_, index) => {
+      const page = some.slice(index * step, (index + 1) * step);
+      return surveyPage(redis, page, 0, limit < 0 ? membersAtFirst : limit, always);
+    });
+    for (const page of await Promise.all(pages)) {
+      wrong.push(...page.wrong);
+      for (const room of page.rooms) rooms.push(limit < 0 ? await withAllMembers(redis, room) : room);
     }
   }
   return { rooms, wrong };
+}
+
+async function surveyPage(
+  redis: Client,
+  names: readonly string[],
+  first: number,
+  most: number,
+  always: string,
+): Promise<Survey> {
+  const families = names.map((room) => roomKeys(redis, room));
+  const keys = families.flatMap(({ members, ids, messages }) => [members, ids, messages]);
+  const replies = await surveyScript(redis, keys, [first, most, always]);
+  const rooms: RoomFigures[] = [];
+  const wrong: QuarterdeckError[] = [];
+  for (const [index, reply] of replies.entries()) {
+    if (reply === null) continue;
+    const found = asArray(reply);
+    const family = families[index];
+    if (found.length === 2) wrong.push(errorOf(asText(found[0]), asText(found[1]), family));
+    else rooms.push(parseFigures(names[index] ?? '', found));
+  }
+  return { rooms, wrong };
+}
+
+async function withAllMembers(redis: Client, room: RoomFigures): Promise<RoomFigures> {
+  const members = new Map(room.members.map((member) => [member.name, member]));
+  for (let first = room.members.length; first < room.memberCount; first += membersAtOnce) {
+    const { rooms } = await surveyPage(redis, [room.room], first, membersAtOnce, '');
+    const next = rooms[0]?.members ?? [];
+    for (const member of next) members.set(member.name, member);
+    // Some have left meanwhile.
+    if (next.length === 0) break;
+  }
+  return { ...room, members: [...members.values()] };
+}
+
+function errorOf(key: string, text: string, keys: RoomKeys | undefined): QuarterdeckError {
+  const reply = Object.assign(new Error(text), { name: 'ReplyError' });
+  if (text.includes('not an integer')) return new WrongTypeError(key, 'whole number', { cause: reply });
+  if (text.startsWith('WRONGTYPE')) {
+    return new WrongTypeError(key, key === keys?.ids ? 'string' : 'zset', { cause: reply });
+  }
+  const explained = refused(reply);
+  if (QuarterdeckError.is(explained)) return explained;
+  return new QuarterdeckError('data', 'CHAT_UNREADABLE', `Key \`${key}\` cannot be read: ${text}`, {
+    cause: reply,
+  });
 }
 
 /**
@@ -101,31 +151,33 @@ export async function survey(
  */
 export async function history(redis: Client, room: string, after = 0, limit = 200): Promise<Entry[]> {
   const { messages } = roomKeys(redis, room);
-  const newestFirst = retryAborted(() =>
-    redis.zrange(messages, '+inf', `(${after}`, 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'),
-  );
+  const newestFirst = historyScript(redis, [messages], [after, limit, 1]);
   return parseEntries(await typed(redis, { [messages]: 'zset' }, newestFirst)).reverse();
 }
 
-function parseFigures(room: string, [lastId, messages, memberCount, flat]: readonly unknown[]): RoomFigures {
-  const members: MemberFigures[] = [];
-  const cells: readonly unknown[] = Array.isArray(flat) ? flat : [];
-  for (let index = 0; index < cells.length; index += 3) {
-    const cursor = parseCursor(cells[index + 1]);
-    members.push({
-      name: String(cells[index]),
-      seen: Number.isFinite(cursor) ? cursor : Number(lastId),
-      unread: Number(cells[index + 2]),
-      writesOnly: !Number.isFinite(cursor),
-    });
-  }
-  return {
-    room,
-    lastId: Number(lastId),
-    messages: Number(messages),
-    memberCount: Number(memberCount),
-    members,
-  };
+/** The oldest stored message; undefined when none is stored. @throws {WrongTypeError} */
+export async function oldest(redis: Client, room: string): Promise<Entry | undefined> {
+  const { messages } = roomKeys(redis, room);
+  const found = historyScript(redis, [messages], ['-inf', 1, 0]);
+  return parseEntries(await typed(redis, { [messages]: 'zset' }, found))[0];
 }
 
-const surveyScript = defineScript({ lua: surveyLua, parse: parseArray });
+const historyScript = defineScript({ lua: historyLua, parse: asTexts });
+
+function parseFigures(room: string, [lastId, messages, memberCount, flat]: readonly unknown[]): RoomFigures {
+  const last = asInteger(lastId);
+  const cells = asArray(flat);
+  const members = Array.from({ length: Math.floor(cells.length / 3) }, (_, index): MemberFigures => {
+    const [name, cursor, unread] = cells.slice(3 * index, 3 * index + 3);
+    const seen = asNumber(cursor);
+    return {
+      name: asText(name),
+      seen: Number.isFinite(seen) ? seen : last,
+      unread: asInteger(unread),
+      writesOnly: !Number.isFinite(seen),
+    };
+  });
+  return { room, lastId: last, messages: asInteger(messages), memberCount: asInteger(memberCount), members };
+}
+
+const surveyScript = defineScript({ lua: surveyLua, parse: asArray });

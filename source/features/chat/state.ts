@@ -4,12 +4,14 @@ import { type Entry, isMalformed } from './message.ts';
 /** What the console knows of chat, and where in it the operator is. */
 export type ChatSlice = {
   readonly operator: string;
-  /** Whether Redis has told anything yet. */
+  /** Whether anything was read yet. */
   readonly hasLearned: boolean;
   /** By name. */
   readonly rooms: readonly Room[];
   /** Sentences about rooms that cannot be shown. */
   readonly wrong: readonly string[];
+  /** How many rooms there are, and what the operator has not read in all of them; undefined where `rooms` are all. */
+  readonly totals: Totals | undefined;
   /** The room whose history is shown. */
   readonly selected: string | undefined;
   /** Of the selected room, those furthest behind first. */
@@ -20,9 +22,12 @@ export type ChatSlice = {
   readonly list: ListState;
 };
 
+/** `unread` is not known before every room was looked at once. */
+export type Totals = { readonly rooms: number; readonly unread: number | undefined };
+
 export type Room = {
   readonly room: string;
-  /** Where its doorbell rings. */
+  /** Where its messages are announced. */
   readonly channel: string;
   readonly memberCount: number;
   readonly lastId: number;
@@ -52,7 +57,13 @@ export type History = {
 /** What one reading of Redis tells. */
 export type Reading = {
   /** Every room, when they were asked for, and sentences about those that cannot be shown. */
-  readonly all: { readonly rooms: readonly Room[]; readonly wrong: readonly string[] } | undefined;
+  readonly all:
+    | {
+        readonly rooms: readonly Room[];
+        readonly wrong: readonly string[];
+        readonly totals?: Totals | undefined;
+      }
+    | undefined;
   /** The room that was looked into, if any. */
   readonly open:
     | {
@@ -69,7 +80,7 @@ export type Reading = {
 
 export const longestHistory = 500;
 /** Of a message's text, for what is kept in memory and painted; `chat read` gives all of it. */
-const longestText = 4096;
+export const longestText = 4096;
 
 export function initial(operator: string): ChatSlice {
   return {
@@ -77,6 +88,7 @@ export function initial(operator: string): ChatSlice {
     hasLearned: false,
     rooms: [],
     wrong: [],
+    totals: undefined,
     selected: undefined,
     members: [],
     histories: {},
@@ -89,7 +101,12 @@ export function selectedRoom(slice: ChatSlice): Room | undefined {
 }
 
 export function selectedHistory(slice: ChatSlice): History | undefined {
-  return slice.selected === undefined ? undefined : slice.histories[slice.selected];
+  return slice.selected === undefined ? undefined : historyOf(slice, slice.selected);
+}
+
+/** Rooms are named by strangers, also as what every object has: `constructor`. */
+export function historyOf({ histories }: Pick<ChatSlice, 'histories'>, room: string): History | undefined {
+  return Object.hasOwn(histories, room) ? histories[room] : undefined;
 }
 
 /** The room to show when none is, or the shown one is gone: one the operator is in, if any. */
@@ -103,10 +120,11 @@ export function learn(slice: ChatSlice, { all, open }: Reading): ChatSlice {
   const rooms = open ? known.map((room) => (room.room === open.room.room ? open.room : room)) : known;
   const selected = roomToShow(rooms, slice.selected);
   const members = selected === slice.selected ? slice.members : [];
-  const next = { ...slice, hasLearned: true, rooms, wrong: all?.wrong ?? slice.wrong, selected, members };
+  const { wrong, totals } = all ?? slice;
+  const next = { ...slice, hasLearned: true, rooms, wrong, totals, selected, members };
   // What was read of another room than the one selected meanwhile tells nothing of members or messages.
   if (!open || open.room.room !== selected) return next;
-  const history = read(slice.histories[selected], open);
+  const history = read(historyOf(slice, selected), open);
   return { ...next, members: open.members, histories: { ...slice.histories, [selected]: history } };
 }
 
@@ -129,7 +147,7 @@ function read(
   return merge({ ...history, cursor, floor, looked: Math.max(history.looked, seen) }, entries);
 }
 
-/** A message that came with the doorbell: shown at once if its room is; the next reading confirms it. */
+/** A message that came on the channel: shown at once if its room is; the next reading confirms it. */
 export function hear(slice: ChatSlice, channel: string, entry: Entry): ChatSlice {
   const room = slice.rooms.find((candidate) => candidate.channel === channel);
   if (!room) return slice;
@@ -144,7 +162,7 @@ export function hear(slice: ChatSlice, channel: string, entry: Entry): ChatSlice
         }
       : candidate,
   );
-  const history = slice.histories[room.room];
+  const history = historyOf(slice, room.room);
   if (!history) return { ...slice, rooms };
   const cursor = entry.id === history.cursor + 1 ? entry.id : history.cursor;
   return {
@@ -157,7 +175,7 @@ export function hear(slice: ChatSlice, channel: string, entry: Entry): ChatSlice
 function merge(history: History, added: readonly Entry[]): History {
   const { entries } = history;
   const newestId = entries.at(-1)?.id ?? 0;
-  // What the doorbell brings is nearly always newer than everything known: then there is nothing to compare.
+  // What the channel brings is nearly always newer than everything known: then there is nothing to compare.
   const isNewer = (added[0]?.id ?? 0) > newestId && added.length === 1;
   const known = isNewer ? undefined : new Set(entries.map(({ id }) => id));
   const fresh = added.filter(({ id }) => !known?.has(id) && id > history.floor).map(shorten);
@@ -197,7 +215,7 @@ export function look(slice: ChatSlice, firstId: number, lastId: number): ChatSli
   if (!history || lastId <= history.looked || history.floor > history.looked) return slice;
   const firstUnseen = history.entries.find(({ id }) => id > history.looked)?.id;
   if (firstUnseen === undefined || firstUnseen < firstId) return slice;
-  // The count falls at once; Redis, and so `seen`, follows when it was told.
+  // The count falls at once; Redis, and so `seen`, follows.
   const rooms = slice.rooms.map((room) =>
     room.room === slice.selected && room.own
       ? { ...room, own: { ...room.own, unread: Math.max(0, room.lastId - lastId) } }

@@ -1,11 +1,20 @@
 import type { Client } from '../../redis/client.ts';
-import { startSubscriber } from '../../redis/subscriber.ts';
+import { notifierOf } from '../../redis/notifier.ts';
+import { rideOut } from '../../redis/refusals.ts';
 import { ack, pending } from './chat.ts';
-import { doorbell } from './keys.ts';
+import { channelOf } from './keys.ts';
 import type { Entry } from './message.ts';
 
-/** For senders that do not ring, such as the book's, and for what was rung while nobody could hear. */
+/** For senders that announce nothing, such as those of Redis in Action, and for what was announced unheard. */
 const pollMs = 1000;
+
+export type FollowOptions = {
+  readonly signal: AbortSignal;
+  /** How long what a server refuses for a while is waited for; without limit by default. */
+  readonly timeoutMs?: number;
+  /** Called once when the server begins to refuse. */
+  readonly onRefused?: (refusal: unknown) => void;
+};
 
 /**
  * Everything a member has not seen and then everything that is sent, in order, page after page, until `signal`.
@@ -19,22 +28,26 @@ export async function* follow(
   listen: () => Client,
   room: string,
   member: string,
-  { signal }: { readonly signal: AbortSignal },
+  { signal, timeoutMs, onRefused }: FollowOptions,
 ): AsyncGenerator<readonly Entry[]> {
-  let isRung = false;
-  let wake = (): void => {};
-  const ring = (): void => {
-    isRung = true;
-    wake();
+  const hearing = notifierOf(redis, listen).hear(channelOf(redis, room));
+  let isRefused = false;
+  const ride = async <Result>(run: () => Promise<Result>): Promise<Result> => {
+    const result = await rideOut(run, {
+      signal,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      onWait: (refusal) => {
+        if (!isRefused) onRefused?.(refusal);
+        isRefused = true;
+      },
+    });
+    isRefused = false;
+    return result;
   };
-  const subscriber = startSubscriber(listen, { onMessages: ring, onGap: ring });
-  signal.addEventListener('abort', ring);
   try {
-    subscriber.want([doorbell(redis, room)]);
     let after: number | undefined;
     while (!signal.aborted) {
-      isRung = false;
-      const { entries, seen } = await pending(redis, room, member, { after });
+      const { entries, seen } = await ride(() => pending(redis, room, member, { after }));
       const last = entries.at(-1);
       // Behind what was marked: the room was deleted and made anew meanwhile, and its ids started again.
       if (after !== undefined && seen < after) {
@@ -43,21 +56,13 @@ export async function* follow(
       }
       if (last) {
         yield entries;
-        await ack(redis, room, member, last.id);
+        await ride(() => ack(redis, room, member, last.id));
         after = last.id;
-      } else if (!isRung) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, pollMs);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
+      } else {
+        await hearing.wait(pollMs, signal);
       }
     }
   } finally {
-    signal.removeEventListener('abort', ring);
-    subscriber.want([]);
-    subscriber.stop();
+    hearing.close();
   }
 }

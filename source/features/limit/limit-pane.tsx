@@ -43,7 +43,7 @@ const use = ({ used, limit }: Meter): string =>
 
 function stateSpan(meter: Meter): Exclude<Span, string> {
   const state = stateOf(meter);
-  return { text: state, tone: state === 'FULL' ? 'bad' : 'text' };
+  return { text: state, tone: state === 'FULL' ? 'bad' : 'plain' };
 }
 
 function tableOf(nowMs: number): readonly Column<Meter>[] {
@@ -59,12 +59,7 @@ function tableOf(nowMs: number): readonly Column<Meter>[] {
       cell: ({ subject }) => subject,
     },
     { heading: 'use', field: 'use', align: 'right', cell: use },
-    {
-      heading: '',
-      width: barCells,
-      drop: 3,
-      cell: (meter) => gauge(share(meter), barCells, stateSpan(meter).tone === 'bad' ? 'bad' : 'bar'),
-    },
+    { heading: '', width: barCells, drop: 3, cell: (meter) => gauge(share(meter), barCells) },
     { heading: 'per', field: 'per', align: 'right', drop: 2, cell: ({ perMs }) => formatPeriod(perMs) },
     { heading: 'by', field: 'by', drop: 5, cell: ({ algorithm }) => algorithm },
     { heading: 'resets', field: 'resets', align: 'right', cell: (meter) => resetIn(meter, nowMs) ?? '–' },

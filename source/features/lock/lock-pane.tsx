@@ -5,7 +5,6 @@ import { fact, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
 import { sinceMs, untilMs } from '../../ui/moment.ts';
 import type { Span } from '../../ui/row.tsx';
-import type { Piece } from '../../ui/style.ts';
 import type { Column } from '../../ui/table.tsx';
 import { truncate } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';
@@ -64,7 +63,7 @@ function tableOf(nowMs: number): readonly Column<Lock>[] {
       field: 'owner',
       max: longestHost,
       shorten: briefly,
-      cell: ({ owner, isHeld }) => (isHeld ? owner : { text: owner, tone: 'muted' }),
+      cell: ({ owner, isHeld }) => (isHeld ? owner : { text: owner, tone: 'dim' }),
     },
     { heading: 'label', field: 'label', max: 30, drop: 4, cell: ({ label }) => label },
     { heading: 'held', field: 'held', align: 'right', drop: 2, cell: (lock) => held(lock, nowMs) },
@@ -84,7 +83,7 @@ function tableOf(nowMs: number): readonly Column<Lock>[] {
 function stateSpan(lock: Lock): Span {
   const state = stateOf(lock);
   if (state === 'no TTL') return { text: state, tone: lock.waiting > 0 ? 'bad' : 'warn' };
-  return { text: state, tone: state === 'free' ? 'muted' : 'text' };
+  return { text: state, tone: state === 'free' ? 'dim' : 'plain' };
 }
 
 function held(lock: Lock, nowMs: number): string {
@@ -93,8 +92,8 @@ function held(lock: Lock, nowMs: number): string {
   return isForeign(lock) ? `≥${age}` : age;
 }
 
-function bar({ isHeld, endsAtMs, fullMs }: Lock, nowMs: number): readonly Piece[] {
-  return !isHeld || endsAtMs === undefined ? [] : gauge(untilMs(endsAtMs, nowMs) / fullMs, barCells);
+function bar({ isHeld, endsAtMs, fullMs }: Lock, nowMs: number): string {
+  return !isHeld || endsAtMs === undefined ? '' : gauge(untilMs(endsAtMs, nowMs) / fullMs, barCells);
 }
 
 /** A holder that renews never lets it fall so low. */
@@ -110,21 +109,21 @@ function left({ isHeld, endsAtMs, fullMs }: Lock, nowMs: number): Span {
 function queueOf(lock: Lock, nowMs: number): readonly Line[] {
   const fence: Span =
     lock.fence === undefined
-      ? { text: isForeign(lock) ? 'no fence: another program holds it' : 'nobody holds it', tone: 'muted' }
+      ? { text: isForeign(lock) ? 'no fence: another program holds it' : 'nobody holds it', tone: 'dim' }
       : `fence ${lock.fence}`;
   const first: Span[] = [`${lock.name}  `, fence];
-  if (lock.label !== '') first.push({ text: `  ${lock.label}`, tone: 'muted' });
+  if (lock.label !== '') first.push({ text: `  ${lock.label}`, tone: 'dim' });
   const queue = lock.waiters.map(
     ({ place, label, sinceMs: began }, index): Line => ({
       spans: [
         index === 0 ? '  next ' : '  then ',
         `${briefly(place)} waits ${formatDuration(sinceMs(began, nowMs))}`,
-        ...(label === '' ? [] : [{ text: `  ${label}`, tone: 'muted' as const }]),
+        ...(label === '' ? [] : [{ text: `  ${label}`, tone: 'dim' as const }]),
       ],
     }),
   );
   const more = lock.waiting - lock.waiters.length;
-  if (more > 0) queue.push({ spans: [{ text: `  and ${more} more`, tone: 'muted' }] });
+  if (more > 0) queue.push({ spans: [{ text: `  and ${more} more`, tone: 'dim' }] });
   return [{ spans: first }, ...queue];
 }
 

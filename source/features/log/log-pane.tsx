@@ -18,7 +18,7 @@ export function LogPane(props: PaneProps<LogSlice>): ReactNode {
       list={logList}
       table={board ? tableOf(board) : []}
       details={(message, columns) => detailsOf(slice, message, columns)}
-      tail={board && board.total > 0 ? [{ spans: [{ text: sumsOf(board), tone: 'muted' }] }] : []}
+      tail={board && board.total > 0 ? [{ spans: [{ text: sumsOf(board), tone: 'dim' }] }] : []}
       empty={nothing(slice)}
     />
   );
@@ -67,8 +67,8 @@ function tableOf({ total, previousHourMs }: Board): readonly Column<Mover>[] {
 }
 
 function toneOf(moved: Movement): Tone {
-  if (moved.kind === 'new') return 'text';
-  return moved.kind === 'rising' && moved.ratio >= 2 ? 'warn' : 'text';
+  if (moved.kind === 'new') return 'plain';
+  return moved.kind === 'rising' && moved.ratio >= 2 ? 'warn' : 'plain';
 }
 
 function sumsOf({ total, distinct, previousHourMs }: Board): string {
@@ -82,8 +82,8 @@ function detailsOf(slice: LogSlice, message: Mover, columns: number): readonly L
   const recent = (own.length > 0 ? own : slice.recent).map(
     ({ at, message: text }): Line => ({
       spans: [
-        { text: `${at === null ? '--:--:--' : formatClockSeconds(at)} `, tone: 'muted' },
-        own.length > 0 ? text : { text, tone: 'muted' },
+        { text: `${at === null ? '--:--:--' : formatClockSeconds(at)} `, tone: 'dim' },
+        own.length > 0 ? text : { text, tone: 'dim' },
       ],
     }),
   );

@@ -10,7 +10,7 @@ import { type Server, type ShardsSlice, shardsList, shortName } from './state.ts
 
 const clusterSlots = 16_384;
 const stateTones: Readonly<Record<string, Tone>> = {
-  up: 'text',
+  up: 'plain',
   loading: 'warn',
   syncing: 'warn',
   unlinked: 'warn',
@@ -58,7 +58,7 @@ const table: readonly Column<Server>[] = [
     heading: '',
     drop: 6,
     width: 6,
-    cell: ({ usedBytes, maxBytes }) => (maxBytes === 0 ? [] : gauge(usedBytes / maxBytes, 6)),
+    cell: ({ usedBytes, maxBytes }) => (maxBytes === 0 ? '' : gauge(usedBytes / maxBytes, 6)),
   },
   {
     heading: 'cmd/s',
@@ -119,11 +119,11 @@ function notesOf({ servers, events, orderMistake }: ShardsSlice): readonly Line[
   if (servers.some(({ slots }) => slots !== undefined)) {
     notes.push({
       text: `slots ${formatCount(served)} of ${formatCount(clusterSlots)} covered`,
-      tone: served === clusterSlots ? 'muted' : 'bad',
+      tone: served === clusterSlots ? 'dim' : 'bad',
     });
   }
   const recent = events
     .toReversed()
-    .map(({ text, atMs }) => ({ text: `${formatClock(atMs)} ${text}`, tone: 'text' as const }));
+    .map(({ text, atMs }) => ({ text: `${formatClock(atMs)} ${text}`, tone: 'plain' as const }));
   return [...notes, ...recent].map((piece) => ({ spans: [piece] }));
 }

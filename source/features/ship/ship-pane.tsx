@@ -33,7 +33,7 @@ export function ShipPane(props: PaneProps<ShipSlice>): ReactNode {
       table={tableOf(columns, nowMs)}
       head={head}
       details={(row) => detailsOf(row, nowMs)}
-      tail={shown && shown.parts.length === 0 ? [{ spans: [{ text: emptyText(shown), tone: 'muted' }] }] : []}
+      tail={shown && shown.parts.length === 0 ? [{ spans: [{ text: emptyText(shown), tone: 'dim' }] }] : []}
       empty={nothing(slice)}
     />
   );
@@ -51,10 +51,10 @@ function nothing({ channels, shown }: ShipSlice): readonly string[] {
 const narrowColumns = 50;
 
 const tones: Readonly<Record<ChannelRow['state'], Tone>> = {
-  idle: 'muted',
-  shipping: 'text',
+  idle: 'dim',
+  shipping: 'plain',
   waiting: 'warn',
-  done: 'text',
+  done: 'plain',
   stalled: 'bad',
 };
 
@@ -69,7 +69,7 @@ function budgetLine({ usedBytes, budgetBytes, peakBytes, state }: ChannelRow, co
   };
   const cells = Math.min(40, columns - width(`budget ${figures}${peak}  ${word.text}`));
   return {
-    spans: ['budget ', ...gauge(share, Math.max(0, cells)), figures, peak],
+    spans: ['budget ', gauge(share, Math.max(0, cells)), figures, peak],
     right: ['  ', word],
   };
 }
@@ -146,8 +146,8 @@ function stateSpan(row: ShipRow): Span {
   if (row.kind === 'part') return row.part.state;
   const { state, lag } = row.consumer;
   if (state === 'stalled') return { text: 'STALLED', tone: 'bad' };
-  if (state === 'unseen') return { text: 'never seen', tone: lag > 0 ? 'warn' : 'muted' };
-  return { text: state, tone: state === 'live' ? 'text' : 'muted' };
+  if (state === 'unseen') return { text: 'never seen', tone: lag > 0 ? 'warn' : 'dim' };
+  return { text: state, tone: state === 'live' ? 'plain' : 'dim' };
 }
 
 function numberOf({ part }: PartRow): string | undefined {

@@ -15,8 +15,8 @@ import {
 } from './state.ts';
 
 const tones: Readonly<Record<Condition, Tone>> = {
-  live: 'text',
-  idle: 'muted',
+  live: 'plain',
+  idle: 'dim',
   failing: 'warn',
   halted: 'bad',
   retrying: 'bad',
@@ -84,7 +84,7 @@ function detailsOf(target: Target): readonly Line[] {
     lines.push([{ text: `halted since ${formatClock(halted.sinceMs)}: ${halted.message}`, tone: 'bad' }]);
     lines.push([{ text: `if it is meant: c, or sync resume … ${resumeFlags(halted)} --yes`, tone: 'warn' }]);
     const [first] = halted.sample;
-    if (first !== undefined) lines.push([{ text: `such as ${halted.sample.join(', ')}`, tone: 'muted' }]);
+    if (first !== undefined) lines.push([{ text: `such as ${halted.sample.join(', ')}`, tone: 'dim' }]);
   }
   if (target.state !== 'live') lines.push([unserved(target)]);
   if (error !== null) lines.push([{ text: error, tone: 'bad' }]);
@@ -95,7 +95,7 @@ function detailsOf(target: Target): readonly Line[] {
   );
   const missed: Span = {
     text: `${formatCount(missedByEvents)} missed by events`,
-    tone: missedByEvents > 0 ? 'warn' : 'text',
+    tone: missedByEvents > 0 ? 'warn' : 'plain',
   };
   lines.push(
     lastFullAt === null
@@ -111,15 +111,15 @@ function detailsOf(target: Target): readonly Line[] {
     lines.push([{ text: `${counted(refused, 'path')} ${why} out of the base`, tone: 'warn' }]);
   }
   if (leftOut > 0)
-    lines.push([{ text: `${counted(leftOut, 'symlink')} not copied: out of the base`, tone: 'muted' }]);
+    lines.push([{ text: `${counted(leftOut, 'symlink')} not copied: out of the base`, tone: 'dim' }]);
   if (notKept !== null && notKept !== '')
-    lines.push([{ text: `not kept at the target: ${notKept}`, tone: 'muted' }]);
+    lines.push([{ text: `not kept at the target: ${notKept}`, tone: 'dim' }]);
   return lines.map((spans) => ({ spans }));
 }
 
 function unserved({ queued }: Target): Span {
   const again = 'start its `quarterdeck sync run` again';
-  if (queued === 0) return { text: `nobody serves this target: ${again}`, tone: 'muted' };
+  if (queued === 0) return { text: `nobody serves this target: ${again}`, tone: 'dim' };
   const waiting = `${counted(queued, 'change')} ${queued === 1 ? 'waits' : 'wait'}`;
   return { text: `nobody serves this target and ${waiting}: ${again}`, tone: 'bad' };
 }

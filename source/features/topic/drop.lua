@@ -14,7 +14,7 @@ if token and token ~= '-' and redis.call('ZSCORE', KEYS[1], name) then
   redis.call('HSET', KEYS[3], 'dropped:' .. name, token)
 end
 local removed = redis.call('ZREM', KEYS[1], name)
-redis.pcall('HDEL', KEYS[2], name)
-redis.pcall('HDEL', KEYS[3], 'blocked:' .. name, 'pace:' .. name, 'aside:' .. name)
+redis.call('HDEL', KEYS[2], name)
+redis.call('HDEL', KEYS[3], 'blocked:' .. name, 'pace:' .. name, 'aside:' .. name)
 if removed == 1 then redis.pcall(ARGV[2], ARGV[3], 'seat') end
 return removed

@@ -46,7 +46,7 @@ end
 
 local time = call('TIME')
 local stamp = string.format('%s%03d-', time[1], time[2] / 1000)
-local id, stored = last - count, {}
+local id = last - count
 for i = 3, #ARGV, 2 do
   id = id + (ARGV[i] == 'm' and 1 or tonumber(string.sub(ARGV[i], 2)))
   local added = redis.pcall('XADD', KEYS[1], stamp .. string.format('%.0f', id), ARGV[i], ARGV[i + 1])
@@ -59,14 +59,8 @@ for i = 3, #ARGV, 2 do
     end
     call('XADD', KEYS[1], stamp .. string.format('%.0f', id), ARGV[i], ARGV[i + 1])
   end
-  stored[#stored + 1] = stamp .. string.format('%.0f', id)
 end
-local isNoted = redis.pcall('SETRANGE', KEYS[4], slot, pack('dd', sequence, last))
-if type(isNoted) == 'table' then
-  -- What cannot be recognised when it is sent again must not be there; its ids are not given again.
-  call('XDEL', KEYS[1], unpack(stored))
-  return isNoted
-end
-if sequence % 64 == 1 then redis.pcall('PEXPIRE', KEYS[4], 86400000) end
+call('SETRANGE', KEYS[4], slot, pack('dd', sequence, last))
+if sequence % 64 == 1 then call('PEXPIRE', KEYS[4], 86400000) end
 if redis.pcall('HDEL', KEYS[3], 'bell') == 1 then redis.pcall(ARGV[2], KEYS[1], string.format('%.0f', last)) end
 return last

@@ -26,12 +26,7 @@ for i = 3, #ARGV do
   redis.call('ZADD', KEYS[2], id, payload)
   payloads[#payloads + 1] = payload
 end
-local isNoted = redis.pcall('SETRANGE', KEYS[4], slot, struct.pack('dd', sequence, last))
-if type(isNoted) == 'table' then
-  -- What cannot be recognised when it is sent again must not be there; its ids are not given again.
-  redis.call('ZREM', KEYS[2], unpack(payloads))
-  return isNoted
-end
-if sequence % 64 == 1 then redis.pcall('PEXPIRE', KEYS[4], 86400000) end
+redis.call('SETRANGE', KEYS[4], slot, struct.pack('dd', sequence, last))
+if sequence % 64 == 1 then redis.call('PEXPIRE', KEYS[4], 86400000) end
 for _, payload in ipairs(payloads) do redis.pcall('PUBLISH', ARGV[2], payload) end
 return last

@@ -5,8 +5,8 @@ import type { Condition } from './condition.ts';
 import { type Line as Row, type Subscriber, type TopicSlice, total, trend } from './state.ts';
 
 const tones: Readonly<Record<Condition, Tone>> = {
-  live: 'text',
-  idle: 'muted',
+  live: 'plain',
+  idle: 'dim',
   overloaded: 'bad',
   'catching-up': 'warn',
   dead: 'bad',

@@ -34,8 +34,7 @@ const tableOf = (nowMs: number): readonly Column<Line>[] => [
   {
     heading: 'state',
     field: 'state',
-    cell: ({ subscriber }) =>
-      subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'muted' },
+    cell: ({ subscriber }) => (subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'dim' }),
   },
   {
     heading: 'topic',
