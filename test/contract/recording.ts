@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Redis } from 'ioredis';
 import { readLua } from '../../scripts/read-lua.ts';
+import { endedBy } from '../../source/cli/ending.ts';
+import { existsAs, registryKey, trimRegistry } from '../../source/redis/registry.ts';
 import { withRightsChecked } from '../../source/redis/script.ts';
-import { run, start } from '../helpers/cli.ts';
+import { runHere } from '../helpers/batch.ts';
+import { run } from '../helpers/cli.ts';
 import type { RedisServer } from '../helpers/redis-server.ts';
 
 /** A command that some client sent, and when the server ran it. */
@@ -99,19 +104,19 @@ export async function exerciseAll(url: string): Promise<void> {
   writeFileSync(path.join(base, 'file'), 'content');
   const env = { XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
   const qd = async (words: string, stdin = ''): Promise<string> => {
-    const ran = await run(words.split(' '), { url, stdin, env });
+    // What starts threads needs the built file.
+    const runIt = words.startsWith('lock run') ? run : runHere;
+    const ran = await runIt(words.split(' '), { url, stdin, env });
     if (ran.code !== 0 && ran.code !== 1) throw new Error(`${words}: ${ran.code} ${ran.stderr}`);
     return ran.stdout;
   };
   const inBackground = (words: string) => {
-    const child = start(words.split(' '), { url, env });
-    child.stdout?.resume();
-    child.stderr?.resume();
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const controller = new AbortController();
+    const ended = runHere(words.split(' '), { url, env, ended: controller.signal });
     return {
       ended,
       stop() {
-        child.kill('SIGTERM');
+        controller.abort(endedBy('SIGTERM'));
         return ended;
       },
     };
@@ -153,13 +158,23 @@ export async function exerciseAll(url: string): Promise<void> {
 
     const { token = '' } = await json('lock acquire deploy --ttl 1m');
     await qd('lock acquire deploy --ttl 1m');
-    await qd(`lock extend deploy ${token} --ttl 1m`);
+    await qd(`lock extend deploy ${token} --ttl 30m`);
     const waiter = inBackground('lock acquire deploy --ttl 1m --wait 30s');
     while (!(await qd('lock list --json')).includes('waitedMs')) await pause();
     await qd(`lock release deploy ${token}`);
     await waiter.ended;
     await qd('lock break deploy --yes');
     await qd('lock run job -- true');
+    // Names that nobody used for long, one of them of a lock that is there.
+    const client = new Redis(url.replace('unix://', ''));
+    try {
+      await qd('lock acquire kept --ttl 1h');
+      await client.zadd(registryKey('lock'), 1, 'gone', 2, 'kept');
+      await trimRegistry(client, 'lock', existsAs('lock:*', 'lock-queue:*'));
+      await client.set('logs:gone.log:done', '2');
+    } finally {
+      client.disconnect();
+    }
 
     await qd('topic publish orders a');
     await qd('topic publish orders -', 'b\nc\n');
@@ -178,13 +193,18 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('buffer incr project 7 3');
     await qd('buffer incr project -', '7\t2\n8\t1\n');
     await qd('buffer pending');
-    const { DatabaseSync } = await import('node:sqlite');
     const file = path.join(folder, 'counts.db');
     new DatabaseSync(file).exec(
-      'create table project (id text primary key, count integer not null default 0)',
+      "create table project (id text primary key check (id not like 'bad%'), count integer not null default 0)",
     );
     await qd(`buffer flush project --to sqlite:${file}`);
     await qd('buffer incr project 9 1');
+    await qd('buffer incr project -', 'bad1\t2\nbad2\t1\n7\t1\n');
+    await qd(`buffer flush project --to sqlite:${file}`);
+    await qd('buffer aside project');
+    await qd('buffer retry project bad1');
+    await qd(`buffer flush project --to sqlite:${file}`);
+    await qd('buffer drop project bad2 --yes');
 
     const shipped = inBackground(`ship run ${logs} --channel logs: --consumers 2 --budget 1MiB --part 64KiB`);
     const isOpen = async (channel: string) => (await qd('ship status --json')).includes(`"${channel}"`);
@@ -201,6 +221,21 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('ship forget more: 1').catch(() => {});
     await alone.ended;
 
+    const follow = (): ReturnType<typeof inBackground> =>
+      inBackground(`ship run ${logs} --channel kept: --consumers 1 --budget 1MiB --part 64KiB --follow`);
+    const first = follow();
+    while (!(await isOpen('kept:'))) await pause();
+    await inBackground(`ship consume kept: --as 0 --out ${path.join(folder, 'kept')}`).stop();
+    await appears(url, 'ship-who:kept:', 2);
+    renameSync(path.join(logs, 'a.log'), path.join(logs, 'a.log.1'));
+    writeFileSync(path.join(logs, 'a.log'), '');
+    await appears(url, 'ship-who:kept:', 2);
+    await first.stop();
+    await abandon(url, 'kept:');
+    const second = follow();
+    await appears(url, 'ship-who:kept:', 2);
+    await second.stop();
+
     await qd(`sync notify file --base ${base}`);
     const sync = inBackground(`sync run ${base} ${path.join(folder, 'target')} --every 200ms`);
     while (!(await qd('sync status --json')).includes('"synced":1')) await pause();
@@ -208,7 +243,42 @@ export async function exerciseAll(url: string): Promise<void> {
 
     await qd('snapshot --json');
     await qd('doctor --json');
+    await qd('doctor --fix');
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Resolves once what a hash holds has changed so often. */
+async function appears(url: string, key: string, times: number): Promise<void> {
+  const client = new Redis(url.replace('unix://', ''));
+  try {
+    const values = new Set<string>();
+    while (values.size <= times) {
+      values.add(JSON.stringify(await client.hgetall(key)));
+      await pause();
+    }
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** A part that a shipper was writing when it was lost. */
+async function abandon(url: string, channel: string): Promise<void> {
+  const client = new Redis(url.replace('unix://', ''));
+  const part = {
+    file: 'lost.log',
+    generation: 'g',
+    at: 0,
+    bytes: 10,
+    kind: 'lines',
+    token: 'gone',
+    stage: 'gone:1',
+  };
+  try {
+    await client.set(`ship-stage:${channel}gone:1`, 'one line.\n');
+    await client.hset(`ship-parts:${channel}`, 'lost.log', JSON.stringify({ ...part, cost: 500 }));
+  } finally {
+    client.disconnect();
   }
 }

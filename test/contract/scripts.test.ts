@@ -13,19 +13,8 @@ import { exerciseAll, record, type Script, type Sent, scriptOf, scripts } from '
  */
 
 type Call = { readonly script: Script; readonly lua: string; readonly words: readonly Buffer[] };
-type State = ReadonlyMap<string, string>;
-/** What the scenario does not reach, or calls only where it changes nothing. */
-const untried: readonly string[] = [
-  'source/features/lock/extend.lua',
-  'source/features/ship/channel/clear-counter.lua',
-  'source/features/ship/channel/heartbeat.lua',
-  'source/features/ship/channel/stop-expecting.lua',
-  'source/features/ship/shipper/finish.lua',
-  'source/features/ship/shipper/release.lua',
-  'source/features/ship/shipper/remember.lua',
-  'source/features/ship/shipper/sweep.lua',
-  'source/redis/registry-trim.lua',
-];
+type Held = { readonly content: string; readonly ttlMs: number };
+type State = ReadonlyMap<string, Held>;
 
 /** Commands that a script itself catches, and what it leaves then: a guard or a leftover that expires, no count. */
 const tolerated: readonly string[] = [
@@ -34,6 +23,14 @@ const tolerated: readonly string[] = [
   'source/features/hits/add-seed.lua without INCRBY',
   'source/features/hits/add-seed.lua without PEXPIRE',
   'source/features/lock/release.lua without HDEL',
+  // Nothing is stored, and the ids that were given are not given again; the note of a frame goes with its producer.
+  'source/features/topic/publish.lua without SETRANGE',
+  'source/features/topic/publish.lua without PEXPIRE',
+  'source/features/topic/seed-publish.lua without SETRANGE',
+  'source/features/topic/seed-publish.lua without PEXPIRE',
+  // The subscriber is gone; what is left of it is replaced when the name comes back.
+  'source/features/topic/drop.lua without HDEL',
+  'source/features/buffer/drop.lua without HDEL',
   // A statistic off the path of a hit, which catches whatever it may not do.
   ...['HSET', 'HINCRBY', 'PEXPIRE', 'ZADD', 'ZRANGE', 'ZCARD', 'ZREMRANGEBYSCORE', 'HDEL', 'ZREM'].map(
     (name) => `source/features/limit/usage-index.lua without ${name}`,
@@ -56,6 +53,7 @@ const doubled: Finding[] = [];
 const tried = new Map<string, number>();
 let users = 0;
 
+const [, runId = ''] = /run_id:(\w+)/.exec(await server.client().info('server')) ?? [];
 const sent = await record(server, () => exerciseAll(server.url));
 await replay(sent);
 
@@ -84,10 +82,12 @@ function isWrite(command: string): boolean {
   );
 }
 
-/** As it ran then: what a script asks the clock must not differ from one run to the next. */
+/** As it ran then: what a script asks the clock, or which server it is on, must not differ from one run to the next. */
 function frozen(lua: string, atUs: number): string {
   const time = `({'${Math.floor(atUs / 1e6)}','${Math.floor(atUs % 1e6)}'})`;
-  return lua.replaceAll(/\b(?:redis\.)?p?call\('TIME'\)/g, time);
+  return lua
+    .replaceAll(/\b(?:redis\.)?p?call\('TIME'\)/g, time)
+    .replaceAll("redis.pcall('INFO', 'server')", `'run_id:${runId}'`);
 }
 
 async function tryCall(call: Call, isReading: boolean): Promise<void> {
@@ -108,7 +108,7 @@ async function tryCall(call: Call, isReading: boolean): Promise<void> {
   if (!isSame(after, twice) && !countsTwice.includes(file))
     doubled.push({ file, what: difference(after, twice) });
 
-  for (const denied of commandsIn(call.script.lua)) {
+  for (const denied of deniable(call.script.lua)) {
     await before.restore();
     const user = await userWithout(denied);
     let reply: unknown;
@@ -132,6 +132,11 @@ async function tryCall(call: Call, isReading: boolean): Promise<void> {
   await evaluate(redis, call);
 }
 
+/** A notification is sent by a command that the caller names. */
+function deniable(lua: string): readonly string[] {
+  return [...commandsIn(lua), ...(/call\(ARGV\[/.test(lua) ? ['PUBLISH'] : [])];
+}
+
 async function evaluate(client: Redis, { lua, words }: Call): Promise<unknown> {
   return await client.callBuffer('EVAL', lua, ...words);
 }
@@ -140,7 +145,12 @@ async function userWithout(command: string): Promise<Redis> {
   users += 1;
   const rule = `-${command.toLowerCase().replace(' ', '|')}`;
   await redis.call('ACL', 'SETUSER', `u${users}`, 'on', '>pw', '~*', '&*', '+@all', rule);
-  return stage.client({ username: `u${users}`, password: 'pw', connectionName: `without ${command}` });
+  return stage.client({
+    username: `u${users}`,
+    password: 'pw',
+    connectionName: `without ${command}`,
+    enableReadyCheck: false,
+  });
 }
 
 async function snapshot(): Promise<{ state: State; restore(): Promise<void> }> {
@@ -158,9 +168,9 @@ async function snapshot(): Promise<{ state: State; restore(): Promise<void> }> {
   };
 }
 
-/** Every key with what it holds, in one order. That it expires counts, when does not. */
+/** Every key with what it holds, in one order. */
 async function stateOf(client: Redis): Promise<State> {
-  const state = new Map<string, string>();
+  const state = new Map<string, Held>();
   for (const key of (await client.keys('*')).sort()) {
     const type = await client.type(key);
     const read: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -171,24 +181,45 @@ async function stateOf(client: Redis): Promise<State> {
       list: () => client.lrange(key, 0, -1),
       stream: () => client.xrange(key, '-', '+'),
     };
-    const expires = (await client.pttl(key)) >= 0;
-    state.set(key, JSON.stringify([type, expires, await read[type]?.()]));
+    const ttlMs = await client.pttl(key);
+    const held = inOneOrder([type, ttlMs >= 0, await read[type]?.()]);
+    state.set(key, { content: JSON.stringify(held), ttlMs });
   }
   return state;
 }
 
+/** Lua encodes the fields of an object in any order. */
+function inOneOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOneOrder);
+  if (typeof value !== 'string' || !value.startsWith('{')) return value;
+  try {
+    return Object.entries(JSON.parse(value) as object).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  } catch {
+    return value;
+  }
+}
+
 function isSame(one: State, other: State): boolean {
-  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
+  return one.size === other.size && [...one].every(([key, held]) => isSameValue(held, other.get(key)));
+}
+
+/** What is left of a time to live shrinks while we look. */
+function isSameValue(one: Held | undefined, other: Held | undefined): boolean {
+  return one?.content === other?.content && Math.abs((one?.ttlMs ?? 0) - (other?.ttlMs ?? 0)) < 300_000;
 }
 
 function difference(expected: State, found: State): string {
   const keys = [...new Set([...expected.keys(), ...found.keys()])].filter(
-    (key) => expected.get(key) !== found.get(key),
+    (key) => !isSameValue(expected.get(key), found.get(key)),
   );
   return keys
-    .map((key) => `${key} is ${found.get(key) ?? 'not there'} instead of ${expected.get(key) ?? 'not there'}`)
+    .map((key) => `${key} is ${textOf(found.get(key))} instead of ${textOf(expected.get(key))}`)
     .join('; ')
     .slice(0, 1000);
+}
+
+function textOf(held: Held | undefined): string {
+  return held ? `${held.content} for ${held.ttlMs} ms` : 'not there';
 }
 
 afterAll(() => redis.disconnect());
@@ -196,8 +227,7 @@ afterAll(() => redis.disconnect());
 describe('every script that writes', () => {
   test('was tried', () => {
     const writing = scripts.filter(isWriting).map(({ file }) => file);
-    const missed = writing.filter((file) => !tried.has(file));
-    expect(missed.filter((file) => !untried.includes(file))).toEqual([]);
+    expect(writing.filter((file) => !tried.has(file))).toEqual([]);
   });
 
   test('leaves, when sent twice, what it leaves when sent once', () => {

@@ -8,16 +8,25 @@ import type { Run } from './cli.ts';
 
 const exitCodes = { usage: 2, connection: 3, data: 4, program: 5, bug: 70 } as const;
 
+type HereOptions = {
+  readonly url?: string;
+  readonly isTerminal?: boolean;
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What a signal aborts. */
+  readonly ended?: AbortSignal;
+};
+
 /**
  * Runs a command in this process, for what has to be run thousands of times. `cli.tsx` is not part of it: whatever
  * that does is tested with the built file.
  */
 export async function runHere(
   words: readonly string[],
-  { url, isTerminal = false }: { readonly url?: string; readonly isTerminal?: boolean } = {},
+  { url, isTerminal = false, stdin = '', env = {}, ended = new AbortController().signal }: HereOptions = {},
 ): Promise<Run> {
   const streams = {
-    stdin: Object.assign(new PassThrough().end(), { isTTY: false }),
+    stdin: Object.assign(new PassThrough().end(stdin), { isTTY: false }),
     stdout: Object.assign(new PassThrough(), { isTTY: isTerminal }),
     stderr: Object.assign(new PassThrough(), { isTTY: isTerminal }),
   };
@@ -26,13 +35,18 @@ export async function runHere(
   streams.stderr.on('data', (chunk: Buffer) => chunks.stderr.push(chunk));
   let code: number;
   try {
-    const invocation = await readArguments([...words, ...(url === undefined ? [] : ['--url', url])]);
+    const invocation = await readArguments(words);
     if (invocation.name !== 'command') throw new Error(`Expected a command, got ${invocation.name}`);
     const { path, command, raw, globals } = invocation;
     code = await runBatch(path, command, raw, {
-      config: readConfig(globals, { USER: 'tester', XDG_CONFIG_HOME: '/nonexistent' }),
+      config: readConfig(globals, {
+        USER: 'tester',
+        XDG_CONFIG_HOME: '/nonexistent',
+        ...(url !== undefined && { QUARTERDECK_URL: url }),
+        ...env,
+      }),
       streams,
-      ended: new AbortController().signal,
+      ended,
       printFrame,
     });
   } catch (error) {

@@ -29,5 +29,5 @@ for i = 3, #KEYS, 2 do
     end
   end
 end
-if freed > 0 then redis.call(ARGV[2], ARGV[3], 'room') end
+if freed > 0 then redis.pcall(ARGV[2], ARGV[3], 'room') end
 return freed

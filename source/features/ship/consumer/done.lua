@@ -57,5 +57,5 @@ redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', slowest[2])
 local time = redis.call('TIME')
 holder.at = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[3], 'c:' .. ARGV[2], cjson.encode(holder))
-if freed > 0 then redis.call(ARGV[8], ARGV[9], 'room') end
+if freed > 0 then redis.pcall(ARGV[8], ARGV[9], 'room') end
 return { 'done', freed }

@@ -79,5 +79,5 @@ redis.call('HINCRBY', KEYS[1], 'used', cost)
 redis.call('HINCRBY', KEYS[1], 'bytes', entry.bytes)
 redis.call('HINCRBY', KEYS[1], 'parts', 1)
 if entry.last then redis.call('HINCRBY', KEYS[1], 'files', 1) end
-redis.call(ARGV[6], ARGV[7], message)
+redis.pcall(ARGV[6], ARGV[7], message)
 return { 'announced', id }

@@ -37,6 +37,6 @@ if ARGV[2] ~= '1' and (not id or id == '') then
   local message = cjson.encode({ id = tonumber(id), ts = time[1] + time[2] / 1e6, sender = 'source', message = ':done' })
   redis.call('ZADD', KEYS[3], id, message)
   redis.call('HSET', KEYS[1], 'done', id)
-  redis.call(ARGV[4], ARGV[5], message)
+  redis.pcall(ARGV[4], ARGV[5], message)
 end
 return { 'done', id or '' }

@@ -26,5 +26,5 @@ for i = 4, #KEYS do
     end
   end
 end
-if freed > 0 then redis.call(ARGV[2], ARGV[3], 'room') end
+if freed > 0 then redis.pcall(ARGV[2], ARGV[3], 'room') end
 return freed

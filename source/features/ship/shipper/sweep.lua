@@ -53,5 +53,5 @@ for i = 5, #KEYS, 2 do
   end
   reply[#reply + 1] = gone
 end
-if freed > 0 then redis.call(ARGV[1], ARGV[2], 'room') end
+if freed > 0 then redis.pcall(ARGV[1], ARGV[2], 'room') end
 return reply
