@@ -13,6 +13,7 @@ import {
   userName,
 } from './config-sources.ts';
 import { messageOf, UsageError } from './errors.ts';
+import { type FileSettings, readFileSettings } from './file-settings.ts';
 import { dashed } from './global-flags.ts';
 import { configHome, stateHome } from './own-folders.ts';
 import { checkCertificates, checkKey, passwordFrom, passwordIn, readableByOthers } from './private-files.ts';
@@ -63,7 +64,7 @@ export type Config = {
   readonly configFile: string | undefined;
   /** Said once on stderr, such as a password found in a URL. */
   readonly warnings: readonly string[];
-};
+} & FileSettings;
 
 const terminalVariables = ['TERM', 'COLORTERM', 'COLORFGBG', 'TMUX', 'LC_ALL', 'LC_CTYPE', 'LANG'] as const;
 /** Those that are set and not empty. */
@@ -140,11 +141,13 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   const fromEnv = rawFromEnv(env);
   const configFile = String(flags.config ?? fromEnv.config ?? defaultConfigFile(env));
   const isNamed = (flags.config ?? fromEnv.config) !== undefined;
+  const fromFile = rawFromFile(configFile, isNamed, mistakes);
+  const ofFile = readFileSettings(fromFile, configFile, mistakes);
   // The nearest first.
   const sources: readonly Source[] = [
     { raw: flags, label: (name) => `--${dashed(name)}` },
     { raw: fromEnv, label: envName },
-    { raw: rawFromFile(configFile, isNamed, mistakes), label: (name) => `\`${name}\` in ${configFile}` },
+    { raw: fromFile, label: (name) => `\`${name}\` in ${configFile}` },
   ];
   const distance = (name: SettingName): number => sources.findIndex(({ raw }) => raw[name] !== undefined);
 
@@ -239,6 +242,7 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     embeddedDirectory: settings.embeddedDirectory ?? path.join(stateHome(env), 'quarterdeck', 'embedded'),
     configFile: existsSync(configFile) ? configFile : undefined,
     warnings: Object.freeze([...new Set(warnings)]),
+    ...ofFile,
   });
 }
 

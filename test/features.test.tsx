@@ -62,7 +62,7 @@ describe.each(all)('%s', (noun, feature) => {
     expect(text).not.toContain('This pane failed');
     // The frame is closed all around: nothing of the pane pushed it out of place.
     if (rows >= 16) {
-      for (const line of lines.slice(2, -2)) expect(line).toMatch(/^┃.*┃$/);
+      for (const line of lines.slice(3, -2)) expect(line).toMatch(/^┃.*┃$/);
     }
   });
 

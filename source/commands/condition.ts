@@ -28,8 +28,17 @@ const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
   '!=': (order) => order !== 0,
 };
 
+/** A path and what its values are compared with. */
+export type Comparison = {
+  readonly path: string;
+  readonly operator: string;
+  /** What it compares with, as it was written. */
+  readonly wanted: string;
+  holds(value: unknown): boolean;
+};
+
 /** @throws {UsageError} when it is not `path operator value` */
-export function parseCondition(text: string): Condition {
+export function parseComparison(text: string): Comparison {
   const match = /^\s*([\w.-]+)\s*(>=|<=|==|!=|>|<)\s*([^\s<>=!].*?)\s*$/.exec(text);
   const [, path, operator, wanted] = match ?? [];
   const compare = operator === undefined ? undefined : comparisons[operator];
@@ -37,6 +46,20 @@ export function parseCondition(text: string): Condition {
     throw new UsageError(`Expected a condition such as \`topic.lag > 1000\`, got \`${text}\``);
   }
   const target = literal(wanted);
+  return {
+    path,
+    operator: operator ?? '',
+    wanted,
+    holds(value) {
+      const order = ordered(value, target);
+      return order !== undefined && compare(order);
+    },
+  };
+}
+
+/** @throws {UsageError} when it is not `path operator value` */
+export function parseCondition(text: string): Condition {
+  const { path, holds } = parseComparison(text);
   const [noun = '', ...fields] = path.split('.');
   return {
     text,
@@ -51,11 +74,7 @@ export function parseCondition(text: string): Condition {
       const part: unknown = Object(snapshot)[noun];
       return !isEmpty(part) && !isKnown(part, fields);
     },
-    holds: (snapshot) =>
-      reached(snapshot, path.split('.')).some((value) => {
-        const order = ordered(value, target);
-        return order !== undefined && compare(order);
-      }),
+    holds: (snapshot) => reached(snapshot, path.split('.')).some(holds),
   };
 }
 

@@ -18,6 +18,7 @@ export const configCommand = defineCommand({
 });
 
 function shownAs(value: unknown): string {
-  if (Array.isArray(value)) return value.join(' ');
+  const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
+  if (isList) return value.join(' ');
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }

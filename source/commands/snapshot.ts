@@ -9,6 +9,8 @@ import { infoOf } from '../redis/support.ts';
 import { plain } from '../ui/sgr.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { type Failure, failureOf } from './failure.ts';
+import { countNeeds } from './needs.ts';
+import { makeNeedsReader } from './read-needs.ts';
 import { canAsk, warnOfMissing, warnOfServer } from './unreachable.ts';
 
 /** `120x40` -> columns and rows. */
@@ -49,6 +51,10 @@ export const snapshotCommand = defineCommand({
     const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
     warnOfServer(context, chosen);
     const json = await takeSnapshot(context, chosen);
+    if (condition?.noun === 'needs') {
+      const reader = makeNeedsReader(chosen, context.config);
+      Object.assign(json, { needs: countNeeds(await reader.read(context)) });
+    }
     const holds = condition?.holds(json) ?? false;
     if (condition?.isAstray(json)) context.warn(astray(condition));
     if (holds) context.warn(`${condition?.text} holds`);
@@ -87,7 +93,7 @@ export async function chosenFeatures(pane: string | undefined): Promise<readonly
 /** @throws {UsageError} when it is no condition, or about a pane that is not looked at */
 export function conditionOn(chosen: readonly AnyFeature[], text: string): Condition {
   const condition = parseCondition(text);
-  const known = ['server', ...chosen.map(({ noun }) => noun)];
+  const known = ['server', 'needs', ...chosen.map(({ noun }) => noun)];
   if (!known.includes(condition.noun)) {
     throw new UsageError(`\`${text}\` begins with \`${condition.noun}\`, which nothing here is called`, {
       hint: `${didYouMean(condition.noun, known)}Known: ${known.join(', ')}`,

@@ -2,6 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
 import { safeJson } from '../ui/text.ts';
 import { waitMs } from '../values.ts';
+import { countNeeds } from './needs.ts';
+import { makeNeedsReader } from './read-needs.ts';
 import {
   astray,
   chosenFeatures,
@@ -40,8 +42,10 @@ export const watchCommand = defineCommand({
     let wasMissing = false;
     warnOfServer(context, chosen);
     const seen = new Map<string, string>();
+    const reader = condition?.noun === 'needs' ? makeNeedsReader(chosen, context.config) : undefined;
     for (;;) {
       const snapshot = await takeSnapshot(context, chosen);
+      if (reader) Object.assign(snapshot, { needs: countNeeds(await reader.read(context)) });
       const isMissing = context.connections.some(({ state }) => state().name !== 'live');
       if (isMissing && !wasMissing) warnOfMissing(context);
       wasMissing = isMissing;

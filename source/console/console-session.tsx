@@ -16,8 +16,10 @@ import { makeBindings } from './input/bindings.ts';
 import { makePerformer } from './input/command-runner.ts';
 import { type Keyboard, makeKeyboard } from './input/keyboard.ts';
 import { makeListControl } from './input/list-control.ts';
+import { makeNeedsControl } from './input/needs-control.ts';
 import { makeQuestions } from './input/questions.ts';
 import { loadPanes, mount } from './mount.tsx';
+import { watchNotify } from './notify.ts';
 import { paceStore } from './paced-store.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
@@ -87,6 +89,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     performer,
     questions,
     lists,
+    needs: makeNeedsControl({ store, features, config, performer, keep: engine.needs.keep }),
     bindings: makeBindings({
       store,
       features,
@@ -127,10 +130,12 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     readOnly: config.readOnly,
     sizeOf: sizer(shown, features),
   });
-  terminal.stdin.onRefused = (text) => {
+  const refuse = (text: string): void => {
     changeScreen(store, { status: { text, tone: 'bad' } });
     shown.publish();
   };
+  terminal.stdin.onRefused = refuse;
+  const stopNotifying = watchNotify({ store, config, terminal, onFailure: refuse });
   terminal.stdin.onReply = (reply) => {
     if (appearance.hear(reply)) mounted.repaint();
   };
@@ -170,6 +175,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     performer.close();
     lists.stop();
     stopAgeing();
+    stopNotifying();
     shown.stop();
     terminal.screen.hold();
     mounted.unmount();

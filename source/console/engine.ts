@@ -7,6 +7,7 @@ import { type Poller, type Question, startPoller } from '../redis/poller.ts';
 import { type Heard, startSubscriber } from '../redis/subscriber.ts';
 import { changeSlice, type Freshness, type Store } from '../store/store.ts';
 import { watchLiveness } from './liveness.ts';
+import { type NeedsWatch, watchNeeds } from './needs-watch.ts';
 import { watchServer } from './server-stats.ts';
 
 /**
@@ -17,8 +18,9 @@ import { watchServer } from './server-stats.ts';
  * stretched, but never so far that a pane of a server in good health would be stale.
  */
 export type Engine = {
-  /** Asks this feature's feed now. */
+  /** Asks this feature's feed now; after `ack` and `unack`, who is on which need. */
   refresh(noun: string): void;
+  readonly needs: Pick<NeedsWatch, 'keep'>;
   /** What is sent until the returned function is called is the operator's doing, and does not slow down polling. */
   exclude(): () => void;
   /** Resolves when every feature has learned or failed once. */
@@ -44,6 +46,8 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   const subjectOf = new Map<string, unknown>();
   const settled = Promise.withResolvers<void>();
   const liveness = watchLiveness(connection, store);
+  const needs = watchNeeds({ connection, config, store, features });
+  for (const verb of ['ack', 'unack']) questions.set(verb, needs.question);
   let poller: Poller | undefined;
 
   const learned = (noun: string, next: Freshness): void => {
@@ -117,17 +121,19 @@ export function startEngine({ connections, config, store, features }: EngineOpti
       if (known?.name === 'fresh' && isOld) learned(noun, { ...known, name: 'stale' });
     }
   }, 500);
-  poller = startPoller([...questions.values(), server.question], server.stretch);
+  poller = startPoller([...new Set([...questions.values(), server.question])], server.stretch);
   if (features.length === 0) settled.resolve();
 
   return {
     refresh: ring,
+    needs,
     exclude: server.exclude,
     settled: () => settled.promise,
     stop() {
       poller?.stop();
       subscriber.stop();
       liveness.stop();
+      needs.stop();
       clearInterval(ageing);
       stopTuning();
       stopState();

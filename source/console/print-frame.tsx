@@ -1,11 +1,15 @@
 import process from 'node:process';
 import { renderToString } from 'ink';
+import { readAcks } from '../commands/acks.ts';
+import { makeRegistry } from '../commands/needs.ts';
 import { commandTable } from '../commands/palette.ts';
+import { unread } from '../commands/read-needs.ts';
 import { canAsk } from '../commands/unreachable.ts';
 import { messageOf } from '../errors.ts';
 import type { FrameSize, ReadContext } from '../features/feature.ts';
 import { type AnyFeature, loadFeature } from '../features/index.ts';
-import { changeSlice, makeStore, type Store } from '../store/store.ts';
+import type { Ack, OpenNeed } from '../need.ts';
+import { changeSlice, makeStore, marksOf, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/format.ts';
 import { startAppearance } from './appearance.ts';
@@ -62,6 +66,8 @@ export async function printFrame(
     connection && canAsk(context, undefined) && watchServer(connection, store).question.ask(),
     ...chosen.map((feature) => learn(feature, context, store)),
   ]);
+  const needs = await needsFor(context, chosen, store);
+  store.setState({ needs, marks: marksOf(needs, {}) });
   const table = commandTable(chosen, {});
   const frame = renderToString(
     <StoreContext value={store}>
@@ -72,6 +78,28 @@ export async function printFrame(
   const lines = frame.split('\n');
   return Array.from({ length: rows }, (_, row) => lines[row] ?? '');
 }
+
+/** What needs a human of what was just read; who is on it, if Redis tells. */
+async function needsFor(
+  context: ReadContext,
+  features: readonly AnyFeature[],
+  store: Store,
+): Promise<readonly OpenNeed[]> {
+  const { slices, freshness } = store.getState();
+  const acks = canAsk(context, undefined) ? await readAcks(context.redis).catch(() => noAcks) : noAcks;
+  const own = Object.entries(freshness).flatMap(([noun, { name, error = '' }]) =>
+    name === 'failed' ? [unread(noun, error)] : [],
+  );
+  return makeRegistry(context.config.needs, features, { isPart: true }).open({
+    features,
+    slices,
+    nowMs: Date.now(),
+    acks,
+    own,
+  });
+}
+
+const noAcks: ReadonlyMap<string, Ack> = new Map();
 
 /** Asks twice: what the second reading looks closer at, the first has to find. */
 async function learn(feature: AnyFeature, context: ReadContext, store: Store): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ComponentType } from 'react';
 import type { Config } from '../config.ts';
+import type { Need } from '../need.ts';
 import type { Client } from '../redis/client.ts';
 import type { Connection } from '../redis/connect.ts';
 import type { List, Listed } from '../ui/list.ts';
@@ -33,8 +34,10 @@ export type Feature<Slice extends Listed> = {
   readonly breadth?: number;
   /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
   headline(slice: Slice): string;
-  /** Sentences for the status line about what needs a human, such as `topic.lag > 1000`; none when all is well. */
-  alerts?(slice: Slice, nowMs?: number): readonly string[];
+  /** What of it needs a human, as far as the slice knows; none when all is well. */
+  needs(slice: Slice, nowMs: number): readonly Need[];
+  /** The slice with what a need is about in view, where that takes more than choosing its row. */
+  goTo?(slice: Slice, need: Need): Slice;
   /** Whether the clock moves something the pane shows, such as what is left of a TTL: it is then painted every second. */
   ticks?(slice: Slice): boolean;
   readonly attention?: Attention<Slice>;
@@ -104,6 +107,8 @@ export type Feed<Slice> = {
    * without awaiting between them where possible: the whole console stays under 20 commands a second.
    */
   read(context: ReadContext, slice: Slice): Promise<Change<Slice>>;
+  /** Whether the slice knows of everything there is, not only of what was used last. After every reading unless told. */
+  isWhole?(slice: Slice): boolean;
   /** What the readings are about, such as the selected room: when it changes, the feed is read at once. */
   subject?(slice: Slice): unknown;
   /** Channels to hear; asked again whenever the slice changes. */

@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { OpenNeed, Severity } from '../need.ts';
 import type { ConnectionState } from '../redis/connect.ts';
 
 /**
  * The one store behind every pane. Feeds write slices, freshness, connection and server figures into it; the
- * keyboard writes the screen; nothing else does. A slice's type is known to its own feature only.
+ * keyboard writes the screen, the needs watch what needs a human; nothing else does. A slice's type is known to its own feature only.
  */
 export type State = {
   readonly connection: ConnectionState & {
@@ -20,8 +22,22 @@ export type State = {
   readonly ownCommandsPerSecond: number;
   readonly freshness: Readonly<Record<string, Freshness>>;
   readonly slices: Readonly<Record<string, unknown>>;
+  /** What needs a human, the most urgent first. */
+  readonly needs: readonly OpenNeed[];
+  /** The same by feature, as its title and rows are marked; a feature without is missing. */
+  readonly marks: Readonly<Record<string, Marks>>;
   readonly screen: Screen;
 };
+
+/** How many needs of a feature nobody is on, how many somebody is, and which rows they are about. */
+export type Marks = {
+  readonly bad: number;
+  readonly warn: number;
+  readonly acked: number;
+  readonly rows: Readonly<Record<string, RowMark>>;
+};
+
+export type RowMark = { readonly severity: Severity; readonly isAcked: boolean };
 
 export type ServerFigures = {
   /** `redis` unless it says otherwise. */
@@ -74,6 +90,15 @@ export type Mode =
       readonly asked: Question;
       /** What must be typed for a yes; undefined: `y` is enough. */
       readonly word: string | undefined;
+      readonly line: Line;
+    }
+  /** The list of what needs a human; `selected` is a need's id. */
+  | { readonly name: 'needs'; readonly selected: string | undefined }
+  /** What to note on a need, or for how long to put it off. */
+  | {
+      readonly name: 'note';
+      readonly act: 'ack' | 'snooze';
+      readonly id: string;
       readonly line: Line;
     }
   /** What a command of the palette printed. */
@@ -131,6 +156,8 @@ export function makeStore(initial: {
     ownCommandsPerSecond: 0,
     freshness: Object.fromEntries(Object.keys(initial.slices).map((noun) => [noun, { name: 'waiting' }])),
     slices: initial.slices,
+    needs: [],
+    marks: {},
     screen: {
       columns: initial.columns,
       rows: initial.rows,
@@ -152,4 +179,25 @@ export function changeSlice(store: Store, noun: string, change: (slice: unknown)
 
 export function changeScreen(store: Store, change: Partial<Screen>): void {
   store.setState((state) => ({ screen: { ...state.screen, ...change } }));
+}
+
+/** The needs by feature; what is as it was stays the same object. */
+export function marksOf(needs: readonly OpenNeed[], before: State['marks']): State['marks'] {
+  const marks: Record<string, { bad: number; warn: number; acked: number; rows: Record<string, RowMark> }> =
+    {};
+  for (const { feature, severity, ack, row } of needs) {
+    marks[feature] ??= { bad: 0, warn: 0, acked: 0, rows: Object.create(null) };
+    const own = marks[feature];
+    const isAcked = ack !== undefined;
+    own[isAcked ? 'acked' : severity] += 1;
+    const known = row === undefined ? undefined : own.rows[row];
+    // The list comes with the most urgent first.
+    if (row !== undefined && !known) own.rows[row] = { severity, isAcked };
+  }
+  return Object.fromEntries(
+    Object.entries(marks).map(([noun, own]) => {
+      const old = before[noun];
+      return [noun, old && isDeepStrictEqual(old, own) ? old : own];
+    }),
+  );
 }

@@ -1,13 +1,23 @@
 import { Box } from 'ink';
-import type { ReactNode } from 'react';
+import { type ReactNode, use } from 'react';
 import { windowStart } from './columns.ts';
 import { formatCount } from './format.ts';
 import type { Line } from './line.ts';
 import { type Arrangement, arrange, type List, type Listed, type ListState } from './list.ts';
 import { planList } from './list-plan.ts';
+import { MarksContext } from './marks-context.ts';
 import { PaneFrame, type PaneFrameInfo } from './pane-frame.tsx';
 import { Row } from './row.tsx';
-import { type Column, chosenName, gutter, headingLines, layTable, Table } from './table.tsx';
+import {
+  type Column,
+  chosenName,
+  gutter,
+  headingLines,
+  judged,
+  layTable,
+  type RowNeed,
+  Table,
+} from './table.tsx';
 
 export type ListPaneProps<Slice extends Listed, Row> = {
   readonly list: List<Slice, Row>;
@@ -72,10 +82,16 @@ export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, 
   const start = windowStart(arranged.rows.length, plan.shown, arranged.index);
   const shown = arranged.rows.slice(start, start + plan.shown);
   const isMarked = new Set(arranged.marked.map((row) => list.id(row)));
+  const needs = use(MarksContext);
+  const needOf = (row: Row): RowNeed | undefined => {
+    const mark = needs?.[list.id(row)];
+    return mark ? (mark.isAcked ? 'acked' : mark.severity) : needs && 'none';
+  };
   const tableRows = shown.map((item, index) => ({
     item,
     isChosen: isChoosing && start + index === arranged.index,
     isMarked: isMarked.has(list.id(item)),
+    need: needOf(item),
   }));
   const laid = isNarrow ? [] : layTable(props.table, shown, listColumns);
   const hidden = isNarrow ? 0 : props.table.length - laid.length;
@@ -94,13 +110,14 @@ export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, 
         />
       )}
       {isNarrow &&
-        tableRows.map(({ item, isChosen, isMarked: hasMark }) => (
+        tableRows.map(({ item, isChosen, isMarked: hasMark, need }) => (
           <Narrow
             key={list.id(item)}
             lines={props.narrow?.lines(item, listColumns - 2).slice(0, each) ?? []}
             columns={listColumns}
             isChosen={isChosen}
             isMarked={hasMark}
+            need={need}
           />
         ))}
     </Box>
@@ -180,15 +197,18 @@ type NarrowProps = {
   readonly columns: number;
   readonly isChosen: boolean;
   readonly isMarked: boolean;
+  readonly need: RowNeed | undefined;
 };
 
-function Narrow({ lines, columns, isChosen, isMarked }: NarrowProps): ReactNode {
+function Narrow({ lines, columns, isChosen, isMarked, need }: NarrowProps): ReactNode {
   return lines.map(({ spans, right, named = 0 }, index) => {
-    const pieces = spans.map((span) => (typeof span === 'string' ? { text: span } : span));
+    const pieces = spans.map((span, at) =>
+      judged(typeof span === 'string' ? { text: span } : span, need, index === 0 && at === 0),
+    );
     const looks = pieces.map((piece, at) =>
       isChosen && index === 0 && at === named ? chosenName(piece) : piece,
     );
-    const before = index === 0 ? gutter(isChosen, isMarked) : '  ';
+    const before = index === 0 ? gutter({ isChosen, isMarked, need }) : '  ';
     return (
       <Row
         // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place

@@ -1,6 +1,7 @@
 import { Text } from 'ink';
 import inkTable from 'ink-table';
 import { createContext, type ReactNode, use } from 'react';
+import type { Severity } from '../need.ts';
 import { type ColumnWidth, type LaidColumn, layColumns } from './columns.ts';
 import { FadedContext } from './faded-context.ts';
 import type { Span } from './row.tsx';
@@ -21,7 +22,15 @@ export type Column<Item> = ColumnWidth & {
   cell(item: Item): Span | readonly Piece[];
 };
 
-export type TableRow<Item> = { readonly item: Item; readonly isChosen: boolean; readonly isMarked: boolean };
+export type TableRow<Item> = {
+  readonly item: Item;
+  readonly isChosen: boolean;
+  readonly isMarked: boolean;
+  readonly need?: RowNeed | undefined;
+};
+
+/** Whether the row needs a human; `none`: that is known, and it does not. Undefined: nobody judges. */
+export type RowNeed = Severity | 'acked' | 'none';
 
 export type TableProps<Item> = {
   readonly columns: readonly Column<Item>[];
@@ -122,16 +131,19 @@ function NoLine(): ReactNode {
 }
 
 function lineOf<Item>(
-  { item, isChosen, isMarked }: TableRow<Item>,
+  { item, isChosen, isMarked, need }: TableRow<Item>,
   columns: readonly Column<Item>[],
   laid: readonly LaidColumn[],
   width: number,
 ): readonly Piece[] {
-  const cells = laid.map(({ index, cells }): readonly Piece[] => {
+  const cells = laid.map(({ index, cells }, place): readonly Piece[] => {
     const column = columns[index];
     const span = column?.cell(item) ?? '';
-    if (isPieces(span)) return span.length === 0 ? [{ text: ' '.repeat(cells) }] : span;
-    const piece = typeof span === 'string' ? { text: span } : span;
+    if (isPieces(span)) {
+      const blank = [{ text: ' '.repeat(cells) }];
+      return span.length === 0 ? blank : span.map((one) => judged(one, need, false));
+    }
+    const piece = judged(typeof span === 'string' ? { text: span } : span, need, place === 0);
     const text = sanitise(piece.text);
     const end = column?.keepsEnd ? truncateStart(text, cells) : text;
     const whole = fitTo(column?.shorten?.(text, cells) ?? end, cells, column?.align);
@@ -140,13 +152,26 @@ function lineOf<Item>(
     const name = whole.trimEnd();
     return [chosenName({ ...piece, text: name }), { text: whole.slice(name.length) }];
   });
-  return joined(gutter(isChosen, isMarked), cells, width);
+  return joined(gutter({ isChosen, isMarked, need }), cells, width);
 }
 
-/** `> ` before the chosen row, `* ` before a marked one. */
-export function gutter(isChosen: boolean, isMarked: boolean): string {
-  if (isChosen) return isMarked ? '>*' : '> ';
-  return isMarked ? ' *' : '  ';
+/** Colour says that a row needs a human: what stands first in it is as urgent as that, what is well has none. */
+export function judged(piece: Piece, need: RowNeed | undefined, isFirst: boolean): Piece {
+  if (need === undefined) return piece;
+  const isLoud = piece.tone === 'bad' || piece.tone === 'warn';
+  if (need === 'none' || need === 'acked') return isLoud ? { ...piece, tone: 'text' } : piece;
+  if (isFirst) return { ...piece, tone: need, bold: need === 'bad' };
+  return piece.tone === 'bad' ? { ...piece, tone: need } : piece;
+}
+
+/** `> ` before the chosen row, ` *` before a marked one, `✓` where somebody is on it. */
+export function gutter({
+  isChosen,
+  isMarked,
+  need,
+}: Pick<TableRow<unknown>, 'isChosen' | 'isMarked' | 'need'>): string {
+  const after = isMarked ? '*' : need === 'acked' ? '✓' : ' ';
+  return `${isChosen ? '>' : ' '}${after}`;
 }
 
 function gapFor(width: number): number {

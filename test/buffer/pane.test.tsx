@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { BufferPane } from '../../source/features/buffer/buffer-pane.tsx';
 import buffer from '../../source/features/buffer/index.ts';
+import { needsOf } from '../../source/features/buffer/needs.ts';
 import {
-  alertsOf,
   type BufferSlice,
   bufferList,
   initialSlice,
@@ -12,6 +12,7 @@ import {
   stateOf,
 } from '../../source/features/buffer/state.ts';
 import { ordinal } from '../../source/features/buffer/status-text.ts';
+import { needSentence } from '../../source/need.ts';
 import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
@@ -178,12 +179,12 @@ test('what needs a human stands first, then what waits', () => {
     'done',
   ]);
   expect(buffer.headline(live)).toBe('+48.1M  2 failing');
-  expect(alertsOf(live, nowMs)).toEqual([
-    'buffer.by-hand failed',
-    'buffer.stopped flusher silent',
-    'buffer.text foreign',
-    'buffer.views retrying',
-    'buffer.forgotten oldest 1500m',
+  expect(sentences(live)).toEqual([
+    'by-hand FAILED, 1 id: Table `by-hand` is not there',
+    'stopped FLUSHER SILENT, 2 ids',
+    'text FOREIGN: Key `pending:text` does not hold a sorted set; it belongs to something else',
+    'views RETRYING, 870 ids: Cannot open postgres://app@db-1/app: connect ECONNREFUSED 10.0.0.7:5432',
+    'forgotten OLD, 1d: nobody flushes',
   ]);
 });
 
@@ -197,10 +198,10 @@ test('what SQL refuses needs a human, whatever else is so', () => {
     ],
     nowMs,
   );
-  expect(alertsOf(slice, nowMs)).toEqual([
-    'buffer.views retrying',
-    'buffer.views 3 aside',
-    'buffer.only 1 aside',
+  expect(sentences(slice)).toEqual([
+    'views RETRYING, 870 ids: Cannot open postgres://app@db-1/app: connect ECONNREFUSED 10.0.0.7:5432',
+    'views 3 ids set aside: SQL refuses them',
+    'only 1 id set aside: SQL refuses them',
   ]);
   expect(slice.types.map((row) => stateOf(row, nowMs))).toEqual(['retrying', 'aside', 'flushed']);
 });
@@ -299,3 +300,7 @@ describe('keys', () => {
     expect(key('i')?.input?.(initialSlice, 'project 42')).toEqual({ type: 'project', id: '42', by: 1 });
   });
 });
+
+function sentences(slice: BufferSlice): readonly string[] {
+  return needsOf(slice, nowMs).map(needSentence);
+}

@@ -148,7 +148,7 @@ test('names and messages in every feature, painted by the whole console', async 
     expect(foreignSequences(play.raw())).toEqual([]);
     // A frame may arrive in two reads.
     await vi.waitFor(() => {
-      for (const line of play.lines().slice(1, -1)) expect(line).toMatch(/^[┏┃┗╭│╰].*[┓┃┛╮│╯]$/);
+      for (const line of play.lines().slice(2, -1)) expect(line).toMatch(/^[┏┃┗╭│╰].*[┓┃┛╮│╯]$/);
     });
   } finally {
     await play.close();

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { defineCommand, defineFeature, list, switchFlag, word } from '../../source/features/feature.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
+import type { Need } from '../../source/need.ts';
 import { chosenRow, initialList, type List, type ListState } from '../../source/ui/list.ts';
 
 /** What the feature for tests knows: its rows, and where the operator is in them. */
@@ -20,7 +21,7 @@ export type MakeFeature = {
   readonly noun?: string;
   /** What its commands were run with. */
   readonly ran?: (verb: string, input: unknown) => void | Promise<void>;
-  readonly alerts?: readonly string[];
+  readonly needs?: readonly Need[];
   /** How what is to be wiped is found; undefined: there is nothing to wipe. */
   readonly stateOf?: (name: string) => string | undefined;
 };
@@ -31,7 +32,7 @@ const text = v.pipe(v.string(), v.maxLength(20, 'Expected at most 20 characters'
 export function makeFeature({
   noun = 'notes',
   ran = () => {},
-  alerts = [],
+  needs = [],
   stateOf = () => 'there',
 }: MakeFeature = {}): AnyFeature {
   const say = defineCommand({
@@ -104,7 +105,7 @@ export function makeFeature({
     ],
     list: noteList,
     headline: ({ rows }) => `${rows.length} rows`,
-    alerts: () => alerts,
+    needs: () => needs,
     snapshot: async () => [],
     pane: () => Promise.reject(new Error('Not painted in these tests')),
   });

@@ -158,10 +158,10 @@ export const payloads: readonly string[] = [
 
 /**
  * The sequences the console itself may send: its own modes, the question after the background, absolute moves,
- * erasing a line's end, its styles.
+ * erasing a line's end, its styles, and the window's title with the old one kept for later.
  */
 const allowed =
-  /\u001B(?:\[\?(?:7|25|1007|1049|2004|2026|2031)[hl]|\[\?996n|\]11;\?\u001B\\|\[c|\[\d+;\d+H|\[H|\[2J|\[K|\[(?:0|1|2|4|7|22|24|27|3[0-7]|39|9[0-7]|38;5;\d+|38;2;\d+;\d+;\d+)m)/g;
+  /\u001B(?:\]2;(?:!\d+ )?quarterdeck [\w.:/@[\]…-]*\u0007|\[2[23];2t|\[\?(?:7|25|1007|1049|2004|2026|2031)[hl]|\[\?996n|\]11;\?\u001B\\|\[c|\[\d+;\d+H|\[H|\[2J|\[K|\[(?:0|1|2|4|7|22|24|27|3[0-7]|39|9[0-7]|38;5;\d+|38;2;\d+;\d+;\d+)m)/g;
 
 /** What was written beyond text and our own sequences; empty when all is well. */
 export function foreignSequences(written: string): string[] {

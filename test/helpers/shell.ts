@@ -4,6 +4,7 @@ import { makeBindings } from '../../source/console/input/bindings.ts';
 import { makePerformer } from '../../source/console/input/command-runner.ts';
 import { type Keyboard, makeKeyboard } from '../../source/console/input/keyboard.ts';
 import { makeListControl } from '../../source/console/input/list-control.ts';
+import { makeNeedsControl } from '../../source/console/input/needs-control.ts';
 import { makeQuestions } from '../../source/console/input/questions.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
 import type { Connection } from '../../source/redis/connect.ts';
@@ -52,6 +53,7 @@ export function makeShell(
     ...shared,
     questions,
     lists,
+    needs: makeNeedsControl({ ...shared, keep: (id) => told.push(`keep ${id}`) }),
     bindings: makeBindings({ ...shared, begin: questions.begin, sizeOf }),
     sizeOf,
     quit: () => told.push('quit'),

@@ -7,6 +7,7 @@ import { list, status } from '../../source/features/lock/inspect.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 import { initial } from '../../source/features/lock/state.ts';
 import { breakLock } from '../../source/features/lock/token-commands.ts';
+import { needSentence } from '../../source/need.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
@@ -60,7 +61,7 @@ describe('20,000 locks', () => {
     }
     slice = (await feed.read(context, slice))(slice);
     expect(feature.headline(slice)).toBe('301 of 20,000 names  20,000 held  1 waiting');
-    expect(feature.alerts?.(slice)).toEqual(['lock order:0 has no TTL and 1 waiting']);
+    expect(feature.needs(slice, Date.now()).map(needSentence)).toEqual(['order:0 no TTL, 1 waits']);
   });
 });
 

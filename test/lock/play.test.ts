@@ -31,9 +31,9 @@ function contender(label: string) {
 
 async function watchLocks(...flags: string[]): Promise<Play> {
   const play = startPlay({ args: [cli, '--url', server.url, ...flags], columns: 120, rows: 40 });
-  await play.shows(/\d lock {2}/);
+  await play.shows(/\d lock(?: !\d+)? {2}/);
   play.press(/(\d) lock {2}/.exec(play.lines().join('\n'))?.[1] ?? '');
-  await play.shows(/┏━ \d lock {2}/);
+  await play.shows(/┏━ \d lock(?: !\d+)? {2}/);
   return play;
 }
 

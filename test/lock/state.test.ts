@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import feature from '../../source/features/lock/index.ts';
 import { keys } from '../../source/features/lock/key-bindings.ts';
 import { initial, learn, lockList } from '../../source/features/lock/state.ts';
+import { needSentence } from '../../source/need.ts';
 import { looking } from '../helpers/list.ts';
 import { live, reading } from './slices.ts';
 
@@ -76,11 +77,11 @@ describe('the operator', () => {
   });
 });
 
-test('what needs a human is said in the status line', () => {
+test('what needs a human', () => {
   const wrong = ['Lock `data` cannot be read: key `lock:data` holds other data'];
-  expect(feature.alerts?.({ ...live, wrong, moreEndless: 1200 })).toEqual([
-    'lock migrate has no TTL and 1 waiting',
-    '1,200 more locks have no TTL and somebody waiting',
+  expect(feature.needs({ ...live, wrong, moreEndless: 1200 }, 0).map(needSentence)).toEqual([
+    'migrate no TTL, 1 waits',
+    'other locks 1,200 more have no TTL and somebody waiting',
     ...wrong,
   ]);
 });

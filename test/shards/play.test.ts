@@ -17,7 +17,7 @@ afterEach(async () => {
 
 async function openShards(...flags: string[]): Promise<void> {
   play = startPlay({ args: [cli, ...flags], columns: 130, rows: 40 });
-  await play.shows(/\d shards {2}\d servers/);
+  await play.shows(/\d shards(?: !\d+)? {2}\d servers/);
   play.press(/(\d) shards/.exec(play.lines().join('\n'))?.[1] ?? '', 'z');
   await play.shows(/^┏━ \d shards .*┓$/m);
 }
@@ -33,26 +33,26 @@ const row = (server: RedisServer, words: string): RegExp =>
 test('one of two servers stops: it is DOWN in words, the other one is live, and it comes back', async () => {
   const [one, two] = await startTwo();
   await openShards('--url', one.url, '--url', two.url);
-  await play.shows(/┏━ \d shards {2}2 servers ━+┓/);
+  await play.shows(/┏━ \d shards(?: !\d+)? {2}2 servers ━+┓/);
   await play.shows(row(one, 'primary up'));
   await play.shows(row(two, 'primary up'));
 
   await two.stop();
-  await play.shows(/┏━ \d shards {2}2 servers {2}1 DOWN ━+┓/);
+  await play.shows(/┏━ \d shards(?: !\d+)? {2}2 servers {2}1 DOWN ━+┓/);
   await play.shows(row(two, 'unknown DOWN'));
   await play.shows(row(one, 'primary up'));
   await play.shows(`${shortName(two.url)} is down, was up`);
-  await play.shows(`! ${shortName(two.url)} is down`);
+  await play.shows(`0 ${shortName(two.url)} DOWN`);
   await play.shows('● live');
 
   play.press('z');
-  await play.shows(/limit {2}SHARD 1 DOWN.* ─+╮╭─ \d hits {2}SHARD 1 DOWN.*╮/);
+  await play.shows(/limit(?: !\d+)? {2}SHARD 1 DOWN.* ─+╮╭─ \d hits(?: !\d+)? {2}SHARD 1 DOWN.*╮/);
   // What lives on one server says on which.
   await play.shows(/1 chat ─+ shard 0 ─╮╭─ 2 ship ─+ shard 0 ─╮/);
   await play.shows('shard 0 of 2');
   await two.start();
   await play.hides('SHARD 1 DOWN');
-  await play.shows(/┏━ \d shards {2}2 servers ━/);
+  await play.shows(/┏━ \d shards(?: !\d+)? {2}2 servers ━/);
   play.press('z');
   await play.shows(row(two, 'primary up'));
   await play.shows(`${shortName(two.url)} is up, was down`);
@@ -68,9 +68,9 @@ test('the first of two servers stops: the pane goes on with what it learns of bo
   await one.stop();
   await play.shows(row(one, 'unknown DOWN'));
   await play.shows(row(two, 'primary up'));
-  await play.shows(/┏━ \d shards {2}2 servers {2}1 DOWN ━+┓/);
+  await play.shows(/┏━ \d shards(?: !\d+)? {2}2 servers {2}1 DOWN ━+┓/);
   play.press('z');
-  await play.shows(/limit {2}SHARD 0 DOWN.*╮/);
+  await play.shows(/limit(?: !\d+)? {2}SHARD 0 DOWN.*╮/);
   await play.shows(/1 chat ─+ shard 0 stale \d+s ─╮/);
 
   const { route } = shardsOf(
@@ -89,7 +89,7 @@ test('the first of two servers stops: the pane goes on with what it learns of bo
   play.press('z');
   await one.start();
   await play.shows(row(one, 'primary up'));
-  await play.shows(/┏━ \d shards {2}2 servers ━+┓/);
+  await play.shows(/┏━ \d shards(?: !\d+)? {2}2 servers ━+┓/);
 });
 
 test('servers given in another order are told of, and another list is too', async () => {
@@ -98,7 +98,7 @@ test('servers given in another order are told of, and another list is too', asyn
   expect((await first.ended()).exitCode).toBe(0);
   await openShards('--url', two.url, '--url', one.url);
   await play.shows(/The servers are not in the order their data was written with: \S+ was shard 1/);
-  await play.shows(/! \w+ not read: The servers are not in the order/);
+  await play.shows(/! \d+ need you .*not read: The servers are not in the order/);
 });
 
 test('a primary of a cluster is killed: the failover is told, its slots are covered again, it comes back a replica', {
@@ -107,7 +107,7 @@ test('a primary of a cluster is killed: the failover is told, its slots are cove
   const cluster = await startCluster({ replicasEach: 1 });
   closers = [() => cluster.close()];
   await openShards('--cluster', ...cluster.urls.flatMap((url) => ['--url', url]));
-  await play.shows(/┏━ \d shards {2}6 servers ━+┓/);
+  await play.shows(/┏━ \d shards(?: !\d+)? {2}6 servers ━+┓/);
   await play.shows('slots 16,384 of 16,384 covered');
   const [killed = '', next = ''] = cluster.urls.map(shortName);
   await play.shows(new RegExp(`up +0 +${killed} +primary .* 5,462`));
@@ -142,7 +142,7 @@ test('more servers than lines: the selected one stays in view', async () => {
   });
   await play.shows('● live');
   play.press('0');
-  await play.shows(/━ 0 shards {2}6 servers/);
+  await play.shows(/━ 0 shards(?: !\d+)? {2}6 servers/);
   // The ends of their names are cut here.
   const [first, last] = [servers[0]?.url ?? '', servers[5]?.url ?? ''].map((url) =>
     shortName(url).slice(0, 20),

@@ -15,6 +15,7 @@ import {
   step,
   timeLeftOf,
 } from '../../source/features/ship/state.ts';
+import { needSentence } from '../../source/need.ts';
 import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
@@ -159,9 +160,11 @@ describe('the slice', () => {
     expect(step(live, -1)).toBe(live);
   });
 
-  test('who is missed is told in the status line', () => {
-    expect(ship.alerts?.(stalled, nowMs)).toEqual(['ship.stalled: consumer 2 of logs:, 4m12s']);
-    expect(ship.alerts?.(live)).toEqual([]);
+  test('who is missed needs a human', () => {
+    expect(ship.needs(stalled, nowMs).map(needSentence)).toEqual([
+      'logs: consumer 2 STALLED, 14 parts behind',
+    ]);
+    expect(ship.needs(live, nowMs)).toEqual([]);
   });
 });
 

@@ -63,7 +63,7 @@ test('a target appears, a change waits and arrives, a bad path is refused, the r
   const first = runner('target', '--before', waiting);
   await play.shows(/live +\S*target/);
   play.press('z');
-  await play.shows(/^┏━ \d sync {2}.*base → .*target ━+┓$/m);
+  await play.shows(/^┏━ \d sync(?: !\d+)? {2}.*base → .*target ━+┓$/m);
   await play.shows('no batch yet');
   await play.shows(/compared in full \d\d:\d\d {2}0 missed by events/);
 
@@ -90,7 +90,7 @@ test('a target appears, a change waits and arrives, a bad path is refused, the r
   await tell('three');
   await play.shows(/DOWN +\S*target +1 /);
   await play.shows('nobody serves this target and 1 change waits: start its `quarterdeck sync run` again');
-  await play.shows(/sync \S*target DOWN/);
+  await play.shows(/! \d needs? you .*target DOWN/);
 
   // The lock of a process that was killed lapses first.
   runner('target', '--standby');
@@ -115,16 +115,16 @@ test('of several targets the operator looks at each; one that refuses is retried
   await play.shows(/live +\S*alpha/);
   await play.shows(/RETRYING +\S*beta/);
   await play.shows(/2 targets/);
-  await play.shows(/sync \S*beta RETRYING/);
+  await play.shows(/! \d needs? you .*beta RETRYING/);
   // What needs somebody stands first.
   await play.shows(/rsync to \S*beta ended with \d+: rsync/);
   play.press('down');
-  await play.hides('rsync to');
+  await play.hides(/┃ rsync to/);
   play.press('k');
   await play.shows('rsync to');
   rmSync(path.join(root, 'no', 'folder'));
   mkdirSync(path.join(root, 'no', 'folder'));
   await play.shows(/live +\S*beta +0 +1 /);
-  await play.hides('rsync to');
+  await play.hides(/┃ rsync to/);
   await vi.waitFor(() => expect(existsSync(path.join(root, 'no/folder/beta/kept'))).toBe(true));
 });

@@ -10,6 +10,7 @@ import {
   type Target,
 } from '../../source/features/sync/state.ts';
 import { SyncPane } from '../../source/features/sync/sync-pane.tsx';
+import { needSentence } from '../../source/need.ts';
 import { looking } from '../helpers/list.ts';
 import { paintPane, paneNotes, paneSizes } from '../helpers/pane.tsx';
 
@@ -80,13 +81,14 @@ describe.each(paneSizes)('%ix%i', (columns, rows) => {
   });
 });
 
-test('what is wrong is an alert, in words', () => {
-  expect(feature.alerts?.(troubled)).toEqual([
-    'sync cdn1:/srv/img RETRYING',
-    'sync rsync://mirror.example/img DOWN',
+test('what needs a human, in words', () => {
+  expect(feature.needs(troubled, 0).map(needSentence)).toEqual([
+    'cdn1:/srv/img RETRYING: rsync to cdn1:/srv/img ended with 12: connection unexpectedly closed',
+    '/mnt/backup\u001b[31m/img FAILING: 2 paths could not be copied',
+    'rsync://mirror.example/img DOWN: 3 changes wait',
   ]);
-  expect(feature.alerts?.(live)).toEqual([]);
-  expect(feature.alerts?.(standing)).toEqual(['sync cdn1:/srv/img HALTED']);
+  expect(feature.needs(live, 0)).toEqual([]);
+  expect(feature.needs(standing, 0).map(needSentence)).toEqual([`cdn1:/srv/img HALTED: ${halted.message}`]);
 });
 
 test('r lets a halted target go on as its halt asks for', () => {
@@ -99,10 +101,10 @@ test('r lets a halted target go on as its halt asks for', () => {
 });
 
 test('what nobody serves is DOWN, whatever went wrong last: nothing is tried again', () => {
-  const alerts = (error: string | null) =>
-    feature.alerts?.(learn(initial, [target({ state: 'lapsed', queued: 0, error })]));
-  expect(alerts('rsync ended with 12')).toEqual(['sync cdn1:/srv/img DOWN']);
-  expect(alerts(null)).toEqual([]);
+  const needs = (error: string | null) =>
+    feature.needs(learn(initial, [target({ state: 'lapsed', queued: 0, error })]), 0).map(needSentence);
+  expect(needs('rsync ended with 12')).toEqual(['cdn1:/srv/img DOWN']);
+  expect(needs(null)).toEqual([]);
 });
 
 test('x forgets the chosen target, once nobody serves it', () => {

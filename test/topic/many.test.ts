@@ -6,6 +6,7 @@ import { publish, settlePublished } from '../../source/features/topic/publish.ts
 import { initial } from '../../source/features/topic/state.ts';
 import { subscribe } from '../../source/features/topic/subscribe.ts';
 import { inspectAll, openTopic, topicStatus } from '../../source/features/topic/topic.ts';
+import { needSentence } from '../../source/need.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
@@ -43,7 +44,7 @@ test('1,500 topics: listed all, counted all, and the oldest trouble is told', as
   expect(feature.headline(slice)).toBe('100 of 1,500 topics');
   for (let reading = 0; reading < 12; reading += 1) slice = (await feed.read(context, slice))(slice);
   expect(feature.headline(slice)).toBe('101 of 1,500 topics  101 of 1,500 subscribers');
-  expect(feature.alerts?.(slice)).toEqual(['topic order:0/worker dead, lag 1']);
+  expect(feature.needs(slice, Date.now()).map(needSentence)).toEqual(['order:0/worker DEAD, 1 wait']);
 });
 
 test('a topic with 1,300 subscribers: all of them, and trouble among those that are not shown', async () => {
@@ -59,7 +60,7 @@ test('a topic with 1,300 subscribers: all of them, and trouble among those that 
   let slice = initial;
   for (let reading = 0; reading < 10; reading += 1) slice = (await feed.read(context, slice))(slice);
   expect(feature.headline(slice)).toBe('1 of 1 topic  50 of 1,301 subscribers');
-  expect(feature.alerts?.(slice)).toContain('topic wide/zealous has 3 messages set aside');
+  expect(feature.needs(slice, Date.now()).map(needSentence)).toContain('wide/zealous 3 messages set aside');
 });
 
 test('one bad key hides no other, and is named', async () => {

@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Condition } from '../../source/features/topic/condition.ts';
 import { keys } from '../../source/features/topic/key-bindings.ts';
+import { needsOf } from '../../source/features/topic/needs.ts';
 import { learn, type TopicFigures, type TopicSlice, topicList } from '../../source/features/topic/state.ts';
-import { alertsOf } from '../../source/features/topic/status-text.ts';
+import { needSentence } from '../../source/need.ts';
 import { looking } from '../helpers/list.ts';
 import { empty, grown, nowMs, subscriber, topic } from './slices.ts';
 
@@ -71,14 +72,14 @@ test('the selection stays with its subscriber when others come and go', () => {
   expect(chosen(move(empty, 1))).toBeUndefined();
 });
 
-test('alerts name who needs a human, and nobody else', () => {
-  expect(alertsOf(grown())).toEqual([
-    'topic news/news_importance overloaded, lag 8,114',
-    'topic orders/audit dead, lag 41,337',
-    'topic orders/mailer blocked at 90000',
-    'topic orders/old-report lapsed, lost 47,463',
+test('needs name who needs a human, and nobody else', () => {
+  expect(needsOf(grown()).map(needSentence)).toEqual([
+    'news/news_importance OVERLOADED, 8,114 behind',
+    'orders/audit DEAD, 41,337 wait',
+    'orders/mailer BLOCKED at 90000, 1 wait',
+    'orders/old-report LAPSED, lost 47.5k',
   ]);
-  expect(alertsOf(empty)).toEqual([]);
+  expect(needsOf(empty)).toEqual([]);
 });
 
 test('dropping is about the selected one, and is refused where there is nobody', () => {

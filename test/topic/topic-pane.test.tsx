@@ -65,7 +65,12 @@ test('names written by strangers move nothing', () => {
   const evil = 'x\u001b[2J\u001b]52;c;aGk=\u0007\nforged ‮evil';
   const error = { id: 1, attempts: 1, error: evil };
   const topics = [topic(evil, [subscriber(evil, { lag: 1, owner: evil, blocked: error, oldestAt: 1 })])];
-  const slice = learn(empty, { topics, wrong: [evil], nowMs, elsewhere: [evil] });
+  const slice = learn(empty, {
+    topics,
+    wrong: [evil],
+    nowMs,
+    elsewhere: [{ kind: 'dead', name: evil, severity: 'bad', words: evil }],
+  });
   paint(slice, 80, 24, { zoomed: true });
   paint(filterBy(slice, evil), 40, 10);
   paint(open(slice), 80, 24);

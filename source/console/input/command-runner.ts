@@ -28,7 +28,12 @@ export type Performer = {
   close(): void;
 };
 
-export type RunOptions = { readonly isShown?: boolean; readonly asked?: Question };
+export type RunOptions = {
+  readonly isShown?: boolean;
+  readonly asked?: Question;
+  /** Runs this in place of what the act's path names, and is told of and refused as that. */
+  readonly as?: AnyCommand;
+};
 
 export type PerformerOptions = {
   readonly store: Store;
@@ -87,9 +92,9 @@ export function makePerformer(options: PerformerOptions): Performer {
     ...out,
   });
 
-  const run = async (act: Act, { isShown = false, asked }: RunOptions): Promise<boolean> => {
+  const run = async (act: Act, { isShown = false, asked, as }: RunOptions): Promise<boolean> => {
     const reason = refusal(act.path, act.input);
-    const command = table().get(act.path);
+    const command = as ?? table().get(act.path);
     if (reason !== undefined || !command) {
       say(reason ?? '', 'bad');
       return false;

@@ -9,6 +9,7 @@ import { isText, keyLabel, keyList } from './key-names.ts';
 import { globalKey, listKey, placeOf } from './keymap.ts';
 import { edit, emptyLine, insert, submit } from './line-editor.ts';
 import type { ListControl } from './list-control.ts';
+import type { NeedsControl } from './needs-control.ts';
 import type { Questions } from './questions.ts';
 
 /** A key becomes a move in the focused pane, a command, or an edit of the line being typed. */
@@ -26,6 +27,7 @@ export type KeyboardOptions = {
   readonly questions: Questions;
   readonly bindings: Bindings;
   readonly lists: ListControl;
+  readonly needs: NeedsControl;
   /** The cells the feature's pane has, and those an overlay has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
   readonly quit: () => void;
@@ -36,7 +38,7 @@ export type KeyboardOptions = {
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
-  const { store, features, table, performer, questions, bindings, lists } = options;
+  const { store, features, table, performer, questions, bindings, lists, needs } = options;
   let history: readonly string[] = [];
   let filters: readonly string[] = [];
 
@@ -94,7 +96,10 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else if (name === 'back') {
         const isDone = feature !== undefined && lists.back(feature);
         if (!isDone) changeScreen(store, { isZoomed: false });
-      } else if (name === 'help') setMode({ name: 'help', scroll: 0 });
+      } else if (name === 'nextNeed') needs.step(1);
+      else if (name === 'previousNeed') needs.step(-1);
+      else if (name === 'needs') needs.open();
+      else if (name === 'help') setMode({ name: 'help', scroll: 0 });
       else if (name === 'palette') {
         setMode({ name: 'palette', line: emptyLine(history), choice: 0 });
       } else options[name]();
@@ -150,9 +155,15 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       } else editLine(now, key);
     },
     confirm: questions.answer,
+    needs: needs.press,
+    note(key, now) {
+      if (key === 'enter') needs.answer(now);
+      else if (leavesLine(key)) setMode({ name: 'needs', selected: now.id });
+      else editLine(now, key);
+    },
   };
 
-  type LineMode = ModeOf<'palette' | 'filter' | 'ask' | 'confirm'>;
+  type LineMode = ModeOf<'palette' | 'filter' | 'ask' | 'note' | 'confirm'>;
   const setLine = (now: LineMode, line: LineMode['line']): void => {
     if (line === now.line) return;
     setMode(now.name === 'palette' ? { ...now, line, choice: 0 } : { ...now, line });
@@ -165,7 +176,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   };
   const lineMode = (): LineMode | undefined => {
     const now = mode();
-    if (now.name === 'palette' || now.name === 'filter' || now.name === 'ask') return now;
+    if (now.name !== 'confirm' && 'line' in now) return now;
     return now.name === 'confirm' && now.word !== undefined ? now : undefined;
   };
   const type = (text: string): void => {

@@ -7,6 +7,9 @@ export const globalKeys = {
   next: { key: ['tab'], help: 'next pane' },
   previous: { key: ['shift+tab'], help: 'previous pane' },
   pane: { key: ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'], help: 'go to that pane' },
+  nextNeed: { key: ['e'], help: 'next need: to what needs somebody, the most urgent first' },
+  previousNeed: { key: ['E'], help: 'previous need' },
+  needs: { key: ['!'], help: 'list of needs: go there, acknowledge, put off, tell the room' },
   zoom: { key: ['z'], help: 'zoom' },
   back: { key: ['esc'], help: 'back: one step, out of details, a filter, marks, the zoom' },
   redraw: { key: ['ctrl+l'], help: 'paint everything anew' },
@@ -57,7 +60,7 @@ export function globalKey(key: string): keyof typeof globalKeys | undefined {
 
 /** `1` to `9`, then `0`: the digit of the pane at this place, if it has one. */
 export function digitOf(index: number): string | undefined {
-  return index < 10 ? String((index + 1) % 10) : undefined;
+  return index >= 0 && index < 10 ? String((index + 1) % 10) : undefined;
 }
 
 /** The place a digit stands for. */

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 import type { WriteStream } from 'node:tty';
+import { sanitise, truncate } from '../../ui/text.ts';
 import { FilteredInput, type TerminalInput } from './input-filter.ts';
 import { type Output, Screen } from './screen.ts';
 import { catchStrays } from './strays.ts';
@@ -18,6 +19,8 @@ export type Terminal = {
   resume(): void;
   /** Asks the terminal something, or sets a mode; `atEnd` undoes it whenever the terminal is given back. */
   send(text: string, atEnd?: string): void;
+  /** Puts a name on the window; what it was called before comes back with the rest. Untrusted text is made safe. */
+  title(text: string): void;
   /** Everything as it was, for good; only the first call does something. */
   restore(): void;
   /** After `restore`: whether the terminal has taken everything within this time. One that stands still has not. */
@@ -26,8 +29,13 @@ export type Terminal = {
 
 const take = '\u001B[?1049h\u001B[?25l\u001B[?7l\u001B[2J\u001B[H';
 const pasteMarks = '\u001B[?2004h';
+/** The title of the window put by, and brought back. */
+const keepTitle = '\u001B[22;2t';
+const backTitle = '\u001B[23;2t';
 /** Synchronised output, paste marks and colours off; wrapping, the cursor and the first screen back. */
 const giveBackScreen = '\u001B[?2026l\u001B[?2004l\u001B[0m\u001B[?7h\u001B[?25h\u001B[?1049l';
+
+const longestTitle = 48;
 
 export type TerminalOptions = {
   readonly stdin: TerminalInput;
@@ -110,6 +118,13 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
     send(text, atEnd) {
       if (atEnd !== undefined) sent.set(atEnd, text);
       if (state === 'ours') output.write(text);
+    },
+    title(text) {
+      const sequence = `\u001B]2;${truncate(sanitise(text), longestTitle)}\u0007`;
+      // Put by once, however often the name changes.
+      const isFirst = !sent.has(backTitle);
+      sent.set(backTitle, keepTitle + sequence);
+      if (state === 'ours') output.write(isFirst ? keepTitle + sequence : sequence);
     },
     restore() {
       if (state === 'restored') return;

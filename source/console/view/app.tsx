@@ -3,12 +3,15 @@ import { type ComponentType, type ReactNode, useMemo } from 'react';
 import type { CommandTable } from '../../commands/palette.ts';
 import type { PaneProps } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
+import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
-import { Row, type Span } from '../../ui/row.tsx';
+import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
 import { digitOf } from '../input/keymap.ts';
 import { Header } from './header.tsx';
 import { layOut, smallest } from './layout.ts';
+import { markOf, markTone, NeedsLine } from './needs-line.tsx';
+import { NeedsView } from './needs-view.tsx';
 import { HelpView, OutputView, PaletteView, QuestionView } from './overlays.tsx';
 import { PaneSlot } from './pane-slot.tsx';
 import { StatusLine } from './status-line.tsx';
@@ -41,7 +44,8 @@ export function App({ loaded, readOnly, table }: AppProps): ReactNode {
   if (columns < smallest.columns || rows < smallest.rows) return <TooSmall columns={columns} rows={rows} />;
   return (
     <Box width={columns} height={rows} flexDirection="column" overflow="hidden">
-      <Header columns={columns} readOnly={readOnly} />
+      <Header columns={columns} readOnly={readOnly} counts={!layout.needs} />
+      {layout.needs && <NeedsLine columns={columns} features={features} />}
       {layout.tabs && <Tabs columns={columns} features={features} focus={focus} />}
       {layout.tiles.map((tile) => {
         const place = features.findIndex(({ noun }) => noun === tile.noun);
@@ -64,6 +68,9 @@ export function App({ loaded, readOnly, table }: AppProps): ReactNode {
         <HelpView mode={mode} area={layout.area} features={features} focus={focus} table={table()} />
       )}
       {mode.name === 'output' && <OutputView mode={mode} area={layout.area} />}
+      {(mode.name === 'needs' || mode.name === 'note') && (
+        <NeedsView mode={mode} area={layout.area} features={features} />
+      )}
       {mode.name === 'confirm' && <QuestionView mode={mode} area={layout.area} />}
       {mode.name === 'palette' && (
         <PaletteView mode={mode} area={layout.area} features={features} table={table()} />
@@ -85,27 +92,44 @@ type TabsProps = {
   readonly focus: string;
 };
 
-/** The panes by name, as far as they fit around the focused one. */
+/** The panes by name with their marks, as far as they fit around the focused one. */
 function Tabs({ columns, features, focus }: TabsProps): ReactNode {
+  const marks = useStore((state) => state.marks);
   const at = features.findIndex(({ noun }) => noun === focus);
-  const roomy = labelsOf(features, ' ');
+  const roomy = features.map((feature, index) => tabOf(feature, index, marks, ' '));
   // A space less between them lets all be seen on 80 columns.
-  const labels =
-    roomy.reduce((sum, label) => sum + width(label), 0) > columns ? labelsOf(features, '') : roomy;
+  const isRoomy = roomy.reduce((sum, tab) => sum + cellsOf(tab), 0) <= columns;
+  const tabs = isRoomy ? roomy : features.map((feature, index) => tabOf(feature, index, marks, ''));
   let first = 0;
-  const cells = (from: number): number =>
-    labels.slice(from, at + 1).reduce((sum, label) => sum + width(label), from > 0 ? 1 : 0);
-  while (first < at && cells(first) > columns - 1) first += 1;
-  const spans: Span[] = labels
+  const taken = (from: number): number =>
+    tabs.slice(from, at + 1).reduce((sum, tab) => sum + cellsOf(tab), from > 0 ? 1 : 0);
+  while (first < at && taken(first) > columns - 1) first += 1;
+  const spans = tabs
     .slice(first)
-    .map((text, index) =>
-      index + first === at ? { text, inverse: true, bold: true } : { text, tone: 'muted' },
+    .flatMap((tab, index): readonly Span[] =>
+      index + first === at
+        ? tab.map((piece) => ({ ...piece, tone: 'text', inverse: true, bold: true }))
+        : tab,
     );
   return <Row columns={columns} spans={[...(first > 0 ? ['…'] : []), ...spans]} />;
 }
 
-function labelsOf(features: TabsProps['features'], end: string): readonly string[] {
-  return features.map(({ noun }, index) => ` ${digitOf(index) ?? ''} ${noun}${end}`.replace('  ', ' '));
+type Tab = readonly { readonly text: string; readonly tone?: Tone; readonly bold?: boolean }[];
+
+function tabOf({ noun }: AnyFeature, index: number, marks: State['marks'], end: string): Tab {
+  const own = marks[noun];
+  const mark = markOf(own);
+  // Where room is short, that it is marked: how often stands on the pane.
+  const short = end === '' ? mark.slice(0, 1) : mark;
+  return [
+    { text: ` ${digitOf(index) ?? ''} ${noun}`.replace('  ', ' '), tone: 'muted' },
+    ...(mark === '' ? [] : [{ text: short, tone: markTone(own), bold: true }]),
+    ...(end === '' ? [] : [{ text: end }]),
+  ];
+}
+
+function cellsOf(tab: Tab): number {
+  return tab.reduce((sum, { text }) => sum + width(text), 0);
 }
 
 function TooSmall({ columns, rows }: { readonly columns: number; readonly rows: number }): ReactNode {

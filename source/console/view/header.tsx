@@ -7,15 +7,22 @@ import { Row, type Span } from '../../ui/row.tsx';
 import { truncateStart, width } from '../../ui/text.ts';
 import { connectionWords, isAnswering } from './status-text.ts';
 
-export type HeaderProps = { readonly columns: number; readonly readOnly: boolean };
+export type HeaderProps = {
+  readonly columns: number;
+  readonly readOnly: boolean;
+  /** How much needs a human stands here, as there is no line for it. */
+  readonly counts: boolean;
+};
 
 /** Where we are and how it is: one line, from which the least important goes first when room is short. */
-export function Header({ columns, readOnly }: HeaderProps): ReactNode {
+export function Header({ columns, readOnly, counts }: HeaderProps): ReactNode {
   const connection = useStore((state) => state.connection);
   const server = useStore((state) => state.server);
   const own = useStore((state) => state.ownCommandsPerSecond);
   const words = useStore((state) => connectionWords(state.connection, state.screen.nowMs));
+  const open = useStore(({ needs }) => (counts ? needs.filter(({ ack }) => !ack).length : 0));
   const segments = [
+    ...(open > 0 ? [{ rank: 0, spans: [{ text: `! ${open}`, bold: true, tone: 'bad' } as const] }] : []),
     ...segmentsOf(connection, words, server, own),
     ...(readOnly ? [{ rank: 1, spans: [{ text: 'read-only', bold: true, tone: 'warn' } as const] }] : []),
   ];

@@ -14,6 +14,17 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
     return [hint('enter', binding?.help ?? 'done'), hint('esc', 'back'), hint('tab', 'next pane')];
   }
   if (mode.name === 'filter') return [hint('enter', 'keep'), hint('esc', 'as before')];
+  if (mode.name === 'needs') {
+    return [
+      hint('enter', 'go'),
+      { key: 'a', help: 'I am on it' },
+      { key: 's', help: 'put off' },
+      { key: 'u', help: 'undo' },
+      { key: 'm', help: 'tell the room' },
+      hint('esc', 'back'),
+    ];
+  }
+  if (mode.name === 'note') return [hint('enter', 'done'), hint('esc', 'back')];
   if (mode.name === 'palette') return [hint('enter', 'run'), hint('tab', 'complete'), hint('esc', 'back')];
   if (mode.name === 'help') return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];
   if (mode.name === 'output') {
@@ -29,10 +40,18 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
     ({ key, verb, ask }) => verb !== undefined || ask !== undefined || keyList(key).includes('enter'),
   );
   const moves = keys.filter((binding) => !acts.includes(binding));
-  const { next, zoom, palette, quit } = globalKeys;
+  const { nextNeed, next, zoom, palette, quit } = globalKeys;
   const isTaken = keys.some(({ key }) => keyList(key).includes('enter'));
   const { details, filter } = listKeys;
-  const general = [...(isTaken ? [] : [details]), ...(panes > 1 ? [next] : []), zoom, filter, palette, quit];
+  const general = [
+    nextNeed,
+    ...(isTaken ? [] : [details]),
+    ...(panes > 1 ? [next] : []),
+    zoom,
+    filter,
+    palette,
+    quit,
+  ];
   const toHint = ({ key, help }: { key: string | readonly string[]; help: string }): Hint =>
     hint(keyList(key)[0] ?? '', help);
   return [...acts.slice(0, 2), ...general, ...acts.slice(2), ...moves].map(toHint);

@@ -19,9 +19,11 @@ export type Tile = Rectangle & {
 
 export type Layout = {
   readonly kind: 'grid' | 'tabs';
-  /** Lines of the header; the last of them are the tabs if there are any. */
+  /** Lines above the panes; the last of them are the tabs if there are any. */
   readonly headerRows: number;
   readonly tabs: boolean;
+  /** Whether what needs a human has a line of its own below the header. */
+  readonly needs: boolean;
   readonly tiles: readonly Tile[];
   /** What lies between header and status line. */
   readonly area: Rectangle;
@@ -34,6 +36,7 @@ export const smallest = { columns: 40, rows: 10 };
 const leastTile = { columns: 30, rows: 7 };
 const leastGridColumns = 100;
 const leastStackedRows = 12;
+const leastNeedsRows = 16;
 
 /** How many panes stand in each row, by the number of panes, while there is room for it. */
 const patterns: Readonly<Record<number, readonly number[]>> = {
@@ -62,7 +65,9 @@ export function layOut({
   readonly focus: string;
   readonly isZoomed: boolean;
 }): Layout {
-  const header = 1;
+  // Where lines are scarce the tabs carry the marks, and the header the number.
+  const needs = rows >= leastNeedsRows;
+  const header = needs ? 2 : 1;
   const area = (top: number): Rectangle => ({
     left: 0,
     top,
@@ -70,7 +75,7 @@ export function layOut({
     rows: Math.max(0, rows - top - 1),
   });
   const grid = isZoomed ? undefined : gridOf(panes, area(header));
-  if (grid) return { kind: 'grid', headerRows: header, tabs: false, tiles: grid, area: area(header) };
+  if (grid) return { kind: 'grid', headerRows: header, tabs: false, needs, tiles: grid, area: area(header) };
 
   // One pane at a time, under a line of tabs when there is something to choose.
   const tabs = panes.length > 1;
@@ -78,7 +83,7 @@ export function layOut({
   const shown = panes.find(({ noun }) => noun === focus) ?? panes[0];
   const framed = rows >= 16;
   const tiles = shown ? [{ ...area(top), noun: shown.noun, framed }] : [];
-  return { kind: 'tabs', headerRows: top, tabs, tiles, area: area(top) };
+  return { kind: 'tabs', headerRows: top, tabs, needs, tiles, area: area(top) };
 }
 
 function gridOf(panes: readonly Placed[], area: Rectangle): readonly Tile[] | undefined {

@@ -3,11 +3,13 @@ import { messageOf } from '../../errors.ts';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { FadedContext } from '../../ui/faded-context.ts';
+import { MarksContext } from '../../ui/marks-context.ts';
 import { PaneFrame, type PaneFrameInfo } from '../../ui/pane-frame.tsx';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { digitOf } from '../input/keymap.ts';
 import type { LoadedFeature } from './app.tsx';
 import { innerOf, type Tile } from './layout.ts';
+import { markOf, markTone } from './needs-line.tsx';
 import { isAnswering, isOldPane, paneNote, paneNow } from './status-text.ts';
 
 export type PaneSlotProps = {
@@ -36,10 +38,11 @@ export const PaneSlot = memo(function PaneSlot({
   const isOld = useStore((state) => isOldPane(state, feature));
   const error = useStore((state) => errorOf(state, noun));
   const typing = useStore((state) => typingOf(state, noun));
+  const marks = useStore((state) => state.marks[noun]);
   const { columns, rows } = innerOf(tile);
   const isSticky = typing && feature.keys[typing.binding]?.ask?.sticky === true;
   const frame: PaneFrameInfo = {
-    title: titleOf(place, noun, feature.headline(slice)),
+    title: titleOf(place, noun, feature.headline(slice), marks),
     note: note === 'live' ? undefined : { text: note, tone },
     error,
     columns: tile.columns,
@@ -50,25 +53,38 @@ export const PaneSlot = memo(function PaneSlot({
   return (
     <Guard frame={frame} columns={columns}>
       <FadedContext value={isOld}>
-        <Pane
-          slice={slice}
-          frame={frame}
-          nowMs={nowMs}
-          columns={columns}
-          rows={rows}
-          focused={focused}
-          zoomed={zoomed}
-          typing={isSticky ? typing.line : undefined}
-        />
+        <MarksContext value={marks?.rows ?? noRows}>
+          <Pane
+            slice={slice}
+            frame={frame}
+            nowMs={nowMs}
+            columns={columns}
+            rows={rows}
+            focused={focused}
+            zoomed={zoomed}
+            typing={isSticky ? typing.line : undefined}
+          />
+        </MarksContext>
       </FadedContext>
     </Guard>
   );
 });
 
-function titleOf(place: number | undefined, noun: string, headline: string): readonly Span[] {
+const noRows = {};
+
+function titleOf(
+  place: number | undefined,
+  noun: string,
+  headline: string,
+  marks: State['marks'][string] | undefined,
+): readonly Span[] {
   const digit = place === undefined ? undefined : digitOf(place);
-  const name = { text: digit === undefined ? noun : `${digit} ${noun}`, tone: 'strong' as const };
-  return headline === '' ? [name] : [name, `  ${headline}`];
+  const mark = markOf(marks);
+  return [
+    { text: digit === undefined ? noun : `${digit} ${noun}`, tone: 'strong' as const },
+    ...(mark === '' ? [] : [{ text: ` ${mark}`, bold: true, tone: markTone(marks) }]),
+    ...(headline === '' ? [] : [`  ${headline}`]),
+  ];
 }
 
 function errorOf({ freshness, connection }: State, noun: string): string | undefined {

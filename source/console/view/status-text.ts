@@ -95,10 +95,10 @@ export function paneNow(
 
 /** Whether something on screen is moved by the clock. */
 export function isAgeing(
-  { connection, freshness, slices }: State,
+  { connection, freshness, slices, screen }: State,
   features: readonly Pick<AnyFeature, 'noun' | 'ticks'>[],
 ): boolean {
-  if (!isAnswering(connection)) return true;
+  if (!isAnswering(connection) || screen.mode.name === 'needs') return true;
   if (Object.values(freshness).some(({ name }) => name === 'stale' || name === 'failed')) return true;
   return features.some(({ noun, ticks }) => ticks?.(slices[noun]) === true);
 }

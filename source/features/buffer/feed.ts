@@ -1,20 +1,45 @@
+import type { Client } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
+import { IndexRound } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { isOwnType } from './keys.ts';
-import { glance } from './pending.ts';
-import { type BufferSlice, learn } from './state.ts';
+import { type Foreign, glance, type Pending } from './pending.ts';
+import { type BufferSlice, isTroubled, learn } from './state.ts';
 
 const mostTypes = 50;
+const mostOfRound = 200;
 
-/** Three commands for each reading, however many types there are (in Cluster one for each type). */
+/** Names of the types that need somebody, as a round through all of them found. */
+const rounds = new WeakMap<Client, IndexRound<string[]>>();
+
+function roundOf(redis: Client): IndexRound<string[]> {
+  const known = rounds.get(redis) ?? new IndexRound<string[]>(redis, 'buffer', () => []);
+  rounds.set(redis, known);
+  return known;
+}
+
+/**
+ * Three commands for each reading, however many types there are (in Cluster one for each type). Where there are more
+ * than are shown, also a look at the next of them, so that those in trouble are shown too.
+ */
 export const feed: Feed<BufferSlice> = {
   everyMs: 2000,
+  isWhole: ({ total, types, isWhole }) => total !== undefined && (types.length >= total || isWhole),
   async read({ redis }) {
     const { names, total } = await registeredPage(redis, 'buffer', mostTypes);
-    const own = names.filter(isOwnType);
-    const readings = await glance(redis, own);
-    const others = names.length - own.length;
+    const round = total > names.length ? roundOf(redis) : undefined;
+    const troubled = (round?.last ?? []).slice(0, mostTypes);
+    const own = [...new Set([...names, ...troubled])].filter(isOwnType);
+    const [readings] = await Promise.all([
+      glance(redis, own),
+      round?.step(mostOfRound, async (some, tally) => {
+        const found: (Pending | Foreign)[] = await glance(redis, some.filter(isOwnType));
+        tally.push(...found.filter(isTroubled).map(({ type }) => type));
+      }),
+    ]);
+    const others = names.filter((name) => !isOwnType(name)).length;
     const nowMs = Date.now();
-    return (slice) => learn(slice, readings, nowMs, total - others);
+    const about = { total: total - others, isWhole: round === undefined || round.last !== undefined };
+    return (slice) => learn(slice, readings, nowMs, about);
   },
 };

@@ -4,7 +4,8 @@ import { allPending, commands, pendingJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { alertsOf, type BufferSlice, bufferList, initialSlice } from './state.ts';
+import { needsOf } from './needs.ts';
+import { type BufferSlice, bufferList, initialSlice } from './state.ts';
 
 export default defineFeature<BufferSlice>({
   noun: 'buffer',
@@ -20,7 +21,7 @@ export default defineFeature<BufferSlice>({
     const sum = total > 0 ? [`+${formatShort(total)}`] : [];
     return [...sum, ...(failing > 0 ? [`${failing} failing`] : [])].join('  ');
   },
-  alerts: (slice, nowMs = Date.now()) => alertsOf(slice, nowMs),
+  needs: needsOf,
   ticks: ({ types }) =>
     types.some(({ oldestAtMs, failure }) => oldestAtMs !== undefined || failure?.retryAtMs !== undefined),
   async snapshot({ redis }) {

@@ -9,6 +9,8 @@ export type BufferSlice = {
   readonly types: readonly BufferRow[];
   /** How many types there are; undefined before the first reading. */
   readonly total: number | undefined;
+  /** Whether those in trouble of all types are among `types`. */
+  readonly isWhole: boolean;
   readonly list: ListState;
 };
 
@@ -52,7 +54,7 @@ const silentAfterMs = 15_000;
 /** What waits longer than this, and longer than three of its flusher's intervals, needs a human. */
 const oldAfterMs = 600_000;
 
-export const initialSlice: BufferSlice = { types: [], total: undefined, list: initialList };
+export const initialSlice: BufferSlice = { types: [], total: undefined, isWhole: false, list: initialList };
 
 /** Takes a reading in; the same slice if nothing changed that is shown. */
 export function learn(
@@ -60,15 +62,18 @@ export function learn(
   readings: readonly (Reading | Foreign)[],
   /** Of this console's clock, when they came. */
   nowMs: number,
-  total = readings.length,
+  { total = readings.length, isWhole = true }: { readonly total?: number; readonly isWhole?: boolean } = {},
 ): BufferSlice {
   const known = new Map(slice.types.map((row) => [row.type, row]));
   const types = readings.map((reading) =>
     'error' in reading ? foreign(reading) : rowOf(reading, known.get(reading.type), nowMs),
   );
   types.sort((one, other) => urgency(other) - urgency(one) || (one.type < other.type ? -1 : 1));
-  const isSame = total === slice.total && JSON.stringify(types) === JSON.stringify(slice.types);
-  return isSame ? slice : { ...slice, types, total };
+  const isSame =
+    total === slice.total &&
+    isWhole === slice.isWhole &&
+    JSON.stringify(types) === JSON.stringify(slice.types);
+  return isSame ? slice : { ...slice, types, total, isWhole };
 }
 
 export function selectedRow(slice: BufferSlice): BufferRow | undefined {
@@ -127,17 +132,12 @@ export const bufferList: List<BufferSlice, BufferRow> = {
   },
 };
 
-/** What needs a human, as `--fail-if` would name it. */
-export function alertsOf({ types }: BufferSlice, nowMs: number): string[] {
-  return types.flatMap((row) => {
-    const { type, aside, oldestAtMs = nowMs } = row;
-    const refused = aside ? [`buffer.${type} ${aside.ids} aside`] : [];
-    const state = stateOf(row, nowMs);
-    if (['foreign', 'failed', 'retrying'].includes(state)) return [`buffer.${type} ${state}`, ...refused];
-    if (state === 'silent') return [`buffer.${type} flusher silent`, ...refused];
-    if (!isOld(row, nowMs)) return refused;
-    return [`buffer.${type} oldest ${Math.floor((nowMs - oldestAtMs) / 60_000)}m`, ...refused];
-  });
+/** Whether what was read of a type needs somebody, whatever is known of it besides. */
+export function isTroubled(reading: Reading | Foreign): boolean {
+  if ('error' in reading) return true;
+  const row = rowOf(reading, undefined, reading.nowMs);
+  const state = stateOf(row, reading.nowMs);
+  return row.aside !== undefined || ['failed', 'retrying', 'silent', 'old'].includes(state);
 }
 
 export function isOld({ oldestAtMs, flusher }: BufferRow, nowMs: number): boolean {

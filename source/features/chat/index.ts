@@ -31,7 +31,7 @@ export default defineFeature<ChatSlice>({
       ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : []),
     ].join('  ');
   },
-  alerts: ({ wrong }) => wrong,
+  needs: ({ wrong }) => wrong.map((words) => ({ kind: 'unreadable', name: words, severity: 'bad', words })),
   attention: {
     seen(slice, painted, { columns, rows }) {
       const { shown } = viewHistory(painted, layOut(columns).history, historyRows(rows));

@@ -18,6 +18,7 @@ export default defineFeature<HitsSlice>({
   commands,
   keys,
   list: hitsList,
+  needs: () => [],
   headline: ({ missing, stepMs }) =>
     [...missingHeadline(missing), `bars of ${formatStep(stepMs)}`].join('  '),
   async snapshot(context) {

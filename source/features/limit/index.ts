@@ -4,6 +4,7 @@ import { commands, limitJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
+import { needsOf } from './needs.ts';
 import { listOver } from './spread.ts';
 import { byNearness, initial, isFull, type LimitSlice, limitList } from './state.ts';
 
@@ -19,6 +20,7 @@ export default defineFeature<LimitSlice>({
   commands,
   keys,
   list: limitList,
+  needs: needsOf,
   headline(slice) {
     const full = slice.meters.filter(isFull).length;
     return [...missingHeadline(slice.missing), ...(full > 0 ? [`${full} full`] : [])].join('  ');

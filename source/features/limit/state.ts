@@ -26,6 +26,12 @@ export type LimitSlice = {
   /** Where the next reading of the index begins, and which sweep through it that is. */
   readonly next: number;
   readonly sweep: number;
+  /** Those of the limits used longer ago that are full, as the last look through all of them found. */
+  readonly elsewhere: readonly Meter[];
+  /** Where that look stands, and what it found so far; undefined where all limits are among `meters`. */
+  readonly round: { readonly skip: number; readonly full: readonly Meter[] } | undefined;
+  /** Whether it came to an end once. */
+  readonly isWhole: boolean;
   readonly list: ListState;
   /** Servers, of several, whose limits are missing here. */
   readonly missing?: readonly number[];
@@ -35,6 +41,8 @@ export type Reading = {
   readonly total: number;
   readonly limits: readonly (Omit<Meter, 'history' | 'sweep' | 'resetAtMs'> & { readonly resetMs: number })[];
   readonly skip: number;
+  /** A page of those used longer ago. */
+  readonly older?: { readonly skip: number; readonly limits: Reading['limits'] } | undefined;
   /** Of this console's clock. */
   readonly nowMs: number;
   readonly missing?: readonly number[];
@@ -47,6 +55,9 @@ export const initial: LimitSlice = {
   total: undefined,
   next: 0,
   sweep: 0,
+  elsewhere: [],
+  round: undefined,
+  isWhole: false,
   list: initialList,
 };
 
@@ -80,10 +91,39 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
     ...before,
     meters,
     total,
+    ...further(slice, reading, new Set(meters.map(idOf))),
     next: isLast ? 0 : skip + limits.length,
     sweep: isLast && !isWhole ? sweep + 1 : sweep,
     ...(missing.length > 0 && { missing }),
   };
+}
+
+/** How many of the limits used last are watched; what was used longer ago is looked through a page at a time. */
+export const mostWatched = 300;
+
+function further(
+  { elsewhere, round, isWhole }: LimitSlice,
+  { total, older, nowMs }: Reading,
+  watched: ReadonlySet<string>,
+): Pick<LimitSlice, 'elsewhere' | 'round' | 'isWhole'> {
+  if (total <= mostWatched) return { elsewhere: [], round: undefined, isWhole: true };
+  if (!older) return { elsewhere, round: round ?? { skip: mostWatched, full: [] }, isWhole };
+  const found = older.limits
+    .map(
+      ({ resetMs, ...use }): Meter => ({
+        ...use,
+        resetAtMs: resetMs > 0 ? nowMs + resetMs : undefined,
+        history: [use.used],
+        sweep: 0,
+      }),
+    )
+    .filter((meter) => isFull(meter) && !watched.has(idOf(meter)));
+  const full = [...(round?.full ?? []), ...found].slice(0, mostWatched);
+  const skip = older.skip + older.limits.length;
+  const isDone = older.limits.length === 0 || skip >= total;
+  return isDone
+    ? { elsewhere: full, round: { skip: mostWatched, full: [] }, isWhole: true }
+    : { elsewhere, round: { skip, full }, isWhole };
 }
 
 /** A level that never changed needs no more of the same, so that an idle console paints nothing. */
@@ -118,7 +158,7 @@ export function stateOf(meter: Meter): 'FULL' | 'near' | 'ok' {
 }
 
 export const limitList: List<LimitSlice, Meter> = {
-  rows: ({ meters }) => meters,
+  rows: ({ meters, elsewhere }) => (elsewhere.length === 0 ? meters : [...elsewhere, ...meters]),
   id: idOf,
   name: ({ subject }) => subject,
   texts: ({ subject, algorithm }) => [subject, algorithm],

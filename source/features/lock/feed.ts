@@ -32,6 +32,7 @@ function roundOf(redis: Client): IndexRound<Tally> {
  */
 export const feed: Feed<LockSlice> = {
   everyMs: 1000,
+  isWhole: ({ known, looked, round }) => known !== undefined && (looked >= known || round !== undefined),
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'standalone';
     const { names, total } = await registeredPage(redis, 'lock', mostLocks[kind]);

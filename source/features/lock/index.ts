@@ -1,5 +1,4 @@
 import { registered } from '../../redis/registry.ts';
-import { formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -7,6 +6,7 @@ import { feed } from './feed.ts';
 import { inspectAll, unreadableText } from './inspect.ts';
 import { keys } from './key-bindings.ts';
 import { lockJson } from './list.ts';
+import { needsOf } from './needs.ts';
 import { initial, type LockSlice, lockList, totals } from './state.ts';
 
 export default defineFeature<LockSlice>({
@@ -18,13 +18,7 @@ export default defineFeature<LockSlice>({
   keys,
   list: lockList,
   headline: totals,
-  alerts: ({ locks, wrong, moreEndless }) => [
-    ...locks
-      .filter(({ isHeld, endsAtMs, waiting }) => isHeld && endsAtMs === undefined && waiting > 0)
-      .map(({ name, waiting }) => `lock ${name} has no TTL and ${waiting} waiting`),
-    ...(moreEndless > 0 ? [`${formatCount(moreEndless)} more locks have no TTL and somebody waiting`] : []),
-    ...wrong,
-  ],
+  needs: needsOf,
   async snapshot({ redis, warn }) {
     const { locks, unreadable } = await inspectAll(redis, await registered(redis, 'lock'));
     for (const one of unreadable) warn?.(unreadableText(one));

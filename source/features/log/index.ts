@@ -15,6 +15,7 @@ export default defineFeature<LogSlice>({
   commands,
   keys,
   list: logList,
+  needs: () => [],
   breadth: 2,
   headline({ selected, board }) {
     if (!selected) return '';

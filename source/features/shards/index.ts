@@ -1,7 +1,8 @@
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { feed } from './feed.ts';
-import { initial, type ShardsSlice, shardsList, shortName } from './state.ts';
+import { needsOf } from './needs.ts';
+import { initial, type ShardsSlice, shardsList } from './state.ts';
 import { status } from './status.ts';
 
 export default defineFeature<ShardsSlice>({
@@ -19,10 +20,7 @@ export default defineFeature<ShardsSlice>({
     const all = servers.length === 1 ? '1 server' : `${servers.length} servers`;
     return down === 0 ? all : `${all}  ${down} DOWN`;
   },
-  alerts: ({ servers, orderMistake }) => [
-    ...servers.filter(({ state }) => state === 'down').map(({ url }) => `${shortName(url)} is down`),
-    ...(orderMistake === undefined ? [] : ['shards in another order']),
-  ],
+  needs: needsOf,
   snapshot: ({ connections }) => status(connections),
   pane: async () => (await import('./shards-pane.tsx')).ShardsPane,
 });

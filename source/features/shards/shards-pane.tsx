@@ -6,9 +6,8 @@ import { ListPane } from '../../ui/list-pane.tsx';
 import type { Tone } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
-import { type Server, type ShardsSlice, shardsList, shortName } from './state.ts';
+import { clusterSlots, type Server, type ShardsSlice, servedSlots, shardsList, shortName } from './state.ts';
 
-const clusterSlots = 16_384;
 const stateTones: Readonly<Record<string, Tone>> = {
   up: 'text',
   loading: 'warn',
@@ -110,13 +109,12 @@ function detailsOf(server: Server): readonly Line[] {
   ];
 }
 
-function notesOf({ servers, events, orderMistake }: ShardsSlice): readonly Line[] {
+function notesOf(slice: ShardsSlice): readonly Line[] {
+  const { events, orderMistake } = slice;
   const notes: { text: string; tone: Tone }[] = [];
   if (orderMistake !== undefined) notes.push({ text: orderMistake, tone: 'bad' });
-  const served = servers
-    .filter(({ state }) => state !== 'down')
-    .reduce((sum, { slots = 0 }) => sum + slots, 0);
-  if (servers.some(({ slots }) => slots !== undefined)) {
+  const served = servedSlots(slice);
+  if (served !== undefined) {
     notes.push({
       text: `slots ${formatCount(served)} of ${formatCount(clusterSlots)} covered`,
       tone: served === clusterSlots ? 'muted' : 'bad',

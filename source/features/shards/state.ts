@@ -110,3 +110,16 @@ export const shardsList: List<ShardsSlice, Server> = {
     slots: ({ slots }) => slots,
   },
 };
+
+export const clusterSlots = 16_384;
+
+/** How many slots of a cluster have a server that answers; undefined outside of one. */
+export function servedSlots({ servers }: ShardsSlice): number | undefined {
+  if (!servers.some(({ slots }) => slots !== undefined)) return;
+  return servers.filter(({ state }) => state !== 'down').reduce((sum, { slots = 0 }) => sum + slots, 0);
+}
+
+/** It does not serve, or soon will not. */
+export function isBroken({ state }: Server): boolean {
+  return state === 'down' || state === 'failing';
+}

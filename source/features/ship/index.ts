@@ -1,12 +1,11 @@
-import { formatDuration } from '../../ui/format.ts';
-import { sinceMs } from '../../ui/moment.ts';
 import { defineFeature } from '../feature.ts';
 import { statuses } from './channel/status.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { initial, type ShipSlice, selectedChannel, shipList } from './state.ts';
+import { needsOf } from './needs.ts';
+import { initial, type ShipSlice, selectedChannel, shipList, showNeed } from './state.ts';
 
 export default defineFeature<ShipSlice>({
   noun: 'ship',
@@ -22,14 +21,8 @@ export default defineFeature<ShipSlice>({
     return channel === undefined ? '' : `${channel}${others > 0 ? `  +${others}` : ''}`;
   },
   ticks: ({ shown }) => shown?.consumers.some(({ silentSinceMs }) => silentSinceMs !== undefined) === true,
-  alerts({ shown }, nowMs = Date.now()) {
-    return (shown?.consumers ?? [])
-      .filter(({ state }) => state === 'stalled')
-      .map(
-        ({ id, silentSinceMs }) =>
-          `ship.stalled: consumer ${id} of ${shown?.channel}, ${formatDuration(sinceMs(silentSinceMs ?? nowMs, nowMs))}`,
-      );
-  },
+  needs: needsOf,
+  goTo: showNeed,
   snapshot: async ({ redis }) => (await statuses(redis)).found,
   doctor,
   pane: async () => (await import('./ship-pane.tsx')).ShipPane,

@@ -1,3 +1,4 @@
+import type { Need } from '../../need.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 
 /** One part that takes room in Redis. */
@@ -43,6 +44,8 @@ export type ShipSlice = {
   /** Undefined: the channel last used. */
   readonly selected: string | undefined;
   readonly shown: ChannelRow | undefined;
+  /** How the other channels were when they were looked at, one a reading; by name. */
+  readonly elsewhere: readonly Elsewhere[];
   /** Bytes a second at the last readings, oldest first. */
   readonly rates: readonly number[];
   /** Where the last rate was measured from. */
@@ -55,9 +58,14 @@ export type ShipRow =
   | { readonly kind: 'consumer'; readonly consumer: ConsumerRow }
   | { readonly kind: 'part'; readonly part: PartRow };
 
+/** What is known of a channel that is not the one shown. */
+export type Elsewhere = Pick<ChannelRow, 'channel' | 'state' | 'reason' | 'consumers'>;
+
 export type Reading = {
   readonly channels: readonly string[];
   readonly shown: ChannelRow | undefined;
+  /** One of the others, if there are any. */
+  readonly other?: Elsewhere | undefined;
   /** The server's clock. */
   readonly at: number;
 };
@@ -69,6 +77,7 @@ export const initial: ShipSlice = {
   channels: undefined,
   selected: undefined,
   shown: undefined,
+  elsewhere: [],
   rates: [],
   measured: undefined,
   list: initialList,
@@ -79,8 +88,12 @@ export function selectedChannel({ channels, selected }: ShipSlice): string | und
   return selected !== undefined && channels?.includes(selected) ? selected : channels?.[0];
 }
 
-export function learn(slice: ShipSlice, { channels, shown, at }: Reading): ShipSlice {
-  const next = { ...slice, channels, shown };
+export function learn(slice: ShipSlice, { channels, shown, at, other }: Reading): ShipSlice {
+  const known = slice.elsewhere.filter(
+    ({ channel }) => channels.includes(channel) && channel !== other?.channel && channel !== shown?.channel,
+  );
+  const elsewhere = [...known, ...(other ? [other] : [])].sort((a, b) => (a.channel < b.channel ? -1 : 1));
+  const next = { ...slice, channels, shown, elsewhere };
   if (!shown) return { ...next, rates: [], measured: undefined };
   const before = slice.measured?.channel === shown.channel ? slice.measured : undefined;
   const here = { channel: shown.channel, bytes: shown.bytes, at };
@@ -109,11 +122,20 @@ export function timeLeftOf(slice: ShipSlice): number | undefined {
   return rate > 0 && left > 0 ? (left / rate) * 1000 : undefined;
 }
 
+/** Shows the channel that the need is in. */
+export function showNeed(slice: ShipSlice, { place }: Need): ShipSlice {
+  const isThere = place !== undefined && slice.channels?.includes(place) === true;
+  return isThere && place !== selectedChannel(slice) ? show(slice, place) : slice;
+}
+
 export function step(slice: ShipSlice, by: number): ShipSlice {
   const { channels = [] } = slice;
   const at = channels.indexOf(selectedChannel(slice) ?? '');
   const channel = channels[at + by];
-  if (channel === undefined) return slice;
+  return channel === undefined ? slice : show(slice, channel);
+}
+
+function show(slice: ShipSlice, channel: string): ShipSlice {
   return {
     ...slice,
     selected: channel,

@@ -3,7 +3,8 @@ import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
-import { conditionText, initial, type SyncSlice, syncList } from './state.ts';
+import { needsOf } from './needs.ts';
+import { initial, type SyncSlice, syncList } from './state.ts';
 import { status } from './status.ts';
 
 export default defineFeature<SyncSlice>({
@@ -20,10 +21,7 @@ export default defineFeature<SyncSlice>({
     if (targets.length > 1) return `${targets.length} targets`;
     return `${only.base} → ${only.target}`;
   },
-  alerts: ({ targets = [] }) =>
-    targets
-      .filter(({ condition }) => ['halted', 'down', 'retrying'].includes(condition))
-      .map(({ target, condition }) => `sync ${target} ${conditionText(condition)}`),
+  needs: needsOf,
   doctor,
   snapshot: ({ redis }) => status(redis),
   pane: async () => (await import('./sync-pane.tsx')).SyncPane,

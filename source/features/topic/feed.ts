@@ -1,14 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Need } from '../../need.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
 import { IndexRound } from '../../redis/round.ts';
 import { formatCount } from '../../ui/format.ts';
 import type { Feed } from '../feature.ts';
 import { type Inspection, isThere, type SubscriberStatus } from './layout.ts';
+import { needsOfSubscriber } from './needs.ts';
 import { inspectPage, inspectTopics } from './own-layout.ts';
 import { unreadableText } from './replies.ts';
 import { learn, type TopicSlice } from './state.ts';
-import { troubleOf } from './status-text.ts';
 import { inspectLegacy } from './topic.ts';
 
 /** How many a reading shows, and how many more it looks at for the totals. In Cluster each costs a command of its own. */
@@ -16,10 +17,10 @@ const mostTopics = { server: 100, cluster: 8 };
 const mostOfRound = { server: 250, cluster: 8 };
 const mostSubscribers = 50;
 const subscribersOfRound = 500;
-/** Of topics and of sentences about trouble that are not shown otherwise. */
+/** Of topics and of needs that are not shown otherwise. */
 const mostElsewhere = 50;
 
-type Trouble = { readonly topic: string; readonly name: string; readonly sentences: readonly string[] };
+type Trouble = { readonly topic: string; readonly name: string; readonly needs: readonly Need[] };
 
 /** What a round through every topic counts. */
 type Tally = {
@@ -51,6 +52,7 @@ function roundOf(redis: Client): IndexRound<Tally> {
  */
 export const feed: Feed<TopicSlice> = {
   everyMs: 1000,
+  isWhole: ({ totals }) => totals === undefined || totals.isCounted,
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'server';
     const { names, total } = await registeredPage(redis, 'topic', mostTopics[kind]);
@@ -108,10 +110,10 @@ async function lookFurther(redis: Client, round: IndexRound<Tally>, most: number
 
 function take({ topics, unreadable }: Inspection, tally: Tally, first: number): void {
   tally.wrong.push(...unreadable.map(unreadableText));
-  for (const { topic, subscribers, subscriberCount } of topics) {
+  for (const { topic, layout, subscribers, subscriberCount } of topics) {
     for (const each of subscribers) {
-      const sentences = troubleOf(topic, each);
-      if (sentences.length > 0) tally.trouble.push({ topic, name: each.name, sentences });
+      const needs = needsOfSubscriber(topic, layout, each);
+      if (needs.length > 0) tally.trouble.push({ topic, name: each.name, needs });
     }
     const after = first + subscribers.length;
     if (after < subscriberCount && subscribers.length > 0) tally.more.push({ topic, first: after });
@@ -119,14 +121,20 @@ function take({ topics, unreadable }: Inspection, tally: Tally, first: number): 
 }
 
 /** The trouble of those that are not among the ones shown. */
-function elsewhere(found: Inspection['topics'], troubled: readonly Trouble[]): string[] {
+function elsewhere(found: Inspection['topics'], troubled: readonly Trouble[]): readonly Need[] {
   const shown = new Map(found.map(({ topic, subscribers }) => [topic, namesOf(subscribers)]));
   const others = troubled.filter(({ topic, name }) => !shown.get(topic)?.has(name));
-  const sentences = others.flatMap((each) => each.sentences);
-  const more = sentences.length - mostElsewhere;
-  return more > 0
-    ? [...sentences.slice(0, mostElsewhere), `topic: ${formatCount(more)} more subscribers need somebody`]
-    : sentences;
+  const needs = others.flatMap((each) => each.needs);
+  const more = needs.length - mostElsewhere;
+  if (more <= 0) return needs;
+  const rest: Need = {
+    kind: 'others',
+    name: 'other subscribers',
+    severity: 'bad',
+    words: `${formatCount(more)} more need somebody`,
+    figure: more,
+  };
+  return [...needs.slice(0, mostElsewhere), rest];
 }
 
 function namesOf(subscribers: readonly SubscriberStatus[]): ReadonlySet<string> {

@@ -5,9 +5,9 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { topicJson } from './layout.ts';
+import { needsOf } from './needs.ts';
 import { unreadableText } from './replies.ts';
 import { initial, type TopicSlice, topicList } from './state.ts';
-import { alertsOf } from './status-text.ts';
 import { inspectAll } from './topic.ts';
 
 export default defineFeature<TopicSlice>({
@@ -32,7 +32,7 @@ export default defineFeature<TopicSlice>({
     const subscribers = topics.reduce((sum, topic) => sum + topic.subscriberCount, 0);
     return `${counted(topics.length, 'topic')}  ${counted(subscribers, 'subscriber')}`;
   },
-  alerts: alertsOf,
+  needs: needsOf,
   ticks: ({ topics }) =>
     topics.some(({ subscribers }) => subscribers.some(({ oldestAtMs }) => oldestAtMs !== undefined)),
   clocks: ['at'],

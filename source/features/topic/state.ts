@@ -1,3 +1,4 @@
+import type { Need } from '../../need.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment } from '../../ui/moment.ts';
 import type { Condition } from './condition.ts';
@@ -11,8 +12,8 @@ export type TopicSlice = {
   readonly wrong: readonly string[];
   /** How many there are of everything; undefined where `topics` are all. */
   readonly totals: Totals | undefined;
-  /** Sentences about subscribers that need a human and are not among `topics`. */
-  readonly elsewhere: readonly string[];
+  /** What needs a human of subscribers that are not among `topics`. */
+  readonly elsewhere: readonly Need[];
   readonly list: ListState;
 };
 
@@ -64,8 +65,8 @@ export type Reading = {
   readonly nowMs: number;
   /** Undefined where `topics` are all there are. */
   readonly totals?: Totals | undefined;
-  /** Sentences about subscribers that need a human and are not among `topics`. */
-  readonly elsewhere?: readonly string[];
+  /** What needs a human of subscribers that are not among `topics`. */
+  readonly elsewhere?: readonly Need[];
 };
 
 /** A line of the pane: a subscriber, or a topic that has none. */

@@ -39,32 +39,6 @@ function silentSince({ silentSinceMs, silentDays }: Subscriber): string {
   return silentDays === 0 ? ` ${formatClock(silentSinceMs)}` : ` ${formatDay(silentSinceMs)}`;
 }
 
-/** One sentence for each subscriber that needs a human. */
-export function alertsOf(slice: TopicSlice): readonly string[] {
-  const rows = slice.topics.flatMap(({ topic, subscribers }) =>
-    subscribers.flatMap((subscriber) => troubleOf(topic, subscriber)),
-  );
-  return [...slice.wrong, ...rows, ...slice.elsewhere];
-}
-
-type Troubled = Pick<Subscriber, 'name' | 'condition' | 'lag' | 'missed' | 'aside'> & {
-  readonly blocked?: Subscriber['blocked'] | null;
-};
-
-/** What is wrong with it, if anything. */
-export function troubleOf(
-  topic: string,
-  { name, condition, lag, missed, blocked, aside }: Troubled,
-): string[] {
-  const who = `topic ${topic}/${name}`;
-  const sentences = aside > 0 ? [`${who} has ${counted(aside, 'message')} set aside`] : [];
-  if (condition === 'blocked') sentences.push(`${who} blocked at ${blocked?.id ?? ''}`);
-  if (condition === 'dead') sentences.push(`${who} dead, lag ${formatCount(lag)}`);
-  if (condition === 'overloaded') sentences.push(`${who} overloaded, lag ${formatCount(lag)}`);
-  if (condition === 'lapsed' && missed > 0) sentences.push(`${who} lapsed, lost ${formatCount(missed)}`);
-  return sentences;
-}
-
 /** What all topics retain, and for whom longest. */
 export function retainedOf(slice: TopicSlice): string {
   const kept = `retained messages ${formatShort(total(slice, 'retained'))}, ${formatBytes(total(slice, 'bytes'))}`;

@@ -9,13 +9,13 @@ const textOf = (columns: number, panes = 3): string =>
 
 test('acts first, then what works everywhere, then moves; the way to help always stays', () => {
   expect(textOf(200)).toBe(
-    'Enter say  x wipe  Tab next pane  z zoom  / filter  : command  q quit  n name  b boom  ? help',
+    'Enter say  x wipe  e next need  Tab next pane  z zoom  / filter  : command  q quit  n name  b boom  ? help',
   );
-  expect(textOf(40)).toBe('Enter say  x wipe  Tab next pane  ? help');
+  expect(textOf(40)).toBe('Enter say  x wipe  e next need  ? help');
   expect(textOf(10)).toBe('? help');
   // What is too long for the room leaves it to what is shorter.
   expect(textOf(16)).toBe('x wipe  ? help');
-  expect(textOf(60, 1)).toBe('Enter say  x wipe  z zoom  / filter  : command  ? help');
+  expect(textOf(60, 1)).toBe('Enter say  x wipe  e next need  z zoom  / filter  ? help');
 });
 
 test('what Enter does is among the acts, and what is explained behind a colon is left to the help', () => {

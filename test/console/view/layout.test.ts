@@ -42,7 +42,8 @@ test('at every size from 40x10 to 400x100 the panes tile the area exactly and ha
       (columns, rows, count, isZoomed, focus) => {
         const { tiles, area, tabs } = lay(columns, rows, count, isZoomed, focus);
         expectTiled(tiles, area);
-        expect(area).toEqual({ left: 0, top: tabs ? 2 : 1, columns, rows: rows - (tabs ? 3 : 2) });
+        const top = (rows >= 16 ? 2 : 1) + (tabs ? 1 : 0);
+        expect(area).toEqual({ left: 0, top, columns, rows: rows - top - 1 });
         for (const tile of tiles) {
           const inner = innerOf(tile);
           expect(inner.columns).toBeGreaterThanOrEqual(26);
@@ -78,13 +79,13 @@ describe('which layout', () => {
     expect(
       tiles.map(({ noun, left, top, columns, rows }) => `${noun} ${columns}x${rows}+${left}+${top}`),
     ).toEqual([
-      'chat 60x13+0+1',
-      'ship 60x13+60+1',
-      'log 60x8+0+14',
-      'limit 30x8+60+14',
-      'hits 30x8+90+14',
-      'lock 60x9+0+22',
-      'topic 60x9+60+22',
+      'chat 60x12+0+2',
+      'ship 60x12+60+2',
+      'log 60x9+0+14',
+      'limit 30x9+60+14',
+      'hits 30x9+90+14',
+      'lock 60x8+0+23',
+      'topic 60x8+60+23',
       'buffer 40x8+0+31',
       'sync 40x8+40+31',
       'shards 40x8+80+31',

@@ -10,8 +10,8 @@ import { makeShell } from '../../helpers/shell.ts';
 
 const Nothing = (): null => null;
 
-function painted(change: Partial<Screen>, alerts: readonly string[] = [], columns = 60): string {
-  const feature = makeFeature({ alerts });
+function painted(change: Partial<Screen>, columns = 60): string {
+  const feature = makeFeature();
   const { store } = makeShell([feature]);
   changeScreen(store, change);
   const line = <StatusLine columns={columns} loaded={[{ feature, Pane: Nothing }]} />;
@@ -24,10 +24,8 @@ function painted(change: Partial<Screen>, alerts: readonly string[] = [], column
   );
 }
 
-test('hints, with what needs a human at the right', () => {
-  expect(painted({}, ['topic.lag > 1000', 'ship.stalled', 'one more'])).toBe(
-    ' Enter say  x wipe  z zoom  ? help   ! topic.lag > 1000  +2',
-  );
+test('hints, as many as there is room for', () => {
+  expect(painted({})).toBe(' Enter say  x wipe  e next need  z zoom  / filter  ? help');
 });
 
 test('what was refused is said beside the question that stays open', () => {
@@ -40,9 +38,7 @@ test('what was refused is said beside the question that stays open', () => {
 
 test('what just happened is told in full, before what goes on', () => {
   const status = { text: 'There is no command `lokc list`', tone: 'bad' } as const;
-  const alerts = ['topic.lag > 1000'];
-  expect(painted({ status }, alerts)).toBe(' There is no command `lokc list`         ! topic.lag > 1000');
-  expect(painted({ status }, alerts, 40)).toBe(' There is no command `lokc list`');
+  expect(painted({ status }, 40)).toBe(' There is no command `lokc list`');
 });
 
 test('a question stands above, and here what answers it', () => {

@@ -46,7 +46,12 @@ test.each<[Freshness | undefined, State['connection'], string]>([
 
 test('the clock ticks only while it moves something', () => {
   const state = (connection: State['connection'], freshness: Freshness): State =>
-    ({ connection, freshness: { notes: freshness }, slices: { notes: 'slice' } }) as unknown as State;
+    ({
+      connection,
+      freshness: { notes: freshness },
+      slices: { notes: 'slice' },
+      screen: { mode: { name: 'browse' } },
+    }) as unknown as State;
   const still = [{ noun: 'notes' }];
   const fresh: Freshness = { name: 'fresh', ...learned };
   expect(isAgeing(state(link('live'), fresh), still)).toBe(false);

@@ -1,0 +1,43 @@
+import type { Need, Severity } from '../../need.ts';
+import { counted, formatAge } from '../../ui/format.ts';
+import { type BufferRow, type BufferSlice, type BufferState, stateOf } from './state.ts';
+
+const severities: Partial<Record<BufferState, Severity>> = {
+  foreign: 'bad',
+  failed: 'bad',
+  retrying: 'bad',
+  silent: 'bad',
+  old: 'warn',
+};
+
+export function needsOf({ types }: BufferSlice, nowMs: number): readonly Need[] {
+  return types.flatMap((row) => {
+    const state = stateOf(row, nowMs);
+    const severity = severities[state];
+    const { type, ids, aside, failure, flusher, oldestAtMs } = row;
+    const found: Need[] = [];
+    if (severity !== undefined) {
+      found.push({
+        kind: state,
+        name: type,
+        row: type,
+        severity,
+        words: wordsOf(row, state, nowMs),
+        figure: ids,
+        sinceMs: failure?.sinceMs ?? (state === 'silent' ? flusher?.seenMs : oldestAtMs),
+      });
+    }
+    if (aside) {
+      const words = `${counted(aside.ids, 'id')} set aside: SQL refuses them`;
+      found.push({ kind: 'aside', name: type, row: type, severity: 'warn', words, figure: aside.ids });
+    }
+    return found;
+  });
+}
+
+function wordsOf({ ids, error, failure, oldestAtMs }: BufferRow, state: BufferState, nowMs: number): string {
+  if (state === 'foreign') return `FOREIGN: ${error}`;
+  if (state === 'silent') return `FLUSHER SILENT, ${counted(ids, 'id')}`;
+  if (state === 'old') return `OLD, ${formatAge(nowMs - (oldestAtMs ?? nowMs))}: nobody flushes`;
+  return `${state === 'failed' ? 'FAILED' : 'RETRYING'}, ${counted(ids, 'id')}: ${failure?.message ?? ''}`;
+}

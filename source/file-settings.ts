@@ -1,0 +1,69 @@
+import * as v from 'valibot';
+import { durationMs } from './values.ts';
+
+/** Settings that only the config file has: they have a structure that no flag could give them. */
+
+const text = v.pipe(v.string('Expected text'), v.nonEmpty('Expected text, got nothing'));
+const severity = v.picklist(['bad', 'warn'], 'Expected bad or warn');
+
+const rule = v.strictObject({
+  /** `topic.lag > 5000`: a field of the rows of a pane. */
+  if: v.pipe(
+    text,
+    v.regex(/^\s*\w+\.[\w/]+\s*(>=|<=|==|!=|>|<)\s*\S/, 'Expected a condition such as topic.lag > 5000'),
+  ),
+  severity: v.optional(severity, 'warn'),
+  /** So long it must hold on end. */
+  for: v.optional(durationMs),
+});
+const off = v.strictObject({
+  /** `lock.noTtl`: a kind of need that is none here. */
+  off: text,
+  /** Only for things of this name; `*` stands for anything. */
+  name: v.optional(text),
+});
+
+/** `title`: in the title of the window; `bell`; `osc9`, `osc777`: by the terminal; a list: a command, without a shell. */
+const way = v.union(
+  [v.picklist(['bell', 'title', 'osc9', 'osc777']), v.pipe(v.array(text), v.minLength(1))],
+  'Expected bell, title, osc9, osc777 or a command as a list',
+);
+
+export const fileSettings = {
+  needs: v.array(v.union([rule, off], 'Expected {"if": ..., "severity": ...} or {"off": ...}')),
+  notify: v.strictObject({
+    bad: v.optional(v.array(way)),
+    warn: v.optional(v.array(way)),
+    atMost: v.optional(durationMs),
+  }),
+  /** The chat room in which the console tells what its operator does about needs. */
+  room: text,
+} as const;
+
+export type NeedRule = v.InferOutput<typeof rule>;
+export type NeedOff = v.InferOutput<typeof off>;
+export type NotifyWay = v.InferOutput<typeof way>;
+export type FileSettings = {
+  readonly needs: readonly (NeedRule | NeedOff)[];
+  readonly notify: v.InferOutput<(typeof fileSettings)['notify']>;
+  readonly room: string | undefined;
+};
+
+export function isFileSetting(name: string): name is keyof typeof fileSettings {
+  return Object.hasOwn(fileSettings, name);
+}
+
+/** Reads them from what the config file holds; pushes onto `mistakes` what is wrong with them. */
+export function readFileSettings(raw: object, file: string, mistakes: string[]): FileSettings {
+  const read = <Name extends keyof typeof fileSettings>(
+    name: Name,
+  ): v.InferOutput<(typeof fileSettings)[Name]> | undefined => {
+    if (!Object.hasOwn(raw, name)) return;
+    const result = v.safeParse(fileSettings[name], Object(raw)[name]);
+    if (result.success) return result.output as v.InferOutput<(typeof fileSettings)[Name]>;
+    const [issue] = result.issues;
+    const at = v.getDotPath(issue);
+    mistakes.push(`\`${name}${at === null ? '' : `.${at}`}\` in ${file}: ${issue.message}`);
+  };
+  return { needs: read('needs') ?? [], notify: read('notify') ?? {}, room: read('room') };
+}
