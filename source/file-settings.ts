@@ -29,6 +29,20 @@ const way = v.union(
   'Expected bell, title, osc9, osc777 or a command as a list',
 );
 
+const clipboard = v.union(
+  [
+    v.picklist(['auto', 'osc52', 'tmux', 'off']),
+    v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.minLength(1)),
+  ],
+  'Expected auto, osc52, tmux, off, or a program and its arguments as a list such as ["wl-copy"]',
+);
+
+const aliases = v.record(
+  v.pipe(v.string(), v.regex(/^[\w-]+$/, 'Expected an alias to be one word of letters, digits, - and _')),
+  v.pipe(v.string('Expected text for an alias'), v.nonEmpty('Expected an alias to stand for something')),
+  'Expected an object such as {"stuck": "topic /state:dead"}',
+);
+
 export const fileSettings = {
   needs: v.array(v.union([rule, off], 'Expected {"if": ..., "severity": ...} or {"off": ...}')),
   notify: v.strictObject({
@@ -38,6 +52,12 @@ export const fileSettings = {
   }),
   /** The chat room in which the console tells what its operator does about needs. */
   room: text,
+  /** How text is copied; a list is a program and its arguments, which reads it from stdin. */
+  clipboard,
+  /** `wheel`: the terminal turns the wheel into arrow keys, and goes on selecting text itself. */
+  mouse: v.picklist(['wheel', 'off'], 'Expected wheel or off'),
+  /** Words of the console's command line that stand for more. */
+  aliases,
 } as const;
 
 export type NeedRule = v.InferOutput<typeof rule>;
@@ -47,6 +67,9 @@ export type FileSettings = {
   readonly needs: readonly (NeedRule | NeedOff)[];
   readonly notify: v.InferOutput<(typeof fileSettings)['notify']>;
   readonly room: string | undefined;
+  readonly clipboard: 'auto' | 'osc52' | 'tmux' | 'off' | readonly string[];
+  readonly mouse: 'wheel' | 'off';
+  readonly aliases: Readonly<Record<string, string>>;
 };
 
 export function isFileSetting(name: string): name is keyof typeof fileSettings {
@@ -65,5 +88,12 @@ export function readFileSettings(raw: object, file: string, mistakes: string[]):
     const at = v.getDotPath(issue);
     mistakes.push(`\`${name}${at === null ? '' : `.${at}`}\` in ${file}: ${issue.message}`);
   };
-  return { needs: read('needs') ?? [], notify: read('notify') ?? {}, room: read('room') };
+  return {
+    needs: read('needs') ?? [],
+    notify: read('notify') ?? {},
+    room: read('room'),
+    clipboard: read('clipboard') ?? 'auto',
+    mouse: read('mouse') ?? 'wheel',
+    aliases: read('aliases') ?? {},
+  };
 }

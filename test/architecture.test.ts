@@ -25,6 +25,8 @@ const uiText = /^source\/ui\/[^/]+\.ts$/;
 const contract = /^source\/features\/(feature|parameters)\.ts$/;
 const featureList = /^source\/features\/index\.ts$/;
 const commands = /^source\/commands\//;
+/** Frames outside of the console: text, pictures, recordings. */
+const frames = /^source\/frames\//;
 /** Node's own modules and the libraries that neither paint nor reach Redis. */
 const plain = /^(node:|valibot$)/;
 const screen = /^(ink|react|ink-table)$/;
@@ -43,6 +45,7 @@ const rooms: readonly Room[] = [
   { files: redis, may: [redis, root, plain, /^(ioredis|cluster-key-slot)$/] },
   { files: store, may: [store, root, plain, /^(zustand|zustand\/vanilla|react)$/], mayTypes: [redis] },
   { files: ui, may: [ui, root, plain, screen, /^get-east-asian-width$/] },
+  { files: frames, may: [frames, uiText, root, plain] },
   { files: contract, may: [contract, root, plain], mayTypes: [redis, ui, /^react$/] },
   { files: featureList, may: [/^source\/features\/(\w+\/index|feature)\.ts$/] },
   {
@@ -74,7 +77,7 @@ const rooms: readonly Room[] = [
   },
   {
     files: commands,
-    may: [commands, contract, featureList, redis, uiText, root, plain, /^meow$/],
+    may: [commands, contract, featureList, frames, redis, uiText, root, plain, /^meow$/],
     mayTypes: [store, /^ioredis$/],
   },
   {
@@ -108,7 +111,19 @@ const rooms: readonly Room[] = [
   },
   {
     files: /^source\/console\//,
-    may: [/^source\/console\//, commands, contract, featureList, redis, store, ui, root, plain, screen],
+    may: [
+      /^source\/console\//,
+      commands,
+      contract,
+      featureList,
+      frames,
+      redis,
+      store,
+      ui,
+      root,
+      plain,
+      screen,
+    ],
   },
   {
     files: /^source\/demo\//,

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { UsageError } from '../errors.ts';
-import { defineCommand, optionalFlag, type ReadContext } from '../features/feature.ts';
+import { defineCommand, optionalFlag, type ReadContext, switchFlag } from '../features/feature.ts';
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
+import { formatOf, frameFormats, frameText, serverName, writeFrame } from '../frames/frame-file.ts';
 import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
 import { serverIn } from '../redis/server-version.ts';
@@ -24,6 +25,8 @@ const frameSize = v.pipe(
   v.check(({ columns, rows }) => columns >= 40 && rows >= 10, 'Expected a size from 40x10 up'),
 );
 
+const format = v.picklist(frameFormats, `Expected one of ${frameFormats.join(', ')}`);
+
 export const paneFlag = optionalFlag('NAME', 'only this pane', v.string());
 export const failIfFlag = optionalFlag(
   'CONDITION',
@@ -41,12 +44,19 @@ export const snapshotCommand = defineCommand({
       'columns and rows of the frame (those of the terminal, else 120x40)',
       frameSize,
     ),
+    format: optionalFlag('FORMAT', `what the frame becomes: ${frameFormats.join(', ')} (text)`, format),
+    svg: switchFlag('a picture, as with `--format svg`'),
+    save: optionalFlag('FILE', 'write it there, as what its name ends in (.svg, .json, .ansi)', v.string()),
     failIf: failIfFlag,
   },
   writes: false,
   partial: true,
-  examples: ['quarterdeck snapshot --json | jq .ship', "quarterdeck snapshot --fail-if 'topic.lag > 1000'"],
-  async run(context, { pane, size, failIf }) {
+  examples: [
+    'quarterdeck snapshot --json | jq .ship',
+    "quarterdeck snapshot --fail-if 'topic.lag > 1000'",
+    'quarterdeck snapshot --pane topic --size 100x30 --theme light --save topic.svg',
+  ],
+  async run(context, { pane, size, failIf, format: asked, svg, save }) {
     const chosen = await chosenFeatures(pane);
     const condition = failIf === undefined ? undefined : conditionOn(chosen, failIf);
     warnOfServer(context, chosen);
@@ -66,9 +76,29 @@ export const snapshotCommand = defineCommand({
     const isMissing = warnOfMissing(context) || failures.length > 0 || doubt !== undefined;
     const exitCode = holds ? 1 : isUnread ? 4 : isMissing ? 3 : 0;
     if (context.config.json) return { json, text: '', exitCode };
+    const wanted = asked ?? (svg ? 'svg' : save === undefined ? 'text' : formatOf(save));
+    const background = context.config.theme.fallback === 'light' ? 'light' : 'dark';
     const frame = { ...(size ?? terminalSize()), zoomed: pane };
-    const painted = await context.printFrame(context, chosen, frame);
-    return { json, text: painted.map(plain), painted, exitCode };
+    const lines = await context.printFrame(context, chosen, {
+      ...frame,
+      // Its colours do not depend on where it is printed.
+      ...((wanted === 'svg' || wanted === 'ansi') && { picture: background }),
+    });
+    const content = {
+      ...frame,
+      lines,
+      at: json.at,
+      server: serverName(context.connections[0]?.url ?? ''),
+      pane,
+      background,
+    } as const;
+    if (save !== undefined) {
+      const file = writeFrame(save, frameText(wanted, content));
+      return { json, text: `Saved ${file}`, exitCode };
+    }
+    if (wanted === 'text') return { json, text: lines.map(plain), painted: lines, exitCode };
+    const whole = frameText(wanted, content);
+    return { json, text: whole.trimEnd().split('\n').map(plain), painted: [whole.trimEnd()], exitCode };
   },
 });
 

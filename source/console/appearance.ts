@@ -13,6 +13,8 @@ import { loadTheme } from '../ui/theme-file.ts';
  */
 export type AppearanceControl = {
   readonly names: ThemeNames;
+  /** As far as it is known. */
+  readonly background: Background | undefined;
   /** What to ask the terminal, in one write; the last question is one that every terminal answers. */
   readonly question: { readonly ask: string; readonly atEnd: string };
   /** Takes a reply of the terminal; whether something has to be painted again. */
@@ -72,6 +74,9 @@ export function startAppearance(
   return {
     get names() {
       return names;
+    },
+    get background() {
+      return background;
     },
     question: isTerminal && stylingOf(config, isTerminal) === 'colour' ? askBackground : nothing,
     hear(reply) {

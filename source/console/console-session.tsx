@@ -23,6 +23,7 @@ import { watchNotify } from './notify.ts';
 import { paceStore } from './paced-store.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
+import { letWheel } from './terminal/wheel.ts';
 import { placed } from './view/app.tsx';
 import { innerOf, layOut } from './view/layout.ts';
 import { isAgeing } from './view/status-text.ts';
@@ -162,15 +163,20 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     // because what was compiled under other flags is not taken from the cache.
     setFlagsFromString('--optimize-for-size');
   }, settledAfterMs);
-  void loadConsoleCommands().then((whole) => {
-    table = commandTable(features, whole);
-  });
+  const stopWheel = config.mouse === 'wheel' ? letWheel(store, terminal) : undefined;
+  void Promise.all([loadConsoleCommands(), import('./session/own-commands.ts')]).then(
+    ([whole, { ownCommands }]) => {
+      const own = ownCommands({ store, features, config, terminal, appearance, repaint: mounted.repaint });
+      table = commandTable(features, { ...whole, ...own });
+    },
+  );
   try {
     // Ink stops by itself when the input ends: the terminal went away, and the signal that says so is on its way.
     const hungUp = mounted.exited.then(() => exitCodeOf.SIGHUP);
     return await Promise.race([left.promise, endings.ended, hungUp]);
   } finally {
     clearTimeout(settling);
+    stopWheel?.();
     attention.left();
     performer.close();
     lists.stop();

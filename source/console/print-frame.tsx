@@ -5,6 +5,7 @@ import { makeRegistry } from '../commands/needs.ts';
 import { commandTable } from '../commands/palette.ts';
 import { unread } from '../commands/read-needs.ts';
 import { canAsk } from '../commands/unreachable.ts';
+import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import type { FrameSize, ReadContext } from '../features/feature.ts';
 import { type AnyFeature, loadFeature } from '../features/index.ts';
@@ -20,15 +21,29 @@ import { App } from './view/app.tsx';
 /** The same for a command line, which has no appearance yet: with colours where they are wanted and can be shown. */
 export async function printSnapshot(
   context: ReadContext,
-  ...frame: [readonly Pick<AnyFeature, 'noun'>[], FrameSize]
+  wanted: readonly Pick<AnyFeature, 'noun'>[],
+  frame: FrameSize,
 ): Promise<readonly string[]> {
-  startAppearance(context.config, {
+  startAppearance(frame.picture ? pictured(context.config, frame.picture) : context.config, {
     isTerminal: process.stdout.isTTY === true,
     onMistake(error) {
       throw error;
     },
   });
-  return await printFrame(context, ...frame);
+  return await printFrame(context, wanted, frame);
+}
+
+/** The colours of a terminal are not known where the picture is looked at: it takes the theme for its background. */
+function pictured(config: Config, background: 'dark' | 'light'): Config {
+  const named = config.theme[background];
+  const name = named === 'terminal' ? background : named;
+  return {
+    ...config,
+    color: 'always',
+    theme: { dark: name, light: name, fallback: name },
+    glyphs: config.glyphs === 'auto' ? 'unicode' : config.glyphs,
+    terminal: { COLORTERM: 'truecolor', COLORFGBG: background === 'dark' ? '15;0' : '0;15' },
+  };
 }
 
 /** What the console would show now of these features, as exactly `rows` lines in the appearance of this process. */

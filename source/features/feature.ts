@@ -250,6 +250,8 @@ export type FrameSize = {
   readonly rows: number;
   /** The noun of the pane that has all of the frame. */
   readonly zoomed?: string | undefined;
+  /** It becomes a picture on this background: with all colours, wherever it goes. */
+  readonly picture?: 'dark' | 'light' | undefined;
 };
 
 /**
@@ -291,6 +293,8 @@ export type KeyBinding<Slice> = {
   change?(slice: Slice, size: { columns: number; rows: number }): Slice;
   /** Runs one of the feature's commands, with this input (typed as the command's). */
   readonly verb?: string;
+  /** What it prints is shown over the panes; else its first line goes to the status line. */
+  readonly shows?: boolean;
   input?(slice: Slice, typed: string): Record<string, unknown>;
   /** Asks for a line of text first; it arrives as `typed`. */
   readonly ask?: {

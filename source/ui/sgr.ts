@@ -1,6 +1,6 @@
 /** Colours and weights inside painted lines: SGR sequences, and nothing else that steers. */
 
-const sgr = /\u001B\[([\d;:]*)m/g;
+export const sgr = /\u001B\[([\d;:]*)m/g;
 
 /** The line without its styles. */
 export function plain(line: string): string {

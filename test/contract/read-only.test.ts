@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { share } from '../../source/features/chat/frames.ts';
 import { features } from '../../source/features/index.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -13,6 +14,8 @@ const server = await redisForThisFile();
 const url = server.url;
 await exerciseAll(url);
 const admin = server.client();
+const frame = { quarterdeckFrame: 1 as const, at: 0, server: 's', columns: 1, rows: 1, lines: ['x'] };
+const shared = await share(admin, 'ops', 'bob', { text: 'look', frame });
 // `~*` for the default user is what the other rights are taken from.
 await admin.call(
   'ACL',
@@ -31,6 +34,7 @@ await admin.call(
 /** The words behind each command that reads. */
 const words: Readonly<Record<string, readonly string[]>> = {
   'chat list': [],
+  'chat frame': ['ops', shared.frame],
   'chat read': ['ops', '--as', 'bob', '--peek'],
   'ship status': [],
   'log common': ['app'],

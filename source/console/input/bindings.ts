@@ -5,6 +5,7 @@ import type { AnyFeature } from '../../features/index.ts';
 import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
 import type { Performer } from './command-runner.ts';
 import { emptyLine, submit } from './line-editor.ts';
+import type { BeginOptions } from './questions.ts';
 
 export type AskMode = Extract<Mode, { name: 'ask' }>;
 // biome-ignore lint/suspicious/noExplicitAny: a binding belongs to a feature whose slice type only it knows
@@ -24,7 +25,7 @@ export type BindingsOptions = {
   readonly table: () => CommandTable;
   readonly performer: Performer;
   /** Runs it, or asks first; resolves with whether it was done or is asked about. */
-  readonly begin: (act: Act) => Promise<boolean>;
+  readonly begin: (act: Act, options?: BeginOptions) => Promise<boolean>;
   /** The cells the feature's pane has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
 };
@@ -48,7 +49,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
     if (binding.ask) ask(noun, index, binding);
     else if (binding.verb !== undefined) {
       const input = binding.input?.(sliceOf(noun), '') ?? {};
-      void options.begin(actOf(noun, binding.verb, input));
+      void options.begin(actOf(noun, binding.verb, input), { isShown: binding.shows === true });
     }
   };
 

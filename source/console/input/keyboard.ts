@@ -11,6 +11,7 @@ import { edit, emptyLine, insert, submit } from './line-editor.ts';
 import type { ListControl } from './list-control.ts';
 import type { NeedsControl } from './needs-control.ts';
 import type { Questions } from './questions.ts';
+import { sessionKey } from './session-keys.ts';
 
 /** A key becomes a move in the focused pane, a command, or an edit of the line being typed. */
 export type Keyboard = {
@@ -86,8 +87,11 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   const handlers: { readonly [Name in Mode['name']]: (key: string, now: ModeOf<Name>) => void } = {
     browse(key) {
       const name = globalKey(key);
+      const own = sessionKey(key);
       const feature = focused();
-      if (name === undefined) {
+      if (own?.isBegun) setMode({ name: 'palette', line: emptyLine(history, own.line), choice: 0 });
+      else if (own) void runLine(own.line);
+      else if (name === undefined) {
         if (feature) pressInPane(feature, key);
       } else if (name === 'next') focusBy(1);
       else if (name === 'previous') focusBy(-1);

@@ -53,6 +53,13 @@ export class Screen extends Writable {
     this.#shown = undefined;
   }
 
+  /** The painted lines of the newest frame. */
+  lines(): readonly string[] {
+    const lines = (this.#newest ?? '').split('\n').slice(0, this.rows);
+    while (lines.length < this.rows) lines.push('');
+    return lines;
+  }
+
   /** Paints everything anew, whatever the terminal shows. */
   repaint(): void {
     this.#shown = undefined;

@@ -5,6 +5,7 @@ import type { Span } from '../../ui/row.tsx';
 import { padEnd, width } from '../../ui/text.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
 import { type GlobalKey, globalKeys, listKeys } from '../input/keymap.ts';
+import { sessionKeys } from '../input/session-keys.ts';
 
 export type HelpOptions = {
   readonly features: readonly AnyFeature[];
@@ -24,7 +25,7 @@ export function helpLines({ features, focus, table, columns }: HelpOptions): rea
   });
   return [
     ...focused.flatMap((feature) => keysOf(feature, columns)),
-    ...section('In every pane', entriesOf(globalKeys), columns),
+    ...section('In every pane', entriesOf({ ...globalKeys, ...sessionKeys }), columns),
     ...section('In the list of every pane', entriesOf(listKeys), columns),
     ...others.flatMap((feature) => keysOf(feature, columns)),
     ...section('Commands: press : to run one here, or `quarterdeck …` in a shell', commands, columns),

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { messageOf } from '../../errors.ts';
 import { rideOut } from '../../redis/refusals.ts';
-import { formatClock, formatCount } from '../../ui/format.ts';
+import { formatAge, formatClock, formatCount } from '../../ui/format.ts';
 import { sanitise } from '../../ui/text.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
@@ -17,6 +17,7 @@ import {
   word,
 } from '../feature.ts';
 import { ack, create, join, leave, memberNames, pending } from './chat.ts';
+import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts';
 import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
 import { adopt, discover, known, type RoomFigures, survey } from './rooms.ts';
@@ -182,6 +183,52 @@ const markCommand = defineCommand({
   },
 });
 
+const shareCommand = defineCommand({
+  verb: 'share',
+  summary: 'send a message with a frame that opens again for 7 days; the frame comes from stdin',
+  words: { room, text: list('TEXT', 'what there is to see', v.string(), { min: 1 }) },
+  flags: {
+    as,
+    frame: optionalFlag('JSON', 'the frame, instead of stdin', v.string()),
+  },
+  writes: true,
+  examples: ['quarterdeck snapshot --pane topic --format json | quarterdeck chat share ops audit is dead'],
+  async run(context, input) {
+    const { redis, config, signal } = context;
+    const frame = parseFrame(input.frame ?? (await allOf(context.stdin())), 'What was given');
+    const member = input.as ?? config.operator;
+    const sent = await share(redis, input.room, member, { text: input.text.join(' '), frame }, { signal });
+    return {
+      json: { room: input.room, ...sent },
+      text: `Sent ${sent.id} to ${input.room}, with frame ${sent.frame}`,
+    };
+  },
+});
+
+const frameCommand = defineCommand({
+  verb: 'frame',
+  summary: 'show a frame that somebody shared, as it was',
+  words: { room, frame: word('FRAME', 'as the message names it, such as 7f3a09bc', v.string()) },
+  writes: false,
+  async run({ redis }, input) {
+    const frame = await openFrame(redis, input.room, input.frame);
+    const head = `as of ${stamp(frame.at)}, ${formatAge(Date.now() - frame.at)} ago, ${frame.server}`;
+    return { json: { room: input.room, frame: input.frame, ...frame }, text: [head, ...frame.lines] };
+  },
+});
+
+/** More than any frame has. */
+const longestInput = 4 * 1024 * 1024;
+
+async function allOf(lines: AsyncIterable<string>): Promise<string> {
+  let text = '';
+  for await (const line of lines) {
+    text += line;
+    if (text.length > longestInput) throw new FrameUnreadableError('What was given', 'it is too long');
+  }
+  return text;
+}
+
 const listCommand = defineCommand({
   verb: 'list',
   summary: 'rooms, who is in them, and what each has not seen',
@@ -206,6 +253,8 @@ export const commands = [
   readCommand,
   tailCommand,
   markCommand,
+  shareCommand,
+  frameCommand,
   listCommand,
 ] as const;
 

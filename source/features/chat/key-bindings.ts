@@ -1,5 +1,8 @@
+import { arrange } from '../../ui/list.ts';
 import type { KeyBinding } from '../feature.ts';
-import { type ChatSlice, selectedRoom, showUnseen, stepRoom } from './state.ts';
+import { frameIn } from './frames.ts';
+import { isMalformed } from './message.ts';
+import { type ChatSlice, chatList, selectedRoom, showUnseen, stepRoom } from './state.ts';
 
 export const keys: readonly KeyBinding<ChatSlice>[] = [
   {
@@ -29,6 +32,15 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
     input: (slice) => ({ room: slice.selected, id: selectedRoom(slice)?.lastId, as: slice.operator }),
   },
   {
+    key: 'f',
+    help: 'open the frame: that the newest message up to the chosen one shares',
+    verb: 'frame',
+    shows: true,
+    refuse: (slice) =>
+      sharedFrame(slice) === undefined ? 'No message here shares a frame; S shares this one' : undefined,
+    input: (slice) => ({ room: slice.selected, frame: sharedFrame(slice) }),
+  },
+  {
     key: 'a',
     help: 'join the room',
     verb: 'join',
@@ -54,6 +66,14 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
     input: ({ operator }, typed) => ({ room: typed === '' ? undefined : typed, members: [operator] }),
   },
 ];
+
+function sharedFrame(slice: ChatSlice): string | undefined {
+  const { rows, index } = arrange(chatList, slice, 0);
+  return rows
+    .slice(0, index + 1)
+    .map((entry) => (isMalformed(entry) ? undefined : frameIn(entry.message)))
+    .findLast((frame) => frame !== undefined);
+}
 
 function notAMember(slice: ChatSlice): string | undefined {
   const room = selectedRoom(slice);

@@ -32,6 +32,7 @@ function joinKeys(redis: Client, room: string) {
     messages: 'msgs:*',
     lock: 'lock:chat:*',
     guard: 'sent:*:',
+    frames: 'frame:*:',
   });
 }
 
