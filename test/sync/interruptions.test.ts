@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -166,4 +168,14 @@ test('a full server: what it refuses is ridden out, too', async () => {
   writeFileSync(path.join(base, 'afterwards'), '3');
   await arrives('afterwards');
   expect(runner.troubles.join('\n')).not.toContain('bug');
+});
+
+test('a target that takes the connection and never answers is reported', async () => {
+  const hung = createServer((socket) => socket.on('error', () => {}));
+  hung.listen(0, '127.0.0.1');
+  await once(hung, 'listening');
+  const { port } = hung.address() as AddressInfo;
+  const { troubles } = sync({ target: `rsync://127.0.0.1:${port}/module`, silentAfterMs: 300 });
+  await vi.waitFor(() => expect(troubles.join('\n')).toContain('has printed nothing for 0.3s'));
+  hung.close();
 });

@@ -20,6 +20,9 @@ export type Rsync = {
   readonly signal: AbortSignal;
   /** What `--preserve` asked for besides what `--archive` keeps. */
   readonly preserve?: readonly Preserved[];
+  /** Called when nothing was heard of it for so long; what stands still for `silentSeconds` is given up on. */
+  readonly onSilent?: (sinceMs: number) => void;
+  readonly silentAfterMs?: number;
 };
 
 export const preservable = ['hardlinks', 'acls', 'xattrs'] as const;
@@ -99,7 +102,7 @@ export type Differences = {
 };
 
 /** A target that stands still for so long is given up on, and tried again. */
-const silentSeconds = 300;
+export const silentSeconds = 300;
 /**
  * Times are compared to the nanosecond: to the second, which is rsync's habit, a file that changed twice within one and
  * kept its size would stay as it was at the target for good.
@@ -319,6 +322,9 @@ async function execute(
     signal,
     killSignal: 'SIGTERM',
   });
+  const { onSilent, silentAfterMs = 30_000 } = rsync;
+  const silence = setTimeout(() => onSilent?.(silentAfterMs), silentAfterMs);
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', () => silence.refresh());
   let isDeletionSkipped = false;
   eachLine(child.stdout.setEncoding('latin1'), (line) => {
     const entry = entryIn(line);
@@ -344,6 +350,8 @@ async function execute(
   } catch (error) {
     if (signal.aborted) throw error;
     throw new RsyncMissingError(error);
+  } finally {
+    clearTimeout(silence);
   }
   signal.throwIfAborted();
   if (exitCode !== null && [0, partial, vanished, atMostDeleted].includes(exitCode))
@@ -357,9 +365,11 @@ function errorOf(rsync: Rsync, exitCode: number | null, ended: string | null, li
   // What a remote shell says comes first; rsync's own last lines only say that something went wrong.
   const isTelling = (line: string): boolean => !/^rsync error:|unexpectedly closed/.test(line);
   const telling = lines.find(isTelling) ?? lines[0] ?? 'it said nothing';
+  // A signal ended it, or a shell that ran it tells so: nothing was refused.
+  const isKilled = exitCode > 128 && exitCode < 160;
   // A shell that ends before rsync has noticed why leaves it with a protocol failure.
   const isRefusal =
-    refusals.has(exitCode) || lines.some((line) => line.includes('(0 bytes received so far)'));
+    !isKilled && (refusals.has(exitCode) || lines.some((line) => line.includes('(0 bytes received so far)')));
   const isFull = lines.some((line) => /No space left on device|Disk quota exceeded/.test(line));
   const cause = isFull ? 'space' : ofFiles.has(exitCode) ? 'files' : 'connection';
   const [complaint] = complaintsIn(lines);
@@ -384,13 +394,19 @@ function numberIn(text: string): number {
   return Number(text.replaceAll(',', ''));
 }
 
-/** rsync writes a newline within a name as `\#012`, so a line is a line. */
+/** The other side may say anything, without an end; the longest path, escaped throughout, is shorter. */
+const longestLine = 65_536;
+
+/** rsync writes a newline within a name as `\#012`, so a line is a line. What is too long is cut. */
 function eachLine(stream: Readable, onLine: (line: string) => void): void {
   let rest = '';
   stream.on('data', (chunk: string) => {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line !== '') onLine(line);
+    const [first = '', ...others] = chunk.split('\n');
+    rest += first.slice(0, longestLine - rest.length);
+    for (const next of others) {
+      if (rest !== '') onLine(rest);
+      rest = next.slice(0, longestLine);
+    }
   });
   stream.on('end', () => {
     if (rest !== '') onLine(rest);

@@ -4,7 +4,7 @@ import { QuarterdeckError } from '../../../errors.ts';
 import { pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
 import { isPassing, rideOut } from '../../../redis/refusals.ts';
-import { counted, formatCount } from '../../../ui/format.ts';
+import { counted, formatCount, formatDuration } from '../../../ui/format.ts';
 import { Subscription } from '../../topic/subscription.ts';
 import { dropSubscriber, topicStatus } from '../../topic/topic.ts';
 import type { Change, Refused } from '../change.ts';
@@ -12,7 +12,7 @@ import { folderAt } from '../copy/base.ts';
 import { copyAll, copyBatch, type Removal } from '../copy/copy.ts';
 import { plan } from '../copy/plan.ts';
 import { lost as lostAttributes } from '../copy/preservation.ts';
-import { type Copied, nothingCopied, type Rsync } from '../copy/rsync.ts';
+import { type Copied, nothingCopied, type Rsync, silentSeconds } from '../copy/rsync.ts';
 import { BeforeError, cutPath, RsyncError, RsyncMissingError, TargetRefusedError } from '../errors.ts';
 import { targetName } from '../keys.ts';
 import type { RunnerOptions } from '../options.ts';
@@ -63,12 +63,32 @@ export class Runner {
 
   /** @param options `base` is absolute; a symlink on the way to it is followed wherever it leads */
   constructor(redis: Client, options: RunnerOptions, held: AbortSignal) {
-    const { base, target, channel, everyMs, batchFiles, signal, preserve = [] } = options;
+    const {
+      base,
+      target,
+      channel,
+      everyMs,
+      batchFiles,
+      signal,
+      preserve = [],
+      silentAfterMs,
+      onTrouble,
+    } = options;
     this.#redis = redis;
     this.#options = options;
     this.#signal = AbortSignal.any([signal, held, this.#deaf.signal]);
     this.#inbox = new Inbox(base, this.#signal);
-    this.#rsync = { base, destination: target, signal: this.#signal, preserve };
+    this.#rsync = {
+      base,
+      destination: target,
+      signal: this.#signal,
+      preserve,
+      ...(silentAfterMs !== undefined && { silentAfterMs }),
+      onSilent: (sinceMs) =>
+        onTrouble(
+          `rsync to ${target} has printed nothing for ${formatDuration(sinceMs)}: it copies something large, or the target does not answer; after ${silentSeconds} s without a byte it is tried again`,
+        ),
+    };
     this.#failures = new Failures(redis, channel, target);
     this.#retries = new Retries({
       everyMs,

@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { afterEach, expect, test, vi } from 'vitest';
+import { increment } from '../../source/features/buffer/buffer.ts';
+import { flushGuard } from '../../source/features/buffer/guards.ts';
+import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
+import { placeOf } from '../../source/features/buffer/sql/place.ts';
+import { withTls } from '../../source/features/buffer/sql/postgres-connect.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
+
+/** Whom a flush gives this user's password, and what it names before it writes. */
+
+const server = await redisForThisFile();
+afterEach(() => void vi.unstubAllEnvs());
+
+test.each([
+  ['postgres://app@db.example/app', 'verify-full'],
+  ['postgres://app@10.0.0.7/app', 'verify-full'],
+  ['postgres://app@[2001:db8::1]/app', 'verify-full'],
+  ['postgres://app@localhost.evil.example/app', 'verify-full'],
+  ['postgres://app@127.0.0.1.evil.example/app', 'verify-full'],
+  ['postgres://app@localhost/app?host=db.example', 'verify-full'],
+  // What `pg` would take for less, and warn of.
+  ['postgres://app@db.example/app?sslmode=prefer', 'verify-full'],
+  ['postgres://app@db.example/app?sslmode=require', 'verify-full'],
+  ['postgres://app@db.example/app?sslmode=verify-ca', 'verify-full'],
+  // Stated by the operator.
+  ['postgres://app@db.example/app?sslmode=disable', 'disable'],
+  ['postgres://app@db.example/app?sslmode=no-verify', 'no-verify'],
+  // Does not leave this machine.
+  ['postgres://app@localhost/app', null],
+  ['postgres://app@127.0.0.1:5433/app', null],
+  ['postgres://app@[::1]/app', null],
+  ['postgres://app@db.example/app?host=/run/postgresql', null],
+  ['postgres://app@%2Frun%2Fpostgresql/app', null],
+  ['postgres:///app', null],
+])('%s is connected to with sslmode %s', (url, mode) => {
+  expect(new URL(withTls(url, {})).searchParams.get('sslmode')).toBe(mode);
+});
+
+test('PGHOST and PGSSLMODE mean what they say', () => {
+  expect(withTls('postgres:///app', { PGHOST: 'db.example' })).toContain('sslmode=verify-full');
+  expect(withTls('postgres://db.example/app', { PGSSLMODE: 'disable' })).not.toContain('sslmode');
+});
+
+/** Says that it has no TLS, asks for the password in clear text, and keeps what it gets. */
+async function askingServer(host: string) {
+  const got: Buffer[] = [];
+  const asking = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      got.push(data);
+      if (data.length === 8 && data.readInt32BE(4) === 80_877_103) socket.write('N');
+      else socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]));
+    });
+  });
+  asking.listen(0, host);
+  await once(asking, 'listening');
+  const { port } = asking.address() as AddressInfo;
+  return { port, text: () => Buffer.concat(got).toString('latin1'), close: () => asking.close() };
+}
+
+test('a server that asks for the password in clear text, without TLS, does not get it', async () => {
+  const asking = await askingServer('127.0.0.1');
+  vi.stubEnv('PGPASSWORD', 's3cretpw');
+  const opening = openTarget({ to: `postgres://app@127.0.0.1:${asking.port}/db`, table: 'project' });
+  await expect(opening).rejects.toMatchObject({
+    code: 'SQL_UNREACHABLE',
+    message: expect.stringContaining('clear text'),
+    hint: expect.stringContaining('scram-sha-256'),
+  });
+  expect(asking.text()).toContain('app');
+  expect(asking.text()).not.toContain('s3cretpw');
+  asking.close();
+});
+
+const elsewhere = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+
+test.skipIf(elsewhere === undefined)('to another address not even the user goes without TLS', async () => {
+  const asking = await askingServer(elsewhere ?? '');
+  vi.stubEnv('PGPASSWORD', 's3cretpw');
+  const opening = openTarget({ to: `postgres://app@${elsewhere}:${asking.port}/db`, table: 'project' });
+  await expect(opening).rejects.toMatchObject({
+    code: 'SQL_UNREACHABLE',
+    hint: expect.stringContaining('nothing goes without TLS'),
+  });
+  expect(asking.text()).toHaveLength(8);
+  asking.close();
+});
+
+test('the console asks with database, host, user, table, column and key', async () => {
+  const redis = server.client();
+  await increment(redis, 'project', [['42', 3]]);
+  const input = {
+    type: 'project',
+    to: 'postgres://app:s3cretpw@db.example:5433/shop',
+    table: 'page',
+    column: 'views',
+    key: 'path',
+    every: undefined,
+    isPrompted: true,
+  };
+  const asked = await flushGuard.look({ redis } as never, input);
+  expect(asked?.question).toBe(
+    'Write project (1 id, +3) to PostgreSQL database shop on db.example:5433 as app, table page, column views, by its key path?',
+  );
+});
+
+test('a place is named as the driver understands it, without its password', () => {
+  vi.stubEnv('PGHOST', 'other.example');
+  vi.stubEnv('PGDATABASE', 'stock');
+  vi.stubEnv('PGUSER', 'bob');
+  vi.stubEnv('PGPORT', '6000');
+  expect(placeOf('postgres://')).toBe('PostgreSQL database stock on other.example:6000 as bob');
+  expect(placeOf('postgres://a:s3cretpw@h/db')).not.toContain('s3cretpw');
+  expect(placeOf('sqlite:/var/app.db')).toBe('SQLite /var/app.db');
+});
