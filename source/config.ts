@@ -49,6 +49,10 @@ export type Config = {
   /** `terminal`, `auto`, `dark`, `light` or a theme of the user, for each background. */
   readonly theme: ThemeNames;
   readonly glyphs: (typeof glyphNames)[number];
+  /** The view that the console opens with. */
+  readonly view: string | undefined;
+  /** The panes that it opens with instead, by their nouns. */
+  readonly panes: readonly string[] | undefined;
   readonly debug: boolean;
   /** What the environment tells of the terminal. */
   readonly terminal: TerminalFacts;
@@ -102,6 +106,12 @@ const theme = v.union(
   'Expected the name of a theme, such as terminal, auto, dark or light; or {"dark", "light", "fallback"}',
 );
 
+const paneNames = v.pipe(
+  v.string('Expected names of panes such as lock,topic'),
+  v.regex(/^\w+(,\w+)*$/, 'Expected names of panes such as lock,topic'),
+  v.transform((names) => names.split(',')),
+);
+
 const schema = v.object({
   url: v.optional(v.pipe(v.array(text), v.minLength(1))),
   cluster: v.optional(switchValue),
@@ -126,6 +136,8 @@ const schema = v.object({
   color: v.optional(switchValue),
   theme: v.optional(theme),
   glyphs: v.optional(glyphs),
+  view: v.optional(text),
+  panes: v.optional(paneNames),
   config: v.optional(text),
   debug: v.optional(switchValue),
 });
@@ -232,6 +244,8 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     theme: settings.theme ?? { dark: 'terminal', light: 'terminal', fallback: 'terminal' },
     glyphs: settings.glyphs ?? 'auto',
     debug: settings.debug ?? false,
+    view: settings.view,
+    panes: settings.panes,
     terminal: Object.freeze(
       Object.fromEntries(terminalVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     ),

@@ -43,6 +43,19 @@ const aliases = v.record(
   'Expected an object such as {"stuck": "topic /state:dead"}',
 );
 
+/** `topic`, or `topic:2` for one twice as broad as its neighbours. */
+const pane = v.pipe(
+  v.string('Expected the name of a pane'),
+  v.regex(/^\w+(:[1-9])?$/, 'Expected a pane such as topic or topic:2'),
+);
+const view = v.union(
+  [
+    v.strictObject({ rows: v.pipe(v.array(v.pipe(v.array(pane), v.minLength(1))), v.minLength(1)) }),
+    v.strictObject({ focus: pane, side: v.optional(v.array(pane)) }),
+  ],
+  'Expected {"rows": [["topic:2", "chat"], ["lock"]]} or {"focus": "topic", "side": ["lock"]}',
+);
+
 export const fileSettings = {
   needs: v.array(v.union([rule, off], 'Expected {"if": ..., "severity": ...} or {"off": ...}')),
   notify: v.strictObject({
@@ -50,6 +63,8 @@ export const fileSettings = {
     warn: v.optional(v.array(way)),
     atMost: v.optional(durationMs),
   }),
+  /** The user's own views of the console, by name. */
+  views: v.record(v.pipe(text, v.maxLength(30)), view),
   /** The chat room in which the console tells what its operator does about needs. */
   room: text,
   /** How text is copied; a list is a program and its arguments, which reads it from stdin. */
@@ -66,6 +81,7 @@ export type NotifyWay = v.InferOutput<typeof way>;
 export type FileSettings = {
   readonly needs: readonly (NeedRule | NeedOff)[];
   readonly notify: v.InferOutput<(typeof fileSettings)['notify']>;
+  readonly views: v.InferOutput<(typeof fileSettings)['views']>;
   readonly room: string | undefined;
   readonly clipboard: 'auto' | 'osc52' | 'tmux' | 'off' | readonly string[];
   readonly mouse: 'wheel' | 'off';
@@ -91,6 +107,7 @@ export function readFileSettings(raw: object, file: string, mistakes: string[]):
   return {
     needs: read('needs') ?? [],
     notify: read('notify') ?? {},
+    views: read('views') ?? {},
     room: read('room'),
     clipboard: read('clipboard') ?? 'auto',
     mouse: read('mouse') ?? 'wheel',

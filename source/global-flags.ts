@@ -67,6 +67,12 @@ export const globalFlags = {
     value: 'SET',
     summary: 'what is drawn with: auto (by your locale), unicode, blocks or ascii',
   },
+  view: {
+    kind: 'value',
+    value: 'NAME',
+    summary: 'the view that the console opens with: all, incident, ship, or yours',
+  },
+  panes: { kind: 'value', value: 'A,B,C', summary: 'the panes that the console opens with' },
   config: {
     kind: 'value',
     value: 'FILE',

@@ -7,7 +7,7 @@ import type { AnyCommand } from '../commands/run-command.ts';
 import type { Config } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
-import { changeScreen, type Store } from '../store/store.ts';
+import { changeScreen, type Store, type View } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
 import type { AppearanceControl } from './appearance.ts';
 import type { Engine } from './engine.ts';
@@ -18,14 +18,17 @@ import { type Keyboard, makeKeyboard } from './input/keyboard.ts';
 import { makeListControl } from './input/list-control.ts';
 import { makeNeedsControl } from './input/needs-control.ts';
 import { makeQuestions } from './input/questions.ts';
+import { makeViewControl } from './input/view-control.ts';
+import { keepMemory, type Memory } from './memory.ts';
 import { loadPanes, mount } from './mount.tsx';
 import { watchNotify } from './notify.ts';
 import { paceStore } from './paced-store.ts';
+import { watchPanes } from './pane-watch.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { letWheel } from './terminal/wheel.ts';
-import { placed } from './view/app.tsx';
-import { innerOf, layOut } from './view/layout.ts';
+import { innerOf } from './view/layout.ts';
+import { layoutOf } from './view/layout-of.ts';
 import { isAgeing } from './view/status-text.ts';
 
 export type DeckOptions = {
@@ -36,6 +39,8 @@ export type DeckOptions = {
   readonly store: Store;
   readonly engine: Engine;
   readonly endings: Endings;
+  readonly views: readonly View[];
+  readonly memory: Memory;
   readonly appearance: AppearanceControl;
 };
 
@@ -82,6 +87,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     performer,
     replay: (keys) => keyboard.press(keys),
   });
+  const views = makeViewControl({ store, features, views: options.views, saved: options.memory.views });
   const keyboard: Keyboard = makeKeyboard({
     store,
     features,
@@ -90,6 +96,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     performer,
     questions,
     lists,
+    views,
     needs: makeNeedsControl({ store, features, config, performer, keep: engine.needs.keep }),
     bindings: makeBindings({
       store,
@@ -136,6 +143,11 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     shown.publish();
   };
   terminal.stdin.onRefused = refuse;
+  const stopPanes = watchPanes(store, features);
+  const forget = keepMemory(
+    { store, features, config, saved: views.saved, onFailure: refuse },
+    options.memory,
+  );
   const stopNotifying = watchNotify({ store, config, terminal, onFailure: refuse });
   terminal.stdin.onReply = (reply) => {
     if (appearance.hear(reply)) mounted.repaint();
@@ -154,6 +166,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     loaded,
     readOnly: config.readOnly,
     table: () => table,
+    views: views.views,
     keyboard,
   });
   const settling = setTimeout(() => {
@@ -181,6 +194,8 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     performer.close();
     lists.stop();
     stopAgeing();
+    stopPanes();
+    forget();
     stopNotifying();
     shown.stop();
     terminal.screen.hold();
@@ -191,8 +206,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
 /** The cells a pane has by its noun, or an overlay has by ''. */
 function sizer(store: Pick<Store, 'getState'>, features: readonly AnyFeature[]) {
   return (noun: string): { readonly columns: number; readonly rows: number } => {
-    const { columns, rows, focus, isZoomed } = store.getState().screen;
-    const { tiles, area } = layOut({ columns, rows, panes: placed(features), focus, isZoomed });
+    const { tiles, area } = layoutOf(store.getState().screen, features);
     const tile = tiles.find((one) => one.noun === noun);
     if (tile) return innerOf(tile);
     return {

@@ -2,6 +2,7 @@ import { render, useInput, usePaste } from 'ink';
 import type { ReactNode } from 'react';
 import type { CommandTable } from '../commands/palette.ts';
 import type { AnyFeature } from '../features/index.ts';
+import type { View } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { keysOf } from './input/key-names.ts';
 import type { Keyboard } from './input/keyboard.ts';
@@ -15,6 +16,7 @@ export type MountOptions = {
   readonly loaded: readonly LoadedFeature[];
   readonly readOnly: boolean;
   readonly table: () => CommandTable;
+  readonly views: () => readonly View[];
   readonly keyboard: Keyboard;
 };
 
@@ -31,12 +33,12 @@ export async function loadPanes(features: readonly AnyFeature[]): Promise<readon
   return await Promise.all(features.map(async (feature) => ({ feature, Pane: await feature.pane() })));
 }
 
-export function mount({ terminal, shown, loaded, readOnly, table, keyboard }: MountOptions): Mounted {
+export function mount({ terminal, shown, loaded, readOnly, table, views, keyboard }: MountOptions): Mounted {
   let version = 0;
   const tree = (): ReactNode => (
     <StoreContext value={shown}>
       <Input keyboard={keyboard} onHandled={shown.publish} />
-      <App key={version} loaded={loaded} readOnly={readOnly} table={table} />
+      <App key={version} loaded={loaded} readOnly={readOnly} table={table} views={views} />
     </StoreContext>
   );
   const instance = render(tree(), {

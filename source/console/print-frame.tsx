@@ -86,7 +86,7 @@ export async function printFrame(
   const table = commandTable(chosen, {});
   const frame = renderToString(
     <StoreContext value={store}>
-      <App loaded={loaded} readOnly={context.config.readOnly} table={() => table} />
+      <App loaded={loaded} readOnly={context.config.readOnly} table={() => table} views={() => []} />
     </StoreContext>,
     { columns },
   );

@@ -9,8 +9,10 @@ import { styled } from '../ui/style.ts';
 import { sanitise } from '../ui/text.ts';
 import { startAppearance } from './appearance.ts';
 import { startEngine } from './engine.ts';
+import { recall } from './memory.ts';
 import { watchEndings } from './terminal/signals.ts';
 import { openTerminal } from './terminal/terminal.ts';
+import { panesOf, startView, viewsOf } from './view/views.ts';
 
 const patienceMs = {
   /** How long the first frame waits for data, so that it need not be painted twice. */
@@ -52,9 +54,14 @@ export async function runConsole(config: Config): Promise<number> {
     }
     try {
       const [connection] = connections;
+      const nouns = all.map(({ noun }) => noun);
+      const views = viewsOf(config, nouns);
+      const asked = startView(config, views);
+      const memory = recall(config, nouns);
+      const view = memory.view ?? asked;
       store = makeStore({
         slices: Object.fromEntries(all.map((feature) => [feature.noun, feature.initial(config)])),
-        focus: all[0]?.noun ?? '',
+        focus: (view && panesOf(view.arrangement)[0]) ?? all[0]?.noun ?? '',
         columns: terminal.screen.columns,
         rows: terminal.screen.rows,
         connection: {
@@ -63,6 +70,7 @@ export async function runConsole(config: Config): Promise<number> {
           kind: connection.kind,
           servers: connections.length,
         },
+        ...(view && { view }),
       });
       for (const mistake of mistakes) say(mistake);
       const engine = startEngine({ connections, config, store, features: all });
@@ -82,6 +90,8 @@ export async function runConsole(config: Config): Promise<number> {
           engine,
           endings,
           appearance,
+          views,
+          memory,
         });
         return exitCode;
       } finally {

@@ -32,6 +32,8 @@ export type Feature<Slice extends Listed> = {
   readonly list: List<Slice, any>;
   /** How much of its row the pane takes beside its neighbours; 1 unless told. */
   readonly breadth?: number;
+  /** Whether there is nothing of it at all; that its list has no rows, unless told. */
+  isEmpty?(slice: Slice): boolean;
   /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
   headline(slice: Slice): string;
   /** What of it needs a human, as far as the slice knows; none when all is well. */

@@ -64,10 +64,31 @@ export type Screen = {
   /** The noun of the focused pane. */
   readonly focus: string;
   readonly isZoomed: boolean;
+  /** Which panes there are, and where. */
+  readonly view: View;
+  /** Nouns of panes with nothing in them: they take no tile. */
+  readonly empty: readonly string[];
+  /** How many lines each pane would fill, by its noun. */
+  readonly wants: Readonly<Record<string, number>>;
   readonly mode: Mode;
   readonly status: Status | undefined;
   /** Epoch ms; ticks while something on the screen is moved by the clock, and stands still otherwise. */
   readonly nowMs: number;
+};
+
+/** A chosen set of panes. */
+export type View = { readonly name: string; readonly arrangement: Arrangement };
+
+/** `all`: as many in each row as suits their number. Of `focus` one is large, as many others as fit stand beside it. */
+export type Arrangement =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'rows'; readonly rows: readonly PaneRow[] }
+  | { readonly kind: 'focus'; readonly main: string; readonly side: readonly string[] };
+
+/** Weights are shares of the height among rows, and of the width among panes; 1 unless told. */
+export type PaneRow = {
+  readonly weight?: number | undefined;
+  readonly panes: readonly { readonly noun: string; readonly weight?: number | undefined }[];
 };
 
 /** A sentence in the status line, until the next key. */
@@ -94,6 +115,12 @@ export type Mode =
     }
   /** The list of what needs a human; `selected` is a need's id. */
   | { readonly name: 'needs'; readonly selected: string | undefined }
+  /** The views by name; `choice` is a place in the list. */
+  | { readonly name: 'views'; readonly choice: number }
+  /** The panes are shown, hidden, sized and moved. */
+  | { readonly name: 'panes' }
+  /** The panes as they stand are given a name. */
+  | { readonly name: 'save'; readonly line: Line }
   /** What to note on a need, or for how long to put it off. */
   | {
       readonly name: 'note';
@@ -149,6 +176,7 @@ export function makeStore(initial: {
   readonly columns: number;
   readonly rows: number;
   readonly connection: State['connection'];
+  readonly view?: View;
 }): Store {
   return createStore<State>(() => ({
     connection: initial.connection,
@@ -163,6 +191,9 @@ export function makeStore(initial: {
       rows: initial.rows,
       focus: initial.focus,
       isZoomed: false,
+      view: initial.view ?? { name: 'all', arrangement: { kind: 'all' } },
+      empty: [],
+      wants: {},
       mode: { name: 'browse' },
       status: undefined,
       nowMs: Date.now(),

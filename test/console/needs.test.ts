@@ -65,7 +65,9 @@ test('the list of needs: acknowledged with a note, seen by others, and taken bac
   await ada.shows(/needs {2}2 open/);
   ada.press('s');
   await ada.shows('put it off for › 15m');
-  ada.press('esc', 'enter');
+  ada.press('esc');
+  await ada.shows('a I am on it');
+  ada.press('enter');
   await ada.shows(/6 lock !2/);
 });
 

@@ -6,6 +6,7 @@ import { type Keyboard, makeKeyboard } from '../../source/console/input/keyboard
 import { makeListControl } from '../../source/console/input/list-control.ts';
 import { makeNeedsControl } from '../../source/console/input/needs-control.ts';
 import { makeQuestions } from '../../source/console/input/questions.ts';
+import { makeViewControl } from '../../source/console/input/view-control.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
 import type { Connection } from '../../source/redis/connect.ts';
 import { makeStore, type State } from '../../source/store/store.ts';
@@ -53,6 +54,12 @@ export function makeShell(
     ...shared,
     questions,
     lists,
+    views: makeViewControl({
+      store,
+      features,
+      views: [{ name: 'all', arrangement: { kind: 'all' } }],
+      saved: [],
+    }),
     needs: makeNeedsControl({ ...shared, keep: (id) => told.push(`keep ${id}`) }),
     bindings: makeBindings({ ...shared, begin: questions.begin, sizeOf }),
     sizeOf,

@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type IPty, spawn } from '@lydell/node-pty';
 import type { Terminal } from '@xterm/headless';
@@ -56,6 +58,8 @@ const bytes: Readonly<Record<string, string>> = {
   backspace: '\u007F',
 };
 const patienceMs = 15_000;
+const stateHome = mkdtempSync(path.join(tmpdir(), 'quarterdeck-state-'));
+process.once('exit', () => rmSync(stateHome, { recursive: true, force: true }));
 const readMs = 250;
 
 /** The built command line. */
@@ -70,7 +74,8 @@ export function startPlay(options: PlayOptions): Play {
     name: 'xterm-256color',
     cols: columns,
     rows,
-    env: { ...own, ...env } as Record<string, string>,
+    // What a console remembers, it remembers for this test alone.
+    env: { ...own, XDG_STATE_HOME: stateHome, ...env } as Record<string, string>,
   });
   const terminal = makeXterm(columns, rows);
   let raw = '';

@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, type Mode, type Store } from '../../store/store.ts';
 import type { Listed } from '../../ui/list.ts';
+import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
 import { type Performer, sentenceOf } from './command-runner.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
@@ -12,6 +13,7 @@ import type { ListControl } from './list-control.ts';
 import type { NeedsControl } from './needs-control.ts';
 import type { Questions } from './questions.ts';
 import { sessionKey } from './session-keys.ts';
+import type { ViewControl } from './view-control.ts';
 
 /** A key becomes a move in the focused pane, a command, or an edit of the line being typed. */
 export type Keyboard = {
@@ -29,6 +31,7 @@ export type KeyboardOptions = {
   readonly bindings: Bindings;
   readonly lists: ListControl;
   readonly needs: NeedsControl;
+  readonly views: ViewControl;
   /** The cells the feature's pane has, and those an overlay has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
   readonly quit: () => void;
@@ -39,7 +42,7 @@ export type KeyboardOptions = {
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
-  const { store, features, table, performer, questions, bindings, lists, needs } = options;
+  const { store, features, table, performer, questions, bindings, lists, needs, views } = options;
   let history: readonly string[] = [];
   let filters: readonly string[] = [];
 
@@ -51,9 +54,22 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   const focused = (): AnyFeature | undefined => features.find(({ noun }) => noun === screen().focus);
 
   const focusBy = (step: number): void => {
-    const at = features.findIndex(({ noun }) => noun === screen().focus);
-    const next = features[(at + step + features.length) % features.length];
-    if (next) changeScreen(store, { focus: next.noun });
+    // Through the panes that are shown; where there is room for one only, through all.
+    const { kind, tiles } = layoutOf(screen(), features);
+    const nouns = kind === 'grid' ? tiles.map(({ noun }) => noun) : features.map(({ noun }) => noun);
+    const next = nouns[(nouns.indexOf(screen().focus) + step + nouns.length) % nouns.length];
+    if (next !== undefined) changeScreen(store, { focus: next });
+  };
+  /** A pane that the view does not have is shown alone; from there it goes back to one that it has. */
+  const leavePeek = (): void => {
+    const { focus } = screen();
+    if (layoutOf(screen(), features).kind === 'grid') return;
+    for (const { noun } of features) {
+      const layout = layoutOf({ ...screen(), focus: noun }, features);
+      if (layout.kind !== 'grid' || layout.tiles.some((tile) => tile.noun === focus)) continue;
+      changeScreen(store, { focus: layout.tiles[0]?.noun ?? focus });
+      return;
+    }
   };
   const focusAt = (place: number): void => {
     const feature = features[place];
@@ -99,9 +115,16 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else if (name === 'zoom') changeScreen(store, { isZoomed: !screen().isZoomed });
       else if (name === 'back') {
         const isDone = feature !== undefined && lists.back(feature);
-        if (!isDone) changeScreen(store, { isZoomed: false });
+        if (isDone) return;
+        if (screen().isZoomed) changeScreen(store, { isZoomed: false });
+        else leavePeek();
       } else if (name === 'nextNeed') needs.step(1);
       else if (name === 'previousNeed') needs.step(-1);
+      else if (name === 'focusView') views.large();
+      else if (name === 'nextView') views.next();
+      else if (name === 'views') views.open();
+      else if (name === 'panes') views.edit();
+      else if (name === 'home') needs.home();
       else if (name === 'needs') needs.open();
       else if (name === 'help') setMode({ name: 'help', scroll: 0 });
       else if (name === 'palette') {
@@ -160,6 +183,13 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
     confirm: questions.answer,
     needs: needs.press,
+    views: views.choose,
+    panes: views.press,
+    save(key, now) {
+      if (key === 'enter') views.save(now);
+      else if (leavesLine(key)) setMode({ name: 'panes' });
+      else editLine(now, key);
+    },
     note(key, now) {
       if (key === 'enter') needs.answer(now);
       else if (leavesLine(key)) setMode({ name: 'needs', selected: now.id });
@@ -167,7 +197,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
   };
 
-  type LineMode = ModeOf<'palette' | 'filter' | 'ask' | 'note' | 'confirm'>;
+  type LineMode = ModeOf<'palette' | 'filter' | 'ask' | 'note' | 'save' | 'confirm'>;
   const setLine = (now: LineMode, line: LineMode['line']): void => {
     if (line === now.line) return;
     setMode(now.name === 'palette' ? { ...now, line, choice: 0 } : { ...now, line });

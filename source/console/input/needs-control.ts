@@ -16,6 +16,8 @@ export type NeedsControl = {
   /** Goes to the next (1) or previous (-1) need, the most urgent first. */
   step(by: 1 | -1): void;
   open(): void;
+  /** Back to where the last jump came from. */
+  home(): void;
   /** A key while the list is open. */
   press(key: string, now: NeedsMode): void;
   /** Enter, while a note or a time is typed. */
@@ -34,15 +36,19 @@ export type NeedsControlOptions = {
   readonly keep: (id: string, ack: Ack | undefined) => void;
 };
 
+type Jump = { readonly focus: string; readonly isZoomed: boolean; readonly selected: string | undefined };
+
 /** How long an acknowledgement lasts, unless the need ends or gets worse before. */
 const ackForMs = 24 * 60 * 60_000;
 const snoozed = '15m';
+const mostJumps = 50;
 /** What is gone to may have to be read first, as a channel that was not shown. */
 const arriveWithinMs = 5000;
 
 export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
   const { store, features, config, performer, keep } = options;
   let lastId: string | undefined;
+  let jumps: readonly Jump[] = [];
   let stopArriving = (): void => {};
 
   const needs = (): readonly OpenNeed[] => store.getState().needs;
@@ -80,6 +86,9 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
     const feature = featureOf(need);
     if (!feature) return;
     const { noun } = feature;
+    const { focus, isZoomed } = store.getState().screen;
+    const here = store.getState().slices[focus] as Listed | undefined;
+    jumps = [...jumps, { focus, isZoomed, selected: here?.list.selected }].slice(-mostJumps);
     changeScreen(store, { focus: noun });
     changeSlice(store, noun, (slice) => feature.goTo?.(slice, need) ?? slice);
     if (need.row !== undefined) arrive(feature, need.row);
@@ -142,6 +151,23 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
       tell(`Need ${next + 1} of ${all.length}: ${needSentence(need)}`);
     },
     open: () => setMode({ name: 'needs', selected: undefined }),
+    home() {
+      const from = jumps.at(-1);
+      const feature = features.find(({ noun }) => noun === from?.focus);
+      if (!from || !feature) {
+        tell('There is no jump to go back from', 'bad');
+        return;
+      }
+      jumps = jumps.slice(0, -1);
+      stopArriving();
+      const { focus, isZoomed, selected } = from;
+      changeScreen(store, { focus, isZoomed });
+      changeSlice(store, focus, (slice) =>
+        selected === undefined
+          ? slice
+          : (choose(feature.list, slice as Listed, selected, Date.now()) ?? slice),
+      );
+    },
     press(key, now) {
       const all = needs();
       const at = Math.max(

@@ -3,16 +3,17 @@ import { type ComponentType, type ReactNode, useMemo } from 'react';
 import type { CommandTable } from '../../commands/palette.ts';
 import type { PaneProps } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
-import type { State } from '../../store/store.ts';
+import type { State, View } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
 import { digitOf } from '../input/keymap.ts';
 import { Header } from './header.tsx';
-import { layOut, smallest } from './layout.ts';
+import { smallest } from './layout.ts';
+import { layoutOf } from './layout-of.ts';
 import { markOf, markTone, NeedsLine } from './needs-line.tsx';
 import { NeedsView } from './needs-view.tsx';
-import { HelpView, OutputView, PaletteView, QuestionView } from './overlays.tsx';
+import { HelpView, OutputView, PaletteView, QuestionView, ViewsView } from './overlays.tsx';
 import { PaneSlot } from './pane-slot.tsx';
 import { StatusLine } from './status-line.tsx';
 
@@ -27,19 +28,24 @@ export type AppProps = {
   readonly loaded: readonly LoadedFeature[];
   readonly readOnly: boolean;
   readonly table: () => CommandTable;
+  /** All views there are. */
+  readonly views: () => readonly View[];
 };
 
 /** Gives each pane its columns and rows; paints nothing wider or taller than the screen. */
-export function App({ loaded, readOnly, table }: AppProps): ReactNode {
+export function App({ loaded, readOnly, table, views }: AppProps): ReactNode {
   const columns = useStore(({ screen }) => screen.columns);
   const rows = useStore(({ screen }) => screen.rows);
   const focus = useStore(({ screen }) => screen.focus);
   const isZoomed = useStore(({ screen }) => screen.isZoomed);
   const mode = useStore(({ screen }) => screen.mode);
   const features = useMemo(() => loaded.map(({ feature }) => feature), [loaded]);
+  const view = useStore(({ screen }) => screen.view);
+  const empty = useStore(({ screen }) => screen.empty);
+  const wants = useStore(({ screen }) => screen.wants);
   const layout = useMemo(
-    () => layOut({ columns, rows, panes: placed(features), focus, isZoomed }),
-    [columns, rows, features, focus, isZoomed],
+    () => layoutOf({ columns, rows, focus, isZoomed, view, empty, wants }, features),
+    [columns, rows, features, focus, isZoomed, view, empty, wants],
   );
   if (columns < smallest.columns || rows < smallest.rows) return <TooSmall columns={columns} rows={rows} />;
   return (
@@ -64,6 +70,12 @@ export function App({ loaded, readOnly, table }: AppProps): ReactNode {
           )
         );
       })}
+      {layout.strip.length > 0 && (
+        <Box position="absolute" left={0} top={layout.area.top + layout.area.rows}>
+          <Strip columns={columns} features={features} strip={layout.strip} />
+        </Box>
+      )}
+      {mode.name === 'views' && <ViewsView mode={mode} area={layout.area} views={views()} />}
       {mode.name === 'help' && (
         <HelpView mode={mode} area={layout.area} features={features} focus={focus} table={table()} />
       )}
@@ -80,10 +92,6 @@ export function App({ loaded, readOnly, table }: AppProps): ReactNode {
       </Box>
     </Box>
   );
-}
-
-export function placed(features: readonly AnyFeature[]): readonly { noun: string; breadth: number }[] {
-  return features.map(({ noun, breadth = 1 }) => ({ noun, breadth }));
 }
 
 type TabsProps = {
@@ -130,6 +138,32 @@ function tabOf({ noun }: AnyFeature, index: number, marks: State['marks'], end: 
 
 function cellsOf(tab: Tab): number {
   return tab.reduce((sum, { text }) => sum + width(text), 0);
+}
+
+type StripProps = {
+  readonly columns: number;
+  readonly features: readonly AnyFeature[];
+  readonly strip: readonly string[];
+};
+
+/** The panes that are not shown, with their digits and marks, as far as there is room. */
+function Strip({ columns, features, strip }: StripProps): ReactNode {
+  const marks = useStore((state) => state.marks);
+  const empty = useStore(({ screen }) => screen.empty);
+  const line: Span = { text: '─ ', tone: 'line' };
+  const spans = features.flatMap(({ noun }, index): readonly Span[] => {
+    if (!strip.includes(noun)) return [];
+    const mark = markOf(marks[noun]);
+    return [
+      line,
+      { text: `${digitOf(index) ?? ''} ${noun}`.trim(), tone: empty.includes(noun) ? 'muted' : 'text' },
+      ...(mark === '' ? [] : [{ text: ` ${mark}`, tone: markTone(marks[noun]), bold: true }]),
+      ' ',
+    ];
+  });
+  const isEmpty = strip.every((noun) => empty.includes(noun));
+  const word: Span = { text: isEmpty ? '─ nothing in ' : '─ hidden ', tone: 'line' };
+  return <Row columns={columns} spans={[word, ...spans]} filler="─" fillerTone="line" />;
 }
 
 function TooSmall({ columns, rows }: { readonly columns: number; readonly rows: number }): ReactNode {

@@ -24,6 +24,21 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
       hint('esc', 'back'),
     ];
   }
+  if (mode.name === 'views') {
+    return [hint('enter', 'choose'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
+  }
+  if (mode.name === 'panes') {
+    return [
+      { key: '0-9', help: 'show, hide' },
+      { key: '< > + -', help: 'size' },
+      { key: 'H J K L', help: 'move' },
+      { key: '=', help: 'equal' },
+      { key: 's', help: 'save as a view' },
+      { key: 'r', help: 'as it was' },
+      hint('esc', 'done'),
+    ];
+  }
+  if (mode.name === 'save') return [hint('enter', 'save'), hint('esc', 'back')];
   if (mode.name === 'note') return [hint('enter', 'done'), hint('esc', 'back')];
   if (mode.name === 'palette') return [hint('enter', 'run'), hint('tab', 'complete'), hint('esc', 'back')];
   if (mode.name === 'help') return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];

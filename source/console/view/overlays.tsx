@@ -2,7 +2,8 @@ import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type CommandTable, offersFor } from '../../commands/palette.ts';
 import type { AnyFeature } from '../../features/index.ts';
-import type { Mode } from '../../store/store.ts';
+import type { Mode, View } from '../../store/store.ts';
+import { useStore } from '../../store/use-store.ts';
 import { windowStart } from '../../ui/columns.ts';
 import { Frame } from '../../ui/frame.tsx';
 import { frameCells } from '../../ui/frame-cells.ts';
@@ -11,6 +12,7 @@ import { Row, type Span } from '../../ui/row.tsx';
 import { padEnd, sanitise, width, wrap } from '../../ui/text.ts';
 import { helpLines } from './help-lines.ts';
 import type { Rectangle } from './layout.ts';
+import { panesOf } from './views.ts';
 
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 type Area = { readonly area: Rectangle };
@@ -90,6 +92,44 @@ export function QuestionView({ mode, area }: Area & { readonly mode: ModeOf<'con
         ) : (
           <Prompt label={`Type ${word} for yes, Esc for no:`} line={line} columns={columns} />
         )}
+      </Frame>
+    </Box>
+  );
+}
+
+/** The views by name, with the panes they have. */
+export function ViewsView({
+  mode,
+  area,
+  views,
+}: Area & { readonly mode: ModeOf<'views'>; readonly views: readonly View[] }): ReactNode {
+  const current = useStore(({ screen }) => screen.view.name);
+  const columns = Math.max(0, area.columns - frameCells.columns);
+  const count = Math.max(1, Math.min(views.length, area.rows - frameCells.rows));
+  const choice = Math.min(mode.choice, views.length - 1);
+  const start = windowStart(views.length, count, choice);
+  const longest = Math.max(0, ...views.map(({ name }) => width(sanitise(name))));
+  return (
+    <Box position="absolute" left={area.left} top={area.top}>
+      <Frame
+        title={[{ text: 'views', tone: 'strong' }]}
+        position={count < views.length ? `${choice + 1} of ${views.length}` : undefined}
+        columns={area.columns}
+        rows={count + frameCells.rows}
+        focused
+      >
+        {views.slice(start, start + count).map(({ name, arrangement }, index) => (
+          <Row
+            key={name}
+            columns={columns}
+            spans={[
+              { text: start + index === choice ? '> ' : '  ', bold: true },
+              { text: padEnd(sanitise(name), longest), bold: start + index === choice },
+              `  ${name === current ? '●' : ' '} `,
+              { text: panesOf(arrangement).join(' ') || 'every pane with something in it', tone: 'muted' },
+            ]}
+          />
+        ))}
       </Frame>
     </Box>
   );

@@ -31,6 +31,7 @@ export default defineFeature<ChatSlice>({
       ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : []),
     ].join('  ');
   },
+  isEmpty: ({ rooms, wrong }) => rooms.length === 0 && wrong.length === 0,
   needs: ({ wrong }) => wrong.map((words) => ({ kind: 'unreadable', name: words, severity: 'bad', words })),
   attention: {
     seen(slice, painted, { columns, rows }) {

@@ -18,6 +18,7 @@ export default defineFeature<HitsSlice>({
   commands,
   keys,
   list: hitsList,
+  isEmpty: ({ rows, missing = [] }) => rows.length === 0 && missing.length === 0,
   needs: () => [],
   headline: ({ missing, stepMs }) =>
     [...missingHeadline(missing), `bars of ${formatStep(stepMs)}`].join('  '),

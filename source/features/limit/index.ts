@@ -20,6 +20,7 @@ export default defineFeature<LimitSlice>({
   commands,
   keys,
   list: limitList,
+  isEmpty: ({ meters, missing = [] }) => meters.length === 0 && missing.length === 0,
   needs: needsOf,
   headline(slice) {
     const full = slice.meters.filter(isFull).length;

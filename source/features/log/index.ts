@@ -15,6 +15,7 @@ export default defineFeature<LogSlice>({
   commands,
   keys,
   list: logList,
+  isEmpty: ({ logs }) => logs?.length === 0,
   needs: () => [],
   breadth: 2,
   headline({ selected, board }) {

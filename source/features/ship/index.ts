@@ -21,6 +21,7 @@ export default defineFeature<ShipSlice>({
     return channel === undefined ? '' : `${channel}${others > 0 ? `  +${others}` : ''}`;
   },
   ticks: ({ shown }) => shown?.consumers.some(({ silentSinceMs }) => silentSinceMs !== undefined) === true,
+  isEmpty: ({ channels }) => channels?.length === 0,
   needs: needsOf,
   goTo: showNeed,
   snapshot: async ({ redis }) => (await statuses(redis)).found,
