@@ -15,6 +15,7 @@ import {
 import { messageOf, UsageError } from './errors.ts';
 import { type FileSettings, readFileSettings } from './file-settings.ts';
 import { dashed } from './global-flags.ts';
+import { didYouMean } from './nearest.ts';
 import { configHome, stateHome } from './own-folders.ts';
 import { checkCertificates, checkKey, passwordFrom, passwordIn, readableByOthers } from './private-files.ts';
 import { parseUrl } from './url.ts';
@@ -49,6 +50,10 @@ export type Config = {
   /** `terminal`, `auto`, `dark`, `light` or a theme of the user, for each background. */
   readonly theme: ThemeNames;
   readonly glyphs: (typeof glyphNames)[number];
+  /** The named connection in use. */
+  readonly context: { readonly name: string; readonly production: boolean } | undefined;
+  /** The console begins read-only and can be unlocked: the context is production, and nobody said otherwise. */
+  readonly startsLocked: boolean;
   /** The view that the console opens with. */
   readonly view: string | undefined;
   /** The panes that it opens with instead, by their nouns. */
@@ -68,7 +73,7 @@ export type Config = {
   readonly configFile: string | undefined;
   /** Said once on stderr, such as a password found in a URL. */
   readonly warnings: readonly string[];
-} & FileSettings;
+} & Omit<FileSettings, 'contexts'>;
 
 const terminalVariables = ['TERM', 'COLORTERM', 'COLORFGBG', 'TMUX', 'LC_ALL', 'LC_CTYPE', 'LANG'] as const;
 /** Those that are set and not empty. */
@@ -136,6 +141,7 @@ const schema = v.object({
   color: v.optional(switchValue),
   theme: v.optional(theme),
   glyphs: v.optional(glyphs),
+  context: v.optional(text),
   view: v.optional(text),
   panes: v.optional(paneNames),
   config: v.optional(text),
@@ -154,13 +160,21 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   const configFile = String(flags.config ?? fromEnv.config ?? defaultConfigFile(env));
   const isNamed = (flags.config ?? fromEnv.config) !== undefined;
   const fromFile = rawFromFile(configFile, isNamed, mistakes);
-  const ofFile = readFileSettings(fromFile, configFile, mistakes);
+  // Of the contexts only the one in use is kept: their URLs may hold passwords.
+  const { contexts, ...ofFile } = readFileSettings(fromFile, configFile, mistakes);
+  const context = chosenContext([flags, fromEnv, fromFile], contexts, configFile, mistakes);
   // The nearest first.
-  const sources: readonly Source[] = [
+  const given: readonly Source[] = [
     { raw: flags, label: (name) => `--${dashed(name)}` },
     { raw: fromEnv, label: envName },
     { raw: fromFile, label: (name) => `\`${name}\` in ${configFile}` },
   ];
+  // A context is as near as what chose it, and nearer than anything behind that.
+  const sources = given.flatMap((source, place): readonly Source[] =>
+    context?.place === place
+      ? [source, { raw: context.raw, label: (name) => `\`${name}\` of the context ${context.name}` }]
+      : [source],
+  );
   const distance = (name: SettingName): number => sources.findIndex(({ raw }) => raw[name] !== undefined);
 
   const settings: Settings = {};
@@ -240,10 +254,12 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     json: settings.json ?? false,
     readOnly: settings.readOnly ?? false,
     yes: settings.yes ?? false,
-    color: colorOf(settings.color, distance('color') < 2, env),
+    color: colorOf(settings.color, (flags.color ?? fromEnv.color) !== undefined, env),
     theme: settings.theme ?? { dark: 'terminal', light: 'terminal', fallback: 'terminal' },
     glyphs: settings.glyphs ?? 'auto',
     debug: settings.debug ?? false,
+    context: context && { name: context.name, production: context.production },
+    startsLocked: context?.production === true && settings.readOnly === undefined,
     view: settings.view,
     panes: settings.panes,
     terminal: Object.freeze(
@@ -258,6 +274,36 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     warnings: Object.freeze([...new Set(warnings)]),
     ...ofFile,
   });
+}
+
+type Chosen = {
+  readonly name: string;
+  /** Which of the sources named it. */
+  readonly place: number;
+  readonly production: boolean;
+  readonly raw: RawSettings;
+};
+
+/** The context that the nearest source names. */
+function chosenContext(
+  sources: readonly RawSettings[],
+  contexts: FileSettings['contexts'],
+  file: string,
+  mistakes: string[],
+): Chosen | undefined {
+  const place = sources.findIndex(({ context }) => context !== undefined);
+  const wanted = sources[place]?.context;
+  if (wanted === undefined) return;
+  const name = String(wanted);
+  const found = Object.hasOwn(contexts, name) ? contexts[name] : undefined;
+  if (!found) {
+    const names = Object.keys(contexts);
+    const known = names.length === 0 ? 'it has none' : `${didYouMean(name, names)}Known: ${names.join(', ')}`;
+    mistakes.push(`There is no context \`${name}\` in ${file}: ${known}`);
+    return;
+  }
+  const { production = false, ...raw } = found;
+  return { name, place, production, raw };
 }
 
 /**

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isGlobalFlag } from './global-flags.ts';
 import { durationMs } from './values.ts';
 
 /** Settings that only the config file has: they have a structure that no flag could give them. */
@@ -56,6 +57,19 @@ const view = v.union(
   'Expected {"rows": [["topic:2", "chat"], ["lock"]]} or {"focus": "topic", "side": ["lock"]}',
 );
 
+/** Any setting of the config file, and whether these servers are production. */
+const context = v.pipe(
+  v.looseObject({ production: v.optional(v.boolean('Expected true or false')) }),
+  v.check(
+    (settings) => Object.keys(settings).every((name) => name === 'production' || isContextSetting(name)),
+    'Expected settings such as {"url": ["rediss://db:6379"], "production": true}',
+  ),
+);
+
+function isContextSetting(name: string): boolean {
+  return isGlobalFlag(name) && !['context', 'config', 'debug'].includes(name);
+}
+
 export const fileSettings = {
   needs: v.array(v.union([rule, off], 'Expected {"if": ..., "severity": ...} or {"off": ...}')),
   notify: v.strictObject({
@@ -63,6 +77,8 @@ export const fileSettings = {
     warn: v.optional(v.array(way)),
     atMost: v.optional(durationMs),
   }),
+  /** Named connections. */
+  contexts: v.record(v.pipe(text, v.maxLength(40)), context),
   /** The user's own views of the console, by name. */
   views: v.record(v.pipe(text, v.maxLength(30)), view),
   /** The chat room in which the console tells what its operator does about needs. */
@@ -81,6 +97,7 @@ export type NotifyWay = v.InferOutput<typeof way>;
 export type FileSettings = {
   readonly needs: readonly (NeedRule | NeedOff)[];
   readonly notify: v.InferOutput<(typeof fileSettings)['notify']>;
+  readonly contexts: v.InferOutput<(typeof fileSettings)['contexts']>;
   readonly views: v.InferOutput<(typeof fileSettings)['views']>;
   readonly room: string | undefined;
   readonly clipboard: 'auto' | 'osc52' | 'tmux' | 'off' | readonly string[];
@@ -107,6 +124,7 @@ export function readFileSettings(raw: object, file: string, mistakes: string[]):
   return {
     needs: read('needs') ?? [],
     notify: read('notify') ?? {},
+    contexts: read('contexts') ?? {},
     views: read('views') ?? {},
     room: read('room'),
     clipboard: read('clipboard') ?? 'auto',

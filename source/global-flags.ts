@@ -67,6 +67,11 @@ export const globalFlags = {
     value: 'SET',
     summary: 'what is drawn with: auto (by your locale), unicode, blocks or ascii',
   },
+  context: {
+    kind: 'value',
+    value: 'NAME',
+    summary: 'the servers and settings of this name in the config file',
+  },
   view: {
     kind: 'value',
     value: 'NAME',

@@ -282,3 +282,34 @@ test('a text without the passwords of URLs in it', () => {
   expect(withoutPasswords(harmless)).toBe(harmless);
   expect(new UsageError('Unexpected redis://:s3cret@db').message).not.toContain('s3cret');
 });
+
+test('a context is nearer than what is behind that which chose it, and production begins locked', () => {
+  const contexts = path.join(directory, 'contexts.json');
+  const production = { url: ['redis://:secret@prod-eu'], production: true, timeout: '7s' };
+  writeFileSync(
+    contexts,
+    JSON.stringify({
+      url: 'redis://plain',
+      contexts: { 'prod-eu': production, stage: { url: 'redis://stage' } },
+    }),
+  );
+  const env = { ...nothing, REDIS_URL: 'redis://from-env' };
+  const config = readConfig({ config: contexts, context: 'prod-eu' }, env);
+  expect(config).toMatchObject({
+    urls: ['redis://prod-eu'],
+    timeoutMs: 7000,
+    context: { name: 'prod-eu', production: true },
+    readOnly: false,
+    startsLocked: true,
+  });
+  expect(JSON.stringify({ ...config, password: undefined })).not.toContain('secret');
+  expect(readConfig({ config: contexts, context: 'prod-eu', readOnly: false }, env).startsLocked).toBe(false);
+  const chosen = { ...nothing, QUARTERDECK_CONTEXT: 'stage', QUARTERDECK_CONFIG: contexts };
+  expect(readConfig({}, chosen)).toMatchObject({ urls: ['redis://stage'], startsLocked: false });
+  expect(readConfig({ url: ['redis://flag'] }, chosen).urls).toEqual(['redis://flag']);
+  expect(() => readConfig({ config: contexts, context: 'prod' }, nothing)).toThrow(
+    /no context `prod`.*prod-eu/,
+  );
+  writeFileSync(contexts, JSON.stringify({ contexts: { a: { prodction: true } } }));
+  expect(() => readConfig({ config: contexts }, nothing)).toThrow(/contexts/);
+});

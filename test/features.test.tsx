@@ -35,7 +35,7 @@ async function paint(feature: AnyFeature, columns: number, rows: number, change:
   const table = commandTable([feature], {});
   const frame = renderToString(
     <StoreContext value={store}>
-      <App loaded={loaded} readOnly={false} views={() => []} table={() => table} />
+      <App loaded={loaded} context={undefined} views={() => []} table={() => table} />
     </StoreContext>,
     { columns },
   );

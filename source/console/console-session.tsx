@@ -9,6 +9,7 @@ import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connect.ts';
 import { changeScreen, type Store, type View } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
+import { makeAccess } from './access.ts';
 import type { AppearanceControl } from './appearance.ts';
 import type { Engine } from './engine.ts';
 import { watchAttention } from './input/attention.ts';
@@ -24,6 +25,7 @@ import { loadPanes, mount } from './mount.tsx';
 import { watchNotify } from './notify.ts';
 import { paceStore } from './paced-store.ts';
 import { watchPanes } from './pane-watch.ts';
+import { accessCommands } from './session/access-commands.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { letWheel } from './terminal/wheel.ts';
@@ -51,7 +53,9 @@ const wakeAfterMs = 200;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
 export async function openDeck(options: DeckOptions): Promise<number> {
-  const { config, terminal, connections, features, store, engine, endings, appearance } = options;
+  const { terminal, connections, features, store, engine, endings, appearance } = options;
+  const access = makeAccess(options.config, store);
+  const { config } = access;
   const left = Promise.withResolvers<number>();
   const loaded = await loadPanes(features);
   const shown = paceStore(store, paintEveryMs);
@@ -135,7 +139,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     shown,
     features,
     performer,
-    readOnly: config.readOnly,
+    readOnly: () => config.readOnly,
     sizeOf: sizer(shown, features),
   });
   const refuse = (text: string): void => {
@@ -164,7 +168,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     terminal,
     shown,
     loaded,
-    readOnly: config.readOnly,
+    context: config.context,
     table: () => table,
     views: views.views,
     keyboard,
@@ -180,7 +184,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   void Promise.all([loadConsoleCommands(), import('./session/own-commands.ts')]).then(
     ([whole, { ownCommands }]) => {
       const own = ownCommands({ store, features, config, terminal, appearance, repaint: mounted.repaint });
-      table = commandTable(features, { ...whole, ...own });
+      table = commandTable(features, { ...whole, ...own, ...accessCommands(access) });
     },
   );
   try {

@@ -1,6 +1,7 @@
 import { render, useInput, usePaste } from 'ink';
 import type { ReactNode } from 'react';
 import type { CommandTable } from '../commands/palette.ts';
+import type { Config } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { View } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
@@ -14,7 +15,7 @@ export type MountOptions = {
   readonly terminal: Terminal;
   readonly shown: PacedStore;
   readonly loaded: readonly LoadedFeature[];
-  readonly readOnly: boolean;
+  readonly context: Config['context'];
   readonly table: () => CommandTable;
   readonly views: () => readonly View[];
   readonly keyboard: Keyboard;
@@ -33,12 +34,12 @@ export async function loadPanes(features: readonly AnyFeature[]): Promise<readon
   return await Promise.all(features.map(async (feature) => ({ feature, Pane: await feature.pane() })));
 }
 
-export function mount({ terminal, shown, loaded, readOnly, table, views, keyboard }: MountOptions): Mounted {
+export function mount({ terminal, shown, loaded, context, table, views, keyboard }: MountOptions): Mounted {
   let version = 0;
   const tree = (): ReactNode => (
     <StoreContext value={shown}>
       <Input keyboard={keyboard} onHandled={shown.publish} />
-      <App key={version} loaded={loaded} readOnly={readOnly} table={table} views={views} />
+      <App key={version} loaded={loaded} context={context} table={table} views={views} />
     </StoreContext>
   );
   const instance = render(tree(), {

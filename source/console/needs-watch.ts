@@ -97,7 +97,7 @@ export function watchNeeds({ connection, config, store, features }: NeedsWatchOp
       try {
         acks = await readAcks(connection.ask);
         ackFailure = undefined;
-        if (!config.readOnly) await forgetOver(performance.now());
+        if (!config.readOnly && !store.getState().screen.isReadOnly) await forgetOver(performance.now());
       } catch (error) {
         ackFailure = messageOf(error);
         throw error;

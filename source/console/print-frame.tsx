@@ -73,6 +73,7 @@ export async function printFrame(
     screen: {
       ...screen,
       isZoomed: zoomed !== undefined,
+      isReadOnly: context.config.readOnly,
       status: { text: `${new Date().toDateString()} ${formatClockSeconds(Date.now())}`, tone: 'info' },
     },
   }));
@@ -86,7 +87,7 @@ export async function printFrame(
   const table = commandTable(chosen, {});
   const frame = renderToString(
     <StoreContext value={store}>
-      <App loaded={loaded} readOnly={context.config.readOnly} table={() => table} views={() => []} />
+      <App loaded={loaded} context={context.config.context} table={() => table} views={() => []} />
     </StoreContext>,
     { columns },
   );

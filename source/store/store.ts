@@ -64,6 +64,8 @@ export type Screen = {
   /** The noun of the focused pane. */
   readonly focus: string;
   readonly isZoomed: boolean;
+  /** Whether this console refuses whatever writes. */
+  readonly isReadOnly: boolean;
   /** Which panes there are, and where. */
   readonly view: View;
   /** Nouns of panes with nothing in them: they take no tile. */
@@ -191,6 +193,7 @@ export function makeStore(initial: {
       rows: initial.rows,
       focus: initial.focus,
       isZoomed: false,
+      isReadOnly: false,
       view: initial.view ?? { name: 'all', arrangement: { kind: 'all' } },
       empty: [],
       wants: {},

@@ -131,7 +131,7 @@ export function startPlay(options: PlayOptions): Play {
       for (const key of keys) write(pty, bytes[key] ?? controlOf(key) ?? key);
     },
     async answer(key) {
-      await until(() => matches('Esc: no'), 'a question is asked');
+      await until(() => matches(/Esc(: | for )no/), 'a question is asked');
       await new Promise((resolve) => setTimeout(resolve, readMs));
       write(pty, key);
     },

@@ -15,7 +15,7 @@ export type WatchOptions = {
   readonly store: Store;
   readonly features: readonly AnyFeature[];
   readonly performer: Performer;
-  readonly readOnly: boolean;
+  readonly readOnly: () => boolean;
   /** What is on the screen, which may be older than what the store knows. */
   readonly shown: Pick<Store, 'getState'>;
   /** The cells a pane has there. */
@@ -32,7 +32,7 @@ export function watchAttention({ store, features, performer, readOnly, shown, si
     features.find((feature) => feature.noun === noun)?.attention;
 
   const tell = async (noun: string, attention: Attention<unknown>): Promise<void> => {
-    if (telling.has(noun) || readOnly) return;
+    if (telling.has(noun) || readOnly()) return;
     telling.add(noun);
     try {
       for (;;) {

@@ -122,6 +122,7 @@ export function makePerformer(options: PerformerOptions): Performer {
       const outcome = await perform(command, act, context, options);
       report(outcome, { act, isShown, view, say });
       await outcome.printed?.();
+      if (isTold(act, command)) await tellTrail(act, outcome, context);
       return true;
     } catch (error) {
       if (!signal.aborted) say(sentenceOf(error), 'bad');
@@ -160,6 +161,26 @@ export function makePerformer(options: PerformerOptions): Performer {
     stop: () => viewing?.abort(),
     close: () => leaving.abort(),
   };
+}
+
+/** Whether others should know of it: it changed something, and is not itself a message. */
+function isTold({ path, input }: Act, command: AnyCommand): boolean {
+  const [noun = ''] = path.split(' ', 1);
+  return isWriting(command, input) && !['chat', 'ack', 'unack', 'share'].includes(noun);
+}
+
+/** What was done here, in the room that the config names: a trail for everybody. */
+async function tellTrail({ path }: Act, { text }: Outcome, context: CommandContext): Promise<void> {
+  const { room, operator, context: place } = context.config;
+  if (room === undefined) return;
+  const [first = ''] = safeLines(text);
+  const where = place ? ` on ${place.name}` : '';
+  try {
+    const { sayInRoom } = await import('../../commands/needs-command.ts');
+    await sayInRoom(context, `* ${operator} ran ${path}${where}: ${first}`);
+  } catch (error) {
+    context.warn(`It was not told in ${room}: ${messageOf(error)}`);
+  }
 }
 
 async function perform(

@@ -81,7 +81,10 @@ export function makeQuestions(options: QuestionsOptions): Questions {
       askedAtMs = clock();
       strayAtMs = Number.NEGATIVE_INFINITY;
       options.hold(act.path.split(' ', 1)[0] ?? '');
-      setMode({ name: 'confirm', act, asked, word: undefined, line: emptyLine() });
+      // What is lost in production is lost by typing its name, as it is hard to do by accident.
+      const isHard = options.config.context?.production && table().get(act.path)?.guard?.loses;
+      const word = isHard && asked.name !== '' ? asked.name : undefined;
+      setMode({ name: 'confirm', act, asked, word, line: emptyLine() });
       return 'asked';
     } catch (error) {
       tell(sentenceOf(error));

@@ -1,6 +1,7 @@
 import { Box } from 'ink';
 import { type ComponentType, type ReactNode, useMemo } from 'react';
 import type { CommandTable } from '../../commands/palette.ts';
+import type { Config } from '../../config.ts';
 import type { PaneProps } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { State, View } from '../../store/store.ts';
@@ -26,14 +27,14 @@ export type LoadedFeature = {
 
 export type AppProps = {
   readonly loaded: readonly LoadedFeature[];
-  readonly readOnly: boolean;
+  readonly context: Config['context'];
   readonly table: () => CommandTable;
   /** All views there are. */
   readonly views: () => readonly View[];
 };
 
 /** Gives each pane its columns and rows; paints nothing wider or taller than the screen. */
-export function App({ loaded, readOnly, table, views }: AppProps): ReactNode {
+export function App({ loaded, context, table, views }: AppProps): ReactNode {
   const columns = useStore(({ screen }) => screen.columns);
   const rows = useStore(({ screen }) => screen.rows);
   const focus = useStore(({ screen }) => screen.focus);
@@ -50,7 +51,7 @@ export function App({ loaded, readOnly, table, views }: AppProps): ReactNode {
   if (columns < smallest.columns || rows < smallest.rows) return <TooSmall columns={columns} rows={rows} />;
   return (
     <Box width={columns} height={rows} flexDirection="column" overflow="hidden">
-      <Header columns={columns} readOnly={readOnly} counts={!layout.needs} />
+      <Header columns={columns} context={context} counts={!layout.needs} />
       {layout.needs && <NeedsLine columns={columns} features={features} />}
       {layout.tabs && <Tabs columns={columns} features={features} focus={focus} />}
       {layout.tiles.map((tile) => {

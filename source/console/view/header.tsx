@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import type { Config } from '../../config.ts';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { formatBytes, formatShort } from '../../ui/format.ts';
@@ -9,24 +10,33 @@ import { connectionWords, isAnswering } from './status-text.ts';
 
 export type HeaderProps = {
   readonly columns: number;
-  readonly readOnly: boolean;
+  readonly context: Config['context'];
   /** How much needs a human stands here, as there is no line for it. */
   readonly counts: boolean;
 };
 
 /** Where we are and how it is: one line, from which the least important goes first when room is short. */
-export function Header({ columns, readOnly, counts }: HeaderProps): ReactNode {
+export function Header({ columns, context, counts }: HeaderProps): ReactNode {
   const connection = useStore((state) => state.connection);
   const server = useStore((state) => state.server);
   const own = useStore((state) => state.ownCommandsPerSecond);
   const words = useStore((state) => connectionWords(state.connection, state.screen.nowMs));
+  const isReadOnly = useStore(({ screen }) => screen.isReadOnly);
   const open = useStore(({ needs }) => (counts ? needs.filter(({ ack }) => !ack).length : 0));
   const segments = [
     ...(open > 0 ? [{ rank: 0, spans: [{ text: `! ${open}`, bold: true, tone: 'bad' } as const] }] : []),
+    ...(context ? [{ rank: 0, spans: [placeOf(context)] }] : []),
     ...segmentsOf(connection, words, server, own),
-    ...(readOnly ? [{ rank: 1, spans: [{ text: 'read-only', bold: true, tone: 'warn' } as const] }] : []),
+    ...(isReadOnly ? [{ rank: 1, spans: [{ text: 'read-only', bold: true, tone: 'warn' } as const] }] : []),
   ];
   return <Row columns={columns} spans={chosen(segments, columns)} />;
+}
+
+/** `PRODUCTION prod-eu`, so that nobody takes it for another. */
+function placeOf({ name, production }: NonNullable<Config['context']>): Span {
+  return production
+    ? { text: ` PRODUCTION ${name} `, inverse: true, bold: true }
+    : { text: name, tone: 'strong' };
 }
 
 /** `rank`: 0 always stays, the highest goes first. */
