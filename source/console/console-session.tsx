@@ -6,6 +6,7 @@ import { type CommandTable, commandTable } from '../commands/palette.ts';
 import type { AnyCommand } from '../commands/run-command.ts';
 import type { Config } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
+import { serverName } from '../frames/frame-file.ts';
 import type { Connection } from '../redis/connect.ts';
 import { changeScreen, type Store, type View } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
@@ -26,6 +27,7 @@ import { watchNotify } from './notify.ts';
 import { paceStore } from './paced-store.ts';
 import { watchPanes } from './pane-watch.ts';
 import { accessCommands } from './session/access-commands.ts';
+import { openHistory } from './session/history.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { letWheel } from './terminal/wheel.ts';
@@ -101,6 +103,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     questions,
     lists,
     views,
+    history: openHistory(config.stateDirectory, serverName(connections[0].url)),
     needs: makeNeedsControl({ store, features, config, performer, keep: engine.needs.keep }),
     bindings: makeBindings({
       store,

@@ -30,6 +30,8 @@ export type Feature<Slice extends Listed> = {
   /** What the pane lists, and what its rows can be ordered by and filtered on. */
   // biome-ignore lint/suspicious/noExplicitAny: each feature keeps the type of its rows
   readonly list: List<Slice, any>;
+  /** Names for the words of its commands, by how a word is called (`ROOM`); else the rows are what the first one names. */
+  readonly names?: Readonly<Record<string, (slice: Slice) => readonly string[]>>;
   /** How much of its row the pane takes beside its neighbours; 1 unless told. */
   readonly breadth?: number;
   /** Whether there is nothing of it at all; that its list has no rows, unless told. */

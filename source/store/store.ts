@@ -100,8 +100,17 @@ export type Status = { readonly text: string; readonly tone: 'info' | 'good' | '
 export type Mode =
   | { readonly name: 'browse' }
   | { readonly name: 'help'; readonly scroll: number }
-  /** Any command by name; `choice` counts the completions offered. */
-  | { readonly name: 'palette'; readonly line: Line; readonly choice: number }
+  /** Any command by name, or a line of before; `choice` counts what is offered. */
+  | {
+      readonly name: 'palette';
+      readonly line: Line;
+      readonly choice: number;
+      readonly offers: readonly Offer[];
+      /** How the command is called that the line names. */
+      readonly usage: string | undefined;
+      /** Lines of before are offered. */
+      readonly isHistory: boolean;
+    }
   /** The list of a pane is filtered while a line is typed; Escape brings back what it was. */
   | { readonly name: 'filter'; readonly noun: string; readonly before: string; readonly line: Line }
   /** A key binding wants a line of text. */
@@ -139,6 +148,16 @@ export type Mode =
       readonly scroll: number | undefined;
       readonly isRunning: boolean;
     };
+
+/** What may stand at the end of a command line, or instead of it. */
+export type Offer = {
+  readonly word: string;
+  readonly summary: string;
+  /** It takes the place of the whole line. */
+  readonly line?: string;
+  /** It is a key, which is pressed. */
+  readonly key?: string;
+};
 
 /** A question about one thing, as that was when it was asked. */
 export type Question = {

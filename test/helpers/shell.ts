@@ -29,6 +29,7 @@ export function makeShell(
   });
   const table: CommandTable = commandTable(features, {});
   const told: string[] = [];
+  const lines: string[] = [];
   const fake = { ask: {}, listen: () => ({}) } as unknown as Connection;
   const performer = makePerformer({
     store,
@@ -60,6 +61,13 @@ export function makeShell(
       views: [{ name: 'all', arrangement: { kind: 'all' } }],
       saved: [],
     }),
+    history: {
+      lines: () => lines,
+      add(line) {
+        lines.push(line);
+        return undefined;
+      },
+    },
     needs: makeNeedsControl({ ...shared, keep: (id) => told.push(`keep ${id}`) }),
     bindings: makeBindings({ ...shared, begin: questions.begin, sizeOf }),
     sizeOf,

@@ -1,4 +1,4 @@
-import { type CommandTable, complete, offersFor } from '../../commands/palette.ts';
+import type { CommandTable } from '../../commands/palette.ts';
 import type { Config } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, type Mode, type Store } from '../../store/store.ts';
@@ -11,6 +11,7 @@ import { globalKey, listKey, placeOf } from './keymap.ts';
 import { edit, emptyLine, insert, submit } from './line-editor.ts';
 import type { ListControl } from './list-control.ts';
 import type { NeedsControl } from './needs-control.ts';
+import { makePalette, type PaletteOptions } from './palette-control.ts';
 import type { Questions } from './questions.ts';
 import { sessionKey } from './session-keys.ts';
 import type { ViewControl } from './view-control.ts';
@@ -30,6 +31,7 @@ export type KeyboardOptions = {
   readonly questions: Questions;
   readonly bindings: Bindings;
   readonly lists: ListControl;
+  readonly history: PaletteOptions['history'];
   readonly needs: NeedsControl;
   readonly views: ViewControl;
   /** The cells the feature's pane has, and those an overlay has. */
@@ -43,7 +45,6 @@ type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
   const { store, features, table, performer, questions, bindings, lists, needs, views } = options;
-  let history: readonly string[] = [];
   let filters: readonly string[] = [];
 
   const screen = () => store.getState().screen;
@@ -89,6 +90,12 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     }
   };
 
+  const palette = makePalette({
+    ...options,
+    run: runLine,
+    press: (key) => handle(key),
+  });
+
   const pressInPane = (feature: AnyFeature, key: string): void => {
     const index = feature.keys.findIndex((binding) => keyList(binding.key).includes(key));
     const name = listKey(key);
@@ -105,7 +112,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       const name = globalKey(key);
       const own = sessionKey(key);
       const feature = focused();
-      if (own?.isBegun) setMode({ name: 'palette', line: emptyLine(history, own.line), choice: 0 });
+      if (own?.isBegun) palette.open(own.line);
       else if (own) void runLine(own.line);
       else if (name === undefined) {
         if (feature) pressInPane(feature, key);
@@ -127,9 +134,8 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else if (name === 'home') needs.home();
       else if (name === 'needs') needs.open();
       else if (name === 'help') setMode({ name: 'help', scroll: 0 });
-      else if (name === 'palette') {
-        setMode({ name: 'palette', line: emptyLine(history), choice: 0 });
-      } else options[name]();
+      else if (name === 'palette') palette.open();
+      else options[name]();
     },
     help(key, now) {
       if (leaves(key)) browse();
@@ -146,22 +152,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       const to = Math.max(0, scrolled(now.scroll ?? last, key, rows));
       setMode({ ...now, scroll: to >= last && now.isRunning ? undefined : Math.min(to, last) });
     },
-    palette(key, now) {
-      const { offers } = offersFor(now.line.text, table(), features);
-      const step = key === 'up' ? -1 : key === 'down' ? 1 : 0;
-      if (key === 'enter') {
-        history = submit(now.line).history;
-        browse();
-        void runLine(now.line.text);
-      } else if (key === 'tab') {
-        const offer = offers[Math.min(now.choice, offers.length - 1)];
-        if (offer)
-          setMode({ ...now, line: emptyLine(now.line.history, complete(now.line.text, offer)), choice: 0 });
-      } else if (step !== 0 && offers.length > 0 && now.line.text !== '') {
-        setMode({ ...now, choice: (now.choice + step + offers.length) % offers.length });
-      } else if (leavesLine(key) || (key === 'backspace' && now.line.text === '')) browse();
-      else editLine(now, key);
-    },
+    palette: (key, now) => palette.press(key, now),
     filter(key, now) {
       const feature = features.find(({ noun }) => noun === now.noun);
       if (key === 'enter' || key === 'tab' || key === 'shift+tab') {
@@ -200,7 +191,8 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   type LineMode = ModeOf<'palette' | 'filter' | 'ask' | 'note' | 'save' | 'confirm'>;
   const setLine = (now: LineMode, line: LineMode['line']): void => {
     if (line === now.line) return;
-    setMode(now.name === 'palette' ? { ...now, line, choice: 0 } : { ...now, line });
+    if (now.name === 'palette') palette.change(now, line);
+    else setMode({ ...now, line });
     const feature = now.name === 'filter' ? features.find(({ noun }) => noun === now.noun) : undefined;
     if (feature) lists.filter(feature, line.text);
   };

@@ -85,9 +85,7 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
         <NeedsView mode={mode} area={layout.area} features={features} />
       )}
       {mode.name === 'confirm' && <QuestionView mode={mode} area={layout.area} />}
-      {mode.name === 'palette' && (
-        <PaletteView mode={mode} area={layout.area} features={features} table={table()} />
-      )}
+      {mode.name === 'palette' && <PaletteView mode={mode} area={layout.area} />}
       <Box position="absolute" left={0} top={rows - 1}>
         <StatusLine columns={columns} loaded={loaded} />
       </Box>

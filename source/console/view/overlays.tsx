@@ -1,6 +1,6 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { type CommandTable, offersFor } from '../../commands/palette.ts';
+import type { CommandTable } from '../../commands/palette.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { Mode, View } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
@@ -136,30 +136,21 @@ export function ViewsView({
 }
 
 /** What could come next in the command line, above it. */
-export function PaletteView({
-  mode,
-  area,
-  features,
-  table,
-}: Area & {
-  readonly mode: ModeOf<'palette'>;
-  readonly features: readonly AnyFeature[];
-  readonly table: CommandTable;
-}): ReactNode {
-  const { offers, usage } = offersFor(mode.line.text, table, features);
+export function PaletteView({ mode, area }: Area & { readonly mode: ModeOf<'palette'> }): ReactNode {
+  const { offers, isHistory, usage } = mode;
   const most = Math.max(1, Math.min(10, area.rows - frameCells.rows));
   const count = Math.min(offers.length, most);
   if (count === 0 && usage === undefined) return null;
   const columns = Math.max(0, area.columns - frameCells.columns);
   const choice = Math.min(mode.choice, offers.length - 1);
   const start = windowStart(offers.length, count, choice);
-  const longest = Math.max(0, ...offers.map(({ word }) => width(word)));
+  const longest = Math.min(columns, Math.max(0, ...offers.map(({ word }) => width(sanitise(word)))));
   const rows = count + frameCells.rows;
   const note = count < offers.length ? { text: `${choice + 1} of ${offers.length}` } : undefined;
   return (
     <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>
       <Frame
-        title={[{ text: usage ?? 'command', tone: 'strong' }]}
+        title={[{ text: usage ?? (isHistory ? 'lines of before' : 'command'), tone: 'strong' }]}
         note={note}
         columns={area.columns}
         rows={rows}
@@ -167,11 +158,14 @@ export function PaletteView({
       >
         {offers.slice(start, start + count).map(({ word, summary }, index) => (
           <Row
-            key={word}
+            key={`${word} ${summary}`}
             columns={columns}
             spans={[
               { text: start + index === choice ? '> ' : '  ', tone: 'mark' },
-              { text: padEnd(word, longest), tone: start + index === choice ? 'selection' : 'text' },
+              {
+                text: padEnd(sanitise(word), longest),
+                tone: start + index === choice ? 'selection' : 'text',
+              },
               { text: `  ${summary}`, tone: 'muted' },
             ]}
           />

@@ -16,6 +16,7 @@ export default defineFeature<ChatSlice>({
   commands,
   keys,
   list: chatList,
+  names: { ROOM: ({ rooms }) => rooms.map(({ room }) => room) },
   headline(slice) {
     const { rooms, totals } = slice;
     const room = selectedRoom(slice);

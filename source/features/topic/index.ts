@@ -18,6 +18,10 @@ export default defineFeature<TopicSlice>({
   commands,
   keys,
   list: topicList,
+  names: {
+    TOPIC: (slice) => topicList.rows(slice).map(({ topic }) => topic.topic),
+    NAME: (slice) => topicList.rows(slice).flatMap(({ subscriber }) => subscriber?.name ?? []),
+  },
   headline({ topics, totals }) {
     if (topics.length === 0) return '';
     if (totals) {

@@ -102,3 +102,87 @@ test('backspace on an empty line leaves', () => {
   press('backspace');
   expect(mode().name).toBe('browse');
 });
+
+describe('the picker', () => {
+  const withNames = () =>
+    makeShell(
+      [
+        { ...makeFeature(), names: Object.fromEntries([['TEXT', () => ['worst', 'two words', 'last']]]) },
+        makeFeature({ noun: 'other' }),
+      ],
+      {
+        config: { aliases: { stuck: 'notes say', away: 'other' } },
+      },
+    );
+  const offered = (mode: unknown): unknown => Object(mode).offers?.map(({ word }: { word: string }) => word);
+
+  test('offers names that are there, in quotes where they need them', () => {
+    const { press, type, mode } = withNames();
+    press(':');
+    type('notes say ');
+    expect(offered(mode())).toEqual(['worst', "'two words'", 'last']);
+    type('t');
+    expect(offered(mode())).toEqual(["'two words'", 'worst', 'last']);
+    press('tab');
+    expect(mode()).toMatchObject({ line: { text: "notes say 'two words' " } });
+  });
+
+  test('finds a command by its letters, or by what it does, and runs nothing that was not seen', async () => {
+    const { press, type, mode, screen } = withNames();
+    press(':');
+    type('nsl');
+    expect(offered(mode())).toContain('notes list');
+    press('enter');
+    expect(mode()).toMatchObject({ name: 'palette', line: { text: 'notes list ' } });
+    press('enter');
+    await vi.waitFor(() => expect(screen().mode.name).toBe('output'));
+  });
+
+  test('finds a key by what it does, and presses it', () => {
+    const { press, type, mode, screen } = withNames();
+    press(':');
+    type('zoom');
+    expect(offered(mode())).toEqual(['z', 'Esc']);
+    press('enter');
+    expect(screen()).toMatchObject({ isZoomed: true, mode: { name: 'browse' } });
+  });
+
+  test('knows the words of the config, and goes to panes', async () => {
+    const { press, type, mode, screen, status, told } = withNames();
+    press(':');
+    type('stu');
+    expect(mode()).toMatchObject({ offers: [{ word: 'stuck', summary: 'notes say' }] });
+    type('ck');
+    press('enter');
+    await vi.waitFor(() => expect(status()).toMatch(/^Missing TEXT/));
+    press(':');
+    type('away');
+    press('enter');
+    expect(screen().focus).toBe('other');
+    press(':');
+    type('notes /ab');
+    press('enter');
+    expect(screen().focus).toBe('notes');
+    press(':');
+    type('q');
+    press('enter');
+    expect(told).toContain('quit');
+  });
+
+  test('brings back lines of before, the newest first, by any letters of them', async () => {
+    const { press, type, mode } = withNames();
+    for (const line of ['notes say one', 'notes list', 'notes say two']) {
+      press(':');
+      type(line);
+      press('enter');
+      await vi.waitFor(() => expect(mode().name).not.toBe('palette'));
+      press('esc');
+    }
+    press(':', 'ctrl+r');
+    expect(offered(mode())).toEqual(['notes say two', 'notes list', 'notes say one']);
+    type('say');
+    expect(offered(mode())).toEqual(['notes say two', 'notes say one']);
+    press('down', 'tab');
+    expect(mode()).toMatchObject({ line: { text: 'notes say one' }, isHistory: false });
+  });
+});
