@@ -14,5 +14,6 @@ export const consoleCommands: Readonly<Record<string, () => Promise<AnyCommand>>
   ping: async () => (await import('./ping.ts')).pingCommand,
   metrics: async () => (await import('./metrics/metrics.ts')).metricsCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  acl: async () => (await import('./acl.ts')).aclCommand,
   config: async () => (await import('./show-config.ts')).configCommand,
 };

@@ -50,6 +50,8 @@ export type Feature<Slice extends Listed> = {
   /** Fields of the snapshot that grow or shrink by the clock alone, such as how old something is: no news to `watch`. */
   readonly clocks?: readonly string[];
   readonly doctor?: Doctor;
+  /** What users of the server need for each job with this feature, as `quarterdeck acl` prints it. */
+  readonly roles?: readonly Role[];
   /** Lazy, so that scripted mode never loads ink or react. */
   pane(): Promise<ComponentType<PaneProps<Slice>>>;
 };
@@ -148,6 +150,30 @@ export type Finding = {
   readonly fix: string;
   /** Mends it; only what is certain to lose nothing. Safe to run twice. */
   readonly repair?: () => Promise<void>;
+};
+
+/** The rights that one job needs. Roles of several features by the same name are one. */
+export type Role = {
+  /** What whoever does it is called, such as `locker`. */
+  readonly name: string;
+  /** Texts of the scripts it runs: they need what they call. */
+  readonly scripts: readonly string[];
+  /** What is sent without a script, such as `HGET` or `MEMORY USAGE`. */
+  readonly commands: readonly string[];
+  /** Patterns of the keys of one thing, made as its keys are. */
+  keys?(redis: Client, name: string): readonly string[];
+  /** Patterns of keys that are not of one thing, such as an index. */
+  readonly sharedKeys?: (redis: Client) => readonly string[];
+  /** Of keys that are only read, and by no script that may write. */
+  reads?(redis: Client, name: string): readonly string[];
+  /** Patterns of the channels it publishes to or listens on. */
+  channels?(redis: Client, name: string): readonly string[];
+  /** Listens on them, and stops with each or only with the connection. Scripts that notify publish there. */
+  readonly listens?: 'changing' | 'once';
+  /** What of other features it does: their roles, for names made from one of its own. */
+  readonly uses?: readonly { readonly role: string; nameOf(name: string): string }[];
+  /** It has to be told which: its keys begin with the name. */
+  readonly needsName?: boolean;
 };
 
 type Parameters = Record<string, Parameter<unknown>>;

@@ -276,7 +276,7 @@ async function abandon(url: string, channel: string): Promise<void> {
     stage: 'gone:1',
   };
   try {
-    await client.set(`ship-stage:${channel}gone:1`, 'one line.\n');
+    await client.set(`ship-stage:${channel}:gone:1`, 'one line.\n');
     await client.hset(`ship-parts:${channel}`, 'lost.log', JSON.stringify({ ...part, cost: 500 }));
   } finally {
     client.disconnect();

@@ -5,6 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { needsOf } from './needs.ts';
+import { roles } from './roles.ts';
 import { type BufferSlice, bufferList, initialSlice } from './state.ts';
 
 export default defineFeature<BufferSlice>({
@@ -13,6 +14,7 @@ export default defineFeature<BufferSlice>({
   initial: () => initialSlice,
   feed,
   commands,
+  roles,
   keys,
   list: bufferList,
   headline({ types }) {

@@ -5,6 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { historyRows, layOut, viewHistory } from './layout.ts';
+import { roles } from './roles.ts';
 import { known, survey } from './rooms.ts';
 import { type ChatSlice, chatList, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
 
@@ -14,6 +15,7 @@ export default defineFeature<ChatSlice>({
   initial: ({ operator }) => initial(operator),
   feed,
   commands,
+  roles,
   keys,
   list: chatList,
   names: { ROOM: ({ rooms }) => rooms.map(({ room }) => room) },

@@ -5,6 +5,7 @@ import { commands, seriesJson } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
+import { roles } from './roles.ts';
 import { overviewOver } from './spread.ts';
 import { type HitsSlice, hitsList, initial } from './state.ts';
 
@@ -16,6 +17,7 @@ export default defineFeature<HitsSlice>({
   feed,
   doctor,
   commands,
+  roles,
   keys,
   list: hitsList,
   isEmpty: ({ rows, missing = [] }) => rows.length === 0 && missing.length === 0,

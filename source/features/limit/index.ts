@@ -5,6 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { needsOf } from './needs.ts';
+import { roles } from './roles.ts';
 import { listOver } from './spread.ts';
 import { byNearness, initial, isFull, type LimitSlice, limitList } from './state.ts';
 
@@ -18,6 +19,7 @@ export default defineFeature<LimitSlice>({
   clocks: ['resetMs'],
   doctor,
   commands,
+  roles,
   keys,
   list: limitList,
   isEmpty: ({ meters, missing = [] }) => meters.length === 0 && missing.length === 0,

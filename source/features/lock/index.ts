@@ -7,6 +7,7 @@ import { inspectAll, unreadableText } from './inspect.ts';
 import { keys } from './key-bindings.ts';
 import { lockJson } from './list.ts';
 import { needsOf } from './needs.ts';
+import { roles } from './roles.ts';
 import { initial, type LockSlice, lockList, totals } from './state.ts';
 
 export default defineFeature<LockSlice>({
@@ -15,6 +16,7 @@ export default defineFeature<LockSlice>({
   initial: () => initial,
   feed,
   commands,
+  roles,
   keys,
   list: lockList,
   headline: totals,

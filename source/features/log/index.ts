@@ -5,6 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { joinLogName } from './keys.ts';
+import { roles } from './roles.ts';
 import { type Board, initial, type LogSlice, logList } from './state.ts';
 
 export default defineFeature<LogSlice>({
@@ -13,6 +14,7 @@ export default defineFeature<LogSlice>({
   initial: () => initial,
   feed,
   commands,
+  roles,
   keys,
   list: logList,
   isEmpty: ({ logs }) => logs?.length === 0,

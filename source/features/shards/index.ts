@@ -2,6 +2,7 @@ import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { feed } from './feed.ts';
 import { needsOf } from './needs.ts';
+import { roles } from './roles.ts';
 import { initial, type ShardsSlice, shardsList } from './state.ts';
 import { status } from './status.ts';
 
@@ -12,6 +13,7 @@ export default defineFeature<ShardsSlice>({
   initial: () => initial,
   feed,
   commands,
+  roles,
   keys: [],
   list: shardsList,
   headline({ servers }) {

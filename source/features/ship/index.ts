@@ -5,6 +5,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { needsOf } from './needs.ts';
+import { roles } from './roles.ts';
 import { initial, type ShipSlice, selectedChannel, shipList, showNeed } from './state.ts';
 
 export default defineFeature<ShipSlice>({
@@ -13,6 +14,7 @@ export default defineFeature<ShipSlice>({
   initial: () => initial,
   feed,
   commands,
+  roles,
   keys,
   list: shipList,
   headline(slice) {

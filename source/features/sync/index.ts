@@ -4,6 +4,7 @@ import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { needsOf } from './needs.ts';
+import { roles } from './roles.ts';
 import { initial, type SyncSlice, syncList } from './state.ts';
 import { status } from './status.ts';
 
@@ -13,6 +14,7 @@ export default defineFeature<SyncSlice>({
   initial: () => initial,
   feed,
   commands,
+  roles,
   keys,
   list: syncList,
   headline({ targets = [] }) {

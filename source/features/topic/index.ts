@@ -7,6 +7,7 @@ import { keys } from './key-bindings.ts';
 import { topicJson } from './layout.ts';
 import { needsOf } from './needs.ts';
 import { unreadableText } from './replies.ts';
+import { roles } from './roles.ts';
 import { initial, type TopicSlice, topicList } from './state.ts';
 import { inspectAll } from './topic.ts';
 
@@ -16,6 +17,7 @@ export default defineFeature<TopicSlice>({
   initial: () => initial,
   feed,
   commands,
+  roles,
   keys,
   list: topicList,
   names: {

@@ -51,7 +51,7 @@ const statusScript = defineScript({ lua: statusLua, parse: asArray });
 
 type AdvanceReply = [state: number, detail: number | string, at: number, ...entries: string[]];
 
-function keysOf(client: Client, topic: string) {
+export function topicKeys(client: Client, topic: string) {
   return keyFamily(client, topic, {
     msgs: 'topic:msgs:*',
     subs: 'topic:subs:*',
@@ -63,7 +63,7 @@ function keysOf(client: Client, topic: string) {
 }
 
 /** In the order in which the scripts of subscribers take them. */
-function typesOf(keys: ReturnType<typeof keysOf>): ExpectedKeys {
+function typesOf(keys: ReturnType<typeof topicKeys>): ExpectedKeys {
   return {
     [keys.msgs]: 'stream',
     [keys.subs]: 'zset',
@@ -132,7 +132,7 @@ export async function inspectPage(
   first: number,
   most: number,
 ): Promise<Inspection> {
-  const keys = topics.map((topic) => keysOf(client, topic));
+  const keys = topics.map((topic) => topicKeys(client, topic));
   const types = keys.map(typesOf);
   const args = [defaultRetention.lapseMs, first, most];
   const replies = await statusScript(client, types.flatMap(Object.keys), args);
@@ -160,7 +160,7 @@ export async function inspectPage(
 
 /** Keys under `topic:`, messages in a stream. The layout of `topic.ts`'s design note. */
 export function ownLayout(client: Client, topic: string): TopicStore {
-  const keys = keysOf(client, topic);
+  const keys = topicKeys(client, topic);
   const publishing = publishCommand(client);
   const types = typesOf(keys);
   const run = <Reply>(script: Script<Reply>, names: string[], args: (string | number)[]): Promise<Reply> =>

@@ -1,0 +1,33 @@
+import { registryKey } from '../../redis/registry.ts';
+import type { Role } from '../feature.ts';
+import acquire from './acquire.lua';
+import extend from './extend.lua';
+import inspect from './inspect.lua';
+import release from './release.lua';
+import { lockKeys } from './scripts.ts';
+import wait from './wait.lua';
+
+export const roles: readonly Role[] = [
+  {
+    name: 'locker',
+    scripts: [acquire, wait, extend, release, inspect],
+    commands: ['EXISTS', 'GETRANGE', 'ZADD', 'ZRANGE', 'ZSCAN'],
+    keys: (redis, name) => {
+      const { lock, queue, fence, waiting } = lockKeys(redis, name);
+      return [lock, queue, fence, waiting];
+    },
+    sharedKeys: () => [registryKey('lock')],
+    channels: (redis, name) => [`${lockKeys(redis, name).wake}*`],
+    listens: 'once',
+  },
+  {
+    name: 'viewer',
+    scripts: [inspect],
+    commands: ['GETRANGE', 'PTTL', 'TYPE', 'ZCARD', 'ZREVRANGE', 'ZSCAN'],
+  },
+  {
+    name: 'doctor',
+    scripts: [],
+    commands: ['GETRANGE', 'PTTL', 'TYPE'],
+  },
+];

@@ -1,0 +1,26 @@
+import { registryKey } from '../../redis/registry.ts';
+import type { Role } from '../feature.ts';
+import heaviest from './heaviest.lua';
+import { logKeys } from './keys.ts';
+import read from './read.lua';
+import recent from './recent.lua';
+import write from './write.lua';
+
+export const roles: readonly Role[] = [
+  {
+    name: 'logger',
+    scripts: [write, heaviest, read, recent],
+    commands: ['EXISTS', 'TIME', 'ZADD', 'ZSCAN'],
+    keys: (redis, name) => {
+      const { guard, ...keys } = logKeys(redis, { name, severity: '*' });
+      return [...Object.values(keys), `${guard}*`];
+    },
+    sharedKeys: () => [registryKey('log')],
+  },
+  { name: 'viewer', scripts: [heaviest, read, recent], commands: ['EXISTS', 'TIME', 'ZSCAN'] },
+  {
+    name: 'doctor',
+    scripts: [],
+    commands: ['EXISTS', 'SET', 'TIME', 'TYPE', 'ZCARD'],
+  },
+];

@@ -1,0 +1,64 @@
+import type { Client } from '../../redis/client.ts';
+import { registryKey } from '../../redis/registry.ts';
+import type { Role } from '../feature.ts';
+import clearCounter from './channel/clear-counter.lua';
+import heartbeat from './channel/heartbeat.lua';
+import { channelKeys } from './channel/keys.ts';
+import status from './channel/status.lua';
+import done from './consumer/done.lua';
+import join from './consumer/join.lua';
+import leaveConsumer from './consumer/leave.lua';
+import pending from './consumer/pending.lua';
+import announce from './shipper/announce.lua';
+import finish from './shipper/finish.lua';
+import leaveShipper from './shipper/leave.lua';
+import open from './shipper/open.lua';
+import release from './shipper/release.lua';
+import remember from './shipper/remember.lua';
+import reserve from './shipper/reserve.lua';
+import sweep from './shipper/sweep.lua';
+
+export const roles: readonly Role[] = [
+  {
+    name: 'shipper',
+    scripts: [announce, finish, heartbeat, leaveShipper, open, release, remember, reserve, status, sweep],
+    commands: ['HGET', 'HSCAN', 'TYPE', 'ZADD'],
+    keys: (redis, channel) => {
+      // What consumers remember of cut lines is no business of a shipper's.
+      const { data, stage, carry: _, ...keys } = channelKeys(redis, channel);
+      return [`${data}*`, `${stage}*`, ...Object.values(keys)];
+    },
+    sharedKeys: () => [registryKey('ship'), 'seen:*'],
+    channels: bells,
+    listens: 'changing',
+    needsName: true,
+  },
+  {
+    name: 'consumer',
+    scripts: [done, heartbeat, join, leaveConsumer, pending],
+    commands: ['EXISTS', 'GETRANGE', 'HGET', 'HSCAN', 'STRLEN'],
+    keys: (redis, channel) => {
+      const { data, members, messages, settings, parts, who, carry } = channelKeys(redis, channel);
+      return [`${data}*`, members, messages, settings, parts, who, carry];
+    },
+    sharedKeys: () => ['seen:*'],
+    channels: bells,
+    listens: 'changing',
+    needsName: true,
+  },
+  {
+    name: 'viewer',
+    scripts: [pending, status],
+    commands: ['EXISTS', 'GET', 'HSCAN', 'MGET', 'PTTL', 'TYPE', 'ZREVRANGE', 'ZSCAN'],
+  },
+  {
+    name: 'doctor',
+    scripts: [clearCounter, status],
+    commands: ['DEL', 'EXISTS', 'GET', 'HSCAN', 'MGET', 'PTTL', 'TYPE', 'ZSCAN'],
+  },
+];
+
+function bells(redis: Client, channel: string): readonly string[] {
+  const { members, settings } = channelKeys(redis, channel);
+  return [members, settings];
+}

@@ -1,0 +1,47 @@
+import { registryKey } from '../../redis/registry.ts';
+import type { Role } from '../feature.ts';
+import advance from './advance.lua';
+import claim from './claim.lua';
+import drop from './drop.lua';
+import { topicKeys } from './own-layout.ts';
+import publish from './publish.lua';
+import release from './release.lua';
+import seedStatus from './seed-status.lua';
+import status from './status.lua';
+import sweep from './sweep.lua';
+
+export const roles: readonly Role[] = [
+  {
+    name: 'publisher',
+    scripts: [publish, sweep],
+    commands: ['HSET', 'UNLINK', 'ZADD'],
+    keys: (redis, topic) => {
+      const { sent, ...keys } = topicKeys(redis, topic);
+      return [...Object.values(keys), `${sent}*`];
+    },
+    sharedKeys: () => [registryKey('topic')],
+    channels: (redis, topic) => [topicKeys(redis, topic).msgs],
+  },
+  {
+    name: 'subscriber',
+    scripts: [advance, claim, drop, release, status, sweep],
+    commands: ['HDEL', 'HSET', 'XREAD', 'ZADD'],
+    keys: (redis, topic) => {
+      const { sent: _, ...keys } = topicKeys(redis, topic);
+      return Object.values(keys);
+    },
+    sharedKeys: () => [registryKey('topic')],
+    channels: (redis, topic) => [topicKeys(redis, topic).msgs],
+    listens: 'changing',
+  },
+  {
+    name: 'viewer',
+    scripts: [status, seedStatus],
+    commands: ['EXISTS', 'GET', 'TYPE', 'ZCARD', 'ZREVRANGE', 'ZSCAN'],
+  },
+  {
+    name: 'doctor',
+    scripts: [status, seedStatus],
+    commands: ['EXISTS', 'GET', 'TYPE', 'ZADD', 'ZSCAN'],
+  },
+];

@@ -1,0 +1,290 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Redis } from 'ioredis';
+
+/** How a scenario runs commands: as the role, or as a user who may do anything. */
+export type Stage = {
+  /** Runs a command as the role and gives what it printed; anything but exit 0 or 1 fails. */
+  does(words: string, stdin?: string): Promise<string>;
+  /** The same, and that there is no such thing is no failure. */
+  tries(words: string): Promise<unknown>;
+  /** The same, with a process of its own. */
+  starts(words: string): Promise<string>;
+  /** Opens the console for as long as this takes. */
+  opens(act: () => Promise<void>): Promise<void>;
+  /** Runs it until it ends, or is ended. */
+  begins(words: string): { readonly ended: Promise<unknown>; stop(): Promise<unknown> };
+  /** As a user who may do anything. */
+  other(words: string, stdin?: string): Promise<string>;
+  readonly admin: Redis;
+  readonly folder: string;
+};
+
+export type Scenario = {
+  readonly names: readonly string[];
+  /** All that the role is for. */
+  act(stage: Stage): Promise<void>;
+  /** What it may not do. */
+  readonly refused: string;
+};
+
+const until = async (holds: () => Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
+};
+
+const readsOfAll = [
+  'chat list',
+  'log list',
+  'limit list',
+  'lock list',
+  'topic status',
+  'buffer pending',
+  'hits list',
+  'sync status',
+  'ship status',
+  'shards status',
+];
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  viewer: {
+    names: [],
+    async act({ does, opens, other, admin }) {
+      await other('chat create fleeting --members zed');
+      const heard = async () => Number((await admin.pubsub('NUMSUB', 'chat:fleeting'))[1]);
+      await opens(async () => {
+        await until(async () => (await heard()) > 0);
+        await other('chat leave fleeting --as zed');
+        await until(async () => (await heard()) === 0);
+      });
+      for (const words of readsOfAll) await does(words);
+      await does('chat read ops --as bob --peek');
+      await does('log common app');
+      await does('log recent app');
+      await does('hits series visits');
+      await does('hits sum visits');
+      await does('buffer aside project');
+      for (const noun of ['chat', 'limit', 'lock', 'buffer', 'hits', 'log'])
+        await does(`${noun} ${noun === 'buffer' ? 'pending' : 'list'} --discover --read-only`);
+      await does('snapshot --json');
+      await does('snapshot');
+      await does('doctor');
+    },
+    refused: 'chat send ops hello --as ann',
+  },
+  chat: {
+    names: ['ops'],
+    async act({ does, begins, other, admin }) {
+      await does('chat create ops --members ann,bob');
+      await does('chat send ops hello --as ann');
+      await does('chat send ops - --as ann', 'one\ntwo\n');
+      await does('chat read ops --as bob --peek');
+      await does('chat read ops --as bob');
+      await does('chat join ops --as dan');
+      const tail = begins('chat tail ops --as dan --json');
+      await until(async () => Number((await admin.pubsub('NUMSUB', 'chat:ops'))[1]) > 0);
+      await does('chat send ops again --as ann');
+      await until(async () => Number(await admin.zscore('chat:ops', 'dan')) > 1);
+      await tail.stop();
+      const shared = await does('chat share ops look --as ann --json', await other('snapshot --format json'));
+      await does(`chat frame ops ${(JSON.parse(shared) as { frame: string }).frame}`);
+      await does('chat list');
+      for (const name of ['dan', 'ann', 'bob']) await does(`chat leave ops --as ${name}`);
+    },
+    refused: 'chat create elsewhere --members ann',
+  },
+  logger: {
+    names: ['app'],
+    async act({ does, tries, admin }) {
+      await does('log write app -', 'one 1\ntwo 2\none 3\n');
+      await does('log write app --severity error failed');
+      // The hour is over.
+      await admin.set('common:app:info:start', '2020-01-01T00:00:00');
+      await does('log write app after');
+      await does('log common app');
+      await does('log recent app');
+      await tries('log common app --severity debug');
+      await does('log list');
+    },
+    refused: 'log write elsewhere hello',
+  },
+  limiter: {
+    names: ['ann'],
+    async act({ does }) {
+      for (const algorithm of ['fixed', 'sliding', 'gcra']) {
+        const words = `ann --max 1 --per 1m --algorithm ${algorithm}`;
+        for (const verb of ['hit', 'hit', 'peek']) await does(`limit ${verb} ${words}`);
+      }
+      await does('limit list');
+      await does('limit reset ann');
+    },
+    refused: 'limit hit elsewhere --max 1 --per 1m',
+  },
+  counter: {
+    names: ['visits'],
+    async act({ does }) {
+      await does('hits add visits 3');
+      await does('hits sum visits');
+      await does('hits series visits --step 10s --since 1h');
+      await does('hits list');
+    },
+    refused: 'hits add elsewhere',
+  },
+  locker: {
+    names: ['deploy'],
+    async act({ does, starts, begins, admin }) {
+      const { token } = JSON.parse(await does('lock acquire deploy --ttl 1m --json')) as { token: string };
+      const waiter = begins('lock acquire deploy --ttl 1m --wait 30s');
+      await until(async () => (await admin.zcard('lock-queue:deploy')) === 1);
+      await does(`lock extend deploy ${token} --ttl 2m`);
+      await does('lock list');
+      await does(`lock release deploy ${token}`);
+      await waiter.ended;
+      await does('lock break deploy --yes');
+      await starts('lock run deploy -- true');
+      // Its holder is gone.
+      await does('lock acquire deploy --ttl 100ms');
+      await does('lock acquire deploy --ttl 1s --wait 10s');
+    },
+    refused: 'lock acquire elsewhere',
+  },
+  publisher: {
+    names: ['news'],
+    async act({ does, other }) {
+      await does('topic publish news a');
+      await does('topic publish news -', 'b\nc\n');
+      await other('topic subscribe news --as one --until-caught-up');
+      await does('topic publish news d --max-age 1h');
+    },
+    refused: 'topic publish elsewhere hello',
+  },
+  subscriber: {
+    names: ['news'],
+    async act({ does, begins, other, admin }) {
+      await other('topic publish news a');
+      await does('topic subscribe news --as one --from start --until-caught-up');
+      const live = begins('topic subscribe news --as one --count 1');
+      await until(async () => Number((await admin.pubsub('NUMSUB', 'topic:msgs:news'))[1]) > 0);
+      await other('topic publish news b');
+      await live.ended;
+      const first = begins('topic subscribe news --as two --from start');
+      await until(async () => (await admin.zscore('topic:subs:news', 'two')) !== null);
+      await first.stop();
+      await does('topic subscribe news --as two --until-caught-up');
+      await does('topic status news');
+      await does('topic drop news two --yes');
+    },
+    refused: 'topic subscribe elsewhere --as one --until-caught-up',
+  },
+  producer: {
+    names: ['project'],
+    async act({ does }) {
+      await does('buffer incr project 7 3');
+      await does('buffer incr project -', '7\t2\n8\t1\n');
+    },
+    refused: 'buffer incr elsewhere 1',
+  },
+  flusher: {
+    names: ['project'],
+    async act({ does, begins, other, admin, folder }) {
+      const file = path.join(folder, 'counts.db');
+      new DatabaseSync(file).exec(
+        "create table project (id text primary key check (id not like 'bad%'), count integer not null default 0)",
+      );
+      await other('buffer incr project -', '7\t2\nbad1\t1\nbad2\t1\n');
+      await does(`buffer flush project --to sqlite:${file}`);
+      await does('buffer aside project');
+      await does('buffer pending project');
+      await does('buffer retry project bad1');
+      await does(`buffer flush project --to sqlite:${file}`);
+      await does('buffer drop project bad2 --yes');
+      await other('buffer incr project 9');
+      const daemon = begins(`buffer flush project --to sqlite:${file} --every 100ms`);
+      await until(async () => (await admin.exists('pending:project')) === 0);
+      const next = begins(`buffer flush project --to sqlite:${file} --every 100ms`);
+      await until(async () => (await admin.exists('lock-queue:flush:project')) === 1);
+      await daemon.stop();
+      await other('buffer incr project 10');
+      await until(async () => (await admin.exists('pending:project')) === 0);
+      await next.stop();
+    },
+    refused: 'buffer drop elsewhere 1 --yes',
+  },
+  syncer: {
+    names: ['new_files'],
+    async act({ does, tries, begins, admin, folder }) {
+      const base = path.join(folder, 'base');
+      mkdirSync(base);
+      writeFileSync(path.join(base, 'file'), 'content');
+      await does(`sync notify file --base ${base}`);
+      const target = path.join(folder, 'target');
+      const run = begins(`sync run ${base} ${target} --every 100ms`);
+      await until(async () => (await does('sync status --json')).includes('"synced":1'));
+      const watch = begins(`sync watch ${base}`);
+      let count = 0;
+      await until(async () => {
+        count += 1;
+        writeFileSync(path.join(base, 'file'), `changed ${count}`);
+        return !(await does('sync status --json')).includes('"synced":1');
+      });
+      await watch.stop();
+      const next = begins(`sync run ${base} ${target} --every 100ms`);
+      await until(async () => (await admin.exists(`lock-queue:sync:${base}>${target}`)) === 1);
+      await run.stop();
+      await until(async () => (await admin.exists(`lock-queue:sync:${base}>${target}`)) === 0);
+      await next.stop();
+      await tries(`sync resume ${base} ${target} --deletes 1 --yes`);
+    },
+    refused: 'sync notify file --channel elsewhere',
+  },
+  shipper: {
+    names: ['logs:'],
+    async act({ does, begins, other, admin, folder }) {
+      const logs = path.join(folder, 'logs');
+      mkdirSync(logs);
+      writeFileSync(path.join(logs, 'a.log'), 'one line\n'.repeat(500));
+      const ship = `ship run ${logs} --channel logs: --consumers 1 --budget 1MiB --part 64KiB`;
+      const first = begins(`${ship} --follow`);
+      await until(async () => (await admin.hlen('ship-parts:logs:')) > 0);
+      await first.stop();
+      const second = begins(ship);
+      await other(`ship consume logs: --as 0 --out ${path.join(folder, 'out')}`);
+      await second.ended;
+      await does('ship status logs:');
+    },
+    refused: 'ship run /etc/hosts --channel elsewhere: --consumers 1',
+  },
+  consumer: {
+    names: ['logs:'],
+    async act({ begins, other, admin, folder }) {
+      const logs = path.join(folder, 'logs');
+      mkdirSync(logs);
+      writeFileSync(path.join(logs, 'a.log'), 'one line\n'.repeat(300_000));
+      const shipped = other(`ship run ${logs} --channel logs: --consumers 2 --budget 1MiB --part 64KiB`);
+      const consumer = begins(`ship consume logs: --as 0 --out ${path.join(folder, 'out')}`);
+      // It says that it lives while it waits for the other one.
+      const states = new Set<string | null>();
+      await until(async () => states.add(await admin.hget('ship-who:logs:', 'c:0')).size > 3);
+      await other(`ship consume logs: --as 1 --out ${path.join(folder, 'other')}`);
+      await Promise.all([shipped, consumer.ended]);
+    },
+    refused: 'ship consume elsewhere: --as 0',
+  },
+  doctor: {
+    names: [],
+    async act({ does, admin }) {
+      await admin.set('limit:stuck:fixed:60000', '1');
+      await admin.hset('hits:stuck:1h:2020-01-01', '1', '1');
+      await admin.zadd('common:stuck:info', 1, 'line');
+      await admin.set('logs:gone.log:done', '1');
+      await admin.zadd('pending:stuck', 1, 'id');
+      await admin.set('ship-stage:kept::AAAAAAAAAAAA:3', 'x');
+      // A room whose only message everybody has seen.
+      await admin.zadd('chat:seen', 5, 'ann');
+      await admin.zadd('msgs:seen', 1, JSON.stringify({ id: 1, ts: 1, sender: 'ann', message: 'hello' }));
+      await does('doctor --fix');
+      await does('doctor');
+    },
+    refused: 'chat send ops hello --as ann',
+  },
+};
