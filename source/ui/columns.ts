@@ -9,17 +9,22 @@ export type ColumnWidth = {
   readonly grow?: boolean;
   /** As wide as its content, and down to `to` cells before a column whose `drop` is at most `sparing` is left out. */
   readonly yields?: { readonly to: number; readonly sparing: number };
+  /** Its first word is cut only when no other column can give way: the word for a state. */
+  readonly keepsWord?: boolean;
   /** Never wider than this. */
   readonly max?: number;
   /** May be left out when room is short; the highest number goes first. */
   readonly drop?: number;
 };
 
+/** Less of a column tells nothing: then the others give way that keep their words. */
+const leastCells = 3;
+
 export type LaidColumn = { readonly index: number; readonly cells: number };
 
 /**
  * Which columns are shown and how wide each is, so that they and `gap` cells between them take at most `columns`.
- * Droppable columns go first, then the widest one shrinks.
+ * Droppable columns go first, then the widest one shrinks, the first words of those that keep them after all others.
  */
 export function layColumns(
   wanted: readonly ColumnWidth[],
@@ -27,7 +32,10 @@ export function layColumns(
   columns: number,
   gap: number,
 ): readonly LaidColumn[] {
-  let shown = wanted.map((column, index) => ({ index, column, cells: natural(column, texts, index) }));
+  let shown = wanted.map((column, index) => {
+    const cells = natural(column, texts, index);
+    return { index, column, cells, floor: column.keepsWord ? firstWord(texts, index) : leastCells };
+  });
   const gaps = (): number => gap * Math.max(0, shown.length - 1);
   const total = (): number => shown.reduce((sum, { cells }) => sum + cells, 0) + gaps();
   const least = (drop: number): number => {
@@ -43,7 +51,10 @@ export function layColumns(
     shown = shown.filter(({ column }) => (column.drop ?? 0) < last);
   }
   while (total() > columns && shown.length > 0) {
-    const widest = shown.reduce((best, entry) => (entry.cells > best.cells ? entry : best));
+    const giving = shown.filter(({ cells, floor }) => cells > floor);
+    const widest = (giving.length > 0 ? giving : shown).reduce((best, entry) =>
+      entry.cells > best.cells ? entry : best,
+    );
     if (widest.cells <= 1) {
       shown = shown.slice(0, -1);
       continue;
@@ -69,6 +80,19 @@ function natural(column: ColumnWidth, texts: readonly (readonly string[])[], ind
     for (const row of texts) cells = Math.max(cells, width(sanitise(row[index] ?? '')));
   }
   return Math.max(1, Math.min(cells, column.max ?? cells));
+}
+
+const leastWord = 8;
+
+/** As many cells as the longest first word has; of a short one, such as `no` of `no TTL`, more. */
+function firstWord(texts: readonly (readonly string[])[], index: number): number {
+  const cells = texts.map((row) => {
+    const text = sanitise(row[index] ?? '');
+    const word = text.split(' ', 1)[0] ?? '';
+    // Behind it stands that something was cut.
+    return Math.min(width(text), Math.max(width(word) + 1, leastWord));
+  });
+  return Math.max(leastCells, ...cells);
 }
 
 /** The first shown row of a list of `total` in `rows` lines, so that the selected one is in view. */

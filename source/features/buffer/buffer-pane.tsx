@@ -58,7 +58,7 @@ function stateSpan(row: BufferRow, nowMs: number): Exclude<Span, string> {
 }
 
 const tableOf = (nowMs: number): readonly Column<BufferRow>[] => [
-  { heading: 'state', field: 'state', cell: (row) => stateSpan(row, nowMs) },
+  { heading: 'state', keepsWord: true, field: 'state', cell: (row) => stateSpan(row, nowMs) },
   { heading: 'type', field: 'type', isName: true, max: 24, cell: ({ type }) => type },
   {
     heading: 'ids',

@@ -48,7 +48,7 @@ function stateSpan(meter: Meter): Exclude<Span, string> {
 
 function tableOf(nowMs: number): readonly Column<Meter>[] {
   return [
-    { heading: 'state', field: 'state', width: 5, cell: stateSpan },
+    { heading: 'state', keepsWord: true, field: 'state', width: 5, cell: stateSpan },
     {
       heading: 'subject',
       field: 'subject',

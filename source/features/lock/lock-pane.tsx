@@ -49,7 +49,7 @@ const barCells = 10;
 
 function tableOf(nowMs: number): readonly Column<Lock>[] {
   return [
-    { heading: 'state', field: 'state', cell: stateSpan },
+    { heading: 'state', keepsWord: true, field: 'state', cell: stateSpan },
     {
       heading: 'name',
       field: 'name',

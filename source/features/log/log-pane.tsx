@@ -36,6 +36,7 @@ function tableOf({ total, previousHourMs }: Board): readonly Column<Mover>[] {
   return [
     {
       heading: 'move',
+      keepsWord: true,
       field: 'move',
       width: 5,
       cell: ({ moved }) => ({ text: formatMovement(moved), tone: toneOf(moved) }),

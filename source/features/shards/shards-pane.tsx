@@ -36,6 +36,7 @@ export function ShardsPane(props: PaneProps<ShardsSlice>): ReactNode {
 const table: readonly Column<Server>[] = [
   {
     heading: 'state',
+    keepsWord: true,
     field: 'state',
     cell: ({ state }) => ({
       text: state === 'up' ? 'up' : state.toUpperCase(),

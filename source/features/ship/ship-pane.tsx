@@ -104,7 +104,7 @@ function emptyText({ state, partsInRedis, reason }: ChannelRow): string {
 
 function tableOf(columns: number, nowMs: number): readonly Column<ShipRow>[] {
   return [
-    { heading: 'state', field: 'state', cell: stateSpan },
+    { heading: 'state', keepsWord: true, field: 'state', cell: stateSpan },
     {
       heading: 'name',
       field: 'name',

@@ -51,6 +51,7 @@ export function SyncPane(props: PaneProps<SyncSlice>): ReactNode {
 const table: readonly Column<Target>[] = [
   {
     heading: 'state',
+    keepsWord: true,
     field: 'state',
     cell: ({ condition }) => ({ text: conditionText(condition), tone: tones[condition] }),
   },

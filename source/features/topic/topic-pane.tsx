@@ -33,6 +33,7 @@ export function TopicPane(props: PaneProps<TopicSlice>): ReactNode {
 const tableOf = (nowMs: number): readonly Column<Line>[] => [
   {
     heading: 'state',
+    keepsWord: true,
     field: 'state',
     cell: ({ subscriber }) =>
       subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'muted' },
