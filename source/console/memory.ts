@@ -151,7 +151,8 @@ export function keepMemory(
   };
   const unsubscribe = store.subscribe((state, before) => {
     const isNews = state.screen.view !== before.screen.view || state.slices !== before.slices;
-    if (isNews && timer === undefined && whole() !== written) timer = setTimeout(write, writeAfterMs);
+    // What changed is found out then: data may come a thousand times a second.
+    if (isNews) timer ??= setTimeout(write, writeAfterMs);
   });
   return () => {
     unsubscribe();

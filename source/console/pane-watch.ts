@@ -12,11 +12,13 @@ import { arrange, type Listed } from '../ui/list.ts';
 /** What is gone may come back, as a lock that is taken each second. */
 const keptMs = 60_000;
 const headingRows = 1;
+const togetherMs = 200;
 
 export function watchPanes(store: Store, features: readonly AnyFeature[]): () => void {
   /** When each pane last had something in it. */
   const filledAtMs = new Map<string, number>();
   let isFirst = true;
+  let timer: NodeJS.Timeout | undefined;
 
   const look = (): void => {
     const state = store.getState();
@@ -46,10 +48,21 @@ export function watchPanes(store: Store, features: readonly AnyFeature[]): () =>
     }
   };
   look();
-  return store.subscribe((state, before) => {
+  // Data that comes faster is looked at together.
+  const soon = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      look();
+    }, togetherMs);
+  };
+  const unsubscribe = store.subscribe((state, before) => {
     const isNews = state.slices !== before.slices || state.freshness !== before.freshness;
-    if (isNews || state.screen.mode !== before.screen.mode) look();
+    if (isNews || state.screen.mode !== before.screen.mode) soon();
   });
+  return () => {
+    clearTimeout(timer);
+    unsubscribe();
+  };
 }
 
 /** What was not read yet, could not be read, or needs somebody is not empty; what is stale is as it was last. */
