@@ -106,6 +106,42 @@ export class DeniedError extends QuarterdeckError {
   }
 }
 
+/** An optional package is not installed, which this needs. */
+export class MissingPackageError extends QuarterdeckError {
+  /** Its name on npm. */
+  readonly package: string;
+
+  constructor(name: string, purpose: string, options: ErrorOptionsWithHint = {}) {
+    super('usage', 'PACKAGE_MISSING', `${purpose} needs the package ${name}, which is not installed`, {
+      hint: `Run \`npm install ${name}\``,
+      ...options,
+    });
+    this.package = name;
+  }
+}
+
+/**
+ * Loads a package that only some need: `purpose` is what for, such as `PostgreSQL`.
+ * @throws {MissingPackageError} when it, or its binary for this machine, is not installed
+ */
+export async function loadOptional<Module>(
+  name: string,
+  purpose: string,
+  load: () => Promise<Module>,
+): Promise<Module> {
+  try {
+    return await load();
+  } catch (error) {
+    const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+    const isAbsent = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+    const isUnbuilt = /No prebuild or local build/.test(messageOf(error));
+    if (isUnbuilt || (isAbsent && messageOf(error).includes(name))) {
+      throw new MissingPackageError(name, purpose, { cause: error });
+    }
+    throw error;
+  }
+}
+
 /** The text of whatever was thrown, for messages and status lines. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

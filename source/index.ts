@@ -1,6 +1,7 @@
 export {
   DeniedError,
   type ErrorKind,
+  MissingPackageError,
   QuarterdeckError,
   UnsupportedClientError,
   UnsupportedServerError,

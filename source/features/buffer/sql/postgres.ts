@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client as PostgresClient } from 'pg';
-import { messageOf, QuarterdeckError } from '../../../errors.ts';
+import { loadOptional, messageOf, QuarterdeckError } from '../../../errors.ts';
 import {
   BadTargetError,
   SqlFailedError,
@@ -55,10 +55,10 @@ const settings = `SELECT
   CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '30s', true) END,
   set_config('idle_in_transaction_session_timeout', '60s', true)`;
 
-/** @throws {SqlUnreachableError | SqlSchemaError} */
+/** @throws {SqlUnreachableError | SqlSchemaError | MissingPackageError} */
 export async function openPostgres(url: string, names: Names): Promise<Target> {
   const { label, to, scrub } = disguised(url);
-  const { default: pg } = await import('pg');
+  const { default: pg } = await loadOptional('pg', 'A PostgreSQL target', () => import('pg'));
   const socket = new Socket();
   let client: PostgresClient;
   try {

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { messageOf } from '../../../errors.ts';
+import { loadOptional, messageOf } from '../../../errors.ts';
 import type { Change } from '../change.ts';
 import type { Watched } from './watch-tree.ts';
 
@@ -9,7 +9,11 @@ export async function followByLibrary(
   { onChanges, onLost }: Watched,
 ): Promise<{ close(): Promise<void> }> {
   // A native module: only who watches pays for it.
-  const { subscribe } = await import('@parcel/watcher');
+  const { subscribe } = await loadOptional(
+    '@parcel/watcher',
+    'Watching a folder on this system',
+    () => import('@parcel/watcher'),
+  );
   const watching = await subscribe(base, (error, events) => {
     if (error) return onLost(messageOf(error));
     const changes = events.map(({ type, path: changed }) =>
