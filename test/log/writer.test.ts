@@ -87,40 +87,40 @@ test('raw writers count exact texts', async () => {
 test('what was counted before a template was learned is counted under it', async () => {
   await using writer = new LogWriter(redis, 'web');
   for (const user of ['ann', 'bob']) {
-    writer.write(`session opened for user ${user} by root`);
+    writer.write(`session opened for guest ${user} by root`);
     await writer.flush();
   }
   expect(await counts()).toEqual({
-    'session opened for user ann by root': 1,
-    'session opened for user bob by root': 1,
+    'session opened for guest ann by root': 1,
+    'session opened for guest bob by root': 1,
   });
-  writer.write('session opened for user eve by root');
+  writer.write('session opened for guest eve by root');
   await writer.flush();
-  expect(await counts()).toEqual({ 'session opened for user <*> by root': 3 });
+  expect(await counts()).toEqual({ 'session opened for guest <*> by root': 3 });
   expect(await redis.lrange('common:web:info:patterns', 0, -1)).toEqual([
-    'session opened for user <*> by root',
+    'session opened for guest <*> by root',
   ]);
   const { entries } = await common(redis, web);
-  expect(entries[0]?.sample).toBe('session opened for user ann by root');
+  expect(entries[0]?.sample).toBe('session opened for guest ann by root');
 });
 
 test('each writer sees one user only, and together they learn', async () => {
   for (const user of ['ann', 'bob', 'eve', 'joe']) {
     await using writer = new LogWriter(redis, 'web');
-    writer.write(`session opened for user ${user} by root`);
+    writer.write(`session opened for guest ${user} by root`);
   }
-  expect(await counts()).toEqual({ 'session opened for user <*> by root': 4 });
+  expect(await counts()).toEqual({ 'session opened for guest <*> by root': 4 });
 });
 
 test('exact texts of others are left alone when a template is learned', async () => {
   await redis.set('common:web:info:start', `${new Date().toISOString().slice(0, 13)}:00:00`);
-  await redis.zadd('common:web:info', 5, 'session opened for user 1001 by root');
+  await redis.zadd('common:web:info', 5, 'session opened for guest 1001 by root');
   await using writer = new LogWriter(redis, 'web');
-  for (const user of ['ann', 'bob', 'eve']) writer.write(`session opened for user ${user} by root`);
+  for (const user of ['ann', 'bob', 'eve']) writer.write(`session opened for guest ${user} by root`);
   await writer.flush();
   expect(await counts()).toEqual({
-    'session opened for user 1001 by root': 5,
-    'session opened for user <*> by root': 3,
+    'session opened for guest 1001 by root': 5,
+    'session opened for guest <*> by root': 3,
   });
 });
 
@@ -203,7 +203,7 @@ test('no command has more than three thousand words', async () => {
   for (const first of letters)
     for (const second of letters)
       for (const user of ['ann', 'bob', 'eve'])
-        templates.write(`${first}${second}${first} for user ${user} went`);
+        templates.write(`${first}${second}${first} for guest ${user} went`);
   await Promise.all([writer.close(), templates.close()]);
   expect(Math.max(...words)).toBeGreaterThan(2000);
   expect(Math.max(...words)).toBeLessThanOrEqual(3000);

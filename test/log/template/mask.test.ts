@@ -25,6 +25,20 @@ test.each([
   ['uid=0 tty=ssh ruser= rhost=10.0.0.1', 'uid=<*> tty=<*> ruser= rhost=<*>'],
   ['ws=Source{10, x} size = big, done', 'ws=<*> size = <*>, done'],
   ['if a == b', 'if a == b'],
+  ['send action android.intent.action.SCREEN_ON again', 'send action android.intent.action.SCREEN_ON again'],
+  ['peer github.com:443 gone', 'peer <*> gone'],
+  ['at Socket.java:443 and state.count:3', 'at Socket.java:<*> and state.count:<*>'],
+  // Names by the words around them.
+  [
+    'Failed password for invalid user webmaster from 10.0.0.1',
+    'Failed password for invalid user <*> from <*>',
+  ],
+  ['Failed password for root from 10.0.0.1 port 22', 'Failed password for <*> from <*> port <*>'],
+  ['session opened for user cyrus by (uid=0)', 'session opened for user <*> by (uid=<*>)'],
+  ['check pass; user unknown', 'check pass; user unknown'],
+  ['user interface started, user input from tty', 'user interface started, user input from tty'],
+  ['waiting for reply from 10.0.0.1', 'waiting for reply from <*>'],
+  ['backup for all from nowhere', 'backup for all from nowhere'],
   // What stays.
   ["can't and/or won't, i.e. not", "can't and/or won't, i.e. not"],
   ['jk2_init() failed', 'jk2_init() failed'],
@@ -54,6 +68,21 @@ test.each([
     'log4j',
     '2015-10-18 18:01:47,978 INFO [main] org.a.b.C: x',
     '2016-01-01 00:00:00,001 INFO [IPC handler 3 on 80] org.a.b.D: x',
+  ],
+  [
+    'modules of PAM',
+    'Jun 14 15:16:02 combo su(pam_unix)[19937]: session closed',
+    'Jul 1 00:00:01 combo sshd(pam_unix)[7]: session closed',
+  ],
+  [
+    'programs in brackets and dashes',
+    '[10.30 16:49:06] chrome.exe *64 - web.example.org:80 open',
+    '[07.26 13:30:49] putty.exe - mail.example.org:25 open',
+  ],
+  [
+    'Python',
+    '2031-04-01 06:10:00,123 - bilge.pump - INFO - hot',
+    '2031-04-02 07:11:01,456 - deck.crane - INFO - hot',
   ],
   [
     'Apache',

@@ -8,11 +8,11 @@ const users = ['ann', 'bob', 'eve', 'joe', 'kim', 'zoe'];
 
 test('a word that varies becomes a wildcard once enough was seen of it', () => {
   const miner = new Miner();
-  expect(miner.template('session opened for user ann by root')).toBe('session opened for user ann by root');
-  expect(miner.template('session opened for user bob by root')).toBe('session opened for user bob by root');
-  expect(miner.template('session opened for user eve by root')).toBe('session opened for user <*> by root');
-  expect(miner.resolve('session opened for user ann by root')).toBe('session opened for user <*> by root');
-  expect(miner.proposed).toEqual(['session opened for user <*> by root']);
+  expect(miner.template('session opened for guest ann by root')).toBe('session opened for guest ann by root');
+  expect(miner.template('session opened for guest bob by root')).toBe('session opened for guest bob by root');
+  expect(miner.template('session opened for guest eve by root')).toBe('session opened for guest <*> by root');
+  expect(miner.resolve('session opened for guest ann by root')).toBe('session opened for guest <*> by root');
+  expect(miner.proposed).toEqual(['session opened for guest <*> by root']);
 });
 
 test('a few states of a thing stay apart', () => {
@@ -51,17 +51,17 @@ test('in front of the message nothing is learned: programs stay apart', () => {
 
 test('an agreed list is obeyed in its order, and what it lacks stays proposed', () => {
   const miner = new Miner();
-  for (const user of users) miner.template(`user ${user} left the room`);
-  expect(miner.proposed).toEqual(['user <*> left the room']);
-  miner.adopt(['user <*> entered the room'], 0);
-  expect(miner.shared).toEqual(['user <*> entered the room']);
-  expect(miner.proposed).toEqual(['user <*> left the room']);
-  miner.adopt(['user <*> left the room'], 1);
+  for (const user of users) miner.template(`guest ${user} left the room`);
+  expect(miner.proposed).toEqual(['guest <*> left the room']);
+  miner.adopt(['guest <*> entered the room'], 0);
+  expect(miner.shared).toEqual(['guest <*> entered the room']);
+  expect(miner.proposed).toEqual(['guest <*> left the room']);
+  miner.adopt(['guest <*> left the room'], 1);
   expect(miner.proposed).toEqual([]);
-  expect(miner.template('user tom entered the room')).toBe('user <*> entered the room');
+  expect(miner.template('guest tom entered the room')).toBe('guest <*> entered the room');
   // The list was lost on the server.
   miner.adopt([], 0);
-  expect(miner.proposed).toEqual(['user <*> entered the room', 'user <*> left the room']);
+  expect(miner.proposed).toEqual(['guest <*> entered the room', 'guest <*> left the room']);
 });
 
 test('synthetic logs of known events are grouped as they were made, raw and bare', () => {

@@ -28,7 +28,10 @@ export function clean(line: string): string {
 
 function hasEscapes(text: string): boolean {
   if (text.includes('\u001b') || text.includes('\u009b')) return true;
-  return text.includes('[') && spelled.test(text);
+  for (let at = text.indexOf('['); at !== -1; at = text.indexOf('[', at + 1)) {
+    if ('b3e[B'.includes(text[at - 1] ?? ' ')) return spelled.test(text);
+  }
+  return false;
 }
 
 /** Where a multi-line text says what it is about. */

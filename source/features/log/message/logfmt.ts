@@ -6,10 +6,10 @@ const leastPairs = 3;
 
 /** `ts=… level=info msg="…"`: the fields of a line that is all `key=value`; undefined of any other line. */
 export function logfmtFields(line: string): Fields | undefined {
-  const equals = line.indexOf('=');
-  const space = line.indexOf(' ');
   // Most lines are told by their first word.
-  if (equals < 1 || space === -1 || space < equals) return;
+  const space = line.indexOf(' ');
+  const equals = line.lastIndexOf('=', space);
+  if (space === -1 || equals < 1) return;
   const fields = new Map<string, unknown>();
   let pairs = 0;
   pair.lastIndex = 0;

@@ -72,11 +72,12 @@ function peeled(text: string): string | undefined {
     const [header] = cri.exec(text) ?? [];
     return header === undefined ? undefined : text.slice(header.length).trim();
   }
-  const bar = text.indexOf(' | ');
-  if (bar > 0 && bar < 100) {
-    const [header] = compose.exec(text) ?? [];
-    return header === undefined ? undefined : text.slice(header.length).trim();
-  }
+  // Only a name with a number at its end is one of docker compose's.
+  const space = text.indexOf(' ');
+  const digit = text.charCodeAt(space - 1);
+  if (space < 1 || digit < 0x30 || digit > 0x39) return;
+  const [header] = compose.exec(text) ?? [];
+  return header === undefined ? undefined : text.slice(header.length).trim();
 }
 
 function inJson(text: string, depth: number): readonly Found[] | undefined {

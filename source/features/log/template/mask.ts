@@ -1,18 +1,24 @@
+import { ascii, type Codes, codesOf } from './line-codes.ts';
 import {
   classOf,
   digit,
   ending,
+  endOfName,
+  hasLevel,
   isAddressPart,
   isCallName,
   isDateWord,
+  isHostOfPort,
   isLevel,
   isNamedValue,
+  isProgram,
   isProse,
   isRequestLine,
   joining,
   letter,
   restates,
   space,
+  startsDate,
   structural,
   syslogHeaderEnd,
   unitEnd,
@@ -22,7 +28,6 @@ import {
 import {
   closeOf,
   closeOfQuote,
-  codes,
   endOfDots,
   endOfSentence,
   endOfUrl,
@@ -50,8 +55,12 @@ export function mask(text: string): string {
   return scanner.mask(text);
 }
 
+/** Nothing needs to be asked of a word of these. */
+const plain = letter | upper | digit;
+
 class Scanner {
   #line = '';
+  #codes: Codes = codesOf('');
   #out = '';
   /** Up to here the line is in `#out`. */
   #done = 0;
@@ -65,7 +74,9 @@ class Scanner {
 
   mask(text: string): string {
     const line = text.trimEnd();
+    const codes = codesOf(line);
     this.#line = line;
+    this.#codes = codes;
     this.#out = '';
     this.#done = 0;
     this.#afterWild = false;
@@ -75,13 +86,19 @@ class Scanner {
 
     let at = syslogHeaderEnd(line);
     if (at > 0) this.#mask(0, at);
+    let isUneven = false;
     while (at < line.length) {
-      const bits = classOf(line.charCodeAt(at));
-      if (bits & space) at += 1;
-      else if (bits & structural) at = this.#punctuation(at);
+      const code = codes[at];
+      const bits = classOf(code);
+      if (bits & space) {
+        at += 1;
+        isUneven ||= code !== ascii.space || codes[at] === ascii.space;
+      } else if (bits & structural) at = this.#punctuation(at);
       else at = this.#word(at);
     }
-    const result = this.#hasWild ? evenlySpaced(this.#out + this.#gap(line.length)) : line;
+    let result = this.#hasWild ? this.#out + this.#gap(line.length) : line;
+    // Beside something variable the width of a gap tells nothing.
+    if (isUneven && this.#hasWild) result = result.replaceAll(/\s\s+|[^\S ]/g, ' ');
     this.#line = '';
     this.#out = '';
     return result.length > 2 * mostWords ? shortened(result) : result;
@@ -89,14 +106,12 @@ class Scanner {
 
   /** Replaces `line[start, end)`; joins it to the wildcard before if only punctuation lies between. */
   #mask(start: number, end: number): number {
-    const line = this.#line;
-    const sign = line.charCodeAt(start - 1);
-    const isSigned = sign === codes.less || sign === codes.greater;
-    const from = isSigned && (start === 1 || line.charCodeAt(start - 2) === codes.space) ? start - 1 : start;
+    const codes = this.#codes;
+    const sign = codes[start - 1];
+    const isSigned = sign === ascii.less || sign === ascii.greater;
+    const from = isSigned && (start === 1 || codes[start - 2] === ascii.space) ? start - 1 : start;
     let joins = this.#afterWild;
-    for (let i = this.#done; joins && i < from; i += 1) {
-      joins = (classOf(line.charCodeAt(i)) & joining) !== 0;
-    }
+    for (let i = this.#done; joins && i < from; i += 1) joins = (classOf(codes[i]) & joining) !== 0;
     if (!joins) this.#out += this.#gap(from) + wild;
     this.#done = end;
     this.#afterWild = true;
@@ -106,41 +121,58 @@ class Scanner {
 
   /** The literal text up to `end`; padding beside a wildcard is one space, whatever the width of the value was. */
   #gap(end: number): string {
-    const line = this.#line;
+    const codes = this.#codes;
     let from = this.#done;
     let to = end;
-    if (this.#afterWild) while (isPadded(line, from)) from += 1;
-    if (to < line.length) while (to - 2 >= from && isPadded(line, to - 2)) to -= 1;
-    return line.slice(from, to);
+    if (this.#afterWild) while (isPadded(codes, from)) from += 1;
+    if (to < this.#line.length) while (to - 2 >= from && isPadded(codes, to - 2)) to -= 1;
+    return this.#line.slice(from, to);
   }
 
   #word(start: number): number {
     const line = this.#line;
+    const codes = this.#codes;
     let bits = 0;
     let end = start;
     for (; end < line.length; end += 1) {
-      const code = line.charCodeAt(end);
+      const code = codes[end] ?? 0;
       let found = classOf(code);
+      if ((found & ~plain) === 0) {
+        bits |= found;
+        continue;
+      }
       if (found & (space | structural)) {
-        if (code !== codes.singleQuote || !isApostrophe(line, end)) break;
+        if (code !== ascii.singleQuote || !isApostrophe(codes, end)) break;
         found = letter;
       }
-      if (code === codes.dot && line.charCodeAt(end + 1) === codes.dot) break;
+      if (code === ascii.dot && codes[end + 1] === ascii.dot) break;
       bits |= found;
     }
-    if (end === start) return endOfDots(line, start);
-    if (isScheme(line, start, end) || startsPath(line, start)) {
-      return this.#mask(start, endOfUrl(line, start));
-    }
-    const last = endOfSentence(line, start, end);
+    if (end === start) return endOfDots(codes, start);
+    const isUrl =
+      (codes[end] === ascii.colon && isScheme(codes, start, end)) ||
+      ((bits & joining) !== 0 && startsPath(line, codes, start));
+    if (isUrl) return this.#mask(start, endOfUrl(codes, line.length, start));
+    const last = endOfSentence(codes, start, end);
 
     if (bits & digit) {
-      if (line.charCodeAt(end) === codes.openParen && isCallName(line.slice(start, end))) return end;
-      const isNumber = (classOf(line.charCodeAt(last - 1)) & digit) !== 0;
+      if (codes[end] === ascii.openParen && isCallName(line.slice(start, end))) return end;
+      const isNumber = (classOf(codes[last - 1]) & digit) !== 0;
       return Math.max(end, this.#mask(start, isNumber ? unitEnd(line, last) : last));
     }
-    if (bits & letter && this.#isValue(start, last, bits)) this.#mask(start, last);
+    if (bits & letter) {
+      if (this.#isValue(start, last, bits)) this.#mask(start, last);
+      else if (end - start <= 4 && last === end) return this.#afterNoun(start, end);
+    }
     return end;
+  }
+
+  /** `user bob`, `for bob from 10.0.0.1`: behind such a word stands a name. */
+  #afterNoun(start: number, end: number): number {
+    const first = this.#codes[start];
+    if (first !== ascii.smallF && first !== ascii.smallU && first !== ascii.bigU) return end;
+    const name = endOfName(this.#line, start, end);
+    return name === -1 ? end : this.#mask(end + 1, name);
   }
 
   /** Whether a word without digits is a value; in passing, whether it ends the header. */
@@ -148,11 +180,17 @@ class Scanner {
     const line = this.#line;
     const touchesWild = this.#afterWild && start - this.#done <= 2;
     // Most words are small and plain: nothing is asked of them.
-    const isPlain = (bits & joining) === 0 && !touchesWild && (classOf(line.charCodeAt(start)) & upper) === 0;
-    if (isPlain && !this.#inHeader) return false;
+    const isPlain = (bits & joining) === 0 && !touchesWild && (classOf(this.#codes[start]) & upper) === 0;
+    const mayBeDate = touchesWild || startsDate(this.#codes, start);
+    if ((isPlain || ((bits & joining) === 0 && !mayBeDate)) && !this.#inHeader) return false;
+    if (this.#inHeader && this.#hasWild && isProgram(line, this.#done, start, end)) return true;
     const word = line.slice(start, end);
-    if (touchesWild && line.charCodeAt(start - 1) === codes.colon && isAddressPart(word)) return true;
-    if (bits & joining ? isNamedValue(word) : !isPlain && isDateWord(line, word, end, touchesWild))
+    if (touchesWild && this.#codes[start - 1] === ascii.colon && isAddressPart(word)) return true;
+    if (
+      bits & joining
+        ? isNamedValue(word) || isHostOfPort(line, word, end)
+        : !isPlain && mayBeDate && isDateWord(line, word, end, touchesWild)
+    )
       return true;
     if (this.#inHeader && !isLevel(word)) this.#inHeader = false;
     return false;
@@ -160,17 +198,17 @@ class Scanner {
 
   #punctuation(at: number): number {
     const line = this.#line;
-    switch (line.charCodeAt(at)) {
-      case codes.equals:
+    switch (this.#codes[at]) {
+      case ascii.equals:
         return this.#value(at);
-      case codes.doubleQuote:
-      case codes.backtick:
+      case ascii.doubleQuote:
+      case ascii.backtick:
         return this.#quoted(at);
-      case codes.singleQuote:
+      case ascii.singleQuote:
         return opensQuote(line, at) ? this.#quoted(at) : at + 1;
-      case codes.openBracket:
+      case ascii.openBracket:
         return this.#bracket(at);
-      case codes.openParen:
+      case ascii.openParen:
         return this.#parenthesis(at);
       default:
         return at + 1;
@@ -181,26 +219,27 @@ class Scanner {
   #value(at: number): number {
     const line = this.#line;
     if ('=>~'.includes(line[at + 1] ?? ' ') || '!<>=+-*/'.includes(line[at - 1] ?? '=')) return at + 1;
-    const start = skipSpaces(line, at + 1);
+    const codes = this.#codes;
+    const start = skipSpaces(codes, line.length, at + 1);
     let end = start;
-    for (; end < line.length && (classOf(line.charCodeAt(end)) & ending) === 0; end += 1) {
-      const code = line.charCodeAt(end);
-      if (code !== codes.openParen && code !== codes.openBracket && code !== codes.openBrace) continue;
-      const close = closeOf(line, end);
+    for (; end < line.length && (classOf(codes[end]) & ending) === 0; end += 1) {
+      const code = codes[end];
+      if (code !== ascii.openParen && code !== ascii.openBracket && code !== ascii.openBrace) continue;
+      const close = closeOf(codes, line.length, end);
       if (close === -1) return at + 1;
       end = close;
     }
     // Behind `a= b=1` stands the next key.
-    if (end === start || line.charCodeAt(end) === codes.equals) return at + 1;
+    if (end === start || codes[end] === ascii.equals) return at + 1;
     return this.#mask(start, end);
   }
 
   #quoted(at: number): number {
     const line = this.#line;
     if (at === this.#closing) return at + 1;
-    const close = closeOfQuote(line, at);
+    const close = closeOfQuote(line, this.#codes, at);
     if (close === -1) return at + 1;
-    const isKey = line.charCodeAt(at) === codes.doubleQuote && ':='.includes(line[close + 1] ?? ' ');
+    const isKey = this.#codes[at] === ascii.doubleQuote && ':='.includes(line[close + 1] ?? ' ');
     if (isKey || isRequestLine(line, at + 1) || isProse(line, at)) {
       this.#closing = close;
       return at + 1;
@@ -210,19 +249,23 @@ class Scanner {
 
   /** Between stamp and message a bracket holds the thread or the request; `[-]` stands for none. */
   #bracket(at: number): number {
-    const close = closeOf(this.#line, at);
+    const line = this.#line;
+    const isInHeader = this.#inHeader && this.#hasWild;
+    const first = this.#codes[at + 1];
+    if (!isInHeader && first !== ascii.hyphen && first !== ascii.space) return at + 1;
+    const close = closeOf(this.#codes, line.length, at);
     if (close === -1) return at + 1;
-    const content = this.#line.slice(at + 1, close);
-    const isThread = this.#inHeader && this.#hasWild && !content.split(/\W/).some(isLevel);
+    const content = line.slice(at + 1, close);
+    const isThread = isInHeader && !hasLevel(content);
     return isThread || /^[\s-]+$/.test(content) ? this.#mask(at + 1, close) + 1 : at + 1;
   }
 
   /** `1190 bytes (1.16 KB)`, `10.0.0.1 (web.example.org)`, `10.0.0.1 ()`: it may be there or not. */
   #parenthesis(at: number): number {
     const line = this.#line;
-    if (!this.#afterWild || line.charCodeAt(at - 1) !== codes.space) return at + 1;
+    if (!this.#afterWild || this.#codes[at - 1] !== ascii.space) return at + 1;
     const between = line.slice(this.#done, at);
-    const close = closeOf(line, at);
+    const close = closeOf(this.#codes, line.length, at);
     if (close === -1 || !/^ (?:[A-Za-z]+ )?$/.test(between)) return at + 1;
     if (!restates(line.slice(at + 1, close))) return at + 1;
     if (between !== ' ') {
@@ -233,13 +276,6 @@ class Scanner {
     return close + 1;
   }
 }
-
-/** Beside something variable the width of a gap tells nothing. */
-function evenlySpaced(text: string): string {
-  return unevenSpace.test(text) ? text.replaceAll(/\s+/g, ' ') : text;
-}
-
-const unevenSpace = /\s\s|[^\S ]/;
 
 /** What comes behind so many words is one wildcard: long lines are lists, or texts of their own. */
 export const mostWords = 64;

@@ -101,20 +101,29 @@ export class Miner {
     // Behind the last of them stands one wildcard.
     if (words.length > mostWords + 1) return;
     const body = bodyStart(words);
-    const constants = words.map((word, at) => (at >= body && hasLetters(word) ? 1 : 0));
-    const total = constants.reduce<number>((sum, one) => sum + one, 0);
-    for (let at = body; at < words.length; at += 1) {
-      const word = words[at] ?? '';
-      const around = total - (constants[at] ?? 0);
-      if (around === 0 || word === '') continue;
-      const key = words.with(at, '\0').join(' ');
-      const slot = this.#slots.get(key) ?? { values: new Set(), hasWild: false, before: word, after: word };
-      if (this.#slots.size >= maxSlots) this.#forget();
-      this.#slots.set(key, slot);
+    const constants = words.map((word, at) => at >= body && hasLetters(word));
+    const total = constants.reduce((sum, isConstant) => sum + Number(isConstant), 0);
+    let end = -1;
+    for (const [at, word] of words.entries()) {
+      const start = end + 1;
+      end = start + word.length;
+      if (at < body || word === '') continue;
+      const around = total - Number(constants[at]);
+      if (around === 0) continue;
+      const [front, behind] = [template.slice(0, start), template.slice(end)];
+      const key = `${front}\0${behind}`;
+      let slot = this.#slots.get(key);
+      if (!slot) {
+        if (this.#slots.size >= maxSlots) this.#forget();
+        slot = { values: new Set(), hasWild: false, before: word, after: word };
+        this.#slots.set(key, slot);
+      }
       enter(slot, word);
+      // What is only one word so far varies in no place.
+      if (slot.values.size < 2) continue;
       const isArgument = announces(words[at - 1] ?? '', words[at - 2] ?? '');
       if (slot.values.size < evidence(around, isArgument, slot.hasWild)) continue;
-      const pattern = words.with(at, slot.before + wild + slot.after).join(' ');
+      const pattern = front + slot.before + wild + slot.after + behind;
       if (pattern !== template) return pattern;
     }
   }
@@ -189,5 +198,14 @@ function isBareWild(word: string): boolean {
 }
 
 function hasLetters(word: string): boolean {
-  return /\p{L}{2}/u.test(word);
+  for (let at = 1; at < word.length; at += 1) {
+    if (isLetter(word.charCodeAt(at - 1)) && isLetter(word.charCodeAt(at))) return true;
+  }
+  return false;
+}
+
+/** Beyond ASCII everything is one. */
+function isLetter(code: number): boolean {
+  const small = code | 32;
+  return (small >= 97 && small <= 122) || code > 127;
 }
