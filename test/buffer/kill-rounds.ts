@@ -101,13 +101,7 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
     const visit = next() < 0.8 ? 1 : 2;
     const afterMs = [-1, -1, 0, 0, 1, 3][Math.floor(next() * 6)] ?? -1;
     const fate = { socket: server.socket, type, to: database.to, table: type, step, visit, afterMs };
-    const child = spawn(process.execPath, [program, JSON.stringify(fate)], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { PATH: process.env.PATH },
-    });
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-    expect(code === 0 || signal === 'SIGKILL').toBe(true);
-    if (signal === null) return;
+    if (!(await flusherDies(program, fate))) return;
     tally.killed += 1;
     tally.byStep[step ?? ''] = (tally.byStep[step ?? ''] ?? 0) + 1;
   };
@@ -141,6 +135,76 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
   expect(left.every((score, index) => index % 2 === 0 || score === '0.5')).toBe(true);
   redis.disconnect();
   return tally;
+}
+
+/** Runs a flusher to its end. @returns whether it was killed */
+async function flusherDies(program: string, fate: Record<string, unknown>): Promise<boolean> {
+  const child = spawn(process.execPath, [program, JSON.stringify(fate)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { PATH: process.env.PATH },
+  });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  expect(code === 0 || signal === 'SIGKILL').toBe(true);
+  return signal === 'SIGKILL';
+}
+
+/**
+ * One bad id among so many, flushed by a process that is killed at each step, and then by one that lives: after each,
+ * SQL + pending + aside + in flight is what was counted, id by id; in the end all but the bad one are in SQL.
+ */
+export async function onePoisonAmong(
+  server: RedisServer,
+  database: Database,
+  { ids, at }: { readonly ids: number; readonly at: readonly string[] },
+): Promise<{
+  readonly killed: number;
+  readonly inSql: number;
+  readonly aside: number;
+  readonly sent: number;
+}> {
+  const redis = server.client();
+  const program = path.join(server.directory, 'flush-and-die.mjs');
+  await bundle(program);
+  const type = 'project';
+  await database.run(`CREATE TABLE ${type} (id text PRIMARY KEY, count bigint NOT NULL DEFAULT 0)`);
+  await database.run(poisonOf(database.to).make);
+  const all = Array.from({ length: ids }, (_, index) => (index === ids >> 1 ? 'poison' : `id${index}`));
+  const settledNow = async (rounds: number, step: string): Promise<void> => {
+    await vi.waitFor(async () => expect(await redis.client('LIST')).not.toContain('name=doomed'), patience);
+    await vi.waitFor(async () => expect(await database.flushers()).toBe(0), patience);
+    const found = await everything(server, database, type);
+    expect(found.size, step).toBe(ids);
+    expect(
+      [...found].filter(([, count]) => count !== rounds),
+      step,
+    ).toEqual([]);
+  };
+  let killed = 0;
+  for (const [index, step] of at.entries()) {
+    const pipeline = redis.pipeline();
+    for (const id of all) pipeline.zincrby(`pending:${type}`, 1, id);
+    await pipeline.exec();
+    const fate = { socket: server.socket, type, to: database.to, table: type, visit: 1, afterMs: -1 };
+    if (await flusherDies(program, { ...fate, step })) killed += 1;
+    await settledNow(index + 1, `killed at ${step}`);
+    await flusherDies(program, fate);
+    await settledNow(index + 1, `after ${step}`);
+  }
+  await flusherDies(program, {
+    socket: server.socket,
+    type,
+    to: database.to,
+    table: type,
+    visit: 1,
+    afterMs: -1,
+  });
+  expect(await redis.exists(`pending:${type}:inflight`, `pending:${type}:batch`, `pending:${type}`)).toBe(0);
+  const counts = await database.counts(type);
+  const aside = Number(await redis.zscore(`pending:${type}:aside`, 'poison'));
+  expect(counts).not.toHaveProperty('poison');
+  redis.disconnect();
+  const inSql = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return { killed, inSql, aside, sent: ids * at.length };
 }
 
 /** One file starts several times faster than the sources, and a thousand of them are started. */
