@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { messageOf } from './errors.ts';
-import { fileSettings, isFileSetting } from './file-settings.ts';
+import { fileSettingNames, isFileSetting } from './file-settings.ts';
 import { dashed, globalFlags, isGlobalFlag } from './global-flags.ts';
 import { nearest } from './nearest.ts';
 import { configHome } from './own-folders.ts';
@@ -58,7 +58,7 @@ export function rawFromFile(file: string, isNamed: boolean, mistakes: string[]):
   const parsed = parsedFile(file, mistakes);
   for (const name of Object.keys(parsed)) {
     if (isGlobalFlag(name) || isFileSetting(name)) continue;
-    const meant = nearest(name, [...Object.keys(globalFlags), ...Object.keys(fileSettings)]);
+    const meant = nearest(name, [...Object.keys(globalFlags), ...fileSettingNames]);
     const told = meant === undefined ? '' : ` (did you mean \`${meant}\`?)`;
     mistakes.push(`The config file ${file} has an unknown setting \`${name}\`${told}`);
   }

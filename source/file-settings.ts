@@ -70,7 +70,7 @@ function isContextSetting(name: string): boolean {
   return isGlobalFlag(name) && !['context', 'config', 'debug'].includes(name);
 }
 
-export const fileSettings = {
+const fileSettings = {
   needs: v.array(v.union([rule, off], 'Expected {"if": ..., "severity": ...} or {"off": ...}')),
   notify: v.strictObject({
     bad: v.optional(v.array(way)),
@@ -105,7 +105,9 @@ export type FileSettings = {
   readonly aliases: Readonly<Record<string, string>>;
 };
 
-export function isFileSetting(name: string): name is keyof typeof fileSettings {
+export const fileSettingNames: readonly string[] = Object.keys(fileSettings);
+
+export function isFileSetting(name: string): boolean {
   return Object.hasOwn(fileSettings, name);
 }
 

@@ -16,19 +16,22 @@ export class BadCountError extends QuarterdeckError {
   }
 }
 
-/** Each line is a hit; one that is only a number is as many. */
+/** Each line is a hit, whatever its bytes are; one that is only a number is as many. */
 export async function readLines(
   { stdin, signal }: CommandContext,
   add: (count: number) => void,
 ): Promise<void> {
   let lineNumber = 0;
-  for await (const text of stdin()) {
+  for await (const text of stdin(anyLine)) {
     if (signal.aborted) return;
     lineNumber += 1;
     if (!/^\s*[-+]?\d*[.,]?\d+\s*$/.test(text)) add(1);
     else add(counted(text, lineNumber));
   }
 }
+
+/** Only whether a line is a number matters, and no number is longer. */
+const anyLine = { showsBytes: true, long: { bytes: 4096, shorten: (head: string) => `${head}...` } };
 
 /** Each line names a series, with a count behind a tab. */
 export async function readNamed(
