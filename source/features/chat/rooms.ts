@@ -1,6 +1,7 @@
 import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { masters } from '../../redis/connect.ts';
+import { UnreadableReplyError } from '../../redis/errors.ts';
 import { refused } from '../../redis/refusals.ts';
 import { registerAll, registered } from '../../redis/registry.ts';
 import { asArray, asInteger, asNumber, asText, asTexts } from '../../redis/reply.ts';
@@ -114,8 +115,16 @@ async function surveyPage(
     if (reply === null) continue;
     const found = asArray(reply);
     const family = families[index];
-    if (found.length === 2) wrong.push(errorOf(asText(found[0]), asText(found[1]), family));
-    else rooms.push(parseFigures(names[index] ?? '', found));
+    if (found.length === 2) {
+      wrong.push(errorOf(asText(found[0]), asText(found[1]), family));
+      continue;
+    }
+    try {
+      rooms.push(parseFigures(names[index] ?? '', found, family?.ids));
+    } catch (error) {
+      if (!(error instanceof UnreadableReplyError)) throw error;
+      wrong.push(error);
+    }
   }
   return { rooms, wrong };
 }
@@ -164,8 +173,13 @@ export async function oldest(redis: Client, room: string): Promise<Entry | undef
 
 const historyScript = defineScript({ lua: historyLua, parse: asTexts });
 
-function parseFigures(room: string, [lastId, messages, memberCount, flat]: readonly unknown[]): RoomFigures {
-  const last = asInteger(lastId);
+/** @throws {UnreadableReplyError} naming the counter `ids`, the only one whose value may be beyond 2^53 */
+function parseFigures(
+  room: string,
+  [lastId, messages, memberCount, flat]: readonly unknown[],
+  ids: string | undefined,
+): RoomFigures {
+  const last = asInteger(lastId, ids);
   const cells = asArray(flat);
   const members = Array.from({ length: Math.floor(cells.length / 3) }, (_, index): MemberFigures => {
     const [name, cursor, unread] = cells.slice(3 * index, 3 * index + 3);
