@@ -195,6 +195,10 @@ describe.each(deployments)('on %s', (_, deploy) => {
     writeFileSync(path.join(base, 'told'), 'x');
     await json(['sync', 'notify', 'told', '--base', base]);
     await expect.poll(() => spawnSync('diff', ['-r', base, target]).status, { timeout: 15_000 }).toBe(0);
+    // A copy is confirmed after it was made; a runner that ends between the two leaves the change for the next.
+    await expect
+      .poll(() => json(['sync', 'status']), { timeout: 15_000 })
+      .toEqual([expect.objectContaining({ queued: 0 })]);
     runner.kill('SIGTERM');
     expect((await ended).code).toBe(143);
     expect(readFileSync(path.join(target, 'told'), 'utf8')).toBe('x');

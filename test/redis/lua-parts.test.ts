@@ -35,7 +35,7 @@ test('the test runner gives a script with its parts', async () => {
   expect(text).toBe(expected);
 });
 
-test('the build gives the same', async () => {
+test('the build gives the same without its comments, line by line', async () => {
   const entry = write('entry.mjs', "import text from './whole.lua'; process.stdout.write(text);");
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -46,7 +46,9 @@ test('the build gives the same', async () => {
     plugins: [luaAsText],
   });
   const built = write('built.mjs', outputFiles[0]?.text ?? '');
-  expect(execFileSync(process.execPath, [built], { encoding: 'utf8' })).toBe(expected);
+  expect(execFileSync(process.execPath, [built], { encoding: 'utf8' })).toBe(
+    expected.replaceAll(/^--.*$/gm, ''),
+  );
 });
 
 test('what runs unbuilt gets the same', () => {
