@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { QuarterdeckError } from '../errors.ts';
 import type { Ack } from '../need.ts';
 import type { Client } from '../redis/client.ts';
 import { singleKey } from '../redis/keys.ts';
@@ -10,7 +11,7 @@ import { typed } from '../redis/wrong-type.ts';
  * with the last of them, and losing it loses only that.
  */
 
-const key = singleKey('quarterdeck:', 'acks');
+export const acksKey = singleKey('quarterdeck:', 'acks');
 /** Nobody acknowledges as many by hand; what a stranger wrote is not read without end. */
 const mostAcks = 1000;
 const longestText = 400;
@@ -24,15 +25,46 @@ const schema = v.object({
   figure: v.optional(v.number()),
 });
 
-/** By the needs' ids; what does not look like one is left out. */
+/** The hash holds more than people write, and none of it is heeded: what somebody is on is shown as open. */
+export class TooManyAcksError extends QuarterdeckError {
+  constructor(count: number) {
+    super(
+      'data',
+      'TOO_MANY_ACKS',
+      `Key \`${acksKey}\` holds ${count} acknowledgements, more than ${mostAcks}`,
+      {
+        hint: `See who writes there; \`redis-cli DEL ${acksKey}\` takes all of them back`,
+      },
+    );
+  }
+}
+
+export class AckTooLongError extends QuarterdeckError {
+  constructor() {
+    super(
+      'usage',
+      'ACK_TOO_LONG',
+      `A note, and the name of who is on it, have at most ${longestText} characters each`,
+      {
+        hint: 'Write the rest into a chat room',
+      },
+    );
+  }
+}
+
+/**
+ * By the needs' ids; what does not look like one is left out.
+ * @throws {WrongTypeError | TooManyAcksError}
+ */
 export async function readAcks(client: Client): Promise<ReadonlyMap<string, Ack>> {
   const length = await typed(
     client,
-    { [key]: 'hash' },
-    retryAborted(() => client.hlen(key)),
+    { [acksKey]: 'hash' },
+    retryAborted(() => client.hlen(acksKey)),
   );
-  if (length === 0 || length > mostAcks) return new Map();
-  const found = await retryAborted(() => client.hgetall(key));
+  if (length > mostAcks) throw new TooManyAcksError(length);
+  if (length === 0) return new Map();
+  const found = await retryAborted(() => client.hgetall(acksKey));
   const acks = new Map<string, Ack>();
   for (const [id, text] of Object.entries(found)) {
     const ack = parsed(text);
@@ -51,21 +83,21 @@ function parsed(text: string): Ack | undefined {
   }
 }
 
-/** @throws {WrongTypeError} */
+/** @throws {WrongTypeError | AckTooLongError} */
 export async function writeAck(client: Client, id: string, ack: Ack): Promise<void> {
-  const note = ack.note.slice(0, longestText);
-  const text = JSON.stringify({ ...ack, note });
+  if (!v.is(schema, ack)) throw new AckTooLongError();
+  const text = JSON.stringify(ack);
   await typed(
     client,
-    { [key]: 'hash' },
-    retryAborted(() => client.hset(key, id, text)),
+    { [acksKey]: 'hash' },
+    retryAborted(() => client.hset(acksKey, id, text)),
   );
   // Written twice it is the same; it must live as long as the longest of them.
-  await retryAborted(() => client.pexpireat(key, Math.ceil(ack.untilMs) + 60_000, 'GT'));
-  await retryAborted(() => client.pexpireat(key, Math.ceil(ack.untilMs) + 60_000, 'NX'));
+  await retryAborted(() => client.pexpireat(acksKey, Math.ceil(ack.untilMs) + 60_000, 'GT'));
+  await retryAborted(() => client.pexpireat(acksKey, Math.ceil(ack.untilMs) + 60_000, 'NX'));
 }
 
 /** False: nobody was on it. */
 export async function removeAck(client: Client, id: string): Promise<boolean> {
-  return (await retryAborted(() => client.hdel(key, id))) === 1;
+  return (await retryAborted(() => client.hdel(acksKey, id))) === 1;
 }

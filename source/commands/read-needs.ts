@@ -2,8 +2,8 @@ import { messageOf } from '../errors.ts';
 import type { ReadContext } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { Ack, OpenNeed } from '../need.ts';
-import { readAcks } from './acks.ts';
-import { makeRegistry } from './needs.ts';
+import { acksKey, readAcks } from './acks.ts';
+import { type FoundNeed, makeRegistry } from './needs.ts';
 import { canAsk } from './unreachable.ts';
 
 /**
@@ -29,9 +29,11 @@ export function makeNeedsReader(features: readonly AnyFeature[], config: ReadCon
       for (let reading = 0; reading < mostReadings; reading += 1) {
         const change = await feed.read(context, slices[noun]);
         slices[noun] = change(slices[noun]);
-        if (whole.has(noun) || (feed.isWhole?.(slices[noun]) ?? true)) break;
+        if (!whole.has(noun) && !(feed.isWhole?.(slices[noun]) ?? true)) continue;
+        whole.add(noun);
+        return undefined;
       }
-      whole.add(noun);
+      return `more comes than was read in ${mostReadings} readings`;
     } catch (error) {
       return messageOf(error);
     }
@@ -40,16 +42,40 @@ export function makeNeedsReader(features: readonly AnyFeature[], config: ReadCon
   return {
     async read(context) {
       const chosen = features.filter((feature) => canAsk(context, feature));
-      const [acks, ...failures] = await Promise.all([
-        canAsk(context, undefined) ? readAcks(context.redis) : new Map<string, Ack>(),
+      const [{ acks, unreadAcks }, ...failures] = await Promise.all([
+        readAcksIfPossible(context),
         ...chosen.map(async (feature) => ({ feature, failure: await learn(feature, context) })),
       ]);
       const own = failures.flatMap(({ feature, failure }) =>
         failure === undefined ? [] : [unread(feature.noun, failure)],
       );
-      return registry.open({ features: chosen, slices, nowMs: Date.now(), acks, own });
+      return registry.open({
+        features: chosen,
+        slices,
+        nowMs: Date.now(),
+        acks,
+        own: [...own, ...unreadAcks],
+      });
     },
   };
+}
+
+/** Who is on what; where that cannot be read, nobody is known to be, and that is a need of its own. */
+export async function readAcksIfPossible(context: ReadContext): Promise<{
+  readonly acks: ReadonlyMap<string, Ack>;
+  readonly unreadAcks: readonly FoundNeed[];
+}> {
+  if (!canAsk(context, undefined)) return { acks: new Map(), unreadAcks: [] };
+  try {
+    return { acks: await readAcks(context.redis), unreadAcks: [] };
+  } catch (error) {
+    return { acks: new Map(), unreadAcks: [acksUnread(messageOf(error))] };
+  }
+}
+
+export function acksUnread(failure: string): FoundNeed {
+  const words = `who is on what is not read: ${failure}`;
+  return { feature: 'server', kind: 'acks', name: acksKey, severity: 'warn', words };
 }
 
 /** What a pane does not know needs a human, too. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { readAcks, removeAck } from '../commands/acks.ts';
 import { type FoundNeed, makeRegistry } from '../commands/needs.ts';
-import { unread } from '../commands/read-needs.ts';
+import { acksUnread, unread } from '../commands/read-needs.ts';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import type { AnyFeature } from '../features/index.ts';
@@ -136,10 +136,7 @@ function ownNeeds({ connection, freshness }: State, ackFailure: string | undefin
   const failed = Object.entries(freshness).flatMap(([noun, { name: state, error: reason = '' }]) =>
     state === 'failed' ? [unread(noun, reason)] : [],
   );
-  const acks: FoundNeed[] =
-    ackFailure === undefined || failed.length > 0
-      ? []
-      : [{ ...about, kind: 'acks', severity: 'warn', words: `who is on what is not read: ${ackFailure}` }];
+  const acks: FoundNeed[] = ackFailure === undefined || failed.length > 0 ? [] : [acksUnread(ackFailure)];
   return [...failed, ...acks];
 }
 

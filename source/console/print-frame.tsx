@@ -1,15 +1,14 @@
 import process from 'node:process';
 import { renderToString } from 'ink';
-import { readAcks } from '../commands/acks.ts';
 import { makeRegistry } from '../commands/needs.ts';
 import { commandTable } from '../commands/palette.ts';
-import { unread } from '../commands/read-needs.ts';
+import { readAcksIfPossible, unread } from '../commands/read-needs.ts';
 import { canAsk } from '../commands/unreachable.ts';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import type { FrameSize, ReadContext } from '../features/feature.ts';
 import { type AnyFeature, loadFeature } from '../features/index.ts';
-import type { Ack, OpenNeed } from '../need.ts';
+import type { OpenNeed } from '../need.ts';
 import { changeSlice, makeStore, marksOf, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/format.ts';
@@ -102,7 +101,7 @@ async function needsFor(
   store: Store,
 ): Promise<readonly OpenNeed[]> {
   const { slices, freshness } = store.getState();
-  const acks = canAsk(context, undefined) ? await readAcks(context.redis).catch(() => noAcks) : noAcks;
+  const { acks, unreadAcks } = await readAcksIfPossible(context);
   const own = Object.entries(freshness).flatMap(([noun, { name, error = '' }]) =>
     name === 'failed' ? [unread(noun, error)] : [],
   );
@@ -111,11 +110,9 @@ async function needsFor(
     slices,
     nowMs: Date.now(),
     acks,
-    own,
+    own: [...own, ...unreadAcks],
   });
 }
-
-const noAcks: ReadonlyMap<string, Ack> = new Map();
 
 /** Asks twice: what the second reading looks closer at, the first has to find. */
 async function learn(feature: AnyFeature, context: ReadContext, store: Store): Promise<void> {

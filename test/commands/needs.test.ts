@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { writeAck } from '../../source/commands/acks.ts';
 import { type FoundNeed, makeRegistry, type RegistryInput } from '../../source/commands/needs.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 import type { Ack } from '../../source/need.ts';
@@ -135,4 +136,35 @@ test('what is bad is an answer of no, and --fail-if sees it', async () => {
   expect(JSON.parse(none.stdout)).toMatchObject({ needs: { bad: 1, warn: 0, acked: 0 } });
   const watched = await runHere(['watch', '--fail-if', 'needs.bad > 0'], { url: server.url });
   expect(watched.code).toBe(1);
+});
+
+describe('who is on what cannot be read', () => {
+  const key = 'quarterdeck:acks';
+  test.each([
+    ['a key of another type', () => redis.set(key, 'x'), `Key \`${key}\``],
+    [
+      'more than people write',
+      () => redis.hset(key, Object.fromEntries(Array.from({ length: 1001 }, (_, id) => [`x.y ${id}`, '{}']))),
+      'holds 1001 acknowledgements',
+    ],
+  ])('%s: it is said, and what needs a human is listed all the same', async (_, spoil, words) => {
+    await spoil();
+    await redis.set('lock:migrate', 'somebody');
+    await redis.zadd('quarterdeck:lock', Date.now(), 'migrate');
+    const { code, stdout } = await runHere(['needs', '--json'], { url: server.url });
+    const needs = JSON.parse(stdout) as { id: string; words: string }[];
+    expect(needs.find(({ id }) => id === `server.acks ${key}`)?.words).toContain(words);
+    expect(needs.map(({ id }) => id)).toContain('lock.noTtl migrate');
+    expect(code).toBe(0);
+    const frame = await runHere(['snapshot', '--pane', 'lock'], { url: server.url });
+    expect(frame.stdout).toContain('2 need you');
+  });
+
+  test('a note that is too long is refused, not cut', async () => {
+    const note = 'x'.repeat(401);
+    await expect(writeAck(redis, 'lock.noTtl a', { ...ack, note })).rejects.toMatchObject({
+      code: 'ACK_TOO_LONG',
+    });
+    expect(await redis.exists(key)).toBe(0);
+  });
 });
