@@ -19,11 +19,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { markerName } from '../../source/features/sync/copy/base.ts';
 import { doctor } from '../../source/features/sync/doctor.ts';
 import type { RunnerOptions, SyncEvent } from '../../source/features/sync/options.ts';
-import { runSync } from '../../source/features/sync/runner/run.ts';
 import { status } from '../../source/features/sync/status.ts';
 import { notify, watch } from '../../source/features/sync/watcher/watch.ts';
 import { errorOf, kill, run, start } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { startRunner } from './start-runner.ts';
 
 /** Nothing is removed from a target unless its base is the folder it was filled from, and no more than may be. */
 
@@ -51,32 +51,15 @@ const sh = (script: string, ...words: string[]): string =>
 
 /** A runner that compares everything every 300 ms or so. */
 function sync(options: Partial<RunnerOptions> = {}) {
-  const controller = new AbortController();
-  const events: SyncEvent[] = [];
-  const troubles: string[] = [];
-  const stopped = runSync(server.client(), {
+  const runner = startRunner(server.client(), {
     base,
     target,
-    channel: 'new_files',
-    everyMs: 50,
-    batchFiles: 1000,
-    batchBytes: 2 ** 28,
     fullEveryMs: 300,
-    before: undefined,
-    deletes: true,
-    standby: false,
     listen: () => server.client(),
-    onEvent: async (event) => void events.push(event),
-    onTrouble: (sentence) => troubles.push(sentence),
     ...options,
-    signal: controller.signal,
-  }).catch(() => {});
-  const stop = async (): Promise<void> => {
-    controller.abort();
-    await stopped;
-  };
-  running.push({ stop });
-  return { events, troubles, stop };
+  });
+  running.push(runner);
+  return runner;
 }
 
 const fill = (folder: string, from: number, to: number): void => {

@@ -4,11 +4,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RunnerOptions, SyncEvent } from '../../source/features/sync/options.ts';
-import { runSync } from '../../source/features/sync/runner/run.ts';
+import type { RunnerOptions } from '../../source/features/sync/options.ts';
 import { status } from '../../source/features/sync/status.ts';
 import { notify, watch } from '../../source/features/sync/watcher/watch.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { startRunner } from './start-runner.ts';
 
 /** A server that refuses for a while, forgets everything, or takes the lock away interrupts a runner, and ends none. */
 
@@ -32,32 +32,9 @@ afterEach(async () => {
 });
 
 function sync(options: Partial<RunnerOptions> = {}) {
-  const controller = new AbortController();
-  const events: SyncEvent[] = [];
-  const troubles: string[] = [];
-  const ended = runSync(server.client(), {
-    base,
-    target,
-    channel: 'new_files',
-    everyMs: 50,
-    batchFiles: 1000,
-    batchBytes: 2 ** 28,
-    fullEveryMs: 3_600_000,
-    before: undefined,
-    deletes: true,
-    standby: false,
-    listen: () => server.client(),
-    onEvent: async (event) => void events.push(event),
-    onTrouble: (sentence) => troubles.push(sentence),
-    ...options,
-    signal: controller.signal,
-  });
-  const settled = ended.catch(() => {});
-  stops.push(async () => {
-    controller.abort();
-    await settled;
-  });
-  return { events, troubles, ended };
+  const runner = startRunner(server.client(), { base, target, listen: () => server.client(), ...options });
+  stops.push(runner.stop);
+  return runner;
 }
 
 function watching() {

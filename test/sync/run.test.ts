@@ -15,9 +15,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { payloadOf } from '../../source/features/sync/change.ts';
-import type { SyncEvent } from '../../source/features/sync/options.ts';
 import { unused, writeRecord } from '../../source/features/sync/record.ts';
-import { runSync } from '../../source/features/sync/runner/run.ts';
+import type { runSync } from '../../source/features/sync/runner/run.ts';
 import { status } from '../../source/features/sync/status.ts';
 import { notify, watch } from '../../source/features/sync/watcher/watch.ts';
 import { publish } from '../../source/features/topic/publish.ts';
@@ -25,6 +24,7 @@ import { dropSubscriber } from '../../source/features/topic/topic.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { groupGone } from '../helpers/processes.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { startRunner } from './start-runner.ts';
 
 let root: string;
 let base: string;
@@ -47,37 +47,13 @@ afterEach(async () => {
 type Options = Partial<Parameters<typeof runSync>[1]>;
 
 function sync(options: Options = {}) {
-  const controller = new AbortController();
-  const events: SyncEvent[] = [];
-  const troubles: string[] = [];
-  const ended = runSync(server.client({ enableAutoPipelining: true }), {
-    base,
-    target,
-    channel: 'new_files',
-    everyMs: 50,
-    batchFiles: 1000,
-    batchBytes: 2 ** 28,
-    fullEveryMs: 3_600_000,
-    before: undefined,
-    deletes: true,
-    standby: false,
-    listen: () => server.client(),
-    onEvent: async (event) => void events.push(event),
-    onTrouble: (sentence) => troubles.push(sentence),
-    ...options,
-    signal: controller.signal,
-  });
-  const stopped = ended.catch(() => {});
-  running.push({
-    async stop() {
-      controller.abort();
-      await stopped;
-    },
-  });
-  const scanned = vi.waitFor(() => expect(events.some((event) => 'full' in event)).toBe(true), 10_000);
+  const redis = server.client({ enableAutoPipelining: true });
+  const runner = startRunner(redis, { base, target, listen: () => server.client(), ...options });
+  running.push(runner);
+  const scanned = vi.waitFor(() => expect(runner.events.some((event) => 'full' in event)).toBe(true), 10_000);
   // One that is to fail is not awaited.
   scanned.catch(() => {});
-  return { events, troubles, ended, scanned };
+  return { ...runner, scanned };
 }
 
 const write = (name: string, text = name): void => {
