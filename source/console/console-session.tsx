@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import process from 'node:process';
+import { setTimeout as wait } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { consoleCommands } from '../commands/console-commands.ts';
 import { type CommandTable, commandTable } from '../commands/palette.ts';
@@ -52,6 +53,9 @@ export type DeckOptions = {
 const paintEveryMs = 100;
 const settledAfterMs = 1500;
 const wakeAfterMs = 200;
+/** What every terminal answers, and so the end of its answers; a far one needs as long as its round trip. */
+const lastAnswer = /^\u001B\[\?[\d;]*c$/;
+const answerWithinMs = 500;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
 export async function openDeck(options: DeckOptions): Promise<number> {
@@ -63,6 +67,15 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   const shown = paceStore(store, paintEveryMs);
   let table: CommandTable = commandTable(features, {});
   let isLent = false;
+  let isAsked = false;
+  const allAnswered = Promise.withResolvers<void>();
+  /** What the terminal still answers would be typed into whatever has it next. */
+  const answered = async (): Promise<void> => {
+    const limit = new AbortController();
+    const timer = wait(answerWithinMs, undefined, { signal: limit.signal }).catch(() => {});
+    if (isAsked) await Promise.race([allAnswered.promise, timer]);
+    limit.abort();
+  };
 
   const performer = makePerformer({
     store,
@@ -73,6 +86,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     refresh: engine.refresh,
     exclude: engine.exclude,
     async lendTerminal(run) {
+      await answered();
       isLent = true;
       terminal.pause();
       try {
@@ -116,7 +130,8 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     }),
     sizeOf,
     quit: () => left.resolve(0),
-    suspend() {
+    async suspend() {
+      await answered();
       terminal.pause();
       // The whole job stops, as it would if the terminal had done it: npm and the shell script above us too.
       process.kill(0, 'SIGTSTP');
@@ -157,9 +172,9 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   );
   const stopNotifying = watchNotify({ store, config, terminal, onFailure: refuse });
   terminal.stdin.onReply = (reply) => {
+    if (lastAnswer.test(reply)) allAnswered.resolve();
     if (appearance.hear(reply)) mounted.repaint();
   };
-  let isAsked = false;
   terminal.screen.onPainted = () => {
     // Out of the painting, which is still going on when its last bytes were written.
     queueMicrotask(attention.painted);
@@ -193,7 +208,9 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   try {
     // Ink stops by itself when the input ends: the terminal went away, and the signal that says so is on its way.
     const hungUp = mounted.exited.then(() => exitCodeOf.SIGHUP);
-    return await Promise.race([left.promise, endings.ended, hungUp]);
+    const code = await Promise.race([left.promise, endings.ended, hungUp]);
+    await answered();
+    return code;
   } finally {
     clearTimeout(settling);
     stopWheel?.();
