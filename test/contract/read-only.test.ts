@@ -43,6 +43,7 @@ const words: Readonly<Record<string, readonly string[]>> = {
   'limit peek': ['again', '--max', '2', '--per', '1m'],
   'limit list': [],
   'lock list': [],
+  'topic aside': [],
   'topic status': [],
   'buffer pending': [],
   'buffer aside': [],

@@ -183,6 +183,11 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('topic subscribe orders --as one --until-caught-up');
     await qd('topic subscribe orders --as two --from start --until-caught-up');
     await qd('topic status');
+    await qd('topic subscribe orders --as three --from start --until-caught-up');
+    await qd('topic publish orders bad');
+    await qd('topic subscribe orders --as three --until-caught-up --exec false --retries 0 --aside 5');
+    await qd('topic aside orders');
+    await qd('topic retry orders three --all --exec true');
     await qd('topic drop orders two --yes');
     await qd('topic publish news x --layout seed');
     await qd('topic subscribe news --as one --from start --until-caught-up --layout seed');

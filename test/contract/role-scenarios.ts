@@ -171,6 +171,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await until(async () => (await admin.zscore('topic:subs:news', 'two')) !== null);
       await first.stop();
       await does('topic subscribe news --as two --until-caught-up');
+      await other('topic publish news bad');
+      await does('topic subscribe news --as two --until-caught-up --exec false --retries 0 --aside 5');
+      await does('topic aside news');
+      await does('topic retry news two --all');
       await does('topic status news');
       await does('topic drop news two --yes');
     },

@@ -4,6 +4,8 @@ import type { Client } from '../../redis/client.ts';
 import { registerAll } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
+import { sanitise } from '../../ui/text.ts';
+import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -13,12 +15,14 @@ import {
   optionalFlag,
   optionalWord,
   switchFlag,
+  type Text,
   word,
 } from '../feature.ts';
+import { type AsideMessage, asideOf, namedAside, takeOut } from './aside.ts';
 import { discover } from './discover.ts';
-import { LayoutError } from './errors.ts';
+import { LayoutError, StillAsideError } from './errors.ts';
 import { runExec } from './exec.ts';
-import { dropGuard } from './guards.ts';
+import { discardGuard, dropGuard } from './guards.ts';
 import {
   type Inspection,
   type Item,
@@ -26,6 +30,7 @@ import {
   isGap,
   isThere,
   type LayoutName,
+  type Message,
   type Retention,
   topicJson,
 } from './layout.ts';
@@ -137,6 +142,12 @@ const subscribeCommand = defineCommand({
       wholeNumber({ max: 1000 }),
       '5',
     ),
+    aside: flagOr(
+      'N',
+      'set a message aside when CMD fails for good, at most so many; 0: stand before it',
+      wholeNumber({ max: 1_000_000 }),
+      '0',
+    ),
     untilCaughtUp: switchFlag('end when nothing is left'),
     count: optionalFlag('N', 'end after so many', wholeNumber({ min: 1 })),
     standby: switchFlag('wait while another process serves NAME, and take over when it ends'),
@@ -152,7 +163,7 @@ const subscribeCommand = defineCommand({
   endsWithinMs: 4000,
   examples: [
     'quarterdeck topic subscribe news --as billing --json | jq -r .message',
-    "quarterdeck topic subscribe news --as mailer --exec './mail.sh' --standby",
+    "quarterdeck topic subscribe news --as mailer --exec './mail.sh' --standby --aside 100",
   ],
   async run(context, input) {
     if (input.lease < 500) {
@@ -170,11 +181,17 @@ const subscribeCommand = defineCommand({
         layout: input.layout,
         untilCaughtUp: input.untilCaughtUp,
         retries: exec === undefined ? 0 : input.retries,
+        aside: exec === undefined ? 0 : input.aside,
         listen: () => context.listen(),
         signal: context.signal,
         timeoutMs: context.config.timeoutMs,
         onTrouble: ({ message }) => context.warn(message),
         ...(input.count !== undefined && { count: input.count }),
+        onAside({ id }, error) {
+          context.warn(
+            `message ${id}: ${messageOf(error)}; set aside, see \`quarterdeck topic aside ${input.topic}\``,
+          );
+        },
         onRetry(item, error, waitMs) {
           const id = idOf(item);
           const reason = error instanceof Error ? error.message : String(error);
@@ -183,17 +200,7 @@ const subscribeCommand = defineCommand({
       },
       async (item) => {
         if (exec !== undefined && !isGap(item)) {
-          await runExec(item, {
-            command: exec,
-            topic: input.topic,
-            signal: context.signal,
-            // With --json stdout is for JSON alone.
-            onStdout: async (bytes) =>
-              context.config.json
-                ? context.warn(Buffer.from(bytes).toString().trimEnd())
-                : context.write(bytes),
-            onStderr: (line) => context.warn(line),
-          });
+          await runFor(context, item, exec, input.topic);
           if (!context.config.json) return;
         }
         await context.emit(item, itemLine(item));
@@ -203,6 +210,23 @@ const subscribeCommand = defineCommand({
     return { text: '' };
   },
 });
+
+async function runFor(
+  context: CommandContext,
+  message: Message,
+  command: string,
+  topicName: string,
+): Promise<void> {
+  await runExec(message, {
+    command,
+    topic: topicName,
+    signal: context.signal,
+    // With --json stdout is for JSON alone.
+    onStdout: async (bytes) =>
+      context.config.json ? context.warn(Buffer.from(bytes).toString().trimEnd()) : context.write(bytes),
+    onStderr: (line) => context.warn(line),
+  });
+}
 
 function itemLine(item: Item): string {
   if (isGap(item)) {
@@ -265,4 +289,126 @@ const dropCommand = defineCommand({
   },
 });
 
-export const commands = [publishCommand, subscribeCommand, statusCommand, dropCommand];
+const asideCommand = defineCommand({
+  verb: 'aside',
+  summary: 'the messages that a subscriber could not do, and why',
+  words: { topic: optionalWord('TOPIC', 'only of this one', name) },
+  flags: { layout },
+  writes: false,
+  examples: ['quarterdeck topic aside news --json | jq -r .[].reason'],
+  async run(context, input) {
+    const { redis } = context;
+    const { topics, unreadable } = await (input.topic === undefined
+      ? inspectAll(redis)
+      : inspectOne(redis, input.topic, input.layout));
+    for (const one of unreadable) context.warn(unreadableText(one));
+    const rows: AsideRow[] = [];
+    for (const { topic: topicName, layout: layoutName, subscribers } of topics) {
+      const store = openTopic(redis, topicName, layoutName);
+      for (const { name: subscriber, aside } of subscribers) {
+        if (aside === 0) continue;
+        const found = await asideOf(store, subscriber);
+        rows.push(...found.map((one) => ({ topic: topicName, name: subscriber, ...one })));
+      }
+    }
+    return { json: rows, text: asideText(rows) };
+  },
+});
+
+type AsideRow = AsideMessage & { readonly topic: string; readonly name: string };
+
+function asideText(rows: readonly AsideRow[]): Text {
+  if (rows.length === 0) return 'Nothing is set aside';
+  const cells = rows.map(({ topic: topicName, name: subscriber, id, tries, sinceMs, reason, message }) => [
+    topicName,
+    subscriber,
+    String(id),
+    formatCount(tries),
+    sinceMs === 0 ? '-' : formatClockSeconds(sinceMs),
+    sanitise(reason),
+    sanitise(message.length > longestShown ? `${message.slice(0, longestShown)}…` : message),
+  ]);
+  return textTable([['TOPIC', 'SUBSCRIBER', 'ID', 'TRIES', 'SINCE', 'REASON', 'MESSAGE'], ...cells], {
+    right: [2, 3],
+  });
+}
+
+/** In a table; JSON has all of it. */
+const longestShown = 60;
+
+const messageIds = list('ID', 'as `topic aside` lists them', wholeNumber({ min: 1 }), { min: 0 });
+const everything = switchFlag('everything that is set aside for it');
+
+function idsOf({ ids, all }: { readonly ids: readonly number[]; readonly all: boolean }) {
+  if (all === ids.length > 0) throw new UsageError('Expected either ID... or `--all`');
+  return all ? ('all' as const) : ids;
+}
+
+const retryCommand = defineCommand({
+  verb: 'retry',
+  summary:
+    'do messages again that were set aside: print them, or run CMD for each; what was done is aside no longer',
+  words: { topic, subscriber: word('NAME', 'the subscriber', name), ids: messageIds },
+  flags: {
+    all: everything,
+    exec: optionalFlag('CMD', 'run this shell command for each message, which is on its stdin', v.string()),
+    layout,
+  },
+  writes: true,
+  examples: ["quarterdeck topic retry news mailer --all --exec './mail.sh'"],
+  async run(context, input) {
+    const store = openTopic(context.redis, input.topic, input.layout);
+    const found = await namedAside(store, input.subscriber, idsOf(input));
+    let failed = 0;
+    for (const one of found) {
+      if (context.signal.aborted) break;
+      try {
+        if (input.exec !== undefined) await runFor(context, one, input.exec, input.topic);
+      } catch (error) {
+        failed += 1;
+        if (!context.signal.aborted) context.warn(`message ${one.id}: ${messageOf(error)}; it stays aside`);
+        continue;
+      }
+      const { id, at, message } = one;
+      if (input.exec === undefined || context.config.json)
+        await context.emit({ id, at, message }, itemLine(one));
+      await takeOut(store, input.subscriber, [id]);
+    }
+    if (failed > 0) throw new StillAsideError(input.topic, input.subscriber, failed);
+    context.progress(`${formatCount(found.length)} done`);
+    return { text: '' };
+  },
+});
+
+const discardCommand = defineCommand({
+  verb: 'discard',
+  summary: 'forget messages that were set aside, without doing them',
+  words: { topic, subscriber: word('NAME', 'the subscriber', name), ids: messageIds },
+  flags: { all: everything, layout },
+  writes: true,
+  guard: discardGuard,
+  examples: ['quarterdeck topic discard news mailer 17 --yes'],
+  async run({ redis }, input) {
+    const store = openTopic(redis, input.topic, input.layout);
+    const found = await namedAside(store, input.subscriber, idsOf(input));
+    const discarded = await takeOut(
+      store,
+      input.subscriber,
+      found.map(({ id }) => id),
+    );
+    return {
+      json: { topic: input.topic, name: input.subscriber, discarded },
+      text: `Discarded ${counted(discarded.length, 'message')} of ${input.subscriber}`,
+    };
+  },
+});
+
+export const commands = [
+  publishCommand,
+  subscribeCommand,
+  statusCommand,
+  asideCommand,
+  retryCommand,
+  discardCommand,
+  dropCommand,
+];

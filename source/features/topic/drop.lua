@@ -3,6 +3,7 @@
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
 -- KEYS[2] seats: hash, subscriber -> who serves it
 -- KEYS[3] state: hash; of each subscriber `blocked:`, `pace:`, `aside:`, and `dropped:` until its process knows
+-- KEYS[4] aside: hash, what is set aside for it
 -- ARGV[1] name: the subscriber
 -- ARGV[2] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[3] channel: of the topic
@@ -16,5 +17,6 @@ end
 local removed = redis.call('ZREM', KEYS[1], name)
 redis.call('HDEL', KEYS[2], name)
 redis.call('HDEL', KEYS[3], 'blocked:' .. name, 'pace:' .. name, 'aside:' .. name)
+redis.call('DEL', KEYS[4])
 if removed == 1 then redis.pcall(ARGV[2], ARGV[3], 'seat') end
 return removed

@@ -81,6 +81,30 @@ export class BlockedError extends QuarterdeckError {
   }
 }
 
+/** A command failed again on messages that were set aside; they still are. */
+export class StillAsideError extends QuarterdeckError {
+  constructor(topic: string, subscriber: string, count: number) {
+    super(
+      'program',
+      'STILL_ASIDE',
+      `${count} of the messages set aside for \`${subscriber}\` of topic \`${topic}\` failed again and stay aside`,
+      { hint: 'Mend the command and retry; `quarterdeck topic discard` forgets what can never be done' },
+    );
+  }
+}
+
+/** None of these messages is set aside. */
+export class MessageNotAsideError extends QuarterdeckError {
+  constructor(topic: string, subscriber: string, ids: readonly number[]) {
+    super(
+      'data',
+      'MESSAGE_NOT_ASIDE',
+      `Nothing with ${ids.length === 1 ? 'id' : 'the ids'} ${ids.slice(0, 20).join(', ')} is set aside for \`${subscriber}\` of topic \`${topic}\``,
+      { hint: `\`quarterdeck topic aside ${topic}\` lists what is` },
+    );
+  }
+}
+
 /** A key layout that cannot be used there. */
 export class LayoutError extends QuarterdeckError {
   constructor(reason: string) {

@@ -158,6 +158,8 @@ export type TopicStore = {
   release(server: Server): Promise<void>;
   drop(name: string): Promise<boolean>;
   block(name: string, blocked: Blocked | undefined): Promise<void>;
+  /** Where a subscriber's messages lie that are set aside, and where they are counted. */
+  asideKeys(name: string): readonly [aside: string, state: string];
   /** Removes what all have done and what retention no longer keeps. @returns how many messages */
   sweep(): Promise<number>;
   /** Puts the topic into the index of what exists; at most once a minute. */

@@ -119,13 +119,22 @@ export async function* consume(
 /**
  * Hands every item, in the order of ids, to a handler, and acknowledges it after the handler returned. A failing
  * handler is tried again with back-off. Resolves when `signal` aborts, or it is caught up.
- * @throws {BlockedError} when the handler kept failing: this message is not skipped
+ * @throws {BlockedError} when the handler kept failing and no more may be set aside: this message is not skipped
  * @throws what `consume` throws
  */
 export async function subscribe(
   redis: Redis,
   topic: string,
-  { retries, untilCaughtUp = false, ...options }: Options & { readonly retries?: number },
+  {
+    retries,
+    aside,
+    untilCaughtUp = false,
+    ...options
+  }: Options & {
+    readonly retries?: number;
+    /** How many messages on which the handler failed for good are set aside, so that the next ones follow (0). */
+    readonly aside?: number;
+  },
   handler: (item: Message | Gap, call: { readonly signal: AbortSignal }) => unknown,
 ): Promise<void> {
   const call = { signal: options.signal ?? new AbortController().signal };
@@ -133,7 +142,12 @@ export async function subscribe(
   await subscribeOwn(
     clientOf(redis),
     topic,
-    { ...settings.options, untilCaughtUp, ...(retries !== undefined && { retries }) },
+    {
+      ...settings.options,
+      untilCaughtUp,
+      ...(retries !== undefined && { retries }),
+      ...(aside !== undefined && { aside }),
+    },
     (item) => handler(asItem(item), call),
   );
 }

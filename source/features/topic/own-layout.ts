@@ -59,6 +59,7 @@ export function topicKeys(client: Client, topic: string) {
     ids: 'topic:ids:*',
     state: 'topic:state:*',
     sent: 'topic:sent:*:',
+    aside: 'topic:aside:*:',
   });
 }
 
@@ -212,7 +213,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     async drop(name) {
       const dropped = await run(
         dropScript,
-        [keys.subs, keys.seats, keys.state],
+        [keys.subs, keys.seats, keys.state, singleKey(keys.aside, name)],
         [name, publishing, keys.msgs],
       );
       return dropped === 1;
@@ -222,6 +223,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
       if (blocked) await retryAborted(() => client.hset(keys.state, field, JSON.stringify(blocked)));
       else await retryAborted(() => client.hdel(keys.state, field));
     },
+    asideKeys: (name) => [singleKey(keys.aside, name), keys.state],
     async sweep() {
       const { maxAgeMs, maxLen, maxBytes, lapseMs } = defaultRetention;
       return await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);

@@ -7,8 +7,10 @@ import { topicKeys } from './own-layout.ts';
 import publish from './publish.lua';
 import release from './release.lua';
 import seedStatus from './seed-status.lua';
+import setAside from './set-aside.lua';
 import status from './status.lua';
 import sweep from './sweep.lua';
+import takeOut from './take-out.lua';
 
 export const roles: readonly Role[] = [
   {
@@ -16,7 +18,7 @@ export const roles: readonly Role[] = [
     scripts: [publish, sweep],
     commands: ['HSET', 'UNLINK', 'ZADD'],
     keys: (redis, topic) => {
-      const { sent, ...keys } = topicKeys(redis, topic);
+      const { sent, aside: _, ...keys } = topicKeys(redis, topic);
       return [...Object.values(keys), `${sent}*`];
     },
     sharedKeys: () => [registryKey('topic')],
@@ -24,11 +26,11 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'subscriber',
-    scripts: [advance, claim, drop, release, status, sweep],
-    commands: ['HDEL', 'HSET', 'XREAD', 'ZADD'],
+    scripts: [advance, claim, drop, release, setAside, status, sweep, takeOut],
+    commands: ['HDEL', 'HSCAN', 'HSET', 'XREAD', 'ZADD'],
     keys: (redis, topic) => {
-      const { sent: _, ...keys } = topicKeys(redis, topic);
-      return Object.values(keys);
+      const { sent: _, aside, ...keys } = topicKeys(redis, topic);
+      return [...Object.values(keys), `${aside}*`];
     },
     sharedKeys: () => [registryKey('topic')],
     channels: (redis, topic) => [topicKeys(redis, topic).msgs],
@@ -37,7 +39,7 @@ export const roles: readonly Role[] = [
   {
     name: 'viewer',
     scripts: [status, seedStatus],
-    commands: ['EXISTS', 'GET', 'TYPE', 'ZCARD', 'ZREVRANGE', 'ZSCAN'],
+    commands: ['EXISTS', 'GET', 'HSCAN', 'TYPE', 'ZCARD', 'ZREVRANGE', 'ZSCAN'],
   },
   {
     name: 'doctor',

@@ -116,7 +116,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       await run(releaseScript, [keys.seats], [server.name, server.token, 'PUBLISH', keys.seats]);
     },
     async drop(name) {
-      const names = [keys.subs, keys.seats, keys.state];
+      const names = [keys.subs, keys.seats, keys.state, singleKey('pubsub:aside:', name)];
       return (await run(dropScript, names, [name, 'PUBLISH', keys.seats])) === 1;
     },
     async block(name, blocked) {
@@ -124,6 +124,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       if (blocked) await retryAborted(() => client.hset(keys.state, field, JSON.stringify(blocked)));
       else await retryAborted(() => client.hdel(keys.state, field));
     },
+    asideKeys: (name) => [singleKey('pubsub:aside:', name), keys.state],
     sweep: () => run(sweepScript, [keys.msgs, keys.subs], []),
     // Its keys have fixed names: nothing needs to be remembered to find it.
     register: () => Promise.resolve(),

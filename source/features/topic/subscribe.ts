@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { BlockedError } from './errors.ts';
-import { type Item, idOf } from './layout.ts';
+import { type Item, idOf, isGap, type Message } from './layout.ts';
 import { Subscription, type SubscriptionOptions } from './subscription.ts';
 
 export type SubscribeOptions = SubscriptionOptions & {
@@ -12,6 +12,13 @@ export type SubscribeOptions = SubscriptionOptions & {
   readonly count?: number;
   /** How often a failing handler is tried again, with back-off, before the subscriber counts as blocked. */
   readonly retries?: number;
+  /**
+   * How many messages may be set aside for this subscriber: one on which the handler failed for good is kept apart, and
+   * the next one follows. 0 (the default) sets none aside: the subscriber stands before it.
+   */
+  readonly aside?: number;
+  /** Called with every message that was set aside. */
+  readonly onAside?: (message: Message, error: unknown) => void;
   /** Called with every failure that will be tried again. */
   readonly onRetry?: (item: Item, error: unknown, waitMs: number) => void;
 };
@@ -22,7 +29,7 @@ const longestWaitMs = 30_000;
 /**
  * Hands every item, in the order of ids, to the handler, and acknowledges it after the handler returned. Resolves
  * with the number of items handled when `signal` is aborted, `count` is reached, or it is caught up.
- * @throws {BlockedError} when the handler kept failing: this message is not skipped, the next subscription goes on
+ * @throws {BlockedError} when the handler kept failing and `aside` allows no more: this message is not skipped, the next subscription goes on
  *   with it, and `topic status` shows it meanwhile
  * @throws {SubscriberInUseError | SubscriberLeaseLostError | SubscriberDroppedError | TopicNameError | WrongTypeError}
  */
@@ -57,10 +64,10 @@ export async function subscribe(
     await subscription.close();
   }
 
-  /** Resolves with whether the item was handled in the end; not when the signal came first. */
+  /** Resolves with whether the item was handled in the end, or set aside; not when the signal came first. */
   async function handleAgain(item: Item, first: unknown): Promise<boolean> {
     let error = first;
-    const { retries = 5, onRetry, as } = options;
+    const { retries = 5, aside = 0, onAside, onRetry, as } = options;
     const id = idOf(item);
     if (signal?.aborted) return false;
     for (let attempt = 1; attempt <= retries; attempt += 1) {
@@ -78,6 +85,14 @@ export async function subscribe(
       }
     }
     const attempts = retries + 1;
+    if (!isGap(item) && aside > 0) {
+      const failure = { reason: messageOf(error), tries: attempts };
+      if (await subscription.setAside(item, failure, aside)) {
+        await subscription.block(undefined);
+        onAside?.(item, error);
+        return true;
+      }
+    }
     await subscription.block({ id, attempts, error: messageOf(error) });
     throw new BlockedError(topic, as, id, attempts, error);
   }

@@ -4,6 +4,7 @@ import { QuarterdeckError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { type Hearing, notifierOf } from '../../redis/notifier.ts';
 import { rideOut } from '../../redis/refusals.ts';
+import { setAside } from './aside.ts';
 import { openReader } from './connections.ts';
 import {
   MessagesForgottenError,
@@ -12,7 +13,17 @@ import {
   SubscriberLeaseLostError,
   SubscriberRegisteredAgainError,
 } from './errors.ts';
-import type { Blocked, Item, LayoutName, Place, Server, TopicStore, Turn, TurnRequest } from './layout.ts';
+import type {
+  Blocked,
+  Item,
+  LayoutName,
+  Message,
+  Place,
+  Server,
+  TopicStore,
+  Turn,
+  TurnRequest,
+} from './layout.ts';
 import { Reader } from './reader.ts';
 import { Stamps } from './stamps.ts';
 import { claimLease } from './subscriber-lease.ts';
@@ -148,6 +159,15 @@ export class Subscription implements AsyncDisposable {
   /** Says for all to see that a message cannot be handled; undefined takes it back. */
   async block(blocked: Blocked | undefined): Promise<void> {
     await this.#ride(() => this.#store.block(this.#server.name, blocked));
+  }
+
+  /** Keeps a message apart that cannot be handled. @returns whether it is: not when `most` are already */
+  async setAside(
+    message: Message,
+    failure: { reason: string; tries: number },
+    most: number,
+  ): Promise<boolean> {
+    return await this.#ride(() => setAside(this.#store, this.#server.name, message, failure, most));
   }
 
   /**

@@ -17,6 +17,7 @@ import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout.ts';
  *   topic:msgs:<t>   stream; entry `<epoch ms>-<last id>` with one field: `m` = one message, `f<n>` = JSON array of n
  *   topic:ids:<t>    the highest id given              topic:subs:<t>   zset, subscriber -> last id done
  *   topic:seats:<t>  hash, subscriber -> who serves it  topic:state:<t>  hash: floor, bell, retention, blocked:<sub>
+ *   topic:aside:<t>:<subscriber>  hash, id -> JSON of a message its handler could not do (aside.ts)
  *   topic:sent:<t>:<producer>  the producer's last frames, so that a resent one is not stored twice
  *
  * Publishing is one script: id, store, ring. Messages published together share entries: one command, and less memory
