@@ -197,10 +197,11 @@ describe('signals', () => {
     const done = finished(child);
     const pid = await pidIn(file);
     child.kill('SIGTSTP');
-    const state = () => /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
-    await vi.waitFor(() => expect(state()).toBe('T'), 10_000);
+    const state = (of: number) => /\) (\w)/.exec(readFileSync(`/proc/${of}/stat`, 'utf8'))?.[1];
+    // The runner stops last, and a shell wakes a job only once all of it has stopped.
+    for (const each of [pid, child.pid ?? 0]) await vi.waitFor(() => expect(state(each)).toBe('T'), 10_000);
     child.kill('SIGCONT');
-    await vi.waitFor(() => expect(state()).not.toBe('T'), 10_000);
+    await vi.waitFor(() => expect(state(pid)).not.toBe('T'), 10_000);
     child.kill('SIGTERM');
     expect((await done).code).toBe(0);
   });
