@@ -21,7 +21,7 @@ const system = /^source\/system\//;
 const store = /^source\/store\//;
 const ui = /^source\/ui\//;
 /** Text, numbers and widths: what of `ui/` needs no Ink. */
-const uiText = /^source\/ui\/[^/]+\.ts$/;
+const uiText = /^source\/ui\/(theme\/)?[^/]+\.ts$/;
 const contract = /^source\/features\/(feature|parameters)\.ts$/;
 const featureList = /^source\/features\/index\.ts$/;
 const commands = /^source\/commands\//;

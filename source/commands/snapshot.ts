@@ -7,7 +7,7 @@ import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/connect.ts';
 import { serverIn } from '../redis/server-version.ts';
 import { infoOf } from '../redis/support.ts';
-import { plain } from '../ui/sgr.ts';
+import { plain } from '../ui/theme/sgr.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { countNeeds } from './needs.ts';

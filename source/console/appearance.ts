@@ -1,8 +1,8 @@
 import type { Config, TerminalFacts, ThemeNames } from '../config.ts';
-import { glyphSetOf } from '../ui/glyphs.ts';
-import { type Appearance, type Depth, setAppearance } from '../ui/style.ts';
-import { type Background, mono, ownThemes, paletteOf, type Theme, terminal } from '../ui/theme.ts';
-import { loadTheme } from '../ui/theme-file.ts';
+import { glyphSetOf } from '../ui/theme/glyphs.ts';
+import { type Appearance, type Depth, setAppearance } from '../ui/theme/style.ts';
+import { type Background, mono, ownThemes, paletteOf, type Theme, terminal } from '../ui/theme/theme.ts';
+import { loadTheme } from '../ui/theme/theme-file.ts';
 
 /**
  * How things are painted on this terminal: colours as far as they are wanted and can be shown, the theme for its background,

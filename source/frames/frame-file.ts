@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, QuarterdeckError } from '../errors.ts';
 import { ownFolder } from '../own-folders.ts';
-import { plain } from '../ui/sgr.ts';
 import { safeJson, sanitise } from '../ui/text.ts';
-import type { Background } from '../ui/theme.ts';
+import { plain } from '../ui/theme/sgr.ts';
+import type { Background } from '../ui/theme/theme.ts';
 import { svgOf } from './svg.ts';
 
 /** A frame of the console outside of it: as text, with its colours, as JSON, or as a picture. */

@@ -1,4 +1,4 @@
-import { sgr } from '../ui/sgr.ts';
+import { sgr } from '../ui/theme/sgr.ts';
 
 /** Painted lines taken apart again: what stands in which style. */
 

@@ -1,6 +1,6 @@
-import { rgbOf256 } from '../ui/style.ts';
 import { width as cellsOf, graphemes, sanitise } from '../ui/text.ts';
-import { type Background, dark, light, paletteOf, type Token } from '../ui/theme.ts';
+import { rgbOf256 } from '../ui/theme/style.ts';
+import { type Background, dark, light, paletteOf, type Token } from '../ui/theme/theme.ts';
 import { type Run, type RunStyle, runsOf } from './runs.ts';
 import { isShape, shapeOf } from './shapes.ts';
 

@@ -1,5 +1,5 @@
 import cellWidth, { isNarrow } from './cell-width.ts';
-import { plain, resetStyles, stylesAt } from './sgr.ts';
+import { plain, resetStyles, stylesAt } from './theme/sgr.ts';
 
 /**
  * Puts painted pieces of text side by side and over each other into the lines of a frame.

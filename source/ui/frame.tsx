@@ -2,8 +2,8 @@ import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { frameCells } from './frame-cells.ts';
 import { Row, type Span, type Tone } from './row.tsx';
-import { styled } from './style.ts';
 import { sanitise, truncate, width } from './text.ts';
+import { styled } from './theme/style.ts';
 
 export type FrameProps = {
   /** What stands in the top border, such as `1 chat  #ops  6 members`. */

@@ -1,4 +1,4 @@
-import type { Piece, Tone } from './style.ts';
+import type { Piece, Tone } from './theme/style.ts';
 
 /**
  * `▇▇▇▇▇░░░`: never empty when there is something, never full before it is. The filled part is coloured only where its

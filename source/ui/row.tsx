@@ -1,10 +1,10 @@
 import { Text } from 'ink';
 import { type ReactNode, use } from 'react';
 import { FadedContext } from './faded-context.ts';
-import { faded, type Piece, styled, type Tone } from './style.ts';
 import { sanitise, truncate, width } from './text.ts';
+import { faded, type Piece, styled, type Tone } from './theme/style.ts';
 
-export type { Tone } from './style.ts';
+export type { Tone } from './theme/style.ts';
 
 /** Text from anywhere; it is sanitised here. */
 export type Span = string | Piece;

@@ -5,8 +5,8 @@ import type { Severity } from '../need.ts';
 import { type ColumnWidth, type LaidColumn, layColumns } from './columns.ts';
 import { FadedContext } from './faded-context.ts';
 import type { Span } from './row.tsx';
-import { faded, type Piece, styled } from './style.ts';
 import { fitTo, width as measure, sanitise, truncateStart } from './text.ts';
+import { faded, type Piece, styled } from './theme/style.ts';
 
 export type Column<Item> = ColumnWidth & {
   readonly align?: 'left' | 'right';

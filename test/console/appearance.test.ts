@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { depthOf, startAppearance, stylingOf } from '../../source/console/appearance.ts';
-import { currentAppearance, setAppearance, styled } from '../../source/ui/style.ts';
+import { currentAppearance, setAppearance, styled } from '../../source/ui/theme/style.ts';
 
 const nothing = { XDG_CONFIG_HOME: '/nonexistent', USER: 'ann' };
 

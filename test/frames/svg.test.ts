@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { runsOf } from '../../source/frames/runs.ts';
 import { svgOf } from '../../source/frames/svg.ts';
-import { setAppearance, styled } from '../../source/ui/style.ts';
 import { sanitise } from '../../source/ui/text.ts';
-import { dark, mono, paletteOf } from '../../source/ui/theme.ts';
+import { setAppearance, styled } from '../../source/ui/theme/style.ts';
+import { dark, mono, paletteOf } from '../../source/ui/theme/theme.ts';
 import { payloads } from '../helpers/injections.ts';
 
 afterEach(() => setAppearance({ styling: 'plain', depth: 16 }));

@@ -6,8 +6,8 @@ import { gauge } from '../../source/ui/gauge.ts';
 import { Prompt } from '../../source/ui/prompt.tsx';
 import { Row } from '../../source/ui/row.tsx';
 import { sparkline } from '../../source/ui/sparkline.ts';
-import { setAppearance } from '../../source/ui/style.ts';
 import { type Column, layTable, Table } from '../../source/ui/table.tsx';
+import { setAppearance } from '../../source/ui/theme/style.ts';
 
 const painted = (element: React.ReactElement): string =>
   render(<Box width={60}>{element}</Box>).lastFrame() ?? '';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { drawn, glyphSetOf } from '../../source/ui/glyphs.ts';
 import { sanitise, width } from '../../source/ui/text.ts';
+import { drawn, glyphSetOf } from '../../source/ui/theme/glyphs.ts';
 import { payloads } from '../helpers/injections.ts';
 
 test.each([

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { nearestOf256, type Rgb, rgbOf, rgbOf256 } from '../../source/ui/style.ts';
+import { nearestOf256, type Rgb, rgbOf, rgbOf256 } from '../../source/ui/theme/style.ts';
 import {
   type Background,
   dark,
@@ -14,8 +14,8 @@ import {
   type Token,
   terminal,
   tokens,
-} from '../../source/ui/theme.ts';
-import { loadTheme, ThemeError, themeNames } from '../../source/ui/theme-file.ts';
+} from '../../source/ui/theme/theme.ts';
+import { loadTheme, ThemeError, themeNames } from '../../source/ui/theme/theme-file.ts';
 
 /** The backgrounds of the schemes that most terminals are set to. */
 const backgrounds: Readonly<Record<Background, Readonly<Record<string, string>>>> = {

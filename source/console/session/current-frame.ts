@@ -2,7 +2,7 @@ import type { AnyFeature } from '../../features/index.ts';
 import { type FrameContent, serverName } from '../../frames/frame-file.ts';
 import type { Store } from '../../store/store.ts';
 import { arrange, type FieldValue, type Listed } from '../../ui/list.ts';
-import type { Background } from '../../ui/theme.ts';
+import type { Background } from '../../ui/theme/theme.ts';
 
 /** What is on the screen, and what the focused pane lists, for whoever takes it elsewhere. */
 

@@ -1,5 +1,5 @@
-import { outsideSequence, plain, resetStyles, stylesAt } from '../../ui/sgr.ts';
 import { isNarrow, width } from '../../ui/text.ts';
+import { outsideSequence, plain, resetStyles, stylesAt } from '../../ui/theme/sgr.ts';
 
 /**
  * What to write to turn one painted line into another: the part between what they share at both ends, with the

@@ -5,9 +5,9 @@ import { fact, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
 import { sinceMs, untilMs } from '../../ui/moment.ts';
 import type { Span } from '../../ui/row.tsx';
-import type { Piece } from '../../ui/style.ts';
 import type { Column } from '../../ui/table.tsx';
 import { truncate } from '../../ui/text.ts';
+import type { Piece } from '../../ui/theme/style.ts';
 import type { PaneProps } from '../feature.ts';
 import { isForeign, type Lock, type LockSlice, lockList, stateOf } from './state.ts';
 

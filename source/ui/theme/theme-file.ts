@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
-import { messageOf, QuarterdeckError } from '../errors.ts';
-import { didYouMean, nearest } from '../nearest.ts';
+import { messageOf, QuarterdeckError } from '../../errors.ts';
+import { didYouMean, nearest } from '../../nearest.ts';
 import {
   type Colour,
   dark,

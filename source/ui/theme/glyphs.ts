@@ -1,4 +1,4 @@
-import cellWidth from './cell-width.ts';
+import cellWidth from '../cell-width.ts';
 
 /**
  * The characters everything is drawn with. Panes write the richest set; what the terminal cannot show is replaced
