@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { QuarterdeckError } from '../errors.ts';
-import type { Connection } from '../redis/connect.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 
 /** The exit code of a command that a signal ended. */
 export const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

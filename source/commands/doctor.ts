@@ -3,7 +3,7 @@ import { messageOf, WrongTypeError } from '../errors.ts';
 import { type Doctor, defineCommand, type Finding, switchFlag, type Text } from '../features/feature.ts';
 import { type AnyFeature, features } from '../features/index.ts';
 import type { Client } from '../redis/client.ts';
-import { masters } from '../redis/connect.ts';
+import { masters } from '../redis/connection/connect.ts';
 import { refusalSort } from '../redis/refusals.ts';
 import { registryKey } from '../redis/registry.ts';
 import { scan } from '../redis/scan.ts';

@@ -1,6 +1,6 @@
 import { defineCommand } from '../features/feature.ts';
-import type { Connection } from '../redis/connect.ts';
-import { masters } from '../redis/connect.ts';
+import type { Connection } from '../redis/connection/connect.ts';
+import { masters } from '../redis/connection/connect.ts';
 import { serverIn } from '../redis/server-version.ts';
 import { infoOf } from '../redis/support.ts';
 import { textTable } from '../ui/text-table.ts';

@@ -1,6 +1,6 @@
 import type { CommandContext, ReadContext } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
-import type { Connection } from '../redis/connect.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 
 /** Whether some of several servers do not answer; says which. Their part of the answer is null, or left out. */
 export function warnOfMissing({ connections, warn }: CommandContext): boolean {

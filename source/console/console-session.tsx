@@ -8,7 +8,7 @@ import type { AnyCommand } from '../commands/run-command.ts';
 import type { Config } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
 import { serverName } from '../frames/frame-file.ts';
-import type { Connection } from '../redis/connect.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 import { changeScreen, type Store, type View } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
 import { makeAccess } from './access.ts';

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { staleAfterMs } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
-import type { Connection } from '../redis/connect.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 import { type Poller, type Question, startPoller } from '../redis/poller.ts';
 import { type Heard, startSubscriber } from '../redis/subscriber.ts';
 import { changeSlice, type Freshness, type Store } from '../store/store.ts';

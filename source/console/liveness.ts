@@ -1,4 +1,4 @@
-import { type Connection, masters } from '../redis/connect.ts';
+import { type Connection, masters } from '../redis/connection/connect.ts';
 import type { Store } from '../store/store.ts';
 
 /**

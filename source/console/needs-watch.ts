@@ -6,7 +6,7 @@ import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { Ack } from '../need.ts';
-import type { Connection } from '../redis/connect.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 import type { Question } from '../redis/poller.ts';
 import { marksOf, type State, type Store } from '../store/store.ts';
 

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { type AnyFeature, features } from '../features/index.ts';
-import { openConnections } from '../redis/open-connections.ts';
+import { openConnections } from '../redis/connection/open-connections.ts';
 import { changeScreen, makeStore, type Store } from '../store/store.ts';
 import { sanitise } from '../ui/text.ts';
 import { styled } from '../ui/theme/style.ts';

@@ -1,5 +1,5 @@
 import { isCluster } from '../redis/client.ts';
-import { type Connection, masters } from '../redis/connect.ts';
+import { type Connection, masters } from '../redis/connection/connect.ts';
 import type { Question } from '../redis/poller.ts';
 import { serverIn } from '../redis/server-version.ts';
 import { infoOf } from '../redis/support.ts';

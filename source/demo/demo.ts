@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import * as v from 'valibot';
 import { chosenFeatures, takeSnapshot } from '../commands/snapshot.ts';
 import { defineCommand, flagOr, list } from '../features/feature.ts';
-import { connect } from '../redis/connect.ts';
+import { connect } from '../redis/connection/connect.ts';
 import { startEmbedded } from '../redis/embedded.ts';
 import { sizeBytes } from '../values.ts';
 import { bringToLife } from './activity.ts';

@@ -2,7 +2,7 @@ import type { ComponentType } from 'react';
 import type { Config } from '../config.ts';
 import type { Need } from '../need.ts';
 import type { Client } from '../redis/client.ts';
-import type { Connection } from '../redis/connect.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 import type { List, Listed } from '../ui/list.ts';
 import type { PaneFrameInfo } from '../ui/pane-frame.tsx';
 import type { Parameter } from './parameters.ts';

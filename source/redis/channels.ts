@@ -1,5 +1,5 @@
 import { type Client, isCluster } from './client.ts';
-import { quietReadyCheck } from './ready-check.ts';
+import { quietReadyCheck } from './connection/ready-check.ts';
 import { refreshSlots } from './slots.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Client } from './client.ts';
-import { masters } from './connect.ts';
+import { masters } from './connection/connect.ts';
 
 /**
  * SCAN as an async iterator of batches, rate-bound: at most `perSecond` calls a second, so that looking for what

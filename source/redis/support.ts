@@ -2,7 +2,7 @@ import type { Redis as ServerClient } from 'ioredis';
 import type { Call, Redis, Support } from '../library-types.ts';
 import { publishCommand } from './channels.ts';
 import { type Client, isCluster } from './client.ts';
-import { clientOf } from './library-client.ts';
+import { clientOf } from './connection/library-client.ts';
 import { parseInfo } from './parse-info.ts';
 import { isReplyError, refusalSort } from './refusals.ts';
 import { serverOf } from './server-version.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { OpenNeed, Severity } from '../need.ts';
-import type { ConnectionState } from '../redis/connect.ts';
+import type { ConnectionState } from '../redis/connection/connect.ts';
 
 /**
  * The one store behind every pane. Feeds write slices, freshness, connection and server figures into it; the

@@ -4,7 +4,7 @@ import { type Engine, startEngine } from '../../source/console/engine.ts';
 import { staleAfterMs } from '../../source/features/feature.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
 import type { Client } from '../../source/redis/client.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { makeStore, type Store } from '../../source/store/store.ts';
 import { makeFeature } from '../helpers/feature.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';

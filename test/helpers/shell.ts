@@ -8,7 +8,7 @@ import { makeNeedsControl } from '../../source/console/input/needs-control.ts';
 import { makeQuestions } from '../../source/console/input/questions.ts';
 import { makeViewControl } from '../../source/console/input/view-control.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
-import type { Connection } from '../../source/redis/connect.ts';
+import type { Connection } from '../../source/redis/connection/connect.ts';
 import { makeStore, type State } from '../../source/store/store.ts';
 
 /** Store, keyboard and performer around features, without terminal and without Redis. */

@@ -5,7 +5,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { afterAll, expect, test } from 'vitest';
 import { QuarterdeckError, UnsupportedClientError } from '../../source/errors.ts';
 import type { Redis as AnyRedis } from '../../source/library-types.ts';
-import { clientOf, listenerOf } from '../../source/redis/library-client.ts';
+import { clientOf, listenerOf } from '../../source/redis/connection/library-client.ts';
 import { warn } from '../../source/warnings.ts';
 
 const options = { lazyConnect: true };

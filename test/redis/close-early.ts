@@ -1,5 +1,5 @@
 import { readConfig } from '../../source/config.ts';
-import { connect } from '../../source/redis/connect.ts';
+import { connect } from '../../source/redis/connection/connect.ts';
 
 // A process that closes its connections to a cluster while they are becoming ready; run by refusing-servers.test.ts.
 

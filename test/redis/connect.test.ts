@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Config, readConfig } from '../../source/config.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { freePort } from '../helpers/ports.ts';
 import { startSentinel } from '../helpers/redis-sentinel.ts';
 import { type RedisServer, redisForThisFile, startRedis } from '../helpers/redis-server.ts';

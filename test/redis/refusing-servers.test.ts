@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 

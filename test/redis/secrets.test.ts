@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { type Heard, type Subscriber, startSubscriber } from '../../source/redis/subscriber.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';

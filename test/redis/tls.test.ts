@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { type Config, readConfig } from '../../source/config.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { freePort } from '../helpers/ports.ts';
 import { type RedisServer, redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 

@@ -11,7 +11,7 @@ import { feed as limitFeed } from '../../source/features/limit/feed.ts';
 import limitFeature from '../../source/features/limit/index.ts';
 import { initial as limitInitial } from '../../source/features/limit/state.ts';
 import { shardsOf } from '../../source/features/shards/shards.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 

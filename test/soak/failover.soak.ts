@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { targetName } from '../../source/features/sync/keys.ts';
 import { notify } from '../../source/features/sync/watcher/watch.ts';
-import { type Connection, connect } from '../../source/redis/connect.ts';
+import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { finished, start } from '../helpers/cli.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { doomed, isDoomed, type Load, loadsOn, run } from './failover-loads.ts';

@@ -4,7 +4,7 @@ import { type AnyCommand, isWriting, ReadOnlyError, runCommand } from '../../com
 import type { Config } from '../../config.ts';
 import { messageOf, QuarterdeckError } from '../../errors.ts';
 import type { CommandContext, Outcome } from '../../features/feature.ts';
-import type { Connection } from '../../redis/connect.ts';
+import type { Connection } from '../../redis/connection/connect.ts';
 import { type Act, changeScreen, type Question, type Status, type Store } from '../../store/store.ts';
 import { safeLines, sanitise } from '../../ui/text.ts';
 import { openView, type View } from './output-view.ts';

@@ -1,5 +1,5 @@
 import { type Client, isCluster } from '../../redis/client.ts';
-import { masters } from '../../redis/connect.ts';
+import { masters } from '../../redis/connection/connect.ts';
 import { scan } from '../../redis/scan.ts';
 import { isOwnType } from './keys.ts';
 

@@ -2,7 +2,7 @@ import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Daemon, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
-import { clientOf, listenerOf } from '../../redis/library-client.ts';
+import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { registered } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
 import { type Aside as AsideRow, asidePages, dropAside, retryAside } from './aside.ts';

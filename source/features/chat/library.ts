@@ -2,7 +2,7 @@ import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Listed, Listening, Redis, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
-import { clientOf, listenerOf } from '../../redis/library-client.ts';
+import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
 import * as own from './chat.ts';
 import { type Entry, isMalformed } from './message.ts';

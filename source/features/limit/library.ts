@@ -1,6 +1,6 @@
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Watched } from '../../library-types.ts';
-import { clientOf } from '../../redis/library-client.ts';
+import { clientOf } from '../../redis/connection/library-client.ts';
 import type * as check from './check.ts';
 import * as act from './hit-all.ts';
 import { LeasedLimiter } from './lease.ts';

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../../config.ts';
 import { QuarterdeckError } from '../../errors.ts';
-import { connect } from '../../redis/connect.ts';
+import { connect } from '../../redis/connection/connect.ts';
 import { endGroup, signalGroup } from '../../system/process-group.ts';
 import { acquire, type Held } from './lock.ts';
 

@@ -1,6 +1,6 @@
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Listening, Redis, Watched } from '../../library-types.ts';
-import { clientOf, listenerOf } from '../../redis/library-client.ts';
+import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { LockLostError } from './errors.ts';
 import type { Held as OwnHeld } from './held.ts';
 import * as look from './inspect.ts';

@@ -2,7 +2,7 @@ import { WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
-import { clientOf } from '../../redis/library-client.ts';
+import { clientOf } from '../../redis/connection/library-client.ts';
 import { unregister } from '../../redis/registry.ts';
 import { discover } from './discover.ts';
 import { joinLogName, type LogName, logKeys, logName } from './keys.ts';

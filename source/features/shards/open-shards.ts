@@ -1,4 +1,4 @@
-import type { Connection } from '../../redis/connect.ts';
+import type { Connection } from '../../redis/connection/connect.ts';
 import { ShardDownError } from './errors.ts';
 import type { RouterName } from './router.ts';
 import { checkOrder } from './shard-fingerprint.ts';

@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import type { Connection } from '../../redis/connect.ts';
+import type { Connection } from '../../redis/connection/connect.ts';
 import { CrossShardError, ShardDownError } from './errors.ts';
 import { makeRouter, type RouterName } from './router.ts';
 

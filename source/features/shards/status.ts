@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
-import type { Connection } from '../../redis/connect.ts';
+import type { Connection } from '../../redis/connection/connect.ts';
 import { parseInfo } from '../../redis/parse-info.ts';
 
 /** One server as an operator sees it: a shard, a node of a cluster, or a member of a Sentinel group. */

@@ -1,7 +1,7 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Daemon, Handle, Listed, Listening, Redis, Watched } from '../../library-types.ts';
-import { clientOf, listenerOf } from '../../redis/library-client.ts';
+import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
 import { forget } from './channel/forget.ts';
 import * as channel from './channel/status.ts';

@@ -1,7 +1,7 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Listed, Listening, Redis, Warning, Watched } from '../../library-types.ts';
-import { clientOf } from '../../redis/library-client.ts';
+import { clientOf } from '../../redis/connection/library-client.ts';
 import { registered, unregister } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
 import type { Condition } from './condition.ts';

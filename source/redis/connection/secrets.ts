@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import type { Config } from '../config.ts';
-import { passwordIn } from '../private-files.ts';
-import { type Client, isCluster } from './client.ts';
+import type { Config } from '../../config.ts';
+import { passwordIn } from '../../private-files.ts';
+import { type Client, isCluster } from '../client.ts';
 
 /**
  * The password and the certificates of one client. They may be renewed while we run (short-lived tokens, rotated

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
+import { refreshSlots } from '../slots.ts';
 import { FailoverConnector } from './failover-connector.ts';
 import { quietReadyCheck } from './ready-check.ts';
 import { Secrets } from './secrets.ts';
-import { refreshSlots } from './slots.ts';
 
 /** How ioredis clients are made from the settings; why each option is as it is stands in connect.ts. */
 type Settings = Omit<RedisOptions, 'replyMapping'>;

@@ -1,7 +1,7 @@
-import type { Config } from '../config.ts';
-import { UsageError } from '../errors.ts';
+import type { Config } from '../../config.ts';
+import { UsageError } from '../../errors.ts';
+import { startEmbedded } from '../embedded.ts';
 import { type Connection, connect } from './connect.ts';
-import { startEmbedded } from './embedded.ts';
 
 /** The connections the settings ask for, or those of a private server. */
 export async function openConnections(

@@ -1,6 +1,6 @@
-import type { Listening, Redis } from '../library-types.ts';
-import { ownListener } from './channels.ts';
-import { assertSupported, type Client } from './client.ts';
+import type { Listening, Redis } from '../../library-types.ts';
+import { ownListener } from '../channels.ts';
+import { assertSupported, type Client } from '../client.ts';
 
 /**
  * The client of a library user as the one that our primitives take; what comes in is looked at once.

@@ -1,18 +1,18 @@
 import type { Redis } from 'ioredis';
-import type { Config } from '../config.ts';
-import { messageOf, type QuarterdeckError } from '../errors.ts';
-import { backoffMs } from './backoff.ts';
-import { type Client, isCluster } from './client.ts';
+import type { Config } from '../../config.ts';
+import { messageOf, type QuarterdeckError } from '../../errors.ts';
+import { backoffMs } from '../backoff.ts';
+import { type Client, isCluster } from '../client.ts';
 import {
   AuthenticationError,
   LostError,
   RefusedError,
   UnknownGroupError,
   UnreachableError,
-} from './errors.ts';
+} from '../errors.ts';
+import { refused } from '../refusals.ts';
 import { greetingOf } from './greeting.ts';
 import { clusterClient, type Hooks, sentinelClient, serverClient } from './make-client.ts';
-import { refused } from './refusals.ts';
 import { trackUnanswered, type Unanswered } from './unanswered.ts';
 
 /**
