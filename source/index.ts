@@ -30,4 +30,4 @@ export type {
   Watched,
 } from './library-types.ts';
 export { LostError, RefusedError, UnreachableError, UnreadableReplyError } from './redis/errors.ts';
-export { checkSupport } from './redis/support.ts';
+export { checkSupport } from './redis/server/support.ts';

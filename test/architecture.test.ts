@@ -38,7 +38,7 @@ const rooms: readonly Room[] = [
   { files: /^cli\.tsx$/, may: [root, /^source\/(cli|console|redis)\//, uiText, plain] },
   {
     files: /^source\/index\.ts$/,
-    may: [/^source\/features\/\w+\/library\.ts$/, /^source\/redis\/(support|errors)\.ts$/, root],
+    may: [/^source\/features\/\w+\/library\.ts$/, /^source\/redis\/(server\/support|errors)\.ts$/, root],
   },
   { files: /^source\/[^/]+\.ts$/, may: [root, plain] },
   { files: /^source\/system\//, may: [system, root, plain] },

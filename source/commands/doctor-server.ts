@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Finding } from '../features/feature.ts';
 import { isReplyError, refusalSort } from '../redis/refusals.ts';
-import { isTooOld, serverIn } from '../redis/server-version.ts';
-import { infoOf } from '../redis/support.ts';
+import { isTooOld, serverIn } from '../redis/server/server-version.ts';
+import { infoOf } from '../redis/server/support.ts';
 import { failureOf } from './failure.ts';
 
 /** What the server itself is set to, or lacks, that loses what the features keep on it. */

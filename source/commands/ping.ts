@@ -1,8 +1,8 @@
 import { defineCommand } from '../features/feature.ts';
 import type { Connection } from '../redis/connection/connect.ts';
 import { masters } from '../redis/connection/connect.ts';
-import { serverIn } from '../redis/server-version.ts';
-import { infoOf } from '../redis/support.ts';
+import { serverIn } from '../redis/server/server-version.ts';
+import { infoOf } from '../redis/server/support.ts';
 import { textTable } from '../ui/text-table.ts';
 import { failureOf } from './failure.ts';
 

@@ -1,8 +1,8 @@
 import { isCluster } from '../redis/client.ts';
 import { type Connection, masters } from '../redis/connection/connect.ts';
 import type { Question } from '../redis/poller.ts';
-import { serverIn } from '../redis/server-version.ts';
-import { infoOf } from '../redis/support.ts';
+import { serverIn } from '../redis/server/server-version.ts';
+import { infoOf } from '../redis/server/support.ts';
 import type { ServerFigures, Store } from '../store/store.ts';
 
 /**

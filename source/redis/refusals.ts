@@ -3,7 +3,7 @@ import { backoffMs, pause } from './backoff.ts';
 import { type Client, isCluster } from './client.ts';
 import { RefusedError } from './errors.ts';
 import { asArray, asPairs, asText } from './reply.ts';
-import { isTooOld, serverOf } from './server-version.ts';
+import { isTooOld, serverOf } from './server/server-version.ts';
 
 /**
  * What a server refuses, in three sorts: what passes by itself (it is full, a replica, loading) and is ridden out like

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { parseInfo } from '../../source/redis/parse-info.ts';
-import { isTooOld, serverIn } from '../../source/redis/server-version.ts';
-import { checkSupport } from '../../source/redis/support.ts';
+import { parseInfo } from '../../source/redis/server/parse-info.ts';
+import { isTooOld, serverIn } from '../../source/redis/server/server-version.ts';
+import { checkSupport } from '../../source/redis/server/support.ts';
 import { errorOf, run } from '../helpers/cli.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';

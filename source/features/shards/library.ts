@@ -2,7 +2,7 @@ import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Redis, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
-import { parseInfo } from '../../redis/parse-info.ts';
+import { parseInfo } from '../../redis/server/parse-info.ts';
 import type { RouterName } from './router.ts';
 import { checkOrder } from './shard-fingerprint.ts';
 import { shardsOf } from './shards.ts';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
 import type { Connection } from '../../redis/connection/connect.ts';
-import { parseInfo } from '../../redis/parse-info.ts';
+import { parseInfo } from '../../redis/server/parse-info.ts';
 
 /** One server as an operator sees it: a shard, a node of a cluster, or a member of a Sentinel group. */
 export type ServerStatus = {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { parseInfo } from '../parse-info.ts';
 import { refusalSort } from '../refusals.ts';
+import { parseInfo } from '../server/parse-info.ts';
 
 type Done = (error: Error | null, info?: Readonly<Record<string, string>>) => void;
 

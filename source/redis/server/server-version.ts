@@ -1,4 +1,4 @@
-import type { Client } from './client.ts';
+import type { Client } from '../client.ts';
 import { parseInfo } from './parse-info.ts';
 
 /** Which server this is, as far as it says so. */

@@ -1,10 +1,10 @@
 import type { Redis as ServerClient } from 'ioredis';
-import type { Call, Redis, Support } from '../library-types.ts';
-import { publishCommand } from './channels.ts';
-import { type Client, isCluster } from './client.ts';
-import { clientOf } from './connection/library-client.ts';
+import type { Call, Redis, Support } from '../../library-types.ts';
+import { publishCommand } from '../channels.ts';
+import { type Client, isCluster } from '../client.ts';
+import { clientOf } from '../connection/library-client.ts';
+import { isReplyError, refusalSort } from '../refusals.ts';
 import { parseInfo } from './parse-info.ts';
-import { isReplyError, refusalSort } from './refusals.ts';
 import { serverOf } from './server-version.ts';
 
 /** The fields of INFO; none where the server does not tell, or not this user. */
