@@ -7,9 +7,9 @@ import type { AnyCommand } from './run-command.ts';
 export const consoleCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   snapshot: async () => (await import('./snapshot.ts')).snapshotCommand,
   watch: async () => (await import('./watch.ts')).watchCommand,
-  needs: async () => (await import('./needs-command.ts')).needsCommand,
-  ack: async () => (await import('./needs-command.ts')).ackCommand,
-  unack: async () => (await import('./needs-command.ts')).unackCommand,
+  needs: async () => (await import('./needs/needs-command.ts')).needsCommand,
+  ack: async () => (await import('./needs/needs-command.ts')).ackCommand,
+  unack: async () => (await import('./needs/needs-command.ts')).unackCommand,
   completion: async () => (await import('./completion.ts')).completionCommand(consoleCommands),
   ping: async () => (await import('./ping.ts')).pingCommand,
   metrics: async () => (await import('./metrics/metrics.ts')).metricsCommand,

@@ -10,8 +10,8 @@ import { infoOf } from '../redis/server/support.ts';
 import { plain } from '../ui/theme/sgr.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { type Failure, failureOf } from './failure.ts';
-import { countNeeds } from './needs.ts';
-import { makeNeedsReader } from './read-needs.ts';
+import { countNeeds } from './needs/needs.ts';
+import { makeNeedsReader } from './needs/read-needs.ts';
 import { canAsk, warnOfMissing, warnOfServer } from './unreachable.ts';
 
 /** `120x40` -> columns and rows. */

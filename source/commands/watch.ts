@@ -2,8 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
 import { safeJson } from '../ui/text.ts';
 import { waitMs } from '../values.ts';
-import { countNeeds } from './needs.ts';
-import { makeNeedsReader } from './read-needs.ts';
+import { countNeeds } from './needs/needs.ts';
+import { makeNeedsReader } from './needs/read-needs.ts';
 import {
   astray,
   chosenFeatures,

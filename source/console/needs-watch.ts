@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { readAcks, removeAck } from '../commands/acks.ts';
-import { type FoundNeed, makeRegistry } from '../commands/needs.ts';
-import { acksUnread, unread } from '../commands/read-needs.ts';
+import { readAcks, removeAck } from '../commands/needs/acks.ts';
+import { type FoundNeed, makeRegistry } from '../commands/needs/needs.ts';
+import { acksUnread, unread } from '../commands/needs/read-needs.ts';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import type { AnyFeature } from '../features/index.ts';

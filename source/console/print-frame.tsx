@@ -1,8 +1,8 @@
 import process from 'node:process';
 import { renderToString } from 'ink';
-import { makeRegistry } from '../commands/needs.ts';
+import { makeRegistry } from '../commands/needs/needs.ts';
+import { readAcksIfPossible, unread } from '../commands/needs/read-needs.ts';
 import { commandTable } from '../commands/palette.ts';
-import { readAcksIfPossible, unread } from '../commands/read-needs.ts';
 import { canAsk } from '../commands/unreachable.ts';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';

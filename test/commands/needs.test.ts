@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { writeAck } from '../../source/commands/acks.ts';
-import { type FoundNeed, makeRegistry, type RegistryInput } from '../../source/commands/needs.ts';
+import { writeAck } from '../../source/commands/needs/acks.ts';
+import { type FoundNeed, makeRegistry, type RegistryInput } from '../../source/commands/needs/needs.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 import type { Ack } from '../../source/need.ts';
 import { runHere } from '../helpers/batch.ts';

@@ -176,7 +176,7 @@ async function tellTrail({ path }: Act, { text }: Outcome, context: CommandConte
   const [first = ''] = safeLines(text);
   const where = place ? ` on ${place.name}` : '';
   try {
-    const { sayInRoom } = await import('../../commands/needs-command.ts');
+    const { sayInRoom } = await import('../../commands/needs/needs-command.ts');
     await sayInRoom(context, `* ${operator} ran ${path}${where}: ${first}`);
   } catch (error) {
     context.warn(`It was not told in ${room}: ${messageOf(error)}`);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { ackCommand, acknowledge, ackOf, sayInRoom } from '../../commands/needs-command.ts';
+import { ackCommand, acknowledge, ackOf, sayInRoom } from '../../commands/needs/needs-command.ts';
 import type { AnyCommand } from '../../commands/run-command.ts';
 import type { Config } from '../../config.ts';
 import { defineCommand } from '../../features/feature.ts';

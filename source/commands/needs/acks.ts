@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import { QuarterdeckError } from '../errors.ts';
-import type { Ack } from '../need.ts';
-import type { Client } from '../redis/client.ts';
-import { singleKey } from '../redis/keys.ts';
-import { retryAborted } from '../redis/retry-aborted.ts';
-import { typed } from '../redis/wrong-type.ts';
+import { QuarterdeckError } from '../../errors.ts';
+import type { Ack } from '../../need.ts';
+import type { Client } from '../../redis/client.ts';
+import { singleKey } from '../../redis/keys.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
+import { typed } from '../../redis/wrong-type.ts';
 
 /**
  * Who is on which need: the hash `quarterdeck:acks`, from the need's id to JSON. Every console shows them. It expires

@@ -1,9 +1,9 @@
-import type { Config } from '../config.ts';
-import { UsageError } from '../errors.ts';
-import type { AnyFeature } from '../features/index.ts';
-import type { NeedOff, NeedRule } from '../file-settings.ts';
-import { type Ack, type Need, needId, type OpenNeed } from '../need.ts';
-import { parseComparison } from './condition.ts';
+import type { Config } from '../../config.ts';
+import { UsageError } from '../../errors.ts';
+import type { AnyFeature } from '../../features/index.ts';
+import type { NeedOff, NeedRule } from '../../file-settings.ts';
+import { type Ack, type Need, needId, type OpenNeed } from '../../need.ts';
+import { parseComparison } from '../condition.ts';
 
 /**
  * The registry of what needs a human: what the features find, what the config adds and takes away, who is on it, and

@@ -1,10 +1,10 @@
-import { messageOf } from '../errors.ts';
-import type { ReadContext } from '../features/feature.ts';
-import type { AnyFeature } from '../features/index.ts';
-import type { Ack, OpenNeed } from '../need.ts';
+import { messageOf } from '../../errors.ts';
+import type { ReadContext } from '../../features/feature.ts';
+import type { AnyFeature } from '../../features/index.ts';
+import type { Ack, OpenNeed } from '../../need.ts';
+import { canAsk } from '../unreachable.ts';
 import { acksKey, readAcks } from './acks.ts';
 import { type FoundNeed, makeRegistry } from './needs.ts';
-import { canAsk } from './unreachable.ts';
 
 /**
  * What needs a human, read as the console reads it, but without its patience: each feature is asked until it knows of

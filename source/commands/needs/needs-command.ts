@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { messageOf, QuarterdeckError, UsageError } from '../errors.ts';
+import { messageOf, QuarterdeckError, UsageError } from '../../errors.ts';
 import {
   type CommandContext,
   defineCommand,
@@ -7,17 +7,17 @@ import {
   type Outcome,
   optionalFlag,
   word,
-} from '../features/feature.ts';
-import { loadFeature } from '../features/index.ts';
-import { didYouMean } from '../nearest.ts';
-import { type Ack, needSentence, type OpenNeed } from '../need.ts';
-import { formatAge, formatClock } from '../ui/format.ts';
-import { textTable } from '../ui/text-table.ts';
-import { durationMs } from '../values.ts';
+} from '../../features/feature.ts';
+import { loadFeature } from '../../features/index.ts';
+import { didYouMean } from '../../nearest.ts';
+import { type Ack, needSentence, type OpenNeed } from '../../need.ts';
+import { formatAge, formatClock } from '../../ui/format.ts';
+import { textTable } from '../../ui/text-table.ts';
+import { durationMs } from '../../values.ts';
+import { chosenFeatures, paneFlag } from '../snapshot.ts';
 import { removeAck, writeAck } from './acks.ts';
 import { countNeeds } from './needs.ts';
 import { makeNeedsReader } from './read-needs.ts';
-import { chosenFeatures, paneFlag } from './snapshot.ts';
 
 export class NeedUnknownError extends QuarterdeckError {
   constructor(id: string, known: readonly string[]) {
