@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { LeasedLimiter } from '../source/features/limit/lease.ts';
+import { LeasedLimiter } from '../source/features/limit/check/lease.ts';
 import { Limiter } from '../source/features/limit/limit.ts';
 import { interleave, judged, median, printTable, short, startServer } from './harness.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import hit from '../../source/features/limit/hit.lua';
+import hit from '../../source/features/limit/check/hit.lua';
 import { onFakeClock, setClock } from '../helpers/fake-clock.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { hitAll } from '../../source/features/limit/check/hit-all.ts';
+import { LeasedLimiter } from '../../source/features/limit/check/lease.ts';
 import { discover } from '../../source/features/limit/discover.ts';
-import { hitAll } from '../../source/features/limit/hit-all.ts';
 import limit from '../../source/features/limit/index.ts';
-import { LeasedLimiter } from '../../source/features/limit/lease.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { list, reset } from '../../source/features/limit/list.ts';
 import { initial } from '../../source/features/limit/state.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DeniedError } from '../../source/errors.ts';
-import { hitAll } from '../../source/features/limit/hit-all.ts';
+import { hitAll } from '../../source/features/limit/check/hit-all.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { list } from '../../source/features/limit/list.ts';
 import type { Algorithm } from '../../source/features/limit/rules.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
-import { LeasedLimiter } from '../../source/features/limit/lease.ts';
+import { LeasedLimiter } from '../../source/features/limit/check/lease.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 const server = await redisForThisFile();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../source/errors.ts';
-import { hitAll } from '../../source/features/limit/hit-all.ts';
-import { LeasedLimiter } from '../../source/features/limit/lease.ts';
+import { hitAll } from '../../source/features/limit/check/hit-all.ts';
+import { LeasedLimiter } from '../../source/features/limit/check/lease.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { list, listAll, reset } from '../../source/features/limit/list.ts';
 import { byNearness } from '../../source/features/limit/state.ts';

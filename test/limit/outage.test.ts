@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { LeasedLimiter } from '../../source/features/limit/lease.ts';
+import { LeasedLimiter } from '../../source/features/limit/check/lease.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 

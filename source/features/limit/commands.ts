@@ -7,7 +7,7 @@ import { UnknownNameError } from '../../unknown-name.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import { defineCommand, flag, flagOr, list as listOf, optionalFlag, switchFlag, word } from '../feature.ts';
 import { tellMissing } from '../shards/open-shards.ts';
-import type { Verdict } from './check.ts';
+import type { Verdict } from './check/check.ts';
 import type { FoundLimit } from './discover.ts';
 import { resetGuard } from './guards.ts';
 import { Limiter } from './limit.ts';

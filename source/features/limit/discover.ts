@@ -4,7 +4,7 @@ import { serverMs } from '../../redis/clock.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { typedKeys } from '../../redis/scan.ts';
 import { name as nameValue } from '../../values.ts';
-import { lookAt } from './check.ts';
+import { lookAt } from './check/check.ts';
 import { type Algorithm, largestMax, memberOf, type Rule, seedPerMs } from './rules.ts';
 import { indexKeys } from './usage-index.ts';
 

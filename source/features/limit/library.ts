@@ -1,9 +1,9 @@
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
-import type * as check from './check.ts';
-import * as act from './hit-all.ts';
-import { LeasedLimiter } from './lease.ts';
+import type * as check from './check/check.ts';
+import * as act from './check/hit-all.ts';
+import { LeasedLimiter } from './check/lease.ts';
 import { Limiter as LimiterClass } from './limit.ts';
 import * as uses from './list.ts';
 import type { Algorithm } from './rules.ts';
@@ -172,7 +172,7 @@ export const Limiter = LimiterClass;
 export {
   /** @deprecated since 0.2: `open` with `lease` */
   LeasedLimiter,
-} from './lease.ts';
+} from './check/lease.ts';
 export type {
   /** @deprecated since 0.2: `Options` */
   LimiterOptions,

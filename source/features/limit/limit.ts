@@ -1,8 +1,8 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { type Act, loads, perform, type Verdict } from './check.ts';
-import { Patience } from './deadline.ts';
-import { Denials } from './denials.ts';
+import { type Act, loads, perform, type Verdict } from './check/check.ts';
+import { Patience } from './check/deadline.ts';
+import { Denials } from './check/denials.ts';
 import {
   algorithmOf,
   isWhole,

@@ -5,7 +5,7 @@ import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { requireName } from '../../values.ts';
-import { lookAt } from './check.ts';
+import { lookAt } from './check/check.ts';
 import indexed from './indexed.lua';
 import { type Algorithm, limitOfMember, memberOf, type Rule, stateKey, windowOf } from './rules.ts';
 import scanIndexLua from './scan-index.lua';

@@ -1,6 +1,6 @@
 import { keyFamily } from '../../redis/keys.ts';
 import type { Role } from '../feature.ts';
-import hit from './hit.lua';
+import hit from './check/hit.lua';
 import indexed from './indexed.lua';
 import scanIndex from './scan-index.lua';
 import note from './usage-index.lua';

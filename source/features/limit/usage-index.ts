@@ -4,7 +4,7 @@ import { keyFamily } from '../../redis/keys.ts';
 import { registryKey } from '../../redis/registry.ts';
 import { asInteger } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
-import type { Verdict } from './check.ts';
+import type { Verdict } from './check/check.ts';
 import { algorithmOf, memberOf, type Rule } from './rules.ts';
 import note from './usage-index.lua';
 

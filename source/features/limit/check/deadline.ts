@@ -1,4 +1,4 @@
-import type { Client } from '../../redis/client.ts';
+import type { Client } from '../../../redis/client.ts';
 
 /**
  * Bounds how long Redis may take to answer. While an answer is overdue, or the connection is gone, nothing more is

@@ -1,8 +1,8 @@
-import { UsageError, WrongTypeError } from '../../errors.ts';
-import type { Client } from '../../redis/client.ts';
+import { UsageError, WrongTypeError } from '../../../errors.ts';
+import type { Client } from '../../../redis/client.ts';
+import { type Limit, memberOf, requireDistinct, requireWhole, ruleOf, subjectMistake } from '../rules.ts';
+import { Notes } from '../usage-index.ts';
 import { perform, type Verdict } from './check.ts';
-import { type Limit, memberOf, requireDistinct, requireWhole, ruleOf, subjectMistake } from './rules.ts';
-import { Notes } from './usage-index.ts';
 
 /** One limit of one subject, and how much of it is wanted. */
 export type Demand = Limit & { readonly subject: string; readonly cost?: number };

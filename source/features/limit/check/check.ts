@@ -1,9 +1,9 @@
-import { WrongTypeError } from '../../errors.ts';
-import { type Client, isCluster } from '../../redis/client.ts';
-import { learnServerMs } from '../../redis/clock.ts';
-import { defineScript } from '../../redis/script.ts';
+import { WrongTypeError } from '../../../errors.ts';
+import { type Client, isCluster } from '../../../redis/client.ts';
+import { learnServerMs } from '../../../redis/clock.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { type Algorithm, algorithmOf, type Rule, stateKey, windowOf } from '../rules.ts';
 import hit from './hit.lua';
-import { type Algorithm, algorithmOf, type Rule, stateKey, windowOf } from './rules.ts';
 
 /** What a limit answered. An expected refusal is a value, never an exception. */
 export type Verdict = {

@@ -1,7 +1,7 @@
-import type { Client } from '../../redis/client.ts';
+import type { Client } from '../../../redis/client.ts';
+import { Limiter, type LimiterOptions } from '../limit.ts';
+import { algorithmOf, isWhole, type Limit, notWhole, type Rule, requireWhole, ruleOf } from '../rules.ts';
 import type { Verdict } from './check.ts';
-import { Limiter, type LimiterOptions } from './limit.ts';
-import { algorithmOf, isWhole, type Limit, notWhole, type Rule, requireWhole, ruleOf } from './rules.ts';
 
 /**
  * A limiter for very hot subjects: it takes permits from Redis a batch at a time and hands them out from memory.
