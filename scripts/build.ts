@@ -93,7 +93,7 @@ const results = await Promise.all([
   build({
     ...program,
     // The second entry is a worker thread, which needs a file of its own.
-    entryPoints: { cli: 'cli.tsx', 'lock-keeper': 'source/features/lock/keeper.ts' },
+    entryPoints: { cli: 'cli.tsx', 'lock-keeper': 'source/features/lock/holder/keeper.ts' },
     outdir: 'dist',
     // A command loads what it needs and no more.
     splitting: true,

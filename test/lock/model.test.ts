@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { expect, test, vi } from 'vitest';
-import type { Held } from '../../source/features/lock/held.ts';
+import type { Held } from '../../source/features/lock/holder/held.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 import { nonceOf } from '../../source/features/lock/token.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';

@@ -10,8 +10,8 @@ import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { warn } from '../../warnings.ts';
 import { ReplyError } from './batch.ts';
+import { lockKeys } from './holder/scripts.ts';
 import inspectLua from './inspect.lua';
-import { lockKeys } from './scripts.ts';
 import { type Owner, ownerOf } from './token.ts';
 
 /** What Redis knows of one lock. */

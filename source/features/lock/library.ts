@@ -2,7 +2,7 @@ import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Listening, Redis, Watched } from '../../library-types.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { LockLostError } from './errors.ts';
-import type { Held as OwnHeld } from './held.ts';
+import type { Held as OwnHeld } from './holder/held.ts';
 import * as look from './inspect.ts';
 import { acquire as acquireOwn, hold as holdOwn, type LockOptions } from './lock.ts';
 import * as byToken from './token-commands.ts';

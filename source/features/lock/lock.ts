@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '../../redis/client.ts';
 import { assertTtl } from './errors.ts';
-import { type Held, HeldLock } from './held.ts';
-import { takeFree } from './scripts.ts';
+import { type Held, HeldLock } from './holder/held.ts';
+import { takeFree } from './holder/scripts.ts';
+import { queueOf } from './holder/wait-queue.ts';
 import { mintToken } from './token.ts';
-import { queueOf } from './wait-queue.ts';
 
-export type { Held } from './held.ts';
+export type { Held } from './holder/held.ts';
 
 /**
  * A lock that at most one holds at a time: leased, fenced, first come first served.

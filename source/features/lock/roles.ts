@@ -1,11 +1,11 @@
 import { registryKey } from '../../redis/registry.ts';
 import type { Role } from '../feature.ts';
-import acquire from './acquire.lua';
-import extend from './extend.lua';
+import acquire from './holder/acquire.lua';
+import extend from './holder/extend.lua';
+import release from './holder/release.lua';
+import { lockKeys } from './holder/scripts.ts';
+import wait from './holder/wait.lua';
 import inspect from './inspect.lua';
-import release from './release.lua';
-import { lockKeys } from './scripts.ts';
-import wait from './wait.lua';
 
 export const roles: readonly Role[] = [
   {

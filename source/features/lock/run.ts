@@ -7,7 +7,7 @@ import type { Config } from '../../config.ts';
 import { QuarterdeckError } from '../../errors.ts';
 import { signalGroup } from '../../system/process-group.ts';
 import { CommandNotStartedError, LockLostError } from './errors.ts';
-import type { FromKeeper, Known, Task, ToKeeper } from './keeper.ts';
+import type { FromKeeper, Known, Task, ToKeeper } from './holder/keeper.ts';
 
 /**
  * Runs a command while holding a lock. The lock is the keeper's (a thread); here are the command, its process group
@@ -192,5 +192,5 @@ function revive(error: unknown, known: Known | undefined): unknown {
 /** Built, the keeper lies beside cli.js and this code in a chunk below; unbuilt, they are neighbours. */
 function keeperFile(): URL {
   const isBuilt = !import.meta.url.endsWith('.ts');
-  return new URL(isBuilt ? '../lock-keeper.js' : './keeper.ts', import.meta.url);
+  return new URL(isBuilt ? '../lock-keeper.js' : './holder/keeper.ts', import.meta.url);
 }

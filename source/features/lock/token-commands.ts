@@ -2,7 +2,7 @@ import type { Client } from '../../redis/client.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { assertTtl } from './errors.ts';
-import { extendTtl, giveUp, type LockKeys, lockKeys } from './scripts.ts';
+import { extendTtl, giveUp, type LockKeys, lockKeys } from './holder/scripts.ts';
 
 /** What anybody may do who knows a lock's token, such as a command that was given `LOCK_TOKEN`. */
 

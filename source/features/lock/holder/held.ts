@@ -1,5 +1,5 @@
-import type { Client } from '../../redis/client.ts';
-import { assertTtl, LockLostError } from './errors.ts';
+import type { Client } from '../../../redis/client.ts';
+import { assertTtl, LockLostError } from '../errors.ts';
 import { extendTtl } from './scripts.ts';
 import { queueOf } from './wait-queue.ts';
 

@@ -1,16 +1,16 @@
-import { messageOf, WrongTypeError } from '../../errors.ts';
-import { publishCommand } from '../../redis/channels.ts';
-import type { Client } from '../../redis/client.ts';
-import { keyFamily } from '../../redis/keys.ts';
-import { refusedScript } from '../../redis/refusals.ts';
-import { asArray, asInteger, asText, asTexts } from '../../redis/reply.ts';
-import { defineScript } from '../../redis/script.ts';
-import { typed } from '../../redis/wrong-type.ts';
+import { messageOf, WrongTypeError } from '../../../errors.ts';
+import { publishCommand } from '../../../redis/channels.ts';
+import type { Client } from '../../../redis/client.ts';
+import { keyFamily } from '../../../redis/keys.ts';
+import { refusedScript } from '../../../redis/refusals.ts';
+import { asArray, asInteger, asText, asTexts } from '../../../redis/reply.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { typed } from '../../../redis/wrong-type.ts';
+import { gather } from '../batch.ts';
+import { nonceOf } from '../token.ts';
 import acquireLua from './acquire.lua';
-import { gather } from './batch.ts';
 import extendLua from './extend.lua';
 import releaseLua from './release.lua';
-import { nonceOf } from './token.ts';
 import waitLua from './wait.lua';
 
 /** The keys of one lock, and the start of the channels on which its waiters are told. */

@@ -1,7 +1,8 @@
-import type { Client } from '../../redis/client.ts';
-import { type Hearing, type Notifier, notifierOf } from '../../redis/notifier.ts';
-import { existsAs, register } from '../../redis/registry.ts';
-import { warn } from '../../warnings.ts';
+import type { Client } from '../../../redis/client.ts';
+import { type Hearing, type Notifier, notifierOf } from '../../../redis/notifier.ts';
+import { existsAs, register } from '../../../redis/registry.ts';
+import { warn } from '../../../warnings.ts';
+import { ownerOf } from '../token.ts';
 import {
   channelOf,
   giveUp,
@@ -14,7 +15,6 @@ import {
   type Released,
   type Waited,
 } from './scripts.ts';
-import { ownerOf } from './token.ts';
 
 /** The lock is ours. Its TTL began to count at `sinceMs` (`performance.now()`) at the earliest. */
 export type Grant = { readonly fence: number; readonly sinceMs: number };

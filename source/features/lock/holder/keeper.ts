@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Config } from '../../config.ts';
-import { QuarterdeckError } from '../../errors.ts';
-import { connect } from '../../redis/connection/connect.ts';
-import { endGroup, signalGroup } from '../../system/process-group.ts';
-import { acquire, type Held } from './lock.ts';
+import type { Config } from '../../../config.ts';
+import { QuarterdeckError } from '../../../errors.ts';
+import { connect } from '../../../redis/connection/connect.ts';
+import { endGroup, signalGroup } from '../../../system/process-group.ts';
+import { acquire, type Held } from '../lock.ts';
 
 /**
  * The thread behind `lock run`: it alone holds and renews the lock, over a connection of its own, and it alone
