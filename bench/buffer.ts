@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Redis } from 'ioredis';
 import pg from 'pg';
 import { IncrementBuffer } from '../source/features/buffer/buffer.ts';
-import { flush } from '../source/features/buffer/flush.ts';
+import { flush } from '../source/features/buffer/flush/flush.ts';
 import { openTarget } from '../source/features/buffer/sql/open-target.ts';
 import { startPostgres } from '../test/helpers/postgres.ts';
 import { interleave, median, printTable, short, startServer } from './harness.ts';

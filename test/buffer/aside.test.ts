@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Aside, asidePages, dropAside, retryAside } from '../../source/features/buffer/aside.ts';
 import { increment } from '../../source/features/buffer/buffer.ts';
 import { doctor } from '../../source/features/buffer/doctor.ts';
-import { type Flushed, flush, hasWork } from '../../source/features/buffer/flush.ts';
+import { type Aside, asidePages, dropAside, retryAside } from '../../source/features/buffer/flush/aside.ts';
+import { type Flushed, flush, hasWork } from '../../source/features/buffer/flush/flush.ts';
 import { pendingOf } from '../../source/features/buffer/pending.ts';
 import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import type { FlushStep } from '../../source/features/buffer/sql/target.ts';

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { increment } from '../../source/features/buffer/buffer.ts';
 import { doctor } from '../../source/features/buffer/doctor.ts';
-import { flushOnce } from '../../source/features/buffer/flusher.ts';
+import { flushOnce } from '../../source/features/buffer/flush/flusher.ts';
 
 import { writeStatus } from '../../source/features/buffer/status.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { Redis } from 'ioredis';
-import { flush } from '../../source/features/buffer/flush.ts';
+import { flush } from '../../source/features/buffer/flush/flush.ts';
 import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 
 /** A flusher that is killed with SIGKILL at one moment of its flush, or a little after. */

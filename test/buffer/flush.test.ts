@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { increment } from '../../source/features/buffer/buffer.ts';
-import { flush, hasWork } from '../../source/features/buffer/flush.ts';
+import { flush, hasWork } from '../../source/features/buffer/flush/flush.ts';
 import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import type { FlushStep, Target } from '../../source/features/buffer/sql/target.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { increment } from '../../source/features/buffer/buffer.ts';
-import { flush } from '../../source/features/buffer/flush.ts';
+import { flush } from '../../source/features/buffer/flush/flush.ts';
 import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import type { FlushStep } from '../../source/features/buffer/sql/target.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';

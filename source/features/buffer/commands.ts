@@ -18,13 +18,13 @@ import {
   type Text,
   word,
 } from '../feature.ts';
-import { type Aside, asidePages, dropAside, retryAside } from './aside.ts';
 import { increment } from './buffer.ts';
 import { countLines } from './count-lines.ts';
 import { discover } from './discover.ts';
 import { NotAsideError } from './errors.ts';
-import type { Flushed } from './flush.ts';
-import type { FlushRun } from './flusher.ts';
+import { type Aside, asidePages, dropAside, retryAside } from './flush/aside.ts';
+import type { Flushed } from './flush/flush.ts';
+import type { FlushRun } from './flush/flusher.ts';
 import { dropGuard, flushGuard } from './guards.ts';
 import { isOwnType } from './keys.ts';
 import { type Pending, pendingOf } from './pending.ts';
@@ -103,7 +103,7 @@ const flush = defineCommand({
     if (/^postgres(?:ql)?:\/\/[^/?]*:[^/?]+@/.test(to)) {
       context.warn('A password in a URL is visible in the process list; use PGPASSWORD or ~/.pgpass');
     }
-    const { flushOnce } = await import('./flusher.ts');
+    const { flushOnce } = await import('./flush/flusher.ts');
     const noted = new Set<string>();
     const run: FlushRun = {
       redis: context.redis,
@@ -124,7 +124,7 @@ const flush = defineCommand({
 });
 
 async function flushEvery(context: CommandContext, run: FlushRun, everyMs: number) {
-  const { keepFlushing } = await import('./flusher.ts');
+  const { keepFlushing } = await import('./flush/flusher.ts');
   let leftPending = 0;
   await keepFlushing({
     ...run,

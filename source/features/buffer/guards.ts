@@ -1,6 +1,6 @@
 import { counted } from '../../ui/format.ts';
 import type { Guard } from '../feature.ts';
-import { asidePages } from './aside.ts';
+import { asidePages } from './flush/aside.ts';
 import { glance } from './pending.ts';
 import { placeOf } from './sql/place.ts';
 import { signed } from './status-text.ts';

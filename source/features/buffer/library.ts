@@ -5,11 +5,11 @@ import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { registered } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
-import { type Aside as AsideRow, asidePages, dropAside, retryAside } from './aside.ts';
 import * as own from './buffer.ts';
 import { discover as discoverTypes } from './discover.ts';
-import { type Flushed as FlushedOnce, flush as flushOwn } from './flush.ts';
-import { keepFlushing } from './flusher.ts';
+import { type Aside as AsideRow, asidePages, dropAside, retryAside } from './flush/aside.ts';
+import { type Flushed as FlushedOnce, flush as flushOwn } from './flush/flush.ts';
+import { keepFlushing } from './flush/flusher.ts';
 import { glance, type Pending, pendingOf } from './pending.ts';
 import type { Batch, Refusal, Row, Target, TargetOptions } from './sql/target.ts';
 
@@ -256,13 +256,13 @@ export {
 export {
   /** @deprecated since 0.2: `status` */
   hasWork,
-} from './flush.ts';
+} from './flush/flush.ts';
 export {
   /** @deprecated since 0.2: `flush` */
   flushOnce,
   /** @deprecated since 0.2: `run` */
   keepFlushing,
-} from './flusher.ts';
+} from './flush/flusher.ts';
 export {
   /** @deprecated since 0.2: `list` */
   glance,

@@ -1,12 +1,12 @@
 import { registryKey } from '../../redis/registry.ts';
 import type { Role } from '../feature.ts';
-import claim from './claim.lua';
-import commit from './commit.lua';
-import drop from './drop.lua';
+import claim from './flush/claim.lua';
+import commit from './flush/commit.lua';
+import drop from './flush/drop.lua';
+import retry from './flush/retry.lua';
 import increment from './increment.lua';
 import { bufferKeys } from './keys.ts';
 import pending from './pending.lua';
-import retry from './retry.lua';
 
 export const roles: readonly Role[] = [
   {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { WrongTypeError } from '../../errors.ts';
-import type { Client } from '../../redis/client.ts';
-import { register } from '../../redis/registry.ts';
-import { asArray, asInteger, asText, asTexts } from '../../redis/reply.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
-import { defineScript } from '../../redis/script.ts';
+import { WrongTypeError } from '../../../errors.ts';
+import type { Client } from '../../../redis/client.ts';
+import { register } from '../../../redis/registry.ts';
+import { asArray, asInteger, asText, asTexts } from '../../../redis/reply.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { BatchElsewhereError } from '../errors.ts';
+import { type BufferKeys, bufferKeys } from '../keys.ts';
+import { byId, type OnStep, type Refusal, type Row, type Target } from '../sql/target.ts';
 import claimLua from './claim.lua';
 import commitLua from './commit.lua';
-import { BatchElsewhereError } from './errors.ts';
-import { type BufferKeys, bufferKeys } from './keys.ts';
-import { byId, type OnStep, type Refusal, type Row, type Target } from './sql/target.ts';
 
 /**
  * From Redis to SQL, exactly once in effect, without a lock.

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
-import type { Client } from '../../redis/client.ts';
-import { asArray, asInteger, asNumber, asOptionalText, asText } from '../../redis/reply.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
-import { defineScript } from '../../redis/script.ts';
-import { typed } from '../../redis/wrong-type.ts';
+import type { Client } from '../../../redis/client.ts';
+import { asArray, asInteger, asNumber, asOptionalText, asText } from '../../../redis/reply.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { typed } from '../../../redis/wrong-type.ts';
+import { bufferKeys } from '../keys.ts';
 import dropLua from './drop.lua';
-import { bufferKeys } from './keys.ts';
 import retryLua from './retry.lua';
 
 /**

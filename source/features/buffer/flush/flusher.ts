@@ -1,14 +1,14 @@
-import { messageOf } from '../../errors.ts';
-import { backoffMs, pause } from '../../redis/backoff.ts';
-import type { Client } from '../../redis/client.ts';
-import { isPassing, rideOut } from '../../redis/refusals.ts';
-import { type Held, hold } from '../lock/lock.ts';
-import { SqlFailedError, SqlUnreachableError, TooManyRefusedError } from './errors.ts';
+import { messageOf } from '../../../errors.ts';
+import { backoffMs, pause } from '../../../redis/backoff.ts';
+import type { Client } from '../../../redis/client.ts';
+import { isPassing, rideOut } from '../../../redis/refusals.ts';
+import { type Held, hold } from '../../lock/lock.ts';
+import { SqlFailedError, SqlUnreachableError, TooManyRefusedError } from '../errors.ts';
+import { bufferKeys } from '../keys.ts';
+import { openTarget } from '../sql/open-target.ts';
+import type { OnStep, TargetOptions } from '../sql/target.ts';
+import { serverTimeMs, writeStatus } from '../status.ts';
 import { type Flushed, flush, hasWork } from './flush.ts';
-import { bufferKeys } from './keys.ts';
-import { openTarget } from './sql/open-target.ts';
-import type { OnStep, TargetOptions } from './sql/target.ts';
-import { serverTimeMs, writeStatus } from './status.ts';
 
 /**
  * Flushing as a run of its own: opens the database for each batch and closes it again, so that between batches
