@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
-import { ack, create, pending } from '../source/features/chat/chat.ts';
-import { send } from '../source/features/chat/send.ts';
-import { follow } from '../source/features/chat/tail.ts';
+import { ack, create, pending } from '../source/features/chat/room/chat.ts';
+import { send } from '../source/features/chat/room/send.ts';
+import { follow } from '../source/features/chat/room/tail.ts';
 import { bookFetch, bookSend } from '../test/helpers/book-chat.ts';
 import { interleave, judged, median, percentile, printTable, short, startServer } from './harness.ts';
 

@@ -6,8 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type IPty, spawn } from '@lydell/node-pty';
 import { build } from 'esbuild';
 import { Redis } from 'ioredis';
-import { create } from '../source/features/chat/chat.ts';
-import { send } from '../source/features/chat/send.ts';
+import { create } from '../source/features/chat/room/chat.ts';
+import { send } from '../source/features/chat/room/send.ts';
 import { interleave, judged, median, percentile, printTable, startServer } from './harness.ts';
 
 // The console in a pseudo-terminal, beside a bundled Ink hello world in the same run. Needs `npm run build` first.

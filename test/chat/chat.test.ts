@@ -1,7 +1,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/chat.ts';
-import { history, known, survey } from '../../source/features/chat/rooms.ts';
-import { longestMessageBytes, send } from '../../source/features/chat/send.ts';
+import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
+import { history, known, survey } from '../../source/features/chat/room/rooms.ts';
+import { longestMessageBytes, send } from '../../source/features/chat/room/send.ts';
 import type { Client } from '../../source/redis/client.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

@@ -1,12 +1,12 @@
 import type { Cluster } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
-import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
 import { feed } from '../../source/features/chat/feed.ts';
-import { discover, history, survey } from '../../source/features/chat/rooms.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
+import { discover, history, survey } from '../../source/features/chat/room/rooms.ts';
+import { send } from '../../source/features/chat/room/send.ts';
+import { follow } from '../../source/features/chat/room/tail.ts';
 import { initial, selectedHistory } from '../../source/features/chat/state.ts';
-import { follow } from '../../source/features/chat/tail.ts';
 import { run } from '../helpers/cli.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 

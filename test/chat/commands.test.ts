@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { create, pending } from '../../source/features/chat/chat.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { create, pending } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import { bookAcquire, bookCreate } from '../helpers/book-chat.ts';
 import { errorOf, run, start } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';

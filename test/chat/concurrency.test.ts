@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
-import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
 import { NotAMemberError, UnknownRoomError } from '../../source/features/chat/errors.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 const server = await redisForThisFile();

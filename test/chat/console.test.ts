@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { create, pending } from '../../source/features/chat/chat.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { create, pending } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { create, pending } from '../../source/features/chat/chat.ts';
-import { send } from '../../source/features/chat/send.ts';
-import { follow } from '../../source/features/chat/tail.ts';
+import { create, pending } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
+import { follow } from '../../source/features/chat/room/tail.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 
 let cluster: RedisCluster;

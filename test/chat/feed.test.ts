@@ -1,8 +1,8 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
-import { ack, create, leave } from '../../source/features/chat/chat.ts';
 import { feed } from '../../source/features/chat/feed.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { ack, create, leave } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import { type ChatSlice, initial, selectedHistory, stepRoom } from '../../source/features/chat/state.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
-import { ack, create, join, leave } from '../../source/features/chat/chat.ts';
 import { doctor } from '../../source/features/chat/doctor.ts';
-import { discover, history, known, survey } from '../../source/features/chat/rooms.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { ack, create, join, leave } from '../../source/features/chat/room/chat.ts';
+import { discover, history, known, survey } from '../../source/features/chat/room/rooms.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
-import { create, pending } from '../../source/features/chat/chat.ts';
 import {
   frameIn,
   openFrame,
@@ -9,6 +8,7 @@ import {
   type SharedFrame,
   share,
 } from '../../source/features/chat/frames.ts';
+import { create, pending } from '../../source/features/chat/room/chat.ts';
 import { run } from '../helpers/cli.ts';
 import { foreignSequences, payloads } from '../helpers/injections.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
-import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/chat.ts';
 import { isMalformed, type Message } from '../../source/features/chat/message.ts';
-import { survey } from '../../source/features/chat/rooms.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
+import { survey } from '../../source/features/chat/room/rooms.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import {
   bookAcquire,
   bookCreate,

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/chat.ts';
 import { isMalformed } from '../../source/features/chat/message.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import type { FaultProxy } from '../helpers/fault-proxy.ts';
 
 /**

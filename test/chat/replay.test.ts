@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { ack, create, join, leave, pending } from '../../source/features/chat/chat.ts';
-import { survey } from '../../source/features/chat/rooms.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
+import { survey } from '../../source/features/chat/room/rooms.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { create, leave, pending } from '../../source/features/chat/chat.ts';
-import { send } from '../../source/features/chat/send.ts';
-import { follow } from '../../source/features/chat/tail.ts';
+import { create, leave, pending } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
+import { follow } from '../../source/features/chat/room/tail.ts';
 import { bookSend } from '../helpers/book-chat.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';

@@ -27,7 +27,7 @@ function open({ as = 'ada', columns = 120, rows = 40, args = [] as string[] } = 
 }
 
 async function makeRoom(): Promise<void> {
-  const { create } = await import('../../source/features/chat/chat.ts');
+  const { create } = await import('../../source/features/chat/room/chat.ts');
   await create(client, 'ops', ['ada', 'bob']);
 }
 

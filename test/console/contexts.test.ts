@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
-import { create } from '../../source/features/chat/chat.ts';
+import { create } from '../../source/features/chat/room/chat.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, startPlay } from '../helpers/terminal.ts';
 

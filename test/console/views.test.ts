@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { create } from '../../source/features/chat/chat.ts';
+import { create } from '../../source/features/chat/room/chat.ts';
 import { publish } from '../../source/features/topic/publish.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';

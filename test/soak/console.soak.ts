@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { create } from '../../source/features/chat/chat.ts';
-import { send } from '../../source/features/chat/send.ts';
+import { create } from '../../source/features/chat/room/chat.ts';
+import { send } from '../../source/features/chat/room/send.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
 import { publish } from '../../source/features/topic/publish.ts';
 import { startRedis } from '../helpers/redis-server.ts';

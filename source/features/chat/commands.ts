@@ -16,13 +16,13 @@ import {
   type Text,
   word,
 } from '../feature.ts';
-import { ack, create, join, leave, memberNames, pending } from './chat.ts';
 import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts';
 import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
-import { adopt, discover, known, type RoomFigures, survey } from './rooms.ts';
-import { send } from './send.ts';
-import { follow } from './tail.ts';
+import { ack, create, join, leave, memberNames, pending } from './room/chat.ts';
+import { adopt, discover, known, type RoomFigures, survey } from './room/rooms.ts';
+import { send } from './room/send.ts';
+import { follow } from './room/tail.ts';
 
 const room = word('ROOM', 'the room', name);
 const as = optionalFlag('NAME', 'who you are in the room (--operator)', name);

@@ -3,7 +3,7 @@ import type { Client } from '../../redis/client.ts';
 import { isCluster } from '../../redis/client.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { roomKeys, roomOf, seenKey } from './keys.ts';
-import { oldest, survey } from './rooms.ts';
+import { oldest, survey } from './room/rooms.ts';
 
 /** A member this far behind is more likely gone than slow. */
 const silentAfterMs = 24 * 3_600_000;

@@ -4,9 +4,9 @@ import { registeredPage } from '../../redis/registry.ts';
 import { IndexRound } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { channelOf, seenKey, whyNoRoom } from './keys.ts';
-import { type Look, look } from './look.ts';
 import { parseEntry } from './message.ts';
-import { survey } from './rooms.ts';
+import { type Look, look } from './room/look.ts';
+import { survey } from './room/rooms.ts';
 import {
   type ChatSlice,
   hear,

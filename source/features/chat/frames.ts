@@ -6,7 +6,7 @@ import { QuarterdeckError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { roomKeys } from './keys.ts';
-import { type SendOptions, type Sent, send } from './send.ts';
+import { type SendOptions, type Sent, send } from './room/send.ts';
 
 /**
  * What somebody saw, beside the message that says so. The message is plain text and complete in any other program; the

@@ -1,6 +1,6 @@
 import { counted } from '../../ui/format.ts';
 import type { Guard } from '../feature.ts';
-import { survey } from './rooms.ts';
+import { survey } from './room/rooms.ts';
 
 export const leaveGuard: Guard<{ readonly room: string; readonly as: string | undefined }> = {
   loses: false,

@@ -6,7 +6,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { historyRows, layOut, viewHistory } from './layout.ts';
 import { roles } from './roles.ts';
-import { known, survey } from './rooms.ts';
+import { known, survey } from './room/rooms.ts';
 import { type ChatSlice, chatList, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
 
 export default defineFeature<ChatSlice>({

@@ -4,11 +4,11 @@ import type { Call, Listed, Listening, Redis, Watched } from '../../library-type
 import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
-import * as own from './chat.ts';
 import { type Entry, isMalformed } from './message.ts';
-import * as rooms from './rooms.ts';
-import { longestMessageBytes, type Sent, send as sendOwn } from './send.ts';
-import { follow } from './tail.ts';
+import * as own from './room/chat.ts';
+import * as rooms from './room/rooms.ts';
+import { longestMessageBytes, type Sent, send as sendOwn } from './room/send.ts';
+import { follow } from './room/tail.ts';
 
 // quarterdeck/chat: rooms of named members, and nobody misses a message.
 
@@ -220,15 +220,15 @@ function messagesOf(room: string, entries: readonly Entry[]): Message[] {
 }
 
 export {
+  /** @deprecated since 0.2: `read`; what cannot be read is warned of */
+  isMalformed,
+} from './message.ts';
+export {
   /** @deprecated since 0.2: `read` marks what it gives */
   ack,
   /** @deprecated since 0.2: `read` with `peek` */
   pending,
-} from './chat.ts';
-export {
-  /** @deprecated since 0.2: `read`; what cannot be read is warned of */
-  isMalformed,
-} from './message.ts';
+} from './room/chat.ts';
 export {
   /** @deprecated since 0.2: `read` */
   history,
@@ -236,8 +236,8 @@ export {
   known,
   /** @deprecated since 0.2: `list` */
   survey,
-} from './rooms.ts';
+} from './room/rooms.ts';
 export {
   /** @deprecated since 0.2: `consume` */
   follow,
-} from './tail.ts';
+} from './room/tail.ts';

@@ -1,15 +1,15 @@
 import { registryKey } from '../../redis/registry.ts';
 import type { Role } from '../feature.ts';
-import ack from './ack.lua';
-import create from './create.lua';
-import history from './history.lua';
-import inspect from './inspect.lua';
-import join from './join.lua';
 import { roomKeys, seenKey } from './keys.ts';
-import leave from './leave.lua';
-import look from './look.lua';
-import pending from './pending.lua';
-import send from './send.lua';
+import ack from './room/ack.lua';
+import create from './room/create.lua';
+import history from './room/history.lua';
+import inspect from './room/inspect.lua';
+import join from './room/join.lua';
+import leave from './room/leave.lua';
+import look from './room/look.lua';
+import pending from './room/pending.lua';
+import send from './room/send.lua';
 
 export const roles: readonly Role[] = [
   {

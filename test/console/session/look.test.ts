@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { create } from '../../../source/features/chat/chat.ts';
+import { create } from '../../../source/features/chat/room/chat.ts';
 import { acquire } from '../../../source/features/lock/lock.ts';
 import { type RedisServer, startRedis } from '../../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../../helpers/terminal.ts';

@@ -1,18 +1,18 @@
-import { type Client, isCluster } from '../../redis/client.ts';
-import { guardLifeMs, withOperation } from '../../redis/idempotency.ts';
-import { register, unregister } from '../../redis/registry.ts';
-import { asArray, asInteger, asNumber, asTexts } from '../../redis/reply.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
-import { defineScript } from '../../redis/script.ts';
-import { typed } from '../../redis/wrong-type.ts';
+import { type Client, isCluster } from '../../../redis/client.ts';
+import { guardLifeMs, withOperation } from '../../../redis/idempotency.ts';
+import { register, unregister } from '../../../redis/registry.ts';
+import { asArray, asInteger, asNumber, asTexts } from '../../../redis/reply.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { typed } from '../../../redis/wrong-type.ts';
+import { assertMember, roomCounter, roomKeys, seenKey, seenKeys, stillThere } from '../keys.ts';
+import { type Entry, parseEntries } from '../message.ts';
+import { checked, refuseUnless } from '../replies.ts';
 import ackLua from './ack.lua';
 import createLua from './create.lua';
 import joinLua from './join.lua';
-import { assertMember, roomCounter, roomKeys, seenKey, seenKeys, stillThere } from './keys.ts';
 import leaveLua from './leave.lua';
-import { type Entry, parseEntries } from './message.ts';
 import pendingLua from './pending.lua';
-import { checked, refuseUnless } from './replies.ts';
 
 /**
  * Group chat: every member of a room gets every message sent while a member, at least once, however long away.

@@ -1,17 +1,17 @@
-import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
-import { type Client, isCluster } from '../../redis/client.ts';
-import { masters } from '../../redis/connection/connect.ts';
-import { UnreadableReplyError } from '../../redis/errors.ts';
-import { refused } from '../../redis/refusals.ts';
-import { registerAll, registered } from '../../redis/registry.ts';
-import { asArray, asInteger, asNumber, asText, asTexts } from '../../redis/reply.ts';
-import { scan } from '../../redis/scan.ts';
-import { defineScript } from '../../redis/script.ts';
-import { typed } from '../../redis/wrong-type.ts';
+import { QuarterdeckError, WrongTypeError } from '../../../errors.ts';
+import { type Client, isCluster } from '../../../redis/client.ts';
+import { masters } from '../../../redis/connection/connect.ts';
+import { UnreadableReplyError } from '../../../redis/errors.ts';
+import { refused } from '../../../redis/refusals.ts';
+import { registerAll, registered } from '../../../redis/registry.ts';
+import { asArray, asInteger, asNumber, asText, asTexts } from '../../../redis/reply.ts';
+import { scan } from '../../../redis/scan.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { typed } from '../../../redis/wrong-type.ts';
+import { type RoomKeys, roomKeys, roomOf, whyNoRoom } from '../keys.ts';
+import { type Entry, parseEntries } from '../message.ts';
 import historyLua from './history.lua';
 import surveyLua from './inspect.lua';
-import { type RoomKeys, roomKeys, roomOf, whyNoRoom } from './keys.ts';
-import { type Entry, parseEntries } from './message.ts';
 
 /** Looking at rooms from outside: nothing here marks messages as seen or needs to be a member. */
 

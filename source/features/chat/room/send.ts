@@ -1,15 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { UsageError } from '../../errors.ts';
-import { publishCommand } from '../../redis/channels.ts';
-import type { Client } from '../../redis/client.ts';
-import { guardLifeMs, type Operation, withOperation } from '../../redis/idempotency.ts';
-import { rideOut } from '../../redis/refusals.ts';
-import { register, unregister } from '../../redis/registry.ts';
-import { asArray, asInteger } from '../../redis/reply.ts';
-import { defineScript } from '../../redis/script.ts';
-import { MessageTooLongError, RoomLockedError } from './errors.ts';
-import { assertMember, type RoomKeys, roomKeys, seenKeys, stillThere } from './keys.ts';
-import { checked, refuseUnless } from './replies.ts';
+import { UsageError } from '../../../errors.ts';
+import { publishCommand } from '../../../redis/channels.ts';
+import type { Client } from '../../../redis/client.ts';
+import { guardLifeMs, type Operation, withOperation } from '../../../redis/idempotency.ts';
+import { rideOut } from '../../../redis/refusals.ts';
+import { register, unregister } from '../../../redis/registry.ts';
+import { asArray, asInteger } from '../../../redis/reply.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { MessageTooLongError, RoomLockedError } from '../errors.ts';
+import { assertMember, type RoomKeys, roomKeys, seenKeys, stillThere } from '../keys.ts';
+import { checked, refuseUnless } from '../replies.ts';
 import sendLua from './send.lua';
 
 export const longestMessageBytes = 64 * 1024;

@@ -1,9 +1,9 @@
-import type { Client } from '../../redis/client.ts';
-import { notifierOf } from '../../redis/notifier.ts';
-import { rideOut } from '../../redis/refusals.ts';
+import type { Client } from '../../../redis/client.ts';
+import { notifierOf } from '../../../redis/notifier.ts';
+import { rideOut } from '../../../redis/refusals.ts';
+import { channelOf } from '../keys.ts';
+import type { Entry } from '../message.ts';
 import { ack, pending } from './chat.ts';
-import { channelOf } from './keys.ts';
-import type { Entry } from './message.ts';
 
 /** For senders that announce nothing, such as those of Redis in Action, and for what was announced unheard. */
 const pollMs = 1000;

@@ -1,10 +1,10 @@
-import type { Client } from '../../redis/client.ts';
-import { asArray, asInteger, asNumber, asPairs, asTexts } from '../../redis/reply.ts';
-import { defineScript } from '../../redis/script.ts';
-import { roomKeys } from './keys.ts';
+import type { Client } from '../../../redis/client.ts';
+import { asArray, asInteger, asNumber, asPairs, asTexts } from '../../../redis/reply.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { roomKeys } from '../keys.ts';
+import { type Entry, parseEntries } from '../message.ts';
+import { checked } from '../replies.ts';
 import lookLua from './look.lua';
-import { type Entry, parseEntries } from './message.ts';
-import { checked } from './replies.ts';
 
 /** One room as somebody sees who has it open. */
 export type Look = {
