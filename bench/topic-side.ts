@@ -3,7 +3,7 @@ import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { isGap } from '../source/features/topic/layout.ts';
 import { publish } from '../source/features/topic/publish.ts';
-import { subscribe } from '../source/features/topic/subscribe.ts';
+import { subscribe } from '../source/features/topic/subscriber/subscribe.ts';
 
 /** One side of one system of the topic benchmark, in a process of its own: a publisher or a subscriber. */
 

@@ -14,7 +14,7 @@ import { common } from '../../source/features/log/log.ts';
 import { LogWriter } from '../../source/features/log/writer.ts';
 import { isGap } from '../../source/features/topic/layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
 import type { Connection } from '../../source/redis/connection/connect.ts';
 
 /** A name whose keys lie on the first primary of three: the one that dies. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { publish } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
 import { topicStatus } from '../../source/features/topic/topic.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { discover } from '../../source/features/topic/discover.ts';
 import { type Item, isGap } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
-import { Subscription } from '../../source/features/topic/subscription.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
+import { Subscription } from '../../source/features/topic/subscriber/subscription.ts';
 import { dropSubscriber, inspectAll, topicStatus } from '../../source/features/topic/topic.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 

@@ -2,7 +2,7 @@ import { appendFileSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { isGap } from '../../source/features/topic/layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
-import { Subscription } from '../../source/features/topic/subscription.ts';
+import { Subscription } from '../../source/features/topic/subscriber/subscription.ts';
 
 /**
  * What the crash test kills. The publisher notes what it was promised, the subscriber what it handled, each in a file

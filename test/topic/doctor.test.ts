@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { doctor } from '../../source/features/topic/doctor.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
 import { inspectAll } from '../../source/features/topic/topic.ts';
 import { type RedisServer, redisForThisFile } from '../helpers/redis-server.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { isGap, type Message } from '../../source/features/topic/layout.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
-import { Subscription } from '../../source/features/topic/subscription.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
+import { Subscription } from '../../source/features/topic/subscriber/subscription.ts';
 import { inspectAll, openTopic, topicStatus } from '../../source/features/topic/topic.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';

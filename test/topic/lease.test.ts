@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { isGap } from '../../source/features/topic/layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
-import { Subscription } from '../../source/features/topic/subscription.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
+import { Subscription } from '../../source/features/topic/subscriber/subscription.ts';
 import { dropSubscriber, topicStatus } from '../../source/features/topic/topic.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

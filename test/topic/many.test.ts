@@ -4,7 +4,7 @@ import { feed } from '../../source/features/topic/feed.ts';
 import feature from '../../source/features/topic/index.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import { initial } from '../../source/features/topic/state.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
 import { inspectAll, openTopic, topicStatus } from '../../source/features/topic/topic.ts';
 import { needSentence } from '../../source/need.ts';
 import { run } from '../helpers/cli.ts';

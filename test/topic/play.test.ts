@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
-import { setRetention } from '../../source/features/topic/own-layout.ts';
+import { setRetention } from '../../source/features/topic/own-layout/own-layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
-import { Subscription } from '../../source/features/topic/subscription.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
+import { Subscription } from '../../source/features/topic/subscriber/subscription.ts';
 import { topicStatus } from '../../source/features/topic/topic.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';

@@ -3,7 +3,10 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { QuarterdeckError } from '../../source/errors.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
-import { Subscription, type SubscriptionOptions } from '../../source/features/topic/subscription.ts';
+import {
+  Subscription,
+  type SubscriptionOptions,
+} from '../../source/features/topic/subscriber/subscription.ts';
 import { topicStatus } from '../../source/features/topic/topic.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';

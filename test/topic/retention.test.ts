@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { type Item, isGap } from '../../source/features/topic/layout.ts';
-import { setRetention } from '../../source/features/topic/own-layout.ts';
+import { setRetention } from '../../source/features/topic/own-layout/own-layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
-import { subscribe } from '../../source/features/topic/subscribe.ts';
+import { subscribe } from '../../source/features/topic/subscriber/subscribe.ts';
 import { openTopic, topicStatus } from '../../source/features/topic/topic.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 

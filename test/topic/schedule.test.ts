@@ -4,7 +4,7 @@ import type { Command, Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { isGap } from '../../source/features/topic/layout.ts';
 import { publish } from '../../source/features/topic/publish.ts';
-import { Subscription } from '../../source/features/topic/subscription.ts';
+import { Subscription } from '../../source/features/topic/subscriber/subscription.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /**

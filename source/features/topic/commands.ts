@@ -18,10 +18,8 @@ import {
   type Text,
   word,
 } from '../feature.ts';
-import { type AsideMessage, asideOf, namedAside, takeOut } from './aside.ts';
 import { discover } from './discover.ts';
 import { LayoutError, StillAsideError } from './errors.ts';
-import { runExec } from './exec.ts';
 import { discardGuard, dropGuard } from './guards.ts';
 import {
   type Inspection,
@@ -34,12 +32,14 @@ import {
   type Retention,
   topicJson,
 } from './layout.ts';
-import { setRetention } from './own-layout.ts';
+import { setRetention } from './own-layout/own-layout.ts';
 import { type Published, publish, settlePublished } from './publish.ts';
 import { publishLines } from './publish-lines.ts';
 import { unreadableText } from './replies.ts';
 import { statusTable } from './status-table.ts';
-import { subscribe } from './subscribe.ts';
+import { type AsideMessage, asideOf, namedAside, takeOut } from './subscriber/aside.ts';
+import { runExec } from './subscriber/exec.ts';
+import { subscribe } from './subscriber/subscribe.ts';
 import { dropSubscriber, inspectAll, openTopic, unknownTopic } from './topic.ts';
 
 const topic = word('TOPIC', 'the topic', name);

@@ -4,7 +4,7 @@ import { nameInKey } from '../../redis/keys.ts';
 import { typedKeys } from '../../redis/scan.ts';
 import { name as nameValue } from '../../values.ts';
 import { TopicNameError } from './errors.ts';
-import { seedKeysIn } from './seed-layout.ts';
+import { seedKeysIn } from './seed-layout/seed-layout.ts';
 import { openTopic } from './topic.ts';
 
 export type Found = {

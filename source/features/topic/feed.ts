@@ -7,7 +7,7 @@ import { formatCount } from '../../ui/format.ts';
 import type { Feed } from '../feature.ts';
 import { type Inspection, isThere, type SubscriberStatus } from './layout.ts';
 import { needsOfSubscriber } from './needs.ts';
-import { inspectPage, inspectTopics } from './own-layout.ts';
+import { inspectPage, inspectTopics } from './own-layout/own-layout.ts';
 import { unreadableText } from './replies.ts';
 import { learn, type TopicSlice } from './state.ts';
 import { inspectLegacy } from './topic.ts';

@@ -1,7 +1,7 @@
 import { counted } from '../../ui/format.ts';
 import type { Guard } from '../feature.ts';
-import { asideOf } from './aside.ts';
 import type { LayoutName } from './layout.ts';
+import { asideOf } from './subscriber/aside.ts';
 import { openTopic, topicStatus } from './topic.ts';
 
 type Input = { readonly topic: string; readonly subscriber: string; readonly layout: LayoutName };

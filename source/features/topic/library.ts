@@ -8,10 +8,10 @@ import type { Condition } from './condition.ts';
 import { discover } from './discover.ts';
 import * as errors from './errors.ts';
 import { type Item, idOf, isGap, isThere, type Retention, type TopicStatus } from './layout.ts';
-import { inspectTopics, setRetention } from './own-layout.ts';
+import { inspectTopics, setRetention } from './own-layout/own-layout.ts';
 import { type Published, publish as publishOwn } from './publish.ts';
-import { subscribe as subscribeOwn } from './subscribe.ts';
-import { Subscription, type SubscriptionOptions } from './subscription.ts';
+import { subscribe as subscribeOwn } from './subscriber/subscribe.ts';
+import { Subscription, type SubscriptionOptions } from './subscriber/subscription.ts';
 import * as own from './topic.ts';
 
 // quarterdeck/topic: messages in order for named subscribers, at least once, however long they were away.
@@ -282,7 +282,7 @@ export {
 export {
   /** @deprecated since 0.2: `configure` */
   setRetention,
-} from './own-layout.ts';
+} from './own-layout/own-layout.ts';
 export {
   /** @deprecated since 0.2: nothing needs it */
   settlePublished as settle,
@@ -292,7 +292,7 @@ export {
   Subscription,
   /** @deprecated since 0.2: `Options` */
   type SubscriptionOptions,
-} from './subscription.ts';
+} from './subscriber/subscription.ts';
 export {
   /** @deprecated since 0.2: `remove` */
   dropSubscriber as drop,

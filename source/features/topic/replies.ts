@@ -7,7 +7,7 @@ import { asInteger, asNumber, asText } from '../../redis/reply.ts';
 
 import { conditionOf } from './condition.ts';
 import type { Blocked, LayoutName, SubscriberStatus, TopicStatus, Unreadable } from './layout.ts';
-import statusLua from './status.lua';
+import statusLua from './own-layout/status.lua';
 
 /** Key -> the type it must have. */
 export type ExpectedKeys = Readonly<Record<string, string>>;

@@ -1,16 +1,16 @@
 import { registryKey } from '../../redis/registry.ts';
 import type { Role } from '../feature.ts';
-import advance from './advance.lua';
-import claim from './claim.lua';
-import drop from './drop.lua';
-import { topicKeys } from './own-layout.ts';
-import publish from './publish.lua';
-import release from './release.lua';
-import seedStatus from './seed-status.lua';
-import setAside from './set-aside.lua';
-import status from './status.lua';
-import sweep from './sweep.lua';
-import takeOut from './take-out.lua';
+import advance from './own-layout/advance.lua';
+import claim from './own-layout/claim.lua';
+import drop from './own-layout/drop.lua';
+import { topicKeys } from './own-layout/own-layout.ts';
+import publish from './own-layout/publish.lua';
+import release from './own-layout/release.lua';
+import status from './own-layout/status.lua';
+import sweep from './own-layout/sweep.lua';
+import seedStatus from './seed-layout/seed-status.lua';
+import setAside from './subscriber/set-aside.lua';
+import takeOut from './subscriber/take-out.lua';
 
 export const roles: readonly Role[] = [
   {

@@ -3,8 +3,8 @@ import { registered } from '../../redis/registry.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
 import { NoSubscriberError, TopicNameError } from './errors.ts';
 import type { Inspection, LayoutName, TopicStatus, TopicStore } from './layout.ts';
-import { inspectTopics, ownLayout } from './own-layout.ts';
-import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout.ts';
+import { inspectTopics, ownLayout } from './own-layout/own-layout.ts';
+import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout/seed-layout.ts';
 
 /**
  * Durable publish/subscribe.

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '../../../redis/client.ts';
 import { type Item, isGap } from '../../topic/layout.ts';
-import type { Subscription } from '../../topic/subscription.ts';
+import type { Subscription } from '../../topic/subscriber/subscription.ts';
 import { type Change, isRefused, parseChange, type Refused } from '../change.ts';
 import { Pending } from '../pending.ts';
 

@@ -5,7 +5,7 @@ import { pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
 import { isPassing, rideOut } from '../../../redis/refusals.ts';
 import { counted, formatCount, formatDuration } from '../../../ui/format.ts';
-import { Subscription } from '../../topic/subscription.ts';
+import { Subscription } from '../../topic/subscriber/subscription.ts';
 import { dropSubscriber, topicStatus } from '../../topic/topic.ts';
 import type { Change, Refused } from '../change.ts';
 import { folderAt } from '../copy/base.ts';

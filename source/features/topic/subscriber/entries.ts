@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { AwaitRequest, Item, Place, Read } from './layout.ts';
+import type { AwaitRequest, Item, Place, Read } from '../layout.ts';
 
 /** With what the stream adds, just under one of the allocator's sizes: 100-byte messages then take 0.93x a stream's. */
 const entryLength = 7950;

@@ -1,15 +1,11 @@
 import type { Redis } from 'ioredis';
-import { publishCommand } from '../../redis/channels.ts';
-import { type Client, isCluster } from '../../redis/client.ts';
-import { keyFamily, singleKey } from '../../redis/keys.ts';
-import { register } from '../../redis/registry.ts';
-import { asArray } from '../../redis/reply.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
-import { defineScript, type Script } from '../../redis/script.ts';
-import advanceLua from './advance.lua';
-import claimLua from './claim.lua';
-import dropLua from './drop.lua';
-import { awaitEntries, decode, type Entry, entriesOf } from './entries.ts';
+import { publishCommand } from '../../../redis/channels.ts';
+import { type Client, isCluster } from '../../../redis/client.ts';
+import { keyFamily, singleKey } from '../../../redis/keys.ts';
+import { register } from '../../../redis/registry.ts';
+import { asArray } from '../../../redis/reply.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { defineScript, type Script } from '../../../redis/script.ts';
 import type {
   AwaitRequest,
   Claim,
@@ -20,10 +16,14 @@ import type {
   TopicStore,
   Turn,
   Unreadable,
-} from './layout.ts';
+} from '../layout.ts';
+import { byName, type ExpectedKeys, parseStatus, unreadableTopic, withKeys } from '../replies.ts';
+import { awaitEntries, decode, type Entry, entriesOf } from '../subscriber/entries.ts';
+import advanceLua from './advance.lua';
+import claimLua from './claim.lua';
+import dropLua from './drop.lua';
 import publishLua from './publish.lua';
 import releaseLua from './release.lua';
-import { byName, type ExpectedKeys, parseStatus, unreadableTopic, withKeys } from './replies.ts';
 import statusLua from './status.lua';
 import sweepLua from './sweep.lua';
 

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import { SubscriberInUseError } from './errors.ts';
-import type { Claim, From, Server, TopicStore } from './layout.ts';
+import { SubscriberInUseError } from '../errors.ts';
+import type { Claim, From, Server, TopicStore } from '../layout.ts';
 
 export type ClaimOptions = {
   readonly from: From;

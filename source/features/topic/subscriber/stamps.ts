@@ -1,4 +1,4 @@
-import { type Item, isGap } from './layout.ts';
+import { type Item, isGap } from '../layout.ts';
 
 /** Remembers when what was taken and not yet acknowledged had been stored: one number for messages stored together. */
 export class Stamps {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../errors.ts';
-import type { Client } from '../../redis/client.ts';
-import { BlockedError } from './errors.ts';
-import { type Item, idOf, isGap, type Message } from './layout.ts';
+import { messageOf } from '../../../errors.ts';
+import type { Client } from '../../../redis/client.ts';
+import { BlockedError } from '../errors.ts';
+import { type Item, idOf, isGap, type Message } from '../layout.ts';
 import { Subscription, type SubscriptionOptions } from './subscription.ts';
 
 export type SubscribeOptions = SubscriptionOptions & {

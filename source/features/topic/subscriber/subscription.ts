@@ -1,18 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { QuarterdeckError } from '../../errors.ts';
-import { type Client, isCluster } from '../../redis/client.ts';
-import { type Hearing, notifierOf } from '../../redis/notifier.ts';
-import { rideOut } from '../../redis/refusals.ts';
-import { setAside } from './aside.ts';
-import { openReader } from './connections.ts';
+import { QuarterdeckError } from '../../../errors.ts';
+import { type Client, isCluster } from '../../../redis/client.ts';
+import { type Hearing, notifierOf } from '../../../redis/notifier.ts';
+import { rideOut } from '../../../redis/refusals.ts';
 import {
   MessagesForgottenError,
   NotAcknowledgedError,
   SubscriberDroppedError,
   SubscriberLeaseLostError,
   SubscriberRegisteredAgainError,
-} from './errors.ts';
+} from '../errors.ts';
 import type {
   Blocked,
   Item,
@@ -23,11 +21,13 @@ import type {
   TopicStore,
   Turn,
   TurnRequest,
-} from './layout.ts';
+} from '../layout.ts';
+import { openTopic } from '../topic.ts';
+import { setAside } from './aside.ts';
+import { openReader } from './connections.ts';
 import { Reader } from './reader.ts';
 import { Stamps } from './stamps.ts';
 import { claimLease } from './subscriber-lease.ts';
-import { openTopic } from './topic.ts';
 
 export type SubscriptionOptions = {
   /** The subscriber: its position outlives this process. */

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import { asArray, asInteger } from '../../redis/reply.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
-import { defineScript } from '../../redis/script.ts';
-import { MessageNotAsideError, NoSubscriberError } from './errors.ts';
-import type { Message, TopicStore } from './layout.ts';
-import { withKeys } from './replies.ts';
+import { asArray, asInteger } from '../../../redis/reply.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { MessageNotAsideError, NoSubscriberError } from '../errors.ts';
+import type { Message, TopicStore } from '../layout.ts';
+import { withKeys } from '../replies.ts';
 import setAsideLua from './set-aside.lua';
 import takeOutLua from './take-out.lua';
 

@@ -1,5 +1,5 @@
-import { runShell } from '../../system/run-shell.ts';
-import type { Message } from './layout.ts';
+import { runShell } from '../../../system/run-shell.ts';
+import type { Message } from '../layout.ts';
 
 export type ExecOptions = {
   readonly command: string;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Item, Place, Read, TopicStore, Turn } from './layout.ts';
+import type { Item, Place, Read, TopicStore, Turn } from '../layout.ts';
 import { Pace, restMs } from './pace.ts';
 
 /**
