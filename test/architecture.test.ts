@@ -259,7 +259,7 @@ describe('a trespass is caught', () => {
     [
       'state to its primitive at run time',
       'source/features/chat/state.ts',
-      "import { send } from './send.ts';",
+      "import { send } from './room/send.ts';",
     ],
     ['state to Redis', 'source/features/chat/state.ts', "const redis = await import('../../redis/keys.ts');"],
     ['state to Ink', 'source/features/chat/state.ts', "import { Text } from 'ink';"],
@@ -309,7 +309,7 @@ describe('a trespass is caught', () => {
       'source/console/engine.ts',
       "import { list } from '../features/lock/inspect.ts';",
     ],
-    ['view to Redis', 'source/console/view/app.tsx', "import { connect } from '../../redis/connect.ts';"],
+    ['view to Redis', 'source/console/view/app.tsx', "import { connect } from '../../redis/connection/connect.ts';"],
     ['demo to a feature', 'source/demo/demo.ts', "import { hold } from '../features/lock/lock.ts';"],
     ['the root to a floor above', 'source/errors.ts', "import { sanitise } from './ui/text.ts';"],
     ['a package nobody agreed on', 'source/redis/keys.ts', "import _ from 'lodash';"],
