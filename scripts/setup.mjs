@@ -13,6 +13,7 @@ const needs = [
   { programs: ['redis-server', 'valkey-server'], apt: 'redis-server', brew: 'redis', forTests: false },
   { programs: ['redis-cli', 'valkey-cli'], apt: 'redis-tools', brew: 'redis', forTests: true },
   { programs: ['rsync'], apt: 'rsync', brew: 'rsync', forTests: true },
+  { programs: ['tmux'], apt: 'tmux', brew: 'tmux', forTests: true },
   { programs: ['postgres', 'pg_ctl'], apt: 'postgresql', brew: 'postgresql@17', forTests: true },
 ];
 
