@@ -309,7 +309,11 @@ describe('a trespass is caught', () => {
       'source/console/engine.ts',
       "import { list } from '../features/lock/inspect.ts';",
     ],
-    ['view to Redis', 'source/console/view/app.tsx', "import { connect } from '../../redis/connection/connect.ts';"],
+    [
+      'view to Redis',
+      'source/console/view/app.tsx',
+      "import { connect } from '../../redis/connection/connect.ts';",
+    ],
     ['demo to a feature', 'source/demo/demo.ts', "import { hold } from '../features/lock/lock.ts';"],
     ['the root to a floor above', 'source/errors.ts', "import { sanitise } from './ui/text.ts';"],
     ['a package nobody agreed on', 'source/redis/keys.ts', "import _ from 'lodash';"],

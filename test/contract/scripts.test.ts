@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, describe, expect, test } from 'vitest';
 import { commandsIn } from '../../source/redis/refusals.ts';
-import { withRightsChecked } from '../../source/redis/script.ts';
+import { withRightsChecked, wordsToCheck } from '../../source/redis/script.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { exerciseAll, record, type Script, type Sent, scriptOf, scripts } from './recording.ts';
 
@@ -246,3 +246,14 @@ describe('every script that writes', () => {
 function isWriting({ lua }: Script): boolean {
   return !/^#!lua flags=\S*no-writes/.test(lua);
 }
+
+test('the rights of each command are asked with as many words as it takes', async () => {
+  const names = [...new Set(scripts.flatMap(({ lua }) => commandsIn(lua)))];
+  const known = await redis.call('COMMAND', 'INFO', ...names.map((name) => name.replace(' ', '|')));
+  const wrong = names.filter((name, i) => {
+    const arity = Number((known as unknown[][])[i]?.[1]);
+    const { length } = wordsToCheck(name);
+    return arity < 0 ? length < -arity : length !== arity;
+  });
+  expect(wrong).toEqual([]);
+});
