@@ -79,7 +79,10 @@ const unsafeInJson =
 
 /** JSON with everything escaped that could move a cursor, hide or reorder: the same value, harmless to look at. */
 export function safeJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, null, indent).replaceAll(unsafeInJson, (letter) =>
+  const json = JSON.stringify(value, null, indent);
+  // Nothing to look for in most of it, and looking is dear.
+  if (!/[^\n -~]/.test(json)) return json;
+  return json.replaceAll(unsafeInJson, (letter) =>
     Array.from(
       { length: letter.length },
       (_, index) => `\\u${letter.charCodeAt(index).toString(16).padStart(4, '0')}`,

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32, createInflateRaw, type InflateRaw } from 'node:zlib';
 import type { ReadAt } from './identity.ts';
 
@@ -54,8 +55,7 @@ export async function gzipMemberEnd(
     const block = Buffer.allocUnsafe(Math.min(blockBytes, Math.max(0, end - at)));
     const got = block.length === 0 ? 0 : await read(block, at);
     at += got;
-    await inflate.feed(block.subarray(0, got));
-    inflate.take();
+    for await (const _ of inflate.feed(block.subarray(0, got)));
     if (inflate.failure) return;
   }
   const to = position + length + inflate.consumed + trailerBytes;
@@ -96,8 +96,7 @@ async function* member(input: Input): AsyncGenerator<Buffer, string | undefined,
   while (!inflate.hasEnded) {
     const block = await input.next();
     const before = inflate.consumed;
-    await inflate.feed(block ?? Buffer.alloc(0));
-    for (const chunk of inflate.take()) {
+    for await (const chunk of inflate.feed(block ?? Buffer.alloc(0))) {
       sum = crc32(chunk, sum);
       bytes += chunk.length;
       yield chunk;
@@ -118,17 +117,20 @@ function describe({ message }: Error): string {
   return message === 'unexpected end of file' ? cutShort : `bad gzip data (${message})`;
 }
 
-/** One deflate stream, fed block by block, that says when it has ended and how much of its input it took. */
+/**
+ * One deflate stream, fed block by block, that says when it has ended and how much of its input it took. What comes out
+ * is pulled chunk by chunk, because a small block may hold a thousand times its size.
+ */
 class Inflate {
   hasEnded = false;
   failure: Error | undefined;
   readonly #stream: InflateRaw = createInflateRaw({ chunkSize: blockBytes });
   readonly #settled: Promise<void>;
-  #chunks: Buffer[] = [];
+  #onReadable: () => void = () => {};
 
   constructor() {
-    this.#stream.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
-    // Told by `failure`; an error after the end concerns nobody.
+    this.#stream.on('readable', () => this.#onReadable());
+    // Kept in `failure`; an error after the end concerns nobody.
     this.#stream.on('error', () => {});
     this.#settled = once(this.#stream, 'end').then(
       () => {
@@ -144,25 +146,31 @@ class Inflate {
     return this.#stream.bytesWritten;
   }
 
-  /** An empty block means that nothing follows. */
-  async feed(block: Buffer): Promise<void> {
-    if (block.length === 0) {
-      this.#stream.end();
-      await this.#settled;
-      return;
-    }
+  /** What comes out of a block; an empty block means that nothing follows. Take all of it before the next block. */
+  async *feed(block: Buffer): AsyncGenerator<Buffer, void, undefined> {
+    let isTaken = false;
     // zlib does not call back about input it has no use for: then the stream has ended within it.
-    const written = new Promise<void>((resolve) => {
-      this.#stream.write(block, () => resolve());
+    const taken = new Promise<void>((resolve) => {
+      const finish = (): void => {
+        isTaken = true;
+        resolve();
+      };
+      if (block.length === 0) this.#stream.end(finish);
+      else this.#stream.write(block, finish);
     });
-    await Promise.race([written, this.#settled]);
-    // What is wrong with a block is told after it was called back.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  /** What came out since the last time. */
-  take(): readonly Buffer[] {
-    return this.#chunks.splice(0);
+    for (;;) {
+      const readable = new Promise<void>((resolve) => {
+        this.#onReadable = resolve;
+      });
+      const chunk: unknown = this.#stream.read();
+      if (Buffer.isBuffer(chunk)) yield chunk;
+      else if (this.hasEnded || this.failure) return;
+      else if (isTaken && block.length > 0) {
+        // What is wrong with a block, and that it was the last one, is reported after it was taken.
+        await nextTurn();
+        return;
+      } else await Promise.race([readable, this.#settled, ...(block.length > 0 ? [taken] : [])]);
+    }
   }
 
   stop(): undefined {
