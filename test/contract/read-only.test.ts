@@ -36,6 +36,7 @@ const words: Readonly<Record<string, readonly string[]>> = {
   'chat list': [],
   'chat frame': ['ops', shared.frame],
   'chat read': ['ops', '--as', 'bob', '--peek'],
+  'ship aside': [],
   'ship status': [],
   'log common': ['app'],
   'log recent': ['app'],

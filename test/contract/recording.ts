@@ -226,6 +226,16 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('ship forget more: 1').catch(() => {});
     await alone.ended;
 
+    const poisoned = inBackground(`ship run ${logs} --channel bad: --consumers 1 --budget 1MiB --part 64KiB`);
+    while (!(await isOpen('bad:'))) await pause();
+    await qd('ship consume bad: --as 0 --retries 0 --exec false').catch(() => {});
+    const asides = JSON.parse(await qd('ship aside bad: --json')) as { part: string }[];
+    const [one, ...others] = asides.map(({ part }) => part);
+    await qd(`ship retry bad: 0 ${one}`);
+    for (const part of others) await qd(`ship drop bad: 0 ${part} --yes`);
+    await qd('ship consume bad: --as 0 --exec true');
+    await poisoned.ended;
+
     const follow = (): ReturnType<typeof inBackground> =>
       inBackground(`ship run ${logs} --channel kept: --consumers 1 --budget 1MiB --part 64KiB --follow`);
     const first = follow();

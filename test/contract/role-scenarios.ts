@@ -42,6 +42,7 @@ const readsOfAll = [
   'buffer pending',
   'hits list',
   'sync status',
+  'ship aside',
   'ship status',
   'shards status',
 ];
@@ -260,7 +261,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   consumer: {
     names: ['logs:'],
-    async act({ begins, other, admin, folder }) {
+    async act({ begins, does, tries, other, admin, folder }) {
       const logs = path.join(folder, 'logs');
       mkdirSync(logs);
       writeFileSync(path.join(logs, 'a.log'), 'one line\n'.repeat(300_000));
@@ -271,6 +272,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await until(async () => states.add(await admin.hget('ship-who:logs:', 'c:0')).size > 3);
       await other(`ship consume logs: --as 1 --out ${path.join(folder, 'other')}`);
       await Promise.all([shipped, consumer.ended]);
+
+      const small = path.join(folder, 'small');
+      mkdirSync(small);
+      for (const name of ['a.log', 'b.log']) writeFileSync(path.join(small, name), 'one line\n');
+      const again = other(`ship run ${small} --channel logs: --consumers 1 --budget 1MiB`);
+      await until(async () => (await admin.hlen('ship-parts:logs:')) === 2);
+      await tries('ship consume logs: --as 0 --retries 0 --exec false');
+      await does('ship aside logs:');
+      await does('ship retry logs: 0 a.log');
+      await does('ship drop logs: 0 b.log --yes');
+      await does('ship consume logs: --as 0 --exec true');
+      await again;
     },
     refused: 'ship consume elsewhere: --as 0',
   },

@@ -37,7 +37,18 @@ const cases: [string, (source: string) => string[], number, string][] = [
   ],
   [
     'a budget smaller than one part',
-    (source) => ['run', source, '--channel', 'logs:', '--consumers', '1', '--budget', '4MiB'],
+    (source) => [
+      'run',
+      source,
+      '--channel',
+      'logs:',
+      '--consumers',
+      '1',
+      '--budget',
+      '1MiB',
+      '--part',
+      '4MiB',
+    ],
     2,
     'SHIP_BUDGET_TOO_SMALL',
   ],
@@ -96,14 +107,21 @@ test('files that exist but cannot be read: the others arrive, and it ends with 4
   });
 });
 
-test('a name that leads out of the directory', async () => {
+test('a name that leads out of the directory is set aside, and the rest arrives', async () => {
   await redis.zadd('chat:evil:', 0, '0');
-  await redis.zadd('msgs:evil:', 1, '{"id":1,"ts":1,"sender":"source","message":"../../outside"}');
-  await redis.mset('evil:../../outside', 'x', 'ids:evil:', '1');
+  for (const [index, name] of ['../../outside', 'inside.log', ':done'].entries()) {
+    const message = { id: index + 1, ts: 1, sender: 'source', message: name };
+    await redis.zadd('msgs:evil:', index + 1, JSON.stringify(message));
+  }
+  await redis.mset('evil:../../outside', 'x', 'evil:inside.log', 'y', 'ids:evil:', '3');
   const result = await ran('consume', 'evil:', '--as', '0', '--out', at('copy'), '--json');
   expect(result.code).toBe(4);
-  expect(errorOf(result).code).toBe('SHIP_UNSAFE_NAME');
-  expect(readTree(scratch.path)).toEqual({});
+  expect(errorOf(result)).toMatchObject({
+    code: 'SHIP_PARTS_ASIDE',
+    message: expect.stringContaining('../../outside'),
+  });
+  expect(readTree(scratch.path)).toEqual({ 'copy/inside.log': 'y' });
+  expect(await redis.mget('evil:../../outside', 'evil:../../outside:done')).toEqual(['x', null]);
 });
 
 test('a command that fails: the part stays for the next start', async () => {

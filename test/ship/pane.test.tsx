@@ -30,6 +30,7 @@ const part = (name: string, bytes: number, finished: string, more: Partial<PartR
   share: 90,
   finished: finished.split('').filter((id) => id !== '·'),
   missing: ['0', '1', '2'].filter((id) => !finished.includes(id)),
+  aside: [],
   state: finished === '···' ? 'announced' : 'reading',
   ...more,
 });
@@ -54,9 +55,9 @@ const row: ChannelRow = {
   ],
   partsInRedis: 5,
   consumers: [
-    { id: '0', lag: 1, state: 'live', silentSinceMs: undefined },
-    { id: '1', lag: 1, state: 'live', silentSinceMs: undefined },
-    { id: '2', lag: 14, state: 'live', silentSinceMs: undefined },
+    { id: '0', lag: 1, aside: 0, state: 'live', silentSinceMs: undefined },
+    { id: '1', lag: 1, aside: 0, state: 'live', silentSinceMs: undefined },
+    { id: '2', lag: 14, aside: 0, state: 'live', silentSinceMs: undefined },
   ],
 };
 
@@ -108,6 +109,17 @@ const done = learn(initial, {
   at: 1000,
 });
 
+const aside = learn(live, {
+  channels: ['logs:', 'other:'],
+  shown: {
+    ...row,
+    reason: 'consumer 2 has set 2 parts aside',
+    parts: row.parts.map((one, place) => (place < 2 ? { ...one, aside: ['2'], state: 'aside' } : one)),
+    consumers: row.consumers.map((one) => (one.id === '2' ? { ...one, aside: 2 } : one)),
+  },
+  at: 21_000,
+});
+
 const { move, chosen, index } = looking(shipList, nowMs);
 
 const paint = (slice: ShipSlice, columns: number, rows: number, more = {}): string =>
@@ -118,6 +130,7 @@ test.each([
   ['nothing shipped', learn(initial, { channels: [], shown: undefined, at: 0 }), paneNotes.live],
   ['live', live, paneNotes.live],
   ['stalled', stalled, paneNotes.live],
+  ['aside', aside, paneNotes.live],
   ['done', done, paneNotes.live],
   ['stale', live, paneNotes.stale],
   ['failed', live, paneNotes.failed],
@@ -165,6 +178,7 @@ describe('the slice', () => {
       'logs: consumer 2 STALLED, 14 parts behind',
     ]);
     expect(ship.needs(live, nowMs)).toEqual([]);
+    expect(ship.needs(aside, nowMs).map(needSentence)).toEqual(['logs: consumer 2 2 parts set aside']);
   });
 });
 

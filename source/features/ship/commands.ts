@@ -1,7 +1,10 @@
 import * as v from 'valibot';
-import { UsageError } from '../../errors.ts';
+import { messageOf, UsageError, WrongTypeError } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
+import { retryAborted } from '../../redis/retry-aborted.ts';
 import { counted, formatBytes, formatDuration } from '../../ui/format.ts';
+import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
 import { name, sizeBytes, wholeNumber } from '../../values.ts';
 import {
@@ -13,13 +16,16 @@ import {
   optionalFlag,
   optionalWord,
   switchFlag,
+  type Text,
   word,
 } from '../feature.ts';
-import { FilesDamagedError, FilesFailedError } from './channel/errors.ts';
+import { type Aside, asideOf, asideParts, dropAside, retryAside } from './channel/aside.ts';
+import { FilesDamagedError, FilesFailedError, NotAsideError, PartsAsideError } from './channel/errors.ts';
 import { forget } from './channel/forget.ts';
-import { type ChannelStatus, look, status, statuses } from './channel/status.ts';
+import { channelKeys } from './channel/keys.ts';
+import { type ChannelStatus, channels, look, status, statuses } from './channel/status.ts';
 import { deliverTo } from './consumer/sinks.ts';
-import { forgetGuard } from './guards.ts';
+import { dropGuard, forgetGuard } from './guards.ts';
 import { type ShipProgress, type Shipped, ship } from './ship.ts';
 
 const KiB = 1024;
@@ -40,7 +46,11 @@ const runCommand = defineCommand({
     channel: flag('NAME', 'where the consumers listen, such as logs:', name),
     consumers: flag('N', 'who must get every file: consumers 0 to N-1', wholeNumber({ min: 1, max: 1000 })),
     budget: flagOr('SIZE', 'bytes of Redis to use at most', sizeBytes, '1GiB'),
-    part: flagOr('SIZE', 'cut files into parts of at most this', partBytes, '4MiB'),
+    part: optionalFlag(
+      'SIZE',
+      'cut files into parts of at most this; default: what the budget allows, at most 4MiB',
+      partBytes,
+    ),
     recursive: switchFlag('into subdirectories too', { short: 'r' }),
     follow: switchFlag('go on with files that grow, appear or are rotated'),
     keepOpen: switchFlag('do not tell the consumers that this was all'),
@@ -61,9 +71,11 @@ const runCommand = defineCommand({
       ...rest,
       channel,
       budgetBytes: budget,
-      partBytes: part,
+      ...(part !== undefined && { partBytes: part }),
       signal: context.signal,
       listen: () => context.listen(),
+      timeoutMs: context.config.timeoutMs,
+      onRefused: (refusal) => context.warn(`${messageOf(refusal)}: waiting`),
       onProgress: (progress) => reporter(progress),
       onNote(note) {
         // An attempt that begins again finds the same.
@@ -90,6 +102,12 @@ const consumeCommand = defineCommand({
     as: flag('ID', 'which consumer this is: 0 to N-1', name),
     out: optionalFlag('DIR', 'rebuild the files in this directory', file),
     exec: optionalFlag('CMD', 'run this for each part, with its content as input', v.string()),
+    retries: optionalFlag(
+      'N',
+      'run a failing CMD again so often, then set its part aside; default: end at the first failure',
+      wholeNumber({ max: 1000 }),
+    ),
+    asideLimit: flagOr('N', 'so many parts may be set aside, then it ends', wholeNumber(), '100'),
     common: optionalFlag('NAME', 'log each line here too, as `log write` does', name),
     hits: optionalFlag('SERIES', 'count the lines here too, as `hits add` does', name),
     spool: optionalFlag(
@@ -105,23 +123,30 @@ const consumeCommand = defineCommand({
     "quarterdeck ship consume logs: --as 1 --exec 'grep -c ERROR'",
     'quarterdeck ship consume logs: --as 2 --json | jq -r .line',
   ],
-  async run(context, { channel, as, out, exec, common, hits, spool }) {
+  async run(context, { channel, as, out, exec, common, hits, spool, retries, asideLimit }) {
     if (out !== undefined && exec !== undefined) {
       throw new UsageError('--out and --exec exclude each other', {
         hint: 'Run two consumers, each with its own --as',
       });
     }
     const damaged: string[] = [];
+    const refused = new Set<string>();
     const consumed = await deliverTo(context, channel, {
       as,
       out,
       exec,
+      retries,
+      asideLimit,
       common,
       hits,
       ...(spool !== undefined && { spoolDirectory: spool }),
       onDamage(problem) {
         damaged.push(problem);
         context.warn(problem);
+      },
+      onAside(problem) {
+        if (!refused.has(problem)) context.warn(problem);
+        refused.add(problem);
       },
     });
     const isStream = out === undefined && exec === undefined;
@@ -132,6 +157,8 @@ const consumeCommand = defineCommand({
       ...(!isStream && { json: { channel, consumer: as, ...consumed } }),
       text: isStream ? '' : text,
       async printed() {
+        const aside = await asideOf(context.redis, channel, as);
+        if (aside.size > 0) throw new PartsAsideError(channel, as, [...refused], aside.size);
         if (damaged.length > 0) throw new FilesDamagedError(damaged);
       },
     };
@@ -180,7 +207,111 @@ const forgetCommand = defineCommand({
   },
 });
 
-export const commands = [runCommand, consumeCommand, statusCommand, forgetCommand];
+const asideCommand = defineCommand({
+  verb: 'aside',
+  summary: 'parts that a consumer could not take: each with the reason',
+  words: { channel: optionalWord('CHANNEL', 'only this one', name) },
+  writes: false,
+  examples: ['quarterdeck ship aside logs:'],
+  async run({ redis, warn }, { channel }) {
+    if (channel !== undefined) await assertKnown(redis, channel);
+    const rows: Aside[] = [];
+    for (const each of channel === undefined ? await channels(redis) : [channel]) {
+      try {
+        rows.push(...(await asideParts(redis, each)));
+      } catch (error) {
+        if (channel !== undefined || !(error instanceof WrongTypeError)) throw error;
+        warn(error.message);
+      }
+    }
+    return { json: rows, text: asideText(rows) };
+  },
+});
+
+const asideWords = {
+  channel: word('CHANNEL', 'where it is shipped to', name),
+  consumer: word('CONSUMER', 'who set them aside', name),
+};
+
+const retryCommand = defineCommand({
+  verb: 'retry',
+  summary: 'let a consumer take again what it had set aside',
+  words: { ...asideWords, parts: list('PART', 'as `ship aside` lists them', name, { min: 0 }) },
+  flags: { all: switchFlag('every part that it has set aside') },
+  writes: true,
+  examples: ['quarterdeck ship retry logs: 0 --all'],
+  async run({ redis }, { channel, consumer, parts, all }) {
+    if (all === parts.length > 0)
+      throw new UsageError('Expected parts to take again, or --all', {
+        hint: 'Usage: quarterdeck ship retry CHANNEL CONSUMER PART... | --all',
+      });
+    await assertKnown(redis, channel);
+    const wanted = all ? [...(await asideOf(redis, channel, consumer)).keys()] : parts;
+    const { retried, unknown } = await retryAside(redis, channel, consumer, wanted);
+    if (unknown.length > 0 && retried === 0) throw new NotAsideError(channel, consumer, unknown);
+    return {
+      json: { channel, consumer, retried, unknown },
+      text: [
+        `Consumer ${consumer} of ${channel} takes ${counted(retried, 'part')} again`,
+        ...unknown.map((part) => `\`${part}\` is not aside`),
+      ],
+    };
+  },
+});
+
+const dropCommand = defineCommand({
+  verb: 'drop',
+  summary: 'give up parts that a consumer had set aside: it never gets them',
+  words: { ...asideWords, parts: list('PART', 'as `ship aside` lists them', name, { min: 1 }) },
+  writes: true,
+  guard: dropGuard,
+  examples: ['quarterdeck ship drop logs: 0 app.log --yes'],
+  async run({ redis }, { channel, consumer, parts }) {
+    await assertKnown(redis, channel);
+    const { dropped, freedBytes, unknown } = await dropAside(redis, channel, consumer, parts);
+    if (dropped.length === 0) throw new NotAsideError(channel, consumer, unknown);
+    return {
+      json: { channel, consumer, dropped, freedBytes, unknown },
+      text: [
+        ...dropped.map((part) => `Gave up ${part} for consumer ${consumer} of ${channel}`),
+        ...unknown.map((part) => `\`${part}\` is not aside`),
+      ],
+    };
+  },
+});
+
+/** @throws {UnknownNameError} when nothing was ever shipped there */
+async function assertKnown(redis: Client, channel: string): Promise<void> {
+  const { settings, members } = channelKeys(redis, channel);
+  if ((await retryAborted(() => redis.exists(settings, members))) > 0) return;
+  const known = await registered(redis, 'ship');
+  throw new UnknownNameError('ship', 'channel', channel, known, { listedBy: 'ship status' });
+}
+
+function asideText(rows: readonly Aside[]): Text {
+  if (rows.length === 0) return 'Nothing is set aside';
+  return textTable(
+    rows.map(({ channel, consumer, part, bytes, reason, sinceMs, isRetried }) => [
+      channel,
+      consumer,
+      part,
+      formatBytes(bytes),
+      reason,
+      isRetried ? 'taken again next' : `${formatDuration(Math.max(0, Date.now() - sinceMs))} ago`,
+    ]),
+    { right: [3] },
+  );
+}
+
+export const commands = [
+  runCommand,
+  consumeCommand,
+  statusCommand,
+  forgetCommand,
+  asideCommand,
+  retryCommand,
+  dropCommand,
+];
 
 const progressMs = 2000;
 const patienceMs = 10_000;
@@ -242,9 +373,10 @@ function describe(channel: ChannelStatus): string[] {
     `${channel.channel}  ${state}${reason === '' ? '' : `: ${reason}`}`,
     `  budget     ${formatBytes(usedBytes)} of ${formatBytes(budgetBytes)} used, at most ${formatBytes(peakBytes)}`,
     `  shipped    ${totals.files} of ${counted(totals.filesFound, 'file')}, ${formatBytes(totals.bytes)} of ${formatBytes(totals.bytesFound)}`,
-    ...consumers.map(({ id, done, lag, seenMs }) => {
+    ...consumers.map(({ id, done, lag, aside, seenMs }) => {
       const seen = seenMs === null ? 'never seen' : `seen ${formatDuration(Date.now() - seenMs)} ago`;
-      return `  consumer ${id}  ${done} done, lag ${lag}, ${seen}`;
+      const putAside = aside === 0 ? '' : ` (${aside} set aside)`;
+      return `  consumer ${id}  ${done} done, lag ${lag}${putAside}, ${seen}`;
     }),
     ...files.map(
       ({ name, bytes, shippedBytes, done, want, state }) =>

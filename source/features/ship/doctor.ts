@@ -1,12 +1,13 @@
 import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { defineScript } from '../../redis/script.ts';
+import { counted } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import clearCounter from './channel/clear-counter.lua';
 import { ChannelNameError } from './channel/errors.ts';
 import { channelKeys } from './channel/keys.ts';
 import { parseEntry, scanHash } from './channel/ledger.ts';
-import { channels, look } from './channel/status.ts';
+import { type ChannelView, channels, look } from './channel/status.ts';
 
 const settings = /^ship:(.+)$/s;
 const counter = /^(.+):done$/s;
@@ -24,32 +25,53 @@ export const doctor: Doctor = {
         return settings.test(key) ? examineChannel(redis, key) : examineCounter(redis, key, busy);
       }),
     );
-    return found.filter((finding) => finding !== undefined);
+    return found.flat().filter((finding) => finding !== undefined);
   },
 };
 
-async function examineChannel(redis: Client, key: string): Promise<Finding | undefined> {
+async function examineChannel(redis: Client, key: string): Promise<readonly Finding[]> {
   const name = settings.exec(key)?.[1] ?? '';
   const channel = /^\{([^{}]*)\}$/.exec(name)?.[1] ?? name;
-  if ((await redis.type(key)) !== 'hash') return;
+  if ((await redis.type(key)) !== 'hash') return [];
   const view = await look(redis, channel).catch((error: unknown) => foreign(error));
   if (view instanceof Error) {
     const fix = view.hint ?? 'Choose another name for the channel';
-    return { code: 'WRONG_TYPE', severity: 'warning', key, message: view.message, fix };
+    return [{ code: 'WRONG_TYPE', severity: 'warning', key, message: view.message, fix }];
   }
-  if (view?.state !== 'stalled') return;
+  if (!view) return [];
+  return [...stalledFinding(key, view), ...asideFinding(key, view)];
+}
+
+function asideFinding(key: string, { channel, aside }: ChannelView): readonly Finding[] {
+  if (aside === 0) return [];
+  return [
+    {
+      code: 'PARTS_ASIDE',
+      severity: 'warning',
+      key,
+      message: `${counted(aside, 'part')} of ${channel} ${aside === 1 ? 'was' : 'were'} set aside because a consumer could not take ${aside === 1 ? 'it' : 'them'}`,
+      fix: `See why with quarterdeck ship aside ${channel}; then quarterdeck ship retry ${channel} CONSUMER --all`,
+    },
+  ];
+}
+
+function stalledFinding(key: string, view: ChannelView): readonly Finding[] {
+  const { channel } = view;
+  if (view.state !== 'stalled') return [];
   const gone = view.consumers.filter(({ stalledMs }) => stalledMs !== null).map(({ id }) => id);
   const forget = gone.map((id) => `quarterdeck ship forget ${channel} ${id}`);
-  return {
-    code: 'CHANNEL_STALLED',
-    severity: 'error',
-    key,
-    message: `Nothing moves on ${channel}: ${view.reason}`,
-    fix:
-      forget.length > 0
-        ? `Start them again, or if they are gone for good: ${forget.join('; ')}`
-        : 'Run the same `quarterdeck ship run` again: it goes on where it stopped',
-  };
+  return [
+    {
+      code: 'CHANNEL_STALLED',
+      severity: 'error',
+      key,
+      message: `Nothing moves on ${channel}: ${view.reason}`,
+      fix:
+        forget.length > 0
+          ? `Start them again, or if they are gone for good: ${forget.join('; ')}`
+          : 'Run the same `quarterdeck ship run` again: it goes on where it stopped',
+    },
+  ];
 }
 
 async function examineCounter(

@@ -72,13 +72,14 @@ function rowOf(view: ChannelView, before: ChannelRow | undefined, nowMs: number)
     filesFound: totals.filesFound,
     bytes: totals.bytes,
     bytesFound: totals.bytesFound,
-    parts: view.parts.map(({ part, file, bytes, share, finished, missing, state }) => ({
+    parts: view.parts.map(({ part, file, bytes, share, finished, missing, aside, state }) => ({
       part,
       file,
       bytes,
       share: share === undefined ? undefined : Math.round(share * 100),
       finished,
       missing,
+      aside,
       state,
     })),
     partsInRedis: view.partsInRedis,
@@ -108,7 +109,7 @@ function consumersOf(
 
 /** Ages are given only for those who are missed, so that nothing is painted while nothing happens. */
 function consumerRow(
-  { id, lag, seenMs, stalledMs }: ConsumerStatus,
+  { id, lag, aside, seenMs, stalledMs }: ConsumerStatus,
   at: number,
   known: ConsumerRow | undefined,
   nowMs: number,
@@ -116,8 +117,14 @@ function consumerRow(
   const silentMs = seenMs === null ? 0 : at - seenMs;
   if (stalledMs !== null) {
     const sinceMs = seenMs === null ? at - stalledMs : silentMs;
-    return { id, lag, state: 'stalled', silentSinceMs: steadyMoment(known?.silentSinceMs, nowMs - sinceMs) };
+    return {
+      id,
+      lag,
+      aside,
+      state: 'stalled',
+      silentSinceMs: steadyMoment(known?.silentSinceMs, nowMs - sinceMs),
+    };
   }
-  if (seenMs === null) return { id, lag, state: 'unseen', silentSinceMs: undefined };
-  return { id, lag, state: silentMs > leaseMs ? 'away' : 'live', silentSinceMs: undefined };
+  if (seenMs === null) return { id, lag, aside, state: 'unseen', silentSinceMs: undefined };
+  return { id, lag, aside, state: silentMs > leaseMs ? 'away' : 'live', silentSinceMs: undefined };
 }

@@ -117,6 +117,7 @@ export async function* consume(
     ...(subscriber && { listen: listenerOf(client, { subscriber }) }),
     ...(spoolDirectory !== undefined && { spoolDirectory }),
     onDamage: (problem) => warn(undefined, new ShipNoteError(name, problem)),
+    onAside: (problem) => warn(undefined, new ShipNoteError(name, problem)),
   });
   for await (const delivery of parts) {
     const { file, part, at, bytes, isLast } = delivery;

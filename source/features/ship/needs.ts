@@ -19,7 +19,10 @@ export function needsOf({ shown, elsewhere }: ShipSlice): readonly Need[] {
   });
 }
 
-function needsOfConsumer(channel: string, { id, lag, state, silentSinceMs }: ConsumerRow): readonly Need[] {
+function needsOfConsumer(
+  channel: string,
+  { id, lag, aside, state, silentSinceMs }: ConsumerRow,
+): readonly Need[] {
   const about = {
     name: `${channel} consumer ${id}`,
     place: channel,
@@ -27,11 +30,15 @@ function needsOfConsumer(channel: string, { id, lag, state, silentSinceMs }: Con
     figure: lag,
     sinceMs: silentSinceMs,
   };
+  const putAside: readonly Need[] =
+    aside === 0
+      ? []
+      : [{ ...about, kind: 'aside', severity: 'warn', words: `${counted(aside, 'part')} set aside` }];
   if (state === 'stalled') {
-    return [{ ...about, kind: 'stalled', severity: 'bad', words: `STALLED, ${counted(lag, 'part')} behind` }];
+    const words = `STALLED, ${counted(lag, 'part')} behind`;
+    return [{ ...about, kind: 'stalled', severity: 'bad', words }, ...putAside];
   }
-  if (state !== 'unseen' || lag === 0) return [];
-  return [
-    { ...about, kind: 'unseen', severity: 'warn', words: `never seen, ${counted(lag, 'part')} for it` },
-  ];
+  if (state !== 'unseen' || lag === 0) return putAside;
+  const words = `never seen, ${counted(lag, 'part')} for it`;
+  return [{ ...about, kind: 'unseen', severity: 'warn', words }, ...putAside];
 }

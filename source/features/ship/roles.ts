@@ -2,9 +2,12 @@ import type { Client } from '../../redis/client.ts';
 import { registryKey } from '../../redis/registry.ts';
 import type { Role } from '../feature.ts';
 import clearCounter from './channel/clear-counter.lua';
+import drop from './channel/drop.lua';
 import heartbeat from './channel/heartbeat.lua';
 import { channelKeys } from './channel/keys.ts';
+import retry from './channel/retry.lua';
 import status from './channel/status.lua';
+import aside from './consumer/aside.lua';
 import done from './consumer/done.lua';
 import join from './consumer/join.lua';
 import leaveConsumer from './consumer/leave.lua';
@@ -35,11 +38,11 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'consumer',
-    scripts: [done, heartbeat, join, leaveConsumer, pending],
-    commands: ['EXISTS', 'GETRANGE', 'HGET', 'HSCAN', 'STRLEN'],
+    scripts: [aside, done, drop, heartbeat, join, leaveConsumer, pending, retry],
+    commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'HSCAN', 'MGET', 'STRLEN', 'ZRANGE'],
     keys: (redis, channel) => {
-      const { data, members, messages, settings, parts, who, carry } = channelKeys(redis, channel);
-      return [`${data}*`, members, messages, settings, parts, who, carry];
+      const { data, stage: _, ids: __, lock: ___, files: ____, ...keys } = channelKeys(redis, channel);
+      return [`${data}*`, ...Object.values(keys)];
     },
     sharedKeys: () => ['seen:*'],
     channels: bells,

@@ -137,13 +137,14 @@ function tableOf(columns: number, nowMs: number): readonly Column<ShipRow>[] {
     },
     {
       heading: 'done',
-      cell: (row) => (row.kind === 'consumer' ? silenceOf(row.consumer, nowMs) : doneBy(row.part, columns)),
+      cell: (row) => (row.kind === 'consumer' ? noteOf(row.consumer, nowMs) : doneBy(row.part, columns)),
     },
   ];
 }
 
 function stateSpan(row: ShipRow): Span {
-  if (row.kind === 'part') return row.part.state;
+  if (row.kind === 'part')
+    return row.part.state === 'aside' ? { text: 'aside', tone: 'warn' } : row.part.state;
   const { state, lag } = row.consumer;
   if (state === 'stalled') return { text: 'STALLED', tone: 'bad' };
   if (state === 'unseen') return { text: 'never seen', tone: lag > 0 ? 'warn' : 'muted' };
@@ -154,8 +155,9 @@ function numberOf({ part }: PartRow): string | undefined {
   return /~(\d+)(\.gz)?$/.exec(part)?.[1];
 }
 
-function silenceOf({ silentSinceMs }: ConsumerRow, nowMs: number): string {
-  return silentSinceMs === undefined ? '' : `silent ${formatDuration(sinceMs(silentSinceMs, nowMs))}`;
+function noteOf({ silentSinceMs, aside }: ConsumerRow, nowMs: number): Span {
+  if (silentSinceMs !== undefined) return `silent ${formatDuration(sinceMs(silentSinceMs, nowMs))}`;
+  return aside === 0 ? '' : { text: `${formatCount(aside)} aside`, tone: 'warn' };
 }
 
 /** `0 1 ·`: who has it, in the order of their ids; a count where that would be too long. */
@@ -168,14 +170,15 @@ function doneBy({ finished, missing, state }: PartRow, columns: number): string 
 
 function detailsOf(row: ShipRow, nowMs: number): readonly Line[] {
   if (row.kind === 'consumer') {
-    const { lag, silentSinceMs } = row.consumer;
+    const { lag, aside, silentSinceMs } = row.consumer;
     return [
       fact('state', stateSpan(row)),
       fact('behind', lag === 0 ? 'nothing' : counted(lag, 'part')),
+      ...(aside === 0 ? [] : [fact('aside', counted(aside, 'part'))]),
       ...(silentSinceMs === undefined ? [] : [fact('silent', formatDuration(sinceMs(silentSinceMs, nowMs)))]),
     ];
   }
-  const { part, file, bytes, share, finished, missing, state } = row.part;
+  const { part, file, bytes, share, finished, missing, aside, state } = row.part;
   return [
     fact('state', state),
     fact('file', file),
@@ -183,5 +186,6 @@ function detailsOf(row: ShipRow, nowMs: number): readonly Line[] {
     fact('size', `${formatBytes(bytes)}${share === undefined ? '' : `, up to ${share}% of the file`}`),
     fact('done by', finished.length === 0 ? 'nobody yet' : finished.join(' ')),
     fact('waits for', missing.length === 0 ? 'nobody' : missing.join(' ')),
+    ...(aside.length === 0 ? [] : [fact('aside by', aside.join(' '))]),
   ];
 }

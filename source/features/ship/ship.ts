@@ -36,6 +36,7 @@ export type ShipOptions = SourceOptions & {
   /** How many consumers must have finished a part before it is freed. */
   readonly consumers: number;
   readonly budgetBytes?: number;
+  /** What the budget allows, at most 4 MiB, unless given. */
   readonly partBytes?: number;
   /** Goes on with files that grow, appear or are rotated, until the signal aborts. */
   readonly follow?: boolean;
@@ -47,6 +48,10 @@ export type ShipOptions = SourceOptions & {
   readonly signal?: AbortSignal;
   /** A connection that may subscribe: with it nothing waits longer than it must. */
   readonly listen?: () => Client;
+  /** How long refusals of the server that pass, such as MISCONF, are ridden out; without limit unless given. */
+  readonly timeoutMs?: number;
+  /** Called with the first refusal of each such time. */
+  readonly onRefused?: (refusal: unknown) => void;
   /** Hears of each of the result's notes when it is found: following may go on for ever. */
   readonly onNote?: (note: string) => void;
   /** Twice a second. */
@@ -86,6 +91,7 @@ const attempts = 5;
  * Ships the files behind `paths` and resolves when every consumer has finished every part.
  * @throws {PathMissingError | PathUnreadableError | PrefixError} before anything is shipped
  * @throws {BudgetTooSmallError | TermsDifferError | KeyTakenError | WrongTypeError | NoConsumersError}
+ * @throws {RefusedError} when the server refused for longer than `timeoutMs`
  */
 export async function ship(redis: Client, paths: readonly string[], options: ShipOptions): Promise<Shipped> {
   let lastId = 0;

@@ -10,12 +10,17 @@ export type PartRow = {
   readonly share: number | undefined;
   readonly finished: readonly string[];
   readonly missing: readonly string[];
-  readonly state: 'writing' | 'announced' | 'reading';
+  /** Who has set it aside. */
+  readonly aside: readonly string[];
+  /** `aside`: everybody that it waits for has set it aside. */
+  readonly state: 'writing' | 'announced' | 'reading' | 'aside';
 };
 
 export type ConsumerRow = {
   readonly id: string;
   readonly lag: number;
+  /** Of these, what it has set aside. */
+  readonly aside: number;
   /** `away`: silent, but nothing is owed. */
   readonly state: 'live' | 'away' | 'unseen' | 'stalled';
   /** Epoch ms of this console's clock since when a stalled one is silent. */

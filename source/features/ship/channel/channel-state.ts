@@ -1,3 +1,4 @@
+import { counted } from '../../../ui/format.ts';
 import type { Process } from './ledger.ts';
 
 /** What a channel is doing. `stalled`: somebody who is waited for stays away. */
@@ -9,6 +10,8 @@ export type ConsumerStatus = {
   readonly done: number;
   /** Parts announced and not finished. */
   readonly lag: number;
+  /** Of these, what it has set aside, until somebody wants it to take them again. */
+  readonly aside: number;
   /** Epoch ms of the last sign of life; null when there was none. */
   readonly seenMs: number | null;
   /** Epoch ms since when it has owed a part without a sign of life; null when it does not stay away. */
@@ -33,17 +36,19 @@ export function stateOf({ settings, live, shippers, consumers, partsInRedis, now
   const stalled = consumers.filter(({ stalledMs }) => stalledMs !== null);
   if (stalled.length > 0) {
     const reasons = stalled.map(
-      ({ id, seenMs, lag }) =>
-        `consumer ${id} owes ${lag} ${lag === 1 ? 'part' : 'parts'}, ${agoOf(seenMs, now)}`,
+      ({ id, seenMs, lag }) => `consumer ${id} owes ${counted(lag, 'part')}, ${agoOf(seenMs, now)}`,
     );
     return { state: 'stalled', reason: reasons.join('; ') };
   }
   if (settings.get('closed') === '1') return { state: 'done', reason: '' };
-  const owing = consumers.filter(({ lag }) => lag > 0).map(({ id }) => id);
-  const waitsFor =
-    owing.length > 0
-      ? `waiting for ${owing.length === 1 ? 'consumer' : 'consumers'} ${owing.join(', ')}`
-      : '';
+  const owing = consumers.filter(({ lag, aside }) => lag > aside).map(({ id }) => id);
+  const putAside = consumers.filter(({ aside }) => aside > 0);
+  const waitsFor = [
+    ...(owing.length > 0
+      ? [`waiting for ${owing.length === 1 ? 'consumer' : 'consumers'} ${owing.join(', ')}`]
+      : []),
+    ...putAside.map(({ id, aside }) => `consumer ${id} has set ${counted(aside, 'part')} aside`),
+  ].join('; ');
   if (live.some(({ waiting, finished }) => waiting === undefined && !finished))
     return { state: 'shipping', reason: '' };
   if (live.length > 0) return { state: 'waiting', reason: waitsFor };

@@ -167,12 +167,89 @@ export class ConsumerReplacedError extends QuarterdeckError {
   }
 }
 
+/** The cursor of a consumer was moved past parts that somebody counted, and it cannot be known who. */
+export class PartsUncountedError extends QuarterdeckError {
+  constructor(channel: string, id: string, parts: readonly string[]) {
+    const some = parts.slice(0, 3).join(', ');
+    super(
+      'data',
+      'SHIP_PARTS_UNCOUNTED',
+      `Consumer \`${id}\` of channel \`${channel}\` may owe ${parts.length} parts (${some}): its cursor is past them, and not every program that fetched them has counted them`,
+      {
+        hint: `Wait until those programs are done; or give them up with \`quarterdeck ship forget ${channel} ${id}\``,
+      },
+    );
+  }
+}
+
+/** Parts were set aside: they stay in Redis, and everything else was delivered. */
+export class PartsAsideError extends QuarterdeckError {
+  constructor(channel: string, id: string, reasons: readonly string[], count: number) {
+    const some = reasons.slice(0, 5).join('; ');
+    super(
+      'data',
+      'SHIP_PARTS_ASIDE',
+      `${count} ${count === 1 ? 'part is' : 'parts are'} set aside by consumer \`${id}\` of channel \`${channel}\`${some === '' ? '' : `: ${some}`}`,
+      {
+        hint: `List them with \`quarterdeck ship aside ${channel}\`; mend the cause, then \`quarterdeck ship retry ${channel} ${id} --all\``,
+      },
+    );
+  }
+}
+
+/** None of these parts is set aside. */
+export class NotAsideError extends QuarterdeckError {
+  constructor(channel: string, consumer: string, parts: readonly string[]) {
+    super(
+      'data',
+      'SHIP_NOT_ASIDE',
+      `Consumer \`${consumer}\` of channel \`${channel}\` has not set aside \`${parts.slice(0, 3).join('`, `')}\``,
+      { hint: `See \`quarterdeck ship aside ${channel}\`` },
+    );
+  }
+}
+
+/** As many parts are aside as may be; the next one stays where it is. */
+export class AsideFullError extends QuarterdeckError {
+  constructor(channel: string, count: number, reason: string) {
+    super(
+      'data',
+      'SHIP_ASIDE_FULL',
+      `${count} parts of channel \`${channel}\` are set aside already, and the next one cannot be taken either: ${reason}`,
+      {
+        hint: `Look at them with \`quarterdeck ship aside ${channel}\`, or allow more with --aside-limit`,
+      },
+    );
+  }
+}
+
 /** A shipped name that would be written outside the directory. */
 export class UnsafeNameError extends QuarterdeckError {
   constructor(name: string) {
     super('data', 'SHIP_UNSAFE_NAME', `Refused to write \`${name}\`: it leads out of the directory`, {
       hint: 'Look at who ships to this channel; without --out the lines can still be read',
     });
+  }
+}
+
+/** What stands at the place of a shipped file under --out is nothing that it can be written to. */
+export class OutPlaceError extends QuarterdeckError {
+  constructor(name: string, reason: string) {
+    super('data', 'SHIP_OUT_PLACE', `Refused to write \`${name}\`: ${reason}`, {
+      hint: 'Remove what stands there, or choose another directory with --out',
+    });
+  }
+}
+
+/** A copy under --out was removed or replaced while it was written. */
+export class OutMovedError extends QuarterdeckError {
+  constructor(name: string, directory: string) {
+    super(
+      'data',
+      'SHIP_OUT_MOVED',
+      `\`${name}\` was removed or replaced in ${directory} while it was rebuilt: what was written of it is gone, and its last part was not acknowledged`,
+      { hint: 'Let nothing else work in that directory; ship the file again for a whole copy' },
+    );
   }
 }
 

@@ -35,6 +35,9 @@ export async function forget(redis: Client, channel: string, id: string): Promis
   for await (const [field] of scanHash(redis, keys.carry)) {
     if (field.startsWith(`${id}:`)) await retryAborted(() => redis.hdel(keys.carry, field));
   }
+  for await (const [field] of scanHash(redis, keys.aside)) {
+    if (field.startsWith(`${id}:`)) await retryAborted(() => redis.hdel(keys.aside, field));
+  }
   let freedBytes = 0;
   for (let i = 0; i < parts.length; i += 100) {
     const page = parts.slice(i, i + 100);

@@ -22,6 +22,7 @@ export function channelKeys(redis: Client, channel: string) {
     files: 'ship-files:*',
     who: 'ship-who:*',
     carry: 'ship-carry:*',
+    aside: 'ship-aside:*',
     /** What a stage's name is put behind. */
     stage: 'ship-stage:*:',
   });

@@ -5,14 +5,28 @@ import type { ChannelKeys } from './keys.ts';
 
 /** What Redis remembers about parts, files and processes: JSON in hashes, written and read by the scripts too. */
 
+/** A name that a file can have. */
+const fileName = v.pipe(
+  v.string(),
+  v.nonEmpty('the name of its file is empty'),
+  v.check((name) => !name.includes('\0'), 'the name of its file holds a NUL'),
+  v.check((name) => Buffer.byteLength(name) <= 4096, 'the name of its file is longer than 4096 bytes'),
+);
+const offset = v.pipe(
+  v.number(),
+  v.safeInteger('an offset is no whole number'),
+  v.minValue(0, 'an offset is negative'),
+);
+
 /** A part that takes room: being written (`stage`) or announced (`id`). */
 const entrySchema = v.object({
-  file: v.string(),
+  file: fileName,
   /** Which shipping of the file: another one begins from nothing. */
   generation: v.string(),
   /** Where in the shipped file the part begins. */
-  at: v.number(),
-  bytes: v.number(),
+  at: offset,
+  /** No string of Redis is longer. */
+  bytes: v.pipe(offset, v.maxValue(512 * 1024 * 1024, 'it is longer than any string of Redis')),
   /** How long the whole file is, unless it may still grow. */
   of: v.optional(v.number()),
   kind: v.picklist(['lines', 'gzip', 'piece']),
@@ -23,7 +37,7 @@ const entrySchema = v.object({
   /** It does not go on with the unfinished line before it, whose rest is lost. */
   begins: v.optional(v.boolean()),
   /** Where in the shipped file the first of these pieces begins. */
-  piecesFrom: v.optional(v.number()),
+  piecesFrom: v.optional(offset),
   /** The file's name on disk in hexadecimal, when it is no UTF-8. */
   rawName: v.optional(v.string()),
   token: v.optional(v.string(), ''),
@@ -123,6 +137,47 @@ const processSchema = v.object({
 export type Process = v.InferOutput<typeof processSchema>;
 
 export const parseEntry = (json: unknown): Entry | undefined => parsed(entrySchema, json);
+
+/** Why no file can have a name; undefined if one can. */
+export function faultOfName(name: string): string | undefined {
+  const result = v.safeParse(fileName, name);
+  return result.success ? undefined : result.issues[0].message;
+}
+
+/** Why an entry is none that can be worked with; undefined if it is one. */
+export function faultOfEntry(json: unknown): string | undefined {
+  try {
+    const result = v.safeParse(entrySchema, JSON.parse(String(json)));
+    return result.success ? undefined : result.issues[0].message;
+  } catch {
+    return 'it is no JSON';
+  }
+}
+
+/** A part that a consumer set aside, as it is kept under `consumer:part`. */
+const asideSchema = v.object({
+  /** Its message. */
+  id: v.number(),
+  file: v.string(),
+  bytes: v.number(),
+  reason: v.string(),
+  /** Epoch ms. */
+  since: v.number(),
+  tries: v.number(),
+  /** It is to be delivered again. */
+  retry: v.optional(v.boolean(), false),
+});
+export type AsideRecord = v.InferOutput<typeof asideSchema>;
+export function asideField(consumer: string, part: string): string {
+  return `${consumer}:${part}`;
+}
+
+export function asideFieldParts(field: string): { readonly consumer: string; readonly part: string } {
+  const colon = field.indexOf(':');
+  return { consumer: field.slice(0, colon), part: field.slice(colon + 1) };
+}
+
+export const parseAside = (json: unknown): AsideRecord | undefined => parsed(asideSchema, json);
 export function parseRecord(name: string, json: unknown): FileRecord | undefined {
   const record = parsed(recordSchema, json);
   return record && { ...record, name };

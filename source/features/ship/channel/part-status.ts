@@ -13,7 +13,10 @@ export type PartStatus = {
   /** Which consumers have finished it, and which have not. */
   readonly finished: readonly string[];
   readonly missing: readonly string[];
-  readonly state: 'writing' | 'announced' | 'reading';
+  /** Who has set it aside. */
+  readonly aside: readonly string[];
+  /** `aside`: everybody that it waits for has set it aside. */
+  readonly state: 'writing' | 'announced' | 'reading' | 'aside';
 };
 
 type Counted = PartStatus & { readonly announced: number };
@@ -22,8 +25,15 @@ type Counted = PartStatus & { readonly announced: number };
 export function partStatus(
   part: string,
   entry: Entry,
-  counts: ReadonlyMap<string, number>,
-  cursors: ReadonlyMap<string, number>,
+  {
+    counts,
+    cursors,
+    aside,
+  }: {
+    readonly counts: ReadonlyMap<string, number>;
+    readonly cursors: ReadonlyMap<string, number>;
+    readonly aside: readonly string[];
+  },
 ): Counted {
   const want = idsOf(entry.want);
   const finished = idsOf(entry.finished);
@@ -35,6 +45,8 @@ export function partStatus(
     finished.push(id);
     nameless -= 1;
   }
+  const missing = want.filter((id) => !finished.includes(id));
+  const isAside = missing.length > 0 && missing.every((id) => aside.includes(id));
   return {
     part,
     file: entry.file,
@@ -42,8 +54,10 @@ export function partStatus(
     cost: entry.cost,
     share: entry.of ? (entry.at + entry.bytes) / entry.of : undefined,
     finished,
-    missing: want.filter((id) => !finished.includes(id)),
-    state: entry.id === undefined ? 'writing' : finished.length > 0 ? 'reading' : 'announced',
+    missing,
+    aside,
+    state:
+      entry.id === undefined ? 'writing' : isAside ? 'aside' : finished.length > 0 ? 'reading' : 'announced',
     announced: entry.announced ?? Number.POSITIVE_INFINITY,
   };
 }

@@ -5,7 +5,16 @@ import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
 import { type ChannelState, type ConsumerStatus, stateOf } from './channel-state.ts';
 import { channelKeys } from './keys.ts';
-import { idsOf, type Process, parseEntry, parseProcess, parseRecord, readFiles } from './ledger.ts';
+import {
+  asideFieldParts,
+  idsOf,
+  type Process,
+  parseAside,
+  parseEntry,
+  parseProcess,
+  parseRecord,
+  readFiles,
+} from './ledger.ts';
 import { countsOf, type PartStatus, partStatus } from './part-status.ts';
 import { leaseMs } from './participant.ts';
 import { replyWords } from './reply.ts';
@@ -39,6 +48,8 @@ export type ChannelSummary = {
   };
   /** Why nothing moves, in words; empty when something does. */
   readonly reason: string;
+  /** Parts that consumers have set aside: see `ship aside`. */
+  readonly aside: number;
 };
 
 export type ChannelStatus = ChannelSummary & { readonly files: readonly FileStatus[] };
@@ -118,16 +129,18 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     [keys.parts]: 'hash',
     [keys.files]: 'hash',
     [keys.who]: 'hash',
+    [keys.aside]: 'hash',
   } as const;
-  const [at, settingWords, whoWords, members, partWords, partsInRedis, filesKnown] = await typed(
-    redis,
-    { ...expected, [keys.members]: 'zset', [keys.messages]: 'zset' },
-    statusScript(
+  const [at, settingWords, whoWords, members, partWords, partsInRedis, filesKnown, asideWords, asides] =
+    await typed(
       redis,
-      [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages],
-      [partsLimit],
-    ),
-  );
+      { ...expected, [keys.members]: 'zset', [keys.messages]: 'zset' },
+      statusScript(
+        redis,
+        [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages, keys.aside],
+        [partsLimit],
+      ),
+    );
   const settings = pairs(settingWords);
   if (!settings.has('run')) return;
   const now = Number(at);
@@ -142,11 +155,12 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     cursors.set(id, Number(cursor));
     behind.set(id, Number(count));
   }
+  const aside = asideByPart(pairs(asideWords));
   const counts = await countsOf(redis, keys, entries, who);
   const parts = entries
     .map(({ part, entry }) => ({
       id: entry.id ?? Number.POSITIVE_INFINITY,
-      ...partStatus(part, entry, counts, cursors),
+      ...partStatus(part, entry, { counts, cursors, aside: aside.get(part) ?? [] }),
     }))
     .sort((a, b) => a.id - b.id);
   const number = (name: string): number => Number(settings.get(name) ?? 0);
@@ -157,15 +171,17 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
   const live = shippers.filter(({ at = 0 }) => now - at <= leaseMs);
   const consumers = idsOf(settings.get('expect')).map((id) => {
     const owed = parts.filter(({ missing }) => missing.includes(id));
-    const firstOwed = Math.min(...owed.map(({ announced }) => announced));
+    const late = owed.filter(({ aside: by }) => !by.includes(id));
+    const firstOwed = Math.min(...late.map(({ announced }) => announced));
     const seen = who.get(`c:${id}`)?.at;
     const silentSince = Math.max(seen ?? 0, Number.isFinite(firstOwed) ? firstOwed : 0);
-    const isStalled = owed.length > 0 && now - silentSince > stalledAfterMs;
+    const isStalled = late.length > 0 && now - silentSince > stalledAfterMs;
     return {
       id,
       done: Math.max(0, number('parts') - owed.length),
       // What was not listed is told by the messages after its cursor.
       lag: entries.length < Number(partsInRedis) ? Math.max(owed.length, behind.get(id) ?? 0) : owed.length,
+      aside: owed.length - late.length,
       seenMs: seen ?? null,
       stalledMs: isStalled ? silentSince : null,
     };
@@ -186,10 +202,22 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
       bytesFound: Math.max(number('bytes'), sum(live, 'bytes')),
     },
     parts: parts.map(({ id: _, announced: __, ...part }) => part),
+    aside: Number(asides),
     partsInRedis: Number(partsInRedis),
     filesKnown: Number(filesKnown),
     at: now,
   };
+}
+
+/** Who has set each part aside, and is not to take it again. */
+function asideByPart(records: ReadonlyMap<string, string>): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const [field, json] of records) {
+    if (parseAside(json)?.retry !== false) continue;
+    const { consumer, part } = asideFieldParts(field);
+    found.set(part, [...(found.get(part) ?? []), consumer]);
+  }
+  return found;
 }
 
 function sum(processes: readonly Process[], field: 'files' | 'bytes'): number {

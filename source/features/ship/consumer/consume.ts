@@ -6,7 +6,9 @@ import type { Client } from '../../../redis/client.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { ConsumerReplacedError } from '../channel/errors.ts';
 import { dataKey } from '../channel/keys.ts';
-import { type Delivery, PartDelivery, type Shape } from './delivery.ts';
+import { type AsideRecord, faultOfName } from '../channel/ledger.ts';
+import { type Delivery, PartDelivery, type Refusal, type Shape } from './delivery.ts';
+import { debtsOf } from './owed.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { type Page, Seat } from './session.ts';
 
@@ -18,6 +20,9 @@ import { type Page, Seat } from './session.ts';
  * carried over of a cut line: whatever happened to a part whose acknowledgement is missing happens again. What is
  * written at the place where it belongs (`at`), as `--out` does, is therefore exact.
  *
+ * The ledger decides what is owed: parts behind the cursor that this consumer has not finished, because another program
+ * moved it, come first. What cannot be taken is set aside (see channel/aside.ts).
+ *
  * Not promised: lines handed to another program come twice when this process dies between handing them over and the
  * acknowledgement, one part of them at most; a machine that loses its file system's cache loses what was acknowledged.
  */
@@ -27,15 +32,24 @@ export type ConsumeOptions = {
   readonly signal?: AbortSignal;
   /** A connection that may subscribe: with it nothing waits longer than it must. */
   readonly listen?: () => Client;
+  /** How long refusals of the server that pass, such as MISCONF, are ridden out; without limit unless given. */
+  readonly timeoutMs?: number;
+  /** Called with the first refusal of each such time. */
+  readonly onRefused?: (refusal: unknown) => void;
   /** Why nothing comes yet. */
   readonly onWait?: (reason: string) => void;
   /** What arrived damaged or not at all, and stays so. */
   readonly onDamage?: (problem: string) => void;
+  /** A part was set aside, now or by an earlier process. */
+  readonly onAside?: (problem: string) => void;
+  /** So many parts of the channel may be set aside; 100 by default. */
+  readonly asideLimit?: number;
   /** Where pieces of large gzip files are collected; by default in `quarterdeck/spool` of the user's state directory. */
   readonly spoolDirectory?: string;
 };
 
 const graceMs = 10_000;
+const defaultAsideLimit = 100;
 const secondWindowBytes = 32 * 1024;
 
 /**
@@ -43,7 +57,8 @@ const secondWindowBytes = 32 * 1024;
  * loop early, or throwing in it, leaves that one for the next start.
  *
  * Started on a channel whose run is over it waits ten seconds for a new one.
- * @throws {NotExpectedError | ConsumerBusyError | ConsumerReplacedError | WrongTypeError} and the signal's reason
+ * @throws {NotExpectedError | ConsumerBusyError | ConsumerReplacedError | PartsUncountedError | AsideFullError}
+ * @throws {WrongTypeError | FolderError} and the signal's reason
  */
 export async function* consume(
   redis: Client,
@@ -51,7 +66,7 @@ export async function* consume(
   options: ConsumeOptions,
 ): AsyncGenerator<Delivery, void, undefined> {
   const signal = options.signal ?? new AbortController().signal;
-  const seat = new Seat(redis, channel, options.as, { signal, listen: options.listen });
+  const seat = new Seat(redis, channel, options.as, { ...options, signal });
   const consumer = new Consumer(redis, channel, seat, signal, options);
   try {
     for (;;) {
@@ -59,6 +74,10 @@ export async function* consume(
       if (!next) break;
       yield next.delivery;
       await next.delivery.finish();
+      if (next.delivery.refusal) {
+        await consumer.setAside(next, next.delivery.refusal);
+        continue;
+      }
       if (next.damages.length > 0) {
         // Its announcement was lost, and comes again with all of its bytes.
         if (!(await consumer.stands(next.id))) {
@@ -77,9 +96,15 @@ export async function* consume(
 }
 
 /** A message; without a part there is nothing to do about it but to mark it as seen. */
-type Item = { readonly id: number; readonly part: Part | undefined };
+type Item = {
+  readonly id: number;
+  readonly part: Part | undefined;
+  /** Nobody can work with its entry in the ledger. */
+  readonly bad?: { readonly part: string; readonly fault: string };
+};
 /** `damages` is what arrived damaged or not at all. */
 type Part = { readonly delivery: PartDelivery; readonly damages: readonly string[] };
+type Next = Part & { readonly id: number };
 
 const messageSchema = v.object({ sender: v.string(), message: v.string() });
 
@@ -96,6 +121,9 @@ class Consumer {
   /** The run that is served; none before there is one that is not over. */
   #run: string | undefined;
   #joinedAtMs = 0;
+  /** What is set aside, by part, and the first such part of each file. */
+  #aside: ReadonlyMap<string, AsideRecord> = new Map();
+  readonly #asideFiles = new Map<string, string>();
   #isBookDone = false;
 
   constructor(redis: Client, channel: string, seat: Seat, signal: AbortSignal, options: ConsumeOptions) {
@@ -107,12 +135,28 @@ class Consumer {
   }
 
   /** The next part; undefined when the channel is done. */
-  async next(): Promise<(Part & { readonly id: number }) | undefined> {
+  async next(): Promise<Next | undefined> {
     for (;;) {
       this.#signal.throwIfAborted();
       if (!this.#readAhead) await this.#join();
       const item = this.#items.shift();
-      if (item?.part) return { id: item.id, ...item.part };
+      if (item?.part) {
+        const next = { id: item.id, ...item.part };
+        const first = this.#asideFiles.get(next.delivery.file);
+        if (first === undefined) return next;
+        await next.delivery.finish();
+        await this.setAside(next, { reason: `behind ${first} of the same file`, tries: 0 });
+        continue;
+      }
+      if (item?.bad) {
+        await this.#putAside(item.id, item.bad.part, {
+          file: '',
+          bytes: 0,
+          reason: `its entry in the ledger is not valid: ${item.bad.fault}`,
+          tries: 1,
+        });
+        continue;
+      }
       if (item) {
         if (!(await this.#seat.done(item.id, '', '', undefined))) this.rewind();
         continue;
@@ -124,7 +168,8 @@ class Consumer {
         this.rewind();
         continue;
       }
-      if (page.cursor < this.#seat.cursor) {
+      // Another server took over that knows of less, another program moved the cursor, or parts are wanted again.
+      if (page.cursor !== this.#seat.cursor || page.retries !== this.#seat.retries) {
         this.rewind();
         continue;
       }
@@ -137,8 +182,34 @@ class Consumer {
 
   /** Whether this message is still what comes next. */
   async stands(id: number): Promise<boolean> {
+    // What is owed from before stands in the ledger, its message may be gone.
+    if (id <= this.#seat.cursor) return true;
     const { cursor, messages } = await this.#seat.pending(id - 1);
     return cursor === this.#seat.cursor && messages[0]?.id === id;
+  }
+
+  async setAside({ id, delivery }: Next, { reason, tries }: Refusal): Promise<void> {
+    const { file, part, bytes } = delivery;
+    await this.#putAside(id, part, {
+      file,
+      bytes,
+      reason,
+      tries: tries + (this.#aside.get(part)?.tries ?? 0),
+    });
+  }
+
+  async #putAside(
+    id: number,
+    part: string,
+    record: Omit<AsideRecord, 'since' | 'retry' | 'id'>,
+  ): Promise<void> {
+    const { asideLimit = defaultAsideLimit, onAside } = this.#options;
+    if (!(await this.#seat.setAside(id, part, record, asideLimit))) {
+      this.rewind();
+      return;
+    }
+    if (record.file !== '' && !this.#asideFiles.has(record.file)) this.#asideFiles.set(record.file, part);
+    onAside?.(`${part} is set aside: ${record.reason}`);
   }
 
   /** Another server took over that knows of less: goes on from there. */
@@ -150,14 +221,30 @@ class Consumer {
   async #join(): Promise<void> {
     const seat = this.#seat;
     await seat.take((reason) => this.#options.onWait?.(reason));
-    this.#readAhead = new ReadAhead(this.#redis, seat.windowBytes);
+    this.#readAhead = new ReadAhead(this.#redis, seat.windowBytes, seat.ride);
     this.#lookedAt = seat.cursor;
     this.#joinedAtMs = performance.now();
     if (!seat.isRunOver && seat.run !== '') this.#run ??= seat.run;
+    const { as, onAside, onDamage } = this.#options;
+    const { owed, aside, gone } = await seat.ride(() =>
+      debtsOf(this.#redis, seat.keys, { channel: this.#channel, id: as, cursor: seat.cursor }),
+    );
+    this.#aside = aside;
+    for (const part of gone) onDamage?.(`${part}: was set aside, and is gone from Redis`);
+    this.#asideFiles.clear();
+    for (const [part, { file, reason, retry }] of aside) {
+      if (retry) continue;
+      if (file !== '' && !this.#asideFiles.has(file)) this.#asideFiles.set(file, part);
+      onAside?.(`${part} is set aside: ${reason}`);
+    }
+    for (const { id, part, entry } of owed) {
+      const shape = entry ?? (await this.#bookShape(part));
+      if (shape) this.#items.push({ id, part: this.#deliver(part, shape) });
+    }
   }
 
   /** What is to be done about a message; a part is asked for at once. */
-  async #look({ id, json, entry }: Page['messages'][number], page: Page): Promise<Item> {
+  async #look({ id, json, entry, fault }: Page['messages'][number], page: Page): Promise<Item> {
     this.#lookedAt = id;
     const { as, onDamage = () => {} } = this.#options;
     const message = parseMessage(json);
@@ -167,6 +254,8 @@ class Consumer {
     const part = message.message;
     this.#isBookDone = part === ':done' && page.run === '';
     if (part === ':done') return { id, part: undefined };
+    const problem = entry?.id === id ? undefined : (fault ?? faultOfName(part));
+    if (problem !== undefined) return { id, part: undefined, bad: { part, fault: problem } };
     if (entry?.id === id && !entry.want.includes(` ${as} `)) return { id, part: undefined };
     const shape = entry?.id === id ? entry : await this.#bookShape(part);
     if (shape) return { id, part: this.#deliver(part, shape) };
@@ -177,13 +266,13 @@ class Consumer {
   #deliver(part: string, shape: Shape): Part {
     const { as, spoolDirectory } = this.#options;
     const key = dataKey(this.#seat.keys, part);
-    const readAhead = this.#readAhead ?? new ReadAhead(this.#redis, this.#seat.windowBytes);
+    const readAhead = this.#readAhead ?? new ReadAhead(this.#redis, this.#seat.windowBytes, this.#seat.ride);
     const damages: string[] = [];
     const delivery = new PartDelivery(part, shape, {
       readAhead,
       reading: readAhead.add(key, shape.bytes),
       readAgain: () => {
-        const slowly = new ReadAhead(this.#redis, secondWindowBytes);
+        const slowly = new ReadAhead(this.#redis, secondWindowBytes, this.#seat.ride);
         return { readAhead: slowly, reading: slowly.add(key, shape.bytes) };
       },
       carry: () => this.#seat.carries.get(shape.file),
@@ -202,10 +291,9 @@ class Consumer {
   /** A file shipped by a program that follows the book. */
   async #bookShape(part: string): Promise<Shape | undefined> {
     const key = dataKey(this.#seat.keys, part);
-    const [bytes, exists] = await Promise.all([
-      retryAborted(() => this.#redis.strlen(key)),
-      retryAborted(() => this.#redis.exists(key)),
-    ]);
+    const [bytes, exists] = await this.#seat.ride(() =>
+      Promise.all([retryAborted(() => this.#redis.strlen(key)), retryAborted(() => this.#redis.exists(key))]),
+    );
     if (exists === 0) return;
     const kind = part.endsWith('.gz') && bytes > 0 ? 'gzip' : 'lines';
     return { file: part, generation: '', at: 0, bytes, kind, last: true };

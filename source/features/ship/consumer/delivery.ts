@@ -30,7 +30,14 @@ export type Delivery = {
   lines(): AsyncGenerator<LineBatch, void, undefined>;
   /** The same part to be read once more, with less in flight. */
   again(): Delivery;
+  /**
+   * It cannot be taken: it stays in Redis, and so do later parts of its file, until somebody retries or drops it.
+   * `tries`: how often that was found out.
+   */
+  setAside(reason: string, tries?: number): void;
 };
+
+export type Refusal = { readonly reason: string; readonly tries: number };
 
 export type Shape = Pick<
   Entry,
@@ -51,6 +58,9 @@ export type DeliveryOptions = {
 
 /** What is carried over in Redis of a line that a part cut; a longer beginning is delivered as it is. */
 const longestCarryBytes = 16 * 1024;
+/** A line is held back no longer, whatever a few bytes of gzip inflate to: it is delivered in pieces. */
+const longestLineBytes = 1024 * 1024;
+const nothing = Buffer.alloc(0);
 
 export class PartDelivery implements Delivery {
   readonly file: string;
@@ -67,6 +77,8 @@ export class PartDelivery implements Delivery {
   readonly #options: DeliveryOptions;
   #isTaken = false;
   #spool: Spool | undefined;
+  /** Why it is to be set aside. */
+  refusal: Refusal | undefined;
 
   constructor(part: string, shape: Shape, options: DeliveryOptions) {
     this.part = part;
@@ -94,6 +106,10 @@ export class PartDelivery implements Delivery {
     return this.#other;
   }
 
+  setAside(reason: string, tries = 1): void {
+    this.refusal = { reason, tries };
+  }
+
   async *blocks(): AsyncGenerator<Buffer, void, undefined> {
     const { readAhead, reading, onDamage } = this.#options;
     this.#isTaken = true;
@@ -114,22 +130,22 @@ export class PartDelivery implements Delivery {
 
   /** What is carried then is of content whose line never gets its rest. */
   async *lines(): AsyncGenerator<LineBatch, void, undefined> {
-    let rest = this.#options.carry() ?? Buffer.alloc(0);
-    if (rest.length > 0 && this.beginsLine) {
-      yield new WholeLines(rest, lineEnd);
-      rest = Buffer.alloc(0);
-    }
+    const rest = new Unfinished();
+    rest.add(this.#options.carry() ?? nothing);
+    if (rest.bytes > 0 && this.beginsLine) yield new WholeLines(rest.take(), lineEnd);
     for await (const block of this.#decoded()) {
       const end = block.lastIndexOf(newline) + 1;
-      if (end > 0) {
-        yield new WholeLines(rest, block.subarray(0, end));
-        rest = block.subarray(end);
-      } else rest = rest.length > 0 ? Buffer.concat([rest, block]) : block;
+      if (end > 0) yield new WholeLines(rest.take(), block.subarray(0, end));
+      rest.add(block.subarray(end));
+      if (rest.bytes < longestLineBytes) continue;
+      const bytes = rest.take();
+      yield { lines: [bytes], bytes, end: 'cut' };
     }
-    if (rest.length === 0) return;
-    if (this.endsLine) yield { lines: [rest], bytes: rest, end: 'open' };
-    else if (rest.length <= longestCarryBytes) this.#carry = rest;
-    else yield { lines: [rest], bytes: rest, end: 'cut' };
+    if (rest.bytes === 0) return;
+    const bytes = rest.take();
+    if (this.endsLine) yield { lines: [bytes], bytes, end: 'open' };
+    else if (bytes.length <= longestCarryBytes) this.#carry = bytes;
+    else yield { lines: [bytes], bytes, end: 'cut' };
   }
 
   async *#decoded(): AsyncGenerator<Buffer, void, undefined> {
@@ -169,5 +185,25 @@ export class PartDelivery implements Delivery {
 
   #damaged(problem: string): void {
     this.#options.onDamage(`${this.file}: ${problem}`);
+  }
+}
+
+/** The beginning of a line, as far as it came. It is put together once, when it is taken. */
+class Unfinished {
+  bytes = 0;
+  #pieces: Buffer[] = [];
+
+  add(piece: Buffer): void {
+    if (piece.length === 0) return;
+    this.#pieces.push(piece);
+    this.bytes += piece.length;
+  }
+
+  take(): Buffer {
+    const [first = nothing] = this.#pieces;
+    const whole = this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : first;
+    this.#pieces = [];
+    this.bytes = 0;
+    return whole;
   }
 }

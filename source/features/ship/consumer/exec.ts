@@ -1,7 +1,8 @@
+import { backoffMs, pause } from '../../../redis/backoff.ts';
 import { runShell } from '../../../system/run-shell.ts';
 import type { CommandContext } from '../../feature.ts';
 import { ExecFailedError } from '../channel/errors.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery, Refusal } from './delivery.ts';
 import type { LineBatch } from './line-batch.ts';
 
 /**
@@ -22,6 +23,48 @@ export async function runOn(
     onStdout: (bytes) => context.write(bytes),
   });
   if (code !== 0) throw new ExecFailedError(command, delivery.file, signal ?? `exit code ${code}`);
+}
+
+/** A command refused a part as often as it was asked to take it. */
+export class PartRefusedError extends Error implements Refusal {
+  override readonly name = 'PartRefusedError';
+  readonly reason: string;
+  readonly tries: number;
+
+  constructor({ message }: ExecFailedError, tries: number) {
+    super(message);
+    this.reason = message;
+    this.tries = tries;
+  }
+}
+
+/**
+ * The same, and again when it fails: `retries` times, 0.2 s apart and twice as long each time, up to 30 s.
+ * @throws {ExecFailedError} when it fails and `retries` is not given
+ * @throws {PartRefusedError} when it failed every time
+ */
+export async function runWithRetries(
+  command: string,
+  delivery: Delivery,
+  context: CommandContext,
+  {
+    retries,
+    onLines,
+  }: { readonly retries: number | undefined; readonly onLines: (batch: LineBatch) => Promise<void> },
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await runOn(command, attempt === 1 ? delivery : delivery.again(), context, onLines);
+      return;
+    } catch (error) {
+      if (retries === undefined || !(error instanceof ExecFailedError)) throw error;
+      if (attempt > retries) throw new PartRefusedError(error, attempt);
+      const waitMs = backoffMs(attempt, { firstMs: 200, mostMs: 30_000 });
+      context.warn(`${delivery.part}: ${error.message}; again in ${(waitMs / 1000).toFixed(1)}s`);
+      await pause(waitMs, context.signal);
+      context.signal.throwIfAborted();
+    }
+  }
 }
 
 async function* linesOf(

@@ -9,7 +9,8 @@
 -- ARGV[3] consumer: JSON to remember it by
 -- ARGV[4] lease: milliseconds of silence after which a consumer counts as gone
 -- ARGV[5] gone: the token of a process known to be gone
--- Reply: {'joined', run, 1 if that run is over, its done message, cursor, window}, {'busy', JSON of who holds it, ms since
+-- Reply: {'joined', run, 1 if that run is over, its done message, cursor, window, how often parts
+--   set aside were wanted again}, {'busy', JSON of who holds it, ms since
 --   its last sign of life}, {'absent'} when nothing was ever shipped here, {'unexpected', the ids that are expected, 1 if
 --   the run is over}
 if redis.call('EXISTS', KEYS[3]) == 0 then
@@ -17,7 +18,7 @@ if redis.call('EXISTS', KEYS[3]) == 0 then
   redis.call('HLEN', KEYS[1])
   return { 'absent' }
 end
-local settings = redis.call('HMGET', KEYS[1], 'run', 'closed', 'done', 'window', 'expect')
+local settings = redis.call('HMGET', KEYS[1], 'run', 'closed', 'done', 'window', 'expect', 'retries')
 local cursor = redis.call('ZSCORE', KEYS[3], ARGV[1])
 local isExpected = not settings[5] or settings[5]:find(' ' .. ARGV[1] .. ' ', 1, true)
 if not cursor or not isExpected then return { 'unexpected', settings[5] or '', settings[2] or '' } end
@@ -32,4 +33,4 @@ local consumer = cjson.decode(ARGV[3])
 consumer.token = ARGV[2]
 consumer.at = now
 redis.call('HSET', KEYS[2], 'c:' .. ARGV[1], cjson.encode(consumer))
-return { 'joined', settings[1] or '', settings[2] or '', settings[3] or '', cursor, settings[4] or '' }
+return { 'joined', settings[1] or '', settings[2] or '', settings[3] or '', cursor, settings[4] or '', settings[6] or '' }

@@ -1,5 +1,6 @@
 import { Command } from 'ioredis';
 import type { Client } from '../../../redis/client.ts';
+import type { Ride } from '../channel/ride.ts';
 
 /** A string that is going to be read, in blocks. */
 export type Reading = {
@@ -20,13 +21,15 @@ const largestBlockBytes = 256 * 1024 - 64;
  */
 export class ReadAhead {
   readonly #redis: Client;
+  readonly #ride: Ride;
   readonly #windowBytes: number;
   readonly #blockBytes: number;
   readonly #queue: Reading[] = [];
   #inFlightBytes = 0;
 
-  constructor(redis: Client, windowBytes: number) {
+  constructor(redis: Client, windowBytes: number, ride: Ride) {
     this.#redis = redis;
+    this.#ride = ride;
     this.#windowBytes = windowBytes;
     this.#blockBytes = Math.min(largestBlockBytes, Math.max(4096, Math.floor(windowBytes / 4)));
   }
@@ -71,10 +74,10 @@ export class ReadAhead {
 
   /** Past autopipelining, which would hold a block back until the blocks before it have arrived. */
   async #read(key: string, offset: number, bytes: number): Promise<Buffer> {
-    const command = new Command('getrange', [key, String(offset), String(offset + bytes - 1)], {
-      replyEncoding: null,
-    });
-    const reply: unknown = await this.#redis.sendCommand(command);
+    const words = [key, String(offset), String(offset + bytes - 1)];
+    const reply: unknown = await this.#ride(
+      async () => await this.#redis.sendCommand(new Command('getrange', words, { replyEncoding: null })),
+    );
     if (!Buffer.isBuffer(reply)) throw new Error('Expected bytes from Redis');
     return reply;
   }

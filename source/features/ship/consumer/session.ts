@@ -1,8 +1,14 @@
 import type { Client } from '../../../redis/client.ts';
+import { isPassing } from '../../../redis/refusals.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
-import { ConsumerBusyError, ConsumerReplacedError, NotExpectedError } from '../channel/errors.ts';
+import {
+  AsideFullError,
+  ConsumerBusyError,
+  ConsumerReplacedError,
+  NotExpectedError,
+} from '../channel/errors.ts';
 import beatLua from '../channel/heartbeat.lua';
 import {
   type ChannelKeys,
@@ -14,13 +20,23 @@ import {
   roomBell,
   seenKeys,
 } from '../channel/keys.ts';
-import { type Entry, idsOf, parseEntry, parseProcess, scanHash } from '../channel/ledger.ts';
+import {
+  type AsideRecord,
+  type Entry,
+  faultOfEntry,
+  idsOf,
+  parseEntry,
+  parseProcess,
+  scanHash,
+} from '../channel/ledger.ts';
 import { type Bell, startBell } from '../channel/notifier.ts';
 import { beatMs, isGone, leaseMs, makeToken, placeOf, self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
+import { makeRide, type Ride, type RideOptions } from '../channel/ride.ts';
+import asideLua from './aside.lua';
 import doneLua from './done.lua';
 import joinLua from './join.lua';
-import riseLua from './leave.lua';
+import leaveLua from './leave.lua';
 import pendingLua from './pending.lua';
 
 /** What a page of the channel tells. */
@@ -30,12 +46,16 @@ export type Page = {
   readonly run: string;
   readonly runBefore: string;
   readonly isOver: boolean;
+  /** Changes when parts that were set aside are wanted again. */
+  readonly retries: string;
   /** The message that ends the run, once it was sent. */
   readonly doneId: number | undefined;
   readonly messages: readonly {
     readonly id: number;
     readonly json: string;
     readonly entry: Entry | undefined;
+    /** Why its entry in the ledger cannot be worked with. */
+    readonly fault: string | undefined;
   }[];
 };
 
@@ -47,8 +67,11 @@ export class Seat {
   isRunOver = false;
   cursor = 0;
   windowBytes = defaultWindowBytes;
+  /** How often parts that were set aside were wanted again. */
+  retries = '';
   /** Beginnings of lines, by file, whose rest comes with the next part. */
   readonly carries = new Map<string, Buffer>();
+  readonly ride: Ride;
   readonly #redis: Client;
   readonly #channel: string;
   readonly #id: string;
@@ -63,12 +86,13 @@ export class Seat {
     redis: Client,
     channel: string,
     id: string,
-    { signal, listen }: { signal: AbortSignal; listen?: (() => Client) | undefined },
+    { listen, ...options }: RideOptions & { readonly listen?: (() => Client) | undefined },
   ) {
     this.#redis = redis;
     this.#channel = channel;
     this.#id = id;
-    this.#signal = signal;
+    this.#signal = options.signal;
+    this.ride = makeRide(options);
     this.keys = channelKeys(redis, channel);
     this.#bell = startBell(listen, messageBell(this.keys));
   }
@@ -84,17 +108,19 @@ export class Seat {
     let firstSeen: number | undefined;
     for (;;) {
       this.#signal.throwIfAborted();
-      const reply = await typed(
-        this.#redis,
-        typesOf(keys),
-        joinScript(
+      const reply = await this.ride(() =>
+        typed(
           this.#redis,
-          [keys.settings, keys.who, keys.members, keys.messages],
-          [this.#id, this.#token, JSON.stringify(self), leaseMs, gone],
+          typesOf(keys),
+          joinScript(
+            this.#redis,
+            [keys.settings, keys.who, keys.members, keys.messages],
+            [this.#id, this.#token, JSON.stringify(self), leaseMs, gone],
+          ),
         ),
       );
       if (reply[0] === 'joined') {
-        await this.#settle(reply.map(String));
+        await this.ride(() => this.#settle(reply.map(String)));
         return;
       }
       if (reply[0] === 'busy') {
@@ -122,12 +148,13 @@ export class Seat {
     }
   }
 
-  async #settle([, run = '', closed, , cursor, window]: readonly string[]): Promise<void> {
+  async #settle([, run = '', closed, , cursor, window, retries = '']: readonly string[]): Promise<void> {
     this.#isTaken = true;
     this.run = run;
     this.isRunOver = closed === '1';
     this.cursor = Number(cursor);
     this.windowBytes = Number(window) || defaultWindowBytes;
+    this.retries = retries;
     this.carries.clear();
     const prefix = `${this.#id}:`;
     for await (const [field] of scanHash(this.#redis, this.keys.carry)) {
@@ -155,21 +182,30 @@ export class Seat {
   /** What follows message `after`, oldest first. */
   async pending(after: number): Promise<Page> {
     const { keys } = this;
-    const [cursor, run, runBefore, closed, doneId, found] = await pendingScript(
-      this.#redis,
-      [keys.settings, keys.parts, keys.members, keys.messages],
-      [this.#id, after, pageMessages],
+    const [cursor, run, runBefore, closed, doneId, found, retries] = await this.ride(() =>
+      pendingScript(
+        this.#redis,
+        [keys.settings, keys.parts, keys.members, keys.messages],
+        [this.#id, after, pageMessages],
+      ),
     );
     const words = Array.isArray(found) ? found : [];
     const messages = [];
     for (let i = 0; i + 2 < words.length; i += 3) {
-      messages.push({ json: String(words[i]), id: Number(words[i + 1]), entry: parseEntry(words[i + 2]) });
+      const stored = words[i + 2];
+      messages.push({
+        json: String(words[i]),
+        id: Number(words[i + 1]),
+        entry: parseEntry(stored),
+        fault: stored === null ? undefined : faultOfEntry(stored),
+      });
     }
     return {
       cursor: cursor === null ? undefined : Number(cursor),
       run: String(run),
       runBefore: String(runBefore),
       isOver: closed === '1',
+      retries: String(retries),
       doneId: doneId === '' ? undefined : Number(doneId),
       messages,
     };
@@ -182,37 +218,75 @@ export class Seat {
    */
   async done(id: number, part: string, file: string, carry: Buffer | undefined): Promise<boolean> {
     const { keys } = this;
-    const reply = await doneScript(
-      this.#redis,
-      [
-        keys.settings,
-        keys.parts,
-        keys.who,
-        keys.members,
-        keys.messages,
-        keys.carry,
-        dataKey(keys, part),
-        counterKey(keys, part),
-        ...seenKeys(this.#redis, this.#id),
-      ],
-      [
-        this.#channel,
-        this.#id,
-        this.#token,
-        id,
-        part,
-        `${this.#id}:${file}`,
-        carry ?? '',
-        publishCommand(this.#redis),
-        roomBell(keys),
-        this.cursor,
-      ],
+    const reply = await this.ride(() =>
+      doneScript(
+        this.#redis,
+        [
+          keys.settings,
+          keys.parts,
+          keys.who,
+          keys.members,
+          keys.messages,
+          keys.carry,
+          keys.aside,
+          dataKey(keys, part),
+          counterKey(keys, part),
+          ...seenKeys(this.#redis, this.#id),
+        ],
+        [
+          this.#channel,
+          this.#id,
+          this.#token,
+          id,
+          part,
+          `${this.#id}:${file}`,
+          carry ?? '',
+          publishCommand(this.#redis),
+          roomBell(keys),
+          this.cursor,
+        ],
+      ),
     );
     if (reply[0] === 'rewound') return false;
     if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
-    this.cursor = id;
+    this.cursor = Math.max(this.cursor, id);
     if (carry) this.carries.set(file, carry);
     else this.carries.delete(file);
+    return true;
+  }
+
+  /**
+   * Sets a part aside and goes on behind it.
+   * @returns false if the server knows of less than was finished before: another one took over
+   * @throws {ConsumerReplacedError | AsideFullError}
+   */
+  async setAside(
+    id: number,
+    part: string,
+    record: Omit<AsideRecord, 'since' | 'retry' | 'id'>,
+    limit: number,
+  ): Promise<boolean> {
+    const { keys } = this;
+    const reply = await this.ride(() =>
+      asideScript(
+        this.#redis,
+        [keys.who, keys.members, keys.messages, keys.aside, ...seenKeys(this.#redis, this.#id)],
+        [
+          this.#channel,
+          this.#id,
+          this.#token,
+          id,
+          part,
+          JSON.stringify({ id, ...record }),
+          limit,
+          this.cursor,
+        ],
+      ),
+    );
+    if (reply[0] === 'rewound') return false;
+    if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
+    if (reply[0] === 'full') throw new AsideFullError(this.#channel, Number(reply[1]), record.reason);
+    this.cursor = Math.max(this.cursor, id);
     return true;
   }
 
@@ -226,7 +300,12 @@ export class Seat {
     clearInterval(this.#timer);
     this.#bell.stop();
     if (!this.#isTaken) return;
-    await riseScript(this.#redis, [this.keys.who], [this.#id, this.#token]);
+    try {
+      await this.ride(() => leaveScript(this.#redis, [this.keys.who], [this.#id, this.#token]));
+    } catch (error) {
+      // Then it lapses by itself.
+      if (!isPassing(error)) throw error;
+    }
   }
 }
 
@@ -241,11 +320,13 @@ function typesOf(keys: ChannelKeys) {
     [keys.members]: 'zset',
     [keys.messages]: 'zset',
     [keys.carry]: 'hash',
+    [keys.aside]: 'hash',
   } as const;
 }
 
 const joinScript = defineScript({ lua: joinLua, parse: replyWords });
 const beatScript = defineScript({ lua: beatLua, parse: Number });
 const pendingScript = defineScript({ lua: pendingLua, parse: replyWords, immediate: true });
-const riseScript = defineScript({ lua: riseLua, parse: Number });
+const leaveScript = defineScript({ lua: leaveLua, parse: Number });
+const asideScript = defineScript({ lua: asideLua, parse: replyWords, immediate: true });
 const doneScript = defineScript({ lua: doneLua, parse: replyWords, immediate: true });

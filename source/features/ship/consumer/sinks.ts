@@ -1,18 +1,25 @@
 import { isUtf8 } from 'node:buffer';
+import { messageOf } from '../../../errors.ts';
 import { safeJson } from '../../../ui/text.ts';
 import type { CommandContext } from '../../feature.ts';
+import { OutPlaceError, UnsafeNameError } from '../channel/errors.ts';
 import { type ConsumeOptions, consume } from './consume.ts';
 import { makeTally, type Tally, type TallyOptions } from './count-lines.ts';
-import type { Delivery } from './delivery.ts';
-import { runOn } from './exec.ts';
+import type { Delivery, Refusal } from './delivery.ts';
+import { PartRefusedError, runWithRetries } from './exec.ts';
 import { type LineBatch, newline } from './line-batch.ts';
 import { OutDirectory } from './out.ts';
 
 /** Where a consumer's deliveries go: copies in a directory, a command for each part, or lines on stdout. */
-export type Destination = Pick<ConsumeOptions, 'as' | 'spoolDirectory' | 'onDamage'> &
+export type Destination = Pick<
+  ConsumeOptions,
+  'as' | 'spoolDirectory' | 'onDamage' | 'onAside' | 'asideLimit'
+> &
   TallyOptions & {
     readonly out: string | undefined;
     readonly exec: string | undefined;
+    /** A command that fails is run again so often, then its part is set aside; without it the first failure ends. */
+    readonly retries: number | undefined;
   };
 
 export type Consumed = { readonly files: number; readonly bytes: number; readonly parts: number };
@@ -23,10 +30,10 @@ type Sink = { take(delivery: Delivery): Promise<void>; close?(): Promise<void> }
 export async function deliverTo(
   context: CommandContext,
   channel: string,
-  { out, exec, common, hits, ...options }: Destination,
+  { out, exec, retries, common, hits, ...options }: Destination,
 ): Promise<Consumed> {
   const tally = makeTally(context.redis, { common, hits });
-  const sink = makeSink(context, out, exec, tally, (problem) => options.onDamage?.(problem));
+  const sink = makeSink(context, { out, exec, retries }, tally, (problem) => options.onDamage?.(problem));
   const consumed = { files: 0, bytes: 0, parts: 0 };
   let waitsFor = '';
   try {
@@ -34,15 +41,21 @@ export async function deliverTo(
       ...options,
       signal: context.signal,
       listen: () => context.listen(),
+      timeoutMs: context.config.timeoutMs,
+      onRefused: (refusal) => context.warn(`${messageOf(refusal)}: waiting`),
       onWait(reason) {
         if (reason !== waitsFor) context.progress(`Waiting: ${reason}`);
         waitsFor = reason;
       },
     });
     for await (const delivery of deliveries) {
-      await sink.take(delivery);
+      const refusal = await taken(sink, delivery);
       await tally?.flush();
       context.signal.throwIfAborted();
+      if (refusal) {
+        delivery.setAside(refusal.reason, refusal.tries);
+        continue;
+      }
       consumed.parts += 1;
       consumed.bytes += delivery.bytes;
       if (delivery.isLast) consumed.files += 1;
@@ -53,10 +66,20 @@ export async function deliverTo(
   return consumed;
 }
 
+/** Gives a part to a sink. Resolves to why it cannot be taken, now or later, if that is so. */
+async function taken(sink: Sink, delivery: Delivery): Promise<Refusal | undefined> {
+  try {
+    await sink.take(delivery);
+  } catch (error) {
+    if (error instanceof PartRefusedError) return error;
+    if (!(error instanceof UnsafeNameError || error instanceof OutPlaceError)) throw error;
+    return { reason: error.message, tries: 1 };
+  }
+}
+
 function makeSink(
   context: CommandContext,
-  out: string | undefined,
-  exec: string | undefined,
+  { out, exec, retries }: Pick<Destination, 'out' | 'exec' | 'retries'>,
   tally: Tally | undefined,
   onDamage: (problem: string) => void,
 ): Sink {
@@ -76,7 +99,9 @@ function makeSink(
       close: () => directory.close(),
     };
   }
-  if (exec !== undefined) return { take: (delivery) => runOn(exec, delivery, context, count) };
+  if (exec !== undefined) {
+    return { take: (delivery) => runWithRetries(exec, delivery, context, { retries, onLines: count }) };
+  }
   if (context.config.json) return { take: (delivery) => printJson(context, delivery, count) };
   if (process.stdout.isTTY) return { take: (delivery) => printForPeople(context, delivery, count) };
   const unfinished = new Set<string>();

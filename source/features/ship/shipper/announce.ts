@@ -49,7 +49,8 @@ export class Announcer {
     { listedAtMs, keepsCursor }: { readonly listedAtMs: number; readonly keepsCursor: boolean },
   ): Promise<Announcer> {
     const field = `cursor:${createHash('sha1').update(`${self.host}\0${what}`).digest('base64url').slice(0, 16)}`;
-    const known = parseCursor(await retryAborted(() => session.redis.hget(session.keys.settings, field)));
+    const { redis, keys } = session;
+    const known = parseCursor(await session.ride(() => retryAborted(() => redis.hget(keys.settings, field))));
     const cursor = known ?? { name: '', generation: '', since: listedAtMs, count: 0 };
     return new Announcer(session, field, cursor, keepsCursor);
   }
@@ -81,28 +82,30 @@ export class Announcer {
     const movesCursor = this.#keepsCursor && entry.last && next.name > this.#cursor.name;
     const startedAtMs = performance.now();
     for (;;) {
-      const reply = await announceScript(
-        redis,
-        [
-          ...[keys.settings, keys.parts, keys.files, keys.who, keys.messages, keys.ids, keys.lock],
-          ...[stageKey(keys, stage), dataKey(keys, part), counterKey(keys, part)],
-        ],
-        [
-          ...[
-            token,
-            part,
-            record.name,
-            storedRecord(record),
-            entry.at,
-            publishCommand(redis),
-            messageBell(keys),
+      const reply = await this.#session.ride(() =>
+        announceScript(
+          redis,
+          [
+            ...[keys.settings, keys.parts, keys.files, keys.who, keys.messages, keys.ids, keys.lock],
+            ...[stageKey(keys, stage), dataKey(keys, part), counterKey(keys, part)],
           ],
-          performance.now() - startedAtMs > lockPatienceMs ? 1 : 0,
-          ...(movesCursor ? [this.#field, JSON.stringify(next)] : ['', '']),
-          this.#isQuiet(source, marginMs.likely) ? 1 : 0,
-          unchargedRecords,
-          this.#session.server,
-        ],
+          [
+            ...[
+              token,
+              part,
+              record.name,
+              storedRecord(record),
+              entry.at,
+              publishCommand(redis),
+              messageBell(keys),
+            ],
+            performance.now() - startedAtMs > lockPatienceMs ? 1 : 0,
+            ...(movesCursor ? [this.#field, JSON.stringify(next)] : ['', '']),
+            this.#isQuiet(source, marginMs.likely) ? 1 : 0,
+            unchargedRecords,
+            this.#session.server,
+          ],
+        ),
       );
       if (reply[0] === 'announced') this.#session.lastId = Math.max(this.#session.lastId, Number(reply[1]));
       if (reply[0] === 'announced' || reply[0] === 'known') break;

@@ -68,10 +68,8 @@ export class Room {
     let hasWaited = false;
     for (;;) {
       signal.throwIfAborted();
-      const reply = await reserveScript(
-        redis,
-        [keys.settings, keys.parts, keys.files, keys.who, ...keyNames],
-        words,
+      const reply = await this.#session.ride(() =>
+        reserveScript(redis, [keys.settings, keys.parts, keys.files, keys.who, ...keyNames], words),
       );
       if (await this.#isGranted(reply, part, entry.file, signal)) break;
       hasWaited = true;
@@ -153,16 +151,16 @@ export class Room {
 }
 
 /** Gives back the room of parts that will not be announced: one's own, or those of shippers that are gone. */
-export async function release(
-  { redis, keys, token }: ShipSession,
-  parts: readonly Reserved[],
-): Promise<void> {
+export async function release(session: ShipSession, parts: readonly Reserved[]): Promise<void> {
+  const { redis, keys, token } = session;
   for (let i = 0; i < parts.length; i += 100) {
     const page = parts.slice(i, i + 100);
-    await releaseScript(
-      redis,
-      [keys.settings, keys.parts, keys.who, ...page.map(({ stage }) => stageKey(keys, stage))],
-      [token, publishCommand(redis), roomBell(keys), ...page.map(({ part }) => part)],
+    await session.ride(() =>
+      releaseScript(
+        redis,
+        [keys.settings, keys.parts, keys.who, ...page.map(({ stage }) => stageKey(keys, stage))],
+        [token, publishCommand(redis), roomBell(keys), ...page.map(({ part }) => part)],
+      ),
     );
   }
 }

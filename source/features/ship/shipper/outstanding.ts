@@ -3,7 +3,7 @@ import { ShipperFencedError } from '../channel/errors.ts';
 import { counterKey, dataKey, publishCommand, roomBell } from '../channel/keys.ts';
 import { parseEntry, scanHash } from '../channel/ledger.ts';
 import { replyWords } from '../channel/reply.ts';
-import { release } from './budget.ts';
+import { type Reserved, release } from './budget.ts';
 import type { ShipSession } from './session.ts';
 import sweepLua from './sweep.lua';
 
@@ -39,16 +39,18 @@ export class Outstanding {
     if (this.#swept >= all.length) this.#swept = 0;
     const page = all.slice(this.#swept, this.#swept + sweepParts);
     this.#swept += page.length;
-    const gone = await sweepScript(
-      redis,
-      [
-        keys.settings,
-        keys.parts,
-        keys.who,
-        keys.members,
-        ...page.flatMap((part) => [dataKey(keys, part), counterKey(keys, part)]),
-      ],
-      [publishCommand(redis), roomBell(keys), token, server, ...page],
+    const gone = await this.#session.ride(() =>
+      sweepScript(
+        redis,
+        [
+          keys.settings,
+          keys.parts,
+          keys.who,
+          keys.members,
+          ...page.flatMap((part) => [dataKey(keys, part), counterKey(keys, part)]),
+        ],
+        [publishCommand(redis), roomBell(keys), token, server, ...page],
+      ),
     );
     if (gone[0] === 'fenced') throw new ShipperFencedError(channel);
     page.forEach((part, index) => {
@@ -62,15 +64,20 @@ export class Outstanding {
    * written are given back.
    */
   async adopt(others: ReadonlySet<string>): Promise<void> {
+    await release(this.#session, await this.#session.ride(() => this.#unwatched(others)));
+  }
+
+  /** Those to be given back; those that were announced are watched from now on. */
+  async #unwatched(others: ReadonlySet<string>): Promise<readonly Reserved[]> {
     const { redis, keys } = this.#session;
-    const stale: { part: string; stage: string }[] = [];
+    const stale: Reserved[] = [];
     for await (const [part, json] of scanHash(redis, keys.parts)) {
       const entry = parseEntry(json);
       if (!entry || others.has(entry.token)) continue;
       if (entry.id !== undefined) this.#parts.add(part);
       else stale.push({ part, stage: entry.stage ?? '' });
     }
-    await release(this.#session, stale);
+    return stale;
   }
 
   /** Takes over what shippers that are gone have left. Resolves to whether any part is there that may be freed. */

@@ -1,6 +1,7 @@
 import type { Client } from '../../../redis/client.ts';
 import { type ChannelKeys, stageKey } from '../channel/keys.ts';
 import type { Entry, FileRecord } from '../channel/ledger.ts';
+import type { Ride } from '../channel/ride.ts';
 import { fill, type ReadAt } from '../files/identity.ts';
 import type { Shipment } from '../files/open-file.ts';
 import type { Announcer } from './announce.ts';
@@ -35,6 +36,7 @@ export type PipelineOptions = {
   readonly announcer: Announcer;
   readonly blockBytes: number;
   readonly signal: AbortSignal;
+  readonly ride: Ride;
   /** Nothing else is written about files while a part is announced. */
   exclusive<Result>(act: () => Promise<Result>): Promise<Result>;
   onAnnounced(part: Part, after: FileRecord): void;
@@ -111,7 +113,7 @@ export class Pipeline {
   }
 
   async #write(job: Job, turn: Promise<unknown>, pass: () => void): Promise<void> {
-    const { redis, keys, room, signal } = this.#options;
+    const { redis, keys, room, signal, ride } = this.#options;
     const { part } = job;
     const { bytes } = part.entry;
     const content = bytes <= inlineBytes ? Buffer.allocUnsafe(bytes) : undefined;
@@ -132,6 +134,7 @@ export class Pipeline {
       bytes,
       pool: this.#pool,
       depth: blocksInFlight,
+      ride,
     });
   }
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { messageOf } from '../../../errors.ts';
 import type { Client } from '../../../redis/client.ts';
+import { defaultPartBytes } from '../channel/cost.ts';
 import { FileOwnedError, ShipperFencedError } from '../channel/errors.ts';
 import type { FileRecord } from '../channel/ledger.ts';
 import { hasCode } from '../files/errno.ts';
@@ -42,7 +43,8 @@ export class Shipping {
   #bytesTotal = 0;
 
   constructor(redis: Client, paths: readonly string[], options: ShipOptions, lastId = 0) {
-    const { budgetBytes = 1024 * MiB, partBytes = 4 * MiB, consumers } = options;
+    const { budgetBytes = 1024 * MiB, consumers } = options;
+    const { partBytes = defaultPartBytes({ budgetBytes, consumers }) } = options;
     this.#redis = redis;
     this.#lastId = lastId;
     this.#paths = paths;
@@ -67,6 +69,8 @@ export class Shipping {
       signal: this.#signal,
       listen,
       lastId: this.#lastId,
+      timeoutMs: this.#options.timeoutMs,
+      onRefused: this.#options.onRefused,
       news: { files: this.#filesTotal, bytes: this.#bytesTotal, follow },
     });
     const announcer = await Announcer.open(session, sourcesInWords(this.#paths, this.#options), {
@@ -151,6 +155,7 @@ export class Shipping {
       announcer,
       blockBytes: session.rooms.blockBytes,
       signal: this.#signal,
+      ride: session.ride,
       exclusive: (act) => session.exclusive(act),
       onAnnounced: (_, after) => this.#records.set(after.name, after),
       onChanged: (shipment, part, endsAt) => this.#hasChanged(shipment, part, endsAt),

@@ -26,6 +26,7 @@ import {
 import { type Bell, startBell } from '../channel/notifier.ts';
 import { beatMs, isGone, leaseMs, makeToken, self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
+import { makeRide, type Ride } from '../channel/ride.ts';
 import finishLua from './finish.lua';
 import leaveLua from './leave.lua';
 import openLua from './open.lua';
@@ -37,6 +38,8 @@ export type SessionOptions = {
   readonly terms: Terms;
   readonly signal: AbortSignal;
   readonly listen?: (() => Client) | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly onRefused: ((refusal: unknown) => void) | undefined;
   /** Told at once, and with every sign of life. */
   readonly news: News;
   /** The highest message id an earlier attempt was told of; 0 if there was none. */
@@ -63,6 +66,7 @@ export class ShipSession {
   readonly signal: AbortSignal;
   readonly bell: Bell;
   readonly outstanding: Outstanding;
+  readonly ride: Ride;
   news: News;
   /** Nobody else was shipping here when it came. */
   isAlone = true;
@@ -80,7 +84,8 @@ export class ShipSession {
   #isBeating = false;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(redis: Client, { channel, terms, signal, listen, news, lastId }: SessionOptions) {
+  private constructor(redis: Client, options: SessionOptions) {
+    const { channel, terms, signal, listen, news, lastId, timeoutMs, onRefused } = options;
     this.redis = redis;
     this.channel = channel;
     this.terms = terms;
@@ -91,6 +96,7 @@ export class ShipSession {
     this.rooms = allotment(terms);
     this.bell = startBell(listen, roomBell(this.keys));
     this.outstanding = new Outstanding(this);
+    this.ride = makeRide({ signal, timeoutMs, onRefused });
   }
 
   /**
@@ -115,6 +121,47 @@ export class ShipSession {
 
   async #enter(): Promise<void> {
     const { redis, keys, token, terms, rooms } = this;
+    const { gone, others } = await this.ride(() => this.#shippers());
+    const ids = Array.from({ length: terms.consumers }, (_, id) => String(id));
+    const seen = seenKeys(redis, ...ids);
+    const reply = await this.ride(() =>
+      openScript(
+        redis,
+        [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages, keys.ids, ...seen],
+        [
+          this.channel,
+          token,
+          JSON.stringify({ ...self, ...this.news, token }),
+          leaseMs,
+          ` ${gone.join(' ')} `,
+          `${Date.now()}-${token}`,
+          terms.budgetBytes,
+          rooms.base,
+          rooms.each,
+          rooms.least,
+          rooms.windowBytes,
+          terms.consumers,
+          // One more may have been announced by a server that died before it said so.
+          this.lastId === 0 ? 0 : this.lastId + 1,
+        ],
+      ),
+    );
+    if (reply[0] === 'type') throw new WrongTypeError(String(reply[1]), String(reply[2]));
+    if (reply[0] === 'differs') {
+      const what = reply[1] === 'budget' ? 'budget' : 'consumers';
+      const ours = what === 'budget' ? terms.budgetBytes : terms.consumers;
+      throw new TermsDifferError(this.channel, what, ours, Number(reply[2]));
+    }
+    this.isAlone = reply[0] !== 'joined';
+    this.server = String(reply[2]);
+    await this.ride(() => register(redis, 'ship', this.channel));
+    await this.outstanding.adopt(this.isAlone ? new Set() : others);
+    this.#timer = setInterval(() => void this.#beat(), beatMs);
+  }
+
+  /** Who else ships here: those that are certainly gone, and the others. */
+  async #shippers(): Promise<{ readonly gone: readonly string[]; readonly others: ReadonlySet<string> }> {
+    const { redis, keys } = this;
     const type = await retryAborted(() => redis.type(keys.who));
     if (type !== 'none' && type !== 'hash') throw new WrongTypeError(keys.who, 'hash');
     const gone: string[] = [];
@@ -125,39 +172,7 @@ export class ShipSession {
       if (isGone(found)) gone.push(field.slice(2));
       else others.add(field.slice(2));
     }
-    const ids = Array.from({ length: terms.consumers }, (_, id) => String(id));
-    const seen = seenKeys(redis, ...ids);
-    const reply = await openScript(
-      redis,
-      [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages, keys.ids, ...seen],
-      [
-        this.channel,
-        token,
-        JSON.stringify({ ...self, ...this.news, token }),
-        leaseMs,
-        ` ${gone.join(' ')} `,
-        `${Date.now()}-${token}`,
-        terms.budgetBytes,
-        rooms.base,
-        rooms.each,
-        rooms.least,
-        rooms.windowBytes,
-        terms.consumers,
-        // One more may have been announced by a server that died before it said so.
-        this.lastId === 0 ? 0 : this.lastId + 1,
-      ],
-    );
-    if (reply[0] === 'type') throw new WrongTypeError(String(reply[1]), String(reply[2]));
-    if (reply[0] === 'differs') {
-      const what = reply[1] === 'budget' ? 'budget' : 'consumers';
-      const ours = what === 'budget' ? terms.budgetBytes : terms.consumers;
-      throw new TermsDifferError(this.channel, what, ours, Number(reply[2]));
-    }
-    this.isAlone = reply[0] !== 'joined';
-    this.server = String(reply[2]);
-    await register(redis, 'ship', this.channel);
-    await this.outstanding.adopt(this.isAlone ? new Set() : others);
-    this.#timer = setInterval(() => void this.#beat(), beatMs);
+    return { gone, others };
   }
 
   async #beat(): Promise<void> {
@@ -180,7 +195,11 @@ export class ShipSession {
   }
 
   /** How far each file is, from this run, and the generations that followed files have behind them. */
-  async records(): Promise<Records> {
+  records(): Promise<Records> {
+    return this.ride(() => this.#readRecords());
+  }
+
+  async #readRecords(): Promise<Records> {
     const files = new Map<string, FileRecord>();
     const pasts = new Map<string, readonly StoredGeneration[]>();
     for await (const [field, json] of scanHash(this.redis, this.keys.files)) {
@@ -199,19 +218,21 @@ export class ShipSession {
     const { redis, keys, token } = this;
     for (let i = 0; i < fields.length; i += rememberedFields) {
       const page = fields.slice(i, i + rememberedFields);
-      await rememberScript(
-        redis,
-        [keys.settings, keys.files, keys.who],
-        [
-          token,
-          leaseMs,
-          unchargedRecords,
-          ...page.flatMap(([field, json]) => [
-            field,
-            json,
-            recordCost(Buffer.byteLength(field), json.length),
-          ]),
-        ],
+      await this.ride(() =>
+        rememberScript(
+          redis,
+          [keys.settings, keys.files, keys.who],
+          [
+            token,
+            leaseMs,
+            unchargedRecords,
+            ...page.flatMap(([field, json]) => [
+              field,
+              json,
+              recordCost(Buffer.byteLength(field), json.length),
+            ]),
+          ],
+        ),
       );
     }
   }
@@ -232,10 +253,12 @@ export class ShipSession {
     for (;;) {
       this.signal.throwIfAborted();
       if (this.#isFenced) throw new ShipperFencedError(this.channel);
-      const reply = await finishScript(
-        this.redis,
-        [keys.settings, keys.who, keys.messages, keys.ids],
-        [this.token, keepOpen ? 1 : 0, leaseMs, publishCommand(this.redis), messageBell(keys), this.server],
+      const reply = await this.ride(() =>
+        finishScript(
+          this.redis,
+          [keys.settings, keys.who, keys.messages, keys.ids],
+          [this.token, keepOpen ? 1 : 0, leaseMs, publishCommand(this.redis), messageBell(keys), this.server],
+        ),
       );
       if (reply[0] === 'fenced') throw new ShipperFencedError(this.channel);
       while (await this.outstanding.sweep());
@@ -249,10 +272,12 @@ export class ShipSession {
   async leave({ isOver }: { isOver: boolean }): Promise<number> {
     const { keys, token } = this;
     this.stop();
-    const reply = await leaveScript(
-      this.redis,
-      [keys.settings, keys.parts, keys.files, keys.who],
-      [token, isOver ? 1 : 0, leaseMs, unchargedRecords],
+    const reply = await this.ride(() =>
+      leaveScript(
+        this.redis,
+        [keys.settings, keys.parts, keys.files, keys.who],
+        [token, isOver ? 1 : 0, leaseMs, unchargedRecords],
+      ),
     );
     return Number(reply[1]);
   }

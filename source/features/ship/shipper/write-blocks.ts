@@ -1,5 +1,6 @@
 import { Command } from 'ioredis';
 import type { Client } from '../../../redis/client.ts';
+import type { Ride } from '../channel/ride.ts';
 import { fill, type ReadAt } from '../files/identity.ts';
 
 /**
@@ -65,6 +66,15 @@ class BlockCommand extends Command {
   }
 }
 
+export type WriteOptions = {
+  readonly position: number;
+  readonly bytes: number;
+  readonly pool: BlockPool;
+  readonly depth: number;
+  /** Does it again when the server refuses it for a while. */
+  readonly ride: Ride;
+};
+
 /**
  * Writes `bytes` of a file from `position` on into the string at `key`, which has that length.
  * @throws {ShrankError} when the file has fewer; what was written then is worth nothing
@@ -73,7 +83,7 @@ export async function writeBlocks(
   redis: Client,
   key: string,
   read: ReadAt,
-  { position, bytes, pool, depth }: { position: number; bytes: number; pool: BlockPool; depth: number },
+  { position, bytes, pool, depth, ride }: WriteOptions,
 ): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -89,7 +99,8 @@ export async function writeBlocks(
           next = bytes;
           throw new ShrankError(position + offset + got);
         }
-        await redis.sendCommand(new BlockCommand(key, offset, block, framed(buffer, key, offset, length)));
+        const frame = framed(buffer, key, offset, length);
+        await ride(async () => await redis.sendCommand(new BlockCommand(key, offset, block, frame)));
       } finally {
         pool.give(buffer);
       }

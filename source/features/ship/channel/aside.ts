@@ -1,0 +1,128 @@
+import type { Client } from '../../../redis/client.ts';
+import { asIntegers } from '../../../redis/reply.ts';
+import { defineScript } from '../../../redis/script.ts';
+import { typed } from '../../../redis/wrong-type.ts';
+import dropLua from './drop.lua';
+import { channelKeys, counterKey, dataKey, messageBell, publishCommand, roomBell } from './keys.ts';
+import { type AsideRecord, asideField, asideFieldParts, parseAside, scanHash } from './ledger.ts';
+import { replyWords } from './reply.ts';
+import retryLua from './retry.lua';
+
+/**
+ * Parts that a consumer cannot take, and the others not held up by them.
+ *
+ * Such a part stays in Redis, within the budget, and the consumer goes on behind it; later parts of the same file are
+ * set aside with it, because a file is delivered in its order. It is delivered again when somebody says so, or given up.
+ */
+export type Aside = {
+  readonly channel: string;
+  readonly consumer: string;
+  readonly part: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly reason: string;
+  /** Epoch ms. */
+  readonly sinceMs: number;
+  /** How often it was delivered and refused. */
+  readonly tries: number;
+  /** It is going to be delivered again. */
+  readonly isRetried: boolean;
+};
+
+/** The parts of a channel that are aside, those of one consumer together in the order they were announced in. */
+export async function asideParts(redis: Client, channel: string): Promise<Aside[]> {
+  const found: { readonly id: number; readonly aside: Aside }[] = [];
+  const collect = async (): Promise<void> => {
+    for await (const [field, record] of asideRecords(redis, channel)) {
+      const { id, file, bytes, reason, since, tries, retry } = record;
+      const at = { channel, ...asideFieldParts(field) };
+      found.push({ id, aside: { ...at, file, bytes, reason, sinceMs: since, tries, isRetried: retry } });
+    }
+  };
+  await typed(redis, { [channelKeys(redis, channel).aside]: 'hash' }, collect());
+  const order = new Intl.Collator('en', { numeric: true });
+  return found
+    .sort((a, b) => order.compare(a.aside.consumer, b.aside.consumer) || a.id - b.id)
+    .map(({ aside }) => aside);
+}
+
+async function* asideRecords(redis: Client, channel: string): AsyncGenerator<[string, AsideRecord]> {
+  for await (const [field, json] of scanHash(redis, channelKeys(redis, channel).aside)) {
+    const record = parseAside(json);
+    if (record) yield [field, record];
+  }
+}
+
+/** What one consumer has set aside, by part. */
+export async function asideOf(
+  redis: Client,
+  channel: string,
+  consumer: string,
+): Promise<Map<string, AsideRecord>> {
+  const found = new Map<string, AsideRecord>();
+  for await (const [field, record] of asideRecords(redis, channel)) {
+    const at = asideFieldParts(field);
+    if (at.consumer === consumer) found.set(at.part, record);
+  }
+  return found;
+}
+
+const pageParts = 500;
+
+/**
+ * Lets a consumer take parts again: the running one at once, otherwise the next.
+ * @returns those that are not aside
+ */
+export async function retryAside(
+  redis: Client,
+  channel: string,
+  consumer: string,
+  parts: readonly string[],
+): Promise<{ readonly retried: number; readonly unknown: readonly string[] }> {
+  const keys = channelKeys(redis, channel);
+  const unknown: string[] = [];
+  for (let i = 0; i < parts.length; i += pageParts) {
+    const page = parts.slice(i, i + pageParts);
+    const found = await retryScript(
+      redis,
+      [keys.aside, keys.settings],
+      [publishCommand(redis), messageBell(keys), ...page.map((part) => asideField(consumer, part))],
+    );
+    unknown.push(...page.filter((_, index) => found[index] !== 1));
+  }
+  return { retried: parts.length - unknown.length, unknown };
+}
+
+/**
+ * Gives up parts that a consumer had set aside: they count as finished by it, and are freed when nobody else needs them.
+ * @returns those that are not aside
+ */
+export async function dropAside(
+  redis: Client,
+  channel: string,
+  consumer: string,
+  parts: readonly string[],
+): Promise<{
+  readonly dropped: readonly string[];
+  readonly freedBytes: number;
+  readonly unknown: readonly string[];
+}> {
+  const keys = channelKeys(redis, channel);
+  const dropped: string[] = [];
+  const unknown: string[] = [];
+  let freedBytes = 0;
+  for (const part of parts) {
+    const [outcome, , freed] = await dropScript(
+      redis,
+      [keys.settings, keys.parts, keys.aside, dataKey(keys, part), counterKey(keys, part)],
+      [consumer, part, publishCommand(redis), roomBell(keys)],
+    );
+    if (outcome === 'unknown') unknown.push(part);
+    else dropped.push(part);
+    freedBytes += Number(freed ?? 0);
+  }
+  return { dropped, freedBytes, unknown };
+}
+
+const retryScript = defineScript({ lua: retryLua, parse: asIntegers });
+const dropScript = defineScript({ lua: dropLua, parse: replyWords });

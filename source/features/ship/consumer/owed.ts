@@ -1,0 +1,85 @@
+import type { Client } from '../../../redis/client.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { asideOf } from '../channel/aside.ts';
+import { PartsUncountedError } from '../channel/errors.ts';
+import { type ChannelKeys, counterKey, dataKey } from '../channel/keys.ts';
+import { type AsideRecord, asideField, type Entry, idsOf, parseEntry, scanHash } from '../channel/ledger.ts';
+
+/** A part behind the cursor that a consumer has not finished. */
+export type Owed = { readonly id: number; readonly part: string; readonly entry: Entry | undefined };
+
+export type Debts = {
+  /** To be delivered before anything new, oldest first. */
+  readonly owed: readonly Owed[];
+  /** What this consumer has set aside, by part. */
+  readonly aside: ReadonlyMap<string, AsideRecord>;
+  /** What had been set aside and is not in Redis any more. */
+  readonly gone: readonly string[];
+};
+
+/**
+ * What the ledger still waits for from a consumer, though its cursor is past it: another program may have moved the
+ * cursor and died, and what was set aside may be wanted again. The cursor only says what was announced to somebody.
+ * @throws {PartsUncountedError} when somebody counted such a part and it cannot be known who
+ */
+export async function debtsOf(
+  redis: Client,
+  keys: ChannelKeys,
+  { channel, id, cursor }: { readonly channel: string; readonly id: string; readonly cursor: number },
+): Promise<Debts> {
+  const aside = await asideOf(redis, channel, id);
+  const found: (Owed & { readonly entry: Entry & { readonly id: number } })[] = [];
+  const parts = new Set<string>();
+  for await (const [part, json] of scanHash(redis, keys.parts)) {
+    const entry = parseEntry(json);
+    if (entry?.id === undefined) continue;
+    parts.add(part);
+    const isWanted = entry.want.includes(` ${id} `) && !entry.finished.includes(` ${id} `);
+    if (!isWanted || entry.id > cursor || aside.get(part)?.retry === false) continue;
+    found.push({ id: entry.id, part, entry: { ...entry, id: entry.id } });
+  }
+  const owed: Owed[] = await uncounted(redis, keys, channel, id, found);
+  const gone: string[] = [];
+  for (const [part, record] of [...aside].filter(([each]) => !parts.has(each))) {
+    if ((await retryAborted(() => redis.exists(dataKey(keys, part)))) === 0) {
+      await retryAborted(() => redis.hdel(keys.aside, asideField(id, part)));
+      aside.delete(part);
+      gone.push(part);
+    } else if (record.retry) owed.push({ id: record.id, part, entry: undefined });
+  }
+  return { owed: owed.sort((a, b) => a.id - b.id), aside, gone };
+}
+
+/** Of these, what nobody can have counted in this consumer's name. */
+async function uncounted(
+  redis: Client,
+  keys: ChannelKeys,
+  channel: string,
+  id: string,
+  found: readonly (Owed & { readonly entry: Entry & { readonly id: number } })[],
+): Promise<Owed[]> {
+  if (found.length === 0) return [];
+  const cursors = new Map<string, number>();
+  const words = await retryAborted(() => redis.zrange(keys.members, '0', '-1', 'WITHSCORES'));
+  for (let i = 0; i + 1 < words.length; i += 2) cursors.set(words[i] ?? '', Number(words[i + 1]));
+  const owed: Owed[] = [];
+  const unclear: string[] = [];
+  for (let i = 0; i < found.length; i += pageParts) {
+    const page = found.slice(i, i + pageParts);
+    const counts = await retryAborted(() => redis.mget(page.map(({ part }) => counterKey(keys, part))));
+    page.forEach((each, index) => {
+      const { want, finished, id: message } = each.entry;
+      // Those who follow the book count without a name: any of them who has fetched the message.
+      const nameless = Number(counts[index] ?? 0) - idsOf(finished).length;
+      const fetchers = idsOf(want).filter(
+        (one) => !finished.includes(` ${one} `) && (cursors.get(one) ?? 0) >= message,
+      );
+      if (nameless <= 0) owed.push(each);
+      else if (nameless < fetchers.length) unclear.push(each.part);
+    });
+  }
+  if (unclear.length > 0) throw new PartsUncountedError(channel, id, unclear);
+  return owed;
+}
+
+const pageParts = 500;

@@ -1,0 +1,243 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type Aside, asideParts, dropAside, retryAside } from '../../source/features/ship/channel/aside.ts';
+import { look } from '../../source/features/ship/channel/status.ts';
+import { consume } from '../../source/features/ship/consumer/consume.ts';
+import { OutDirectory } from '../../source/features/ship/consumer/out.ts';
+import { doctor } from '../../source/features/ship/doctor.ts';
+import { type ShipOptions, ship } from '../../source/features/ship/ship.ts';
+import { errorOf, finished, run, start } from '../helpers/cli.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
+import { readLines, readTree, Scratch } from './harness.ts';
+
+/** Parts that a consumer cannot take: set aside visibly, the others delivered, and taken again or given up later. */
+
+let scratch: Scratch;
+const server = await redisForThisFile();
+const redis = server.client();
+beforeEach(async () => {
+  await redis.flushall();
+  scratch = new Scratch();
+});
+afterEach(() => scratch[Symbol.dispose]());
+
+const KiB = 1024;
+const terms = { channel: 'logs:', consumers: 1, budgetBytes: 1024 * KiB, partBytes: 64 * KiB };
+const shipping = (source: string, options: Partial<ShipOptions> = {}) =>
+  ship(server.client(), [source], { ...terms, ...options });
+const ran = (...words: string[]) => run(['ship', ...words], { url: server.url });
+const at = (...steps: string[]) => path.join(scratch.path, ...steps);
+const only = async (): Promise<Aside[]> => await asideParts(redis, 'logs:');
+
+/** Consumes as `0`; what is refused of a part is why it is set aside. */
+async function consuming(
+  refuse: (part: string) => string | undefined,
+  options: { asideLimit?: number; signal?: AbortSignal } = {},
+): Promise<{ taken: string[]; told: string[] }> {
+  const taken: string[] = [];
+  const told: string[] = [];
+  const parts = consume(server.client(), 'logs:', {
+    as: '0',
+    onAside: (text) => told.push(text),
+    ...options,
+  });
+  for await (const delivery of parts) {
+    const reason = refuse(delivery.part);
+    if (reason === undefined) taken.push(delivery.part);
+    else delivery.setAside(reason);
+  }
+  return { taken, told };
+}
+
+test('one that is refused holds up no other file; it is listed, counted, and taken again', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n', 'c.log': 'c\n' });
+  const run = shipping(source);
+  const { taken, told } = await consuming((part) => (part === 'b.log' ? 'no such table' : undefined));
+  expect(taken).toEqual(['a.log', 'c.log']);
+  expect(told).toEqual(['b.log is set aside: no such table']);
+  expect(await only()).toMatchObject([
+    { consumer: '0', part: 'b.log', file: 'b.log', bytes: 2, reason: 'no such table', tries: 1 },
+  ]);
+  expect(await look(redis, 'logs:')).toMatchObject({
+    aside: 1,
+    state: 'waiting',
+    reason: 'consumer 0 has set 1 part aside',
+    consumers: [{ id: '0', lag: 1, aside: 1, stalledMs: null }],
+    parts: [{ part: 'b.log', state: 'aside', aside: ['0'] }],
+  });
+  expect(await doctor.examine(redis, ['ship:logs:'])).toMatchObject([
+    { code: 'PARTS_ASIDE', message: expect.stringContaining('1 part of logs:') },
+  ]);
+  expect(await retryAside(redis, 'logs:', '0', ['b.log', 'x'])).toEqual({ retried: 1, unknown: ['x'] });
+  expect(await readLines(server.client(), { as: '0' })).toEqual([['b.log', 'b']]);
+  expect(await run).toMatchObject({ files: 3, bytes: 6 });
+  expect(await only()).toEqual([]);
+});
+
+test('what follows of the same file waits behind it, in its order', async () => {
+  const source = scratch.files('in', { 'a.log': 200 * KiB, 'b.log': 'b\n' });
+  const run = shipping(source);
+  const { taken } = await consuming((part) => (part === 'a.log~2' ? 'refused' : undefined));
+  expect(taken).toEqual(['a.log~1', 'b.log']);
+  const aside = await only();
+  expect(aside.map(({ part }) => part)).toEqual(['a.log~2', 'a.log~3', 'a.log~4']);
+  expect(aside[2]?.reason).toBe('behind a.log~2 of the same file');
+  await retryAside(
+    redis,
+    'logs:',
+    '0',
+    aside.map(({ part }) => part),
+  );
+  const again = await consuming(() => undefined);
+  expect(again.taken).toEqual(['a.log~2', 'a.log~3', 'a.log~4']);
+  await run;
+});
+
+test('given up: it counts as finished, and is freed', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n' });
+  const run = shipping(source);
+  await consuming(() => 'refused');
+  const { dropped, freedBytes, unknown } = await dropAside(redis, 'logs:', '0', ['a.log', 'x']);
+  expect({ dropped, unknown }).toEqual({ dropped: ['a.log'], unknown: ['x'] });
+  expect(freedBytes).toBeGreaterThan(0);
+  await run;
+  expect(await redis.exists('logs:a.log', 'logs:a.log:done', 'ship-aside:logs:')).toBe(0);
+});
+
+test('no more than allowed: the next one ends the consumer and stays where it is', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n' });
+  const run = shipping(source);
+  await expect(consuming((part) => `no ${part}`, { asideLimit: 1 })).rejects.toMatchObject({
+    code: 'SHIP_ASIDE_FULL',
+    message: expect.stringContaining('no b.log'),
+  });
+  expect((await only()).map(({ part }) => part)).toEqual(['a.log']);
+  await retryAside(redis, 'logs:', '0', ['a.log']);
+  expect((await consuming(() => undefined)).taken).toEqual(['a.log', 'b.log']);
+  await run;
+});
+
+test('a consumer that runs takes it again at once', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n' });
+  const ending = new AbortController();
+  const run = shipping(source, { follow: true, signal: ending.signal });
+  const refusals = ['first time', undefined];
+  const stopping = new AbortController();
+  const consumed = consuming(() => refusals.shift(), { signal: stopping.signal });
+  await vi.waitFor(async () => expect(await only()).toHaveLength(1));
+  await retryAside(redis, 'logs:', '0', ['a.log~1']);
+  await vi.waitFor(async () => expect(await redis.hlen('ship-parts:logs:')).toBe(0));
+  expect(await only()).toEqual([]);
+  ending.abort();
+  await run;
+  stopping.abort(new Error('stopped'));
+  await expect(consumed).rejects.toThrow('stopped');
+});
+
+test('forgotten with its consumer', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n' });
+  const run = shipping(source);
+  await consuming(() => 'refused');
+  expect((await ran('forget', 'logs:', '0', '--yes')).code).toBe(0);
+  await run;
+  expect(await only()).toEqual([]);
+});
+
+test('an entry of the ledger that nobody can work with', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n' });
+  const run = shipping(source);
+  await vi.waitFor(async () => expect(await redis.hlen('ship-parts:logs:')).toBe(2));
+  const entry = JSON.parse((await redis.hget('ship-parts:logs:', 'a.log')) ?? '') as object;
+  await redis.hset('ship-parts:logs:', 'a.log', JSON.stringify({ ...entry, at: -1 }));
+  const { taken, told } = await consuming(() => undefined);
+  expect(taken).toEqual(['b.log']);
+  expect(told[0]).toMatch(/^a\.log is set aside: its entry in the ledger is not valid/);
+  await dropAside(redis, 'logs:', '0', ['a.log']);
+  await run;
+});
+
+test('the commands: a program that fails is tried again, then its part is set aside', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n' });
+  const running = finished(
+    start(['ship', 'run', source, '--channel', 'logs:', '--consumers', '1'], { url: server.url, stdin: '' }),
+  );
+  const command = '[ "$QUARTERDECK_FILE" != a.log ] && cat';
+  const result = await ran('consume', 'logs:', '--as', '0', '--exec', command, '--retries', '1', '--json');
+  expect(result.code).toBe(4);
+  expect(errorOf(result).code).toBe('SHIP_PARTS_ASIDE');
+  const listed = await ran('aside', '--json');
+  expect(JSON.parse(listed.stdout)).toMatchObject([
+    {
+      channel: 'logs:',
+      consumer: '0',
+      part: 'a.log',
+      tries: 2,
+      reason: expect.stringContaining('exit code 1'),
+    },
+  ]);
+  expect((await ran('retry', 'logs:', '0', '--all')).stdout).toBe('Consumer 0 of logs: takes 1 part again\n');
+  const again = await ran('consume', 'logs:', '--as', '0', '--exec', command, '--retries', '0', '--json');
+  expect(again.code).toBe(4);
+  expect(await only()).toMatchObject([{ part: 'a.log', tries: 3 }]);
+  expect((await ran('drop', 'logs:', '0', 'a.log', '--yes')).code).toBe(0);
+  expect((await running).code).toBe(0);
+  expect(errorOf(await ran('drop', 'logs:', '0', 'a.log', '--yes', '--json')).code).toBe('SHIP_NOT_ASIDE');
+  expect(errorOf(await ran('aside', 'nosuch:', '--json')).code).toBe('SHIP_UNKNOWN');
+});
+
+const fifo = (place: string): void => void execFileSync('mkfifo', [place]);
+test.each<[string, string, (place: string) => void]>([
+  ['a link to a file', 'x.log', (place) => symlinkSync('../outside', place)],
+  ['a link on its way', 'sub/x.log', (place) => symlinkSync('../elsewhere', path.dirname(place))],
+  ['a folder', 'x.log', (place) => mkdirSync(place)],
+  ['a pipe', 'x.log', fifo],
+])('--out where %s stands: refused with a word, the others are rebuilt', async (_, name, put) => {
+  const source = scratch.files('in', { [name]: 'bad\n', 'y.log': 'good\n' });
+  scratch.files('out', {});
+  scratch.files('elsewhere', {});
+  put(at('out', name));
+  const running = shipping(source, { recursive: true });
+  const words = ['consume', 'logs:', '--as', '0', '--out', at('out'), '--json'];
+  const result = await ran(...words);
+  expect(errorOf(result)).toMatchObject({ code: 'SHIP_PARTS_ASIDE', message: expect.stringContaining(name) });
+  expect(Object.values(readTree(scratch.path)).filter((text) => text === 'bad\n')).toHaveLength(1);
+  expect(readTree(at('out'))['y.log']).toBe('good\n');
+  rmSync(at('out', name === 'x.log' ? name : 'sub'), { recursive: true });
+  await ran('retry', 'logs:', '0', '--all');
+  expect((await ran(...words)).code).toBe(0);
+  expect(readTree(at('out'))).toEqual(readTree(source));
+  await running;
+});
+
+test('--out: what was removed meanwhile is not acknowledged', async () => {
+  const source = scratch.files('in', { 'a.log': 200 * KiB });
+  const ending = new AbortController();
+  const run = shipping(source, { signal: ending.signal });
+  const out = new OutDirectory(at('out'));
+  const copying = async (): Promise<void> => {
+    for await (const delivery of consume(server.client(), 'logs:', { as: '0' })) {
+      if (delivery.part === 'a.log~2') rmSync(at('out'), { recursive: true });
+      await out.write(delivery);
+    }
+  };
+  await expect(copying()).rejects.toMatchObject({ code: 'SHIP_OUT_MOVED' });
+  expect(await redis.hkeys('ship-parts:logs:')).toContain('a.log~2');
+  ending.abort();
+  await run;
+});
+
+test('a cursor that another program moved: what the ledger owes is delivered all the same', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n' });
+  const run = shipping(source);
+  await vi.waitFor(async () => expect(await redis.zcard('msgs:logs:')).toBe(3));
+  const last = (await redis.get('ids:logs:')) ?? '';
+  await redis.zadd('chat:logs:', last, '0');
+  await redis.zadd('seen:0', last, 'logs:');
+  expect(await readLines(server.client(), { as: '0' })).toEqual([
+    ['a.log', 'a'],
+    ['b.log', 'b'],
+  ]);
+  await run;
+});
