@@ -20,13 +20,18 @@ export function apiReport(folder: string, modules: readonly string[]): string {
           const symbol = exported.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
           if (symbol.flags & SymbolFlags.ValueModule) return [`namespace ${exported.name}`];
           const isDeprecated = exported.getJsDocTags(checker).some(({ name }) => name === 'deprecated');
+          const isAlias = symbol !== exported;
           return symbol.declarations.map((handle) => {
             const node = handle.resolve();
             const declaring = node && program.getSourceFile(handle.path);
             if (!node || !declaring) throw new Error(`${exported.name} has no declaration`);
-            const text = bare(declaring.text.slice(node.pos, node.end));
+            const whole = declaring.text.slice(node.pos, node.end);
+            const text = bare(whole);
+            // Of several declarations of one name each is deprecated by its own comment.
+            const [comment] = /^\s*\/\*\*[\s\S]*?\*\//.exec(whole) ?? [];
+            const isOld = isAlias || comment === undefined ? isDeprecated : /@deprecated/.test(comment);
             const named = symbol.name === exported.name ? '' : `// as ${exported.name}\n`;
-            return `${isDeprecated ? '// deprecated\n' : ''}${named}${text}`;
+            return `${isOld ? '// deprecated\n' : ''}${named}${text}`;
           });
         });
       return `## ${heading}\n\n\`\`\`ts\n${lines.join('\n')}\n\`\`\`\n`;

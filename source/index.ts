@@ -25,6 +25,7 @@ export type {
   Listed,
   Listening,
   Redis,
+  Reporting,
   Support,
   Warning,
   Watched,

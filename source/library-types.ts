@@ -33,6 +33,12 @@ export interface Listening extends Call {
   readonly subscriber?: (() => Redis) | undefined;
 }
 
+/** What may meet something that does not end it, such as one key of many that holds something else. */
+export interface Reporting {
+  /** Called with each warning. Without it they go to `process.emitWarning`, once for each code. */
+  readonly onEvent?: ((event: Warning) => void) | undefined;
+}
+
 /** What runs until it is stopped. */
 export interface Daemon<Event> extends Listening {
   /** Everything it does and every trouble it rides out. Without it, warnings go to `process.emitWarning`. */
@@ -46,14 +52,14 @@ export interface Warning {
 }
 
 /** How much of a list is wanted. Without a limit it is complete. */
-export interface Listed extends Call {
+export interface Listed extends Call, Reporting {
   readonly limit?: number | undefined;
-  /** Also what other programs made, found by a SCAN at a bounded rate. */
+  /** Also what the index does not know, such as what other programs made, found by a SCAN at a bounded rate. */
   readonly discover?: boolean | undefined;
 }
 
 /** How a list is followed: it is read again this often (1000 ms), and given whenever it has changed. */
-export interface Watched extends Listening {
+export interface Watched extends Listening, Reporting {
   readonly intervalMs?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { chat, lock, topic } from '../../source/index.ts';
+import { chat, lock, topic, type Warning } from '../../source/index.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 // lock, chat and topic as a program imports them.
@@ -100,6 +100,41 @@ test('topic: published, consumed in order, acknowledged by asking for the next',
   expect(await topic.remove(redis, 'orders', { subscriber: 'nobody' })).toBe(false);
   expect(await topic.remove(redis, 'orders', { subscriber: 'billing' })).toBe(true);
   expect(await topic.status(redis, 'nosuch')).toBeUndefined();
+});
+
+test('topic: one that the index has lost is listed when asked for, and no more than were asked for', async () => {
+  await redis.zrem('quarterdeck:topic', 'orders');
+  await redis.set('topic:msgs:odd', 'x');
+  expect(await topic.list(redis)).toEqual([]);
+  const warnings: Warning[] = [];
+  const onEvent = (event: Warning) => warnings.push(event);
+  expect(await topic.list(redis, { discover: true, onEvent })).toMatchObject([{ topic: 'orders' }]);
+  expect(warnings.map(({ error }) => error.message).join()).toContain('topic:msgs:odd');
+  await topic.publish(redis, 'news', 'extra');
+  expect(await topic.list(redis, { discover: true, limit: 1, onEvent })).toMatchObject([{ topic: 'news' }]);
+  await redis.del('topic:msgs:odd');
+});
+
+test('lock: no more are listed than were asked for, and what is no lock is warned of', async () => {
+  await using _held = await lock.acquire(redis, 'listed', { ttlMs: 20_000 });
+  await redis.set('lock:theirs', 'a token of another program', 'PX', 20_000);
+  expect(await lock.list(redis, { discover: true, limit: 1 })).toMatchObject([{ name: 'listed' }]);
+  await redis.rpush('lock:odd', 'x');
+  await redis.zadd('quarterdeck:lock', 0, 'odd');
+  const warnings: Warning[] = [];
+  await lock.list(redis, { onEvent: (event) => warnings.push(event) });
+  expect(warnings.map(({ error }) => error.message).join()).toContain('lock:odd');
+});
+
+test('chat: whoever reads is warned of what cannot be read', async () => {
+  await chat.create(redis, { room: 'odd', members: ['ada', 'bob'] });
+  await chat.send(redis, 'odd', 'fine', { as: 'ada' });
+  await redis.zadd('msgs:odd', 2, 'no JSON');
+  await redis.set('ids:odd', 2);
+  const warnings: Warning[] = [];
+  const messages = await chat.read(redis, 'odd', { as: 'bob', onEvent: (event) => warnings.push(event) });
+  expect(messages.map(({ text }) => text)).toEqual(['fine']);
+  expect(warnings.map(({ error }) => error.code)).toEqual(['CHAT_MALFORMED']);
 });
 
 test('topic: the connection that a caller makes for listening is closed in the end', async () => {

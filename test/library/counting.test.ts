@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { hits, limit, log, type Redis, shards, UsageError } from '../../source/index.ts';
+import { hits, limit, log, type Redis, shards, UsageError, type Warning } from '../../source/index.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 // hits, limit, log and shards as a program imports them.
@@ -22,6 +22,8 @@ test('hits: counted in memory, flushed on closing, read and removed', async () =
   const points = await hits.points(redis, 'web', { stepMs: 10_000, sinceMs: 60_000 });
   expect(points.reduce((sum, [, count]) => sum + count, 0)).toBe(4);
   expect(await hits.list(redis)).toMatchObject([{ series: 'web', lastHour: 4 }]);
+  expect(await hits.status(redis, 'web')).toEqual((await hits.list(redis))[0]);
+  expect(await hits.status(redis, 'nosuch')).toBeUndefined();
   expect(await hits.remove(redis, 'web')).toBe(true);
   expect(await hits.remove(redis, 'web')).toBe(false);
   expect(await hits.list(redis)).toEqual([]);
@@ -40,9 +42,42 @@ test('limit: spends, refuses, tells, gives back', async () => {
   ]);
   await limiter.close();
   expect(await limit.list(redis)).toMatchObject([{ subject: 'key:1', max: 2, used: 2, denied: 1 }]);
+  expect(await limit.status(redis, 'key:1')).toMatchObject({ subject: 'key:1', max: 2, used: 2, denied: 1 });
+  expect(await limit.status(redis, 'key:*')).toBeUndefined();
   expect(await limit.remove(redis, 'key:1')).toBe(true);
   expect(await limit.remove(redis, 'nobody')).toBe(false);
   expect((await limit.open(redis, { max: 2, perMs: 60_000 }).peek('key:1')).remaining).toBe(2);
+});
+
+test('limit: the status of a subject is its tightest limit', async () => {
+  await using limiter = limit.open(redis, [
+    { max: 100, perMs: 60_000 },
+    { max: 3, perMs: 60_000, algorithm: 'gcra' },
+  ]);
+  await limiter.hit('both');
+  await limiter.close();
+  expect((await limit.list(redis)).filter(({ subject }) => subject === 'both')).toHaveLength(2);
+  expect(await limit.status(redis, 'both')).toMatchObject({ algorithm: 'gcra', max: 3, remaining: 2 });
+});
+
+test('limit: what only keys tell of is listed when asked for, and what holds something else is warned of', async () => {
+  await redis.flushall();
+  {
+    await using limiter = limit.open(redis, { max: 2, perMs: 60_000 });
+    await limiter.hit('ours');
+  }
+  await redis.set('limit:forgotten:fixed:600000', '7', 'PX', 600_000);
+  await redis.rpush('limit:odd:fixed:600000', 'x');
+  expect((await limit.list(redis)).map(({ subject }) => subject)).toEqual(['ours']);
+  const warnings: Warning[] = [];
+  const found = await limit.list(redis, { discover: true, onEvent: (event) => warnings.push(event) });
+  expect(found).toMatchObject([
+    { subject: 'ours', max: 2, used: 1 },
+    { subject: 'forgotten', max: undefined, used: 7, perMs: 600_000, remaining: undefined },
+  ]);
+  expect(warnings.map(({ error }) => error.message).join()).toContain('limit:odd:fixed:600000');
+  expect(await limit.list(redis, { discover: true, limit: 1, onEvent: () => {} })).toHaveLength(1);
+  await redis.flushall();
 });
 
 test('limit: permits taken in batches, and several subjects at once', async () => {
@@ -80,6 +115,8 @@ test('log: written, counted by template, listed and removed', async () => {
   expect(await log.list(redis)).toEqual([
     { name: 'web', severity: 'error', total: 3, distinct: entries.length },
   ]);
+  expect(await log.status(redis, 'web', { severity: 'error' })).toEqual((await log.list(redis))[0]);
+  expect(await log.status(redis, 'web')).toBeUndefined();
   expect(await log.remove(redis, 'web', { severity: 'error' })).toBe(true);
   expect(await log.remove(redis, 'web', { severity: 'error' })).toBe(false);
   expect(await log.list(redis)).toEqual([]);
@@ -94,10 +131,13 @@ test('log: one key of another type hides no other log', async () => {
     other.write('fine');
   }
   await redis.set('common:bad:info', 'x');
-  expect(await log.list(redis)).toMatchObject([
+  const warnings: Warning[] = [];
+  expect(await log.list(redis, { onEvent: (event) => warnings.push(event) })).toMatchObject([
     { name: 'bad', total: undefined },
     { name: 'good', total: 1 },
   ]);
+  expect(warnings.map(({ error }) => error.code)).toEqual(['WRONG_TYPE']);
+  await expect(log.status(redis, 'bad')).rejects.toThrow('common:bad:info');
 });
 
 test('watch gives a list again when it changed, and ends with its signal', async () => {
@@ -117,6 +157,26 @@ test('watch gives a list again when it changed, and ends with its signal', async
   expect(seen).toEqual([[], ['new']]);
 });
 
+test('watch warns of a key once, not with each reading', async () => {
+  const controller = new AbortController();
+  const warned: string[] = [];
+  let readings = 0;
+  const reading = redis.duplicate();
+  const list = {
+    signal: controller.signal,
+    intervalMs: 5,
+    onEvent: ({ error }: Warning) => warned.push(error.message),
+  };
+  await redis.set('common:odd:info', 'x');
+  await redis.zadd('quarterdeck:log', 0, 'odd:info');
+  for await (const _ of log.watch(reading, list)) {
+    readings += 1;
+    if (readings < 3) await redis.zadd('quarterdeck:log', 0, `more-${readings}:info`);
+    else controller.abort();
+  }
+  expect(warned.filter((message) => message.includes('odd'))).toHaveLength(1);
+});
+
 test('a cancelled call rejects with the reason of its signal', async () => {
   const reason = new Error('enough');
   await expect(hits.list(redis, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -130,4 +190,6 @@ test('shards: a ring routes keys, refuses another order, and tells each server',
   expectTypeOf(ring.clientOf('any')).toEqualTypeOf<Redis>();
   expect(ring.clientOf('any')).toBe(redis);
   expect(await shards.list(ring)).toMatchObject([{ shard: 0, role: 'primary', state: 'up' }]);
+  expect(await shards.status(ring, 0)).toMatchObject({ shard: 0, role: 'primary', state: 'up' });
+  expect(await shards.status(ring, 1)).toBeUndefined();
 });

@@ -24,9 +24,10 @@ test('buffer: counted, listed, flushed once, and by a daemon', async () => {
   expect(await buffer.increment(redis, 'page', [['/about', 1]])).toBe(1);
   expect(await buffer.list(redis)).toMatchObject([{ name: 'page', ids: 2, total: 3, inflight: 0 }]);
   const options = { to: `sqlite:${file}`, table: 'page' };
-  const target = await buffer.openTarget(options);
-  expect(await buffer.flush(redis, 'page', target)).toMatchObject({ type: 'flushed', rows: 2, total: 3 });
-  await target.close();
+  {
+    await using target = await buffer.openTarget(options);
+    expect(await buffer.flush(redis, 'page', target)).toMatchObject({ type: 'flushed', rows: 2, total: 3 });
+  }
 
   const controller = new AbortController();
   await buffer.increment(redis, 'page', [['/home', 5]]);
@@ -38,6 +39,32 @@ test('buffer: counted, listed, flushed once, and by a daemon', async () => {
   expect(db.prepare('SELECT count FROM page WHERE id = ?').get('/home')).toEqual({ count: 7 });
   expect(await buffer.status(redis, 'page')).toMatchObject({ ids: 0, total: 0 });
   expect(await buffer.status(redis, 'nosuch')).toBeUndefined();
+});
+
+test('buffer: a target of the caller is written to by a daemon, and stays open', async () => {
+  await buffer.increment(redis, 'score', [['ada', 2]]);
+  const written = new Map<string, number>();
+  let closed = 0;
+  const target: buffer.Target = {
+    label: 'memory',
+    to: 'memory',
+    identity: 'memory of this test',
+    async apply({ rows }) {
+      for (const { id, count } of rows) written.set(id, (written.get(id) ?? 0) + count);
+      return 'applied';
+    },
+    async close() {
+      closed += 1;
+    },
+  };
+  const controller = new AbortController();
+  await buffer.run(redis, 'score', target, {
+    everyMs: 50,
+    signal: controller.signal,
+    onEvent: (event) => event.type === 'flushed' && controller.abort(),
+  });
+  expect([...written]).toEqual([['ada', 2]]);
+  expect(closed).toBe(0);
 });
 
 test('ship: a file through Redis, rebuilt and read by line', async () => {
@@ -144,6 +171,8 @@ test('sync: a function sees each batch, and a target that halted is told of and 
     condition: 'halted',
     halted: { wouldDelete: 2 },
   });
+  expect(await sync.status(redis, 'new_files')).toMatchObject([{ base, target, condition: 'halted' }]);
+  expect(await sync.status(redis, 'nosuch')).toEqual([]);
   await expect(sync.resume(redis, { base, target }, { deletes: 1 })).rejects.toMatchObject({
     code: 'SYNC_RESUME',
   });

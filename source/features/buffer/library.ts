@@ -1,6 +1,6 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Daemon, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
+import type { Call, Daemon, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { registered } from '../../redis/registry.ts';
@@ -11,12 +11,12 @@ import { type Aside as AsideRow, asidePages, dropAside, retryAside } from './flu
 import { type Flushed as FlushedOnce, flush as flushOwn } from './flush/flush.ts';
 import { keepFlushing } from './flush/flusher.ts';
 import { glance, type Pending, pendingOf } from './pending.ts';
+import { openTarget as openTable } from './sql/open-target.ts';
 import type { Batch, Refusal, Row, Target, TargetOptions } from './sql/target.ts';
 
 // quarterdeck/buffer: counts wait in Redis and reach SQL in batches, exactly once in effect.
 
 export * from './errors.ts';
-export { openTarget } from './sql/open-target.ts';
 export type { Batch, Refusal, Row, Target, TargetOptions };
 
 /** Adds counts up in memory and sends them every `flushMs`. Closing flushes. */
@@ -26,12 +26,11 @@ export interface Buffer extends Handle {
   flush(): Promise<void>;
 }
 
-export interface Options {
+export interface Options extends Reporting {
   /** How long a count waits in memory at most. */
   readonly flushMs?: number;
   /** How many ids are gathered at most. */
   readonly maxIds?: number;
-  readonly onEvent?: (event: Warning) => void;
 }
 
 export interface Flushed {
@@ -70,6 +69,23 @@ export interface Status {
   readonly aside: number;
   readonly oldestAt: number | undefined;
   readonly failure: { readonly message: string; readonly sinceAt: number } | undefined;
+}
+
+/**
+ * Opens a table in SQLite or PostgreSQL for `flush`; whoever opens it closes it.
+ * @throws {BadTargetError | SqlUnreachableError | SqlSchemaError | MissingPackageError}
+ */
+export async function openTarget(options: TargetOptions & Call): Promise<Target & Handle> {
+  const { signal, ...table } = options;
+  const opening = openTable(table);
+  try {
+    const target = await cancellable({ signal }, () => opening);
+    return Object.assign(target, { [Symbol.asyncDispose]: () => target.close() });
+  } catch (error) {
+    // Cancelled: it may still open.
+    void opening.then((target) => target.close()).catch(() => {});
+    throw error;
+  }
 }
 
 /** @throws {UnsupportedClientError} */
@@ -113,13 +129,14 @@ export async function flush(
 }
 
 /**
- * Flushes every `everyMs` until `signal` aborts; while another process does so, it stands by.
+ * Flushes every `everyMs` until `signal` aborts; while another process does so, it stands by. A table is opened for each
+ * batch and closed again; a target of your own stays open, and is yours to close.
  * @throws what the very first attempt meets, unless the database merely cannot be reached yet
  */
 export async function run(
   redis: Redis,
   name: string,
-  target: TargetOptions,
+  target: TargetOptions | Target,
   options: Daemon<Flushed | { readonly type: 'standby' }> & {
     readonly signal: AbortSignal;
     readonly everyMs: number;
@@ -183,26 +200,33 @@ export async function status(redis: Redis, name: string, options: Call = {}): Pr
 }
 
 /** Every type that is registered. One whose keys belong to something else is warned of. */
-export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+export async function list(
+  redis: Redis,
+  { limit, discover: also, onEvent, ...call }: Listed = {},
+): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const found = also ? await discoverTypes(client, call.signal ?? new AbortController().signal) : [];
     const names = [...new Set([...(await registered(client, 'buffer', limit)), ...found])].slice(0, limit);
-    return await statusesOf(client, names.toSorted());
+    return await statusesOf(client, names.toSorted(), onEvent);
   });
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 const typesAtOnce = 200;
 
-async function statusesOf(client: Client, names: readonly string[]): Promise<Status[]> {
+async function statusesOf(
+  client: Client,
+  names: readonly string[],
+  onEvent: Reporting['onEvent'],
+): Promise<Status[]> {
   const statuses: Status[] = [];
   for (let from = 0; from < names.length; from += typesAtOnce) {
     for (const found of await glance(client, names.slice(from, from + typesAtOnce))) {
-      if ('error' in found) warn(undefined, new QuarterdeckError('data', 'WRONG_TYPE', found.error));
+      if ('error' in found) warn(onEvent, new QuarterdeckError('data', 'WRONG_TYPE', found.error));
       else statuses.push(asStatus(found));
     }
   }

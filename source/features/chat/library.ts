@@ -1,6 +1,6 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Listed, Listening, Redis, Watched } from '../../library-types.ts';
+import type { Call, Listed, Listening, Redis, Reporting, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
@@ -148,14 +148,20 @@ export async function send(
 export async function read(
   redis: Redis,
   room: string,
-  { as, limit, peek = false, ...call }: Call & As & { readonly limit?: number; readonly peek?: boolean },
+  {
+    as,
+    limit,
+    peek = false,
+    onEvent,
+    ...call
+  }: Call & Reporting & As & { readonly limit?: number; readonly peek?: boolean },
 ): Promise<Message[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const { entries } = await own.pending(client, room, as, limit === undefined ? {} : { limit });
     const last = entries.at(-1);
     if (last && !peek) await own.ack(client, room, as, last.id);
-    return messagesOf(room, entries);
+    return messagesOf(room, entries, onEvent);
   });
 }
 
@@ -167,11 +173,14 @@ export async function read(
 export async function* consume(
   redis: Redis,
   room: string,
-  { as, signal = new AbortController().signal, ...listening }: Listening & As,
+  { as, signal = new AbortController().signal, onEvent, ...listening }: Listening & Reporting & As,
 ): AsyncGenerator<Message, void, undefined> {
   const client = clientOf(redis);
-  for await (const entries of follow(client, listenerOf(client, listening), room, as, { signal }))
-    yield* messagesOf(room, entries);
+  const onRefused = (refusal: unknown): void => {
+    if (QuarterdeckError.is(refusal)) warn(onEvent, refusal);
+  };
+  for await (const entries of follow(client, listenerOf(client, listening), room, as, { signal, onRefused }))
+    yield* messagesOf(room, entries, onEvent);
 }
 
 /** One room; undefined if there is none. @throws {WrongTypeError} */
@@ -181,19 +190,22 @@ export async function status(redis: Redis, room: string, options: Call = {}): Pr
 }
 
 /** The rooms that are registered, most recently used first. One that cannot be read is warned of. */
-export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+export async function list(
+  redis: Redis,
+  { limit, discover: also, onEvent, ...call }: Listed = {},
+): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const found = also ? await rooms.discover(client, call.signal) : [];
     const names = [...new Set([...(await rooms.known(client, limit)), ...found])].slice(0, limit);
     const survey = await rooms.survey(client, names);
-    for (const error of survey.wrong) warn(undefined, error);
+    for (const error of survey.wrong) warn(onEvent, error);
     return survey.rooms.map(asStatus);
   });
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 async function present(client: Client, room: string): Promise<Status> {
@@ -210,11 +222,11 @@ function asStatus({ room, lastId, messages, members }: rooms.RoomFigures): Statu
   return { room, lastId, messages, members };
 }
 
-function messagesOf(room: string, entries: readonly Entry[]): Message[] {
+function messagesOf(room: string, entries: readonly Entry[], onEvent: Reporting['onEvent']): Message[] {
   return entries.flatMap((entry) => {
     if (!isMalformed(entry))
       return [{ id: entry.id, at: entry.at, sender: entry.sender, text: entry.message }];
-    warn(undefined, new MalformedMessageError(room, entry.id, entry.malformed));
+    warn(onEvent, new MalformedMessageError(room, entry.id, entry.malformed));
     return [];
   });
 }

@@ -1,6 +1,6 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
+import type { Call, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { unregister } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
@@ -27,12 +27,11 @@ export interface Status {
   readonly lastHour: number;
 }
 
-export interface CounterOptions {
+export interface Options extends Reporting {
   /** How long counts are gathered in memory, 10 to 10,000 ms. */
   readonly flushMs?: number;
   /** How long buckets of 10 s are kept; hours are kept for 400 days at least. */
   readonly keepMs?: number;
-  readonly onEvent?: (event: Warning) => void;
 }
 
 /** Counts in memory and writes sums to Redis every `flushMs`. Closing flushes. */
@@ -44,7 +43,7 @@ export interface Counter extends Handle {
 }
 
 /** @throws {UsageError} on options that cannot be meant, {UnsupportedClientError} */
-export function open(redis: Redis, { onEvent, ...options }: CounterOptions = {}): Counter {
+export function open(redis: Redis, { onEvent, ...options }: Options = {}): Counter {
   const hits = new Hits(clientOf(redis), {
     ...options,
     onError: (error) => warn(onEvent, asOurs(error)),
@@ -102,8 +101,20 @@ export async function list(redis: Redis, { limit, discover: also, ...call }: Lis
   });
 }
 
+/** One series; undefined if none of this name is registered. @throws {WrongTypeError} */
+export async function status(redis: Redis, series: string, options: Call = {}): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  return await cancellable(options, async () => {
+    if (!(await read.isKnown(client, series))) return undefined;
+    const [found] = await read.overview(client, [series]);
+    // What `list` counts as far as it can be read is said here: the sums throw for a key that holds something else.
+    await read.sumToday(client, series);
+    return found && { series, today: found.today, yesterday: found.yesterday, lastHour: found.lastHour };
+  });
+}
+
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 /** Deletes all counts of a series. @returns whether there were any */
@@ -145,6 +156,8 @@ function asOurs(error: unknown): QuarterdeckError {
   );
 }
 
+/** @deprecated since 0.2: `Options` */
+export type CounterOptions = Options;
 export {
   /** @deprecated since 0.2: `open` */
   Hits,

@@ -1,9 +1,12 @@
+import { WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
+import { warn } from '../../warnings.ts';
 import type * as check from './check/check.ts';
 import * as act from './check/hit-all.ts';
 import { LeasedLimiter } from './check/lease.ts';
+import { discover as discoverLimits, type FoundLimit } from './discover.ts';
 import { Limiter as LimiterClass } from './limit.ts';
 import * as uses from './list.ts';
 import type { Algorithm } from './rules.ts';
@@ -47,6 +50,7 @@ export interface Options {
   readonly lease?: number;
 }
 
+/** Answers hits of any number of subjects. Closing waits for what was asked. */
 export interface Limiter extends Handle {
   /**
    * Spends `cost`, or refuses and spends nothing.
@@ -64,6 +68,19 @@ export interface Status extends Required<Rule> {
   readonly resetMs: number;
   /** Refusals since the subject was first seen. */
   readonly denied: number;
+}
+
+/** A limit known by its key alone, as other programs keep them: a key tells what was used, not of how much. */
+export interface Discovered {
+  readonly subject: string;
+  readonly algorithm: Algorithm;
+  readonly max: undefined;
+  readonly perMs: number;
+  /** Undefined for `gcra`, whose key counts in parts of a limit that it does not name. */
+  readonly used: number | undefined;
+  readonly remaining: undefined;
+  readonly resetMs: number;
+  readonly denied: undefined;
 }
 
 /**
@@ -115,22 +132,47 @@ export async function hitAll(
   return verdictOf(await cancellable(options, () => act.hitAll(client, demands)));
 }
 
-/** The limits in use, most recently noted first; `skip` leaves out the first of them. */
+/**
+ * Of all limits of a subject the one with the least left, which decides what its next hit is told; undefined if none is
+ * in use.
+ * @throws {WrongTypeError} when the key of one of its limits holds something else
+ */
+export async function status(redis: Redis, subject: string, options: Call = {}): Promise<Status | undefined> {
+  const client = clientOf(redis);
+  const [first] = await cancellable(options, () => uses.usesOfSubject(client, subject));
+  return first && asStatus(first);
+}
+
+/**
+ * The limits in use, most recently noted first; `skip` leaves out the first of them. With `discover` those follow that
+ * only their keys tell of. One whose key holds something else is warned of.
+ */
 export async function list(
   redis: Redis,
-  { limit, skip = 0, discover: _, ...call }: Listed & { readonly skip?: number } = {},
-): Promise<Status[]> {
+  options?: Listed & { readonly skip?: number; readonly discover?: false | undefined },
+): Promise<Status[]>;
+export async function list(
+  redis: Redis,
+  options: Listed & { readonly skip?: number },
+): Promise<(Status | Discovered)[]>;
+export async function list(
+  redis: Redis,
+  { limit, skip = 0, discover = false, onEvent, ...call }: Listed & { readonly skip?: number } = {},
+): Promise<(Status | Discovered)[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const { limits } =
+    const { limits, foreign } =
       limit === undefined ? await uses.listAll(client) : await uses.list(client, { count: limit, skip });
-    const wanted = limit === undefined ? limits.slice(skip) : limits;
-    return wanted.map(({ limit: max, layout: _layout, ...use }) => ({ ...use, max }));
+    const found = discover ? await discoverLimits(client, call.signal) : { limits: [], foreign: [] };
+    for (const key of new Set([...foreign, ...found.foreign]))
+      warn(onEvent, new WrongTypeError(key, 'rate limit'));
+    const known = (limit === undefined ? limits.slice(skip) : limits).map(asStatus);
+    return [...known, ...found.limits.map(asDiscovered)].slice(0, limit);
   });
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 /**
@@ -161,6 +203,15 @@ export function headers({
     RateLimit: `"default";r=${remaining};t=${seconds(resetMs)}`,
     ...(!allowed && Number.isFinite(retryAfterMs) && { 'Retry-After': String(seconds(retryAfterMs)) }),
   };
+}
+
+function asStatus({ limit: max, layout: _, ...use }: uses.LimitUse): Status {
+  return { ...use, max };
+}
+
+function asDiscovered({ subject, algorithm, perMs, used, resetMs }: FoundLimit): Discovered {
+  const unknown = { max: undefined, remaining: undefined, denied: undefined };
+  return { subject, algorithm, perMs, used: used ?? undefined, resetMs, ...unknown };
 }
 
 function verdictOf({ limit, undecided, ...verdict }: check.Verdict): Verdict {

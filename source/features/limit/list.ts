@@ -71,13 +71,17 @@ function countIn(word: unknown): number {
 }
 
 /**
- * The limits most recently noted, and how many there are, for a screen that has room for so many. Two round trips and
- * as many commands; in Cluster one more for each limit.
+ * The limits most recently noted, and how many there are, for a screen that has room for so many; `foreign` are keys
+ * that hold something else. Two round trips and as many commands; in Cluster one more for each limit.
  */
 export async function list(
   client: Client,
   { count = 1000, skip = 0 }: { readonly count?: number; readonly skip?: number } = {},
-): Promise<{ readonly total: number; readonly limits: readonly LimitUse[] }> {
+): Promise<{
+  readonly total: number;
+  readonly limits: readonly LimitUse[];
+  readonly foreign: readonly string[];
+}> {
   const { index, most, denied } = indexKeys(client);
   const { serverMs, total, entries } = await readPage(
     client,
@@ -85,7 +89,8 @@ export async function list(
     [count, skip, longestMember],
   );
   learnServerMs(client, serverMs);
-  return { total, limits: (await usesOf(client, entries)).uses };
+  const { uses, foreign } = await usesOf(client, entries);
+  return { total, limits: uses, foreign };
 }
 
 /** All limits in use, most recently noted first, read some at a time; `foreign` are keys that hold something else. */
@@ -109,6 +114,26 @@ export async function listAll(
   }
   const limits = [...found.values()].sort((a, b) => b.notedMs - a.notedMs).map(({ use }) => use);
   return { limits, foreign: [...new Set(allForeign)] };
+}
+
+/**
+ * Every limit of one subject, the one with the least left first.
+ * @throws {WrongTypeError} when the key of one holds something else
+ */
+export async function usesOfSubject(client: Client, subject: string): Promise<readonly LimitUse[]> {
+  const entries = new Map<string, Entry>();
+  for await (const page of indexPages(client, membersOf(subject)))
+    for (const entry of page)
+      if (limitOfMember(entry.member, entry.max)?.subject === subject) entries.set(entry.member, entry);
+  const { uses, foreign } = await usesOf(client, [...entries.values()]);
+  if (foreign[0] !== undefined) throw new WrongTypeError(foreign[0], 'rate limit');
+  return uses.toSorted((one, other) => one.remaining - other.remaining);
+}
+
+/** A pattern that fits every member of the index that names this subject, and some that do not. */
+function membersOf(subject: string): string {
+  requireName(subject);
+  return `*:${subject.replaceAll(/[\\*?[\]^-]/g, '\\$&')}`;
 }
 
 async function* indexPages(client: Client, match = '*') {
@@ -165,10 +190,8 @@ async function usesOf(
  * @throws {WrongTypeError} when a key holds something else by now; nothing is deleted then
  */
 export async function reset(client: Client, subject: string): Promise<number> {
-  requireName(subject);
   const found = new Map<string, Rule>();
-  const match = `*:${subject.replaceAll(/[\\*?[\]^-]/g, '\\$&')}`;
-  for await (const entries of indexPages(client, match)) {
+  for await (const entries of indexPages(client, membersOf(subject))) {
     for (const { member, max } of entries) {
       const limit = limitOfMember(member, max);
       if (limit?.subject === subject) found.set(member, limit.rule);

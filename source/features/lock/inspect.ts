@@ -155,15 +155,19 @@ async function withAllWaiters(redis: Client, lock: Status): Promise<Status> {
 }
 
 /**
- * Every lock that is held or waited for, by name, with everybody who waits. With `limit` only of the names used last;
- * with `discover` also those of other programs. One whose keys belong to something else is left out with a warning.
+ * Every lock that is held or waited for, by name, with everybody who waits. With `limit` only of so many names, those
+ * used last; with `discover` also those of other programs. One whose keys belong to something else is left out with a
+ * warning.
  */
-export async function list(redis: Client, { limit, discover, signal }: Listed = {}): Promise<Status[]> {
+export async function list(
+  redis: Client,
+  { limit, discover, signal, onEvent }: Listed = {},
+): Promise<Status[]> {
   const found = discover ? (await discoverNames(redis, signal)).names : [];
   signal?.throwIfAborted();
   const names = new Set([...(await registered(redis, 'lock', limit)), ...found]);
-  const { locks, unreadable } = await inspectAll(redis, [...names]);
-  for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(undefined, error);
+  const { locks, unreadable } = await inspectAll(redis, [...names].slice(0, limit));
+  for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(onEvent, error);
   return [...locks];
 }
 

@@ -9,7 +9,7 @@ import * as byToken from './token-commands.ts';
 
 // quarterdeck/lock: at most one holds it at a time; leased, fenced, first come first served.
 
-export { LockLostError, LockTtlError } from './errors.ts';
+export { LockLostError, LockNotHeldError, LockTtlError } from './errors.ts';
 export type { Status, Waiter } from './inspect.ts';
 export type { Owner } from './token.ts';
 
@@ -112,7 +112,7 @@ export async function list(redis: Redis, options: Listed = {}): Promise<look.Sta
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<look.Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 function ownOptions(redis: Redis, options: Options): LockOptions {

@@ -1,9 +1,10 @@
 import { WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Handle, Listed, Redis, Warning, Watched } from '../../library-types.ts';
+import type { Call, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { unregister } from '../../redis/registry.ts';
+import { warn } from '../../warnings.ts';
 import { discover } from './discover.ts';
 import { joinLogName, type LogName, logKeys, logName } from './keys.ts';
 import * as read from './log.ts';
@@ -11,15 +12,14 @@ import { LogWriter, type LogWriterOptions } from './writer.ts';
 
 // quarterdeck/log: what happens often, and what happened last, by name and severity.
 
-export interface Options {
+/** A warning says that an attempt to send failed; it is made again. */
+export interface Options extends Reporting {
   /** `info` unless given. */
   readonly severity?: string;
   /** Count exact texts instead of templates. */
   readonly raw?: boolean;
   /** How long a message waits at most before it is sent (250). */
   readonly flushMs?: number;
-  /** Hears of each attempt to send that failed; it is made again. Without it, Node warns once for each code. */
-  readonly onEvent?: (event: Warning) => void;
 }
 
 /** Gathers messages and sends them in batches. Closing sends the rest. */
@@ -114,7 +114,26 @@ export async function recent(
   return lines.map(({ at, message }) => ({ at: at ?? undefined, message }));
 }
 
-export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+/** One log, of severity `info` unless given; undefined if nothing was ever written to it. @throws {WrongTypeError} */
+export async function status(
+  redis: Redis,
+  name: string,
+  { severity, ...call }: Call & { readonly severity?: string } = {},
+): Promise<(Status & { readonly total: number; readonly distinct: number }) | undefined> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const log = logName(name, severity);
+    if (!(await read.isKnown(client, log))) return undefined;
+    const { total, distinct } = await read.common(client, log, { top: 0, gone: 0 });
+    return { ...log, total, distinct };
+  });
+}
+
+/** The logs there are, by name and severity. One whose keys hold something else is in it, and warned of. */
+export async function list(
+  redis: Redis,
+  { limit, discover: also, onEvent, ...call }: Listed = {},
+): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const signal = call.signal ?? new AbortController().signal;
@@ -124,7 +143,9 @@ export async function list(redis: Redis, { limit, discover: also, ...call }: Lis
     const statuses: Status[] = [];
     for (let from = 0; from < wanted.length; from += logsAtOnce)
       statuses.push(
-        ...(await Promise.all(wanted.slice(from, from + logsAtOnce).map((log) => statusOf(client, log)))),
+        ...(await Promise.all(
+          wanted.slice(from, from + logsAtOnce).map((log) => statusOf(client, log, onEvent)),
+        )),
       );
     return statuses;
   });
@@ -132,18 +153,19 @@ export async function list(redis: Redis, { limit, discover: also, ...call }: Lis
 
 const logsAtOnce = 100;
 
-async function statusOf(client: Client, log: LogName): Promise<Status> {
+async function statusOf(client: Client, log: LogName, onEvent: Reporting['onEvent']): Promise<Status> {
   try {
     const { total, distinct } = await read.common(client, log, { top: 0, gone: 0 });
     return { ...log, total, distinct };
   } catch (error) {
     if (!(error instanceof WrongTypeError)) throw error;
+    warn(onEvent, error);
     return { ...log, total: undefined, distinct: undefined };
   }
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 /** Deletes a log of one severity. @returns whether there was one */

@@ -23,7 +23,7 @@ export type LogWriterOptions = {
   /** How many messages are gathered at most before they are sent. */
   readonly flushMessages?: number;
   /** Hears of each attempt to send that failed; it is made again. Without it, Node warns once for each code. */
-  readonly onEvent?: (event: Warning) => void;
+  readonly onEvent?: ((event: Warning) => void) | undefined;
   /** Epoch seconds instead of the server's clock: for tests. */
   readonly clock?: () => number | undefined;
 };

@@ -59,27 +59,32 @@ export async function open(
 /** Every server of a ring; one that does not answer within two seconds is `down`. */
 export async function list(ring: Ring, options: Call = {}): Promise<Status[]> {
   return await cancellable(options, () =>
-    Promise.all(
-      ring.clients.map(async (redis, shard) => {
-        const client = clientOf(redis);
-        try {
-          const signal = AbortSignal.timeout(patienceMs);
-          return { shard, ...(await cancellable({ signal }, () => statusOf(client))) };
-        } catch {
-          return { shard, role: undefined, state: 'down', usedBytes: undefined, keys: undefined } as const;
-        }
-      }),
-    ),
+    Promise.all(ring.clients.map((redis, shard) => statusOf(redis, shard))),
   );
 }
 
-const patienceMs = 2000;
-
-export function watch(ring: Ring, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(ring, call), options);
+/** One server of a ring, by its place from 0; undefined if there is none. It is `down` without an answer in two seconds. */
+export async function status(ring: Ring, shard: number, options: Call = {}): Promise<Status | undefined> {
+  const redis = ring.clients[shard];
+  return redis && (await cancellable(options, () => statusOf(redis, shard)));
 }
 
-async function statusOf(client: Client): Promise<Omit<Status, 'shard'>> {
+const timeoutMs = 2000;
+
+async function statusOf(redis: Redis, shard: number): Promise<Status> {
+  const client = clientOf(redis);
+  try {
+    return { shard, ...(await cancellable({ signal: AbortSignal.timeout(timeoutMs) }, () => look(client))) };
+  } catch {
+    return { shard, role: undefined, state: 'down', usedBytes: undefined, keys: undefined };
+  }
+}
+
+export function watch(ring: Ring, options: Watched = {}): AsyncIterable<Status[]> {
+  return watched(() => list(ring), options);
+}
+
+async function look(client: Client): Promise<Omit<Status, 'shard'>> {
   // Whoever may not ask INFO still has a server that answers.
   const info = await client.info().then(parseInfo, () => undefined);
   if (!info) await client.ping();

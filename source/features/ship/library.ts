@@ -1,6 +1,15 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Daemon, Handle, Listed, Listening, Redis, Watched } from '../../library-types.ts';
+import type {
+  Call,
+  Daemon,
+  Handle,
+  Listed,
+  Listening,
+  Redis,
+  Reporting,
+  Watched,
+} from '../../library-types.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
 import { forget } from './channel/forget.ts';
@@ -13,6 +22,7 @@ import { ship as shipOwn } from './ship.ts';
 // quarterdeck/ship: files through Redis to several consumers, within a budget of its memory.
 
 export type { ChannelState } from './channel/channel-state.ts';
+export * from './channel/errors.ts';
 
 /** A part of a file. Asking for the next one acknowledges it. */
 export interface Part {
@@ -108,7 +118,8 @@ export async function* consume(
     signal,
     subscriber,
     spoolDirectory,
-  }: Listening & { readonly as: string; readonly spoolDirectory?: string },
+    onEvent,
+  }: Listening & Reporting & { readonly as: string; readonly spoolDirectory?: string },
 ): AsyncGenerator<Part, void, undefined> {
   const client = clientOf(redis);
   const parts = consumeOwn(client, name, {
@@ -116,8 +127,8 @@ export async function* consume(
     ...(signal && { signal }),
     ...(subscriber && { listen: listenerOf(client, { subscriber }) }),
     ...(spoolDirectory !== undefined && { spoolDirectory }),
-    onDamage: (problem) => warn(undefined, new ShipNoteError(name, problem)),
-    onAside: (problem) => warn(undefined, new ShipNoteError(name, problem)),
+    onDamage: (problem) => warn(onEvent, new ShipNoteError(name, problem)),
+    onAside: (problem) => warn(onEvent, new ShipNoteError(name, problem)),
   });
   for await (const delivery of parts) {
     const { file, part, at, bytes, isLast } = delivery;
@@ -165,7 +176,11 @@ export async function status(redis: Redis, name: string, options: Call = {}): Pr
   return found && asStatus(found);
 }
 
-export async function list(redis: Redis, { limit, discover: _, ...call }: Listed = {}): Promise<Status[]> {
+/** Every channel that is registered; `discover` finds no others. One that cannot be read is warned of. */
+export async function list(
+  redis: Redis,
+  { limit, discover: _, onEvent, ...call }: Listed = {},
+): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const statuses: Status[] = [];
@@ -175,7 +190,7 @@ export async function list(redis: Redis, { limit, discover: _, ...call }: Listed
         if (found) statuses.push(asStatus(found));
       } catch (error) {
         if (!QuarterdeckError.is(error)) throw error;
-        warn(undefined, error);
+        warn(onEvent, error);
       }
     }
     return statuses;
@@ -183,7 +198,7 @@ export async function list(redis: Redis, { limit, discover: _, ...call }: Listed
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 /** Forgets a consumer that does not come back: nothing is kept for it any more. @returns whether that freed anything */

@@ -1,6 +1,6 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Daemon, Listed, Redis, Watched } from '../../library-types.ts';
+import type { Call, Daemon, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
 import { NoTargetError } from './errors.ts';
@@ -183,32 +183,48 @@ async function untilAborted(signal: AbortSignal, running: Promise<void>): Promis
   }
 }
 
-/** Every target of every channel. A channel whose keys hold somebody else's data is warned of. */
-export async function list(redis: Redis, { limit, discover: _, ...call }: Listed = {}): Promise<Status[]> {
+/**
+ * Every target of every channel that is registered; `discover` finds no others, since a channel that nobody copies from
+ * leaves no keys of ours. A channel whose keys hold somebody else's data is warned of.
+ */
+export async function list(
+  redis: Redis,
+  { limit, discover: _, onEvent, ...call }: Listed = {},
+): Promise<Status[]> {
   const client = clientOf(redis);
   const found = await cancellable(call, () =>
-    own.status(client, (message) => warn(undefined, new QuarterdeckError('data', 'WRONG_TYPE', message))),
+    own.status(client, (message) => warn(onEvent, new QuarterdeckError('data', 'WRONG_TYPE', message))),
   );
   return found.slice(0, limit).map(asStatus);
 }
 
 /**
- * One target; undefined where nothing is known of it.
+ * One target; undefined where nothing is known of it. Or every target of one channel, by name; none where nothing is
+ * known of the channel.
  * @throws {WrongTypeError}
  */
+export async function status(redis: Redis, target: Target, options?: Call): Promise<Status | undefined>;
+export async function status(redis: Redis, channel: string, options?: Call & Reporting): Promise<Status[]>;
 export async function status(
   redis: Redis,
-  { base, target, channel = defaultChannel }: Target,
-  options: Call = {},
-): Promise<Status | undefined> {
+  wanted: Target | string,
+  { onEvent, ...call }: Call & Reporting = {},
+): Promise<Status | Status[] | undefined> {
   const client = clientOf(redis);
-  const found = await cancellable(options, () => own.channelStatus(client, channel));
-  for (const each of found) if (each.target === target && (await isBaseOf(each, base))) return asStatus(each);
-  return;
+  const { channel = defaultChannel, ...named } = typeof wanted === 'string' ? { channel: wanted } : wanted;
+  const found = await cancellable(call, () =>
+    own.channelStatus(client, channel, (message) =>
+      warn(onEvent, new QuarterdeckError('data', 'WRONG_TYPE', message)),
+    ),
+  );
+  if (!('target' in named)) return found.map(asStatus);
+  for (const each of found)
+    if (each.target === named.target && (await isBaseOf(each, named.base))) return asStatus(each);
+  return undefined;
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 /**

@@ -1,6 +1,6 @@
-import { QuarterdeckError } from '../../errors.ts';
+import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
-import type { Call, Listed, Listening, Redis, Warning, Watched } from '../../library-types.ts';
+import type { Call, Listed, Listening, Redis, Reporting, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { registered, unregister } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
@@ -16,14 +16,7 @@ import * as own from './topic.ts';
 
 // quarterdeck/topic: messages in order for named subscribers, at least once, however long they were away.
 
-export {
-  BlockedError,
-  MessageTooLargeError,
-  SubscriberDroppedError,
-  SubscriberInUseError,
-  SubscriberLeaseLostError,
-  TopicNameError,
-} from './errors.ts';
+export * from './errors.ts';
 export type { Condition, Published, Retention };
 
 export interface Message {
@@ -41,7 +34,7 @@ export interface Gap {
   readonly to: number;
 }
 
-export interface Options extends Listening {
+export interface Options extends Listening, Reporting {
   /** The subscriber: its position outlives this process. */
   readonly as: string;
   /** Where a name never seen before begins (`now`). */
@@ -52,8 +45,6 @@ export interface Options extends Listening {
   readonly leaseMs?: number;
   /** End once nothing is left to deliver. */
   readonly untilCaughtUp?: boolean;
-  /** What was ridden out or mended; without it `process.emitWarning`, once for each code. */
-  readonly onEvent?: (event: Warning) => void;
 }
 
 export interface Subscriber {
@@ -170,20 +161,28 @@ export async function status(redis: Redis, topic: string, options: Call = {}): P
   return isThere(found) ? asStatus(found) : undefined;
 }
 
-/** Every topic that was published to or subscribed to. One whose keys hold something else is warned of. */
-export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+/**
+ * Every topic that was published to or subscribed to. With `discover` also those that the index has lost; what is named
+ * like a topic and holds something else is warned of.
+ */
+export async function list(
+  redis: Redis,
+  { limit, discover: also, onEvent, ...call }: Listed = {},
+): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const names = await registered(client, 'topic', limit);
-    const found = also ? (await discover(client, call.signal)).topics : [];
-    const { topics, unreadable } = await inspectTopics(client, [...new Set([...names, ...found])].sort());
-    for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(undefined, error);
+    const found = also ? await discover(client, call.signal) : { topics: [], foreign: [] };
+    for (const key of found.foreign) warn(onEvent, new WrongTypeError(key, 'topic'));
+    const wanted = [...new Set([...names, ...found.topics])].slice(0, limit);
+    const { topics, unreadable } = await inspectTopics(client, wanted.sort());
+    for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(onEvent, error);
     return topics.filter(isThere).map(asStatus);
   });
 }
 
 export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status[]> {
-  return watched((call) => list(redis, call), options);
+  return watched((reporting) => list(redis, reporting), options);
 }
 
 /**

@@ -6,8 +6,8 @@ import { type Held, hold } from '../../lock/lock.ts';
 import { SqlFailedError, SqlUnreachableError, TooManyRefusedError } from '../errors.ts';
 import { bufferKeys } from '../keys.ts';
 import { openTarget } from '../sql/open-target.ts';
-import type { OnStep, TargetOptions } from '../sql/target.ts';
-import { serverTimeMs, writeStatus } from '../status.ts';
+import type { OnStep, Target, TargetOptions } from '../sql/target.ts';
+import { type Status, serverTimeMs, writeStatus } from '../status.ts';
 import { type Flushed, flush, hasWork } from './flush.ts';
 
 /**
@@ -25,7 +25,8 @@ const longestTimerMs = 2 ** 31 - 1;
 export type FlushRun = {
   readonly redis: Client;
   readonly type: string;
-  readonly target: TargetOptions;
+  /** A table, opened for each batch and closed again; or a target that stays open, and is the caller's to close. */
+  readonly target: TargetOptions | Target;
   /** How long refusals of Redis that pass are waited for; without it, for as long as they last. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -113,9 +114,8 @@ type Course = {
 
 async function isOpenable(options: FlusherOptions): Promise<boolean> {
   try {
-    const target = await openTarget(options.target);
-    for (const note of target.notes ?? []) options.onNote?.(note);
-    await target.close();
+    await using opened = await open(options.target);
+    for (const note of opened.target.notes ?? []) options.onNote?.(note);
     return true;
   } catch (error) {
     if (error instanceof SqlUnreachableError) return false;
@@ -193,22 +193,32 @@ async function flushNow(options: FlusherOptions, course: Course): Promise<number
   }
 }
 
-async function attempt({ redis, type, target: options, onStep, onNote }: FlushRun): Promise<Flushed> {
-  const { key = 'id', column = 'count', table } = options;
-  const target = await openTarget(options);
-  try {
-    for (const note of target.notes ?? []) onNote?.(note);
-    const flushed = await flush(redis, type, target, onStep ? { onStep } : {});
-    const { batch, rows, total, durationMs } = flushed;
-    const last = { rows, total, durationMs, atMs: await serverTimeMs(redis) };
-    await writeStatus(redis, type, {
-      failure: undefined,
-      ...(batch !== undefined && { last, target: { to: target.to, table, key, column } }),
-    });
-    return flushed;
-  } finally {
-    await target.close();
-  }
+async function attempt({ redis, type, target: given, onStep, onNote }: FlushRun): Promise<Flushed> {
+  await using opened = await open(given);
+  const { target } = opened;
+  for (const note of target.notes ?? []) onNote?.(note);
+  const flushed = await flush(redis, type, target, onStep ? { onStep } : {});
+  const { batch, rows, total, durationMs } = flushed;
+  const last = { rows, total, durationMs, atMs: await serverTimeMs(redis) };
+  await writeStatus(redis, type, {
+    failure: undefined,
+    ...(batch !== undefined && { last, target: placeOf(given, target) }),
+  });
+  return flushed;
+}
+
+/** A target that the caller keeps open is not closed with this. */
+async function open(given: TargetOptions | Target): Promise<{ readonly target: Target } & AsyncDisposable> {
+  if ('apply' in given) return { target: given, async [Symbol.asyncDispose]() {} };
+  const target = await openTarget(given);
+  return { target, [Symbol.asyncDispose]: () => target.close() };
+}
+
+/** What consoles show of the table; nothing of a target of the caller's own. */
+function placeOf(given: TargetOptions | Target, { to }: Target): Status['target'] {
+  if ('apply' in given) return undefined;
+  const { table, key = 'id', column = 'count' } = given;
+  return { to, table, key, column };
 }
 
 async function noteFailure(
