@@ -3,17 +3,19 @@ import type { Readable, Writable } from 'node:stream';
 import { assertUnchanged, needsYes, questionOf } from '../commands/confirm.ts';
 import {
   type AnyCommand,
+  isWriting,
   OneServerError,
   parseInput,
   type RawInput,
   runCommand,
 } from '../commands/run-command.ts';
 import type { Config } from '../config.ts';
-import { UsageError } from '../errors.ts';
+import { QuarterdeckError, UsageError } from '../errors.ts';
 import type { CommandContext, PrintFrame, Text } from '../features/feature.ts';
 import { loadFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connection/connect.ts';
 import { openConnections } from '../redis/connection/open-connections.ts';
+import { counted } from '../ui/format.ts';
 import { safeJson, safeLines, sanitise } from '../ui/text.ts';
 import { EndedError, orEnded, overdue } from './ending.ts';
 import { makeOutput, type Output } from './output.ts';
@@ -58,8 +60,10 @@ export async function runBatch(
   const begun = 'before anything was sent';
   const connections = await orEnded(openConnections(config, command.offline === true), ended, begun);
   const descriptions: (() => string | undefined)[] = [];
-  const unconfirmed = (): string[] =>
-    descriptions.map((describe) => describe()).filter((text) => text !== undefined);
+  const unread: (() => string | undefined)[] = [];
+  const textsOf = (all: typeof descriptions): string[] =>
+    all.map((describe) => describe()).filter((text) => text !== undefined);
+  const unconfirmed = (): string[] => textsOf([...descriptions, ...unread]);
   const context = makeContext({
     config,
     streams,
@@ -68,6 +72,7 @@ export async function runBatch(
     connections,
     commandLine: raw.commandLine,
     descriptions,
+    unread,
     printFrame,
   });
   try {
@@ -81,7 +86,12 @@ export async function runBatch(
     const bounds = command.supervises
       ? []
       : [
-          overdue(ended, { connections: asked, endsWithinMs: command.endsWithinMs, unconfirmed }),
+          overdue(ended, {
+            connections: asked,
+            endsWithinMs: command.endsWithinMs,
+            unconfirmed,
+            writes: isWriting(command, input),
+          }),
           ...(isPartial || ridesOut ? [] : asked.map((connection) => connection.lost(config.timeoutMs))),
         ];
     const agreed =
@@ -104,8 +114,12 @@ export async function runBatch(
     if (output.closed.aborted && !ended.aborted) return 0;
     // What it runs, such as a watcher or another program, is not to go on without it.
     lost.abort(error);
-    const left = unconfirmed();
-    if (left.length > 0 && !(error instanceof EndedError)) context.warn(`Not confirmed: ${left.join(', ')}`);
+    if (!(error instanceof EndedError)) {
+      // A line that cannot be taken says itself that those behind it were not.
+      const isLost = QuarterdeckError.is(error) && error.kind === 'connection';
+      const left = isLost ? unconfirmed() : textsOf(descriptions);
+      if (left.length > 0) context.warn(`Not confirmed: ${left.join(', ')}`);
+    }
     throw error;
   } finally {
     for (const connection of connections) connection.close();
@@ -143,6 +157,7 @@ function makeContext({
   connections,
   commandLine,
   descriptions,
+  unread,
   printFrame,
 }: {
   config: Config;
@@ -152,6 +167,7 @@ function makeContext({
   connections: readonly [Connection, ...Connection[]];
   commandLine: readonly string[];
   descriptions: (() => string | undefined)[];
+  unread: (() => string | undefined)[];
   printFrame: PrintFrame;
 }): CommandContext {
   const [first] = connections;
@@ -168,7 +184,10 @@ function makeContext({
     signal,
     commandLine,
     printFrame,
-    stdin: (rules) => linesOf(streams.stdin, signal, rules),
+    stdin: (rules) =>
+      linesOf(streams.stdin, signal, rules, (waiting) =>
+        unread.push(() => (waiting() === 0 ? undefined : `${counted(waiting(), 'line')} of stdin`)),
+      ),
     async emit(item, text) {
       await handOver(config.json ? `${safeJson(item)}\n` : forPeople(text));
     },

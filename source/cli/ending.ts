@@ -58,10 +58,13 @@ export async function overdue(
     connections,
     endsWithinMs = usualMs,
     unconfirmed,
+    writes,
   }: {
     readonly connections: readonly Connection[];
     readonly endsWithinMs?: number | undefined;
     readonly unconfirmed: () => readonly string[];
+    /** It changes something: without an answer nobody knows whether the last change was made. */
+    readonly writes: boolean;
   },
 ): Promise<never> {
   if (!ended.aborted) {
@@ -78,7 +81,9 @@ export async function overdue(
   await wait(Math.min(usualMs, longest));
   // More time is only for those whose server answers: the others would wait for it in vain.
   if (silent.size === 0) await wait(longest - usualMs);
+  const left = unconfirmed();
   const reason =
     silent.size === 0 ? 'before it was done' : `while Redis at ${[...silent].join(', ')} did not answer`;
-  throw new EndedError(nameOf(ended), reason, unconfirmed());
+  const doubt = writes && silent.size > 0 && left.length === 0 ? '; its last write may be done or not' : '';
+  throw new EndedError(nameOf(ended), `${reason}${doubt}`, left);
 }

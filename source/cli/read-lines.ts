@@ -21,14 +21,18 @@ const newline = 10;
  *
  * On the signal nothing more is taken from the pipe, and every whole line that was taken comes: whoever reads the
  * pipe next finds the one behind. Reading rests while many lines wait.
+ * @param onCounting gets a function that counts the lines taken from the pipe and not handed over yet
  * @throws {StdinLineError} after the lines before it, for one that is too long or no UTF-8, unless `rules` allow it
  */
 export async function* linesOf(
   stream: Readable,
   signal: AbortSignal,
   rules: LineRules = {},
+  onCounting?: (waiting: () => number) => void,
 ): AsyncGenerator<string> {
   const splitter = new LineSplitter(rules);
+  let handedOver = 0;
+  onCounting?.(() => splitter.taken - handedOver);
   let isOver = signal.aborted;
   let failure: unknown;
   let wake: (() => void) | undefined;
@@ -68,7 +72,10 @@ export async function* linesOf(
   signal.addEventListener('abort', onSignal);
   try {
     for (;;) {
-      yield* splitter.lines.splice(0);
+      for (const line of splitter.lines.splice(0)) {
+        handedOver += 1;
+        yield line;
+      }
       if (splitter.lines.length > 0) continue;
       if (failure !== undefined) throw failure;
       if (isOver) return;
@@ -97,6 +104,11 @@ class LineSplitter {
 
   constructor(rules: LineRules) {
     this.#rules = rules;
+  }
+
+  /** How many lines there were so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   take(chunk: Buffer): void {

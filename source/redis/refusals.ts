@@ -49,6 +49,15 @@ const passing: ReadonlyMap<string, Passing> = new Map([
     },
   ],
   [
+    // What waits, such as XREAD BLOCK, when the server becomes a replica.
+    'UNBLOCKED',
+    {
+      code: 'REDIS_REPLICA',
+      predicate: 'has become a replica',
+      hint: 'Use the primary, or --sentinel to find it',
+    },
+  ],
+  [
     'LOADING',
     {
       code: 'REDIS_LOADING',

@@ -116,9 +116,59 @@ test('what was sent and not answered is said, with --json in one line of JSON', 
   const children = [start(words, { url }), start([...words, '--json'], { url })];
   await vi.waitFor(async () => expect(String(await redis.client('LIST')).match(/cmd=eval/g)).toHaveLength(2));
   const [text, json] = await Promise.all(children.map((child) => ends(child, 'SIGTERM')));
-  const message = `Ended by SIGTERM while Redis at ${url} did not answer`;
+  const message = `Ended by SIGTERM while Redis at ${url} did not answer; its last write may be done or not`;
   expect(text).toMatchObject({ code: 143, stderr: `quarterdeck: ${message}\n` });
   expect(json && errorOf(json)).toEqual({ code: 'ENDED', message });
+});
+
+const fed = [
+  [['topic', 'publish', 'news', '-'], '4 messages to news'],
+  [['chat', 'send', 'room', '-', '--as', 'ann'], '1 message to room, 3 lines of stdin'],
+  [['log', 'write', 'app'], '4 messages to app:info'],
+  [['hits', 'add', 'web', '-'], '4 hits'],
+  [['buffer', 'incr', 'views', '-'], '4 increments of views'],
+] as const;
+
+test.each([
+  ['SIGTERM', 143],
+  [undefined, 3],
+] as const)('what was read and not confirmed is counted at the end (%s)', async (signal, code) => {
+  const own = await ownServer();
+  await run(['chat', 'create', 'room', '--members', 'ann,bob'], { url: own.url });
+  const redis = own.client();
+  const timeout = signal === undefined ? '2s' : '60s';
+  const begun = fed.map(([words, left]) => ({
+    left,
+    child: start([...words, '--timeout', timeout], { url: own.url }),
+  }));
+  for (const { child } of begun) child.stdin?.write('1\n');
+  const written = ['topic:msgs:news', 'msgs:room', 'common:app:info', 'hits:web:writers', 'pending:views'];
+  await vi.waitFor(async () => expect(await redis.keys('*')).toEqual(expect.arrayContaining(written)));
+  own.signal('SIGSTOP');
+  for (const { child } of begun) child.stdin?.write('1\n1\n1\n1\n');
+  const ended = await Promise.all(
+    begun.map(async ({ child, left }) => ({
+      left,
+      ...(signal === undefined ? await finished(child) : await ends(child, signal)),
+    })),
+  );
+  expect(ended.map((one) => one.code)).toEqual(ended.map(() => code));
+  for (const { left, stderr } of ended) expect(stderr).toMatch(new RegExp(`not confirmed: ${left}\n`, 'i'));
+});
+
+test('every line that was taken before the signal is counted', async () => {
+  const { url } = server;
+  const child = start(['hits', 'add', 'taken', '-'], { url });
+  child.stdin?.write('1\n');
+  const sum = async (): Promise<string> => (await run(['hits', 'sum', 'taken'], { url })).stdout.trim();
+  await vi.waitFor(async () => expect(await sum()).toBe('1'), { interval: 200 });
+  child.kill('SIGSTOP');
+  child.stdin?.write('1\n'.repeat(500));
+  child.kill('SIGTERM');
+  const ending = finished(child);
+  child.kill('SIGCONT');
+  expect((await ending).code).toBe(143);
+  expect(await sum()).toBe('501');
 });
 
 test('a second signal ends at once', async () => {

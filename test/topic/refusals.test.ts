@@ -102,6 +102,23 @@ test('a full server is ridden out by `topic publish -`, whose lines go out when 
   expect(ended.stderr).toContain('maxmemory');
 });
 
+test('a subscriber that waits goes on when its server has been a replica for a while', async () => {
+  const server = await ownServer();
+  const redis = server.client();
+  await publish(redis, 'news', 'before');
+  const { subscription, codes } = await open(server, 'news', { pollMs: 20_000 });
+  await subscription.take();
+  const taken = subscription.take({ wait: true });
+  await vi.waitFor(async () => expect(await redis.info('clients')).toContain('blocked_clients:1'));
+  // It answers UNBLOCKED to whoever waits.
+  await redis.replicaof('127.0.0.1', '1');
+  await vi.waitFor(() => expect(codes()).toContain('REDIS_REPLICA'));
+  await redis.replicaof('NO', 'ONE');
+  await publish(redis, 'news', 'after');
+  expect(await taken).toMatchObject([{ message: 'after' }]);
+  await subscription.close();
+});
+
 describe('a server that lost everything', () => {
   test('FLUSHALL: the subscriber is registered again, says so, and gets what is published from then on', async () => {
     const server = await ownServer();

@@ -70,6 +70,7 @@ export class IncrementBuffer implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #size = 0;
+  #pending = 0;
   #isClosed = false;
 
   constructor(
@@ -88,6 +89,11 @@ export class IncrementBuffer implements AsyncDisposable {
     return this.#size;
   }
 
+  /** The sum of the increments that Redis has not confirmed yet. */
+  get pending(): number {
+    return this.#pending;
+  }
+
   /**
    * Adds `by` to the pending count of `id`, soon. False when so much waits that the caller had better await
    * `flush()` before adding more.
@@ -103,6 +109,7 @@ export class IncrementBuffer implements AsyncDisposable {
     if (!Number.isSafeInteger(sum)) throw new CountTooLargeError(type, id);
     queue.waiting.set(id, sum);
     if (before === undefined) this.#size += 1;
+    this.#pending += by;
     const isFull = this.#size >= this.#maxIds;
     if (isFull && this.#failures === 0) this.#sendIn(0);
     else if (!this.#timer) this.#sendIn(this.#maxDelayMs);
@@ -217,6 +224,7 @@ export class IncrementBuffer implements AsyncDisposable {
       throw refusalOf(error, type, pending);
     }
     queue.chunk = undefined;
+    this.#pending -= chunk.entries.reduce((sum, [, by]) => sum + by, 0);
   }
 
   #putBack(queue: Queue, entries: readonly (readonly [string, number])[]): void {

@@ -1,4 +1,5 @@
 import { messageOf, QuarterdeckError } from '../../errors.ts';
+import { counted } from '../../ui/format.ts';
 import type { CommandContext } from '../feature.ts';
 import { IncrementBuffer } from './buffer.ts';
 import { BadCountError, BadIdError, BadLineError } from './errors.ts';
@@ -13,6 +14,9 @@ export type Counted = { readonly lines: number; readonly total: number; readonly
  */
 export async function countLines(context: CommandContext, type: string, fallback: number): Promise<Counted> {
   const buffer = new IncrementBuffer(context.redis);
+  context.unconfirmed(() =>
+    buffer.pending === 0 ? undefined : `${counted(buffer.pending, 'increment')} of ${type}`,
+  );
   let lines = 0;
   let total = 0;
   let badLine: Error | undefined;

@@ -107,14 +107,20 @@ const sendCommand = defineCommand({
     const { redis, config, signal } = context;
     const member = input.as ?? config.operator;
     const options = { signal, waitMs: input.wait, unseen: input.unseen, ...riding(context) };
+    let isSending = true;
+    context.unconfirmed(() => (isSending ? `1 message to ${input.room}` : undefined));
     if (input.text.length === 1 && input.text[0] === '-') {
+      isSending = false;
       for await (const line of context.stdin()) {
+        isSending = true;
         const sent = await send(redis, input.room, member, line, options);
+        isSending = false;
         await context.emit({ room: input.room, ...sent }, `${input.room} ${sent.id}`);
       }
       return { text: '' };
     }
     const sent = await send(redis, input.room, member, input.text.join(' '), options);
+    isSending = false;
     return { json: { room: input.room, ...sent }, text: `Sent ${sent.id} to ${input.room}` };
   },
 });

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { passedOver } from '../../redis/scan.ts';
-import { formatClockSeconds, formatCount } from '../../ui/format.ts';
+import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { durationMs, name } from '../../values.ts';
 import { defineCommand, flagOr, optionalFlag, optionalWord, switchFlag, word } from '../feature.ts';
@@ -74,6 +74,7 @@ const addCommand = defineCommand({
   async run(context, input) {
     const { keep: keepMs, keepHourly: keepHourlyMs, layout = 'own' } = input;
     const hits = await hitsOver(context, { keepMs, keepHourlyMs, layout });
+    context.unconfirmed(() => (hits.pending === 0 ? undefined : counted(hits.pending, 'hit')));
     const added = new Map<string, number>();
     const add = (to: string, n: number): void => {
       hits.add(to, n);

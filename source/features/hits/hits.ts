@@ -89,6 +89,13 @@ export class Hits {
     if (failed?.status === 'rejected') throw failed.reason;
   }
 
+  /** How many hits Redis has not confirmed yet. */
+  get pending(): number {
+    let sum = 0;
+    for (const { batches } of this.#series.values()) for (const { count } of batches) sum += count;
+    return sum;
+  }
+
   /** Flushes; the client stays open. */
   async close(): Promise<void> {
     await this.flush();

@@ -17,13 +17,9 @@ export class BadCountError extends QuarterdeckError {
 }
 
 /** Each line is a hit, whatever its bytes are; one that is only a number is as many. */
-export async function readLines(
-  { stdin, signal }: CommandContext,
-  add: (count: number) => void,
-): Promise<void> {
+export async function readLines({ stdin }: CommandContext, add: (count: number) => void): Promise<void> {
   let lineNumber = 0;
   for await (const text of stdin(anyLine)) {
-    if (signal.aborted) return;
     lineNumber += 1;
     if (!/^\s*[-+]?\d*[.,]?\d+\s*$/.test(text)) add(1);
     else add(counted(text, lineNumber));
@@ -35,12 +31,11 @@ const anyLine = { showsBytes: true, long: { bytes: 4096, shorten: (head: string)
 
 /** Each line names a series, with a count behind a tab. */
 export async function readNamed(
-  { stdin, signal }: CommandContext,
+  { stdin }: CommandContext,
   add: (to: string, count: number) => void,
 ): Promise<void> {
   let lineNumber = 0;
   for await (const text of stdin()) {
-    if (signal.aborted) return;
     lineNumber += 1;
     const [to = '', counts = '1', ...rest] = text.split('\t');
     if (!v.is(name, to) || rest.length > 0)

@@ -75,6 +75,11 @@ const writeCommand = defineCommand({
         if (!isPassing(error) || writer.failingForMs > timeoutMs) gaveUp.reject(error);
       },
     });
+    context.unconfirmed(() =>
+      writer.pending === 0
+        ? undefined
+        : `${counted(writer.pending, 'message')} to ${joinLogName(writer.log)}`,
+    );
     if (isStdin) await Promise.race([writeLines(context, writer), gaveUp.promise]);
     else writer.write(message.join(' '));
     await rideOut(() => writer.close(), { signal, timeoutMs });

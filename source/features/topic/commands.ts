@@ -95,7 +95,10 @@ const publishCommand = defineCommand({
     };
     const isStream = input.messages.length === 1 && input.messages[0] === '-';
     const published = isStream
-      ? await publishLines(redis, input.topic, context.stdin(), options)
+      ? await publishLines(redis, input.topic, context.stdin(), {
+          ...options,
+          unconfirmed: (describe) => context.unconfirmed(describe),
+        })
       : await publish(redis, input.topic, input.messages, options);
     await settlePublished(redis);
     const { isComplete, ...stored } = published;

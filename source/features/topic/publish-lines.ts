@@ -1,4 +1,6 @@
 import type { Client } from '../../redis/client.ts';
+import { counted } from '../../ui/format.ts';
+import type { CommandContext } from '../feature.ts';
 import { type Published, type PublishOptions, publish } from './publish.ts';
 
 const mostOnTheWay = 10_000;
@@ -11,7 +13,10 @@ export async function publishLines(
   client: Client,
   topic: string,
   lines: AsyncIterable<string>,
-  options: PublishOptions & { readonly signal: AbortSignal },
+  {
+    unconfirmed,
+    ...options
+  }: PublishOptions & Partial<Pick<CommandContext, 'unconfirmed'>> & { readonly signal: AbortSignal },
 ): Promise<Published> {
   let first = 0;
   let last = 0;
@@ -19,6 +24,10 @@ export async function publishLines(
   let isComplete = false;
   let failure: unknown;
   let onTheWay = 0;
+  let failed = 0;
+  unconfirmed?.(() =>
+    onTheWay + failed === 0 ? undefined : `${counted(onTheWay + failed, 'message')} to ${topic}`,
+  );
   let landed = Promise.withResolvers<void>();
   const land = (): void => {
     onTheWay -= 1;
@@ -32,7 +41,10 @@ export async function publishLines(
   };
   try {
     for await (const line of lines) {
-      if (options.signal.aborted || failure !== undefined) break;
+      if (failure !== undefined) {
+        failed += 1;
+        break;
+      }
       onTheWay += 1;
       publish(client, topic, line, options).then(
         (published) => {
@@ -45,6 +57,7 @@ export async function publishLines(
         },
         (error: unknown) => {
           failure ??= error;
+          failed += 1;
           land();
         },
       );

@@ -49,7 +49,7 @@ function options(config: Config, hooks: Hooks): Settings {
     autoResubscribe: false,
     // After a failover the old master may still answer, as a replica: go and find the new one.
     reconnectOnError(error) {
-      if (!/^READONLY|^LOADING|^MASTERDOWN/.test(error.message)) return false;
+      if (!/^(READONLY|UNBLOCKED|LOADING|MASTERDOWN)\b/.test(error.message)) return false;
       hooks.onRefused(error);
       return 2;
     },

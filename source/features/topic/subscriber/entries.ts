@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import type { AwaitRequest, Item, Place, Read } from '../layout.ts';
 
 /** With what the stream adds, just under one of the allocator's sizes: 100-byte messages then take 0.93x a stream's. */
@@ -77,6 +78,8 @@ export async function awaitEntries(
   { after, step, withinMs }: AwaitRequest,
 ): Promise<Read> {
   const start = `${after.at}-${after.id}`;
-  const reply = await connection.xread('COUNT', step, 'BLOCK', withinMs, 'STREAMS', key, start);
+  const reply = await retryAborted(() =>
+    connection.xread('COUNT', step, 'BLOCK', withinMs, 'STREAMS', key, start),
+  );
   return decode(reply?.[0]?.[1] ?? [], after.id);
 }
