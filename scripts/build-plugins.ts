@@ -81,6 +81,45 @@ export const ownComposition = changing('own-composition', ['renderer'], ({ onRes
   });
 });
 
+/**
+ * Ink takes every text apart into sequences, twice a frame, to leave out those that steer the terminal. What was painted
+ * by `styled` holds none, and is taken as it is; anything else goes the long way. A text that is as it was in the frame
+ * before is not looked at again.
+ */
+export const quickTexts = changing('quick-texts', ['sanitize', 'squash'], ({ onLoad }, count) => {
+  onLoad({ filter: /ink[/\\]build[/\\]sanitize-ansi\.js$/ }, ({ path: file }) => {
+    count('sanitize');
+    // A combining mark behind a sequence changes places with it: only what cannot be one is let through there.
+    const steersNothing =
+      '/^[^\\0-\\x08\\v-\\x1F\\x7F-\\x9F]*(?:\\x1B\\[[\\d;]*m(?![^\\x1B\\n\\x20-\\u02FF\\u2010-\\u20CF\\u2190-\\u2BFF\\u3041-\\u3096\\u4E00-\\u9FFF\\uAC00-\\uD7A3])[^\\0-\\x08\\v-\\x1F\\x7F-\\x9F]*)*$/';
+    return {
+      contents: replaced(
+        file,
+        /^const sanitizeAnsi = \(text\) => \{$/m,
+        `const steersNothing = ${steersNothing};\n$&\n    if (steersNothing.test(text)) return text;`,
+      ),
+    };
+  });
+  onLoad({ filter: /ink[/\\]build[/\\]squash-text-nodes\.js$/ }, ({ path: file }) => {
+    count('squash');
+    return {
+      contents: `${replaced(file, /^const squashTextNodes = /m, 'const squashed = ')
+        .replaceAll('= squashTextNodes(', '= squashed(')
+        .replace('export default squashTextNodes;', '')}
+        const known = new WeakMap();
+        export default node => {
+          const [only, other] = node.childNodes;
+          if (other !== undefined || only?.nodeName !== '#text') return squashed(node);
+          const last = known.get(only);
+          if (last?.value === only.nodeValue) return last.text;
+          const text = squashed(node);
+          known.set(only, { value: only.nodeValue, text });
+          return text;
+        };`,
+    };
+  });
+});
+
 /** Parts of the bundle that are replaced whole, and why. */
 const standIns: Readonly<Record<string, string>> = {
   // Ink reaches for it only in development, yet imports it statically.

@@ -5,7 +5,7 @@ import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connection/connect.ts';
 import { type Poller, type Question, startPoller } from '../redis/poller.ts';
 import { type Heard, startSubscriber } from '../redis/subscriber.ts';
-import { changeSlice, type Freshness, type Store } from '../store/store.ts';
+import { changeSlice, type Freshness, type State, type Store } from '../store/store.ts';
 import { watchLiveness } from './liveness.ts';
 import { type NeedsWatch, watchNeeds } from './needs-watch.ts';
 import { watchServer } from './server-stats.ts';
@@ -35,6 +35,14 @@ export type EngineOptions = {
   readonly features: readonly AnyFeature[];
 };
 
+/** The clock may be set meanwhile: what is stale is looked for as often at least. */
+const longestAgeingMs = 2000;
+/** Messages that come faster are heard together: a thousand a second change the store a few times. */
+const togetherMs = 50;
+/** As many are not kept waiting. */
+const mostGathered = 2000;
+type Change = (slice: unknown) => unknown;
+
 /** A reading that was due this long before the pane would be stale is in time, jitter and round trip included. */
 const marginMs = 1000;
 
@@ -50,8 +58,15 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   for (const verb of ['ack', 'unack']) questions.set(verb, needs.question);
   let poller: Poller | undefined;
 
-  const learned = (noun: string, next: Freshness): void => {
-    store.setState((state) => ({ freshness: { ...state.freshness, [noun]: next } }));
+  const learned = (noun: string, next: Freshness, change?: Change): void => {
+    store.setState(({ freshness, slices }) => {
+      const slice = change ? change(slices[noun]) : slices[noun];
+      return {
+        freshness: { ...freshness, [noun]: next },
+        // Whoever listens sees at once what was learned and when.
+        ...(slice !== slices[noun] && { slices: { ...slices, [noun]: slice } }),
+      };
+    });
     const all = Object.values(store.getState().freshness);
     if (all.every(({ name }) => name !== 'waiting')) settled.resolve();
   };
@@ -66,9 +81,9 @@ export function startEngine({ connections, config, store, features }: EngineOpti
       longestMs: staleAfterMs(feed) - marginMs,
       async ask() {
         try {
-          changeSlice(store, noun, await feed.read(context, store.getState().slices[noun]));
+          const change = await feed.read(context, store.getState().slices[noun]);
           if (!spreads) liveness.answered();
-          learned(noun, { name: 'fresh', learnedAtMs: Date.now() });
+          learned(noun, { name: 'fresh', learnedAtMs: Date.now() }, change);
         } catch (error) {
           learned(noun, { ...store.getState().freshness[noun], name: 'failed', error: messageOf(error) });
           throw error;
@@ -82,20 +97,23 @@ export function startEngine({ connections, config, store, features }: EngineOpti
     if (change) changeSlice(store, feature.noun, change);
     else ring(feature.noun);
   };
+  const share = (messages: readonly Heard[]): void => {
+    for (const feature of features) {
+      const channels = channelsOf.get(feature.noun) ?? [];
+      const own = messages.filter(({ channel }) => channels.includes(channel));
+      if (own.length > 0) hear(feature, own);
+    }
+  };
+  const gathered = gather(share, togetherMs);
   const subscriber = startSubscriber(() => connection.listen(), {
-    onMessages(messages) {
-      for (const feature of features) {
-        const channels = channelsOf.get(feature.noun) ?? [];
-        const own = messages.filter(({ channel }) => channels.includes(channel));
-        if (own.length > 0) hear(feature, own);
-      }
-    },
+    onMessages: gathered.add,
     onGap(channels) {
       for (const [noun, own] of channelsOf) if (own.some((channel) => channels.includes(channel))) ring(noun);
     },
   });
-  const tune = (slices: Readonly<Record<string, unknown>>): void => {
+  const tune = (slices: State['slices'], before?: State['slices']): void => {
     for (const { noun, feed } of features) {
+      if (before && before[noun] === slices[noun]) continue;
       channelsOf.set(noun, feed.channels?.(context, slices[noun]) ?? []);
       const subject = feed.subject?.(slices[noun]);
       if (subjectOf.has(noun) && subjectOf.get(noun) !== subject) ring(noun);
@@ -105,7 +123,7 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   };
   tune(store.getState().slices);
   const stopTuning = store.subscribe((state, before) => {
-    if (state.slices !== before.slices) tune(state.slices);
+    if (state.slices !== before.slices) tune(state.slices, before.slices);
   });
 
   const server = watchServer(connection, store);
@@ -114,13 +132,21 @@ export function startEngine({ connections, config, store, features }: EngineOpti
     store.setState({ connection: { ...state, url, kind, servers: connections.length } });
     if (state.name === 'live') for (const noun of questions.keys()) ring(noun);
   });
-  const ageing = setInterval(() => {
+  let ageing: NodeJS.Timeout;
+  /** Tells what has become stale, and looks again when the next of them may be. */
+  const age = (): void => {
+    const nowMs = Date.now();
+    let waitMs = longestAgeingMs;
     for (const { noun, feed } of features) {
       const known = store.getState().freshness[noun];
-      const isOld = Date.now() - (known?.learnedAtMs ?? 0) > staleAfterMs(feed);
-      if (known?.name === 'fresh' && isOld) learned(noun, { ...known, name: 'stale' });
+      if (known?.name !== 'fresh') continue;
+      const leftMs = (known.learnedAtMs ?? 0) + staleAfterMs(feed) - nowMs;
+      if (leftMs < 0) learned(noun, { ...known, name: 'stale' });
+      else waitMs = Math.min(waitMs, leftMs + 1);
     }
-  }, 500);
+    ageing = setTimeout(age, waitMs);
+  };
+  age();
   poller = startPoller([...new Set([...questions.values(), server.question])], server.stretch);
   if (features.length === 0) settled.resolve();
 
@@ -132,11 +158,37 @@ export function startEngine({ connections, config, store, features }: EngineOpti
     stop() {
       poller?.stop();
       subscriber.stop();
+      gathered.stop();
       liveness.stop();
       needs.stop();
-      clearInterval(ageing);
+      clearTimeout(ageing);
       stopTuning();
       stopState();
     },
+  };
+}
+
+/** Hands on at once what comes after a quiet time, and what comes sooner in one piece, in its order. */
+function gather<Item>(handOn: (items: readonly Item[]) => void, everyMs: number) {
+  let items: Item[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let lastMs = Number.NEGATIVE_INFINITY;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    lastMs = performance.now();
+    const all = items;
+    items = [];
+    handOn(all);
+  };
+  return {
+    add(more: readonly Item[]): void {
+      for (const item of more) items.push(item);
+      if (items.length === 0) return;
+      const waitMs = lastMs + everyMs - performance.now();
+      if (waitMs <= 0 || items.length >= mostGathered) flush();
+      else timer ??= setTimeout(flush, waitMs);
+    },
+    stop: () => clearTimeout(timer),
   };
 }

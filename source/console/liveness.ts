@@ -15,12 +15,15 @@ export type Liveness = {
 
 /** Without an answer for this long the header says so. */
 export const silentAfterMs = 2000;
-const pingAfterMs = 1000;
+/** A little more than the shortest interval of a feed: in health these questions are all it takes. */
+const pingAfterMs = 1100;
 /** In Cluster every primary is asked, and none of them may be overlooked: with many of them, less often. */
 const eachPrimaryMs = 250;
 /** An unanswered round is given up, as the primary it waits for may have been replaced. */
 const roundMs = 5000;
 const tickMs = 250;
+/** What an answer may take until its absence is told. */
+const answerMs = silentAfterMs - pingAfterMs;
 
 export function watchLiveness(connection: Connection, store: Store): Liveness {
   const isCluster = connection.kind === 'cluster';
@@ -51,27 +54,34 @@ export function watchLiveness(connection: Connection, store: Store): Liveness {
       if (roundAtMs === ownRound) roundAtMs = undefined;
     }
   };
-  const tick = (): void => {
+  /** Looks, and says after how long there is something to look for again. */
+  const look = (): number => {
     const nowMs = performance.now();
     if (connection.state().name !== 'live') {
       answeredAtMs = nowMs;
-      return;
+      return tickMs;
     }
     const quietMs = nowMs - answeredAtMs;
     const everyMs = Math.max(pingAfterMs, primaries * eachPrimaryMs);
+    if (quietMs < everyMs) return Math.max(1, everyMs - quietMs);
     const isWaiting = roundAtMs !== undefined && nowMs - roundAtMs < roundMs;
-    if (quietMs >= everyMs && !isWaiting) ping().catch(() => {});
+    if (!isWaiting) ping().catch(() => {});
     // The first silence found sets the moment; the clock of the screen counts on from there.
     const { silentSinceMs } = store.getState().connection;
-    if (quietMs >= Math.max(silentAfterMs, everyMs + pingAfterMs) && silentSinceMs === undefined) {
+    if (quietMs >= Math.max(silentAfterMs, everyMs + answerMs) && silentSinceMs === undefined) {
       tell(Date.now() - Math.round(quietMs));
     }
+    return tickMs;
   };
-  const timer = setInterval(tick, tickMs);
+  let timer: NodeJS.Timeout;
+  const tick = (): void => {
+    timer = setTimeout(tick, look());
+  };
+  tick();
 
   return {
     // One node of a cluster tells nothing of the others.
     answered: isCluster ? () => {} : answered,
-    stop: () => clearInterval(timer),
+    stop: () => clearTimeout(timer),
   };
 }

@@ -30,8 +30,9 @@ export type NeedsWatchOptions = {
 };
 
 const acksEveryMs = 2000;
-/** Data that comes faster is looked at together. */
-const togetherMs = 100;
+/** Readings of one moment are looked at together, and what comes without end a few times a second. */
+const togetherMs = 20;
+const betweenMs = 250;
 /** What has been well for so long is over, and whoever was on it no longer is. */
 const overAfterMs = 10_000;
 
@@ -63,8 +64,7 @@ export function watchNeeds({ connection, config, store, features }: NeedsWatchOp
     store.setState({ needs, marks: marksOf(needs, state.marks) });
   };
   const soon = (): void => {
-    if (performance.now() - lookedAtMs >= togetherMs) look();
-    else timer ??= setTimeout(look, togetherMs);
+    timer ??= setTimeout(look, Math.max(togetherMs, lookedAtMs + betweenMs - performance.now()));
   };
   const unsubscribe = store.subscribe((state, before) => {
     const isNews =

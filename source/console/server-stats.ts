@@ -26,13 +26,20 @@ const longestStretch = 5;
 /** How far back the rate is taken over: the longest interval comes round in it. */
 const windowMs = 20_000;
 
+/**
+ * How many readings the rates are shown over. What travels together with INFO is counted by one side and not yet by the
+ * other, and questions have different intervals: one reading alone is another rate each time.
+ */
+const othersReadings = 3;
+const ownReadings = 5;
+
 /** Commands sent between two readings of INFO, as many as they would have been without stretching. */
 type Sample = { readonly ms: number; readonly unstretched: number };
 
 export function watchServer(connection: Connection, store: Store): ServerWatch {
-  let before: { atMs: number; processed: number; own: number } | undefined;
   let stretched = 1;
   let samples: readonly Sample[] = [];
+  let counts: readonly Counts[] = [];
   /** How many commands of the operator run, and whether one ran since the last reading. */
   let excluding = 0;
   let isMixed = false;
@@ -60,25 +67,24 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
       async ask() {
         const info = await readInfo(connection);
         readings += 1;
-        const now = { atMs: performance.now(), processed: info.processed, own: connection.sent() };
-        let commandsPerSecond = 0;
-        let ownRate = 0;
-        if (before) {
-          const ms = now.atMs - before.atMs;
-          const own = now.own - before.own;
-          ownRate = (own * 1000) / ms;
-          commandsPerSecond = Math.max(0, ((now.processed - before.processed) * 1000) / ms - ownRate);
-          if (readings > 2 && !isMixed) judge({ ms, unstretched: own * stretched });
+        const now: Counts = { atMs: performance.now(), processed: info.processed, own: connection.sent() };
+        const before = counts.at(-1);
+        if (before && readings > 2 && !isMixed) {
+          judge({ ms: now.atMs - before.atMs, unstretched: (now.own - before.own) * stretched });
         }
-        before = now;
+        counts = [...counts, now].slice(-1 - ownReadings);
         isMixed = excluding > 0;
         store.setState((state) => ({
-          server: steady(state.server, { ...info.figures, commandsPerSecond }),
+          server: steady(state.server, {
+            ...info.figures,
+            commandsPerSecond: Math.max(0, rateOf(counts.slice(-1 - othersReadings), othersOf)),
+          }),
           ownCommandsPerSecond: held(
             state.ownCommandsPerSecond,
-            readings > 2 ? Math.round(ownRate) : 0,
-            0.3,
-            1,
+            // The start, in which everything is asked at once, is no rate.
+            readings > 2 + ownReadings ? Math.round(rateOf(counts, ({ own }) => own)) : 0,
+            0.2,
+            3,
           ),
         }));
       },
@@ -92,6 +98,21 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
       };
     },
   };
+}
+
+/** What the server has done, and what of it this console asked for. */
+type Counts = { readonly atMs: number; readonly processed: number; readonly own: number };
+
+function othersOf({ processed, own }: Counts): number {
+  return processed - own;
+}
+
+/** A second, from the first to the last; 0 when there is only one. */
+function rateOf(counts: readonly Counts[], count: (counts: Counts) => number): number {
+  const [first] = counts;
+  const last = counts.at(-1);
+  if (!first || !last || first === last) return 0;
+  return ((count(last) - count(first)) * 1000) / (last.atMs - first.atMs);
 }
 
 function sum(numbers: readonly number[]): number {

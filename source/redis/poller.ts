@@ -1,8 +1,8 @@
 /**
- * Asks questions on a timer: each has one reading in flight at most, backs off while it fails, and everything due
- * in one tick is asked in the same turn of the event loop, so that autopipelining sends it as one pipeline.
+ * Asks questions on a timer: each has one reading in flight at most and backs off while it fails. What is due falls on
+ * a grid of moments, so that readings of one moment are asked in the same turn of the event loop: autopipelining sends
+ * them as one pipeline, and an idle process wakes up few times a second.
  */
-
 export type Question = {
   readonly everyMs: number;
   /** Stretched or not, it is asked again after this long; only failing makes it wait longer. */
@@ -19,7 +19,9 @@ export type Poller = {
 
 type Asked = { dueAtMs: number; isAsking: boolean; isRung: boolean; failures: number };
 
-const tickMs = 100;
+const gridMs = 250;
+/** What is rung for comes in bursts: between two rounds there is at least this long. */
+const betweenMs = 100;
 const longestBackoffMs = 15_000;
 
 /** `stretch` (1 or more) lengthens every interval: how the caller keeps within its budget of commands. */
@@ -27,8 +29,16 @@ export function startPoller(questions: readonly Question[], stretch: () => numbe
   const states = new Map<Question, Asked>(
     questions.map((question) => [question, { dueAtMs: 0, isAsking: false, isRung: false, failures: 0 }]),
   );
+  // Each process has a grid of its own, or many consoles would ask one server in step.
+  const phaseMs = Math.random() * gridMs;
+  let roundAtMs = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+
+  const onGrid = (ms: number): number => Math.round((ms - phaseMs) / gridMs) * gridMs + phaseMs;
 
   const ask = async (question: Question, state: Asked): Promise<void> => {
+    const askedAtMs = performance.now();
     state.isAsking = true;
     state.isRung = false;
     try {
@@ -43,26 +53,40 @@ export function startPoller(questions: readonly Question[], stretch: () => numbe
       Math.max(longestBackoffMs, question.everyMs),
     );
     const stretched = Math.min(backedOff * stretch(), Math.max(backedOff, question.longestMs ?? Infinity));
-    // Jitter keeps many consoles from asking one server in step.
-    state.dueAtMs = performance.now() + stretched * (0.95 + Math.random() * 0.1);
+    // One that took longer than its interval is not asked again without a pause.
+    state.dueAtMs = Math.max(onGrid(askedAtMs + stretched), onGrid(performance.now() + stretched / 2));
+    arm();
   };
 
-  const tick = (): void => {
-    const now = performance.now();
-    for (const [question, state] of states) {
-      if (!state.isAsking && (state.isRung || now >= state.dueAtMs)) void ask(question, state);
-    }
+  const arm = (): void => {
+    if (isStopped) return;
+    clearTimeout(timer);
+    const waiting = [...states.values()].filter(({ isAsking }) => !isAsking);
+    if (waiting.length === 0) return;
+    const dueAtMs = Math.min(...waiting.map((state) => (state.isRung ? 0 : state.dueAtMs)));
+    timer = setTimeout(round, Math.max(0, Math.max(dueAtMs, roundAtMs + betweenMs) - performance.now()));
   };
-  const timer = setInterval(tick, tickMs);
-  tick();
+  const round = (): void => {
+    roundAtMs = performance.now();
+    // Timers come in whole milliseconds, and may be one early.
+    const due = [...states].filter(
+      ([, { isAsking, isRung, dueAtMs }]) => !isAsking && (isRung || dueAtMs <= roundAtMs + 1),
+    );
+    for (const [question, state] of due) void ask(question, state);
+    arm();
+  };
+  round();
 
   return {
     ring(question) {
       const state = states.get(question);
-      if (state) state.isRung = true;
+      if (!state) return;
+      state.isRung = true;
+      if (!state.isAsking) arm();
     },
     stop() {
-      clearInterval(timer);
+      isStopped = true;
+      clearTimeout(timer);
     },
   };
 }

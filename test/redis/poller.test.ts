@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startPoller } from '../../source/redis/poller.ts';
 
-beforeEach(() => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
 
 /** Lets the readings that just began settle. */
@@ -81,5 +81,41 @@ test('stretching lengthens every interval', async () => {
   await settle();
   await pass(10_000);
   expect(ask.mock.calls.length).toBeLessThanOrEqual(4);
+  poller.stop();
+});
+
+test('what is asked equally often stays together, however long each takes to answer', async () => {
+  const askedAtMs: number[][] = [[], []];
+  const ask = (index: number, answersAfterMs: number) => async (): Promise<void> => {
+    askedAtMs[index]?.push(performance.now());
+    await new Promise((resolve) => setTimeout(resolve, answersAfterMs));
+  };
+  const poller = startPoller([
+    { everyMs: 1000, ask: ask(0, 0) },
+    { everyMs: 1000, ask: ask(1, 200) },
+  ]);
+  await pass(10_000);
+  const [quick = [], slow = []] = askedAtMs;
+  expect(quick.length).toBeGreaterThanOrEqual(9);
+  expect(slow).toEqual(quick);
+  poller.stop();
+});
+
+test('an unchanging set of questions wakes the process as often as something is due', async () => {
+  const ask = async (): Promise<void> => {};
+  const poller = startPoller([
+    { everyMs: 1000, ask },
+    { everyMs: 2000, ask },
+    { everyMs: 2000, ask },
+  ]);
+  await settle();
+  let wakes = 0;
+  for (let round = 0; round < 10; round += 1) {
+    wakes += vi.getTimerCount();
+    vi.advanceTimersToNextTimer();
+    await settle();
+  }
+  expect(wakes).toBe(10);
+  expect(performance.now()).toBeGreaterThan(8000);
   poller.stop();
 });

@@ -62,12 +62,14 @@ export const feed: Feed<ChatSlice> = {
   channels: (_context, { rooms }) => rooms.map(({ channel }) => channel),
 
   heard: (messages) => (slice) => {
-    let next = slice;
-    for (const { channel, message } of messages) {
-      const id = idOf(message);
-      if (id !== undefined) next = hear(next, channel, parseEntry(message, id));
-    }
-    return next;
+    const byChannel = Map.groupBy(messages, ({ channel }) => channel);
+    return [...byChannel].reduce((before, [channel, own]) => {
+      const entries = own.flatMap(({ message }) => {
+        const id = idOf(message);
+        return id === undefined ? [] : [parseEntry(message, id)];
+      });
+      return entries.length === 0 ? before : hear(before, channel, ...entries);
+    }, slice);
   },
 };
 

@@ -30,8 +30,19 @@ export type View = {
   readonly shown: { readonly firstId: number; readonly lastId: number } | undefined;
 };
 
+/** Of a slice as it was painted last: a frame asks for it more than once. */
+const lastViews = new WeakMap<ChatSlice, { columns: number; rows: number; view: View }>();
+
 /** The history as at most `rows` lines of at most `columns` cells, the newest at the bottom. */
 export function viewHistory(slice: ChatSlice, columns: number, rows: number): View {
+  const last = lastViews.get(slice);
+  if (last?.columns === columns && last.rows === rows) return last.view;
+  const view = makeView(slice, columns, rows);
+  lastViews.set(slice, { columns, rows, view });
+  return view;
+}
+
+function makeView(slice: ChatSlice, columns: number, rows: number): View {
   const history = selectedHistory(slice);
   if (!history || history.entries.length === 0 || rows <= 0 || columns <= 0)
     return { lines: [], shown: undefined };
@@ -147,6 +158,16 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 function dayOf(entry: Entry): string | undefined {
   if (isMalformed(entry)) return;
+  const quarter = Math.floor(entry.at / quarterMs);
+  if (quarter === lastDay.quarter) return lastDay.text;
   const at = new Date(entry.at);
-  return `${days[at.getDay()]} ${at.getDate()} ${months[at.getMonth()]} ${at.getFullYear()}`;
+  lastDay = {
+    quarter,
+    text: `${days[at.getDay()]} ${at.getDate()} ${months[at.getMonth()]} ${at.getFullYear()}`,
+  };
+  return lastDay.text;
 }
+
+/** Days of every time zone begin on a quarter of an hour, and most messages are of the same one as their neighbours. */
+const quarterMs = 15 * 60_000;
+let lastDay = { quarter: Number.NaN, text: '' };

@@ -147,43 +147,49 @@ function read(
   return merge({ ...history, cursor, floor, looked: Math.max(history.looked, seen) }, entries);
 }
 
-/** A message that came on the channel: shown at once if its room is; the next reading confirms it. */
-export function hear(slice: ChatSlice, channel: string, entry: Entry): ChatSlice {
+/** Messages that came on the channel: shown at once if its room is; the next reading confirms them. */
+export function hear(slice: ChatSlice, channel: string, ...entries: readonly Entry[]): ChatSlice {
   const room = slice.rooms.find((candidate) => candidate.channel === channel);
   if (!room) return slice;
-  const isNew = entry.id > room.lastId;
-  const isOwn = !isMalformed(entry) && entry.sender === slice.operator;
-  const rooms = slice.rooms.map((candidate) =>
-    candidate === room && isNew
-      ? {
-          ...room,
-          lastId: entry.id,
-          own: room.own && { ...room.own, unread: room.own.unread + (isOwn ? 0 : 1) },
-        }
-      : candidate,
-  );
+  const heard = entries.reduce((before, entry) => counted(before, entry, slice.operator), room);
+  const rooms = heard === room ? slice.rooms : slice.rooms.map((one) => (one === room ? heard : one));
   const history = historyOf(slice, room.room);
   if (!history) return { ...slice, rooms };
-  const cursor = entry.id === history.cursor + 1 ? entry.id : history.cursor;
+  const cursor = entries.reduce((known, { id }) => (id === known + 1 ? id : known), history.cursor);
   return {
     ...slice,
     rooms,
-    histories: { ...slice.histories, [room.room]: merge({ ...history, cursor }, [entry]) },
+    histories: { ...slice.histories, [room.room]: merge({ ...history, cursor }, entries) },
   };
+}
+
+/** The room once this message was said in it; as it is when that was known. */
+function counted(room: Room, entry: Entry, operator: string): Room {
+  if (entry.id <= room.lastId) return room;
+  const isOwn = !isMalformed(entry) && entry.sender === operator;
+  const own = room.own && { ...room.own, unread: room.own.unread + (isOwn ? 0 : 1) };
+  return { ...room, lastId: entry.id, own };
 }
 
 function merge(history: History, added: readonly Entry[]): History {
   const { entries } = history;
   const newestId = entries.at(-1)?.id ?? 0;
-  // What the channel brings is nearly always newer than everything known: then there is nothing to compare.
-  const isNewer = (added[0]?.id ?? 0) > newestId && added.length === 1;
-  const known = isNewer ? undefined : new Set(entries.map(({ id }) => id));
-  const fresh = added.filter(({ id }) => !known?.has(id) && id > history.floor).map(shorten);
+  // What the channel brings is nearly always newer than everything known, and in order: then there is nothing to compare.
+  const isNewer = added.every(({ id }, index) => id > (added[index - 1]?.id ?? newestId));
+  const known = new Set(isNewer ? [] : entries.map(({ id }) => id));
+  const fresh = added
+    .filter(({ id }) => {
+      if (id <= history.floor || known.has(id)) return false;
+      known.add(id);
+      return true;
+    })
+    .map(shorten);
   if (fresh.length === 0) return history;
   const all = [...entries, ...fresh];
   if (!isNewer) all.sort((a, b) => a.id - b.id);
-  const dropped = all.slice(0, -longestHistory).at(-1);
-  return { ...history, entries: all.slice(-longestHistory), floor: dropped?.id ?? history.floor };
+  const more = all.length - longestHistory;
+  if (more <= 0) return { ...history, entries: all };
+  return { ...history, entries: all.slice(more), floor: all[more - 1]?.id ?? history.floor };
 }
 
 function shorten(entry: Entry): Entry {

@@ -9,15 +9,24 @@ export function plain(line: string): string {
 
 /** The sequences in force at this position, in the order they were opened. */
 export function stylesAt(line: string, position: number): readonly string[] {
+  // Painting asks this several times a line: nothing before the last reset matters, and few lines have more than a few.
+  const reset = line.lastIndexOf(resetStyles, position - resetStyles.length);
+  let at = line.indexOf('\u001B[', reset === -1 ? 0 : reset + resetStyles.length);
+  if (at === -1 || at >= position) return none;
   const active = new Map<string, string>();
-  for (const match of line.slice(0, position).matchAll(sgr)) {
-    const kind = kindOf(match[1] ?? '');
+  for (; at !== -1 && at < position; at = line.indexOf('\u001B[', at + 1)) {
+    const end = line.indexOf('m', at);
+    if (end === -1 || end >= position) break;
+    const code = line.slice(at + 2, end);
+    const kind = kindOf(code);
     if (kind === 'all') active.clear();
     else if (kind.startsWith('-')) for (const closed of kind.slice(1).split(' ')) active.delete(closed);
-    else active.set(kind, match[0]);
+    else active.set(kind, line.slice(at, end + 1));
   }
   return [...active.values()];
 }
+
+const none: readonly string[] = [];
 
 /** The position itself, or the beginning of the sequence it lies in. */
 export function outsideSequence(line: string, position: number): number {
