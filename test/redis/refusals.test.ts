@@ -120,8 +120,9 @@ describe('what a user may not do is named', () => {
     expect(await failureOf(caught(redis, ['k'], []))).toMatchObject({ what: 'command', denied: 'TIME' });
     const blind = await user('blind', '~*', '&*', '+@all', '-time', '-acl');
     const error = await failureOf(caught(blind, ['k'], []));
-    expect(error).toMatchObject({ what: 'command', denied: undefined });
-    expect((error as QuarterdeckError).hint).toContain('one of GET, TIME');
+    expect(error).toMatchObject({ what: 'command' });
+    // Redis 7.0 does not say which; newer servers do.
+    expect(error).toSatisfy(({ denied, hint }) => denied === 'TIME' || hint.includes('one of GET, TIME'));
   });
 });
 

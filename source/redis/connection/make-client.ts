@@ -39,6 +39,8 @@ function renewing(secrets: Secrets, hooks: Hooks): (attempt: number) => number {
 function options(config: Config, hooks: Hooks): Settings {
   return {
     connectionName: `quarterdeck:${hostname()}:${process.pid}:${hooks.role}`.replaceAll(/\s/g, '-'),
+    // The name says who this is; CLIENT SETINFO is one more right, and fills the server's ACL log where it is not given.
+    disableClientInfo: true,
     maxRetriesPerRequest: null,
     connectTimeout: 5000,
     socketTimeout: silentAfterMs,
