@@ -58,6 +58,8 @@ export type Config = {
   readonly view: string | undefined;
   /** The panes that it opens with instead, by their nouns. */
   readonly panes: readonly string[] | undefined;
+  /** Where it writes what it does. */
+  readonly log: string | undefined;
   readonly debug: boolean;
   /** What the environment tells of the terminal. */
   readonly terminal: TerminalFacts;
@@ -144,6 +146,7 @@ const schema = v.object({
   context: v.optional(text),
   view: v.optional(text),
   panes: v.optional(paneNames),
+  log: v.optional(text),
   config: v.optional(text),
   debug: v.optional(switchValue),
 });
@@ -262,6 +265,7 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     startsLocked: context?.production === true && settings.readOnly === undefined,
     view: settings.view,
     panes: settings.panes,
+    log: settings.log,
     terminal: Object.freeze(
       Object.fromEntries(terminalVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     ),

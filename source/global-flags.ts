@@ -78,6 +78,11 @@ export const globalFlags = {
     summary: 'the view that the console opens with: all, incident, ship, or yours',
   },
   panes: { kind: 'value', value: 'A,B,C', summary: 'the panes that the console opens with' },
+  log: {
+    kind: 'value',
+    value: 'FILE',
+    summary: 'write what the console does to FILE, as NDJSON: questions, keys, commands, frames, errors',
+  },
   config: {
     kind: 'value',
     value: 'FILE',

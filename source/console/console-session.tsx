@@ -13,6 +13,7 @@ import { changeScreen, type Store, type View } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
 import { makeAccess } from './access.ts';
 import type { AppearanceControl } from './appearance.ts';
+import type { ConsoleLog } from './console-log.ts';
 import type { Engine } from './engine.ts';
 import { watchAttention } from './input/attention.ts';
 import { makeBindings } from './input/bindings.ts';
@@ -47,6 +48,7 @@ export type DeckOptions = {
   readonly views: readonly View[];
   readonly memory: Memory;
   readonly appearance: AppearanceControl;
+  readonly log?: ConsoleLog | undefined;
 };
 
 /** Data changes paint at most ten frames a second; keys paint at once. */
@@ -59,7 +61,7 @@ const answerWithinMs = 500;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
 export async function openDeck(options: DeckOptions): Promise<number> {
-  const { terminal, connections, features, store, engine, endings, appearance } = options;
+  const { terminal, connections, features, store, engine, endings, appearance, log } = options;
   const access = makeAccess(options.config, store);
   const { config } = access;
   const left = Promise.withResolvers<number>();
@@ -85,6 +87,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
     refresh: engine.refresh,
     exclude: engine.exclude,
+    log,
     async lendTerminal(run) {
       await answered();
       isLent = true;
@@ -139,6 +142,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
       setTimeout(() => terminal.resume(), wakeAfterMs);
     },
     redraw: () => terminal.screen.repaint(),
+    log,
   });
   terminal.onResize((columns, rows) => {
     changeScreen(store, { columns, rows });
@@ -190,6 +194,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     table: () => table,
     views: views.views,
     keyboard,
+    log,
   });
   const settling = setTimeout(() => {
     // What a start compiled is kept for the next one, also when this one ends by a signal.

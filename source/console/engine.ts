@@ -6,6 +6,7 @@ import type { Connection } from '../redis/connection/connect.ts';
 import { type Poller, type Question, startPoller } from '../redis/poller.ts';
 import { type Heard, startSubscriber } from '../redis/subscriber.ts';
 import { changeSlice, type Freshness, type State, type Store } from '../store/store.ts';
+import type { ConsoleLog } from './console-log.ts';
 import { watchLiveness } from './liveness.ts';
 import { type NeedsWatch, watchNeeds } from './needs-watch.ts';
 import { watchServer } from './server-stats.ts';
@@ -33,6 +34,7 @@ export type EngineOptions = {
   readonly config: Config;
   readonly store: Store;
   readonly features: readonly AnyFeature[];
+  readonly log?: ConsoleLog | undefined;
 };
 
 /** The clock may be set meanwhile: what is stale is looked for as often at least. */
@@ -46,7 +48,7 @@ type Change = (slice: unknown) => unknown;
 /** A reading that was due this long before the pane would be stale is in time, jitter and round trip included. */
 const marginMs = 1000;
 
-export function startEngine({ connections, config, store, features }: EngineOptions): Engine {
+export function startEngine({ connections, config, store, features, log }: EngineOptions): Engine {
   const [connection] = connections;
   const context = { redis: connection.ask, connections, config };
   const questions = new Map<string, Question>();
@@ -80,12 +82,22 @@ export function startEngine({ connections, config, store, features }: EngineOpti
       everyMs: feed.everyMs,
       longestMs: staleAfterMs(feed) - marginMs,
       async ask() {
+        const askedAt = performance.now();
+        const durationMs = (): number => roundMs(performance.now() - askedAt);
+        log?.write({ event: 'question', feature: noun });
         try {
           const change = await feed.read(context, store.getState().slices[noun]);
           if (!spreads) liveness.answered();
           learned(noun, { name: 'fresh', learnedAtMs: Date.now() }, change);
+          log?.write({ event: 'answer', feature: noun, durationMs: durationMs() });
         } catch (error) {
           learned(noun, { ...store.getState().freshness[noun], name: 'failed', error: messageOf(error) });
+          log?.write({
+            event: 'failure',
+            feature: noun,
+            durationMs: durationMs(),
+            error: messageOf(error),
+          });
           throw error;
         }
       },
@@ -93,6 +105,7 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   }
 
   const hear = (feature: AnyFeature, messages: readonly Heard[]): void => {
+    log?.write({ event: 'notification', feature: feature.noun, messages: messages.length });
     const change = feature.feed.heard?.(messages);
     if (change) changeSlice(store, feature.noun, change);
     else ring(feature.noun);
@@ -130,6 +143,7 @@ export function startEngine({ connections, config, store, features }: EngineOpti
   const stopState = connection.onState((state) => {
     const { url, kind } = connection;
     store.setState({ connection: { ...state, url, kind, servers: connections.length } });
+    log?.write({ event: 'connection', state: state.name, attempt: state.attempt });
     if (state.name === 'live') for (const noun of questions.keys()) ring(noun);
   });
   let ageing: NodeJS.Timeout;
@@ -191,4 +205,8 @@ function gather<Item>(handOn: (items: readonly Item[]) => void, everyMs: number)
     },
     stop: () => clearTimeout(timer),
   };
+}
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { View } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
+import type { ConsoleLog } from './console-log.ts';
 import { keysOf } from './input/key-names.ts';
 import type { Keyboard } from './input/keyboard.ts';
 import type { PacedStore } from './paced-store.ts';
@@ -19,6 +20,7 @@ export type MountOptions = {
   readonly table: () => CommandTable;
   readonly views: () => readonly View[];
   readonly keyboard: Keyboard;
+  readonly log?: ConsoleLog | undefined;
 };
 
 export type Mounted = {
@@ -34,7 +36,8 @@ export async function loadPanes(features: readonly AnyFeature[]): Promise<readon
   return await Promise.all(features.map(async (feature) => ({ feature, Pane: await feature.pane() })));
 }
 
-export function mount({ terminal, shown, loaded, context, table, views, keyboard }: MountOptions): Mounted {
+export function mount(options: MountOptions): Mounted {
+  const { terminal, shown, loaded, context, table, views, keyboard, log } = options;
   let version = 0;
   const tree = (): ReactNode => (
     <StoreContext value={shown}>
@@ -51,6 +54,9 @@ export function mount({ terminal, shown, loaded, context, table, views, keyboard
     isScreenReaderEnabled: false,
     exitOnCtrlC: false,
     patchConsole: false,
+    ...(log && {
+      onRender: ({ renderTime }) => log.write({ event: 'frame', renderMs: Math.round(renderTime * 10) / 10 }),
+    }),
   });
   return {
     exited: instance.waitUntilExit(),

@@ -8,6 +8,7 @@ import { changeScreen, makeStore, type Store } from '../store/store.ts';
 import { sanitise } from '../ui/text.ts';
 import { styled } from '../ui/theme/style.ts';
 import { startAppearance } from './appearance.ts';
+import { type ConsoleLog, openConsoleLog } from './console-log.ts';
 import { startEngine } from './engine.ts';
 import { recall } from './memory.ts';
 import { watchEndings } from './terminal/signals.ts';
@@ -29,6 +30,11 @@ const patienceMs = {
 export async function runConsole(config: Config): Promise<number> {
   let store: Store | undefined;
   let exitCode: number | undefined;
+  // Before the terminal is taken: a log that cannot be written is no reason to open a console without it.
+  const log =
+    config.log === undefined
+      ? undefined
+      : openConsoleLog(config.log, config, (error) => say(messageOf(error)));
   const say = (text: string): void => {
     if (store) changeScreen(store, { status: { text: sanitise(text), tone: 'bad' } });
   };
@@ -72,8 +78,16 @@ export async function runConsole(config: Config): Promise<number> {
         },
         ...(view && { view }),
       });
+      if (log) logErrors(store, log);
+      log?.write({
+        event: 'start',
+        pid: process.pid,
+        servers: connections.map(({ url }) => url),
+        columns: terminal.screen.columns,
+        rows: terminal.screen.rows,
+      });
       for (const mistake of mistakes) say(mistake);
-      const engine = startEngine({ connections, config, store, features: all });
+      const engine = startEngine({ connections, config, store, features: all, log });
       try {
         await turn();
         const { openDeck } = await import('./console-session.tsx');
@@ -92,6 +106,7 @@ export async function runConsole(config: Config): Promise<number> {
           appearance,
           views,
           memory,
+          log,
         });
         return exitCode;
       } finally {
@@ -100,11 +115,24 @@ export async function runConsole(config: Config): Promise<number> {
     } finally {
       for (const connection of connections) connection.close();
     }
+  } catch (error) {
+    log?.write({ event: 'error', error: messageOf(error) });
+    throw error;
   } finally {
+    log?.write({ event: 'end', exitCode: exitCode ?? null });
+    log?.close();
     terminal.restore();
     const isFlushed = await terminal.flushed(patienceMs.flush);
     endings.release();
     // A terminal that stands still would keep the process for as long: whoever ended it wants it gone.
     if (!isFlushed && exitCode !== undefined) process.exit(exitCode);
   }
+}
+
+/** Whatever the status line says in red. */
+function logErrors(store: Store, log: ConsoleLog): void {
+  store.subscribe(({ screen: { status } }, before) => {
+    if (status?.tone === 'bad' && status !== before.screen.status)
+      log.write({ event: 'error', error: status.text });
+  });
 }

@@ -1,3 +1,5 @@
+import { appendFileSync } from 'node:fs';
+import process from 'node:process';
 import { Box, renderToString } from 'ink';
 import type { ComponentType } from 'react';
 import { expect } from 'vitest';
@@ -36,6 +38,28 @@ export type PaneLook<Slice extends Listed> = {
 
 /** A pane in its frame as plain text; checks that it fills its cells exactly and lets no control character through. */
 export function paintPane<Slice extends Listed>(look: PaneLook<Slice>): string {
+  show(look);
+  return paint(look);
+}
+
+const { PANES_FILE: shownFile, PANES_SIZE: shownSize = '' } = process.env;
+const seen = new Set<string>();
+
+/** For `npm run panes`: each state of each test once, at the size that was asked for. */
+function show<Slice extends Listed>(look: PaneLook<Slice>): void {
+  if (shownFile === undefined) return;
+  const [columns = 0, rows = 0] = shownSize.split('x').map(Number);
+  const frame = paint({ ...look, columns, rows });
+  const name = expect
+    .getState()
+    .currentTestName?.replaceAll(/\b\d+x\d+( > )?/g, '')
+    .trim();
+  if (seen.has(frame)) return;
+  seen.add(frame);
+  appendFileSync(shownFile, `${name}\n${frame}\n\n`);
+}
+
+function paint<Slice extends Listed>(look: PaneLook<Slice>): string {
   const {
     feature,
     pane: Pane,

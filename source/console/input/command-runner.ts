@@ -7,6 +7,7 @@ import type { CommandContext, Outcome } from '../../features/feature.ts';
 import type { Connection } from '../../redis/connection/connect.ts';
 import { type Act, changeScreen, type Question, type Status, type Store } from '../../store/store.ts';
 import { safeLines, sanitise } from '../../ui/text.ts';
+import type { ConsoleLog } from '../console-log.ts';
 import { openView, type View } from './output-view.ts';
 
 /** Runs commands for the keyboard: what they say goes to the status line, what they print to the output view. */
@@ -48,6 +49,7 @@ export type PerformerOptions = {
   readonly exclude: () => () => void;
   /** Lends the terminal to a command that runs another program in it. */
   readonly lendTerminal: (run: () => Promise<void>) => Promise<void>;
+  readonly log?: ConsoleLog | undefined;
 };
 
 type Printing = Pick<CommandContext, 'emit' | 'write' | 'progress' | 'warn'>;
@@ -141,7 +143,14 @@ export function makePerformer(options: PerformerOptions): Performer {
       if (!command || config.yes) return;
       return await questionOf(command, { redis: connection.ask, connections, config }, act.input);
     },
-    run: (act, runOptions = {}) => run(act, runOptions),
+    async run(act, runOptions = {}) {
+      const startedAt = performance.now();
+      options.log?.write({ event: 'act', command: act.path });
+      const isGood = await run(act, runOptions);
+      const durationMs = Math.round(performance.now() - startedAt);
+      options.log?.write({ event: 'done', command: act.path, durationMs, isGood });
+      return isGood;
+    },
     async runQuietly(path, input) {
       const command = table().get(path);
       if (!command) return false;

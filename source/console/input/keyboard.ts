@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, type Mode, type Store } from '../../store/store.ts';
 import type { Listed } from '../../ui/list.ts';
+import type { ConsoleLog } from '../console-log.ts';
 import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
 import { type Performer, sentenceOf } from './command-runner.ts';
@@ -39,12 +40,13 @@ export type KeyboardOptions = {
   readonly quit: () => void;
   readonly suspend: () => void;
   readonly redraw: () => void;
+  readonly log?: ConsoleLog | undefined;
 };
 
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
-  const { store, features, table, performer, questions, bindings, lists, needs, views } = options;
+  const { store, features, table, performer, questions, bindings, lists, needs, views, log } = options;
   let filters: readonly string[] = [];
 
   const screen = () => store.getState().screen;
@@ -208,12 +210,14 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   const type = (text: string): void => {
     const now = lineMode();
     if (!now || text === '') return;
+    log?.write({ event: 'typed', mode: now.name, characters: text.length });
     if (now.name === 'confirm' && questions.isTooSoon()) return;
     const { line, refusal } = insert(now.line, text);
     setLine(now, line);
     if (refusal !== undefined) refuse(refusal);
   };
   const handle = (key: string): void => {
+    log?.write({ event: 'key', mode: mode().name, key });
     if (screen().status) changeScreen(store, { status: undefined });
     const name = globalKey(key);
     if (name === 'suspend' || name === 'redraw') {
@@ -244,6 +248,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
     paste(text) {
       changeScreen(store, { status: undefined });
+      log?.write({ event: 'pasted', mode: mode().name, characters: text.length });
       if (lineMode()) type(text);
       else if (text !== '') refuse('Nothing is being typed: pasted text was left out');
     },
