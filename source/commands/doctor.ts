@@ -5,8 +5,9 @@ import { type AnyFeature, features } from '../features/index.ts';
 import type { Client } from '../redis/client.ts';
 import { masters } from '../redis/connection/connect.ts';
 import { refusalSort } from '../redis/refusals.ts';
-import { registryKey } from '../redis/registry.ts';
+import { overlongCount, registryKey } from '../redis/registry.ts';
 import { scan } from '../redis/scan.ts';
+import { counted } from '../ui/format.ts';
 import { examineServer } from './doctor-server.ts';
 import { failureOf } from './failure.ts';
 import { ReadOnlyError } from './run-command.ts';
@@ -92,21 +93,36 @@ async function examineKeys(
 
 /** The index of each feature, without which nothing of it is listed. */
 async function examineIndexes(redis: Client, chosen: readonly AnyFeature[]): Promise<Finding[]> {
-  const types = await Promise.all(
-    chosen.map(async ({ noun }) => {
-      const key = registryKey(noun);
-      return { noun, key, type: await redis.type(key) };
-    }),
-  );
-  return types
-    .filter(({ type }) => type !== 'zset' && type !== 'none')
-    .map(({ noun, key, type }) => ({
-      code: 'INDEX_UNREADABLE',
-      severity: 'error',
+  const found = await Promise.all(chosen.map(({ noun }) => examineIndex(redis, noun)));
+  return found.flat();
+}
+
+async function examineIndex(redis: Client, noun: string): Promise<Finding[]> {
+  const key = registryKey(noun);
+  const type = await redis.type(key);
+  if (type === 'none') return [];
+  if (type !== 'zset') {
+    return [
+      {
+        code: 'INDEX_UNREADABLE',
+        severity: 'error',
+        key,
+        message: `It should list what there is of ${noun} and is a ${type}: ${noun} cannot be listed`,
+        fix: `Move it away with \`redis-cli RENAME ${key} ${key}.odd\`; the next use of each thing lists it again`,
+      },
+    ];
+  }
+  const overlong = await overlongCount(redis, noun);
+  if (overlong === 0) return [];
+  return [
+    {
+      code: 'INDEX_NAME_TOO_LONG',
+      severity: 'warning',
       key,
-      message: `It should list what there is of ${noun} and is a ${type}: ${noun} cannot be listed`,
-      fix: `Move it away with \`redis-cli RENAME ${key} ${key}.odd\`; the next use of each thing lists it again`,
-    }));
+      message: `${counted(overlong, 'name')} in it longer than a name can be: no list shows such`,
+      fix: `See what writes there; \`redis-cli DEL ${key}\` forgets all of it, and the next use of each thing lists it again`,
+    },
+  ];
 }
 
 type Examined = { readonly findings: readonly Finding[]; readonly isClosed?: boolean };

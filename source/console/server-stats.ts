@@ -1,5 +1,6 @@
 import { isCluster } from '../redis/client.ts';
 import { type Connection, masters } from '../redis/connection/connect.ts';
+import { countReceived } from '../redis/connection/received.ts';
 import type { Question } from '../redis/poller.ts';
 import { serverIn } from '../redis/server/server-version.ts';
 import { infoOf } from '../redis/server/support.ts';
@@ -13,15 +14,16 @@ import type { ServerFigures, Store } from '../store/store.ts';
  */
 export type ServerWatch = {
   readonly question: Question;
-  /** How much to lengthen every interval so that polling stays within the budget; 1 when within. */
+  /** How much to lengthen every interval so that polling stays within its budgets; 1 when within. */
   stretch(): number;
   /** What is sent from now on is not polling, but what the operator asked for; returns what ends that. */
   exclude(): () => void;
 };
 
 const everyMs = 2000;
-/** Commands a second that polling may cost. */
+/** Commands a second that polling may cost, and bytes of replies: how long those are, others decide. */
 const commandBudget = 18;
+const byteBudget = 400_000;
 const longestStretch = 5;
 /** How far back the rate is taken over: the longest interval comes round in it. */
 const windowMs = 20_000;
@@ -33,10 +35,11 @@ const windowMs = 20_000;
 const othersReadings = 3;
 const ownReadings = 5;
 
-/** Commands sent between two readings of INFO, as many as they would have been without stretching. */
-type Sample = { readonly ms: number; readonly unstretched: number };
+/** What was sent and received between two readings of INFO, as much as it would have been without stretching. */
+type Sample = { readonly ms: number; readonly commands: number; readonly bytes: number };
 
 export function watchServer(connection: Connection, store: Store): ServerWatch {
+  const received = countReceived(connection.ask);
   let stretched = 1;
   let samples: readonly Sample[] = [];
   let counts: readonly Counts[] = [];
@@ -54,8 +57,10 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
       samples = samples.slice(1);
       spans.shift();
     }
-    const rate = (sum(samples.map(({ unstretched }) => unstretched)) * 1000) / sum(spans);
-    const wanted = Math.min(longestStretch, Math.max(1, rate / commandBudget));
+    const seconds = sum(spans) / 1000;
+    const commands = sum(samples.map((each) => each.commands)) / seconds / commandBudget;
+    const bytes = sum(samples.map((each) => each.bytes)) / seconds / byteBudget;
+    const wanted = Math.min(longestStretch, Math.max(1, commands, bytes));
     // Follow a rise at once and a fall slowly, else the intervals would swing.
     stretched = wanted > stretched ? wanted : stretched + (wanted - stretched) * 0.25;
   };
@@ -67,10 +72,19 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
       async ask() {
         const info = await readInfo(connection);
         readings += 1;
-        const now: Counts = { atMs: performance.now(), processed: info.processed, own: connection.sent() };
+        const now: Counts = {
+          atMs: performance.now(),
+          processed: info.processed,
+          own: connection.sent(),
+          bytes: received(),
+        };
         const before = counts.at(-1);
         if (before && readings > 2 && !isMixed) {
-          judge({ ms: now.atMs - before.atMs, unstretched: (now.own - before.own) * stretched });
+          judge({
+            ms: now.atMs - before.atMs,
+            commands: (now.own - before.own) * stretched,
+            bytes: (now.bytes - before.bytes) * stretched,
+          });
         }
         counts = [...counts, now].slice(-1 - ownReadings);
         isMixed = excluding > 0;
@@ -100,8 +114,13 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
   };
 }
 
-/** What the server has done, and what of it this console asked for. */
-type Counts = { readonly atMs: number; readonly processed: number; readonly own: number };
+/** What the server has done, what of it this console asked for, and the bytes of its answers. */
+type Counts = {
+  readonly atMs: number;
+  readonly processed: number;
+  readonly own: number;
+  readonly bytes: number;
+};
 
 function othersOf({ processed, own }: Counts): number {
   return processed - own;

@@ -1,8 +1,9 @@
 import type { Client } from './client.ts';
 import { keyFamily, singleKey } from './keys.ts';
 import { isReplyError, refusalSort } from './refusals.ts';
+import pageLua from './registry-page.lua';
 import trimLua from './registry-trim.lua';
-import { asArray, asInteger, asNumber, asText } from './reply.ts';
+import { asArray, asInteger, asNumber, asPairs, asText } from './reply.ts';
 import { retryAborted } from './retry-aborted.ts';
 import { defineScript } from './script.ts';
 import { typed } from './wrong-type.ts';
@@ -34,6 +35,9 @@ const staleAfterMs = 600_000;
 const trimEvery = 64;
 const trimmedAtOnce = 256;
 const pageLength = 1000;
+/** Names have at most 512 bytes; what is beside one in an index is short. */
+const longestName = 600;
+const pageBytes = 32_768;
 
 type Memory = { readonly registeredAtMs: Map<string, number>; untilTrim: number };
 const memories = new WeakMap<Client, Memory>();
@@ -127,41 +131,68 @@ export function existsAs(...patterns: readonly string[]): StillThere {
     );
 }
 
+type Registered = { readonly name: string; readonly registeredMs: number };
+type Page = { readonly cursor: string; readonly leftOut: number; readonly names: readonly Registered[] };
+
+/** A scan's first cursor. */
+const start = '0';
+/** Instead of a cursor: the names that were registered last. */
+const newest = '';
+
+const pageScript = defineScript({
+  lua: pageLua,
+  parse(reply): Page {
+    const [cursor, leftOut, ...flat] = asArray(reply);
+    return {
+      cursor: asText(cursor),
+      leftOut: asInteger(leftOut),
+      names: asPairs(flat).map(([name, ms]) => ({ name, registeredMs: asNumber(ms) })),
+    };
+  },
+});
+
+function readPage(
+  client: Client,
+  index: string,
+  cursor: string,
+  most: number,
+  bytes = pageBytes,
+): Promise<Page> {
+  return typed(client, { [index]: 'zset' }, pageScript(client, [index], [cursor, most, longestName, bytes]));
+}
+
+async function* scan(client: Client, family: string): AsyncGenerator<Page> {
+  let cursor = start;
+  do {
+    const page = await readPage(client, registryKey(family), cursor, pageLength);
+    cursor = page.cursor;
+    yield page;
+  } while (cursor !== start);
+}
+
 /**
  * All names of one family in no order, a page at a time as the server gives them: none that was there all the while is
- * left out, however many are registered meanwhile. A name may come twice.
+ * left out, however many are registered meanwhile, but for what is longer than a name can be. A name may come twice.
  */
 export async function* registeredPages(
   client: Client,
   family: string,
-): AsyncGenerator<readonly { readonly name: string; readonly registeredMs: number }[]> {
-  const index = registryKey(family);
-  let cursor = '0';
-  do {
-    const from = cursor;
-    const reply = await typed(
-      client,
-      { [index]: 'zset' },
-      retryAborted(() => client.zscan(index, from, 'COUNT', pageLength)),
-    );
-    const [next, flat] = asArray(reply, index);
-    cursor = asText(next, index);
-    const words = asArray(flat, index);
-    if (words.length > 0) {
-      yield Array.from({ length: words.length / 2 }, (_, position) => ({
-        name: asText(words[2 * position], index),
-        registeredMs: asNumber(words[2 * position + 1], index),
-      }));
-    }
-  } while (cursor !== '0');
+): AsyncGenerator<readonly Registered[]> {
+  for await (const { names } of scan(client, family)) if (names.length > 0) yield names;
+}
+
+/** How many entries of the index are longer than a name can be: no list shows them. */
+export async function overlongCount(client: Client, family: string): Promise<number> {
+  let count = 0;
+  for await (const { leftOut } of scan(client, family)) count += leftOut;
+  return count;
 }
 
 /** The names of one family, most recently registered first: all of them, or at most `limit`. */
 export async function registered(client: Client, family: string, limit?: number): Promise<string[]> {
   if (limit !== undefined) {
-    const index = registryKey(family);
-    const page = retryAborted(() => client.zrevrange(index, 0, limit - 1));
-    return await typed(client, { [index]: 'zset' }, page);
+    const { names } = await readPage(client, registryKey(family), newest, limit, limit * longestName);
+    return names.map(({ name }) => name);
   }
   const found = new Map<string, number>();
   for await (const page of registeredPages(client, family)) {
@@ -180,17 +211,27 @@ export function registeredCount(client: Client, family: string): Promise<number>
   );
 }
 
-/** The most recently registered names, and of how many: for a screen, which has room for so many. */
+/**
+ * The most recently registered names, and of how many: for a screen, which has room for so many. Where they are long
+ * there are fewer, as many as 32 KiB hold.
+ */
 export async function registeredPage(
   client: Client,
   family: string,
   limit: number,
 ): Promise<{ readonly names: readonly string[]; readonly total: number }> {
-  const [names, total] = await Promise.all([
-    registered(client, family, limit),
+  const [page, total] = await Promise.all([
+    readPage(client, registryKey(family), newest, limit),
     registeredCount(client, family),
   ]);
+  const names = page.names.map(({ name }) => name);
   return { names, total: Math.max(total, names.length) };
+}
+
+/** The names with the highest scores in any such set, without what is longer than a name can be. */
+export async function highestNames(client: Client, key: string, most: number): Promise<readonly string[]> {
+  const { names } = await readPage(client, key, newest, most);
+  return names.map(({ name }) => name);
 }
 
 /** Takes names out of the index, once what they named is gone. */

@@ -1,6 +1,9 @@
 import type { Client } from './client.ts';
 import { registeredPages } from './registry.ts';
 
+/** Of names that one step looks at. */
+const mostBytes = 16_384;
+
 /**
  * Going through an index a little at a time, over and over: what a console knows of everything although none of its
  * readings grows with the number of things. A tally is complete once a round is; the next one replaces it.
@@ -39,13 +42,20 @@ export class IndexRound<Tally> {
         for (const { name } of value) if (!this.#seen.has(name)) this.#names.push(name);
         for (const name of this.#names) this.#seen.add(name);
       }
-      const names = this.#names.splice(0, most);
-      await look(names, this.#tally);
+      await look(this.#take(most), this.#tally);
     } catch (error) {
       // What was looked at is not all: begin again.
       this.#restart();
       throw error;
     }
+  }
+
+  /** The next ones; where names are long, fewer of them. */
+  #take(most: number): readonly string[] {
+    let count = 0;
+    for (let bytes = 0; count < Math.min(most, this.#names.length) && bytes < mostBytes; count += 1)
+      bytes += Buffer.byteLength(this.#names[count] ?? '');
+    return this.#names.splice(0, count);
   }
 
   #finish(): void {

@@ -5,6 +5,16 @@ export function formatBytes(bytes: number): string {
   return scaled(bytes, 1024, ['B', 'K', 'M', 'G', 'T', 'P']);
 }
 
+/** Behind what was read of a longer text: `… (12.4M, cut)`. @param bytes how long it is where it lies */
+export function cutMark(bytes: number): string {
+  return `… (${formatBytes(bytes)}, cut)`;
+}
+
+/** Of what was left out of a reply: `2 entries too large to be read (12.4M, cut)`. */
+export function leftOutText(count: number, bytes: number): string {
+  return `${formatCount(count)} ${count === 1 ? 'entry' : 'entries'} too large to be read (${formatBytes(bytes)}, cut)`;
+}
+
 /** `8,412`: every digit, grouped. */
 export function formatCount(count: number): string {
   const digits = String(Math.round(Math.abs(count))).replaceAll(/\B(?=(\d{3})+$)/g, ',');

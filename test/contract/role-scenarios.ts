@@ -65,6 +65,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await does('hits series visits');
       await does('hits sum visits');
       await does('buffer aside project');
+      // One that no index has yet.
+      await admin.set('limit:found:fixed:60000', '1', 'PX', 60_000);
       for (const noun of ['chat', 'limit', 'lock', 'buffer', 'hits', 'log'])
         await does(`${noun} ${noun === 'buffer' ? 'pending' : 'list'} --discover --read-only`);
       await does('snapshot --json');

@@ -2,9 +2,11 @@ import * as v from 'valibot';
 import { QuarterdeckError } from '../../errors.ts';
 import type { Ack } from '../../need.ts';
 import type { Client } from '../../redis/client.ts';
+import { hashPages } from '../../redis/hash-pages.ts';
 import { singleKey } from '../../redis/keys.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
+import { formatBytes } from '../../ui/format.ts';
 
 /**
  * Who is on which need: the hash `quarterdeck:acks`, from the need's id to JSON. Every console shows them. It expires
@@ -15,6 +17,9 @@ export const acksKey = singleKey('quarterdeck:', 'acks');
 /** Nobody acknowledges as many by hand; what a stranger wrote is not read without end. */
 const mostAcks = 1000;
 const longestText = 400;
+/** Bytes of an id with what is said of it: ours are shorter, however their characters are written. */
+const longestAck = 8192;
+const mostBytes = 262_144;
 
 const schema = v.object({
   by: v.pipe(v.string(), v.maxLength(longestText)),
@@ -27,15 +32,10 @@ const schema = v.object({
 
 /** The hash holds more than people write, and none of it is heeded: what somebody is on is shown as open. */
 export class TooManyAcksError extends QuarterdeckError {
-  constructor(count: number) {
-    super(
-      'data',
-      'TOO_MANY_ACKS',
-      `Key \`${acksKey}\` holds ${count} acknowledgements, more than ${mostAcks}`,
-      {
-        hint: `See who writes there; \`redis-cli DEL ${acksKey}\` takes all of them back`,
-      },
-    );
+  constructor(held: string) {
+    super('data', 'TOO_MANY_ACKS', `Key \`${acksKey}\` holds ${held}`, {
+      hint: `See who writes there; \`redis-cli DEL ${acksKey}\` takes all of them back`,
+    });
   }
 }
 
@@ -62,13 +62,17 @@ export async function readAcks(client: Client): Promise<ReadonlyMap<string, Ack>
     { [acksKey]: 'hash' },
     retryAborted(() => client.hlen(acksKey)),
   );
-  if (length > mostAcks) throw new TooManyAcksError(length);
-  if (length === 0) return new Map();
-  const found = await retryAborted(() => client.hgetall(acksKey));
+  if (length > mostAcks) throw new TooManyAcksError(`${length} acknowledgements, more than ${mostAcks}`);
   const acks = new Map<string, Ack>();
-  for (const [id, text] of Object.entries(found)) {
-    const ack = parsed(text);
-    if (ack) acks.set(id, ack);
+  if (length === 0) return acks;
+  let bytes = 0;
+  for await (const { entries } of hashPages(client, acksKey, { longest: longestAck })) {
+    for (const [id, text] of entries) {
+      bytes += Buffer.byteLength(id) + Buffer.byteLength(text);
+      const ack = parsed(text);
+      if (ack) acks.set(id, ack);
+    }
+    if (bytes > mostBytes) throw new TooManyAcksError(`over ${formatBytes(mostBytes)} of acknowledgements`);
   }
   return acks;
 }

@@ -1,19 +1,34 @@
 import type { Client } from '../../redis/client.ts';
+import { asArray, asInteger, asNumber, asPairs } from '../../redis/reply.ts';
+import { defineScript } from '../../redis/script.ts';
 import { formatCount } from '../../ui/format.ts';
 import type { Finding } from '../feature.ts';
+import sampleLua from './sample.lua';
 
 /** So many ids are looked at, taken at random where there are more. */
 const sample = 2000;
 /** Among ids that are numbers, up to one in so many that is none is taken for a mistake rather than for a kind of its own. */
 const oddOneIn = 10;
+/** Bytes: of a longer id only the beginning is looked at. */
+const longestId = 128;
+
+const sampleScript = defineScript({
+  lua: sampleLua,
+  parse(reply) {
+    const [ids, ...flat] = asArray(reply);
+    return {
+      ids: asInteger(ids),
+      entries: asPairs(flat).map(([id, count]) => [id, asNumber(count)] as const),
+    };
+  },
+});
 
 /**
  * Ids and counts that SQL will refuse or that mean something else than was meant, as far as a sample shows.
  * `isForeign`: nothing of ours has ever counted or flushed there.
  */
 export async function examineCounts(redis: Client, key: string, isForeign: boolean): Promise<Finding[]> {
-  const [ids, flat] = await Promise.all([redis.zcard(key), redis.zrandmember(key, sample, 'WITHSCORES')]);
-  const entries = pairs(flat ?? []);
+  const { ids, entries } = await sampleScript(redis, [key], [sample, longestId]);
   const of = ids > entries.length ? ` of ${formatCount(entries.length)} looked at` : '';
   const findings: Finding[] = [];
 
@@ -53,13 +68,6 @@ export async function examineCounts(redis: Client, key: string, isForeign: boole
     });
   }
   return findings;
-}
-
-function pairs(flat: readonly string[]): (readonly [id: string, count: number])[] {
-  return Array.from({ length: flat.length / 2 }, (_, index) => [
-    flat[index * 2] ?? '',
-    Number(flat[index * 2 + 1]),
-  ]);
 }
 
 function isText(id: string): boolean {

@@ -20,7 +20,7 @@ const silentMs = 15_000;
 export const doctor: Doctor = {
   claims: (key) => key.startsWith(prefix) && isOwnType(typeIn(key)),
   async examine(redis, keys) {
-    const listed = new Set(await registered(redis, 'buffer', 100_000));
+    const listed = new Set(await registered(redis, 'buffer'));
     const written = [...new Set(keys.map(typeIn))];
     const findings = await Promise.all(
       written.map(async (name) => {
@@ -38,7 +38,7 @@ function typeIn(key: string): string {
 }
 
 async function examineType(redis: Client, type: string, isListed: boolean): Promise<Finding[]> {
-  const { pending: key, inflight, batch, aside } = bufferKeys(redis, type);
+  const { pending: key, inflight, aside } = bufferKeys(redis, type);
   const [found] = await glance(redis, [type]);
   if (!found) return [];
   if ('error' in found) {
@@ -48,9 +48,9 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
   const findings: Finding[] = [];
   if (found.aside.ids > 0) findings.push(await asideFinding(redis, found, aside));
   if (found.ids === 0 && found.inflight.ids === 0 && found.inflight.batch === undefined) return findings;
-  const { claimedMs, target } = await redis.hgetall(batch);
+  const { claimedMs, hasTarget } = found.inflight;
   const late = Math.max(lateMs, 3 * (found.status?.flusher?.everyMs ?? 0));
-  const heldMs = claimedMs === undefined ? 0 : found.nowMs - Number(claimedMs);
+  const heldMs = claimedMs === undefined ? 0 : found.nowMs - claimedMs;
   const failing = failureOf(found, key, type);
   if (failing) findings.push(failing);
   if (heldMs > late) {
@@ -59,7 +59,7 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
       severity: 'error',
       key: inflight,
       message: `A flush took ${counted(found.inflight.ids, 'id')} ${formatDuration(heldMs)} ago and never finished: they and everything behind them are not in SQL`,
-      fix: `${flushCommand(found)} goes on with this very batch, each count once${target === undefined ? '' : '; to the database it was begun with'}`,
+      fix: `${flushCommand(found)} goes on with this very batch, each count once${hasTarget ? '; to the database it was begun with' : ''}`,
     });
   } else if (!failing) findings.push(...lateness(found, key, late));
   if (found.inflight.batch === undefined && found.inflight.ids > 0) {

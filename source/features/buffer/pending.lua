@@ -6,7 +6,8 @@
 -- ARGV[3] mostBytes: of a field of `status`; longer ones are left out
 -- ARGV[4...] fields of `status`
 -- Reply: {now in epoch ms, then for each type: 'WRONG_TYPE' or {three times {ids, total, 1 if exact} for pending, inflight
--- and aside, oldest epoch ms or '', id of the batch or '', its oldest epoch ms or '', {field, value, ... of status}}}
+-- and aside, oldest epoch ms or '', id of the batch or '', its oldest epoch ms or '', when it was claimed or '', 1 if it
+-- says for which target, {field, value, ... of status}}}
 local exactUpTo, sample, mostBytes = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local kinds = { 'zset', 'zset', 'hash', 'string', 'hash', 'zset' }
 
@@ -55,7 +56,8 @@ for i = 1, #KEYS, #kinds do
       end
     end
     reply[#reply + 1] = { sum(KEYS[i]), sum(KEYS[i + 1]), sum(KEYS[i + 5]), text(KEYS[i + 3]),
-      field(KEYS[i + 2], 'id'), field(KEYS[i + 2], 'oldestMs'), status }
+      field(KEYS[i + 2], 'id'), field(KEYS[i + 2], 'oldestMs'), field(KEYS[i + 2], 'claimedMs'),
+      redis.call('HEXISTS', KEYS[i + 2], 'target'), status }
   end
 end
 return reply

@@ -1,8 +1,9 @@
 import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { asArray, asInteger, asNumber, asPairs, asText } from '../../redis/reply.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
+import { typed } from '../../redis/wrong-type.ts';
+import addUpLua from './add-up.lua';
 import { bufferKeys } from './keys.ts';
 import pendingLua from './pending.lua';
 import { parseStatus, type Status, statusFields } from './status.ts';
@@ -24,7 +25,13 @@ export type Pending = {
   readonly total: number;
   /** False: the totals are estimates, or past 2^53 and rounded. */
   readonly isExact: boolean;
-  readonly inflight: Sum & { readonly batch: string | undefined };
+  readonly inflight: Sum & {
+    readonly batch: string | undefined;
+    /** Epoch ms; undefined: not known. */
+    readonly claimedMs?: number | undefined;
+    /** Whether it says which database it was begun with. */
+    readonly hasTarget?: boolean;
+  };
   /** What SQL refuses. */
   readonly aside: Sum;
   /** Epoch ms; nothing pending or in flight is older. Undefined: nothing is. */
@@ -85,38 +92,83 @@ export async function pendingOf(redis: Client, type: string): Promise<Pending> {
   return { ...found, ...waiting, isExact, inflight: { ...found.inflight, ...claimed }, aside };
 }
 
+const pageIds = 5000;
+
+const addUpScript = defineScript({
+  lua: addUpLua,
+  parse(reply) {
+    const [cursor, ids, met, sum, ...flat] = asArray(reply);
+    return {
+      cursor: asText(cursor),
+      ids: asInteger(ids),
+      met: asInteger(met),
+      sum: asNumber(sum),
+      counts: asPairs(flat).map(([id, count]) => [id, asNumber(count)] as const),
+    };
+  },
+});
+
+/**
+ * The server adds up. Where it met more ids than there are, some of them twice, they are told apart here: all are sent
+ * then, long ones as digests.
+ */
 async function addUp(redis: Client, key: string): Promise<Sum> {
-  const counts = new Map<string, number>();
+  const quick = { ids: 0, most: 0, total: 0 };
+  for await (const { ids, met, sum } of parts(redis, key, false)) {
+    quick.ids += met;
+    quick.total += sum;
+    quick.most = Math.max(quick.most, ids);
+  }
+  if (quick.ids <= quick.most) return { ids: quick.ids, total: quick.total };
+  const all = new Map<string, number>();
+  for await (const { counts } of parts(redis, key, true))
+    for (const [id, count] of counts) all.set(id, count);
+  return { ids: all.size, total: [...all.values()].reduce((sum, count) => sum + count, 0) };
+}
+
+async function* parts(redis: Client, key: string, isNamed: boolean) {
   let cursor = '0';
   do {
-    const from = cursor;
-    const [next, flat] = await retryAborted(() => redis.zscan(key, from, 'COUNT', 1000));
-    cursor = next;
-    for (let index = 0; index < flat.length; index += 2)
-      counts.set(flat[index] ?? '', asNumber(flat[index + 1], key));
+    const part = await typed(
+      redis,
+      { [key]: 'zset' },
+      addUpScript(redis, [key], [cursor, pageIds, isNamed ? 1 : 0]),
+    );
+    cursor = part.cursor;
+    yield part;
   } while (cursor !== '0');
-  return { ids: counts.size, total: [...counts.values()].reduce((sum, count) => sum + count, 0) };
 }
 
 function read(redis: Client, type: string, entry: unknown, nowMs: number): Pending | Foreign {
   if (entry === 'WRONG_TYPE') {
     return { type, error: new WrongTypeError(bufferKeys(redis, type).pending, 'sorted set').message };
   }
-  const [first, second, third, oldest, batch, batchOldest, status] = asArray(entry);
-  const [waiting, claimed, aside] = [sumIn(first), sumIn(second), sumIn(third)];
+  const [first, second, third, oldest, batch, batchOldest, claimed, hasTarget, status] = asArray(entry);
+  const [waiting, taken, aside] = [sumIn(first), sumIn(second), sumIn(third)];
   const id = asText(batch);
   const since = id === '' ? (waiting.ids > 0 ? asText(oldest) : '') : asText(batchOldest);
   return {
     type,
     ids: waiting.ids,
     total: waiting.total,
-    isExact: waiting.isExact && claimed.isExact && aside.isExact,
-    inflight: { ids: claimed.ids, total: claimed.total, batch: id === '' ? undefined : id },
+    isExact: waiting.isExact && taken.isExact && aside.isExact,
+    inflight: {
+      ids: taken.ids,
+      total: taken.total,
+      batch: id === '' ? undefined : id,
+      claimedMs: momentIn(asText(claimed)),
+      hasTarget: asInteger(hasTarget) === 1,
+    },
     aside: { ids: aside.ids, total: aside.total },
-    oldestMs: /^\d{1,15}$/.test(since) ? Number(since) : undefined,
+    oldestMs: momentIn(since),
     nowMs,
     status: parseStatus(Object.fromEntries(asPairs(status).map(([name, value]) => [name, asText(value)]))),
   };
+}
+
+/** Epoch ms in a text that anybody may have written. */
+function momentIn(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function sumIn(reply: unknown): Sum & { readonly isExact: boolean } {

@@ -1,5 +1,8 @@
 import { registryKey } from '../../redis/registry.ts';
+import registryPage from '../../redis/registry-page.lua';
 import type { Role } from '../feature.ts';
+import addUp from './add-up.lua';
+import asidePage from './flush/aside-page.lua';
 import claim from './flush/claim.lua';
 import commit from './flush/commit.lua';
 import drop from './flush/drop.lua';
@@ -7,6 +10,7 @@ import retry from './flush/retry.lua';
 import increment from './increment.lua';
 import { bufferKeys } from './keys.ts';
 import pending from './pending.lua';
+import sample from './sample.lua';
 
 export const roles: readonly Role[] = [
   {
@@ -25,8 +29,8 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'flusher',
-    scripts: [claim, commit, drop, pending, retry],
-    commands: ['EXISTS', 'HGET', 'HMGET', 'TIME', 'ZADD', 'ZCOUNT', 'ZMSCORE', 'ZRANGE', 'ZSCAN'],
+    scripts: [addUp, asidePage, claim, commit, drop, pending, registryPage, retry],
+    commands: ['EXISTS', 'HGET', 'TIME', 'ZADD', 'ZCOUNT', 'ZRANGE', 'ZSCAN'],
     keys: (redis, type) => {
       const { guard: _, ...keys } = bufferKeys(redis, type);
       return Object.values(keys);
@@ -36,12 +40,12 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'viewer',
-    scripts: [pending],
-    commands: ['HGETALL', 'HMGET', 'TIME', 'TYPE', 'ZCARD', 'ZMSCORE', 'ZRANDMEMBER', 'ZREVRANGE', 'ZSCAN'],
+    scripts: [addUp, asidePage, pending, registryPage, sample],
+    commands: ['TIME', 'TYPE', 'ZCARD'],
   },
   {
     name: 'doctor',
-    scripts: [pending],
-    commands: ['HGETALL', 'TYPE', 'ZADD', 'ZCARD', 'ZMSCORE', 'ZRANDMEMBER', 'ZREVRANGE'],
+    scripts: [asidePage, pending, registryPage, sample],
+    commands: ['TYPE', 'ZADD'],
   },
 ];

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { registeredPage } from '../../redis/registry.ts';
+import { highestNames, registeredPage } from '../../redis/registry.ts';
 import { IndexRound } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { channelOf, seenKey, whyNoRoom } from './keys.ts';
@@ -107,7 +107,7 @@ async function readAll(redis: Client, operator: string): Promise<NonNullable<Rea
 /** The rooms that the operator is in, wherever they stand in the index. */
 async function ownRooms(redis: Client, operator: string, most: number): Promise<readonly string[]> {
   try {
-    return await redis.zrevrange(seenKey(operator), 0, most - 1);
+    return await highestNames(redis, seenKey(operator), most);
   } catch {
     // Of another type, or not to be read: those in the index are shown all the same.
     return [];

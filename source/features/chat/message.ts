@@ -1,4 +1,4 @@
-import { formatBytes } from '../../ui/format.ts';
+import { cutMark } from '../../ui/format.ts';
 
 /**
  * What a room stores: JSON in the book's shape, `{"id": 7, "ts": 1795187586.852076, "sender": "ann", "message": "hi"}`
@@ -49,7 +49,7 @@ export function parseEntries(reply: readonly string[]): Entry[] {
 function shown(stored: string): string {
   const [, length, beginning] = /^(\d{6,}):(.*)$/s.exec(stored) ?? [];
   if (length === undefined) return stored.slice(0, 200);
-  return `${beginning?.slice(0, 200)}… (${formatBytes(Number(length))}, cut)`;
+  return `${beginning?.slice(0, 200)}${cutMark(Number(length))}`;
 }
 
 function parseObject(text: string): Record<string, unknown> {

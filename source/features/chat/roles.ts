@@ -1,4 +1,5 @@
 import { registryKey } from '../../redis/registry.ts';
+import registryPage from '../../redis/registry-page.lua';
 import type { Role } from '../feature.ts';
 import { roomKeys, seenKey } from './keys.ts';
 import ack from './room/ack.lua';
@@ -14,8 +15,8 @@ import send from './room/send.lua';
 export const roles: readonly Role[] = [
   {
     name: 'chat',
-    scripts: [ack, create, history, inspect, join, leave, look, pending, send],
-    commands: ['GET', 'SET', 'ZADD', 'ZREM', 'ZSCAN'],
+    scripts: [ack, create, history, inspect, join, leave, look, pending, registryPage, send],
+    commands: ['GET', 'SET', 'ZADD', 'ZREM'],
     keys: (redis, room) => {
       const { guard, frames, ...keys } = roomKeys(redis, room);
       return [...Object.values(keys), `${guard}*`, `${frames}*`];
@@ -28,12 +29,12 @@ export const roles: readonly Role[] = [
     name: 'viewer',
     channels: (redis, room) => [roomKeys(redis, room).members],
     listens: 'changing',
-    scripts: [history, inspect, look, pending],
-    commands: ['TIME', 'TYPE', 'ZRANGE', 'ZREVRANGE', 'ZSCAN', 'ZSCORE'],
+    scripts: [history, inspect, look, pending, registryPage],
+    commands: ['TIME', 'TYPE', 'ZRANGE', 'ZSCORE'],
   },
   {
     name: 'doctor',
-    scripts: [inspect],
+    scripts: [inspect, registryPage],
     commands: ['TIME', 'TYPE', 'ZRANGE', 'ZREMRANGEBYSCORE', 'ZSCORE'],
   },
 ];

@@ -1,4 +1,5 @@
 import { registryKey } from '../../redis/registry.ts';
+import registryPage from '../../redis/registry-page.lua';
 import type { Role } from '../feature.ts';
 import acquire from './holder/acquire.lua';
 import extend from './holder/extend.lua';
@@ -10,8 +11,8 @@ import inspect from './inspect.lua';
 export const roles: readonly Role[] = [
   {
     name: 'locker',
-    scripts: [acquire, wait, extend, release, inspect],
-    commands: ['EXISTS', 'GETRANGE', 'ZADD', 'ZRANGE', 'ZSCAN'],
+    scripts: [acquire, wait, extend, release, inspect, registryPage],
+    commands: ['EXISTS', 'GETRANGE', 'ZADD', 'ZRANGE'],
     keys: (redis, name) => {
       const { lock, queue, fence, waiting } = lockKeys(redis, name);
       return [lock, queue, fence, waiting];
@@ -22,8 +23,8 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'viewer',
-    scripts: [inspect],
-    commands: ['GETRANGE', 'PTTL', 'TYPE', 'ZCARD', 'ZREVRANGE', 'ZSCAN'],
+    scripts: [inspect, registryPage],
+    commands: ['GETRANGE', 'PTTL', 'TYPE', 'ZCARD'],
   },
   {
     name: 'doctor',

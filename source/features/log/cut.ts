@@ -21,8 +21,3 @@ export function shorten(head: string, moreBytes: number): string {
 export function short(text: string): string {
   return text.length <= longestCounted ? text : `${text.slice(0, longestCounted).toWellFormed()}…`;
 }
-
-/** Behind what was read of a longer text in Redis. @param bytes how long it is there */
-export function cutMark(bytes: number): string {
-  return `… (${formatBytes(bytes)}, cut)`;
-}

@@ -4,7 +4,8 @@ import { registered } from '../../redis/registry.ts';
 import { asInteger, asTexts } from '../../redis/reply.ts';
 import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { cutMark } from './cut.ts';
+import { cutMark } from '../../ui/format.ts';
+
 import heaviestLua from './heaviest.lua';
 import { type LogKeys, type LogName, logKeys, logName, parseLogName } from './keys.ts';
 import readLua from './read.lua';

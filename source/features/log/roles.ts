@@ -1,4 +1,5 @@
 import { registryKey } from '../../redis/registry.ts';
+import registryPage from '../../redis/registry-page.lua';
 import type { Role } from '../feature.ts';
 import heaviest from './heaviest.lua';
 import { logKeys } from './keys.ts';
@@ -9,15 +10,15 @@ import write from './write.lua';
 export const roles: readonly Role[] = [
   {
     name: 'logger',
-    scripts: [write, heaviest, read, recent],
-    commands: ['EXISTS', 'TIME', 'ZADD', 'ZSCAN'],
+    scripts: [write, heaviest, read, recent, registryPage],
+    commands: ['EXISTS', 'TIME', 'ZADD'],
     keys: (redis, name) => {
       const { guard, ...keys } = logKeys(redis, { name, severity: '*' });
       return [...Object.values(keys), `${guard}*`];
     },
     sharedKeys: () => [registryKey('log')],
   },
-  { name: 'viewer', scripts: [heaviest, read, recent], commands: ['EXISTS', 'TIME', 'ZSCAN'] },
+  { name: 'viewer', scripts: [heaviest, read, recent, registryPage], commands: ['EXISTS', 'TIME'] },
   {
     name: 'doctor',
     scripts: [],

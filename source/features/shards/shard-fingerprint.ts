@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { singleKey } from '../../redis/keys.ts';
+import { asPairs, asText } from '../../redis/reply.ts';
+import { defineScript } from '../../redis/script.ts';
 import { ShardOrderError } from './errors.ts';
+import fingerprintLua from './fingerprint.lua';
 import { everywhere, type Shards } from './shards.ts';
 
 /**
@@ -20,7 +23,9 @@ export async function checkOrder(
   { mark = true }: { readonly mark?: boolean } = {},
 ): Promise<boolean> {
   if (shards.urls.length < 2) return true;
-  const found = await everywhere(shards, (client) => client.hgetall(fingerprintKey));
+  const found = await everywhere(shards, (client) =>
+    fingerprint(client, [fingerprintKey], [longestValue, ...fields]),
+  );
   const known = found.map((answer) =>
     answer.ok && answer.value.set !== undefined ? answer.value : undefined,
   );
@@ -43,6 +48,15 @@ export async function checkOrder(
   if (mark && !isComplete && found[0]?.ok) await markAll(shards, [...sets][0]);
   return found.every(({ ok }) => ok);
 }
+
+const fields = ['set', 'index', 'count', 'router'] as const;
+const longestValue = 200;
+
+const fingerprint = defineScript({
+  lua: fingerprintLua,
+  parse: (reply): Readonly<Partial<Record<(typeof fields)[number], string>>> =>
+    Object.fromEntries(asPairs(reply).map(([field, value]) => [field, asText(value)])),
+});
 
 /** The first server decides the set's name, so that two first users agree. */
 async function markAll(shards: Shards, knownSet: string | undefined): Promise<void> {

@@ -82,7 +82,7 @@ async function examineCounter(
   const file = counter.exec(key)?.[1] ?? '';
   const [type, life, exists] = await Promise.all([redis.type(key), redis.pttl(key), redis.exists(file)]);
   if (type !== 'string' || life !== -1 || exists === 1) return;
-  const count = (await redis.get(key)) ?? '';
+  const count = await redis.getrange(key, 0, 20);
   if (!/^\d+$/.test(count)) return;
   const channel = busy.find((name) => file.startsWith(name) || file.startsWith(`{${name}}`));
   // Without a hash tag in Cluster the two lie in different slots, and cannot be looked at as one.

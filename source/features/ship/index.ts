@@ -26,7 +26,11 @@ export default defineFeature<ShipSlice>({
   isEmpty: ({ channels }) => channels?.length === 0,
   needs: needsOf,
   goTo: showNeed,
-  snapshot: async ({ redis }) => (await statuses(redis)).found,
+  async snapshot({ redis, warn }) {
+    const { found, wrong } = await statuses(redis);
+    for (const { message } of wrong) warn?.(message);
+    return found;
+  },
   doctor,
   pane: async () => (await import('./ship-pane.tsx')).ShipPane,
 });

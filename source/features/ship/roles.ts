@@ -1,5 +1,7 @@
 import type { Client } from '../../redis/client.ts';
+import hashPage from '../../redis/hash-page.lua';
 import { registryKey } from '../../redis/registry.ts';
+import registryPage from '../../redis/registry-page.lua';
 import type { Role } from '../feature.ts';
 import clearCounter from './channel/clear-counter.lua';
 import drop from './channel/drop.lua';
@@ -24,8 +26,20 @@ import sweep from './shipper/sweep.lua';
 export const roles: readonly Role[] = [
   {
     name: 'shipper',
-    scripts: [announce, finish, heartbeat, leaveShipper, open, release, remember, reserve, status, sweep],
-    commands: ['HGET', 'HSCAN', 'TYPE', 'ZADD'],
+    scripts: [
+      announce,
+      finish,
+      hashPage,
+      heartbeat,
+      leaveShipper,
+      open,
+      release,
+      remember,
+      reserve,
+      status,
+      sweep,
+    ],
+    commands: ['HGET', 'TYPE', 'ZADD'],
     keys: (redis, channel) => {
       // What consumers remember of cut lines is no business of a shipper's.
       const { data, stage, carry: _, ...keys } = channelKeys(redis, channel);
@@ -38,8 +52,8 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'consumer',
-    scripts: [aside, done, drop, heartbeat, join, leaveConsumer, pending, retry],
-    commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'HSCAN', 'MGET', 'STRLEN', 'ZRANGE'],
+    scripts: [aside, done, drop, hashPage, heartbeat, join, leaveConsumer, pending, retry],
+    commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'MGET', 'STRLEN', 'ZRANGE'],
     keys: (redis, channel) => {
       const { data, stage: _, ids: __, lock: ___, files: ____, ...keys } = channelKeys(redis, channel);
       return [`${data}*`, ...Object.values(keys)];
@@ -51,13 +65,13 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'viewer',
-    scripts: [pending, status],
-    commands: ['EXISTS', 'GET', 'HSCAN', 'MGET', 'PTTL', 'TYPE', 'ZREVRANGE', 'ZSCAN'],
+    scripts: [hashPage, pending, registryPage, status],
+    commands: ['EXISTS', 'GETRANGE', 'MGET', 'PTTL', 'TYPE'],
   },
   {
     name: 'doctor',
-    scripts: [clearCounter, status],
-    commands: ['DEL', 'EXISTS', 'GET', 'HSCAN', 'MGET', 'PTTL', 'TYPE', 'ZSCAN'],
+    scripts: [clearCounter, hashPage, registryPage, status],
+    commands: ['DEL', 'EXISTS', 'GETRANGE', 'MGET', 'PTTL', 'TYPE'],
   },
 ];
 

@@ -1,12 +1,13 @@
 import type { Feed } from '../feature.ts';
 import { learn, type SyncSlice } from './state.ts';
-import { status } from './status.ts';
+import { glance } from './status.ts';
 
-/** Three commands a channel. */
+/** Two or three commands a channel. */
 export const feed: Feed<SyncSlice> = {
   everyMs: 2000,
   async read({ redis }) {
-    const targets = await status(redis);
-    return (slice) => learn(slice, targets);
+    const wrong: string[] = [];
+    const targets = await glance(redis, (message) => wrong.push(message));
+    return (slice) => learn(slice, targets, wrong);
   },
 };

@@ -25,6 +25,6 @@ export default defineFeature<SyncSlice>({
   },
   needs: needsOf,
   doctor,
-  snapshot: ({ redis }) => status(redis),
+  snapshot: ({ redis, warn }) => status(redis, warn),
   pane: async () => (await import('./sync-pane.tsx')).SyncPane,
 });

@@ -9,8 +9,8 @@ const severities: Partial<Record<Condition, Severity>> = {
   failing: 'warn',
 };
 
-export function needsOf({ targets = [] }: SyncSlice): readonly Need[] {
-  return targets.flatMap((target) => {
+export function needsOf({ targets = [], wrong }: SyncSlice): readonly Need[] {
+  const found = targets.flatMap((target): Need[] => {
     const severity = severities[target.condition];
     if (severity === undefined) return [];
     const { condition, halted, queued, failed } = target;
@@ -26,6 +26,10 @@ export function needsOf({ targets = [] }: SyncSlice): readonly Need[] {
       },
     ];
   });
+  return [
+    ...found,
+    ...wrong.map((words): Need => ({ kind: 'unreadable', name: words, severity: 'bad', words })),
+  ];
 }
 
 function storyOf({ condition, halted, queued, failed, error }: Target): string {

@@ -1,13 +1,15 @@
+import hashPage from '../../redis/hash-page.lua';
 import { registryKey } from '../../redis/registry.ts';
+import registryPage from '../../redis/registry-page.lua';
 import type { Role } from '../feature.ts';
+import countFailed from './count-failed.lua';
 import { syncKeys, targetName } from './keys.ts';
-import status from './status.lua';
 
 export const roles: readonly Role[] = [
   {
     name: 'syncer',
-    scripts: [status],
-    commands: ['EXISTS', 'HDEL', 'HGET', 'HKEYS', 'HSCAN', 'HSET', 'ZADD', 'ZREM', 'ZSCAN'],
+    scripts: [countFailed, hashPage, registryPage],
+    commands: ['EXISTS', 'HDEL', 'HGET', 'HSCAN', 'HSET', 'ZADD', 'ZREM'],
     keys: (redis, channel) => Object.values(syncKeys(redis, channel)),
     // Where programs of the legacy layout notify.
     channels: (_redis, channel) => [channel],
@@ -21,12 +23,12 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'viewer',
-    scripts: [status],
-    commands: ['HKEYS', 'HSCAN', 'ZCARD', 'ZREVRANGE', 'ZSCAN'],
+    scripts: [countFailed, hashPage, registryPage],
+    commands: ['ZCARD'],
   },
   {
     name: 'doctor',
-    scripts: [status],
-    commands: ['ZSCAN'],
+    scripts: [countFailed, hashPage],
+    commands: [],
   },
 ];

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import type { Halt } from './record.ts';
 import type { TargetStatus } from './status.ts';
@@ -8,14 +9,20 @@ export type Target = TargetStatus;
 export type SyncSlice = {
   /** Undefined before the first reading. */
   readonly targets: readonly Target[] | undefined;
+  /** What cannot be shown, in sentences. */
+  readonly wrong: readonly string[];
   readonly list: ListState;
 };
 
-export const initial: SyncSlice = { targets: undefined, list: initialList };
+export const initial: SyncSlice = { targets: undefined, wrong: [], list: initialList };
 
-export function learn(slice: SyncSlice, targets: readonly Target[]): SyncSlice {
-  if (JSON.stringify(targets) === JSON.stringify(slice.targets)) return slice;
-  return { ...slice, targets };
+export function learn(
+  slice: SyncSlice,
+  targets: readonly Target[],
+  wrong: readonly string[] = [],
+): SyncSlice {
+  const next = { ...slice, targets, wrong };
+  return isDeepStrictEqual(next, slice) ? slice : next;
 }
 
 export type Condition = 'live' | 'idle' | 'down' | 'halted' | 'retrying' | 'failing';

@@ -1,15 +1,17 @@
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { registered } from '../../redis/registry.ts';
-import { asArray, asInteger, asPairs, asText } from '../../redis/reply.ts';
-import { retryAborted } from '../../redis/retry-aborted.ts';
+import { hashPages } from '../../redis/hash-pages.ts';
+import { registered, registeredPage } from '../../redis/registry.ts';
+import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { topicStatus } from '../topic/topic.ts';
+import { leftOutText } from '../../ui/format.ts';
+import type { SubscriberStatus } from '../topic/layout.ts';
+import { inspectSubscribers } from '../topic/own-layout/own-layout.ts';
+import countFailedLua from './count-failed.lua';
 import { syncKeys, targetName } from './keys.ts';
 import { parseRecord, type TargetRecord } from './record.ts';
 import { type Condition, conditionOf } from './state.ts';
-import statusLua from './status.lua';
 
 /** How one target of one channel is. */
 export type TargetStatus = Omit<TargetRecord, 'failed' | 'known' | 'peak' | 'place' | 'marker'> & {
@@ -25,31 +27,39 @@ export type TargetStatus = Omit<TargetRecord, 'failed' | 'known' | 'peak' | 'pla
   readonly condition: Condition;
 };
 
-const mostTargets = 1000;
-const mostBytes = 65_536;
+/** Bytes of a record with the name of its target: ours are shorter. */
+const longestRecord = 65_536;
+/** What a look for the console takes in: of channels, and of bytes over all of them. */
+const glanced = { channels: 100, bytes: 131_072 };
 
-const statusScript = defineScript({
-  lua: statusLua,
-  parse(reply) {
-    const [leftOut, failing, ...flat] = asArray(reply);
-    return {
-      leftOut: asInteger(leftOut),
-      failing: asInteger(failing),
-      records: asPairs(flat).map(([target, text]) => [target, asText(text)] as const),
-    };
-  },
-});
+const countScript = defineScript({ lua: countFailedLua, parse: asIntegers });
+
+type Warn = (message: string) => void;
 
 /**
  * Every target of every channel that was synced, by channel and target.
  * @param warn called for each channel whose keys hold somebody else's data; the others are there
  */
-export async function status(
+export async function status(redis: Client, warn: Warn = () => {}): Promise<readonly TargetStatus[]> {
+  return await statusOf(redis, await registered(redis, 'sync'), warn);
+}
+
+/** The same for a console: the channels used last, and of each as much as one reply holds; what that leaves out is said. */
+export async function glance(redis: Client, warn: Warn): Promise<readonly TargetStatus[]> {
+  const { names, total } = await registeredPage(redis, 'sync', glanced.channels);
+  if (names.length < total) warn(`Only ${names.length} of ${total} channels are shown`);
+  return await statusOf(redis, names, warn, glanced.bytes / Math.max(1, names.length));
+}
+
+async function statusOf(
   redis: Client,
-  warn: (message: string) => void = () => {},
+  channels: readonly string[],
+  warn: Warn,
+  mostBytes?: number,
 ): Promise<readonly TargetStatus[]> {
-  const channels = (await registered(redis, 'sync')).sort();
-  const found = await Promise.allSettled(channels.map((channel) => channelStatus(redis, channel, warn)));
+  const found = await Promise.allSettled(
+    channels.toSorted().map((channel) => channelStatus(redis, channel, warn, mostBytes)),
+  );
   return found.flatMap((outcome) => {
     if (outcome.status === 'fulfilled') return outcome.value;
     if (!(outcome.reason instanceof WrongTypeError)) throw outcome.reason;
@@ -58,48 +68,89 @@ export async function status(
   });
 }
 
-/** @throws {WrongTypeError} */
+/**
+ * @param mostBytes ends the look after so many bytes of records
+ * @throws {WrongTypeError}
+ */
 export async function channelStatus(
   redis: Client,
   channel: string,
-  warn: (message: string) => void = () => {},
+  warn: Warn = () => {},
+  mostBytes?: number,
 ): Promise<TargetStatus[]> {
-  const keys = syncKeys(redis, channel);
-  const [{ leftOut, failing, records }, topic] = await Promise.all([
-    typed(
-      redis,
-      { [keys.targets]: 'hash', [keys.failed]: 'hash' },
-      statusScript(redis, [keys.targets, keys.failed], [mostTargets, mostBytes]),
-    ),
-    topicStatus(redis, channel),
-  ]);
-  if (leftOut > 0)
-    warn(`Key \`${keys.targets}\` holds ${leftOut} entries that are too large or too many to show`);
-  const found = await Promise.all(
-    records.map(async ([target, text]) => {
+  const { targets } = syncKeys(redis, channel);
+  const records = new Map<string, TargetRecord>();
+  let [leftOut, leftOutBytes] = [0, 0];
+  for await (const page of hashPages(redis, targets, { longest: longestRecord, pageBytes: mostBytes })) {
+    leftOut += page.leftOut;
+    leftOutBytes += page.leftOutBytes;
+    for (const [target, text] of page.entries) {
       const known = parseRecord(text);
-      if (!known) {
-        warn(`Key \`${keys.targets}\` holds something else than the record of a target at \`${target}\``);
-        return [];
-      }
-      const { failed, known: _known, peak: _peak, place: _place, marker: _marker, ...shown } = known;
-      const subscriber = topic.subscribers.find(({ name }) => name === targetName(known.base, target));
+      if (known) records.set(target, known);
+      else
+        warn(
+          `Key \`${targets}\` holds something else than the record of a target at \`${shortened(target)}\``,
+        );
+    }
+    if (mostBytes === undefined || page.isLast) continue;
+    warn(`Key \`${targets}\` holds more targets than can be shown`);
+    break;
+  }
+  if (leftOut > 0) warn(`Key \`${targets}\` holds ${leftOutText(leftOut, leftOutBytes)}`);
+  if (records.size === 0) return [];
+  const [subscribers, failures] = await Promise.all([
+    subscribersOf(redis, channel, records),
+    countFailed(redis, channel, records),
+  ]);
+  return [...records]
+    .map(([target, { known: _known, peak: _peak, place: _place, marker: _marker, ...shown }]) => {
+      const subscriber = subscribers.get(targetName(shown.base, target));
       const status = {
         ...shown,
         channel,
         target,
         queued: subscriber?.lag ?? 0,
-        failed: failed ?? (failing === 0 ? 0 : await countFailed(redis, keys.failed, target)),
+        failed: shown.failed ?? failures.get(target) ?? 0,
         state: subscriber?.state ?? ('lapsed' as const),
       };
-      return [{ ...status, condition: conditionOf(status) }];
-    }),
-  );
-  return found.flat().sort((one, other) => one.target.localeCompare(other.target));
+      return { ...status, condition: conditionOf(status) };
+    })
+    .sort((one, other) => one.target.localeCompare(other.target));
 }
 
-/** Where a version before wrote the record, which did not count. */
-async function countFailed(redis: Client, key: string, target: string): Promise<number> {
-  const fields = await retryAborted(() => redis.hkeys(key));
-  return fields.filter((field) => field.startsWith(`${target}\n`)).length;
+const namesAtOnce = 500;
+
+async function subscribersOf(
+  redis: Client,
+  channel: string,
+  records: ReadonlyMap<string, TargetRecord>,
+): Promise<ReadonlyMap<string, SubscriberStatus>> {
+  const names = [...records].map(([target, { base }]) => targetName(base, target));
+  const found = new Map<string, SubscriberStatus>();
+  for (let from = 0; from < names.length; from += namesAtOnce) {
+    const { subscribers } = await inspectSubscribers(redis, channel, names.slice(from, from + namesAtOnce));
+    for (const subscriber of subscribers) found.set(subscriber.name, subscriber);
+  }
+  return found;
+}
+
+/** Of the targets whose records a version before wrote, which did not count. */
+async function countFailed(
+  redis: Client,
+  channel: string,
+  records: ReadonlyMap<string, TargetRecord>,
+): Promise<ReadonlyMap<string, number>> {
+  const { failed } = syncKeys(redis, channel);
+  const uncounted = [...records].flatMap(([target, record]) => (record.failed === undefined ? [target] : []));
+  const counts = new Map<string, number>();
+  for (let from = 0; from < uncounted.length; from += namesAtOnce) {
+    const some = uncounted.slice(from, from + namesAtOnce);
+    const found = await typed(redis, { [failed]: 'hash' }, countScript(redis, [failed], some));
+    for (const [index, target] of some.entries()) counts.set(target, found[index] ?? 0);
+  }
+  return counts;
+}
+
+function shortened(name: string): string {
+  return name.length > 200 ? `${name.slice(0, 200)}…` : name;
 }

@@ -39,6 +39,7 @@ export function SyncPane(props: PaneProps<SyncSlice>): ReactNode {
         fact('synced', counted(target.synced, 'file')),
         ...detailsOf(target),
       ]}
+      tail={props.slice.wrong.map((text) => ({ spans: [{ text, tone: 'bad' as const }] }))}
       empty={
         props.slice.targets === undefined
           ? ['Not read yet']

@@ -1,4 +1,5 @@
 import { registryKey } from '../../redis/registry.ts';
+import registryPage from '../../redis/registry-page.lua';
 import type { Role } from '../feature.ts';
 import advance from './own-layout/advance.lua';
 import claim from './own-layout/claim.lua';
@@ -38,12 +39,12 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'viewer',
-    scripts: [status, seedStatus],
-    commands: ['EXISTS', 'GET', 'HSCAN', 'TYPE', 'ZCARD', 'ZREVRANGE', 'ZSCAN'],
+    scripts: [registryPage, status, seedStatus],
+    commands: ['EXISTS', 'GET', 'HSCAN', 'TYPE', 'ZCARD'],
   },
   {
     name: 'doctor',
-    scripts: [status, seedStatus],
-    commands: ['EXISTS', 'GET', 'TYPE', 'ZADD', 'ZSCAN'],
+    scripts: [registryPage, status, seedStatus],
+    commands: ['EXISTS', 'GET', 'TYPE', 'ZADD'],
   },
 ];

@@ -1,10 +1,12 @@
 import * as v from 'valibot';
 import type { Client } from '../../../redis/client.ts';
-import { asArray, asInteger, asNumber, asOptionalText, asText } from '../../../redis/reply.ts';
+import { asArray, asInteger, asNumber, asText } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
+import { cutMark } from '../../../ui/format.ts';
 import { bufferKeys } from '../keys.ts';
+import pageLua from './aside-page.lua';
 import dropLua from './drop.lua';
 import retryLua from './retry.lua';
 
@@ -17,6 +19,7 @@ import retryLua from './retry.lua';
  */
 export type Aside = {
   readonly type: string;
+  /** Behind 1 KiB cut, with a mark such as `… (12.4M, cut)`. */
   readonly id: string;
   readonly count: number;
   /** SQLSTATE, `SQLITE_CONSTRAINT`, or one of ours: `ID_TYPE`, `COUNT_TYPE`, `NO_ROW`; undefined: not known. */
@@ -37,6 +40,38 @@ const explanation = v.object({
 });
 
 const pageIds = 500;
+const longestId = 1024;
+/** Ours are shorter. */
+const longestWhy = 8192;
+const pageBytes = 65_536;
+
+type Page = { readonly cursor: string; readonly rows: readonly Omit<Aside, 'type'>[] };
+const fieldsEach = 5;
+
+const pageScript = defineScript({
+  lua: pageLua,
+  parse(reply): Page {
+    const [cursor, ...flat] = asArray(reply);
+    const rows = Array.from({ length: flat.length / fieldsEach }, (_, place) =>
+      rowOf(flat.slice(fieldsEach * place, fieldsEach * (place + 1))),
+    );
+    return { cursor: asText(cursor), rows };
+  },
+});
+
+function rowOf([id, bytes, count, why, due]: readonly unknown[]): Omit<Aside, 'type'> {
+  const known = v.safeParse(v.pipe(v.string(), v.parseJson(), explanation), asText(why));
+  const dueMs = asText(due);
+  return {
+    id: asText(id) + (bytes === '' ? '' : cutMark(asInteger(bytes))),
+    count: asNumber(count),
+    code: known.success ? known.output.code : undefined,
+    reason: known.success ? known.output.reason : undefined,
+    sinceMs: known.success ? known.output.sinceMs : undefined,
+    tries: known.success ? known.output.tries : 0,
+    nextRetryMs: dueMs === '' ? undefined : asNumber(dueMs),
+  };
+}
 
 const retryScript = defineScript({
   lua: retryLua,
@@ -53,39 +88,16 @@ const dropScript = defineScript({
  */
 export async function* asidePages(redis: Client, type: string): AsyncGenerator<readonly Aside[]> {
   const { aside, why, due } = bufferKeys(redis, type);
-  let cursor = '0';
+  let from = '0';
   do {
-    const from = cursor;
-    const [next, flat] = await typed(
+    const { cursor, rows } = await typed(
       redis,
-      { [aside]: 'zset' },
-      retryAborted(() => redis.zscan(aside, from, 'COUNT', pageIds)),
+      { [aside]: 'zset', [why]: 'hash', [due]: 'zset' },
+      pageScript(redis, [aside, why, due], [from, longestId, longestWhy, pageBytes]),
     );
-    cursor = next;
-    const ids = flat.filter((_, index) => index % 2 === 0);
-    if (ids.length === 0) continue;
-    const [reasons, times] = await Promise.all([
-      retryAborted(() => redis.hmget(why, ...ids)),
-      retryAborted(() => redis.zmscore(due, ...ids)),
-    ]);
-    yield ids.map((id, index) => {
-      const known = v.safeParse(
-        v.pipe(v.string(), v.parseJson(), explanation),
-        asOptionalText(reasons[index]),
-      );
-      const dueMs = times[index];
-      return {
-        type,
-        id,
-        count: asNumber(flat[2 * index + 1], aside),
-        code: known.success ? known.output.code : undefined,
-        reason: known.success ? known.output.reason : undefined,
-        sinceMs: known.success ? known.output.sinceMs : undefined,
-        tries: known.success ? known.output.tries : 0,
-        nextRetryMs: dueMs === null || dueMs === undefined ? undefined : Number(dueMs),
-      };
-    });
-  } while (cursor !== '0');
+    from = cursor;
+    if (rows.length > 0) yield rows.map((row) => ({ type, ...row }));
+  } while (from !== '0');
 }
 
 /**
@@ -100,7 +112,7 @@ export async function retryAside(
   const { aside, due } = bufferKeys(redis, type);
   const unknown: string[] = [];
   let retried = 0;
-  for await (const page of ids === 'all' ? idPages(redis, type) : pages(ids)) {
+  for await (const page of ids === 'all' ? idPages(redis, aside) : pages(ids)) {
     const found = await typed(redis, { [aside]: 'zset' }, retryScript(redis, [aside, due], page));
     retried += found.filter((each) => each === 1).length;
     unknown.push(...page.filter((_, index) => found[index] !== 1));
@@ -134,8 +146,19 @@ export async function dropAside(
   return { dropped, unknown };
 }
 
-async function* idPages(redis: Client, type: string): AsyncGenerator<readonly string[]> {
-  for await (const page of asidePages(redis, type)) yield page.map(({ id }) => id);
+/** Whole, as they have to be named. */
+async function* idPages(redis: Client, aside: string): AsyncGenerator<readonly string[]> {
+  let cursor = '0';
+  do {
+    const from = cursor;
+    const [next, flat] = await typed(
+      redis,
+      { [aside]: 'zset' },
+      retryAborted(() => redis.zscan(aside, from, 'COUNT', pageIds)),
+    );
+    cursor = next;
+    if (flat.length > 0) yield flat.filter((_, index) => index % 2 === 0);
+  } while (cursor !== '0');
 }
 
 function* pages(ids: readonly string[]): Generator<readonly string[]> {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Client } from '../../../redis/client.ts';
-import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { hashPages } from '../../../redis/hash-pages.ts';
 import type { ChannelKeys } from './keys.ts';
 
 /** What Redis remembers about parts, files and processes: JSON in hashes, written and read by the scripts too. */
@@ -222,15 +222,13 @@ export function idsOf(list: string | undefined): string[] {
   return (list ?? '').split(' ').filter((id) => id !== '');
 }
 
+/** Longer than anything that we keep under one field, such as all generations of a log. */
+const longestEntry = 1_048_576;
+
 /** Field and value pairs of a hash, page by page, so that no reply grows with what is stored. */
 export async function* scanHash(redis: Client, key: string): AsyncGenerator<[field: string, value: string]> {
-  let cursor = '0';
-  do {
-    const from = cursor;
-    const [next, words] = await retryAborted(() => redis.hscan(key, from, 'COUNT', 200));
-    for (let i = 0; i + 1 < words.length; i += 2) yield [words[i] ?? '', words[i + 1] ?? ''];
-    cursor = next;
-  } while (cursor !== '0');
+  for await (const { entries } of hashPages(redis, key, { longest: longestEntry }))
+    for (const [field, value] of entries) yield [field, value];
 }
 
 export function readFiles(redis: Client, keys: ChannelKeys): AsyncGenerator<[string, string]> {

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Everything about one channel but its files, in one look.
+-- Everything about one channel but its files, in one look. What is too long to be ours is left out and counted.
 -- KEYS[1] settings: hash, the run, its budget and totals
 -- KEYS[2] parts: hash part -> JSON, the ledger
 -- KEYS[3] files: hash file -> JSON, how far each one is
@@ -8,24 +8,61 @@
 -- KEYS[6] messages: zset JSON -> id
 -- KEYS[7] aside: hash consumer:part -> JSON, parts that a consumer set aside
 -- ARGV[1] limit: about so many parts, and parts set aside, at most
+-- ARGV[2] longest: bytes of a setting; of a field and its value together
+-- ARGV[3] budget: bytes; so many of parts, and half as many of who and of what is aside
+-- ARGV[4...] the settings that are wanted, `expect` among them
 -- Reply: {epoch ms, settings, who, {member, cursor, messages behind it, ...}, {part, JSON, ...}, how many parts, how many files,
---   {consumer:part, JSON, ...}, how many are set aside}
+--   {consumer:part, JSON, ...}, how many are set aside, how many entries were left out, and their bytes}
+local limit, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local leftOut, leftOutBytes = 0, 0
+
+local function leaveOut(size)
+  leftOut, leftOutBytes = leftOut + 1, leftOutBytes + size
+end
+
+-- Fields and values of a hash until there are enough; whether those are all of them does not matter here.
+local function fieldsOf(key, most, bytes)
+  local found, met, cursor = {}, 0, '0'
+  repeat
+    local page = redis.call('HSCAN', key, cursor, 'COUNT', 20)
+    cursor = page[1]
+    for i = 1, #page[2], 2 do
+      local size = #page[2][i] + #page[2][i + 1]
+      met = met + 1
+      if size > longest then leaveOut(size)
+      elseif bytes > 0 then
+        bytes = bytes - size
+        found[#found + 1], found[#found + 2] = page[2][i], page[2][i + 1]
+      end
+    end
+  until cursor == '0' or met >= most or bytes <= 0
+  return found, redis.call('HLEN', key) - #found / 2
+end
+
+local settings, expect = {}, ''
+for i = 4, #ARGV do
+  local size = redis.call('HSTRLEN', KEYS[1], ARGV[i])
+  local value = size <= longest and redis.call('HGET', KEYS[1], ARGV[i])
+  if size > longest then leaveOut(size) end
+  if value then settings[#settings + 1], settings[#settings + 2] = ARGV[i], value end
+  if ARGV[i] == 'expect' then expect = value or '' end
+end
+local who, unknown = fieldsOf(KEYS[4], 2000, budget / 2)
+-- Of parts the count tells that some are not shown.
+leftOut = math.max(leftOut, unknown)
 local count = redis.call('HLEN', KEYS[2])
-local parts = count <= tonumber(ARGV[1]) and redis.call('HGETALL', KEYS[2])
-  or redis.call('HSCAN', KEYS[2], '0', 'COUNT', ARGV[1])[2]
+local parts = fieldsOf(KEYS[2], limit, budget)
 local asides = redis.call('HLEN', KEYS[7])
-local aside = asides <= tonumber(ARGV[1]) and redis.call('HGETALL', KEYS[7])
-  or redis.call('HSCAN', KEYS[7], '0', 'COUNT', ARGV[1])[2]
+local aside = fieldsOf(KEYS[7], limit, budget / 2)
 local members = {}
-for id in (redis.call('HGET', KEYS[1], 'expect') or ''):gmatch('%S+') do
+for id in expect:gmatch('%S+') do
   local cursor = redis.call('ZSCORE', KEYS[5], id) or '0'
   members[#members + 1] = id
   members[#members + 1] = cursor
   members[#members + 1] = redis.call('ZCOUNT', KEYS[6], '(' .. cursor, '+inf')
 end
 return {
-  now, redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[4]), members, parts, count, redis.call('HLEN', KEYS[3]),
-  aside, asides,
+  now, settings, who, members, parts, count, redis.call('HLEN', KEYS[3]), aside, asides, leftOut, leftOutBytes,
 }

@@ -3,6 +3,7 @@ import type { Client } from '../../../redis/client.ts';
 import { registered } from '../../../redis/registry.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
+import { leftOutText } from '../../../ui/format.ts';
 import { type ChannelState, type ConsumerStatus, stateOf } from './channel-state.ts';
 import { channelKeys } from './keys.ts';
 import {
@@ -46,7 +47,7 @@ export type ChannelSummary = {
     readonly filesFound: number;
     readonly bytesFound: number;
   };
-  /** Why nothing moves, in words; empty when something does. */
+  /** Why nothing moves, and what could not be read, in words; empty when all is well. */
   readonly reason: string;
   /** Parts that consumers have set aside: see `ship aside`. */
   readonly aside: number;
@@ -65,6 +66,11 @@ export type ChannelView = ChannelSummary & {
 
 const stalledAfterMs = leaseMs;
 const partsLimit = 300;
+/** Bytes of a setting, or of an entry with its name: ours are shorter, even with thousands of consumers. */
+const longestEntry = 32_768;
+/** Bytes of the parts that one look tells of. */
+const mostBytes = 131_072;
+const settingNames = ['run', 'closed', 'done', 'expect', 'budget', 'used', 'peak', 'files', 'bytes', 'parts'];
 
 /** One channel and its files; undefined when nothing was ever shipped there. */
 export async function status(redis: Client, channel: string): Promise<ChannelStatus | undefined> {
@@ -131,16 +137,27 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     [keys.who]: 'hash',
     [keys.aside]: 'hash',
   } as const;
-  const [at, settingWords, whoWords, members, partWords, partsInRedis, filesKnown, asideWords, asides] =
-    await typed(
+  const [
+    at,
+    settingWords,
+    whoWords,
+    members,
+    partWords,
+    partsInRedis,
+    filesKnown,
+    asideWords,
+    asides,
+    leftOut,
+    leftOutBytes,
+  ] = await typed(
+    redis,
+    { ...expected, [keys.members]: 'zset', [keys.messages]: 'zset' },
+    statusScript(
       redis,
-      { ...expected, [keys.members]: 'zset', [keys.messages]: 'zset' },
-      statusScript(
-        redis,
-        [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages, keys.aside],
-        [partsLimit],
-      ),
-    );
+      [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages, keys.aside],
+      [partsLimit, longestEntry, mostBytes, ...settingNames],
+    ),
+  );
   const settings = pairs(settingWords);
   if (!settings.has('run')) return;
   const now = Number(at);
@@ -187,12 +204,15 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     };
   });
   const outline = { settings, live, shippers, consumers, partsInRedis: Number(partsInRedis), now };
+  const { state, reason } = stateOf(outline);
+  const left = Number(leftOut) > 0 ? leftOutText(Number(leftOut), Number(leftOutBytes)) : '';
   return {
     channel,
     budgetBytes: number('budget'),
     usedBytes: number('used'),
     peakBytes: number('peak'),
-    ...stateOf(outline),
+    state,
+    reason: [reason, left].filter((text) => text !== '').join('; '),
     consumers,
     totals: {
       files: number('files'),

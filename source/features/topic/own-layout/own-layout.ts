@@ -6,6 +6,7 @@ import { register } from '../../../redis/registry.ts';
 import { asArray } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../../redis/script.ts';
+import { TopicNameError } from '../errors.ts';
 import type {
   AwaitRequest,
   Claim,
@@ -126,16 +127,29 @@ export async function inspectTopics(
   return { topics: complete, unreadable };
 }
 
-/** `most` subscribers of each from the place `first` on, the slowest being the first. */
+/** One topic with these of its subscribers. @throws {WrongTypeError | UnreadableReplyError} */
+export async function inspectSubscribers(
+  client: Client,
+  topic: string,
+  names: readonly string[],
+): Promise<TopicStatus> {
+  const { topics, unreadable } = await inspectPage(client, [topic], 0, names.length, names);
+  const [status] = topics;
+  if (!status) throw unreadable[0]?.error ?? new TopicNameError(topic, 'it cannot be read');
+  return status;
+}
+
+/** `most` subscribers of each from the place `first` on, the slowest being the first; or those with these names. */
 export async function inspectPage(
   client: Client,
   topics: readonly string[],
   first: number,
   most: number,
+  names: readonly string[] = [],
 ): Promise<Inspection> {
   const keys = topics.map((topic) => topicKeys(client, topic));
   const types = keys.map(typesOf);
-  const args = [defaultRetention.lapseMs, first, most];
+  const args = [defaultRetention.lapseMs, first, most, ...names];
   const replies = await statusScript(client, types.flatMap(Object.keys), args);
   const statuses: TopicStatus[] = [];
   const unreadable: Unreadable[] = [];

@@ -9,6 +9,7 @@
 -- ARGV[1] lapseMs: unless set in the state
 -- ARGV[2] first: the place of the first subscriber wanted, the slowest being 0
 -- ARGV[3] most: how many subscribers of a topic are wanted
+-- ARGV[4..] names: only these subscribers, instead of a page
 -- Reply: for each topic {now ms, last, floor, retained, bytes or false where they may not be asked for, lapse ms, how many
 -- Reply: subscribers there are; name, position, seat, oldest waiting ms, blocked, pace, aside of each}, or the text of its
 -- Reply: error
@@ -32,7 +33,12 @@ local function tell(msgs, subs, seats, ids, state)
   if bytes == false and redis.call('EXISTS', msgs) == 0 then bytes = 0 end
   local reply = { now, last, floor, last - floor, bytes, whole(known[3], ARGV[1]), redis.call('ZCARD', subs) }
   if most == 0 then return reply end
-  local page = redis.call('ZRANGE', subs, first, first + most - 1, 'WITHSCORES')
+  local page = {}
+  for i = 4, #ARGV do
+    local position = redis.call('ZSCORE', subs, ARGV[i])
+    if position then page[#page + 1], page[#page + 2] = ARGV[i], position end
+  end
+  if #ARGV < 4 then page = redis.call('ZRANGE', subs, first, first + most - 1, 'WITHSCORES') end
   local asked, oldest
   for i = 1, #page, 2 do
     local name = page[i]
