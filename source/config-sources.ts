@@ -6,6 +6,7 @@ import { fileSettingNames, isFileSetting } from './file-settings.ts';
 import { dashed, globalFlags, isGlobalFlag } from './global-flags.ts';
 import { nearest } from './nearest.ts';
 import { configHome } from './own-folders.ts';
+import { writtenByOthers } from './private-files.ts';
 
 /** Where settings come from beside the flags: the environment, and files. Nothing is checked but that it can be read. */
 export type SettingName = keyof typeof globalFlags | 'password';
@@ -53,6 +54,12 @@ export function rawFromEnv(env: NodeJS.ProcessEnv): RawSettings {
 export function rawFromFile(file: string, isNamed: boolean, mistakes: string[]): RawSettings {
   if (!existsSync(file)) {
     if (isNamed) mistakes.push(`The config file ${file} does not exist`);
+    return {};
+  }
+  // It may name programs to run: one that nobody asked for by name has to be this user's.
+  const stranger = isNamed ? undefined : writtenByOthers(file);
+  if (stranger !== undefined) {
+    mistakes.push(`The config file ${file} is not read: ${stranger}; --config ${file} reads it all the same`);
     return {};
   }
   const parsed = parsedFile(file, mistakes);

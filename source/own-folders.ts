@@ -33,6 +33,24 @@ export function ownFolder(folder: string): string {
     // Something that is no folder stands there: said below, in our words.
     if (!isCode(error, 'EEXIST')) throw new FolderError(folder, messageOf(error), { cause: error });
   }
+  checkFolder(folder);
+  return folder;
+}
+
+/**
+ * Whether what lies in this folder can only have been written by this user. False where there is none.
+ */
+export function isOwnFolder(folder: string): boolean {
+  try {
+    checkFolder(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function checkFolder(folder: string): void {
+  const resolved = path.resolve(folder);
   const found = lstatSync(resolved);
   if (found.isSymbolicLink()) {
     throw new FolderError(folder, 'it is a link', { hint: 'Name the folder that it leads to' });
@@ -40,7 +58,7 @@ export function ownFolder(folder: string): string {
   if (!found.isDirectory()) throw new FolderError(folder, 'it is no folder');
   const uid = process.getuid?.();
   // Windows knows neither owners nor modes.
-  if (uid === undefined) return folder;
+  if (uid === undefined) return;
   if (found.uid !== uid) {
     throw new FolderError(folder, `it belongs to user ${found.uid}, not to you (${uid})`, {
       hint: 'Choose another one, or have that one removed: what lies in it may be read or changed by its owner',
@@ -53,7 +71,6 @@ export function ownFolder(folder: string): string {
   }
   const unsafe = unsafeAbove(path.dirname(realpathSync(resolved)), uid);
   if (unsafe !== undefined) throw new FolderError(folder, unsafe);
-  return folder;
 }
 
 /** Why somebody else could put another folder in the place of one below; undefined if nobody could. */

@@ -1,4 +1,5 @@
 import { readFileSync, type Stats, statSync } from 'node:fs';
+import path from 'node:path';
 import process from 'node:process';
 import { messageOf } from './errors.ts';
 
@@ -18,6 +19,22 @@ export function readableByOthers(file: string): string | undefined {
   if (!found.isFile() || !isOpen) return;
   const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
   return `${file} can be read by others (mode ${mode}); close it with \`chmod 600 ${file}\``;
+}
+
+/**
+ * Why what stands in a file may be another user's words; undefined if it is this user's, or root's. For files that are
+ * read without having been named.
+ */
+export function writtenByOthers(file: string): string | undefined {
+  const uid = process.getuid?.();
+  if (uid === undefined) return;
+  for (const one of [file, path.dirname(file)]) {
+    const { uid: owner, mode } = statSync(one);
+    if (owner !== 0 && owner !== uid) return `${one} belongs to user ${owner}, not to you (${uid})`;
+    const isOpen = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
+    if (isOpen) return `everybody may write ${one} (mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+  }
+  return;
 }
 
 /** The first line of the file. @throws {Error} saying why there is none */

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import type { AnyFeature } from '../features/index.ts';
-import { ownFolder } from '../own-folders.ts';
+import { isOwnFolder, ownFolder } from '../own-folders.ts';
 import { changeSlice, type Store, type View } from '../store/store.ts';
 import { changeList, type Listed } from '../ui/list.ts';
 
@@ -51,6 +51,8 @@ function fileOf(config: Config): string {
 }
 
 function serversIn(config: Config): Record<string, Remembered> {
+  // Another user may have put there what they like.
+  if (!isOwnFolder(config.stateDirectory)) return {};
   let found: unknown;
   try {
     found = JSON.parse(readFileSync(fileOf(config), 'utf8'));

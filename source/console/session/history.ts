@@ -2,7 +2,7 @@ import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf } from '../../errors.ts';
-import { ownFolder } from '../../own-folders.ts';
+import { isOwnFolder, ownFolder } from '../../own-folders.ts';
 
 /**
  * The lines typed behind `:`, kept over the end of the console in a file that only this user may read, and told apart by
@@ -24,7 +24,8 @@ const secret = /^\s|--yes\b|pass(word|wd)?\b|secret|token|:\/\/[^\s/]*:[^\s/]*@|
 
 export function openHistory(stateDirectory: string, server: string): History {
   const file = path.join(stateDirectory, 'history');
-  let entries: readonly Entry[] = read(file).slice(-mostLines);
+  // What another user may have put there is not offered as what was typed here.
+  let entries: readonly Entry[] = isOwnFolder(stateDirectory) ? read(file).slice(-mostLines) : [];
   let isKept = true;
 
   const keep = (added: Entry): void => {
