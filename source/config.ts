@@ -60,6 +60,8 @@ export type Config = {
   readonly panes: readonly string[] | undefined;
   /** Where it writes what it does. */
   readonly log: string | undefined;
+  /** The console writes what it learns into this new file. */
+  readonly record: string | undefined;
   readonly debug: boolean;
   /** What the environment tells of the terminal. */
   readonly terminal: TerminalFacts;
@@ -147,6 +149,7 @@ const schema = v.object({
   view: v.optional(text),
   panes: v.optional(paneNames),
   log: v.optional(text),
+  record: v.optional(text),
   config: v.optional(text),
   debug: v.optional(switchValue),
 });
@@ -266,6 +269,7 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     view: settings.view,
     panes: settings.panes,
     log: settings.log,
+    record: settings.record,
     terminal: Object.freeze(
       Object.fromEntries(terminalVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     ),

@@ -83,6 +83,11 @@ export const globalFlags = {
     value: 'FILE',
     summary: 'write what the console does to FILE, as NDJSON: questions, keys, commands, frames, errors',
   },
+  record: {
+    kind: 'value',
+    value: 'FILE',
+    summary: 'write what the console learns into a new FILE, for `quarterdeck replay`',
+  },
   config: {
     kind: 'value',
     value: 'FILE',

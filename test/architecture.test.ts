@@ -92,6 +92,8 @@ const rooms: readonly Room[] = [
       root,
       plain,
       /^source\/demo\/demo\.ts$/,
+      // What paints is one file, for those that open the console.
+      /^source\/console\/painted\.ts$/,
     ],
   },
   {

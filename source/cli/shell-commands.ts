@@ -6,5 +6,6 @@ export const shellCommands: Readonly<Record<string, () => Promise<AnyCommand>>> 
   ...consoleCommands,
   completion: async () => (await import('../commands/completion.ts')).completionCommand(shellCommands),
   man: async () => (await import('./man.ts')).manCommand(shellCommands),
+  replay: async () => (await import('./replay-command.ts')).replayCommand,
   demo: async () => (await import('../demo/demo.ts')).demoCommand,
 };

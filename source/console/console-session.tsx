@@ -33,6 +33,7 @@ import { openHistory } from './session/history.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { letWheel } from './terminal/wheel.ts';
+import type { TimeControl } from './time/freeze.ts';
 import { innerOf } from './view/layout.ts';
 import { layoutOf } from './view/layout-of.ts';
 import { isAgeing } from './view/status-text.ts';
@@ -42,8 +43,14 @@ export type DeckOptions = {
   readonly terminal: Terminal;
   readonly connections: readonly [Connection, ...Connection[]];
   readonly features: readonly AnyFeature[];
+  /** What panes and keyboard look at. */
   readonly store: Store;
-  readonly engine: Engine;
+  /** What is so now; undefined in a replay, of which nothing is told or remembered. */
+  readonly live: Store | undefined;
+  readonly time: TimeControl;
+  /** The commands of this console that are about time. */
+  readonly timeCommands: Readonly<Record<string, AnyCommand>>;
+  readonly engine: Pick<Engine, 'refresh' | 'needs' | 'exclude'>;
   readonly endings: Endings;
   readonly views: readonly View[];
   readonly memory: Memory;
@@ -120,6 +127,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     questions,
     lists,
     views,
+    time: options.time,
     history: openHistory(config.stateDirectory, serverName(connections[0].url)),
     needs: makeNeedsControl({ store, features, config, performer, keep: engine.needs.keep }),
     bindings: makeBindings({
@@ -170,11 +178,12 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   };
   terminal.stdin.onRefused = refuse;
   const stopPanes = watchPanes(store, features);
-  const forget = keepMemory(
-    { store, features, config, saved: views.saved, onFailure: refuse },
-    options.memory,
-  );
-  const stopNotifying = watchNotify({ store, config, terminal, onFailure: refuse });
+  const forget = options.live
+    ? keepMemory({ store, features, config, saved: views.saved, onFailure: refuse }, options.memory)
+    : () => {};
+  const stopNotifying = options.live
+    ? watchNotify({ store: options.live, config, terminal, onFailure: refuse })
+    : () => {};
   terminal.stdin.onReply = (reply) => {
     if (lastAnswer.test(reply)) allAnswered.resolve();
     if (appearance.hear(reply)) mounted.repaint();
@@ -207,7 +216,12 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   void Promise.all([loadConsoleCommands(), import('./session/own-commands.ts')]).then(
     ([whole, { ownCommands }]) => {
       const own = ownCommands({ store, features, config, terminal, appearance, repaint: mounted.repaint });
-      table = commandTable(features, { ...whole, ...own, ...accessCommands(access) });
+      table = commandTable(features, {
+        ...whole,
+        ...own,
+        ...options.timeCommands,
+        ...accessCommands(access),
+      });
     },
   );
   try {
@@ -248,7 +262,12 @@ function sizer(store: Pick<Store, 'getState'>, features: readonly AnyFeature[]) 
 /** The clock of the screen ticks only while something on it is moved by it. */
 function runClock(store: Store, features: readonly AnyFeature[]): () => void {
   let timer: NodeJS.Timeout | undefined;
-  const tick = (): void => changeScreen(store, { nowMs: Date.now() });
+  const tick = (): void => {
+    const { past } = store.getState();
+    // What is shown of another moment stands still; how long ago that was does not.
+    if (past) store.setState({ past: { ...past, nowMs: Date.now() } });
+    else changeScreen(store, { nowMs: Date.now() });
+  };
   const judge = (): void => {
     const isOld = isAgeing(store.getState(), features);
     if (isOld && !timer) timer = setInterval(tick, 1000);

@@ -7,6 +7,7 @@ import type { AnyFeature } from '../features/index.ts';
 import { isOwnFolder, ownFolder } from '../own-folders.ts';
 import { changeSlice, type Store, type View } from '../store/store.ts';
 import { changeList, type Listed } from '../ui/list.ts';
+import { panesOf } from './view/views.ts';
 
 /**
  * What the console remembers from one time to the next, for each server: the view, views that were saved, and in which
@@ -30,12 +31,13 @@ const arrangement = v.union([
   }),
   v.object({ kind: v.literal('focus'), main: name, side: v.array(name) }),
 ]);
-const view = v.object({ name, arrangement });
+/** A view as it is written into files. */
+export const viewSchema = v.object({ name, arrangement });
 const remembered = v.object({
   /** What was asked for when it was remembered: whoever asks for something else means that. */
   asked: v.optional(v.string()),
-  view: v.optional(view),
-  views: v.optional(v.array(view), []),
+  view: v.optional(viewSchema),
+  views: v.optional(v.array(viewSchema), []),
   orders: v.optional(v.record(v.string(), v.object({ field: name, isDescending: v.boolean() })), {}),
   atMs: v.number(),
 });
@@ -80,12 +82,7 @@ function askedOf({ view: asked, panes }: Config): string | undefined {
 
 export function recall(config: Config, nouns: readonly string[]): Memory {
   const own = serversIn(config)[serverOf(config)];
-  const isKnown = ({ arrangement: one }: View): boolean =>
-    one.kind === 'all' ||
-    (one.kind === 'focus'
-      ? [one.main, ...one.side]
-      : one.rows.flatMap(({ panes }) => panes.map((pane) => pane.noun))
-    ).every((noun) => nouns.includes(noun));
+  const isKnown = ({ arrangement: one }: View): boolean => panesOf(one).every((noun) => nouns.includes(noun));
   const isSame = own?.view !== undefined && own.asked === askedOf(config) && isKnown(own.view);
   return {
     view: isSame ? own.view : undefined,

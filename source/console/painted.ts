@@ -2,3 +2,4 @@
 export { openConsole } from './open-console.ts';
 export { printSnapshot } from './print-frame.tsx';
 export { runConsole } from './run-console.tsx';
+export { runReplay } from './run-replay.tsx';

@@ -26,7 +26,22 @@ export type State = {
   readonly needs: readonly OpenNeed[];
   /** The same by feature, as its title and rows are marked; a feature without is missing. */
   readonly marks: Readonly<Record<string, Marks>>;
+  /** What is shown is of another moment than now; undefined: it is of now. */
+  readonly past: Past | undefined;
   readonly screen: Screen;
+};
+
+/** The moment that is shown by a console that is frozen, or that replays a recording. */
+export type Past = {
+  readonly kind: 'frozen' | 'replay';
+  /** Epoch ms. */
+  readonly atMs: number;
+  /** Epoch ms of now; ticks. */
+  readonly nowMs: number;
+  /** What needs a human now; undefined where nobody knows, as in a replay. */
+  readonly needsNow: readonly OpenNeed[] | undefined;
+  /** How many times faster than it was a replay runs; undefined: it stands still. */
+  readonly speed: number | undefined;
 };
 
 /** How many needs of a feature nobody is on, how many somebody is, and which rows they are about. */
@@ -207,6 +222,7 @@ export function makeStore(initial: {
     slices: initial.slices,
     needs: [],
     marks: {},
+    past: undefined,
     screen: {
       columns: initial.columns,
       rows: initial.rows,

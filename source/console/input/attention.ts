@@ -57,7 +57,9 @@ export function watchAttention({ store, features, performer, readOnly, shown, si
 
   return {
     painted() {
-      const { screen, slices } = shown.getState();
+      const { screen, slices, past } = shown.getState();
+      // Looking at what was is no looking at what is.
+      if (past || store.getState().past) return;
       const { focus, mode } = screen;
       if (looked !== focus) turnAway(looked);
       looked = focus;

@@ -3,7 +3,7 @@ import type { Config } from '../../config.ts';
 import type { KeyBinding } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
-import type { Performer } from './command-runner.ts';
+import { type Performer, pastRefusal } from './command-runner.ts';
 import { emptyLine, submit } from './line-editor.ts';
 import type { BeginOptions } from './questions.ts';
 
@@ -38,14 +38,27 @@ export function makeBindings(options: BindingsOptions): Bindings {
   const refuse = (text: string): void => changeScreen(store, { status: { text, tone: 'bad' } });
   const sliceOf = (noun: string): unknown => store.getState().slices[noun];
 
-  const press = ({ noun }: AnyFeature, index: number, binding: Binding): void => {
+  const press = ({ noun, feed }: AnyFeature, index: number, binding: Binding): void => {
     const reason = binding.refuse?.(sliceOf(noun));
     if (reason !== undefined) {
       refuse(reason);
       return;
     }
     const change = binding.change?.bind(binding);
-    if (change) changeSlice(store, noun, (slice) => change(slice, options.sizeOf(noun)));
+    const past = pastRefusal(store.getState().past);
+    if (past !== undefined && (!change || binding.ask || binding.verb !== undefined)) {
+      refuse(past);
+      return;
+    }
+    if (change) {
+      const next = change(sliceOf(noun), options.sizeOf(noun));
+      // What another subject would show was not read then.
+      if (past !== undefined && feed.subject?.(next) !== feed.subject?.(sliceOf(noun))) {
+        refuse(past);
+        return;
+      }
+      changeSlice(store, noun, () => next);
+    }
     if (binding.ask) ask(noun, index, binding);
     else if (binding.verb !== undefined) {
       const input = binding.input?.(sliceOf(noun), '') ?? {};

@@ -5,7 +5,14 @@ import type { Config } from '../../config.ts';
 import { messageOf, QuarterdeckError } from '../../errors.ts';
 import type { CommandContext, Outcome } from '../../features/feature.ts';
 import type { Connection } from '../../redis/connection/connect.ts';
-import { type Act, changeScreen, type Question, type Status, type Store } from '../../store/store.ts';
+import {
+  type Act,
+  changeScreen,
+  type Question,
+  type State,
+  type Status,
+  type Store,
+} from '../../store/store.ts';
 import { safeLines, sanitise } from '../../ui/text.ts';
 import type { ConsoleLog } from '../console-log.ts';
 import { openView, type View } from './output-view.ts';
@@ -70,6 +77,8 @@ export function makePerformer(options: PerformerOptions): Performer {
   const refusal = (path: string, input: Record<string, unknown> = {}): string | undefined => {
     const command = table().get(path);
     if (!command) return `There is no command \`${path}\``;
+    const past = command.offline ? undefined : pastRefusal(store.getState().past);
+    if (past !== undefined) return past;
     if (config.readOnly && isWriting(command, input)) return sentenceOf(new ReadOnlyError(path));
     if (command.offline) return;
     // It goes on with the others, and tells by itself when the one that it needs is away.
@@ -170,6 +179,13 @@ export function makePerformer(options: PerformerOptions): Performer {
     stop: () => viewing?.abort(),
     close: () => leaving.abort(),
   };
+}
+
+/** Why nothing is asked of Redis while another moment than now is shown; undefined when it is now. */
+export function pastRefusal(past: State['past']): string | undefined {
+  if (!past) return;
+  if (past.kind === 'replay') return 'Not done: this is a replay, there is no server behind it';
+  return 'Not done: frozen; t returns to now';
 }
 
 /** Whether others should know of it: it changed something, and is not itself a message. */

@@ -4,6 +4,7 @@ import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, type Mode, type Store } from '../../store/store.ts';
 import type { Listed } from '../../ui/list.ts';
 import type { ConsoleLog } from '../console-log.ts';
+import type { TimeControl } from '../time/freeze.ts';
 import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
 import { type Performer, sentenceOf } from './command-runner.ts';
@@ -35,6 +36,8 @@ export type KeyboardOptions = {
   readonly history: PaletteOptions['history'];
   readonly needs: NeedsControl;
   readonly views: ViewControl;
+  /** Undefined: this console knows of now alone. */
+  readonly time?: TimeControl;
   /** The cells the feature's pane has, and those an overlay has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
   readonly quit: () => void;
@@ -114,6 +117,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       const name = globalKey(key);
       const own = sessionKey(key);
       const feature = focused();
+      if (options.time?.press(key)) return;
       if (own?.isBegun) palette.open(own.line);
       else if (own) void runLine(own.line);
       else if (name === undefined) {
@@ -126,7 +130,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
         const isDone = feature !== undefined && lists.back(feature);
         if (isDone) return;
         if (screen().isZoomed) changeScreen(store, { isZoomed: false });
-        else leavePeek();
+        else if (!options.time?.back()) leavePeek();
       } else if (name === 'nextNeed') needs.step(1);
       else if (name === 'previousNeed') needs.step(-1);
       else if (name === 'focusView') views.large();
@@ -135,6 +139,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else if (name === 'panes') views.edit();
       else if (name === 'home') needs.home();
       else if (name === 'needs') needs.open();
+      else if (name === 'freeze') refuse('This console knows of now alone');
       else if (name === 'help') setMode({ name: 'help', scroll: 0 });
       else if (name === 'palette') palette.open();
       else options[name]();

@@ -15,6 +15,10 @@ export const globalKeys = {
   nextView: { key: ['v'], help: 'next view' },
   views: { key: ['V'], help: 'list of views' },
   panes: { key: ['w'], help: 'panes: show, hide, size, move, save as a view' },
+  freeze: {
+    key: ['t'],
+    help: 'freeze: what is shown stands still; ← → [ ] Home End go through time, t returns to now',
+  },
   home: { key: ['ctrl+o'], help: 'back to where the last jump came from' },
   back: { key: ['esc'], help: 'back: one step, out of details, a filter, marks, the zoom' },
   redraw: { key: ['ctrl+l'], help: 'paint everything anew' },

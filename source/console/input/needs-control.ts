@@ -8,7 +8,7 @@ import { type Ack, needSentence, type OpenNeed } from '../../need.ts';
 import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
 import { choose, chosenRow, type Listed } from '../../ui/list.ts';
 import { durationMs } from '../../values.ts';
-import type { Performer } from './command-runner.ts';
+import { type Performer, pastRefusal } from './command-runner.ts';
 import { emptyLine } from './line-editor.ts';
 
 /** What the keys do about needs: go to one, list them, acknowledge, put off, tell the room. */
@@ -179,7 +179,9 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
       if (key === 'esc' || key === 'q' || key === '!' || key === 'ctrl+c') setMode({ name: 'browse' });
       else if (to !== undefined) setMode({ ...now, selected: all[to]?.id });
       else if (!need) tell('Nothing needs anybody');
-      else if (keys[key]) {
+      else if (key !== 'enter' && keys[key] && pastRefusal(store.getState().past) !== undefined) {
+        tell(pastRefusal(store.getState().past) ?? '', 'bad');
+      } else if (keys[key]) {
         // From here on it is this one that is meant, wherever it stands.
         if (now.selected !== need.id) setMode({ ...now, selected: need.id });
         keys[key](need);

@@ -15,13 +15,13 @@ export type Looking = {
 };
 
 export function currentFrame({ store, features, lines, background }: Looking): FrameContent {
-  const { screen, connection } = store.getState();
+  const { screen, connection, past } = store.getState();
   const feature = features.find(({ noun }) => noun === screen.focus);
   return {
     lines: lines(),
     columns: screen.columns,
     rows: screen.rows,
-    at: Date.now(),
+    at: past?.atMs ?? Date.now(),
     server: serverName(connection.url),
     pane: feature?.noun,
     items: feature && itemsOf(feature, store),

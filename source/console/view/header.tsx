@@ -6,7 +6,7 @@ import { formatBytes, formatShort } from '../../ui/format.ts';
 import { gauge } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { truncateStart, width } from '../../ui/text.ts';
-import { connectionWords, isAnswering } from './status-text.ts';
+import { connectionWords, isAnswering, pastWords } from './status-text.ts';
 
 export type HeaderProps = {
   readonly columns: number;
@@ -20,13 +20,17 @@ export function Header({ columns, context, counts }: HeaderProps): ReactNode {
   const connection = useStore((state) => state.connection);
   const server = useStore((state) => state.server);
   const own = useStore((state) => state.ownCommandsPerSecond);
+  const past = useStore((state) => state.past);
   const words = useStore((state) => connectionWords(state.connection, state.screen.nowMs));
   const isReadOnly = useStore(({ screen }) => screen.isReadOnly);
-  const open = useStore(({ needs }) => (counts ? needs.filter(({ ack }) => !ack).length : 0));
+  const open = useStore(({ needs, past }) =>
+    counts ? (past?.needsNow ?? needs).filter(({ ack }) => !ack).length : 0,
+  );
   const segments = [
     ...(open > 0 ? [{ rank: 0, spans: [{ text: `! ${open}`, bold: true, tone: 'bad' } as const] }] : []),
     ...(context ? [{ rank: 0, spans: [placeOf(context)] }] : []),
-    ...segmentsOf(connection, words, server, own),
+    ...(past ? [{ rank: 0, spans: [{ text: ` ${pastWords(past)} `, inverse: true, bold: true }] }] : []),
+    ...segmentsOf({ connection, words, server, own, isPast: past !== undefined }),
     ...(isReadOnly ? [{ rank: 1, spans: [{ text: 'read-only', bold: true, tone: 'warn' } as const] }] : []),
   ];
   return <Row columns={columns} spans={chosen(segments, columns)} />;
@@ -42,19 +46,22 @@ function placeOf({ name, production }: NonNullable<Config['context']>): Span {
 /** `rank`: 0 always stays, the highest goes first. */
 type Segment = { readonly rank: number; readonly spans: readonly Span[] };
 
-function segmentsOf(
-  connection: State['connection'],
-  words: string,
-  server: State['server'],
-  own: number,
-): readonly Segment[] {
-  const isLive = isAnswering(connection);
+type Known = Pick<State, 'connection' | 'server'> & {
+  readonly words: string;
+  readonly own: number;
+  /** It is of another moment than now: then nothing of it is called live. */
+  readonly isPast: boolean;
+};
+
+function segmentsOf({ connection, words, server, own, isPast }: Known): readonly Segment[] {
+  const isLive = isAnswering(connection) && !isPast;
   const { servers = 1 } = connection;
   const place = servers > 1 ? `shard 0 of ${servers} ` : '';
+  const wasLive = isPast && isAnswering(connection);
   const known: Segment[] = [
     { rank: 7, spans: [{ text: 'quarterdeck', tone: 'strong' }] },
     { rank: 4, spans: [`${place}${truncateStart(connection.url.replace(/^redis:\/\/|\/$/g, ''), 32)}`] },
-    { rank: 0, spans: [{ text: words, tone: isLive ? 'strong' : 'bad' }] },
+    ...(wasLive ? [] : [{ rank: 0, spans: [{ text: words, tone: isLive ? 'strong' : 'bad' } as const] }]),
   ];
   if (!server) return known;
   const share = server.maxBytes > 0 ? server.usedBytes / server.maxBytes : 0;

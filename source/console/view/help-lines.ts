@@ -6,6 +6,7 @@ import { padEnd, width } from '../../ui/text.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
 import { type GlobalKey, globalKeys, listKeys } from '../input/keymap.ts';
 import { sessionKeys } from '../input/session-keys.ts';
+import { replayKeys, timeKeys } from '../input/time-keys.ts';
 
 export type HelpOptions = {
   readonly features: readonly AnyFeature[];
@@ -26,6 +27,8 @@ export function helpLines({ features, focus, table, columns }: HelpOptions): rea
   return [
     ...focused.flatMap((feature) => keysOf(feature, columns)),
     ...section('In every pane', entriesOf({ ...globalKeys, ...sessionKeys }), columns),
+    ...section('While the console is frozen, or a recording is replayed', entriesOf(timeKeys), columns),
+    ...section('While a recording is replayed', entriesOf(replayKeys), columns),
     ...section('In the list of every pane', entriesOf(listKeys), columns),
     ...others.flatMap((feature) => keysOf(feature, columns)),
     ...section('Commands: press : to run one here, or `quarterdeck …` in a shell', commands, columns),

@@ -1,14 +1,20 @@
 import type { AnyFeature } from '../../features/index.ts';
-import type { Mode } from '../../store/store.ts';
+import type { Mode, Past } from '../../store/store.ts';
 import type { Span } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
-import { globalKeys, listKeys } from '../input/keymap.ts';
+import { type GlobalKey, globalKeys, listKeys } from '../input/keymap.ts';
+import { replayKeys, timeKeys } from '../input/time-keys.ts';
 
 export type Hint = { readonly key: string; readonly help: string };
 
 /** What the keys do right now, the most useful first. */
-export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: number): readonly Hint[] {
+export function hintsFor(
+  mode: Mode,
+  feature: AnyFeature | undefined,
+  panes: number,
+  past?: Past,
+): readonly Hint[] {
   if (mode.name === 'ask') {
     const binding = feature?.keys[mode.binding];
     return [hint('enter', binding?.help ?? 'done'), hint('esc', 'back'), hint('tab', 'next pane')];
@@ -48,6 +54,17 @@ export function hintsFor(mode: Mode, feature: AnyFeature | undefined, panes: num
   if (mode.name === 'confirm') {
     const yes = mode.word === undefined ? { key: 'y', help: 'yes' } : hint('enter', 'yes, once it is typed');
     return [yes, ...(mode.word === undefined ? [{ key: 'n', help: 'no' }] : []), hint('esc', 'no')];
+  }
+  if (past) {
+    const { nextNeed, next, zoom, help } = globalKeys;
+    const keys =
+      past.kind === 'replay'
+        ? { ...replayKeys, ...timeKeys }
+        : { now: { key: ['t'], help: 'now' }, ...timeKeys };
+    const { details, filter } = listKeys;
+    return [...Object.values<GlobalKey>(keys), nextNeed, details, next, zoom, filter, help].map((one) =>
+      hint(one.key[0] ?? '', one.help),
+    );
   }
   // What does something comes before what only moves about, which arrow keys do as everybody expects.
   const keys = feature?.keys ?? [];

@@ -13,10 +13,14 @@ export type NeedsLineProps = { readonly columns: number; readonly features: read
 
 /** Line 2: how much needs a human, then what, the most urgent first, and how many more there are. */
 export function NeedsLine({ columns, features }: NeedsLineProps): ReactNode {
-  const needs = useStore((state) => state.needs);
+  const needs = useStore((state) => state.past?.needsNow ?? state.needs);
+  const isNow = useStore((state) => state.past?.needsNow !== undefined);
   const unread = useStore((state) => unreadOf(state));
   const nouns = features.map(({ noun }) => noun);
-  return <Row columns={columns} spans={needSpans(needs, { nouns, unread, columns })} />;
+  // What stands below is of another moment; this is not.
+  const now: readonly Span[] = isNow ? [{ text: ' now:', bold: true }] : [];
+  const room = columns - cells(now);
+  return <Row columns={columns} spans={[...now, ...needSpans(needs, { nouns, unread, columns: room })]} />;
 }
 
 /** How many panes have not been read yet: until then nobody knows that nothing is wrong. */

@@ -16,6 +16,7 @@ const toneOf: Readonly<Record<'info' | 'good' | 'bad', Tone>> = { info: 'text', 
 export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
   const mode = useStore((state) => state.screen.mode);
   const status = useStore((state) => state.screen.status);
+  const past = useStore((state) => state.past);
   const focus = useStore((state) => state.screen.focus);
   const feature = loaded.find((one) => one.feature.noun === focus)?.feature;
   const noun = feature?.noun ?? '';
@@ -41,7 +42,11 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
   }
   const left = status
     ? said
-    : hintSpans(hintsFor(mode, feature, loaded.length), inner, mode.name === 'browse' ? helpHint : undefined);
+    : hintSpans(
+        hintsFor(mode, feature, loaded.length, past),
+        inner,
+        mode.name === 'browse' ? helpHint : undefined,
+      );
   return <Row columns={columns} spans={[' ', ...cut(left, inner)]} right={[' ']} />;
 }
 

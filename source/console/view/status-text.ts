@@ -1,7 +1,7 @@
 import { staleAfterMs } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
-import type { Freshness, State } from '../../store/store.ts';
-import { formatAge, formatDuration } from '../../ui/format.ts';
+import type { Freshness, Past, State } from '../../store/store.ts';
+import { formatAge, formatClockSeconds, formatDuration } from '../../ui/format.ts';
 import type { Tone } from '../../ui/row.tsx';
 
 /** `● live`, `✗ no answer for 5s`, `✗ lost 12s, retry in 4s`, `○ connecting, retry in 1s`. */
@@ -17,6 +17,15 @@ export function connectionWords(connection: State['connection'], nowMs: number):
   return connection.name === 'lost' ? `✗ lost${since}${retry}` : `○ connecting${since}${retry}`;
 }
 
+/** `FROZEN at 15:02:11, 1m47s ago`, `REPLAY at 15:02:11, 10x`, `REPLAY at 15:02:11, paused`. */
+export function pastWords({ kind, atMs, nowMs, speed }: Past): string {
+  if (kind === 'frozen') {
+    return `FROZEN at ${formatClockSeconds(atMs)}, ${wholeSeconds(nowMs - atMs)} ago`;
+  }
+  const at = `${new Date(atMs).toLocaleDateString('sv')} ${formatClockSeconds(atMs)}`;
+  return `REPLAY at ${at}, ${speed === undefined ? 'paused' : `${speed}x`}`;
+}
+
 export type Note = { readonly text: string; readonly tone: Tone };
 
 /**
@@ -24,6 +33,16 @@ export type Note = { readonly text: string; readonly tone: Tone };
  * spreads goes on with the others while the first is away, and says itself which of them are missing.
  */
 export function paneNote(
+  state: Pick<State, 'freshness' | 'connection' | 'screen'> & Partial<Pick<State, 'past'>>,
+  feature: Pick<AnyFeature, 'noun' | 'spreads'>,
+): Note {
+  const { text, tone } = noteOf(state, feature);
+  if (!state.past) return { text, tone };
+  // Of another moment nothing is live; what was wrong with it then still is.
+  return text === 'live' ? { text: 'then', tone: 'warn' } : { text: `then ${text}`, tone };
+}
+
+function noteOf(
   { freshness, connection, screen }: Pick<State, 'freshness' | 'connection' | 'screen'>,
   { noun, spreads = false }: Pick<AnyFeature, 'noun' | 'spreads'>,
 ): Note {
@@ -95,9 +114,10 @@ export function paneNow(
 
 /** Whether something on screen is moved by the clock. */
 export function isAgeing(
-  { connection, freshness, slices, screen }: State,
+  { connection, freshness, slices, screen, past }: State,
   features: readonly Pick<AnyFeature, 'noun' | 'ticks'>[],
 ): boolean {
+  if (past) return past.kind === 'frozen';
   if (!isAnswering(connection) || screen.mode.name === 'needs') return true;
   if (Object.values(freshness).some(({ name }) => name === 'stale' || name === 'failed')) return true;
   return features.some(({ noun, ticks }) => ticks?.(slices[noun]) === true);
