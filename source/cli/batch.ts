@@ -117,7 +117,9 @@ export async function runBatch(
     if (!(error instanceof EndedError)) {
       // A line that cannot be taken says itself that those behind it were not.
       const isLost = QuarterdeckError.is(error) && error.kind === 'connection';
-      const left = isLost ? unconfirmed() : textsOf(descriptions);
+      // Of one thing that was refused the refusal tells all.
+      const isOfMany = unread.length > 0;
+      const left = isLost ? unconfirmed() : isOfMany ? textsOf(descriptions) : [];
       if (left.length > 0) context.warn(`Not confirmed: ${left.join(', ')}`);
     }
     throw error;
