@@ -26,8 +26,9 @@ export default defineConfig({
     // The path of a unix socket may have 107 characters, and the screens of tests show it: some machines' TMPDIR is long.
     env: { FORCE_COLOR: '0', NODE_ENV: 'production', TMPDIR: '/tmp' },
     globalSetup: ['test/helpers/build-once.ts'],
-    setupFiles: ['test/helpers/patience.ts'],
-    expect: { poll: { timeout: 20_000 } },
+    setupFiles: ['test/helpers/deadline.ts'],
+    // Little less than a test has: what did not happen is said before the test ends.
+    expect: { poll: { timeout: 55_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -86,7 +86,7 @@ const noConnections: Act = (_, control) => ({
 async function withoutInfo(): Promise<Scene> {
   const server = await startRedis();
   const control = server.client();
-  const denied = ['info', 'config', 'client', 'latency', 'slowlog', 'memory'];
+  const denied = ['info', 'config', 'client', 'latency', 'slowlog'];
   await control.call(
     'ACL',
     'SETUSER',

@@ -140,7 +140,7 @@ export const stored: Readonly<
   'topic publish -': [['topic', 'status', 'news'], ([row]: [{ lastId: number }?]) => row?.lastId ?? 0],
   'chat send -': [['chat', 'list'], ([row]: [{ lastId: number }?]) => row?.lastId ?? 0],
   'log write': [
-    ['log', 'common', 'app'],
+    ['log', 'common', 'app', '--top', '10000'],
     ({ entries }: { entries: { count: number; previous: number }[] }) =>
       entries.reduce((sum, { count, previous }) => sum + count + previous, 0),
   ],

@@ -25,7 +25,7 @@ export class OutputError extends QuarterdeckError {
 }
 
 /** How long a reader that does not read is waited for once the run is to end. */
-const patienceMs = 2000;
+const timeoutMs = 2000;
 
 /** @param ended aborted by the signal that is to end the run: a reader that stands still must not keep it from that */
 export function makeOutput(stream: Writable, ended?: AbortSignal): Output {
@@ -33,7 +33,7 @@ export function makeOutput(stream: Writable, ended?: AbortSignal): Output {
   const closed = controller.signal;
   let writing = 0;
   const giveUp = (): void => {
-    setTimeout(() => writing > 0 && controller.abort(), patienceMs).unref();
+    setTimeout(() => writing > 0 && controller.abort(), timeoutMs).unref();
   };
   if (ended?.aborted) giveUp();
   else ended?.addEventListener('abort', giveUp, { once: true });

@@ -19,9 +19,9 @@ import { EmbeddedError } from './errors.ts';
  */
 
 const lingerMs = 3000;
-const patienceMs = 10_000;
+const startTimeoutMs = 10_000;
 /** Longer than anybody needs for starting a server: whose turn is older died without ending it. */
-const longestTurnMs = 3 * patienceMs;
+const longestTurnMs = 3 * startTimeoutMs;
 /** Followed by its pid. */
 const keeperName = 'quarterdeck:keeper:';
 const silentAfterMs = 1000;
@@ -43,7 +43,7 @@ export async function startEmbedded({
   }
   ownFolder(embeddedDirectory);
 
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + startTimeoutMs;
   while (Date.now() < deadline) {
     const seen = await look(socket);
     if (seen === 'kept') return url;
@@ -127,7 +127,7 @@ async function launch(
     failure ??= `ended with status ${code}, see ${path.join(directory, 'redis.log')}`;
   });
   child.unref();
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + startTimeoutMs;
   while (failure === undefined && Date.now() < deadline) {
     if ((await look(socket)) === 'unkept') return;
     await wait(5);
@@ -148,7 +148,7 @@ async function launchKeeper(directory: string, socket: string): Promise<void> {
     });
   }
   keeper.unref();
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + startTimeoutMs;
   while (!isGone && Date.now() < deadline && (await look(socket)) !== 'kept') await wait(5);
 }
 

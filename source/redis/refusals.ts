@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { DeniedError, UnsupportedServerError } from '../errors.ts';
 import { backoffMs, pause } from './backoff.ts';
 import { type Client, isCluster } from './client.ts';
@@ -132,12 +133,7 @@ export function refused(thrown: unknown, server = 'Redis'): unknown {
   }
   const denial = denialIn(message);
   if (denial) {
-    const sent = Reflect.get(thrown, 'command') as { name?: unknown; args?: unknown } | undefined;
-    const [first] = Array.isArray(sent?.args) ? sent.args : [];
-    const named = denial.what === 'command' ? textIn(sent?.name)?.toUpperCase() : first;
-    return new DeniedError(denial.what, denial.name ?? (named === undefined ? undefined : String(named)), {
-      cause: thrown,
-    });
+    return deniedError(thrown, denial.what, denial.name, sentIn(thrown, denial.what));
   }
   const missing = abilityMissing(message);
   if (missing !== undefined) {
@@ -163,15 +159,20 @@ export async function refusedScript(
   const { message } = thrown;
   const denial = denialIn(message);
   if (denial) {
+    const { what } = denial;
     const line = lineIn(message, lua);
-    const name = denial.name ?? namedIn(line, denial.what, keys) ?? (await loggedDenial(client, denial.what));
-    const candidates = denial.what === 'command' && name === undefined ? commandsIn(line ?? lua) : [];
-    return new DeniedError(denial.what, name, {
-      cause: thrown,
-      ...(candidates.length > 0 && {
-        hint: `It is one of ${candidates.join(', ')}; \`ACL LOG\` says which, for a user who may read it`,
-      }),
-    });
+    const candidates =
+      what === 'command' ? commandsIn(line ?? lua) : what === 'key' ? keysOf(line, keys) : [];
+    // A script may as well build names of keys: then it is none of those that it was given.
+    const isSure =
+      candidates.length === 1 && (what === 'command' || line === undefined || /\bKEYS\[/.test(line));
+    const name = denial.name ?? (isSure ? candidates[0] : await loggedDenial(client, what));
+    return deniedError(
+      thrown,
+      what,
+      name,
+      isSure || line === undefined || what === 'command' ? candidates : [],
+    );
   }
   if (/compiling script|script shebang|script flag/i.test(message)) {
     const server = await serverOf(client);
@@ -220,10 +221,6 @@ export async function rideOut<Result>(
   }
 }
 
-function textIn(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
 export function isReplyError(thrown: unknown): thrown is Error {
   return thrown instanceof Error && thrown.name === 'ReplyError';
 }
@@ -262,19 +259,58 @@ function lineIn(message: string, lua: string): string | undefined {
   return line === undefined ? undefined : lua.split('\n')[Number(line) - 1];
 }
 
-function namedIn(
-  line: string | undefined,
-  what: Denial['what'],
-  keys: readonly string[],
-): string | undefined {
-  if (what === 'key' && keys.length === 1) return keys[0];
-  if (line === undefined || what === 'channel') return;
-  const names =
-    what === 'command'
-      ? commandsIn(line)
-      : Array.from(line.matchAll(/\bKEYS\[(\d+)\]/g), ([, index]) => keys[Number(index) - 1]);
-  return names.length === 1 ? names[0] : undefined;
+/** The keys that the line names; without a line the script was refused before it ran, for any of its keys. */
+function keysOf(line: string | undefined, keys: readonly string[]): readonly string[] {
+  if (line === undefined) return keys;
+  const named = line.matchAll(/\bKEYS\[(\d+)\]/g);
+  return Array.from(named, ([, place]) => keys[Number(place) - 1]).filter((key) => key !== undefined);
 }
+
+/** What of the command that was sent may be meant. */
+function sentIn(error: Error, what: Denial['what']): readonly string[] {
+  const sent: unknown = Reflect.get(error, 'command');
+  if (!v.is(sentCommand, sent)) return [];
+  const { name, args } = sent;
+  if (what === 'command') return [name.toUpperCase()];
+  const texts = args.map(String);
+  if (what === 'key') return keysIn(name, texts);
+  return /publish$/i.test(name) ? texts.slice(0, 1) : texts;
+}
+
+/** The keys among the arguments of a command that we send. */
+function keysIn(name: string, args: readonly string[]): readonly string[] {
+  // Behind the text of the script, or its digest, and their number.
+  if (/^(eval|fcall)/i.test(name)) return args.slice(2, 2 + Number(args[1]));
+  if (/^xread/i.test(name)) {
+    const streams = args.slice(args.findIndex((word) => /^streams$/i.test(word)) + 1);
+    return streams.slice(0, streams.length / 2);
+  }
+  if (/^(memory|object|xinfo)$/i.test(name)) return args.slice(1, 2);
+  return /^(mget|del|unlink|exists|touch)$/i.test(name) ? args : args.slice(0, 1);
+}
+
+/** What ioredis keeps of a command that failed. */
+const sentCommand = v.object({ name: v.string(), args: v.array(v.unknown()) });
+
+function deniedError(
+  cause: Error,
+  what: Denial['what'],
+  name: string | undefined,
+  candidates: readonly string[],
+): DeniedError {
+  const known = name ?? (candidates.length === 1 ? candidates[0] : undefined);
+  const isOpen = known === undefined && candidates.length > 0;
+  const more = candidates.length > mostCandidates ? ', ...' : '';
+  const some = candidates.slice(0, mostCandidates).join(', ');
+  return new DeniedError(what, known, {
+    cause,
+    ...(isOpen && {
+      hint: `It is one of ${some}${more}; \`ACL LOG\` says which, for a user who may read it`,
+    }),
+  });
+}
+
+const mostCandidates = 20;
 
 /** Every command that is called by its name; with `isForced` only those whose failure ends the script. */
 export function commandsIn(lua: string, isForced = false): readonly string[] {

@@ -1,8 +1,8 @@
 import calculateSlot from 'cluster-key-slot';
 import { Cluster, type ClusterOptions, type Redis } from 'ioredis';
-import { vi } from 'vitest';
 import { freePort } from './ports.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
+import { until } from './until.ts';
 
 /**
  * A real cluster of private servers, up in about two seconds. `client()` has the settings of our own connections.
@@ -72,7 +72,10 @@ export async function startCluster({
   }
   await settled(nodes, () => 'cluster_state:ok');
   for (const { ask } of replicas) {
-    await vi.waitFor(async () => contains(await ask.info('replication'), 'master_link_status:up'), patience);
+    await until(
+      async () => (await ask.info('replication')).includes('master_link_status:up'),
+      'a replica in sync',
+    );
   }
 
   // A busy machine may keep a server waiting for a second. Where nobody can take over, nobody need give up on it.
@@ -111,16 +114,10 @@ export async function startCluster({
   };
 }
 
-const patience = { timeout: 30_000, interval: 50 };
-
 async function settled(nodes: readonly Node[], line: () => string): Promise<void> {
   for (const { ask } of nodes) {
-    await vi.waitFor(async () => contains(String(await ask.call('CLUSTER', 'INFO')), line()), patience);
+    await until(async () => String(await ask.call('CLUSTER', 'INFO')).includes(line()), line());
   }
-}
-
-function contains(text: string, line: string): void {
-  if (!text.includes(line)) throw new Error(`Not yet ${line}`);
 }
 
 async function idOf(node: Node | undefined): Promise<string> {

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { vi } from 'vitest';
 import { freePort } from './ports.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
+import { until } from './until.ts';
 
 /** A primary, a replica and one sentinel that watches them; a failover takes about two seconds. */
 export type SentinelGroup = {
@@ -83,15 +83,11 @@ export async function startSentinel({ password, tlsFiles }: SentinelTerms = {}):
   };
   const asking = client();
   // A failover needs a replica that the sentinel has already met and that has synchronised.
-  await vi.waitFor(
-    async () => {
-      const replicas = (await asking.call('SENTINEL', 'REPLICAS', name)) as string[][];
-      const fields = replicas[0] ?? [];
-      if (fields[fields.indexOf('master-link-status') + 1] !== 'ok')
-        throw new Error('The replica is not in sync yet');
-    },
-    { timeout: 30_000, interval: 100 },
-  );
+  await until(async () => {
+    const replicas = (await asking.call('SENTINEL', 'REPLICAS', name)) as string[][];
+    const fields = replicas[0] ?? [];
+    return fields[fields.indexOf('master-link-status') + 1] === 'ok';
+  }, 'a replica in sync');
 
   return {
     url: `${tlsFiles === undefined ? 'redis' : 'rediss'}://127.0.0.1:${port}`,

@@ -57,7 +57,7 @@ const bytes: Readonly<Record<string, string>> = {
   pagedown: '\u001B[6~',
   backspace: '\u007F',
 };
-const patienceMs = 15_000;
+const deadlineMs = 50_000;
 const stateHome = mkdtempSync(path.join(tmpdir(), 'quarterdeck-state-'));
 process.once('exit', () => rmSync(stateHome, { recursive: true, force: true }));
 const readMs = 250;
@@ -108,8 +108,8 @@ export function startPlay(options: PlayOptions): Play {
     watchers.add(watcher);
     const timer = setTimeout(
       () =>
-        done.reject(new Error(`Not within ${patienceMs} ms: ${what}\n${screenLines(terminal).join('\n')}`)),
-      patienceMs,
+        done.reject(new Error(`Not within ${deadlineMs} ms: ${what}\n${screenLines(terminal).join('\n')}`)),
+      deadlineMs,
     );
     try {
       await done.promise;
@@ -147,7 +147,7 @@ export function startPlay(options: PlayOptions): Play {
     stall: () => pty.pause(),
     hangUp: () => (pty as IPty & { destroy(): void }).destroy(),
     async ended() {
-      const timer = setTimeout(() => exited.reject(new Error('The program did not end')), patienceMs);
+      const timer = setTimeout(() => exited.reject(new Error('The program did not end')), deadlineMs);
       await exited.promise;
       clearTimeout(timer);
       await settle(terminal);

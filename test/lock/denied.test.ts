@@ -16,7 +16,10 @@ const redis = server.client();
 const scripts = ['acquire', 'wait', 'release', 'extend', 'hand-over', 'fence'];
 const commands = new Set(['publish']);
 for (const script of scripts) {
-  const text = readFileSync(new URL(`../../source/features/lock/${script}.lua`, import.meta.url), 'utf8');
+  const text = readFileSync(
+    new URL(`../../source/features/lock/holder/${script}.lua`, import.meta.url),
+    'utf8',
+  );
   for (const [, command = ''] of text.matchAll(/redis\.p?call\(\s*'(\w+)'/g))
     commands.add(command.toLowerCase());
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { DeniedError, QuarterdeckError, UnsupportedServerError } from '../../source/errors.ts';
 import { isPassing, refusalSort, refused, rideOut } from '../../source/redis/refusals.ts';
@@ -109,6 +110,39 @@ describe('what a user may not do is named', () => {
     ] as const;
     for (const [sent, what, denied] of refusals)
       expect(await failureOf(sent)).toMatchObject({ what, denied });
+  });
+
+  test('the key of a script that is sent by its digest, of several keys, and behind other words', async () => {
+    await write(server.client(), ['mine'], ['v']);
+    const digest = createHash('sha1')
+      .update("#!lua\nreturn redis.call('SET', KEYS[1], ARGV[1])")
+      .digest('hex');
+    const redis = await user('digest', '~mine*', 'resetchannels', '+@all', '-acl');
+    const denied = [
+      [redis.evalsha(digest, 1, 'theirs', 'v'), 'theirs'],
+      [redis.eval('return 1', 1, 'theirs'), 'theirs'],
+      [redis.xread('BLOCK', 1, 'STREAMS', 'theirs', '0'), 'theirs'],
+      [redis.memory('USAGE', 'theirs'), 'theirs'],
+      [redis.mget('mine', 'theirs'), undefined],
+      [redis.evalsha(digest, 2, 'mine', 'theirs'), undefined],
+    ] as const;
+    for (const [sent, name] of denied) {
+      const error = await failureOf(retryAborted<unknown>(() => sent));
+      expect(error).toMatchObject({ what: 'key', denied: name });
+      if (name === undefined) expect((error as QuarterdeckError).hint).toContain('one of mine, theirs');
+    }
+    const two = defineScript({
+      lua: "#!lua\nlocal other = KEYS[2]\nreturn redis.call('SET', 'theirs', ARGV[1])",
+      parse: String,
+    });
+    // Of its own keys none was refused, so none is named.
+    const error = await failureOf(two(redis, ['mine'], ['v']));
+    expect(error).toMatchObject({ what: 'key' });
+    expect((error as DeniedError).denied).not.toBe('mine');
+    await expect(failureOf(retryAborted(() => redis.subscribe('a', 'b')))).resolves.toMatchObject({
+      what: 'channel',
+      hint: expect.stringContaining('one of a, b'),
+    });
   });
 
   test('what a script caught and gave back is looked up in the ACL log', async () => {

@@ -113,6 +113,7 @@ const acquireCommand = defineCommand({
     const held = await acquire(redis, input.name, {
       ttlMs: input.ttl,
       waitMs: input.wait,
+      rideOutMs: config.timeoutMs,
       label: input.label ?? config.operator,
       signal,
       listen: context.listen,

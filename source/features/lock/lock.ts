@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '../../redis/client.ts';
+import { rideOut } from '../../redis/refusals.ts';
 import { assertTtl } from './errors.ts';
 import { type Held, HeldLock } from './holder/held.ts';
 import { takeFree } from './holder/scripts.ts';
@@ -37,6 +38,11 @@ export type LockOptions = {
   readonly waitMs?: number;
   /** What the holder is doing, for whoever looks at the console. */
   readonly label?: string;
+  /**
+   * How long what a server refuses for a while (it is full, it cannot save) is waited for while in the queue; not at all
+   * by default.
+   */
+  readonly rideOutMs?: number;
   /** Stops waiting: `acquire` then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** A connection that only listens, shared with others; by default a second one like `redis` is made. */
@@ -69,7 +75,7 @@ export async function hold(
 }
 
 async function obtain(redis: Client, name: string, options: LockOptions): Promise<HeldLock | undefined> {
-  const { ttlMs = 10_000, waitMs = 0, label = '', signal, listen } = options;
+  const { ttlMs = 10_000, waitMs = 0, rideOutMs = 0, label = '', signal, listen } = options;
   assertTtl(ttlMs);
   signal?.throwIfAborted();
   const about: About = {
@@ -79,6 +85,8 @@ async function obtain(redis: Client, name: string, options: LockOptions): Promis
     ttlMs,
     token: mintToken(redis, label),
     mayWait: waitMs > 0,
+    rideOutMs: waitMs > 0 ? rideOutMs : 0,
+    signal,
     listen,
   };
   const attempt = attemptTo(about);
@@ -108,20 +116,24 @@ type About = {
   readonly ttlMs: number;
   token: string;
   readonly mayWait: boolean;
+  readonly rideOutMs: number;
+  readonly signal: AbortSignal | undefined;
   readonly listen: (() => Client) | undefined;
 };
 
 async function attemptTo(about: About): Promise<HeldLock | undefined> {
-  const { redis, name, label, ttlMs, mayWait, listen } = about;
+  const { redis, name, label, ttlMs, mayWait, rideOutMs, signal, listen } = about;
+  const riding = { timeoutMs: rideOutMs, ...(signal && { signal }) };
   for (;;) {
     const { token } = about;
     let queue = queueOf(redis, name, listen);
     let sinceMs = performance.now();
-    let fence = queue.isEmpty ? await takeFree(redis, queue.keys, token, ttlMs) : -1;
+    const { keys, isEmpty } = queue;
+    let fence = isEmpty ? await rideOut(() => takeFree(redis, keys, token, ttlMs), riding) : -1;
     if (fence === 0 && !mayWait) return;
     if (fence <= 0) {
       queue = queueOf(redis, name, listen);
-      const grant = await (mayWait ? queue.wait(token, ttlMs) : queue.ask(token, ttlMs));
+      const grant = await (mayWait ? queue.wait(token, ttlMs, rideOutMs) : queue.ask(token, ttlMs));
       if (!grant) return;
       ({ fence, sinceMs } = grant);
     }

@@ -25,6 +25,9 @@ export async function publishLines(
   let failure: unknown;
   let onTheWay = 0;
   let failed = 0;
+  // Once one was given up, the others are not to be waited for as long again.
+  const givenUp = new AbortController();
+  const signal = AbortSignal.any([options.signal, givenUp.signal]);
   unconfirmed?.(() =>
     onTheWay + failed === 0 ? undefined : `${counted(onTheWay + failed, 'message')} to ${topic}`,
   );
@@ -46,7 +49,7 @@ export async function publishLines(
         break;
       }
       onTheWay += 1;
-      publish(client, topic, line, options).then(
+      publish(client, topic, line, { ...options, signal }).then(
         (published) => {
           // Answers come in any order.
           if (published.count > 0) first = first === 0 ? published.first : Math.min(first, published.first);
@@ -58,6 +61,7 @@ export async function publishLines(
         (error: unknown) => {
           failure ??= error;
           failed += 1;
+          givenUp.abort();
           land();
         },
       );

@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 
-const patienceMs = 500;
+const timeoutMs = 500;
 
 /**
  * What a server says to somebody who connects and asks nothing: one that has too many clients, or is in protected mode,
@@ -20,7 +20,7 @@ export function greetingOf(url: string): Promise<string | undefined> {
       resolve(text);
     };
     socket.setEncoding('utf8');
-    socket.setTimeout(patienceMs, finish);
+    socket.setTimeout(timeoutMs, finish);
     socket.once('data', (data) => finish(/^-(.+?)\r?\n/.exec(String(data))?.[1]));
     socket.once('error', () => finish());
     socket.once('end', () => finish());

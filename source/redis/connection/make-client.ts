@@ -109,7 +109,7 @@ export function clusterClient(config: Config, hooks: Hooks): Cluster {
   const isTls = config.urls.some((url) => url.startsWith('rediss:'));
   const cluster = new Cluster(nodes, {
     clusterRetryStrategy: renewing(secrets, hooks),
-    // Slots move and masters die: keep asking until the caller's own patience ends.
+    // Slots move and masters die: keep asking until the caller's own timeout.
     maxRedirections: 64,
     retryDelayOnFailover: 200,
     retryDelayOnClusterDown: 200,

@@ -70,9 +70,18 @@ async function keep(
   port?.on('message', (message: ToKeeper) => onMessage(message));
 
   const { ask, lost } = connection;
-  const options = { ttlMs, waitMs, label, signal: giveUp.signal, listen: () => connection.listen() };
-  await connection.ready(config.timeoutMs);
-  const held = await Promise.race([acquire(ask, name, options), lost(config.timeoutMs)]);
+  const { timeoutMs } = config;
+  const { signal } = giveUp;
+  const options = {
+    ttlMs,
+    waitMs,
+    rideOutMs: timeoutMs,
+    label,
+    signal,
+    listen: () => connection.listen(),
+  };
+  await connection.ready(timeoutMs);
+  const held = await Promise.race([acquire(ask, name, options), lost(timeoutMs)]);
   if (!held) return tell({ name: 'refused' });
   onMessage = guard(held, tell);
   tell({ name: 'held', token: held.token, fence: held.fence });

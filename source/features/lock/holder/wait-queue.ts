@@ -1,5 +1,6 @@
 import type { Client } from '../../../redis/client.ts';
 import { type Hearing, type Notifier, notifierOf } from '../../../redis/notifier.ts';
+import { isPassing } from '../../../redis/refusals.ts';
 import { existsAs, register } from '../../../redis/registry.ts';
 import { warn } from '../../../warnings.ts';
 import { ownerOf } from '../token.ts';
@@ -28,6 +29,9 @@ type Waiter = {
   sinceMs: number;
   /** What that asking told: a grant with no higher fence was made before, and is over. */
   lastFence: number;
+  /** How long it goes on while the server refuses with what passes, and since when that is so. */
+  readonly rideOutMs: number;
+  refusedSinceMs: number | undefined;
   readonly granted: PromiseWithResolvers<Grant | undefined>;
 };
 
@@ -38,6 +42,8 @@ const stillThere = existsAs('lock:*', 'lock-queue:*');
 const pollMs = { foreign: 100, own: 1000 };
 const announceEveryMs = 60_000;
 const lingerMs = 1000;
+/** What was refused for a while is asked again so soon. */
+const refusedMs = 500;
 /** If the subscription is not confirmed by then, queue without: at worst a grant is found when the TTL ends. */
 const unheardMs = 1000;
 
@@ -94,10 +100,23 @@ export class WaitQueue {
     return this.isEmpty && this.#holders.size === 0 && this.#hearing === undefined;
   }
 
-  /** Resolves with the grant once it is this token's turn, with undefined once it left. Rejects if Redis refuses. */
-  wait(token: string, ttlMs: number): Promise<Grant | undefined> {
+  /**
+   * Resolves with the grant once it is this token's turn, with undefined once it left. Rejects if Redis refuses; what
+   * passes by itself is waited for during `rideOutMs`.
+   */
+  wait(token: string, ttlMs: number, rideOutMs = 0): Promise<Grant | undefined> {
     const granted = Promise.withResolvers<Grant | undefined>();
-    const waiter = { token, ttlMs, arrival: '0', sinceMs: 0, lastFence: 0, granted };
+    const refusedSinceMs = undefined;
+    const waiter = {
+      token,
+      ttlMs,
+      arrival: '0',
+      sinceMs: 0,
+      lastFence: 0,
+      rideOutMs,
+      refusedSinceMs,
+      granted,
+    };
     clearTimeout(this.#linger);
     this.#waiters.set(token, waiter);
     this.#newcomers.push(waiter);
@@ -201,6 +220,7 @@ export class WaitQueue {
       (reply) => {
         for (const [index, waiter] of waiting.entries()) {
           waiter.arrival = reply.arrivals[index] ?? waiter.arrival;
+          waiter.refusedSinceMs = undefined;
           if (waiter.token === reply.granted?.token) continue;
           waiter.sinceMs = sentAtMs;
           waiter.lastFence = reply.lastFence;
@@ -212,7 +232,15 @@ export class WaitQueue {
         if (!this.isEmpty) this.#schedule(reply, isHearing);
       },
       (error: unknown) => {
-        for (const { token } of waiting) this.#forget(token)?.granted.reject(error);
+        const nowMs = performance.now();
+        for (const waiter of waiting) {
+          waiter.refusedSinceMs ??= nowMs;
+          const isOver = nowMs - waiter.refusedSinceMs >= waiter.rideOutMs;
+          if (isOver || !isPassing(error)) this.#forget(waiter.token)?.granted.reject(error);
+        }
+        if (this.isEmpty) return;
+        this.#allDueMs = Math.min(this.#allDueMs, nowMs + refusedMs);
+        this.#askAfter(refusedMs);
       },
     );
   }
