@@ -226,6 +226,14 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('ship forget more: 1').catch(() => {});
     await alone.ended;
 
+    const small = path.join(folder, 'small');
+    mkdirSync(small);
+    for (let index = 0; index < 6; index += 1) writeFileSync(path.join(small, `${index}.log`), 'one line\n');
+    const packed = inBackground(`ship run ${small} --channel small: --consumers 1 --budget 1MiB`);
+    while (!(await isOpen('small:'))) await pause();
+    await qd(`ship consume small: --as 0 --out ${path.join(folder, 'copies')}`);
+    await packed.ended;
+
     const poisoned = inBackground(`ship run ${logs} --channel bad: --consumers 1 --budget 1MiB --part 64KiB`);
     while (!(await isOpen('bad:'))) await pause();
     await qd('ship consume bad: --as 0 --retries 0 --exec false').catch(() => {});

@@ -257,6 +257,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const second = begins(ship);
       await other(`ship consume logs: --as 0 --out ${path.join(folder, 'out')}`);
       await second.ended;
+      const small = path.join(folder, 'small');
+      mkdirSync(small);
+      for (let index = 0; index < 6; index += 1)
+        writeFileSync(path.join(small, `${index}.log`), 'one line\n');
+      const third = begins(`ship run ${small} --channel logs: --consumers 1 --budget 1MiB`);
+      await until(async () => (await admin.hlen('ship-parts:logs:')) === 6);
+      await other(`ship consume logs: --as 0 --out ${path.join(folder, 'copies')}`);
+      await third.ended;
       await does('ship status logs:');
     },
     refused: 'ship run /etc/hosts --channel elsewhere: --consumers 1',
@@ -277,14 +285,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 
       const small = path.join(folder, 'small');
       mkdirSync(small);
-      for (const name of ['a.log', 'b.log']) writeFileSync(path.join(small, name), 'one line\n');
+      for (const name of ['a.log', 'b.log', 'c.log', 'd.log'])
+        writeFileSync(path.join(small, name), 'one line\n');
       const again = other(`ship run ${small} --channel logs: --consumers 1 --budget 1MiB`);
-      await until(async () => (await admin.hlen('ship-parts:logs:')) === 2);
+      await until(async () => (await admin.hlen('ship-parts:logs:')) === 4);
       await tries('ship consume logs: --as 0 --retries 0 --exec false');
       await does('ship aside logs:');
       await does('ship retry logs: 0 a.log');
       await does('ship drop logs: 0 b.log --yes');
-      await does('ship consume logs: --as 0 --exec true');
+      await does('ship retry logs: 0 --all');
+      await does(`ship consume logs: --as 0 --out ${path.join(folder, 'copies')}`);
       await again;
     },
     refused: 'ship consume elsewhere: --as 0',

@@ -11,6 +11,7 @@ import retry from './channel/retry.lua';
 import status from './channel/status.lua';
 import aside from './consumer/aside.lua';
 import done from './consumer/done.lua';
+import doneMany from './consumer/done-many.lua';
 import join from './consumer/join.lua';
 import leaveConsumer from './consumer/leave.lua';
 import pending from './consumer/pending.lua';
@@ -18,6 +19,7 @@ import announce from './shipper/announce.lua';
 import finish from './shipper/finish.lua';
 import leaveShipper from './shipper/leave.lua';
 import open from './shipper/open.lua';
+import pack from './shipper/pack.lua';
 import release from './shipper/release.lua';
 import remember from './shipper/remember.lua';
 import reserve from './shipper/reserve.lua';
@@ -33,6 +35,7 @@ export const roles: readonly Role[] = [
       heartbeat,
       leaveShipper,
       open,
+      pack,
       release,
       remember,
       reserve,
@@ -52,7 +55,7 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'consumer',
-    scripts: [aside, done, drop, hashPage, heartbeat, join, leaveConsumer, pending, retry],
+    scripts: [aside, done, doneMany, drop, hashPage, heartbeat, join, leaveConsumer, pending, retry],
     commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'MGET', 'STRLEN', 'ZRANGE'],
     keys: (redis, channel) => {
       const { data, stage: _, ids: __, lock: ___, files: ____, ...keys } = channelKeys(redis, channel);

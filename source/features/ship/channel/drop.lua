@@ -15,7 +15,10 @@ local field = ARGV[1] .. ':' .. ARGV[2]
 local stored = redis.call('HGET', KEYS[3], field)
 if not stored then return { 'unknown' } end
 local keys = { settings = KEYS[1], parts = KEYS[2], data = KEYS[4], counter = KEYS[5] }
-local freed = finish_part(keys, ARGV[2], ARGV[1], cjson.decode(stored).id) or 0
+local freed = finish_part(keys, ARGV[2], redis.call('HGET', KEYS[2], ARGV[2]), ARGV[1], cjson.decode(stored).id) or 0
 redis.call('HDEL', KEYS[3], field)
-if freed > 0 then redis.pcall(ARGV[3], ARGV[4], 'room') end
+if freed > 0 then
+  redis.call('HINCRBY', KEYS[1], 'used', -freed)
+  redis.pcall(ARGV[3], ARGV[4], 'room')
+end
 return { 'dropped', stored, freed }

@@ -24,7 +24,7 @@ import { type Page, Seat } from './session.ts';
  * moved it, come first. What cannot be taken is set aside (see channel/aside.ts).
  *
  * Not promised: lines handed to another program come twice when this process dies between handing them over and the
- * acknowledgement, one part of them at most; a machine that loses its file system's cache loses what was acknowledged.
+ * acknowledgement, one part of them at most, or the small files that are acknowledged together; a machine that loses its file system's cache loses what was acknowledged.
  */
 export type ConsumeOptions = {
   /** Which consumer this is: `0` to `N-1`. */
@@ -36,6 +36,11 @@ export type ConsumeOptions = {
   readonly timeoutMs?: number;
   /** Called with the first refusal of each such time. */
   readonly onRefused?: (refusal: unknown) => void;
+  /**
+   * Small files may be acknowledged together, up to 64 of them or 256 KiB: all of them come again if this process dies
+   * before that. For whom taking a part twice changes nothing.
+   */
+  readonly acknowledgesTogether?: boolean;
   /** Why nothing comes yet. */
   readonly onWait?: (reason: string) => void;
   /** What arrived damaged or not at all, and stays so. */
@@ -51,6 +56,9 @@ export type ConsumeOptions = {
 const graceMs = 10_000;
 const defaultAsideLimit = 100;
 const secondWindowBytes = 32 * 1024;
+const smallBytes = 16 * 1024;
+const mostTogether = 64;
+const mostBytesTogether = 256 * 1024;
 
 /**
  * Yields part after part until the channel is done. Asking for the next one acknowledges the one before; leaving the
@@ -74,6 +82,7 @@ export async function* consume(
       if (!next) break;
       yield next.delivery;
       await next.delivery.finish();
+      if (await consumer.collect(next)) continue;
       if (next.delivery.refusal) {
         await consumer.setAside(next, next.delivery.refusal);
         continue;
@@ -91,6 +100,7 @@ export async function* consume(
       else consumer.rewind();
     }
   } finally {
+    await consumer.end();
     await seat.leave();
   }
 }
@@ -125,6 +135,8 @@ class Consumer {
   #aside: ReadonlyMap<string, AsideRecord> = new Map();
   readonly #asideFiles = new Map<string, string>();
   #isBookDone = false;
+  readonly #finished: { readonly id: number; readonly part: string }[] = [];
+  #finishedBytes = 0;
 
   constructor(redis: Client, channel: string, seat: Seat, signal: AbortSignal, options: ConsumeOptions) {
     this.#redis = redis;
@@ -134,10 +146,46 @@ class Consumer {
     this.#options = options;
   }
 
+  /**
+   * Takes note of a small file that was finished, to be acknowledged with others before anything else is.
+   * @returns false for what has to be acknowledged by itself
+   */
+  async collect({ id, delivery, damages }: Next): Promise<boolean> {
+    const isSmall =
+      this.#options.acknowledgesTogether === true &&
+      delivery.isWholeLines &&
+      delivery.bytes <= smallBytes &&
+      damages.length === 0 &&
+      !delivery.refusal &&
+      id > this.#seat.cursor;
+    if (!isSmall) {
+      await this.#acknowledge();
+      return false;
+    }
+    this.#finished.push({ id, part: delivery.part });
+    this.#finishedBytes += delivery.bytes;
+    if (this.#finished.length >= mostTogether || this.#finishedBytes >= mostBytesTogether)
+      await this.#acknowledge();
+    return true;
+  }
+
+  async #acknowledge(): Promise<void> {
+    const finished = this.#finished.splice(0);
+    this.#finishedBytes = 0;
+    if (finished.length > 0 && !(await this.#seat.doneMany(finished))) this.rewind();
+  }
+
+  /** What was finished and is not acknowledged yet; it comes again where that fails. */
+  async end(): Promise<void> {
+    await this.#acknowledge().catch(() => {});
+  }
+
   /** The next part; undefined when the channel is done. */
   async next(): Promise<Next | undefined> {
     for (;;) {
       this.#signal.throwIfAborted();
+      // Nobody waits for what is acknowledged while there is more to do.
+      if (!this.#items[0]?.part) await this.#acknowledge();
       if (!this.#readAhead) await this.#join();
       const item = this.#items.shift();
       if (item?.part) {

@@ -106,6 +106,11 @@ export class PartDelivery implements Delivery {
     return this.#other;
   }
 
+  /** It is all of its file, and nothing else is needed to read it. */
+  get isWholeLines(): boolean {
+    return this.#shape.kind === 'lines' && this.at === 0 && this.isLast && !this.#options.carry();
+  }
+
   setAside(reason: string, tries = 1): void {
     this.refusal = { reason, tries };
   }

@@ -33,10 +33,11 @@ if cursor < message and cursor < tonumber(ARGV[10]) then return { 'rewound' } en
 local freed
 if part ~= '' then
   -- What the ledger still owes counts, wherever another program moved the cursor.
-  local owed = redis.call('HDEL', KEYS[7], ARGV[2] .. ':' .. part) == 1 or redis.call('HEXISTS', KEYS[2], part) == 1
+  local stored = redis.call('HGET', KEYS[2], part)
+  local owed = redis.call('HDEL', KEYS[7], ARGV[2] .. ':' .. part) == 1 or stored
   if cursor >= message and not owed then return { 'done', 0 } end -- sent again
   local keys = { settings = KEYS[1], parts = KEYS[2], data = KEYS[8], counter = KEYS[9] }
-  freed = finish_part(keys, part, ARGV[2], message)
+  freed = finish_part(keys, part, stored, ARGV[2], message)
   if cursor >= message and not freed then return { 'done', 0 } end -- sent again
   if ARGV[7] ~= '' then redis.call('HSET', KEYS[6], ARGV[6], ARGV[7]) else redis.call('HDEL', KEYS[6], ARGV[6]) end
 end
@@ -47,5 +48,8 @@ redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', slowest[2])
 local time = redis.call('TIME')
 holder.at = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[3], 'c:' .. ARGV[2], cjson.encode(holder))
-if freed and freed > 0 then redis.pcall(ARGV[8], ARGV[9], 'room') end
+if freed and freed > 0 then
+  redis.call('HINCRBY', KEYS[1], 'used', -freed)
+  redis.pcall(ARGV[8], ARGV[9], 'room')
+end
 return { 'done', freed or 0 }

@@ -9,6 +9,16 @@ import { putBlocks } from './spool.ts';
 
 /** An open folder, and what stands for it in paths. */
 type Folder = { readonly handle: FileHandle; readonly path: Buffer };
+type OutFolder = Folder & { readonly key: string; readonly openedAtMs: number };
+type Open = {
+  readonly file: Buffer;
+  readonly handle: FileHandle;
+  readonly at: BigIntStats;
+  size: number;
+};
+/** Then it is found again by its name: the directory may have been moved away, and another one be in its place. */
+const heldOpenMs = 100;
+
 type Place = { readonly parent: Folder; readonly name: Buffer };
 
 /**
@@ -22,7 +32,8 @@ type Place = { readonly parent: Folder; readonly name: Buffer };
  */
 export class OutDirectory {
   readonly #directory: string;
-  #open: { readonly file: Buffer; readonly handle: FileHandle; readonly at: BigIntStats } | undefined;
+  #open: Open | undefined;
+  #folder: OutFolder | undefined;
 
   constructor(directory: string) {
     this.#directory = path.resolve(directory);
@@ -41,15 +52,13 @@ export class OutDirectory {
     if (!isSafe(delivery.file) || !isSafe(name.toString('latin1'))) throw new UnsafeNameError(delivery.file);
     let missing = 0;
     try {
-      const { handle, at } = await this.#handleOf(name, delivery.file);
-      missing = Math.max(0, delivery.at - (await handle.stat()).size);
-      await putBlocks(handle, delivery.blocks(), delivery.at);
-      if (!(await this.#isStillThere(name, at))) {
-        await this.close();
-        throw new OutMovedError(delivery.file, this.#directory);
-      }
-      if (delivery.isLast) await this.close();
+      const file = await this.#handleOf(name, delivery.file);
+      missing = Math.max(0, delivery.at - file.size);
+      file.size = await putBlocks(file.handle, delivery.blocks(), delivery.at, file.size);
+      if (!(await this.#isStillThere(name, file.at))) throw new OutMovedError(delivery.file, this.#directory);
+      if (delivery.isLast) await this.#closeFile();
     } catch (error) {
+      await this.close();
       if (hasCode(error, 'ENAMETOOLONG', 'EFBIG', 'EINVAL', 'EILSEQ'))
         throw new OutPlaceError(delivery.file, messageOf(error));
       if (!(error instanceof Error && 'syscall' in error)) throw error;
@@ -59,20 +68,23 @@ export class OutDirectory {
   }
 
   async close(): Promise<void> {
+    const folder = this.#folder;
+    this.#folder = undefined;
+    await this.#closeFile();
+    await folder?.handle.close();
+  }
+
+  async #closeFile(): Promise<void> {
     const last = this.#open;
     this.#open = undefined;
     await last?.handle.close();
   }
 
   /** The file last written to stays open: parts of one file mostly come one after the other. */
-  async #handleOf(
-    file: Buffer,
-    shown: string,
-  ): Promise<{ readonly handle: FileHandle; readonly at: BigIntStats }> {
+  async #handleOf(file: Buffer, shown: string): Promise<Open> {
     if (this.#open?.file.equals(file)) return this.#open;
-    await this.close();
-    await mkdir(this.#directory, { recursive: true });
-    const handle = await this.#inPlace(file, { makes: true }, (place) => openFile(place)).catch((error) => {
+    await this.#closeFile();
+    const handle = await this.#make(file).catch((error: unknown) => {
       if (hasCode(error, 'ELOOP', 'ENOTDIR')) {
         throw new OutPlaceError(shown, 'a link, or something that is no folder, stands on its way');
       }
@@ -85,41 +97,56 @@ export class OutDirectory {
       await handle.close();
       throw new OutPlaceError(shown, 'no regular file stands there');
     }
-    this.#open = { file, handle, at };
+    this.#open = { file, handle, at, size: Number(at.size) };
     return this.#open;
   }
 
-  async #isStillThere(file: Buffer, { dev, ino }: BigIntStats): Promise<boolean> {
+  async #make(file: Buffer): Promise<FileHandle> {
+    const steps = file.toString('latin1').split('/');
+    const name = Buffer.from(steps.pop() ?? '', 'latin1');
+    const known = this.#folder;
+    const parent = await this.#folderOf(steps);
     try {
-      const found = await this.#inPlace(file, { makes: false }, ({ parent, name }) =>
-        lstat(below(parent, name), { bigint: true }),
-      );
-      return found.dev === dev && found.ino === ino && found.nlink > 0n;
+      return await openFile({ parent, name });
     } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return false;
-      throw error;
+      // The folder that was held open may have been removed: then it is made again.
+      if (parent !== known || !hasCode(error, 'ENOENT')) throw error;
+      await this.close();
+      return await openFile({ parent: await this.#folderOf(steps), name });
     }
   }
 
-  /** Does something in the folder of a file, which is reached without a link from the directory on. */
-  async #inPlace<Result>(
-    file: Buffer,
-    { makes }: { readonly makes: boolean },
-    act: (place: Place) => Promise<Result>,
-  ): Promise<Result> {
-    const steps = file.toString('latin1').split('/');
-    const name = Buffer.from(steps.pop() ?? '', 'latin1');
-    let parent = await openFolder(Buffer.from(this.#directory), constants.O_RDONLY | constants.O_DIRECTORY);
+  /** The folder of a file, which is reached without a link from the directory on. The last one stays open. */
+  async #folderOf(steps: readonly string[]): Promise<OutFolder> {
+    const names = steps.filter((step) => step !== '.');
+    const key = names.join('/');
+    const known = this.#folder;
+    if (known?.key === key && performance.now() - known.openedAtMs < heldOpenMs) return known;
+    await this.close();
+    await mkdir(this.#directory, { recursive: true });
+    let folder = await openFolder(Buffer.from(this.#directory), constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      for (const step of steps) {
-        if (step === '.') continue;
-        const next = await enter(parent, Buffer.from(step, 'latin1'), makes);
-        await parent.handle.close();
-        parent = next;
+      for (const step of names) {
+        const next = await enter(folder, Buffer.from(step, 'latin1'));
+        await folder.handle.close();
+        folder = next;
       }
-      return await act({ parent, name });
-    } finally {
-      await parent.handle.close();
+    } catch (error) {
+      await folder.handle.close();
+      throw error;
+    }
+    this.#folder = { ...folder, key, openedAtMs: performance.now() };
+    return this.#folder;
+  }
+
+  /** Whether the name still leads to the file that was written to. */
+  async #isStillThere(file: Buffer, { dev, ino }: BigIntStats): Promise<boolean> {
+    try {
+      const found = await lstat(Buffer.concat([Buffer.from(`${this.#directory}/`), file]), { bigint: true });
+      return found.dev === dev && found.ino === ino;
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return false;
+      throw error;
     }
   }
 }
@@ -139,13 +166,13 @@ function below(parent: Folder, name: Buffer): Buffer {
   return Buffer.concat([parent.path, Buffer.from('/'), name]);
 }
 
-async function enter(parent: Folder, name: Buffer, makes: boolean): Promise<Folder> {
+async function enter(parent: Folder, name: Buffer): Promise<Folder> {
   const folder = below(parent, name);
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
   try {
     return await openFolder(folder, flags);
   } catch (error) {
-    if (!makes || !hasCode(error, 'ENOENT')) throw error;
+    if (!hasCode(error, 'ENOENT')) throw error;
   }
   await mkdir(folder).catch((error: unknown) => {
     // Another consumer may write to the same directory.

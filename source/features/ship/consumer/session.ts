@@ -35,6 +35,7 @@ import { replyWords } from '../channel/reply.ts';
 import { makeRide, type Ride, type RideOptions } from '../channel/ride.ts';
 import asideLua from './aside.lua';
 import doneLua from './done.lua';
+import doneManyLua from './done-many.lua';
 import joinLua from './join.lua';
 import leaveLua from './leave.lua';
 import pendingLua from './pending.lua';
@@ -255,6 +256,31 @@ export class Seat {
     return true;
   }
 
+  /** The same for small parts, one after the other, of which nothing is carried over. */
+  async doneMany(parts: readonly { readonly id: number; readonly part: string }[]): Promise<boolean> {
+    const { keys } = this;
+    const last = parts.at(-1);
+    if (!last) return true;
+    const reply = await this.ride(() =>
+      doneManyScript(
+        this.#redis,
+        [
+          ...[keys.settings, keys.parts, keys.who, keys.members, keys.messages, keys.aside],
+          ...parts.flatMap(({ part }) => [dataKey(keys, part), counterKey(keys, part)]),
+          ...seenKeys(this.#redis, this.#id),
+        ],
+        [
+          ...[this.#channel, this.#id, this.#token, publishCommand(this.#redis), roomBell(keys), this.cursor],
+          ...parts.flatMap(({ id, part }) => [id, part]),
+        ],
+      ),
+    );
+    if (reply[0] === 'rewound') return false;
+    if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
+    this.cursor = Math.max(this.cursor, last.id);
+    return true;
+  }
+
   /**
    * Sets a part aside and goes on behind it.
    * @returns false if the server knows of less than was finished before: another one took over
@@ -310,7 +336,7 @@ export class Seat {
 }
 
 const defaultWindowBytes = 512 * 1024;
-const pageMessages = 32;
+const pageMessages = 64;
 
 function typesOf(keys: ChannelKeys) {
   return {
@@ -329,4 +355,5 @@ const beatScript = defineScript({ lua: beatLua, parse: Number });
 const pendingScript = defineScript({ lua: pendingLua, parse: replyWords, immediate: true });
 const leaveScript = defineScript({ lua: leaveLua, parse: Number });
 const asideScript = defineScript({ lua: asideLua, parse: replyWords, immediate: true });
+const doneManyScript = defineScript({ lua: doneManyLua, parse: replyWords, immediate: true });
 const doneScript = defineScript({ lua: doneLua, parse: replyWords, immediate: true });

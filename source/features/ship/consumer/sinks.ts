@@ -41,6 +41,7 @@ export async function deliverTo(
       ...options,
       signal: context.signal,
       listen: () => context.listen(),
+      acknowledgesTogether: exec === undefined && !tally,
       timeoutMs: context.config.timeoutMs,
       onRefused: (refusal) => context.warn(`${messageOf(refusal)}: waiting`),
       onWait(reason) {

@@ -29,7 +29,9 @@ export async function openSpool(file: string): Promise<Spool> {
   return {
     file,
     bytes: size,
-    put: (blocks, at) => putBlocks(handle, blocks, at),
+    async put(blocks, at) {
+      await putBlocks(handle, blocks, at);
+    },
     async *read() {
       for (let at = 0; ; ) {
         const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(blockBytes), 0, blockBytes, at);
@@ -69,12 +71,16 @@ function unsafe(found: Stats): string | undefined {
   return undefined;
 }
 
-/** Writes blocks at their place and ends the file there: repeated after a crash it leads to the same bytes. */
+/**
+ * Writes blocks at their place and ends the file there: repeated after a crash it leads to the same bytes. The file has
+ * `size` bytes now, if that is known. Resolves to how many it has then.
+ */
 export async function putBlocks(
   handle: FileHandle,
   blocks: AsyncIterable<Buffer>,
   at: number,
-): Promise<void> {
+  size?: number,
+): Promise<number> {
   let to = at;
   for await (const block of blocks) {
     for (let written = 0; written < block.length; ) {
@@ -82,5 +88,6 @@ export async function putBlocks(
     }
     to += block.length;
   }
-  await handle.truncate(to);
+  if (size === undefined || size > to || (size < at && to === at)) await handle.truncate(to);
+  return to;
 }

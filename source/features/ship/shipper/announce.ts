@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { asIntegers } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { unchargedRecords } from '../channel/cost.ts';
@@ -9,6 +10,8 @@ import { self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
 import announceLua from './announce.lua';
 import type { Reserved } from './budget.ts';
+import packLua from './pack.lua';
+import { packed, type SmallFile } from './pack.ts';
 import type { ShipSession } from './session.ts';
 
 type Named = { readonly name: string; readonly ctimeMs: number };
@@ -68,6 +71,44 @@ export class Announcer {
     return ctimeMs < this.#cursor.since - margin;
   }
 
+  /** The last file that the cursor stands for; a file that comes before it by name cannot move it. */
+  get lastName(): string | undefined {
+    return this.#keepsCursor ? this.#cursor.name : undefined;
+  }
+
+  /** Announces small files in one step, up to the first that is not plain. Resolves to how many that were. */
+  async pack(batch: readonly SmallFile[]): Promise<number> {
+    const session = this.#session;
+    const { redis, keys, token, outstanding } = session;
+    const { keys: names, words } = packed(session, batch, (source) => this.#isQuiet(source, marginMs.likely));
+    const [count = 0, used = 0, lastId = 0] = await session.exclusive(() =>
+      session.ride(() =>
+        packScript(
+          redis,
+          [keys.settings, keys.parts, keys.files, keys.who, keys.messages, keys.ids, keys.lock, ...names],
+          [
+            token,
+            publishCommand(redis),
+            messageBell(keys),
+            this.#field,
+            JSON.stringify(this.#cursor),
+            unchargedRecords,
+            session.server,
+            ...words,
+          ],
+        ),
+      ),
+    );
+    for (const { part } of batch.slice(0, count)) outstanding.add(part.name);
+    const last = batch[count - 1];
+    if (!last) return 0;
+    const { name, generation } = last.part.after;
+    this.#cursor = { ...this.#cursor, name, generation, count: this.#cursor.count + count };
+    session.lastId = Math.max(session.lastId, lastId);
+    session.usedBytes = used;
+    return count;
+  }
+
   /** @throws {KeyTakenError | ShipperFencedError} */
   async announce(
     { part, stage }: Reserved,
@@ -118,4 +159,5 @@ export class Announcer {
   }
 }
 
+const packScript = defineScript({ lua: packLua, parse: asIntegers, immediate: true });
 const announceScript = defineScript({ lua: announceLua, parse: replyWords, immediate: true });

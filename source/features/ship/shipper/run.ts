@@ -14,6 +14,7 @@ import type { ShipOptions, Shipped } from '../ship.ts';
 import { Announcer } from './announce.ts';
 import { Room } from './budget.ts';
 import { Follower, isOfFile } from './follow.ts';
+import { Packer } from './pack.ts';
 import { type Part, Pipeline } from './pipeline.ts';
 import { closingPart, type PlanOptions, planFile, planOptions } from './plan.ts';
 import { type Records, ShipSession } from './session.ts';
@@ -21,6 +22,12 @@ import { Remarks } from './warnings.ts';
 
 const MiB = 1024 ** 2;
 const tellMs = 500;
+
+type Ways = {
+  readonly session: ShipSession;
+  readonly pipeline: Pipeline;
+  readonly announcer: Announcer;
+};
 
 /** One attempt at shipping, from opening the channel to leaving it. */
 export class Shipping {
@@ -83,17 +90,7 @@ export class Shipping {
     try {
       const records = await session.records();
       if (follow) await this.#follow(session, pipeline, records);
-      else {
-        const { files } = records;
-        const unknown = sources.filter(({ name }) => !files.has(name));
-        const recorded = sources.filter(({ name }) => files.get(name)?.state === 'shipped').length;
-        const behind = announcer.behind(unknown, recorded);
-        for (const source of sources) {
-          if (behind.has(source.name)) this.#skip(source);
-          else await this.#shipFile(session, pipeline, source, files.get(source.name));
-        }
-        if (session.isAlone) await this.#closeAbandoned(pipeline, files);
-      }
+      else await this.#shipAll(sources, records.files, { session, pipeline, announcer });
       await pipeline.drain();
       for (let shipment = this.#changed.shift(); shipment; shipment = this.#changed.shift()) {
         shipment.stopped = undefined;
@@ -114,6 +111,31 @@ export class Shipping {
     }
     this.#tell(session);
     return this.#result(session, peakBytes);
+  }
+
+  /** Ships every file from where it stands to its end; small ones together. */
+  async #shipAll(
+    sources: readonly Source[],
+    records: ReadonlyMap<string, FileRecord>,
+    { session, pipeline, announcer }: Ways,
+  ): Promise<void> {
+    const unknown = sources.filter(({ name }) => !records.has(name));
+    const recorded = sources.filter(({ name }) => records.get(name)?.state === 'shipped').length;
+    const behind = announcer.behind(unknown, recorded);
+    const packer = new Packer(session, announcer, () => this.#generation(session));
+    const isNew = ({ name }: Source): boolean => !behind.has(name) && !records.has(name);
+    for (let index = 0; index < sources.length; index += 1) {
+      const together = packer.run(sources, index, isNew);
+      if (together.length > 0) {
+        await pipeline.drain();
+        index += await packer.ship(together, (record) => this.#records.set(record.name, record));
+      }
+      const source = sources[index];
+      if (!source) break;
+      if (behind.has(source.name)) this.#skip(source);
+      else await this.#shipFile(session, pipeline, source, records.get(source.name));
+    }
+    if (session.isAlone) await this.#closeAbandoned(pipeline, records);
   }
 
   /** Until the signal aborts. */

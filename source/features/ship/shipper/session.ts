@@ -1,4 +1,5 @@
 import { WrongTypeError } from '../../../errors.ts';
+import { pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
 import { register } from '../../../redis/registry.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
@@ -265,6 +266,8 @@ export class ShipSession {
       if (this.outstanding.size === 0) return;
       this.waitingSinceMs ??= Date.now();
       await this.bell.wait(this.signal);
+      // Each look goes through very many of them: not one for each that is freed.
+      if (this.outstanding.size > manyParts) await pause(looksApartMs, this.signal);
     }
   }
 
@@ -290,6 +293,8 @@ export class ShipSession {
 }
 
 const rememberedFields = 100;
+const manyParts = 200;
+const looksApartMs = 100;
 
 const rememberScript = defineScript({ lua: rememberLua, parse: Number });
 const openScript = defineScript({ lua: openLua, parse: replyWords });
