@@ -185,7 +185,10 @@ test('one bad key hides no other, and is named', async () => {
 describe('with one command denied', () => {
   const commands = new Set(['publish']);
   for (const script of ['ack', 'create', 'join', 'leave', 'send', 'last-id']) {
-    const text = readFileSync(new URL(`../../source/features/chat/${script}.lua`, import.meta.url), 'utf8');
+    const text = readFileSync(
+      new URL(`../../source/features/chat/room/${script}.lua`, import.meta.url),
+      'utf8',
+    );
     for (const [, command = ''] of text.matchAll(/redis\.p?call\(\s*'(\w+)'/g))
       commands.add(command.toLowerCase());
   }

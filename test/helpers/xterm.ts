@@ -1,9 +1,9 @@
-import { Terminal } from '@xterm/headless';
+import xterm, { type Terminal } from '@xterm/headless';
 import stringWidth from 'string-width';
 
 /** A terminal in memory that gives wide characters the cells today's terminals give them. */
 export function makeXterm(columns: number, rows: number): Terminal {
-  const terminal = new Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 1000 });
+  const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 1000 });
   const isMark = /[\p{Nonspacing_Mark}\p{Enclosing_Mark}\p{Format}]/u;
   const wcwidth = (point: number): 0 | 1 | 2 => {
     if (point < 127) return point < 32 ? 0 : 1;

@@ -35,7 +35,7 @@ const day = 86_400_000;
 const left = async (algorithm: Algorithm, subject: string): Promise<number> =>
   (await new Limiter(redis, { algorithm, max: 100, perMs: day }).peek(subject)).remaining;
 
-describe.each([...new Set(commandsOf('hit'))])('without %s', (command) => {
+describe.each([...new Set(commandsOf('check/hit'))])('without %s', (command) => {
   test.each(['fixed', 'sliding', 'gcra'] as const)('a hit spends or fails: %s', async (algorithm) => {
     const user = await userWithout(command);
     for (const before of [0, 10]) {

@@ -28,8 +28,10 @@ export const feed: Feed<BufferSlice> = {
   async read({ redis }) {
     const { names, total } = await registeredPage(redis, 'buffer', mostTypes);
     const round = total > names.length ? roundOf(redis) : undefined;
-    const troubled = (round?.last ?? []).slice(0, mostTypes);
-    const own = [...new Set([...names, ...troubled])].filter(isOwnType);
+    // What this reading's look finishes is told by the next one, which shows those in trouble as well.
+    const last = round?.last;
+    const elsewhere = (last ?? []).filter((type) => !names.includes(type));
+    const own = [...names, ...elsewhere.slice(0, mostTypes)].filter(isOwnType);
     const [readings] = await Promise.all([
       glance(redis, own),
       round?.step(mostOfRound, async (some, tally) => {
@@ -39,7 +41,11 @@ export const feed: Feed<BufferSlice> = {
     ]);
     const others = names.filter((name) => !isOwnType(name)).length;
     const nowMs = Date.now();
-    const about = { total: total - others, isWhole: round === undefined || round.last !== undefined };
+    const about = {
+      total: total - others,
+      isWhole: round === undefined || last !== undefined,
+      moreTroubled: Math.max(0, elsewhere.length - mostTypes),
+    };
     return (slice) => learn(slice, readings, nowMs, about);
   },
 };

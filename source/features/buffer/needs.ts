@@ -1,5 +1,5 @@
 import type { Need, Severity } from '../../need.ts';
-import { counted, formatAge } from '../../ui/format.ts';
+import { counted, formatAge, formatCount } from '../../ui/format.ts';
 import { type BufferRow, type BufferSlice, type BufferState, stateOf } from './state.ts';
 
 const severities: Partial<Record<BufferState, Severity>> = {
@@ -10,29 +10,39 @@ const severities: Partial<Record<BufferState, Severity>> = {
   old: 'warn',
 };
 
-export function needsOf({ types }: BufferSlice, nowMs: number): readonly Need[] {
-  return types.flatMap((row) => {
-    const state = stateOf(row, nowMs);
-    const severity = severities[state];
-    const { type, ids, aside, failure, flusher, oldestAtMs } = row;
-    const found: Need[] = [];
-    if (severity !== undefined) {
-      found.push({
-        kind: state,
-        name: type,
-        row: type,
-        severity,
-        words: wordsOf(row, state, nowMs),
-        figure: ids,
-        sinceMs: failure?.sinceMs ?? (state === 'silent' ? flusher?.seenMs : oldestAtMs),
-      });
-    }
-    if (aside) {
-      const words = `${counted(aside.ids, 'id')} set aside: SQL refuses them`;
-      found.push({ kind: 'aside', name: type, row: type, severity: 'warn', words, figure: aside.ids });
-    }
-    return found;
-  });
+export function needsOf({ types, moreTroubled }: BufferSlice, nowMs: number): readonly Need[] {
+  const others: Need = {
+    kind: 'others',
+    name: 'other buffers',
+    severity: 'bad',
+    words: `${formatCount(moreTroubled)} more need somebody`,
+    figure: moreTroubled,
+  };
+  const found = types.flatMap((row) => needsOfRow(row, nowMs));
+  return moreTroubled > 0 ? [...found, others] : found;
+}
+
+function needsOfRow(row: BufferRow, nowMs: number): readonly Need[] {
+  const state = stateOf(row, nowMs);
+  const severity = severities[state];
+  const { type, ids, aside, failure, flusher, oldestAtMs } = row;
+  const found: Need[] = [];
+  if (severity !== undefined) {
+    found.push({
+      kind: state,
+      name: type,
+      row: type,
+      severity,
+      words: wordsOf(row, state, nowMs),
+      figure: ids,
+      sinceMs: failure?.sinceMs ?? (state === 'silent' ? flusher?.seenMs : oldestAtMs),
+    });
+  }
+  if (aside) {
+    const words = `${counted(aside.ids, 'id')} set aside: SQL refuses them`;
+    found.push({ kind: 'aside', name: type, row: type, severity: 'warn', words, figure: aside.ids });
+  }
+  return found;
 }
 
 function wordsOf({ ids, error, failure, oldestAtMs }: BufferRow, state: BufferState, nowMs: number): string {

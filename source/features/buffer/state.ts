@@ -11,6 +11,8 @@ export type BufferSlice = {
   readonly total: number | undefined;
   /** Whether those in trouble of all types are among `types`. */
   readonly isWhole: boolean;
+  /** How many more than `types` need a human. */
+  readonly moreTroubled: number;
   readonly list: ListState;
 };
 
@@ -54,7 +56,13 @@ const silentAfterMs = 15_000;
 /** What waits longer than this, and longer than three of its flusher's intervals, needs a human. */
 const oldAfterMs = 600_000;
 
-export const initialSlice: BufferSlice = { types: [], total: undefined, isWhole: false, list: initialList };
+export const initialSlice: BufferSlice = {
+  types: [],
+  total: undefined,
+  isWhole: false,
+  moreTroubled: 0,
+  list: initialList,
+};
 
 /** Takes a reading in; the same slice if nothing changed that is shown. */
 export function learn(
@@ -62,7 +70,11 @@ export function learn(
   readings: readonly (Reading | Foreign)[],
   /** Of this console's clock, when they came. */
   nowMs: number,
-  { total = readings.length, isWhole = true }: { readonly total?: number; readonly isWhole?: boolean } = {},
+  {
+    total = readings.length,
+    isWhole = true,
+    moreTroubled = 0,
+  }: Partial<Pick<BufferSlice, 'total' | 'isWhole' | 'moreTroubled'>> = {},
 ): BufferSlice {
   const known = new Map(slice.types.map((row) => [row.type, row]));
   const types = readings.map((reading) =>
@@ -72,8 +84,9 @@ export function learn(
   const isSame =
     total === slice.total &&
     isWhole === slice.isWhole &&
+    moreTroubled === slice.moreTroubled &&
     JSON.stringify(types) === JSON.stringify(slice.types);
-  return isSame ? slice : { ...slice, types, total, isWhole };
+  return isSame ? slice : { ...slice, types, total, isWhole, moreTroubled };
 }
 
 export function selectedRow(slice: BufferSlice): BufferRow | undefined {

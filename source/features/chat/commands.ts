@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { messageOf } from '../../errors.ts';
+import type { Client } from '../../redis/client.ts';
 import { rideOut } from '../../redis/refusals.ts';
 import { formatAge, formatClock, formatCount } from '../../ui/format.ts';
 import { sanitise } from '../../ui/text.ts';
@@ -46,10 +47,10 @@ const createCommand = defineCommand({
     'quarterdeck chat create ops --members ann,bob',
     'quarterdeck chat create alarms --members oncall --writers monitor,backup',
   ],
-  async run({ redis }, input) {
+  async run({ redis, config }, input) {
     const made = await create(redis, input.room, input.members, { writers: input.writers ?? [] });
-    const members = await memberNames(redis, made);
-    return { json: { room: made, members }, text: `Room ${made} has ${people(members)}` };
+    const { members, count } = await whoIsIn(redis, made, config.json);
+    return { json: { room: made, members }, text: `Room ${made} has ${people(members, count)}` };
   },
 });
 
@@ -78,8 +79,8 @@ const leaveCommand = defineCommand({
   async run({ redis, config }, input) {
     const member = input.as ?? config.operator;
     const left = await leave(redis, input.room, member);
-    const members = left === 0 ? [] : await memberNames(redis, input.room);
-    const text = members.length === 0 ? '; the room is gone' : `; still in it: ${people(members)}`;
+    const { members, count } = await whoIsIn(redis, input.room, left > 0 && config.json);
+    const text = count === 0 ? '; the room is gone' : `; still in it: ${people(members, count)}`;
     return { json: { room: input.room, name: member, members }, text: `${member} left ${input.room}${text}` };
   },
 });
@@ -314,13 +315,28 @@ function stamp(at: number): string {
   return `${parts.map((part) => String(part).padStart(2, '0')).join('-')} ${formatClock(at)}`;
 }
 
-function people(members: readonly string[]): string {
-  if (members.length === 1) return String(members[0]);
-  if (members.length > mostNamed) {
-    const more = formatCount(members.length - mostNamed);
-    return `${members.slice(0, mostNamed).join(', ')} and ${more} more`;
+/** Everybody where they are asked for; else some, and how many there are, however many that is. */
+async function whoIsIn(
+  redis: Client,
+  room: string,
+  isAll: boolean,
+): Promise<{ readonly members: readonly string[]; readonly count: number }> {
+  if (isAll) {
+    const members = await memberNames(redis, room);
+    return { members, count: members.length };
   }
-  return `${members.slice(0, -1).join(', ')} and ${members.at(-1)}`;
+  const { rooms, wrong } = await survey(redis, [room], { limit: mostNamed });
+  if (wrong[0]) throw wrong[0];
+  const [found] = rooms;
+  return { members: found?.members.map(({ name }) => name) ?? [], count: found?.memberCount ?? 0 };
+}
+
+function people(members: readonly string[], count: number): string {
+  if (count === 1) return String(members[0]);
+  const named = members.slice(0, mostNamed);
+  const more = count - named.length;
+  if (more > 0) return `${named.join(', ')} and ${formatCount(more)} more`;
+  return `${named.slice(0, -1).join(', ')} and ${named.at(-1)}`;
 }
 
 /** In a sentence; JSON has them all. */

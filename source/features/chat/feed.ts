@@ -38,6 +38,8 @@ const lastRead = new WeakMap<Client, { readonly atMs: number; readonly surveyedA
 export const feed: Feed<ChatSlice> = {
   everyMs,
 
+  isWhole: ({ totals }) => totals === undefined || totals.unread !== undefined,
+
   subject: ({ selected }) => selected,
 
   async read({ redis }, slice) {

@@ -36,6 +36,8 @@ export interface Status {
   readonly lastId: number;
   /** How many messages are stored because somebody has not seen them. */
   readonly messages: number;
+  readonly memberCount: number;
+  /** All of them; after `create`, `join` and `leave` at most 100, those furthest behind first. */
   readonly members: readonly Member[];
 }
 
@@ -49,6 +51,9 @@ export class MalformedMessageError extends QuarterdeckError {
 }
 
 type As = { readonly as: string };
+
+/** What comes with an answer to something else: thousands may join one room, and each is answered. */
+const membersInPassing = 100;
 
 /**
  * Makes a room, or adds to an existing one the members it lacks. Without a name it gets the next free number.
@@ -83,7 +88,7 @@ export async function create(
     typeof first === 'object' ? first : { room: first, members, ...others, signal: undefined };
   return await cancellable({ signal }, async () => {
     const made = await own.create(client, room, given.members, writers ? { writers } : {});
-    return await present(client, made);
+    return (await glance(client, made)) ?? gone(made);
   });
 }
 
@@ -99,7 +104,7 @@ export async function join(
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     await own.join(client, room, as, { writesOnly });
-    return await present(client, room);
+    return (await glance(client, room, as)) ?? gone(room);
   });
 }
 
@@ -112,7 +117,7 @@ export async function leave(
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     await own.leave(client, room, as);
-    return await statusOf(client, room);
+    return await glance(client, room);
   });
 }
 
@@ -208,18 +213,28 @@ export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status
   return watched((reporting) => list(redis, reporting), options);
 }
 
-async function present(client: Client, room: string): Promise<Status> {
-  return (await statusOf(client, room)) ?? { room, lastId: 0, messages: 0, members: [] };
+/** The last member has left meanwhile. */
+function gone(room: string): Status {
+  return { room, lastId: 0, messages: 0, memberCount: 0, members: [] };
 }
 
-async function statusOf(client: Client, room: string): Promise<Status | undefined> {
-  const { rooms: found, wrong } = await rooms.survey(client, [room]);
+/** A room with some of its members, however many it has; `always` is among them. */
+async function glance(client: Client, room: string, always = ''): Promise<Status | undefined> {
+  return await statusOf(client, room, { limit: membersInPassing, always });
+}
+
+async function statusOf(
+  client: Client,
+  room: string,
+  options: Parameters<typeof rooms.survey>[2] = {},
+): Promise<Status | undefined> {
+  const { rooms: found, wrong } = await rooms.survey(client, [room], options);
   if (wrong[0]) throw wrong[0];
   return found[0] && asStatus(found[0]);
 }
 
-function asStatus({ room, lastId, messages, members }: rooms.RoomFigures): Status {
-  return { room, lastId, messages, members };
+function asStatus({ room, lastId, messages, memberCount, members }: rooms.RoomFigures): Status {
+  return { room, lastId, messages, memberCount, members };
 }
 
 function messagesOf(room: string, entries: readonly Entry[], onEvent: Reporting['onEvent']): Message[] {

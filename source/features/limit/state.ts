@@ -28,8 +28,12 @@ export type LimitSlice = {
   readonly sweep: number;
   /** Those of the limits used longer ago that are full, as the last look through all of them found. */
   readonly elsewhere: readonly Meter[];
+  /** How many more it found than are kept. */
+  readonly moreFull: number;
   /** Where that look stands, and what it found so far; undefined where all limits are among `meters`. */
-  readonly round: { readonly skip: number; readonly full: readonly Meter[] } | undefined;
+  readonly round:
+    | { readonly skip: number; readonly full: readonly Meter[]; readonly moreFull: number }
+    | undefined;
   /** Whether it came to an end once. */
   readonly isWhole: boolean;
   readonly list: ListState;
@@ -56,6 +60,7 @@ export const initial: LimitSlice = {
   next: 0,
   sweep: 0,
   elsewhere: [],
+  moreFull: 0,
   round: undefined,
   isWhole: false,
   list: initialList,
@@ -102,12 +107,13 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
 export const mostWatched = 300;
 
 function further(
-  { elsewhere, round, isWhole }: LimitSlice,
+  { elsewhere, moreFull, round, isWhole }: LimitSlice,
   { total, older, nowMs }: Reading,
   watched: ReadonlySet<string>,
-): Pick<LimitSlice, 'elsewhere' | 'round' | 'isWhole'> {
-  if (total <= mostWatched) return { elsewhere: [], round: undefined, isWhole: true };
-  if (!older) return { elsewhere, round: round ?? { skip: mostWatched, full: [] }, isWhole };
+): Pick<LimitSlice, 'elsewhere' | 'moreFull' | 'round' | 'isWhole'> {
+  if (total <= mostWatched) return { elsewhere: [], moreFull: 0, round: undefined, isWhole: true };
+  const begun = { skip: mostWatched, full: [], moreFull: 0 };
+  if (!older) return { elsewhere, moreFull, round: round ?? begun, isWhole };
   const found = older.limits
     .map(
       ({ resetMs, ...use }): Meter => ({
@@ -118,12 +124,14 @@ function further(
       }),
     )
     .filter((meter) => isFull(meter) && !watched.has(idOf(meter)));
-  const full = [...(round?.full ?? []), ...found].slice(0, mostWatched);
+  const all = [...(round?.full ?? []), ...found];
+  const full = all.slice(0, mostWatched);
+  const more = (round?.moreFull ?? 0) + all.length - full.length;
   const skip = older.skip + older.limits.length;
   const isDone = older.limits.length === 0 || skip >= total;
   return isDone
-    ? { elsewhere: full, round: { skip: mostWatched, full: [] }, isWhole: true }
-    : { elsewhere, round: { skip, full }, isWhole };
+    ? { elsewhere: full, moreFull: more, round: begun, isWhole: true }
+    : { elsewhere, moreFull, round: { skip, full, moreFull: more }, isWhole };
 }
 
 /** A level that never changed needs no more of the same, so that an idle console paints nothing. */

@@ -37,7 +37,9 @@ export const feed: Feed<LockSlice> = {
     const kind = isCluster(redis) ? 'cluster' : 'standalone';
     const { names, total } = await registeredPage(redis, 'lock', mostLocks[kind]);
     const round = total > names.length ? roundOf(redis) : undefined;
-    const troubled = round?.last?.endless ?? [];
+    // What this reading's look finishes is told by the next one, which shows those in trouble as well.
+    const last = round?.last;
+    const troubled = last?.endless ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostEndless)]);
     const [{ locks, unreadable }] = await Promise.all([
       inspect(redis, [...wanted], mostWaiters),
@@ -47,9 +49,9 @@ export const feed: Feed<LockSlice> = {
       nowMs: Date.now(),
       known: total,
       looked: wanted.size,
-      round: round?.last && { held: round.last.held, waiting: round.last.waiting },
+      round: last && { held: last.held, waiting: last.waiting },
       moreEndless: troubled.filter((name) => !wanted.has(name)).length,
-      wrong: [...new Set([...unreadable.map(unreadableText), ...(round?.last?.wrong ?? [])])],
+      wrong: [...new Set([...unreadable.map(unreadableText), ...(last?.wrong ?? [])])],
       locks: locks.map(asRow),
     };
     return (slice) => learn(slice, reading);

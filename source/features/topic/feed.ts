@@ -57,7 +57,9 @@ export const feed: Feed<TopicSlice> = {
     const kind = isCluster(redis) ? 'cluster' : 'server';
     const { names, total } = await registeredPage(redis, 'topic', mostTopics[kind]);
     const round = roundOf(redis);
-    const troubled = round.last?.trouble ?? [];
+    // What this reading's look finishes is told by the next one, which shows those in trouble as well.
+    const { last } = round;
+    const troubled = last?.trouble ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostElsewhere).map(({ topic }) => topic)]);
     const looking = total > names.length ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
     const [own, legacy] = await Promise.all([
@@ -73,9 +75,9 @@ export const feed: Feed<TopicSlice> = {
     const unreadable = [...own.unreadable, ...legacy.unreadable].map(unreadableText);
     const reading = {
       topics: found,
-      wrong: [...new Set([...unreadable, ...(isAll ? [] : (round.last?.wrong ?? []))])],
+      wrong: [...new Set([...unreadable, ...(isAll ? [] : (last?.wrong ?? []))])],
       nowMs: Date.now(),
-      totals: isAll ? undefined : totalsOf(found, total, round.last),
+      totals: isAll ? undefined : totalsOf(found, total, last),
       elsewhere: isAll ? [] : elsewhere(found, troubled),
     };
     return (slice) => {

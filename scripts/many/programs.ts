@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { spawn as spawnInTerminal } from '@lydell/node-pty';
+import { makeXterm, screenLines } from '../../test/helpers/xterm.ts';
+
+const cli = path.resolve('dist/cli.js');
+
+export type Ran = {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ms: number;
+  readonly peakMiB: number;
+};
+
+/** Runs a command of Quarterdeck to its end. */
+export async function quarterdeck(url: string, words: readonly string[], timeoutMs = 300_000): Promise<Ran> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [cli, ...words, '--url', url], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdout: Buffer[] = [];
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  let peakMiB = 0;
+  const looking = setInterval(() => {
+    peakMiB = Math.max(peakMiB, memoryOf(child.pid, 'VmHWM'));
+  }, 10);
+  const ending = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearInterval(looking);
+  clearTimeout(ending);
+  const ms = performance.now() - startedAt;
+  return { code: code ?? -1, stdout: Buffer.concat(stdout).toString(), stderr, ms, peakMiB };
+}
+
+/** A console in a terminal, looked at for some seconds after it has had some to open. */
+export async function lookAtConsole(
+  url: string,
+  { words = [] as readonly string[], openMs = 15_000, lookMs = 15_000, columns = 200, rows = 60 },
+  onLook: () => void,
+): Promise<{ readonly lines: readonly string[]; readonly residentMiB: number; readonly peakMiB: number }> {
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...env } = process.env;
+  const program = spawnInTerminal(process.execPath, [cli, '--url', url, '--operator', 'ann', ...words], {
+    name: 'xterm-256color',
+    cols: columns,
+    rows,
+    env: env as Record<string, string>,
+  });
+  const terminal = makeXterm(columns, rows);
+  program.onData((data) => terminal.write(data));
+  terminal.onData((data) => program.write(data));
+  const exited = new Promise<void>((resolve) => program.onExit(() => resolve()));
+  await wait(openMs);
+  onLook();
+  await wait(lookMs);
+  const figures = {
+    lines: screenLines(terminal),
+    residentMiB: memoryOf(program.pid, 'VmRSS'),
+    peakMiB: memoryOf(program.pid, 'VmHWM'),
+  };
+  program.kill('SIGTERM');
+  await exited;
+  return figures;
+}
+
+function memoryOf(pid: number | undefined, field: 'VmHWM' | 'VmRSS'): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
