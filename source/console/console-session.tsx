@@ -36,7 +36,7 @@ import { letWheel } from './terminal/wheel.ts';
 import type { TimeControl } from './time/freeze.ts';
 import { innerOf } from './view/layout.ts';
 import { layoutOf } from './view/layout-of.ts';
-import { isAgeing } from './view/status-text.ts';
+import { isAgeing, tickMs } from './view/status-text.ts';
 
 export type DeckOptions = {
   readonly config: Config;
@@ -61,6 +61,8 @@ export type DeckOptions = {
 /** Data changes paint at most ten frames a second; keys paint at once. */
 const paintEveryMs = 100;
 const settledAfterMs = 1500;
+const weighEveryMs = 5000;
+const tightMegabytes = { above: 115, until: 100 };
 const wakeAfterMs = 200;
 /** What every terminal answers, and so the end of its answers; a far one needs as long as its round trip. */
 const lastAnswer = /^\u001B\[\?[\d;]*c$/;
@@ -208,10 +210,24 @@ export async function openDeck(options: DeckOptions): Promise<number> {
   const settling = setTimeout(() => {
     // What a start compiled is kept for the next one, also when this one ends by a signal.
     flushCompileCache?.();
-    // A console stays open for days, and V8 would let its garbage grow to a multiple of what is alive. Only now,
-    // because what was compiled under other flags is not taken from the cache.
-    setFlagsFromString('--optimize-for-size');
+    // Only now, because what was compiled under other flags is not taken from the cache.
+    watchMemory();
   }, settledAfterMs);
+  let weighing: NodeJS.Timeout | undefined;
+  /**
+   * A console stays open for days, and V8 would let its garbage grow to a multiple of what is alive. Collecting it early
+   * costs an idle console more than all else it does, so that is asked for only while there is much of it.
+   */
+  const watchMemory = (): void => {
+    let isTight = false;
+    weighing = setInterval(() => {
+      const megabytes = process.memoryUsage.rss() / 2 ** 20;
+      const wanted = megabytes > tightMegabytes.above || (isTight && megabytes > tightMegabytes.until);
+      if (wanted === isTight) return;
+      isTight = wanted;
+      setFlagsFromString(isTight ? '--optimize-for-size' : '--no-optimize-for-size');
+    }, weighEveryMs);
+  };
   const stopWheel = config.mouse === 'wheel' ? letWheel(store, terminal) : undefined;
   void Promise.all([loadConsoleCommands(), import('./session/own-commands.ts')]).then(
     ([whole, { ownCommands }]) => {
@@ -232,6 +248,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     return code;
   } finally {
     clearTimeout(settling);
+    clearInterval(weighing);
     stopWheel?.();
     attention.left();
     performer.close();
@@ -270,7 +287,7 @@ function runClock(store: Store, features: readonly AnyFeature[]): () => void {
   };
   const judge = (): void => {
     const isOld = isAgeing(store.getState(), features);
-    if (isOld && !timer) timer = setInterval(tick, 1000);
+    if (isOld && !timer) timer = setInterval(tick, tickMs);
     if (isOld || !timer) return;
     clearInterval(timer);
     timer = undefined;

@@ -27,6 +27,8 @@ export type Play = {
   signal(signal: NodeJS.Signals): void;
   /** Stops reading what the program writes, as a frozen ssh does. */
   stall(): void;
+  /** Reads what is there once more, and stalls again. */
+  sip(): Promise<void>;
   /** Closes the terminal under the program. */
   hangUp(): void;
   /** Resolves with how it ended; the screen is then as it was left. */
@@ -145,6 +147,16 @@ export function startPlay(options: PlayOptions): Play {
     modes: () => modesOf(terminal, raw),
     signal: (signal) => process.kill(pty.pid, signal),
     stall: () => pty.pause(),
+    async sip() {
+      const read = Promise.withResolvers<void>();
+      const stop = pty.onData(() => {
+        pty.pause();
+        read.resolve();
+      });
+      pty.resume();
+      await read.promise;
+      stop.dispose();
+    },
     hangUp: () => (pty as IPty & { destroy(): void }).destroy(),
     async ended() {
       const timer = setTimeout(() => exited.reject(new Error('The program did not end')), deadlineMs);

@@ -8,9 +8,11 @@ import { sanitise } from '../../ui/text.ts';
  */
 export type Strays = {
   /** Writes to the terminal, as only the screen may. */
-  write(text: string): boolean;
-  /** Lets everybody print again, and prints what was kept. */
+  write(text: string, onTaken?: () => void): boolean;
+  /** Lets everybody print again. */
   release(): void;
+  /** What was kept, to be printed once the terminal is given back; undefined when there was nothing. */
+  kept(): string | undefined;
 };
 
 const mostLines = 200;
@@ -48,16 +50,18 @@ export function catchStrays(stdout: WriteStream, onStray: (text: string) => void
   process.on('warning', onWarning);
 
   return {
-    write: (text) => write(text),
+    write: (text, onTaken) => write(text, onTaken),
     release() {
       for (const release of releases) release();
       for (const [name, original] of originals) console[name] = original;
       process.off('warning', onWarning);
       for (const listener of before) process.on('warning', listener);
+    },
+    kept() {
       if (count === 0) return;
       const left = count > lines.length ? `, the last ${lines.length}` : '';
       const told = lines.map((line) => `  ${sanitise(line)}\n`).join('');
-      process.stderr.write(`quarterdeck: printed meanwhile (${count} lines${left}):\n${told}`);
+      return `quarterdeck: printed meanwhile (${count} lines${left}):\n${told}`;
     },
   };
 }

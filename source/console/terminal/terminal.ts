@@ -23,7 +23,10 @@ export type Terminal = {
   title(text: string): void;
   /** Everything as it was, for good; only the first call does something. */
   restore(): void;
-  /** After `restore`: whether the terminal has taken everything within this time. One that stands still has not. */
+  /**
+   * After `restore`: whether the terminal has taken everything within this time, and then also what was printed
+   * meanwhile. One that stands still has not.
+   */
   flushed(withinMs: number): Promise<boolean>;
 };
 
@@ -48,7 +51,10 @@ export type TerminalOptions = {
 
 export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptions): Terminal {
   const strays = catchStrays(stdout, onStray);
-  const output: Output = { write: strays.write, once: (event, listener) => stdout.once(event, listener) };
+  const output: Output = {
+    write: (text) => strays.write(text),
+    once: (event, listener) => stdout.once(event, listener),
+  };
   setBlocking(stdout, false);
   // Raw from the first moment, or what is typed early would be echoed over the frame.
   stdin.setRawMode?.(true);
@@ -58,12 +64,23 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
   const input = new FilteredInput(stdin);
   const screen = new Screen(output, sizeOf(stdout));
   const listeners = new Set<(columns: number, rows: number) => void>();
+  let isResizing = false;
   const resized = (): void => {
+    isResizing = true;
+    setImmediate(() => {
+      isResizing = false;
+    });
     const { columns, rows } = sizeOf(stdout);
     screen.resize(columns, rows);
     for (const listener of listeners) listener(columns, rows);
   };
   stdout.on('resize', resized);
+  // Resized there and back before we could look, the size is what it was, and Node tells nobody; but the terminal has
+  // cut or moved what stood on it.
+  const onSizeSignal = (): void => {
+    if (!isResizing && state === 'ours') screen.repaint();
+  };
+  process.on('SIGWINCH', onSizeSignal);
   let state: 'ours' | 'lent' | 'restored' = 'ours';
   /** By what undoes it: what was sent last. */
   const sent = new Map<string, string>();
@@ -82,8 +99,10 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       // The terminal is gone; there is nothing left to set.
     }
     output.write(giveBack());
-    // Whoever has the terminal next, such as a program we run in it, expects it as it was.
-    setBlocking(stdout, true);
+    // Whoever has the terminal next, such as a program we run in it, expects it as it was. What still waits to be written
+    // would stop us for as long as nobody reads.
+    if (stdout.writableLength === 0) setBlocking(stdout, true);
+    else strays.write('', () => state !== 'ours' && setBlocking(stdout, true));
   };
   // However the process ends, the terminal is not left as only we can read it.
   const onExit = (): void => {
@@ -131,6 +150,7 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       const isOurs = state === 'ours';
       state = 'restored';
       stdout.off('resize', resized);
+      process.off('SIGWINCH', onSizeSignal);
       if (isOurs) release();
       input.detach();
       stdin.unref?.();
@@ -140,12 +160,25 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
     async flushed(withinMs) {
       const deadline = Promise.withResolvers<boolean>();
       const timer = setTimeout(() => deadline.resolve(false), withinMs);
-      const taken = new Promise<boolean>((resolve) => stdout.write('', () => resolve(true)));
-      const isTaken = await Promise.race([taken, deadline.promise]);
+      const written = async (): Promise<boolean> => {
+        await taken(stdout, '');
+        const kept = strays.kept();
+        if (kept === undefined) return true;
+        setBlocking(process.stderr, false);
+        await taken(process.stderr, kept);
+        setBlocking(process.stderr, true);
+        return true;
+      };
+      const isTaken = await Promise.race([written(), deadline.promise]);
       clearTimeout(timer);
       return isTaken;
     },
   };
+}
+
+/** Resolves once the text has gone out, with all before it. */
+function taken(stream: NodeJS.WritableStream, text: string): Promise<void> {
+  return new Promise((resolve) => stream.write(text, () => resolve()));
 }
 
 /** Terminals that nobody told their size, as of some containers and scripts, say 0: then the size they all once had. */
@@ -157,7 +190,7 @@ function sizeOf({ columns, rows }: WriteStream): { readonly columns: number; rea
  * Node makes writes to a terminal wait until it has read them: one that stands still (a frozen ssh, a laptop asleep)
  * would stop us from hearing even a signal. While the screen is ours they wait in memory instead.
  */
-function setBlocking(stdout: WriteStream, isBlocking: boolean): void {
+function setBlocking(stdout: NodeJS.WritableStream, isBlocking: boolean): void {
   const handle: unknown = '_handle' in stdout ? stdout._handle : undefined;
   if (typeof handle !== 'object' || handle === null || !('setBlocking' in handle)) return;
   if (typeof handle.setBlocking === 'function') handle.setBlocking(isBlocking);

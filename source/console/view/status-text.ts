@@ -26,6 +26,9 @@ export function pastWords({ kind, atMs, nowMs, speed }: Past): string {
   return `REPLAY at ${at}, ${speed === undefined ? 'paused' : `${speed}x`}`;
 }
 
+/** How often the clock of the screen ticks while something on it is moved by it; what comes late is in time. */
+export const tickMs = 1000;
+
 export type Note = { readonly text: string; readonly tone: Tone };
 
 /**
@@ -102,8 +105,9 @@ export function paneNow(
   { noun, feed, spreads = false }: Pick<AnyFeature, 'noun' | 'feed' | 'spreads'>,
 ): number {
   const { learnedAtMs = screen.nowMs, name } = freshness[noun] ?? { name: 'waiting' };
-  // What was read after the last tick of the clock is told as of then.
-  const nowMs = Math.max(screen.nowMs, learnedAtMs);
+  // While the clock ticks all panes go by it, and move together; without it, what was read is told as of then.
+  const isTicking = Math.abs(learnedAtMs - screen.nowMs) <= tickMs;
+  const nowMs = isTicking ? screen.nowMs : Math.max(screen.nowMs, learnedAtMs);
   if (name === 'failed') return learnedAtMs;
   const goesOn = spreads && (connection.servers ?? 1) > 1;
   if (!goesOn && !isAnswering(connection)) {

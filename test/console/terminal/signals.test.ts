@@ -114,6 +114,23 @@ test('a terminal that reads nothing any more does not keep the console from endi
   await vi.waitFor(() => expect(isRunning(console.pid)).toBe(false));
 });
 
+test('one that reads a little more meanwhile, and then nothing, does not either', async () => {
+  const warns = inject(
+    `setTimeout(() => { for (let n = 0; n < 200; n += 1) process.emitWarning('a stray warning'); }, 300).unref()`,
+  );
+  const console = await open({ env: warns });
+  console.stall();
+  for (let step = 0; step < 60; step += 1) {
+    console.resize(100 + (step % 2) * 20, 30);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  console.signal('SIGTERM');
+  // By then what could not be written waits, and the console waits for the terminal to take it.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await console.sip();
+  await vi.waitFor(() => expect(isRunning(console.pid)).toBe(false));
+});
+
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
