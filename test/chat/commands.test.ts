@@ -134,6 +134,23 @@ test.each([
 });
 
 test.each([
+  ['join', []],
+  ['leave', []],
+  ['send', ['hi']],
+  ['read', []],
+  ['tail', []],
+  ['mark', ['1']],
+] as const)('%s of a room that is not there names the nearest one', async (verb, words) => {
+  await create(redis, 'deploys', ['ann']);
+  const result = await chat(verb, 'deplyos', ...words, '--as', 'ann', '--json');
+  expect(result).toMatchObject({ code: 4, stdout: '' });
+  expect(errorOf(result)).toMatchObject({
+    code: 'CHAT_UNKNOWN_ROOM',
+    hint: expect.stringContaining('Did you mean `deploys`?'),
+  });
+});
+
+test.each([
   ['no members', ['create', 'ops']],
   ['empty members', ['create', 'ops', '--members', ',']],
   ['no text', ['send', 'ops']],

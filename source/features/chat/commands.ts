@@ -7,6 +7,7 @@ import { sanitise } from '../../ui/text.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
+  type Command,
   type CommandContext,
   defineCommand,
   flagOr,
@@ -17,6 +18,7 @@ import {
   type Text,
   word,
 } from '../feature.ts';
+import { UnknownRoomError } from './errors.ts';
 import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts';
 import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
@@ -254,16 +256,33 @@ const listCommand = defineCommand({
 
 export const commands = [
   createCommand,
-  joinCommand,
-  leaveCommand,
-  sendCommand,
-  readCommand,
-  tailCommand,
-  markCommand,
-  shareCommand,
-  frameCommand,
+  suggesting(joinCommand),
+  suggesting(leaveCommand),
+  suggesting(sendCommand),
+  suggesting(readCommand),
+  suggesting(tailCommand),
+  suggesting(markCommand),
+  suggesting(shareCommand),
+  suggesting(frameCommand),
   listCommand,
 ] as const;
+
+/** Tells of the nearest room that there is, when there is none of the name that was given. */
+function suggesting<Input>(command: Command<Input>): Command<Input> {
+  return {
+    ...command,
+    async run(context, input) {
+      try {
+        return await command.run(context, input);
+      } catch (error) {
+        if (!(error instanceof UnknownRoomError)) throw error;
+        // Whoever may not read the index hears as much as before.
+        const rooms = await known(context.redis).catch(() => []);
+        throw new UnknownRoomError(error.room, rooms);
+      }
+    },
+  };
+}
 
 /** A room as `chat list --json` and the snapshot tell of it. */
 export function roomJson({ room, members, messages, lastId }: RoomFigures) {

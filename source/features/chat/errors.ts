@@ -1,11 +1,16 @@
 import { QuarterdeckError } from '../../errors.ts';
+import { didYouMean } from '../../nearest.ts';
 
 /** No such room: nobody created it, or its last member left. */
 export class UnknownRoomError extends QuarterdeckError {
-  constructor(room: string) {
+  readonly room: string;
+
+  /** @param known the rooms there are, where they were looked up: the hint names the nearest one */
+  constructor(room: string, known: Iterable<string> = []) {
     super('data', 'CHAT_UNKNOWN_ROOM', `There is no room \`${room}\``, {
-      hint: 'See `quarterdeck chat list`; `quarterdeck chat create ROOM --members a,b` makes one',
+      hint: `${didYouMean(room, known)}See \`quarterdeck chat list\`; \`quarterdeck chat create ROOM --members a,b\` makes one`,
     });
+    this.room = room;
   }
 }
 
