@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 import type { WriteStream } from 'node:tty';
 import { consoleFlags } from './source/cli/console-flags.ts';
-import { QuarterdeckError } from './source/errors.ts';
+import { isWithoutFolder, QuarterdeckError } from './source/errors.ts';
 import { cacheHome, FolderError, ownFolder } from './source/own-folders.ts';
 
 declare const QUARTERDECK_VERSION: string;
@@ -44,7 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
       config,
       streams: { stdin: process.stdin, stdout: process.stdout, stderr },
       ended,
-      printFrame: async (...frame) => (await import('./source/console/painted.ts')).printSnapshot(...frame),
+      printFrame: async (...frame) => (await painted()).printSnapshot(...frame),
     });
   return await untilEnded(run, { isSupervising: command.supervises === true });
 }
@@ -79,8 +79,30 @@ async function keep(directory: string): Promise<number> {
 }
 
 async function openConsole(globals: Record<string, unknown>): Promise<number> {
-  const console = await import('./source/console/painted.ts');
+  const console = await painted();
   return await console.openConsole(globals, process.env);
+}
+
+/**
+ * What paints, which asks for the working directory as soon as it is loaded: where that was deleted, it gets the root
+ * instead, and only while it is loaded.
+ */
+async function painted(): Promise<typeof import('./source/console/painted.ts')> {
+  const { cwd } = process;
+  try {
+    cwd();
+    return await import('./source/console/painted.ts');
+  } catch (error) {
+    if (!isWithoutFolder(error)) throw error;
+  }
+  try {
+    process.cwd = () => path.sep;
+    module.syncBuiltinESMExports();
+    return await import('./source/console/painted.ts');
+  } finally {
+    process.cwd = cwd;
+    module.syncBuiltinESMExports();
+  }
 }
 
 /**

@@ -142,6 +142,11 @@ export async function loadOptional<Module>(
   }
 }
 
+/** Node was asked for the working directory, which was deleted. */
+export function isWithoutFolder(thrown: unknown): boolean {
+  return thrown instanceof Error && 'syscall' in thrown && thrown.syscall === 'uv_cwd';
+}
+
 /** The text of whatever was thrown, for messages and status lines. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,4 +1,4 @@
-import { messageOf, QuarterdeckError } from '../errors.ts';
+import { isWithoutFolder, messageOf, QuarterdeckError } from '../errors.ts';
 import { refused } from '../redis/refusals.ts';
 import { withoutPasswords } from '../url.ts';
 
@@ -26,6 +26,14 @@ export function failureOf(thrown: unknown): Failure {
   if (QuarterdeckError.is(known)) {
     const { kind, code, message, hint } = known;
     return { kind, code, message, ...(hint !== undefined && { hint }) };
+  }
+  if (isWithoutFolder(thrown)) {
+    return {
+      kind: 'data',
+      code: 'NO_WORKING_DIRECTORY',
+      message: 'The working directory was deleted, so a relative path leads nowhere',
+      hint: 'Change to a directory that exists, or give absolute paths',
+    };
   }
   const message = withoutPasswords(messageOf(thrown));
   const reply = replies[message.split(' ', 1)[0] ?? ''];

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -330,4 +330,31 @@ test('a folder that is gone keeps nothing from running', async () => {
   const script = `cd ${gone} && rmdir ${gone} && exec ${process.execPath} ${cli} chat list --url ${server.url}`;
   const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
+test('a working directory that was deleted harms nothing that does not need it, and is named by what does', async () => {
+  const gone = mkdtempSync(path.join(tmpdir(), 'quarterdeck-gone-'));
+  const inGone = async (words: string) => {
+    const script = `mkdir -p "$1" && cd "$1" && rmdir "$1" && exec "$2" "$3" ${words}`;
+    const child = spawn('sh', ['-c', script, 'sh', gone, process.execPath, path.resolve('dist/cli.js')], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: tmpdir(),
+        XDG_CONFIG_HOME: '/nonexistent',
+        QUARTERDECK_URL: server.url,
+      },
+    });
+    child.stdin.end();
+    return await finished(child);
+  };
+  for (const command of ['chat list', 'snapshot', 'config', 'version'])
+    expect([command, (await inGone(command)).code]).toEqual([command, 0]);
+  for (const command of [
+    'sync notify a',
+    'ship run a --channel c: --consumers 1',
+    'ship consume c: --as 0 --out o',
+  ]) {
+    const failed = await inGone(`${command} --json`);
+    expect([command, failed.code, errorOf(failed).code]).toEqual([command, 4, 'NO_WORKING_DIRECTORY']);
+  }
 });

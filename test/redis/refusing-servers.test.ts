@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
+import { startSentinel } from '../helpers/redis-sentinel.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 // Servers that answer, and not with what was asked for: what a command is told then, and when.
@@ -59,6 +60,18 @@ test('what is read on a replica without its primary is given up on, with the rea
   await server.client().replicaof('127.0.0.1', '1');
   connection.ask.get('k').catch(() => {});
   await expect(connection.lost(1000)).rejects.toMatchObject({ code: 'REDIS_PRIMARY_DOWN' });
+});
+
+test('a failover that goes on is waited for', async () => {
+  const group = await startSentinel();
+  try {
+    await group.primary.stop();
+    const connection = open(group.url, { sentinel: group.name });
+    await connection.ready(50_000);
+    expect(await connection.ask.set('k', 'v')).toBe('OK');
+  } finally {
+    await group.close();
+  }
 });
 
 test('it goes on by itself once the server takes writes again', async () => {
