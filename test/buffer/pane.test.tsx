@@ -270,7 +270,7 @@ describe('keys', () => {
       nowMs,
     );
     expect(key('f')?.ask?.initial?.(slice)).toBe('sqlite:');
-    const typed = { type: 'project', every: undefined, isPrompted: true };
+    const typed = { type: 'project', every: undefined };
     expect(key('f')?.input?.(slice, 'sqlite:x.db')).toEqual({
       ...typed,
       to: 'sqlite:x.db',

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import path from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { increment } from '../../source/features/buffer/buffer.ts';
 import { flushGuard } from '../../source/features/buffer/guards.ts';
@@ -8,6 +9,7 @@ import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import { placeOf } from '../../source/features/buffer/sql/place.ts';
 import { withTls } from '../../source/features/buffer/sql/postgres-connect.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { cli, startPlay } from '../helpers/terminal.ts';
 
 /** Whom a flush gives this user's password, and what it names before it writes. */
 
@@ -101,12 +103,28 @@ test('the console asks with database, host, user, table, column and key', async 
     column: 'views',
     key: 'path',
     every: undefined,
-    isPrompted: true,
   };
   const asked = await flushGuard.look({ redis } as never, input);
   expect(asked?.question).toBe(
     'Write project (1 id, +3) to PostgreSQL database shop on db.example:5433 as app, table page, column views, by its key path?',
   );
+});
+
+test('a flush that was typed whole into the palette is asked about, too', async () => {
+  const redis = server.client();
+  await increment(redis, 'typed', [['42', 3]]);
+  const file = path.join(server.directory, 'typed.db');
+  const play = startPlay({ args: [cli, '--url', server.url] });
+  try {
+    await play.shows('buffer');
+    play.press(':', `buffer flush typed --to sqlite:${file}`, 'enter');
+    await play.shows(`Write typed (1 id, +3) to SQLite ${file}`);
+    await play.answer('n');
+    await play.hides('Write typed');
+    expect(await redis.zscore('pending:typed', '42')).toBe('3');
+  } finally {
+    await play.close();
+  }
 });
 
 test('a place is named as the driver understands it, without its password', () => {

@@ -35,16 +35,17 @@ type Flush = {
 };
 
 /**
- * Asked where the target was typed into a prompt, away from table and column: what is written to is named as a whole. On
- * a command line all of it stands there.
+ * Whoever may be asked is asked, however the flush was begun: what is written to is named as a whole. A script is not, as
+ * nothing is lost.
  */
 export const flushGuard: Guard<Flush> = {
   loses: false,
   async look({ redis }, input) {
-    if (!('isPrompted' in input)) return;
     const { type, to, table = type, key, column } = input;
     const [found] = await glance(redis, [type]);
     if (!found || 'error' in found) return;
+    const isEmpty = found.ids + found.inflight.ids === 0;
+    if (isEmpty && input.every === undefined) return;
     const total = signed(found.total + found.inflight.total);
     return {
       name: type,

@@ -19,7 +19,7 @@ export const keys: readonly KeyBinding<BufferSlice>[] = [
     input(slice, typed) {
       const type = selectedRow(slice)?.type;
       const [to = '', table = type, column = 'count', key = 'id'] = typed.trim().split(/\s+/);
-      return { type, to, table, key, column, every: undefined, isPrompted: true };
+      return { type, to, table, key, column, every: undefined };
     },
   },
   {
