@@ -26,8 +26,8 @@ export default defineFeature<BufferSlice>({
   needs: needsOf,
   ticks: ({ types }) =>
     types.some(({ oldestAtMs, failure }) => oldestAtMs !== undefined || failure?.retryAtMs !== undefined),
-  async snapshot({ redis }) {
-    return (await allPending(redis)).map(pendingJson);
+  async snapshot({ redis, warn }) {
+    return (await allPending(redis, [], warn)).map(pendingJson);
   },
   clocks: ['oldestAgeMs'],
   doctor,

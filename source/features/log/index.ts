@@ -25,7 +25,11 @@ export default defineFeature<LogSlice>({
     return [joinLogName(selected), ...(board ? [rangeOf(board)] : [])].join('  ');
   },
   doctor,
-  snapshot: async (context) => (await listLogs(context)).found,
+  async snapshot(context) {
+    const { found, wrong } = await listLogs(context);
+    for (const { message } of wrong) context.warn?.(message);
+    return found;
+  },
   pane: async () => (await import('./log-pane.tsx')).LogPane,
 });
 
