@@ -1,4 +1,5 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import type { Client } from '../client.ts';
 import { UnreachableError } from '../errors.ts';
 import type { Connection } from './connect.ts';
 
@@ -7,7 +8,7 @@ import type { Connection } from './connect.ts';
  * is refused at once.
  */
 export function noConnection(url: string, kind: Connection['kind'] = 'standalone'): Connection {
-  const ask = closedClient();
+  const ask = closedClient(kind);
   const state = { name: 'connecting', sinceMs: Date.now(), attempt: 0 } as const;
   const refuse = async (): Promise<never> => {
     throw new UnreachableError(url, undefined, 'this runs without Redis');
@@ -27,9 +28,10 @@ export function noConnection(url: string, kind: Connection['kind'] = 'standalone
   };
 }
 
-/** A client that was ended before it connected: it rejects whatever it is given. */
-function closedClient(): Redis {
-  const client = new Redis({ lazyConnect: true });
+/** A client that was ended before it connected: it rejects whatever it is given. Names are made for its kind. */
+function closedClient(kind: Connection['kind']): Client {
+  const options = { lazyConnect: true };
+  const client = kind === 'cluster' ? new Cluster([{ port: 0 }], options) : new Redis(options);
   client.disconnect();
   return client;
 }
