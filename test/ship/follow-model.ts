@@ -27,7 +27,7 @@ import {
   storedRecord,
 } from '../../source/features/ship/channel/ledger.ts';
 import { fill } from '../../source/features/ship/files/identity.ts';
-import type { Shipment } from '../../source/features/ship/files/open-file.ts';
+import type { OpenFile } from '../../source/features/ship/files/open-file.ts';
 import { rawOf } from '../../source/features/ship/files/raw-path.ts';
 import { Selection } from '../../source/features/ship/files/selection.ts';
 import { Follower, type FollowWaits } from '../../source/features/ship/shipper/follow.ts';
@@ -321,25 +321,25 @@ class World {
     const dies = (): void => {
       if (running.isDead) throw new Error('killed');
     };
-    const jobs: { shipment: Shipment; part: Part; bytes: Promise<Buffer | undefined> }[] = [];
+    const jobs: { openFile: OpenFile; part: Part; bytes: Promise<Buffer | undefined> }[] = [];
     const finishFirst = async (): Promise<void> => {
       const [job] = jobs;
       if (!job) return;
-      const { shipment, part } = job;
+      const { openFile, part } = job;
       const bytes = await job.bytes;
       await Promise.race([this.#room, isOver]);
       over.signal.throwIfAborted();
       const exclusive = turn.then(async () => {
         dies();
-        const after = bytes && (await shipment.confirm(part));
+        const after = bytes && (await openFile.confirm(part));
         if (!after) {
-          jobs.splice(0, jobs.length, ...jobs.filter((other) => other.shipment !== shipment));
-          follower.changed(shipment, part);
+          jobs.splice(0, jobs.length, ...jobs.filter((other) => other.openFile !== openFile));
+          follower.changed(openFile, part);
           return;
         }
         dies();
         jobs.shift();
-        shipment.record = after;
+        openFile.record = after;
         const { at, ends = false, begins = false } = part.entry;
         this.#announced.push({ at, text: bytes, ends, begins, file: after.name });
         this.#fields.set(after.name, storedRecord(after));
@@ -349,13 +349,13 @@ class World {
     };
     const follower = new Follower({
       pipeline: {
-        async add(shipment, part) {
+        async add(openFile, part) {
           const read = async (): Promise<Buffer | undefined> => {
             const buffer = Buffer.alloc(part.entry.bytes);
             const got = await fill(part.read, buffer, part.position).catch(() => 0);
             return got === buffer.length ? buffer : undefined;
           };
-          jobs.push({ shipment, part, bytes: read() });
+          jobs.push({ openFile, part, bytes: read() });
           while (jobs.length >= 3) await finishFirst();
         },
         async drain() {

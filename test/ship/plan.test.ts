@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { FileShipment } from '../../source/features/ship/files/open-file.ts';
+import type { ReadableFile } from '../../source/features/ship/files/open-file.ts';
 import type { Part } from '../../source/features/ship/shipper/pipeline.ts';
 import { planFile, planGrowth } from '../../source/features/ship/shipper/plan.ts';
 
@@ -8,7 +8,7 @@ import { planFile, planGrowth } from '../../source/features/ship/shipper/plan.ts
 const content = Buffer.from('one\ntwo\nthree\n');
 const options = { partBytes: 24, wholeBytes: 24 };
 
-const shipment: FileShipment = {
+const openFile: ReadableFile = {
   source: { name: 'a', path: Buffer.from('a'), bytes: 14, inode: '1:1', mtimeMs: 0, ctimeMs: 0 },
   read: async (buffer, position) => content.copy(buffer, 0, position),
   size: async () => content.length,
@@ -39,14 +39,14 @@ async function outline(parts: AsyncIterable<Part>) {
 }
 
 test('the parts of a file say how long all of it is', async () => {
-  expect(await outline(planFile(shipment, options))).toEqual([
+  expect(await outline(planFile(openFile, options))).toEqual([
     { at: 0, bytes: 8, of: 14, last: false },
     { at: 8, bytes: 6, of: 14, last: true },
   ]);
 });
 
 test('nobody knows how long a file will be that grows', async () => {
-  const { source, record, read } = shipment;
+  const { source, record, read } = openFile;
   const growth = { read, position: 0, end: content.length, isEnding: false };
   const parts = planGrowth(source, record, growth, options);
   expect(await outline(parts)).toEqual([

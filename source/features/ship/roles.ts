@@ -49,7 +49,7 @@ export const roles: readonly Role[] = [
       return [`${data}*`, `${stage}*`, ...Object.values(keys)];
     },
     sharedKeys: () => [registryKey('ship'), 'seen:*'],
-    channels: bells,
+    channels: notificationChannels,
     listens: 'changing',
     needsName: true,
   },
@@ -62,7 +62,7 @@ export const roles: readonly Role[] = [
       return [`${data}*`, ...Object.values(keys)];
     },
     sharedKeys: () => ['seen:*'],
-    channels: bells,
+    channels: notificationChannels,
     listens: 'changing',
     needsName: true,
   },
@@ -78,7 +78,7 @@ export const roles: readonly Role[] = [
   },
 ];
 
-function bells(redis: Client, channel: string): readonly string[] {
+function notificationChannels(redis: Client, channel: string): readonly string[] {
   const { members, settings } = channelKeys(redis, channel);
   return [members, settings];
 }

@@ -1,12 +1,12 @@
 import type { Client } from '../../redis/client.ts';
 import { ShipperFencedError } from './channel/errors.ts';
 import type { SourceOptions } from './files/sources.ts';
-import { Shipping } from './shipper/run.ts';
+import { ShipRun } from './shipper/run.ts';
 
 /**
  * Ships files through Redis to N consumers, each of which gets all of them, within a budget of Redis' own bytes.
  *
- * Keys, the book's (Redis in Action, 6.6.2): `<channel><part>` string; `<channel><part>:done` how many consumers have
+ * Keys, of the legacy layout (Redis in Action, 6.6.2): `<channel><part>` string; `<channel><part>:done` how many consumers have
  * finished it; the chat room `<channel>` in which `source` announces each part by name to the members `0`..`N-1`, and
  * `:done` at the end. Ours: `ship:<channel>` the run and its totals; `ship-parts:` the ledger, what each part costs,
  * who is waited for and who has finished; `ship-files:` how far each file is; `ship-who:` shippers and consumers with
@@ -17,7 +17,7 @@ import { Shipping } from './shipper/run.ts';
  * SETRANGE of blocks at fixed offsets, several in flight -> announce (rename, message, record of the file's position
  * in one step). Before the announcement nothing of it counts, after it nothing is left to do: a shipper killed anywhere
  * resumes from the records, and its token fences what it may still have under way. Consumers that know us report once
- * each and free the part with the last report; the book's only INCR, and the shipper sweeps up after them. The ids
+ * each and free the part with the last report; legacy consumers only INCR, and the shipper sweeps up after them. The ids
  * that are waited for are fixed when a part is announced.
  *
  * The budget is charged with MEMORY USAGE of the data plus an upper bound of everything around it, and a share is kept
@@ -96,7 +96,7 @@ const attempts = 5;
 export async function ship(redis: Client, paths: readonly string[], options: ShipOptions): Promise<Shipped> {
   let lastId = 0;
   for (let attempt = 1; ; attempt += 1) {
-    const shipping = new Shipping(redis, paths, options, lastId);
+    const shipping = new ShipRun(redis, paths, options, lastId);
     try {
       return await shipping.run();
     } catch (error) {

@@ -3,7 +3,7 @@ import { asIntegers } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
 import dropLua from './drop.lua';
-import { channelKeys, counterKey, dataKey, messageBell, publishCommand, roomBell } from './keys.ts';
+import { budgetChannel, channelKeys, counterKey, dataKey, messageChannel, publishCommand } from './keys.ts';
 import { type AsideRecord, asideField, asideFieldParts, parseAside, scanHash } from './ledger.ts';
 import { replyWords } from './reply.ts';
 import retryLua from './retry.lua';
@@ -86,7 +86,7 @@ export async function retryAside(
     const found = await retryScript(
       redis,
       [keys.aside, keys.settings],
-      [publishCommand(redis), messageBell(keys), ...page.map((part) => asideField(consumer, part))],
+      [publishCommand(redis), messageChannel(keys), ...page.map((part) => asideField(consumer, part))],
     );
     unknown.push(...page.filter((_, index) => found[index] !== 1));
   }
@@ -115,7 +115,7 @@ export async function dropAside(
     const [outcome, , freed] = await dropScript(
       redis,
       [keys.settings, keys.parts, keys.aside, dataKey(keys, part), counterKey(keys, part)],
-      [consumer, part, publishCommand(redis), roomBell(keys)],
+      [consumer, part, publishCommand(redis), budgetChannel(keys)],
     );
     if (outcome === 'unknown') unknown.push(part);
     else dropped.push(part);

@@ -3,7 +3,7 @@ import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { NotExpectedError, UnknownChannelError } from './errors.ts';
 import forgetLua from './forget.lua';
-import { channelKeys, counterKey, dataKey, publishCommand, roomBell, seenKeys } from './keys.ts';
+import { budgetChannel, channelKeys, counterKey, dataKey, publishCommand, seenKeys } from './keys.ts';
 import { idsOf, parseEntry, scanHash } from './ledger.ts';
 import { replyWords } from './reply.ts';
 import unwantLua from './stop-expecting.lua';
@@ -44,7 +44,7 @@ export async function forget(redis: Client, channel: string, id: string): Promis
     freedBytes += await unwantScript(
       redis,
       [keys.settings, keys.parts, ...page.flatMap((part) => [dataKey(keys, part), counterKey(keys, part)])],
-      [id, publishCommand(redis), roomBell(keys), ...page],
+      [id, publishCommand(redis), budgetChannel(keys), ...page],
     );
   }
   return freedBytes;

@@ -32,7 +32,7 @@ export function dataKey(keys: ChannelKeys, part: string): string {
   return singleKey(keys.data, part);
 }
 
-/** How many consumers have finished a part: the book's counter. */
+/** How many consumers have finished a part: the legacy counter. */
 export function counterKey(keys: ChannelKeys, part: string): string {
   return singleKey(keys.data, `${part}:done`);
 }
@@ -48,12 +48,12 @@ export function seenKeys(redis: Client, ...members: readonly string[]): string[]
 }
 
 /** Rings with every message of the channel. */
-export function messageBell(keys: ChannelKeys): string {
+export function messageChannel(keys: ChannelKeys): string {
   return keys.members;
 }
 
 /** Rings when room was given back. */
-export function roomBell(keys: ChannelKeys): string {
+export function budgetChannel(keys: ChannelKeys): string {
   return keys.settings;
 }
 

@@ -2,11 +2,11 @@ import type { Client } from '../../../redis/client.ts';
 import { startSubscriber } from '../../../redis/subscriber.ts';
 
 /**
- * Waiting for something to happen: until a doorbell rings, and in any case not too long, because a doorbell may be
+ * Waiting for something to happen: until a notification comes, and in any case not too long, because one may be
  * missed. Without a connection that listens it is polling, slower the longer nothing happens.
  */
-export type Bell = {
-  /** Resolves when it rang (also if that was since the last wait), after a while, or when `signal` aborts. */
+export type Notifier = {
+  /** Resolves when one came (also if that was since the last wait), after a while, or when `signal` aborts. */
   wait(signal?: AbortSignal): Promise<void>;
   stop(): void;
 };
@@ -15,32 +15,32 @@ const heardPollMs = 500;
 const shortestPollMs = 10;
 const longestPollMs = 250;
 
-export function startBell(listen: (() => Client) | undefined, channel: string): Bell {
-  let hasRung = false;
+export function startNotifier(listen: (() => Client) | undefined, channel: string): Notifier {
+  let wasNotified = false;
   let quietMs = shortestPollMs;
   const waiting = new Set<() => void>();
   let isListening = false;
 
-  const ring = (): void => {
-    hasRung = true;
+  const notify = (): void => {
+    wasNotified = true;
     quietMs = shortestPollMs;
     for (const wake of waiting) wake();
   };
   const subscriber =
     listen &&
     startSubscriber(listen, {
-      onMessages: ring,
+      onMessages: notify,
       onGap() {
         isListening = true;
-        ring();
+        notify();
       },
     });
   subscriber?.want([channel]);
 
   return {
     wait(signal) {
-      if (hasRung || signal?.aborted) {
-        hasRung = false;
+      if (wasNotified || signal?.aborted) {
+        wasNotified = false;
         return Promise.resolve();
       }
       return new Promise((resolve) => {
@@ -48,7 +48,7 @@ export function startBell(listen: (() => Client) | undefined, channel: string): 
           clearTimeout(timer);
           signal?.removeEventListener('abort', finish);
           waiting.delete(finish);
-          hasRung = false;
+          wasNotified = false;
           resolve();
         };
         const timer = setTimeout(finish, isListening ? heardPollMs : quietMs);

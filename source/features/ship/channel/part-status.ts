@@ -62,7 +62,7 @@ export function partStatus(
   };
 }
 
-/** The book's counters, asked only when somebody is expected who does not report by name. */
+/** The legacy counters, asked only when somebody is expected who does not report by name. */
 export async function countsOf(
   redis: Client,
   keys: ReturnType<typeof channelKeys>,

@@ -4,7 +4,7 @@ import type { Process } from './ledger.ts';
 
 /** After so long without a sign of life a shipper or a consumer counts as gone, and its place may be taken. */
 export const leaseMs = 10_000;
-export const beatMs = 1000;
+export const heartbeatMs = 1000;
 
 /** A name for one shipper or consumer that nobody else has. */
 export function makeToken(): string {

@@ -6,7 +6,7 @@
 -- KEYS[4] counter: string, how many consumers have finished it
 -- ARGV[1] id: the consumer's
 -- ARGV[2] publish: PUBLISH, or SPUBLISH in Cluster
--- ARGV[3] doorbell: the channel that hears of room
+-- ARGV[3] budget channel: the channel that is notified when room was given back
 -- ARGV[4] part: its name; one more for each part
 -- Reply: bytes freed
 local freed, mark = 0, ' ' .. ARGV[1] .. ' '

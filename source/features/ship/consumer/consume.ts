@@ -10,11 +10,11 @@ import { type AsideRecord, faultOfName } from '../channel/ledger.ts';
 import { type Delivery, PartDelivery, type Refusal, type Shape } from './delivery.ts';
 import { debtsOf } from './owed.ts';
 import { ReadAhead } from './read-ahead.ts';
-import { type Page, Seat } from './session.ts';
+import { ConsumerSession, type Page } from './session.ts';
 
 /**
  * One of the N consumers of a channel: gets every part of every file, each at least once, in the order of their
- * announcement; ours and those of a program that follows the book (a whole file for each message, `.gz` by its name).
+ * announcement; ours and those of a legacy (Redis in Action) program (a whole file for each message, `.gz` by its name).
  *
  * A part is acknowledged in one step with the consumer's cursor in the room, its count in `<part>:done` and what is
  * carried over of a cut line: whatever happened to a part whose acknowledgement is missing happens again. What is
@@ -74,8 +74,8 @@ export async function* consume(
   options: ConsumeOptions,
 ): AsyncGenerator<Delivery, void, undefined> {
   const signal = options.signal ?? new AbortController().signal;
-  const seat = new Seat(redis, channel, options.as, { ...options, signal });
-  const consumer = new Consumer(redis, channel, seat, signal, options);
+  const session = new ConsumerSession(redis, channel, options.as, { ...options, signal });
+  const consumer = new Consumer(redis, channel, session, signal, options);
   try {
     for (;;) {
       const next = await consumer.next();
@@ -96,12 +96,12 @@ export async function* consume(
         for (const problem of next.damages) options.onDamage?.(problem);
       }
       const { part, file, carry } = next.delivery;
-      if (await seat.done(next.id, part, file, carry)) await next.delivery.acknowledged();
+      if (await session.done(next.id, part, file, carry)) await next.delivery.acknowledged();
       else consumer.rewind();
     }
   } finally {
     await consumer.end();
-    await seat.leave();
+    await session.leave();
   }
 }
 
@@ -121,7 +121,7 @@ const messageSchema = v.object({ sender: v.string(), message: v.string() });
 class Consumer {
   readonly #redis: Client;
   readonly #channel: string;
-  readonly #seat: Seat;
+  readonly #session: ConsumerSession;
   readonly #signal: AbortSignal;
   readonly #options: ConsumeOptions;
   readonly #items: Item[] = [];
@@ -138,10 +138,16 @@ class Consumer {
   readonly #finished: { readonly id: number; readonly part: string }[] = [];
   #finishedBytes = 0;
 
-  constructor(redis: Client, channel: string, seat: Seat, signal: AbortSignal, options: ConsumeOptions) {
+  constructor(
+    redis: Client,
+    channel: string,
+    session: ConsumerSession,
+    signal: AbortSignal,
+    options: ConsumeOptions,
+  ) {
     this.#redis = redis;
     this.#channel = channel;
-    this.#seat = seat;
+    this.#session = session;
     this.#signal = signal;
     this.#options = options;
   }
@@ -157,7 +163,7 @@ class Consumer {
       delivery.bytes <= smallBytes &&
       damages.length === 0 &&
       !delivery.refusal &&
-      id > this.#seat.cursor;
+      id > this.#session.cursor;
     if (!isSmall) {
       await this.#acknowledge();
       return false;
@@ -172,7 +178,7 @@ class Consumer {
   async #acknowledge(): Promise<void> {
     const finished = this.#finished.splice(0);
     this.#finishedBytes = 0;
-    if (finished.length > 0 && !(await this.#seat.doneMany(finished))) this.rewind();
+    if (finished.length > 0 && !(await this.#session.doneMany(finished))) this.rewind();
   }
 
   /** What was finished and is not acknowledged yet; it comes again where that fails. */
@@ -206,10 +212,10 @@ class Consumer {
         continue;
       }
       if (item) {
-        if (!(await this.#seat.done(item.id, '', '', undefined))) this.rewind();
+        if (!(await this.#session.done(item.id, '', '', undefined))) this.rewind();
         continue;
       }
-      const page = await this.#seat.pending(this.#lookedAt);
+      const page = await this.#session.pending(this.#lookedAt);
       if (page.cursor === undefined) {
         if (page.run !== '') throw new ConsumerReplacedError(this.#channel, this.#options.as);
         // Redis lost everything: wait for the shipper to begin again.
@@ -217,23 +223,23 @@ class Consumer {
         continue;
       }
       // Another server took over that knows of less, another program moved the cursor, or parts are wanted again.
-      if (page.cursor !== this.#seat.cursor || page.retries !== this.#seat.retries) {
+      if (page.cursor !== this.#session.cursor || page.retries !== this.#session.retries) {
         this.rewind();
         continue;
       }
       for (const message of page.messages) this.#items.push(await this.#look(message, page));
       if (page.messages.length > 0) continue;
       if (this.#isDone(page)) return;
-      await this.#seat.wait();
+      await this.#session.wait();
     }
   }
 
   /** Whether this message is still what comes next. */
   async stands(id: number): Promise<boolean> {
     // What is owed from before stands in the ledger, its message may be gone.
-    if (id <= this.#seat.cursor) return true;
-    const { cursor, messages } = await this.#seat.pending(id - 1);
-    return cursor === this.#seat.cursor && messages[0]?.id === id;
+    if (id <= this.#session.cursor) return true;
+    const { cursor, messages } = await this.#session.pending(id - 1);
+    return cursor === this.#session.cursor && messages[0]?.id === id;
   }
 
   async setAside({ id, delivery }: Next, { reason, tries }: Refusal): Promise<void> {
@@ -252,7 +258,7 @@ class Consumer {
     record: Omit<AsideRecord, 'since' | 'retry' | 'id'>,
   ): Promise<void> {
     const { asideLimit = defaultAsideLimit, onAside } = this.#options;
-    if (!(await this.#seat.setAside(id, part, record, asideLimit))) {
+    if (!(await this.#session.setAside(id, part, record, asideLimit))) {
       this.rewind();
       return;
     }
@@ -267,15 +273,15 @@ class Consumer {
   }
 
   async #join(): Promise<void> {
-    const seat = this.#seat;
-    await seat.take((reason) => this.#options.onWait?.(reason));
-    this.#readAhead = new ReadAhead(this.#redis, seat.windowBytes, seat.ride);
-    this.#lookedAt = seat.cursor;
+    const session = this.#session;
+    await session.take((reason) => this.#options.onWait?.(reason));
+    this.#readAhead = new ReadAhead(this.#redis, session.windowBytes, session.ride);
+    this.#lookedAt = session.cursor;
     this.#joinedAtMs = performance.now();
-    if (!seat.isRunOver && seat.run !== '') this.#run ??= seat.run;
+    if (!session.isRunOver && session.run !== '') this.#run ??= session.run;
     const { as, onAside, onDamage } = this.#options;
-    const { owed, aside, gone } = await seat.ride(() =>
-      debtsOf(this.#redis, seat.keys, { channel: this.#channel, id: as, cursor: seat.cursor }),
+    const { owed, aside, gone } = await session.ride(() =>
+      debtsOf(this.#redis, session.keys, { channel: this.#channel, id: as, cursor: session.cursor }),
     );
     this.#aside = aside;
     for (const part of gone) onDamage?.(`${part}: was set aside, and is gone from Redis`);
@@ -313,17 +319,18 @@ class Consumer {
 
   #deliver(part: string, shape: Shape): Part {
     const { as, spoolDirectory } = this.#options;
-    const key = dataKey(this.#seat.keys, part);
-    const readAhead = this.#readAhead ?? new ReadAhead(this.#redis, this.#seat.windowBytes, this.#seat.ride);
+    const key = dataKey(this.#session.keys, part);
+    const readAhead =
+      this.#readAhead ?? new ReadAhead(this.#redis, this.#session.windowBytes, this.#session.ride);
     const damages: string[] = [];
     const delivery = new PartDelivery(part, shape, {
       readAhead,
       reading: readAhead.add(key, shape.bytes),
       readAgain: () => {
-        const slowly = new ReadAhead(this.#redis, secondWindowBytes, this.#seat.ride);
+        const slowly = new ReadAhead(this.#redis, secondWindowBytes, this.#session.ride);
         return { readAhead: slowly, reading: slowly.add(key, shape.bytes) };
       },
-      carry: () => this.#seat.carries.get(shape.file),
+      carry: () => this.#session.carries.get(shape.file),
       spoolFile: (generation) => {
         const name = `${this.#channel}\0${as}\0${generation}`;
         return path.join(
@@ -336,10 +343,10 @@ class Consumer {
     return { delivery, damages };
   }
 
-  /** A file shipped by a program that follows the book. */
+  /** A file shipped by a legacy (Redis in Action) program. */
   async #bookShape(part: string): Promise<Shape | undefined> {
-    const key = dataKey(this.#seat.keys, part);
-    const [bytes, exists] = await this.#seat.ride(() =>
+    const key = dataKey(this.#session.keys, part);
+    const [bytes, exists] = await this.#session.ride(() =>
       Promise.all([retryAborted(() => this.#redis.strlen(key)), retryAborted(() => this.#redis.exists(key))]),
     );
     if (exists === 0) return;
@@ -351,10 +358,11 @@ class Consumer {
     if (page.run === '') return this.#isBookDone;
     if (this.#run === undefined) {
       // Came when everything was over: a new run may be about to begin.
-      if (page.run === this.#seat.run && page.isOver) return performance.now() - this.#joinedAtMs > graceMs;
+      if (page.run === this.#session.run && page.isOver)
+        return performance.now() - this.#joinedAtMs > graceMs;
       this.#run = page.run;
     }
-    if (page.run === this.#run) return page.doneId !== undefined && this.#seat.cursor >= page.doneId;
+    if (page.run === this.#run) return page.doneId !== undefined && this.#session.cursor >= page.doneId;
     // Another run: the one served came to its end, unless Redis lost it.
     if (page.runBefore === this.#run) return true;
     this.#run = page.run;

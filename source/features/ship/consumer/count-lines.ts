@@ -4,16 +4,19 @@ import { LogWriter } from '../../log/writer.ts';
 import type { LineBatch } from './line-batch.ts';
 
 /** Counts the lines that are consumed: as messages of a log, as hits of a series, or both. */
-export type Tally = {
+export type LineCounter = {
   take(batch: LineBatch): Promise<void>;
   /** Resolves once everything taken is in Redis: before a part is acknowledged. */
   flush(): Promise<void>;
 };
 
-export type TallyOptions = { readonly common: string | undefined; readonly hits: string | undefined };
+export type LineCounterOptions = { readonly common: string | undefined; readonly hits: string | undefined };
 
 /** Undefined when nothing is to be counted. */
-export function makeTally(redis: Client, { common, hits: series }: TallyOptions): Tally | undefined {
+export function makeLineCounter(
+  redis: Client,
+  { common, hits: series }: LineCounterOptions,
+): LineCounter | undefined {
   if (common === undefined && series === undefined) return;
   const log = common === undefined ? undefined : new LogWriter(redis, common);
   const hits = series === undefined ? undefined : new Hits(redis);

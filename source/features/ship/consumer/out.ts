@@ -107,12 +107,12 @@ export class OutDirectory {
     const known = this.#folder;
     const parent = await this.#folderOf(steps);
     try {
-      return await openFile({ parent, name });
+      return await makeFile({ parent, name });
     } catch (error) {
       // The folder that was held open may have been removed: then it is made again.
       if (parent !== known || !hasCode(error, 'ENOENT')) throw error;
       await this.close();
-      return await openFile({ parent: await this.#folderOf(steps), name });
+      return await makeFile({ parent: await this.#folderOf(steps), name });
     }
   }
 
@@ -182,7 +182,7 @@ async function enter(parent: Folder, name: Buffer): Promise<Folder> {
 }
 
 /** Made if it is not there, and what it holds is kept. A pipe must not hold us up. */
-async function openFile({ parent, name }: Place): Promise<FileHandle> {
+async function makeFile({ parent, name }: Place): Promise<FileHandle> {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   return await open(below(parent, name), flags, 0o666);
 }

@@ -69,7 +69,7 @@ async function uncounted(
     const counts = await retryAborted(() => redis.mget(page.map(({ part }) => counterKey(keys, part))));
     page.forEach((each, index) => {
       const { want, finished, id: message } = each.entry;
-      // Those who follow the book count without a name: any of them who has fetched the message.
+      // Legacy consumers count without a name: any of them who has fetched the message.
       const nameless = Number(counts[index] ?? 0) - idsOf(finished).length;
       const fetchers = idsOf(want).filter(
         (one) => !finished.includes(` ${one} `) && (cursors.get(one) ?? 0) >= message,

@@ -9,15 +9,15 @@ import {
   ConsumerReplacedError,
   NotExpectedError,
 } from '../channel/errors.ts';
-import beatLua from '../channel/heartbeat.lua';
+import heartbeatLua from '../channel/heartbeat.lua';
 import {
+  budgetChannel,
   type ChannelKeys,
   channelKeys,
   counterKey,
   dataKey,
-  messageBell,
+  messageChannel,
   publishCommand,
-  roomBell,
   seenKeys,
 } from '../channel/keys.ts';
 import {
@@ -29,8 +29,8 @@ import {
   parseProcess,
   scanHash,
 } from '../channel/ledger.ts';
-import { type Bell, startBell } from '../channel/notifier.ts';
-import { beatMs, isGone, leaseMs, makeToken, placeOf, self } from '../channel/participant.ts';
+import { type Notifier, startNotifier } from '../channel/notifier.ts';
+import { heartbeatMs, isGone, leaseMs, makeToken, placeOf, self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
 import { makeRide, type Ride, type RideOptions } from '../channel/ride.ts';
 import asideLua from './aside.lua';
@@ -61,7 +61,7 @@ export type Page = {
 };
 
 /** One consumer's place on a channel: its token makes sure that it is held by one process only. */
-export class Seat {
+export class ConsumerSession {
   readonly keys: ChannelKeys;
   /** The run there was when this process came, and whether it was over by then. */
   run = '';
@@ -77,10 +77,10 @@ export class Seat {
   readonly #channel: string;
   readonly #id: string;
   readonly #token = makeToken();
-  readonly #bell: Bell;
+  readonly #notifier: Notifier;
   readonly #signal: AbortSignal;
   #timer: NodeJS.Timeout | undefined;
-  #isBeating = false;
+  #isInHeartbeat = false;
   #isTaken = false;
 
   constructor(
@@ -95,7 +95,7 @@ export class Seat {
     this.#signal = options.signal;
     this.ride = makeRide(options);
     this.keys = channelKeys(redis, channel);
-    this.#bell = startBell(listen, messageBell(this.keys));
+    this.#notifier = startNotifier(listen, messageChannel(this.keys));
   }
 
   /**
@@ -165,18 +165,18 @@ export class Seat {
     }
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
-      this.#beat().catch(() => {});
-    }, beatMs);
+      this.#heartbeat().catch(() => {});
+    }, heartbeatMs);
   }
 
-  async #beat(): Promise<void> {
-    if (this.#isBeating) return;
-    this.#isBeating = true;
+  async #heartbeat(): Promise<void> {
+    if (this.#isInHeartbeat) return;
+    this.#isInHeartbeat = true;
     const { settings, who } = this.keys;
     try {
-      await beatScript(this.#redis, [settings, who], [`c:${this.#id}`, this.#token, '{}', leaseMs]);
+      await heartbeatScript(this.#redis, [settings, who], [`c:${this.#id}`, this.#token, '{}', leaseMs]);
     } finally {
-      this.#isBeating = false;
+      this.#isInHeartbeat = false;
     }
   }
 
@@ -243,7 +243,7 @@ export class Seat {
           `${this.#id}:${file}`,
           carry ?? '',
           publishCommand(this.#redis),
-          roomBell(keys),
+          budgetChannel(keys),
           this.cursor,
         ],
       ),
@@ -270,7 +270,14 @@ export class Seat {
           ...seenKeys(this.#redis, this.#id),
         ],
         [
-          ...[this.#channel, this.#id, this.#token, publishCommand(this.#redis), roomBell(keys), this.cursor],
+          ...[
+            this.#channel,
+            this.#id,
+            this.#token,
+            publishCommand(this.#redis),
+            budgetChannel(keys),
+            this.cursor,
+          ],
           ...parts.flatMap(({ id, part }) => [id, part]),
         ],
       ),
@@ -318,13 +325,13 @@ export class Seat {
 
   /** Until there may be something new. */
   wait(): Promise<void> {
-    return this.#bell.wait(this.#signal);
+    return this.#notifier.wait(this.#signal);
   }
 
   /** Gives the place back, for whoever comes next. */
   async leave(): Promise<void> {
     clearInterval(this.#timer);
-    this.#bell.stop();
+    this.#notifier.stop();
     if (!this.#isTaken) return;
     try {
       await this.ride(() => leaveScript(this.#redis, [this.keys.who], [this.#id, this.#token]));
@@ -351,7 +358,7 @@ function typesOf(keys: ChannelKeys) {
 }
 
 const joinScript = defineScript({ lua: joinLua, parse: replyWords });
-const beatScript = defineScript({ lua: beatLua, parse: Number });
+const heartbeatScript = defineScript({ lua: heartbeatLua, parse: Number });
 const pendingScript = defineScript({ lua: pendingLua, parse: replyWords, immediate: true });
 const leaveScript = defineScript({ lua: leaveLua, parse: Number });
 const asideScript = defineScript({ lua: asideLua, parse: replyWords, immediate: true });

@@ -4,7 +4,7 @@ import { safeJson } from '../../../ui/text.ts';
 import type { CommandContext } from '../../feature.ts';
 import { OutPlaceError, UnsafeNameError } from '../channel/errors.ts';
 import { type ConsumeOptions, consume } from './consume.ts';
-import { makeTally, type Tally, type TallyOptions } from './count-lines.ts';
+import { type LineCounter, type LineCounterOptions, makeLineCounter } from './count-lines.ts';
 import type { Delivery, Refusal } from './delivery.ts';
 import { PartRefusedError, runWithRetries } from './exec.ts';
 import { type LineBatch, newline } from './line-batch.ts';
@@ -15,7 +15,7 @@ export type Destination = Pick<
   ConsumeOptions,
   'as' | 'spoolDirectory' | 'onDamage' | 'onAside' | 'asideLimit'
 > &
-  TallyOptions & {
+  LineCounterOptions & {
     readonly out: string | undefined;
     readonly exec: string | undefined;
     /** A command that fails is run again so often, then its part is set aside; without it the first failure ends. */
@@ -32,8 +32,10 @@ export async function deliverTo(
   channel: string,
   { out, exec, retries, common, hits, ...options }: Destination,
 ): Promise<Consumed> {
-  const tally = makeTally(context.redis, { common, hits });
-  const sink = makeSink(context, { out, exec, retries }, tally, (problem) => options.onDamage?.(problem));
+  const lineCounter = makeLineCounter(context.redis, { common, hits });
+  const sink = makeSink(context, { out, exec, retries }, lineCounter, (problem) =>
+    options.onDamage?.(problem),
+  );
   const consumed = { files: 0, bytes: 0, parts: 0 };
   let waitsFor = '';
   try {
@@ -41,7 +43,7 @@ export async function deliverTo(
       ...options,
       signal: context.signal,
       listen: () => context.listen(),
-      acknowledgesTogether: exec === undefined && !tally,
+      acknowledgesTogether: exec === undefined && !lineCounter,
       timeoutMs: context.config.timeoutMs,
       onRefused: (refusal) => context.warn(`${messageOf(refusal)}: waiting`),
       onWait(reason) {
@@ -51,7 +53,7 @@ export async function deliverTo(
     });
     for await (const delivery of deliveries) {
       const refusal = await taken(sink, delivery);
-      await tally?.flush();
+      await lineCounter?.flush();
       context.signal.throwIfAborted();
       if (refusal) {
         delivery.setAside(refusal.reason, refusal.tries);
@@ -81,10 +83,10 @@ async function taken(sink: Sink, delivery: Delivery): Promise<Refusal | undefine
 function makeSink(
   context: CommandContext,
   { out, exec, retries }: Pick<Destination, 'out' | 'exec' | 'retries'>,
-  tally: Tally | undefined,
+  lineCounter: LineCounter | undefined,
   onDamage: (problem: string) => void,
 ): Sink {
-  const count = async (batch: LineBatch): Promise<void> => tally?.take(batch);
+  const count = async (batch: LineBatch): Promise<void> => lineCounter?.take(batch);
   if (out !== undefined) {
     const directory = new OutDirectory(out);
     return {
@@ -95,7 +97,7 @@ function makeSink(
             `${delivery.file}: ${missing} bytes before byte ${delivery.at} were shipped before this consumer came`,
           );
         }
-        if (tally) for await (const batch of delivery.again().lines()) await count(batch);
+        if (lineCounter) for await (const batch of delivery.again().lines()) await count(batch);
       },
       close: () => directory.close(),
     };
@@ -106,7 +108,7 @@ function makeSink(
   if (context.config.json) return { take: (delivery) => printJson(context, delivery, count) };
   if (process.stdout.isTTY) return { take: (delivery) => printForPeople(context, delivery, count) };
   const unfinished = new Set<string>();
-  return { take: (delivery) => print(context, delivery, unfinished, tally && count) };
+  return { take: (delivery) => print(context, delivery, unfinished, lineCounter && count) };
 }
 
 type OnLines = (batch: LineBatch) => Promise<void>;

@@ -4,7 +4,7 @@ import { beginsAs, headOf, type ReadAt } from './identity.ts';
 import type { Source } from './sources.ts';
 
 /** A file being shipped: recognised, and how far it is. */
-export type Shipment = {
+export type OpenFile = {
   readonly source: Pick<Source, 'name' | 'rawName' | 'ctimeMs'>;
   close(): Promise<void>;
   /** What has been announced; moves on with every part. */
@@ -18,24 +18,24 @@ export type Shipment = {
   confirm(part: ReadPart): Promise<FileRecord | undefined>;
 };
 
-/** A part as far as a shipment has to know it. */
+/** A part as far as an open file has to know it. */
 export type ReadPart = {
   readonly position: number;
   readonly entry: { readonly at: number; readonly bytes: number };
   readonly after: FileRecord;
 };
 
-/** A shipment of one file, which stays open. */
-export type FileShipment = Shipment & {
+/** A whole file, which stays open. */
+export type ReadableFile = OpenFile & {
   readonly source: Source;
   readonly read: ReadAt;
   /** How many bytes there are now. */
   size(): Promise<number>;
 };
 
-type OpenFile = Pick<FileShipment, 'read' | 'size' | 'close'> & { readonly inode: string };
+type OpenHandle = Pick<ReadableFile, 'read' | 'size' | 'close'> & { readonly inode: string };
 
-async function openFile(path: Buffer): Promise<OpenFile> {
+async function openHandle(path: Buffer): Promise<OpenHandle> {
   const handle = await open(path, 'r');
   const { dev, ino } = await handle.stat({ bigint: true });
   return {
@@ -50,12 +50,12 @@ async function openFile(path: Buffer): Promise<OpenFile> {
  * Opens a file and finds out whether it is the one of which `known` was shipped; if not it begins from nothing, as
  * `generation`.
  */
-export async function openShipment(
+export async function openSource(
   source: Source,
   known: FileRecord | undefined,
   generation: string,
-): Promise<FileShipment> {
-  const file = await openFile(source.path);
+): Promise<ReadableFile> {
+  const file = await openHandle(source.path);
   try {
     const bytes = await file.size();
     const isSame = known !== undefined && (await isKnownAs(file, known));
@@ -93,7 +93,7 @@ export async function openShipment(
 }
 
 /** A file of which there is a record and nothing else any more. */
-export function goneShipment(record: FileRecord): FileShipment {
+export function goneFile(record: FileRecord): ReadableFile {
   const { name } = record;
   return {
     source: {
@@ -115,7 +115,7 @@ export function goneShipment(record: FileRecord): FileShipment {
 
 /** Whether a file is the very one that a record tells of: the same inode, the same beginning, not shorter. */
 async function isKnownAs(
-  file: OpenFile,
+  file: OpenHandle,
   { inode, position, head }: Pick<FileRecord, 'inode' | 'position' | 'head'>,
 ): Promise<boolean> {
   const isSameInode = inode === file.inode || inode.startsWith(`${file.inode}:`);

@@ -1,8 +1,8 @@
 /**
  * What a part is called: its key is the channel and this name, and the chat message that announces it is this name.
  *
- * A file shipped in one piece keeps its own name, as the book has it. Pieces get `~1`, `~2`, … (before `.gz`, which
- * tells the book's readers to decompress). So does any file whose own name could be taken for such a piece, for
+ * A file shipped in one piece keeps its own name, as in the legacy layout. Pieces get `~1`, `~2`, … (before `.gz`, which
+ * tells legacy readers to decompress). So does any file whose own name could be taken for such a piece, for
  * `:done`, or for the counter `<name>:done` of another file: every part's keys are its own.
  */
 export function partName(file: string, { number, isWhole, isGzip }: PartShape): string {

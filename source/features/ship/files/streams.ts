@@ -80,6 +80,10 @@ const rememberedMs = 24 * 3600 * 1000;
  * went between two looks. At the place of the log itself content decides nothing, because many logs begin alike: what is
  * there and is not known is a new generation.
  *
+ * It is one file because it is one decision, taken anew at each look in the order in which it stands here: list, match,
+ * tell apart, note what is new, let go what is done. Each step reads and changes the same few maps. What needs none of them
+ * lies beside it: identity, generation, match, family, known, homes, probe.
+ *
  * Whoever reads waits for room in Redis; this never does, so that what is rotated meanwhile is known, and held open.
  */
 export class Streams {

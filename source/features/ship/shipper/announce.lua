@@ -6,7 +6,7 @@
 -- KEYS[4] who: hash of shippers (s:TOKEN) and consumers (c:ID) -> JSON
 -- KEYS[5] messages: zset JSON -> id
 -- KEYS[6] ids: counter of the room's messages
--- KEYS[7] lock: the book's lock around sending; its owner holds an id that is not stored yet
+-- KEYS[7] lock: the legacy (Redis in Action) lock around sending; its owner holds an id that is not stored yet
 -- KEYS[8] stage: string, where the part was written
 -- KEYS[9] data: string, where it goes
 -- KEYS[10] counter: string, how many consumers have finished it
@@ -16,8 +16,8 @@
 -- ARGV[4] record: JSON for the file, as it is after this part
 -- ARGV[5] position: where in the shipped file the part begins
 -- ARGV[6] publish: PUBLISH, or SPUBLISH in Cluster
--- ARGV[7] doorbell: the channel that hears of messages
--- ARGV[8] force: 1 to overlook the book's lock
+-- ARGV[7] message channel: the channel that the consumers listen to
+-- ARGV[8] force: 1 to overlook the legacy (Redis in Action) lock
 -- ARGV[9] cursor field: where this shipper keeps which of its files came last; empty to keep none
 -- ARGV[10] cursor: JSON of that, in case this part ends its file
 -- ARGV[11] quiet: 1 if the file was not touched since the shipping began, so that the cursor is enough to know it by

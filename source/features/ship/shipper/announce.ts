@@ -4,7 +4,7 @@ import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { unchargedRecords } from '../channel/cost.ts';
 import { KeyTakenError, ShipperFencedError } from '../channel/errors.ts';
-import { counterKey, dataKey, messageBell, publishCommand, stageKey } from '../channel/keys.ts';
+import { counterKey, dataKey, messageChannel, publishCommand, stageKey } from '../channel/keys.ts';
 import { type Cursor, type Entry, type FileRecord, parseCursor, storedRecord } from '../channel/ledger.ts';
 import { self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
@@ -16,7 +16,7 @@ import type { ShipSession } from './session.ts';
 
 type Named = { readonly name: string; readonly ctimeMs: number };
 
-/** As long as the book's senders try: a lock that is held for longer belongs to nobody. */
+/** As long as legacy senders try: a lock that is held for longer belongs to nobody. */
 const lockPatienceMs = 10_000;
 /** The clock by which file systems stamp lags a little behind; one across the network may differ by more. */
 const marginMs = { sure: 2000, likely: 20 };
@@ -89,7 +89,7 @@ export class Announcer {
           [
             token,
             publishCommand(redis),
-            messageBell(keys),
+            messageChannel(keys),
             this.#field,
             JSON.stringify(this.#cursor),
             unchargedRecords,
@@ -116,7 +116,7 @@ export class Announcer {
     record: FileRecord,
     source: { readonly ctimeMs: number },
   ): Promise<void> {
-    const { redis, keys, token, channel, bell, outstanding } = this.#session;
+    const { redis, keys, token, channel, notifier, outstanding } = this.#session;
     const { name, generation } = record;
     const next: Cursor = { ...this.#cursor, name, generation, count: this.#cursor.count + 1 };
     // A file that ends out of turn, because it shrank, leaves the cursor where it is.
@@ -138,7 +138,7 @@ export class Announcer {
               storedRecord(record),
               entry.at,
               publishCommand(redis),
-              messageBell(keys),
+              messageChannel(keys),
             ],
             performance.now() - startedAtMs > lockPatienceMs ? 1 : 0,
             ...(movesCursor ? [this.#field, JSON.stringify(next)] : ['', '']),
@@ -152,7 +152,7 @@ export class Announcer {
       if (reply[0] === 'announced' || reply[0] === 'known') break;
       if (reply[0] === 'taken') throw new KeyTakenError(dataKey(keys, part), String(reply[1]));
       if (reply[0] === 'fenced') throw new ShipperFencedError(channel);
-      await bell.wait();
+      await notifier.wait();
     }
     if (movesCursor) this.#cursor = next;
     outstanding.add(part);

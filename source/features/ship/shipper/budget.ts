@@ -7,7 +7,7 @@ import {
   NoConsumersError,
   ShipperFencedError,
 } from '../channel/errors.ts';
-import { counterKey, dataKey, publishCommand, roomBell, stageKey } from '../channel/keys.ts';
+import { budgetChannel, counterKey, dataKey, publishCommand, stageKey } from '../channel/keys.ts';
 import { type Entry, type FileRecord, parseProcess, storedRecord } from '../channel/ledger.ts';
 import { placeOf } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
@@ -124,7 +124,7 @@ export class Room {
       this.#isBare = !(await session.outstanding.inherit());
       if (this.#isBare) return;
     } else this.#isBare = false;
-    await session.bell.wait(signal);
+    await session.notifier.wait(signal);
   }
 
   /** Waits for a shipper that may be gone without a word; one that is alive keeps its files. */
@@ -137,7 +137,7 @@ export class Room {
       throw new FileOwnedError(file, owner ? placeOf(owner) : 'another shipper');
     }
     if (firstAt === undefined) this.#owners.set(token, at);
-    await this.#session.bell.wait(signal);
+    await this.#session.notifier.wait(signal);
   }
 
   announced(): void {
@@ -159,7 +159,7 @@ export async function release(session: ShipSession, parts: readonly Reserved[]):
       releaseScript(
         redis,
         [keys.settings, keys.parts, keys.who, ...page.map(({ stage }) => stageKey(keys, stage))],
-        [token, publishCommand(redis), roomBell(keys), ...page.map(({ part }) => part)],
+        [token, publishCommand(redis), budgetChannel(keys), ...page.map(({ part }) => part)],
       ),
     );
   }

@@ -1,5 +1,5 @@
 #!lua
--- A shipper has announced all it has. The last one says so to the channel, for the book's consumers and ours.
+-- A shipper has announced all it has. The last one says so to the channel, for legacy consumers and ours.
 -- KEYS[1] settings: hash, the run, its budget and totals
 -- KEYS[2] who: hash of shippers (s:TOKEN) and consumers (c:ID) -> JSON
 -- KEYS[3] messages: zset JSON -> id
@@ -8,7 +8,7 @@
 -- ARGV[2] keep open: 1 when nothing is to be said
 -- ARGV[3] lease: milliseconds of silence after which a shipper counts as gone
 -- ARGV[4] publish: PUBLISH, or SPUBLISH in Cluster
--- ARGV[5] doorbell: the channel that hears of messages
+-- ARGV[5] message channel: the channel that the consumers listen to
 -- ARGV[6] server: the one this shipper came to
 -- Reply: {'done', id; empty if kept open}, {'others', how many still ship} or {'fenced'}
 -- Which server this is: another one took over, or it started anew, and may lack what was acknowledged before.

@@ -6,7 +6,7 @@ import type { Generation } from '../files/generation.ts';
 import { FileMovedError, Handles } from '../files/handles.ts';
 import { inflatedPartBytes } from '../files/inflated.ts';
 import { type Listed, Listing } from '../files/listing.ts';
-import type { Shipment } from '../files/open-file.ts';
+import type { OpenFile } from '../files/open-file.ts';
 import { bytesOf, folderOf, type RawPath } from '../files/raw-path.ts';
 import type { Named, Selection } from '../files/selection.ts';
 import { printable } from '../files/selection.ts';
@@ -75,7 +75,7 @@ export class Follower {
   readonly #handles = new Handles();
   readonly #listing: Listing;
   readonly #streams: Streams;
-  readonly #shipments = new Map<Stream, FollowedShipment>();
+  readonly #openFiles = new Map<Stream, FollowedShipment>();
   /** Streams in which there may be something to read. */
   readonly #ready = new Set<Stream>();
   readonly #wholes = new Map<RawPath, { readonly file: Listed; readonly named: Named }>();
@@ -241,7 +241,7 @@ export class Follower {
 
   async #readGeneration(stream: Stream, generation: Generation, most: number): Promise<number> {
     const { pipeline, plan } = this.#options;
-    const shipment = this.#shipmentOf(stream);
+    const openFile = this.#shipmentOf(stream);
     const { planned } = stream;
     const growth = {
       read: generation.reader(this.#handles),
@@ -257,9 +257,9 @@ export class Follower {
       stream.planned = { shipped: part.after.shipped, number: part.after.number };
       generation.planned = part.after.position;
       stream.openPlanned = part.isOpen === true ? generation : undefined;
-      shipment.generations.set(part, generation);
-      shipment.stopped = undefined;
-      await pipeline.add(shipment, part);
+      openFile.generations.set(part, generation);
+      openFile.stopped = undefined;
+      await pipeline.add(openFile, part);
       parts += 1;
       // What was planned may have been dropped meanwhile, with all that is behind it.
       if (parts >= most || generation.planned !== part.after.position) return Math.max(parts, most);
@@ -271,9 +271,9 @@ export class Follower {
    * A part was not of the file any more, or could not be read: its stream is read again from where it is known to be,
    * once its file was looked at.
    */
-  changed(shipment: Shipment, part: Part | undefined): void {
-    if (!(shipment instanceof FollowedShipment)) return;
-    const { stream, generations } = shipment;
+  changed(openFile: OpenFile, part: Part | undefined): void {
+    if (!(openFile instanceof FollowedShipment)) return;
+    const { stream, generations } = openFile;
     const generation = part && generations.get(part);
     const suspects = generation ? [generation] : [...new Set(generations.values())];
     generations.clear();
@@ -283,16 +283,16 @@ export class Follower {
   }
 
   /** Nothing of it can be shipped. */
-  failed(shipment: Shipment): void {
-    if (shipment instanceof FollowedShipment) shipment.stream.hasFailed = true;
+  failed(openFile: OpenFile): void {
+    if (openFile instanceof FollowedShipment) openFile.stream.hasFailed = true;
   }
 
   #shipmentOf(stream: Stream): FollowedShipment {
-    const known = this.#shipments.get(stream);
+    const known = this.#openFiles.get(stream);
     if (known) return known;
-    const shipment = new FollowedShipment(stream, this.#handles);
-    this.#shipments.set(stream, shipment);
-    return shipment;
+    const openFile = new FollowedShipment(stream, this.#handles);
+    this.#openFiles.set(stream, openFile);
+    return openFile;
   }
 
   async #shipWhole(file: Listed, named: Named): Promise<void> {
@@ -350,12 +350,12 @@ export class Follower {
 }
 
 /** A stream as the pipeline sees it. */
-class FollowedShipment implements Shipment {
+class FollowedShipment implements OpenFile {
   readonly stream: Stream;
-  readonly source: Shipment['source'];
+  readonly source: OpenFile['source'];
   /** Of which generation each part under way is. */
   readonly generations = new Map<unknown, Generation>();
-  stopped: Shipment['stopped'];
+  stopped: OpenFile['stopped'];
   readonly #handles: Handles;
 
   constructor(stream: Stream, handles: Handles) {

@@ -1,6 +1,6 @@
 import { defineScript } from '../../../redis/script.ts';
 import { ShipperFencedError } from '../channel/errors.ts';
-import { counterKey, dataKey, publishCommand, roomBell } from '../channel/keys.ts';
+import { budgetChannel, counterKey, dataKey, publishCommand } from '../channel/keys.ts';
 import { parseEntry, scanHash } from '../channel/ledger.ts';
 import { replyWords } from '../channel/reply.ts';
 import { type Reserved, release } from './budget.ts';
@@ -29,7 +29,7 @@ export class Outstanding {
   }
 
   /**
-   * Frees what consumers of the book have counted, learns what was freed by ours. Looks at a page of the parts at a
+   * Frees what legacy consumers have counted, learns what was freed by ours. Looks at a page of the parts at a
    * time; resolves to whether any of them is gone.
    * @throws {ShipperFencedError}
    */
@@ -49,7 +49,7 @@ export class Outstanding {
           keys.members,
           ...page.flatMap((part) => [dataKey(keys, part), counterKey(keys, part)]),
         ],
-        [publishCommand(redis), roomBell(keys), token, server, ...page],
+        [publishCommand(redis), budgetChannel(keys), token, server, ...page],
       ),
     );
     if (gone[0] === 'fenced') throw new ShipperFencedError(channel);

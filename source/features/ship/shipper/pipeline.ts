@@ -3,7 +3,7 @@ import { type ChannelKeys, stageKey } from '../channel/keys.ts';
 import type { Entry, FileRecord } from '../channel/ledger.ts';
 import type { Ride } from '../channel/ride.ts';
 import { fill, type ReadAt } from '../files/identity.ts';
-import type { Shipment } from '../files/open-file.ts';
+import type { OpenFile } from '../files/open-file.ts';
 import type { Announcer } from './announce.ts';
 import type { Reserved, Room } from './budget.ts';
 import { BlockPool, ShrankError, writeBlocks } from './write-blocks.ts';
@@ -20,7 +20,7 @@ export type Part = {
 };
 
 type Job = {
-  readonly shipment: Shipment;
+  readonly openFile: OpenFile;
   readonly part: Part;
   /** As this shipper found or began the file. */
   readonly before: FileRecord;
@@ -41,9 +41,9 @@ export type PipelineOptions = {
   exclusive<Result>(act: () => Promise<Result>): Promise<Result>;
   onAnnounced(part: Part, after: FileRecord): void;
   /** A file is not what it was when its parts were planned, and has so many bytes that can be shipped. */
-  onChanged(shipment: Shipment, part: Part, endsAt: number): void;
+  onChanged(openFile: OpenFile, part: Part, endsAt: number): void;
   /** Whether a failure concerns one file only; then the others go on without it. */
-  onFailed(shipment: Shipment, error: unknown): boolean;
+  onFailed(openFile: OpenFile, error: unknown): boolean;
 };
 
 const lanes = 3;
@@ -59,7 +59,7 @@ const inlineBytes = 32 * 1024;
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #pool: BlockPool;
-  readonly #ended = new Set<Shipment>();
+  readonly #ended = new Set<OpenFile>();
   #jobs: Job[] = [];
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -70,17 +70,17 @@ export class Pipeline {
 
   /**
    * Begins with a part; resolves once there is room for another. Rejects with what went wrong, also with earlier
-   * parts; a shipment that failed or shrank is `stopped` and takes no more.
+   * parts; an open file that failed or shrank is `stopped` and takes no more.
    */
-  async add(shipment: Shipment, part: Part): Promise<void> {
-    this.#jobs.push(this.#start(shipment, part));
+  async add(openFile: OpenFile, part: Part): Promise<void> {
+    this.#jobs.push(this.#start(openFile, part));
     while (this.#jobs.length >= lanes) await this.#finishFirst();
   }
 
   /** Nothing more will come from this file, unless it shrank: it is closed as soon as its last part was announced. */
-  async end(shipment: Shipment): Promise<void> {
-    this.#ended.add(shipment);
-    await this.#closeIfDone(shipment);
+  async end(openFile: OpenFile): Promise<void> {
+    this.#ended.add(openFile);
+    await this.#closeIfDone(openFile);
   }
 
   /** Resolves when everything was announced. */
@@ -90,16 +90,16 @@ export class Pipeline {
 
   /** Gives back the room of everything that was not announced, and closes its files. */
   async abandon(): Promise<void> {
-    const shipments = new Set(this.#jobs.map(({ shipment }) => shipment));
+    const openFiles = new Set(this.#jobs.map(({ openFile }) => openFile));
     await this.#drop(() => true);
-    await Promise.all([...shipments].map((shipment) => this.end(shipment)));
+    await Promise.all([...openFiles].map((openFile) => this.end(openFile)));
   }
 
-  #start(shipment: Shipment, part: Part): Job {
+  #start(openFile: OpenFile, part: Part): Job {
     const job: Job = {
-      shipment,
+      openFile,
       part,
-      before: shipment.record,
+      before: openFile.record,
       dropped: new AbortController(),
       reserved: undefined,
       written: Promise.resolve(),
@@ -141,34 +141,34 @@ export class Pipeline {
   async #finishFirst(): Promise<void> {
     const [job] = this.#jobs;
     if (!job) return;
-    const { shipment, part } = job;
+    const { openFile, part } = job;
     const { room, announcer, exclusive, onAnnounced, onChanged, onFailed } = this.#options;
     try {
       await job.written;
       const { reserved } = job;
       await exclusive(async () => {
         // What was read counts only if the file still is the one it was read of.
-        const after = await shipment.confirm(part);
+        const after = await openFile.confirm(part);
         if (!after) throw new ShrankError(part.position);
-        if (reserved) await announcer.announce(reserved, part.entry, after, shipment.source);
-        shipment.record = after;
+        if (reserved) await announcer.announce(reserved, part.entry, after, openFile.source);
+        openFile.record = after;
         onAnnounced(part, after);
       });
     } catch (error) {
       const hasChanged = error instanceof ShrankError;
-      if (!hasChanged && !onFailed(shipment, error)) throw error;
-      shipment.stopped = hasChanged ? 'changed' : 'failed';
-      await this.#drop((other) => other.shipment === shipment);
+      if (!hasChanged && !onFailed(openFile, error)) throw error;
+      openFile.stopped = hasChanged ? 'changed' : 'failed';
+      await this.#drop((other) => other.openFile === openFile);
       if (hasChanged) {
         // It stays open: what is left of it will be added again.
-        this.#ended.delete(shipment);
-        onChanged(shipment, part, error.endsAt);
-      } else await this.#closeIfDone(shipment);
+        this.#ended.delete(openFile);
+        onChanged(openFile, part, error.endsAt);
+      } else await this.#closeIfDone(openFile);
       return;
     }
     room.announced();
     this.#jobs.shift();
-    await this.#closeIfDone(shipment);
+    await this.#closeIfDone(openFile);
   }
 
   async #drop(isDropped: (job: Job) => boolean): Promise<void> {
@@ -180,9 +180,9 @@ export class Pipeline {
     await this.#options.room.release(dropped.flatMap(({ reserved }) => (reserved ? [reserved] : [])));
   }
 
-  async #closeIfDone(shipment: Shipment): Promise<void> {
-    if (!this.#ended.has(shipment) || this.#jobs.some((job) => job.shipment === shipment)) return;
-    this.#ended.delete(shipment);
-    await shipment.close();
+  async #closeIfDone(openFile: OpenFile): Promise<void> {
+    if (!this.#ended.has(openFile) || this.#jobs.some((job) => job.openFile === openFile)) return;
+    this.#ended.delete(openFile);
+    await openFile.close();
   }
 }

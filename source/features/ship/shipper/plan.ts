@@ -1,7 +1,7 @@
 import { type allotment, contentBytes, type Terms } from '../channel/cost.ts';
 import type { Entry, FileRecord } from '../channel/ledger.ts';
 import type { ReadAt } from '../files/identity.ts';
-import type { FileShipment } from '../files/open-file.ts';
+import type { ReadableFile } from '../files/open-file.ts';
 import { partName } from '../files/part-name.ts';
 import { type Cut, cutLines, gzipCutter, isGzipFile } from '../files/split.ts';
 import type { Part } from './pipeline.ts';
@@ -17,7 +17,7 @@ const largestWholeBytes = 64 * 1024 * 1024;
 
 /** The parts of a file from where it stands to its end, as its end was when it was opened; at least one. */
 export async function* planFile(
-  { source, read, record }: FileShipment,
+  { source, read, record }: ReadableFile,
   { partBytes, wholeBytes }: PlanOptions,
 ): AsyncGenerator<Part, void, undefined> {
   const end = record.position + record.bytes - record.shipped;

@@ -6,7 +6,7 @@
 -- KEYS[4] stage: string, where the part is being written; one more for each part
 -- ARGV[1] token: this shipper's own; the others' parts are given back only when they are gone
 -- ARGV[2] publish: PUBLISH, or SPUBLISH in Cluster
--- ARGV[3] doorbell: the channel that hears of room
+-- ARGV[3] budget channel: the channel that is notified when room was given back
 -- ARGV[4] part: its name; one more for each part
 -- Reply: bytes given back
 local time = redis.call('TIME')

@@ -6,7 +6,7 @@ import { FileOwnedError, ShipperFencedError } from '../channel/errors.ts';
 import type { FileRecord } from '../channel/ledger.ts';
 import { hasCode } from '../files/errno.ts';
 import { FileMovedError } from '../files/handles.ts';
-import { type FileShipment, goneShipment, openShipment, type Shipment } from '../files/open-file.ts';
+import { goneFile, type OpenFile, openSource, type ReadableFile } from '../files/open-file.ts';
 import { rawOf } from '../files/raw-path.ts';
 import { Selection } from '../files/selection.ts';
 import { checkPrefix, findSources, rootsOf, type Source, sourcesInWords } from '../files/sources.ts';
@@ -18,7 +18,7 @@ import { Packer } from './pack.ts';
 import { type Part, Pipeline } from './pipeline.ts';
 import { closingPart, type PlanOptions, planFile, planOptions } from './plan.ts';
 import { type Records, ShipSession } from './session.ts';
-import { Remarks } from './warnings.ts';
+import { Warnings } from './warnings.ts';
 
 const MiB = 1024 ** 2;
 const tellMs = 500;
@@ -30,17 +30,17 @@ type Ways = {
 };
 
 /** One attempt at shipping, from opening the channel to leaving it. */
-export class Shipping {
+export class ShipRun {
   readonly #redis: Client;
   readonly #paths: readonly string[];
   readonly #options: ShipOptions;
   readonly #signal: AbortSignal;
   readonly #terms: { budgetBytes: number; partBytes: number; consumers: number };
   readonly #startedAtMs = performance.now();
-  readonly #remarks: Remarks;
+  readonly #warnings: Warnings;
   /** How far each file given is. */
   readonly #records = new Map<string, FileRecord>();
-  readonly #changed: FileShipment[] = [];
+  readonly #changed: ReadableFile[] = [];
   readonly #skipped = { files: 0, bytes: 0 };
   /** The highest message id that this attempt or one before was told of. */
   #lastId: number;
@@ -58,7 +58,7 @@ export class Shipping {
     this.#options = options;
     this.#signal = options.signal ?? new AbortController().signal;
     this.#terms = { budgetBytes, partBytes, consumers };
-    this.#remarks = new Remarks(options.onNote);
+    this.#warnings = new Warnings(options.onNote);
   }
 
   get lastId(): number {
@@ -92,9 +92,9 @@ export class Shipping {
       if (follow) await this.#follow(session, pipeline, records);
       else await this.#shipAll(sources, records.files, { session, pipeline, announcer });
       await pipeline.drain();
-      for (let shipment = this.#changed.shift(); shipment; shipment = this.#changed.shift()) {
-        shipment.stopped = undefined;
-        await this.#shipRest(session, pipeline, shipment);
+      for (let openFile = this.#changed.shift(); openFile; openFile = this.#changed.shift()) {
+        openFile.stopped = undefined;
+        await this.#shipRest(session, pipeline, openFile);
         await pipeline.drain();
       }
       await session.finish({ keepOpen });
@@ -152,7 +152,7 @@ export class Shipping {
       plan: this.#plan(session),
       signal: this.#signal,
       generation: () => this.#generation(session),
-      note: (text) => this.#remarks.note(text),
+      note: (text) => this.#warnings.note(text),
       remember: (fields) => session.remember(fields),
       exclusive: (act) => session.exclusive(act),
       shipWhole: async (source, record) => {
@@ -180,13 +180,13 @@ export class Shipping {
       ride: session.ride,
       exclusive: (act) => session.exclusive(act),
       onAnnounced: (_, after) => this.#records.set(after.name, after),
-      onChanged: (shipment, part, endsAt) => this.#hasChanged(shipment, part, endsAt),
-      onFailed: (shipment, error) => {
-        const { name } = shipment.source;
-        if (error instanceof FileMovedError) this.#follower?.changed(shipment, undefined);
+      onChanged: (openFile, part, endsAt) => this.#hasChanged(openFile, part, endsAt),
+      onFailed: (openFile, error) => {
+        const { name } = openFile.source;
+        if (error instanceof FileMovedError) this.#follower?.changed(openFile, undefined);
         else if (error instanceof FileOwnedError || isOfFile(error)) {
-          this.#remarks.fail(`${name}: ${messageOf(error)}`);
-          this.#follower?.failed(shipment);
+          this.#warnings.fail(`${name}: ${messageOf(error)}`);
+          this.#follower?.failed(openFile);
         } else return false;
         return true;
       },
@@ -195,8 +195,8 @@ export class Shipping {
 
   async #look(): Promise<readonly Source[]> {
     const { files, skipped, failed } = await findSources(this.#paths, this.#options);
-    for (const text of skipped) this.#remarks.note(text);
-    for (const text of failed) this.#remarks.fail(text);
+    for (const text of skipped) this.#warnings.note(text);
+    for (const text of failed) this.#warnings.fail(text);
     this.#filesTotal = files.length;
     this.#bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0);
     return files;
@@ -215,31 +215,31 @@ export class Shipping {
     known: FileRecord | undefined,
   ): Promise<void> {
     this.#signal.throwIfAborted();
-    let shipment: FileShipment;
+    let openFile: ReadableFile;
     try {
-      shipment = await openShipment(source, known, this.#generation(session));
+      openFile = await openSource(source, known, this.#generation(session));
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) this.#remarks.note(`${source.name}: vanished before it was read`);
-      else this.#remarks.fail(`${source.name}: ${messageOf(error)}`);
+      if (hasCode(error, 'ENOENT')) this.#warnings.note(`${source.name}: vanished before it was read`);
+      else this.#warnings.fail(`${source.name}: ${messageOf(error)}`);
       return;
     }
-    this.#records.set(source.name, shipment.record);
-    await this.#shipRest(session, pipeline, shipment);
+    this.#records.set(source.name, openFile.record);
+    await this.#shipRest(session, pipeline, openFile);
   }
 
-  async #shipRest(session: ShipSession, pipeline: Pipeline, shipment: FileShipment): Promise<void> {
+  async #shipRest(session: ShipSession, pipeline: Pipeline, openFile: ReadableFile): Promise<void> {
     try {
-      if (shipment.record.state === 'open') {
-        for await (const part of planFile(shipment, this.#plan(session))) {
-          if (shipment.stopped) break;
-          await pipeline.add(shipment, part);
+      if (openFile.record.state === 'open') {
+        for await (const part of planFile(openFile, this.#plan(session))) {
+          if (openFile.stopped) break;
+          await pipeline.add(openFile, part);
         }
       }
     } catch (error) {
-      await shipment.close();
+      await openFile.close();
       throw error;
     }
-    if (shipment.stopped !== 'changed') await pipeline.end(shipment);
+    if (openFile.stopped !== 'changed') await pipeline.end(openFile);
   }
 
   /** Shipped before a restart, as the cursor tells. */
@@ -253,27 +253,29 @@ export class Shipping {
   }
 
   /** A file that was cut off or overwritten below us ends with what is left of it. */
-  #hasChanged(shipment: Shipment, part: Part, endsAt: number): void {
-    if (!isFileShipment(shipment)) {
-      this.#follower?.changed(shipment, part);
+  #hasChanged(openFile: OpenFile, part: Part, endsAt: number): void {
+    if (!isReadableFile(openFile)) {
+      this.#follower?.changed(openFile, part);
       return;
     }
-    const { source, record } = shipment;
+    const { source, record } = openFile;
     const bytes = record.shipped + Math.max(0, endsAt - record.position);
-    this.#remarks.note(`${source.name}: shrank while it was read; ${bytes} bytes of ${record.bytes} shipped`);
-    shipment.record = { ...record, bytes };
-    this.#changed.push(shipment);
+    this.#warnings.note(
+      `${source.name}: shrank while it was read; ${bytes} bytes of ${record.bytes} shipped`,
+    );
+    openFile.record = { ...record, bytes };
+    this.#changed.push(openFile);
   }
 
   /** Files an earlier attempt began and that are not there any more: the consumers learn that nothing follows. */
   async #closeAbandoned(pipeline: Pipeline, records: ReadonlyMap<string, FileRecord>): Promise<void> {
     for (const record of records.values()) {
       if (record.state !== 'open' || this.#records.has(record.name)) continue;
-      this.#remarks.note(
+      this.#warnings.note(
         `${record.name}: gone; ${record.shipped} bytes of ${record.bytes} were shipped before`,
       );
-      const shipment = goneShipment(record);
-      await pipeline.add(shipment, closingPart(shipment.source, record));
+      const openFile = goneFile(record);
+      await pipeline.add(openFile, closingPart(openFile.source, record));
     }
   }
 
@@ -307,12 +309,12 @@ export class Shipping {
       waitedMs: Math.round(session.waitedMs),
       durationMs: Math.round(performance.now() - this.#startedAtMs),
       isInterrupted: this.#signal.aborted,
-      failed: this.#remarks.failed,
-      notes: this.#remarks.notes,
+      failed: this.#warnings.failed,
+      notes: this.#warnings.notes,
     };
   }
 }
 
-function isFileShipment(shipment: Shipment): shipment is FileShipment {
-  return 'read' in shipment;
+function isReadableFile(openFile: OpenFile): openFile is ReadableFile {
+  return 'read' in openFile;
 }

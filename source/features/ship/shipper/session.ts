@@ -6,13 +6,13 @@ import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { allotment, recordCost, type Terms, unchargedRecords } from '../channel/cost.ts';
 import { BudgetTooSmallError, ShipperFencedError, TermsDifferError } from '../channel/errors.ts';
-import beatLua from '../channel/heartbeat.lua';
+import heartbeatLua from '../channel/heartbeat.lua';
 import {
+  budgetChannel,
   type ChannelKeys,
   channelKeys,
-  messageBell,
+  messageChannel,
   publishCommand,
-  roomBell,
   seenKeys,
 } from '../channel/keys.ts';
 import {
@@ -24,8 +24,8 @@ import {
   type StoredGeneration,
   scanHash,
 } from '../channel/ledger.ts';
-import { type Bell, startBell } from '../channel/notifier.ts';
-import { beatMs, isGone, leaseMs, makeToken, self } from '../channel/participant.ts';
+import { type Notifier, startNotifier } from '../channel/notifier.ts';
+import { heartbeatMs, isGone, leaseMs, makeToken, self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
 import { makeRide, type Ride } from '../channel/ride.ts';
 import finishLua from './finish.lua';
@@ -65,7 +65,7 @@ export class ShipSession {
   /** How the budget is divided. */
   readonly rooms: ReturnType<typeof allotment>;
   readonly signal: AbortSignal;
-  readonly bell: Bell;
+  readonly notifier: Notifier;
   readonly outstanding: Outstanding;
   readonly ride: Ride;
   news: News;
@@ -82,7 +82,7 @@ export class ShipSession {
   server = '';
   #timer: NodeJS.Timeout | undefined;
   #isFenced = false;
-  #isBeating = false;
+  #isInHeartbeat = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(redis: Client, options: SessionOptions) {
@@ -95,7 +95,7 @@ export class ShipSession {
     this.lastId = lastId;
     this.keys = channelKeys(redis, channel);
     this.rooms = allotment(terms);
-    this.bell = startBell(listen, roomBell(this.keys));
+    this.notifier = startNotifier(listen, budgetChannel(this.keys));
     this.outstanding = new Outstanding(this);
     this.ride = makeRide({ signal, timeoutMs, onRefused });
   }
@@ -157,7 +157,7 @@ export class ShipSession {
     this.server = String(reply[2]);
     await this.ride(() => register(redis, 'ship', this.channel));
     await this.outstanding.adopt(this.isAlone ? new Set() : others);
-    this.#timer = setInterval(() => void this.#beat(), beatMs);
+    this.#timer = setInterval(() => void this.#heartbeat(), heartbeatMs);
   }
 
   /** Who else ships here: those that are certainly gone, and the others. */
@@ -176,12 +176,12 @@ export class ShipSession {
     return { gone, others };
   }
 
-  async #beat(): Promise<void> {
-    if (this.#isBeating) return;
-    this.#isBeating = true;
+  async #heartbeat(): Promise<void> {
+    if (this.#isInHeartbeat) return;
+    this.#isInHeartbeat = true;
     const { keys, token } = this;
     try {
-      const reply = await beatScript(
+      const reply = await heartbeatScript(
         this.redis,
         [keys.settings, keys.who],
         [`s:${token}`, token, JSON.stringify(this.news), leaseMs],
@@ -191,7 +191,7 @@ export class ShipSession {
     } catch (error) {
       if (error instanceof ShipperFencedError) this.#isFenced = true;
     } finally {
-      this.#isBeating = false;
+      this.#isInHeartbeat = false;
     }
   }
 
@@ -258,14 +258,21 @@ export class ShipSession {
         finishScript(
           this.redis,
           [keys.settings, keys.who, keys.messages, keys.ids],
-          [this.token, keepOpen ? 1 : 0, leaseMs, publishCommand(this.redis), messageBell(keys), this.server],
+          [
+            this.token,
+            keepOpen ? 1 : 0,
+            leaseMs,
+            publishCommand(this.redis),
+            messageChannel(keys),
+            this.server,
+          ],
         ),
       );
       if (reply[0] === 'fenced') throw new ShipperFencedError(this.channel);
       while (await this.outstanding.sweep());
       if (this.outstanding.size === 0) return;
       this.waitingSinceMs ??= Date.now();
-      await this.bell.wait(this.signal);
+      await this.notifier.wait(this.signal);
       // Each look goes through very many of them: not one for each that is freed.
       if (this.outstanding.size > manyParts) await pause(looksApartMs, this.signal);
     }
@@ -288,7 +295,7 @@ export class ShipSession {
   /** Ends its timers and its listening, and leaves everything in Redis as it is. */
   stop(): void {
     clearInterval(this.#timer);
-    this.bell.stop();
+    this.notifier.stop();
   }
 }
 
@@ -298,6 +305,6 @@ const looksApartMs = 100;
 
 const rememberScript = defineScript({ lua: rememberLua, parse: Number });
 const openScript = defineScript({ lua: openLua, parse: replyWords });
-const beatScript = defineScript({ lua: beatLua, parse: Number });
+const heartbeatScript = defineScript({ lua: heartbeatLua, parse: Number });
 const finishScript = defineScript({ lua: finishLua, parse: replyWords });
 const leaveScript = defineScript({ lua: leaveLua, parse: replyWords });

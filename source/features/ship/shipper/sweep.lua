@@ -7,7 +7,7 @@
 -- KEYS[5] data: string; each part gives two keys
 -- KEYS[6] counter: string, how many consumers have finished it
 -- ARGV[1] publish: PUBLISH, or SPUBLISH in Cluster
--- ARGV[2] doorbell: the channel that hears of room
+-- ARGV[2] budget channel: the channel that is notified when room was given back
 -- ARGV[3] token: the shipper's own
 -- ARGV[4] server: the one this shipper came to
 -- ARGV[5] part: its name; one more for each part

@@ -1,5 +1,5 @@
 /** What was not as expected, each once: kept for the result, and told as soon as it is found. */
-export class Remarks {
+export class Warnings {
   /** Files that could not be shipped. */
   readonly failed: string[] = [];
   readonly notes: string[] = [];
