@@ -149,7 +149,7 @@ if (major < 22 || (major === 22 && minor < 12)) {
 const argv = process.argv.slice(2);
 const isSet = /^(1|true|yes|on)$/;
 const ownWords = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-// Until the settings are read: what is wrong with them has to be told as well.
+// Until the settings are read: what is wrong with them has to be reported as well.
 let wantsJson = ownWords.includes('--json') || isSet.test(process.env.QUARTERDECK_JSON ?? '');
 let wantsDebug = ownWords.includes('--debug') || isSet.test(process.env.QUARTERDECK_DEBUG ?? '');
 let stderr: WriteStream = process.stderr;

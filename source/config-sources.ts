@@ -19,7 +19,7 @@ export function envName(name: string): string {
 }
 
 /**
- * Variables that begin like ours and are no settings: what a command of `ship consume --exec` is told, and what
+ * Variables that begin like ours and are no settings: what a command of `ship consume --exec` gets, and what
  * Kubernetes sets for a service of our name.
  */
 const otherVariables =
@@ -31,8 +31,8 @@ export function checkVariables(env: NodeJS.ProcessEnv, mistakes: string[]): void
   for (const name of Object.keys(env)) {
     if (!name.startsWith('QUARTERDECK_') || known.includes(name) || otherVariables.test(name)) continue;
     const meant = nearest(name, known);
-    const told = meant === undefined ? '' : ` (did you mean ${meant}?)`;
-    mistakes.push(`There is no setting of the environment ${name}${told}`);
+    const guess = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    mistakes.push(`There is no setting of the environment ${name}${guess}`);
   }
 }
 
@@ -66,8 +66,8 @@ export function rawFromFile(file: string, isNamed: boolean, mistakes: string[]):
   for (const name of Object.keys(parsed)) {
     if (isGlobalFlag(name) || isFileSetting(name)) continue;
     const meant = nearest(name, [...Object.keys(globalFlags), ...fileSettingNames]);
-    const told = meant === undefined ? '' : ` (did you mean \`${meant}\`?)`;
-    mistakes.push(`The config file ${file} has an unknown setting \`${name}\`${told}`);
+    const guess = meant === undefined ? '' : ` (did you mean \`${meant}\`?)`;
+    mistakes.push(`The config file ${file} has an unknown setting \`${name}\`${guess}`);
   }
   return parsed;
 }

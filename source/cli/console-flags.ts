@@ -23,6 +23,6 @@ export function consoleFlags(argv: readonly string[]): Record<string, unknown> |
     const given = names.map(([name]) => [name, values[dashed(name)]] as const);
     return Object.fromEntries(given.filter(([, value]) => value !== undefined));
   } catch {
-    // Whatever is wrong with it is told by what reads commands.
+    // Whatever is wrong with it is reported by what reads commands.
   }
 }

@@ -37,7 +37,7 @@ export function makeOutput(stream: Writable, ended?: AbortSignal): Output {
   };
   if (ended?.aborted) giveUp();
   else ended?.addEventListener('abort', giveUp, { once: true });
-  // Told by each write that fails, before this event is; unheard it would end the process.
+  // Reported by each write that fails, before this event is; unheard it would end the process.
   stream.on('error', () => {});
   return {
     async write(bytes) {

@@ -100,7 +100,7 @@ function scriptRights(lua: string): readonly string[] {
   return [...(isReading ? ['eval_ro', 'evalsha_ro'] : ['eval', 'evalsha']), ...commandsIn(lua).map(asRule)];
 }
 
-/** Which command it notifies by is told by the caller. */
+/** Which command it notifies by is given by the caller. */
 export function isNotifying(lua: string): boolean {
   return /\bcall\((?!')|\bpcall\((?:ARGV|publish)/.test(lua.replaceAll(/--.*$/gm, ''));
 }

@@ -74,7 +74,7 @@ async function examineMemoryUsage(server: Redis, at: string): Promise<Finding[]>
     await server.call('EVAL', "return redis.call('MEMORY', 'USAGE', 'quarterdeck:')", '0');
     return [];
   } catch (error) {
-    // That the key lies elsewhere is said by those that would have told.
+    // That the key lies elsewhere is reported by those that would have looked.
     if (refusalSort(error) !== 'lasting' && isReplyError(error)) return [];
     if (refusalSort(error) !== 'lasting') throw error;
     return [
@@ -82,7 +82,7 @@ async function examineMemoryUsage(server: Redis, at: string): Promise<Finding[]>
         code: 'MEMORY_UNKNOWN',
         severity: 'warning',
         key: at,
-        message: `What keys weigh is not told to scripts there: budgets of ship are estimated, sizes of topics unknown (${failureOf(error).message})`,
+        message: `Scripts there may not ask what keys weigh: budgets of ship are estimated, sizes of topics unknown (${failureOf(error).message})`,
         fix: 'Grant +memory|usage to this user, where the server has it',
       },
     ];

@@ -14,7 +14,7 @@ import { ReadOnlyError } from './run-command.ts';
 
 /**
  * Looks through every key once, at a bounded rate, and lets each feature examine those that may be its own, whoever
- * wrote them; then at the servers' settings. Mends only what is certain to lose nothing, and only when told to.
+ * wrote them; then at the servers' settings. Mends only what is certain to lose nothing, and only when asked to.
  */
 export const doctorCommand = defineCommand({
   verb: 'doctor',

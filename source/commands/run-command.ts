@@ -73,7 +73,7 @@ export function parseInput(path: string, command: AnyCommand, raw: RawInput): Re
   return input;
 }
 
-/** Says so of a flag that neither the command's `own` nor the global ones know, and which of them was meant. */
+/** Refuses a flag that neither the command's `own` nor the global ones know, and which of them was meant. */
 export function unknownFlag(name: string, own: readonly string[]): string {
   if (name.length === 1) return `Unknown flag \`-${name}\``;
   const known = [...own.map(dashed), ...Object.keys(globalFlags).map(spelled)];

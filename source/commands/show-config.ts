@@ -8,8 +8,8 @@ export const configCommand = defineCommand({
   offline: true,
   async run({ config }) {
     const { password, sentinelPassword, warnings: _warnings, ...shown } = config;
-    const told = (secret: string | undefined) => (secret === undefined ? 'not set' : 'set');
-    const json = { ...shown, password: told(password), sentinelPassword: told(sentinelPassword) };
+    const isSet = (secret: string | undefined) => (secret === undefined ? 'not set' : 'set');
+    const json = { ...shown, password: isSet(password), sentinelPassword: isSet(sentinelPassword) };
     const rows = Object.entries(json)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => [name, shownAs(value)]);

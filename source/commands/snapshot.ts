@@ -198,20 +198,20 @@ async function serverOf({ redis, connections }: ReadContext): Promise<unknown> {
   const infos = await Promise.all((await masters(redis)).map(infoOf));
   const [first = {}] = infos;
   const { name, version } = serverIn(first);
-  const isTold = version !== undefined;
+  const isKnown = version !== undefined;
   // What this user may not ask is null, never nought.
   const sum = (field: string): number | null =>
-    isTold ? infos.reduce((total, info) => total + Number(info[field] ?? 0), 0) : null;
+    isKnown ? infos.reduce((total, info) => total + Number(info[field] ?? 0), 0) : null;
   return {
     url: connections[0]?.url ?? '',
     kind: connections[0]?.kind ?? '',
-    program: isTold ? name : null,
+    program: isKnown ? name : null,
     version: version ?? null,
-    role: isTold ? (first.role === 'master' ? 'primary' : 'replica') : null,
+    role: isKnown ? (first.role === 'master' ? 'primary' : 'replica') : null,
     usedBytes: sum('used_memory'),
     maxBytes: sum('maxmemory'),
     opsPerSec: sum('instantaneous_ops_per_sec'),
     clients: sum('connected_clients'),
-    uptimeMs: isTold ? Number(first.uptime_in_seconds ?? 0) * 1000 : null,
+    uptimeMs: isKnown ? Number(first.uptime_in_seconds ?? 0) * 1000 : null,
   };
 }

@@ -35,13 +35,13 @@ const nothing = { ask: '', atEnd: '' };
 
 export type AppearanceConfig = Pick<Config, 'color' | 'theme' | 'glyphs' | 'terminal' | 'configDirectory'>;
 
-/** @param onMistake told what is wrong with the theme of the config, which is then not shown */
+/** @param onMistake called with what is wrong with the theme of the config, which is then not shown */
 export function startAppearance(
   config: AppearanceConfig,
   { isTerminal, onMistake }: { readonly isTerminal: boolean; readonly onMistake: (error: unknown) => void },
 ): AppearanceControl {
   let background = backgroundIn(config.terminal.COLORFGBG);
-  let isTold = false;
+  let isKnown = false;
   let names = config.theme;
   let themes: ReadonlyMap<string, Theme> = new Map();
 
@@ -82,12 +82,12 @@ export function startAppearance(
     hear(reply) {
       const notified = /^\u001B\[\?997;([12])n$/.exec(reply)?.[1];
       if (notified !== undefined) {
-        isTold = true;
+        isKnown = true;
         return learn(notified === '1' ? 'dark' : 'light');
       }
       // What the mode tells is what its user set; the colour is a guess at that.
-      const told = isTold ? undefined : backgroundOf(reply, background, config.terminal);
-      return told !== undefined && learn(told);
+      const found = isKnown ? undefined : backgroundOf(reply, background, config.terminal);
+      return found !== undefined && learn(found);
     },
     show(wanted) {
       themes = load(wanted);
@@ -146,7 +146,7 @@ function backgroundOf(
   const [red = 0, green = 0, blue = 0] = found
     .slice(1)
     .map((part) => (Number.parseInt(part, 16) * 255) / (16 ** part.length - 1));
-  // tmux says white where nobody told it.
+  // tmux says white where nobody set it.
   if (TMUX && red + green + blue === 3 * 255) return;
   const brightness = 0.299 * red + 0.587 * green + 0.114 * blue;
   if (brightness < darkBelow) return 'dark';

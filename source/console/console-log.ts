@@ -6,7 +6,7 @@ import { type ErrorOptionsWithHint, messageOf, QuarterdeckError } from '../error
 /**
  * What the console does, one JSON object a line, for whoever looks for the reason of something: `--log FILE`.
  *
- * No secret gets into it: what is typed into a line or pasted is counted, not written; a command is told by its name
+ * No secret gets into it: what is typed into a line or pasted is counted, not written; a command is written by its name
  * without what it was given; a password of the configuration is struck out wherever it stands. The file is this user's
  * alone, and is added to.
  */

@@ -17,7 +17,7 @@ import type { ConsoleLog } from './console-log.ts';
 import type { Engine } from './engine.ts';
 import { watchAttention } from './input/attention.ts';
 import { makeBindings } from './input/bindings.ts';
-import { makePerformer } from './input/command-runner.ts';
+import { makeCommandRunner } from './input/command-runner.ts';
 import { type Keyboard, makeKeyboard } from './input/keyboard.ts';
 import { makeListControl } from './input/list-control.ts';
 import { makeNeedsControl } from './input/needs-control.ts';
@@ -38,14 +38,14 @@ import { innerOf } from './view/layout.ts';
 import { layoutOf } from './view/layout-of.ts';
 import { isAgeing, tickMs } from './view/status-text.ts';
 
-export type DeckOptions = {
+export type ConsoleSessionOptions = {
   readonly config: Config;
   readonly terminal: Terminal;
   readonly connections: readonly [Connection, ...Connection[]];
   readonly features: readonly AnyFeature[];
   /** What panes and keyboard look at. */
   readonly store: Store;
-  /** What is so now; undefined in a replay, of which nothing is told or remembered. */
+  /** What is so now; undefined in a replay, of which nothing is reported or remembered. */
   readonly live: Store | undefined;
   readonly time: TimeControl;
   /** The commands of this console that are about time. */
@@ -69,7 +69,7 @@ const lastAnswer = /^\u001B\[\?[\d;]*c$/;
 const answerWithinMs = 500;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
-export async function openDeck(options: DeckOptions): Promise<number> {
+export async function openConsoleSession(options: ConsoleSessionOptions): Promise<number> {
   const { terminal, connections, features, store, engine, endings, appearance, log } = options;
   const access = makeAccess(options.config, store);
   const { config } = access;
@@ -88,7 +88,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     limit.abort();
   };
 
-  const performer = makePerformer({
+  const runner = makeCommandRunner({
     store,
     table: () => table,
     config,
@@ -116,7 +116,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     hold: lists.holdFor,
     config,
     table: () => table,
-    performer,
+    runner,
     replay: (keys) => keyboard.press(keys),
   });
   const views = makeViewControl({ store, features, views: options.views, saved: options.memory.views });
@@ -125,19 +125,19 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     features,
     config,
     table: () => table,
-    performer,
+    runner,
     questions,
     lists,
     views,
     time: options.time,
     history: openHistory(config.stateDirectory, serverName(connections[0].url)),
-    needs: makeNeedsControl({ store, features, config, performer, keep: engine.needs.keep }),
+    needs: makeNeedsControl({ store, features, config, runner, keep: engine.needs.keep }),
     bindings: makeBindings({
       store,
       features,
       config,
       table: () => table,
-      performer,
+      runner,
       begin: questions.begin,
       sizeOf,
     }),
@@ -170,7 +170,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     store,
     shown,
     features,
-    performer,
+    runner,
     readOnly: () => config.readOnly,
     sizeOf: sizer(shown, features),
   });
@@ -241,7 +241,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     },
   );
   try {
-    // Ink stops by itself when the input ends: the terminal went away, and the signal that says so is on its way.
+    // Ink stops by itself when the input ends: the terminal went away, and the signal for it is on its way.
     const hungUp = mounted.exited.then(() => exitCodeOf.SIGHUP);
     const code = await Promise.race([left.promise, endings.ended, hungUp]);
     await answered();
@@ -251,7 +251,7 @@ export async function openDeck(options: DeckOptions): Promise<number> {
     clearInterval(weighing);
     stopWheel?.();
     attention.left();
-    performer.close();
+    runner.close();
     lists.stop();
     stopAgeing();
     stopPanes();

@@ -13,7 +13,7 @@ export type Liveness = {
   stop(): void;
 };
 
-/** Without an answer for this long the header says so. */
+/** Without an answer for this long the header shows it. */
 export const silentAfterMs = 2000;
 /** A little more than the shortest interval of a feed: in health these questions are all it takes. */
 const pingAfterMs = 1100;
@@ -22,7 +22,7 @@ const eachPrimaryMs = 250;
 /** An unanswered round is given up, as the primary it waits for may have been replaced. */
 const roundMs = 5000;
 const tickMs = 250;
-/** What an answer may take until its absence is told. */
+/** What an answer may take until its absence is shown. */
 const answerMs = silentAfterMs - pingAfterMs;
 
 export function watchLiveness(connection: Connection, store: Store): Liveness {
@@ -47,7 +47,7 @@ export function watchLiveness(connection: Connection, store: Store): Liveness {
     try {
       const servers = await masters(connection.ask);
       primaries = Math.max(1, servers.length);
-      // A refusal is an answer; a broken connection is told by its state.
+      // A refusal is an answer; a broken connection shows in its state.
       await Promise.all(servers.map((server) => server.ping().catch(() => {})));
       if (connection.state().name === 'live') answered();
     } finally {

@@ -9,14 +9,14 @@ import type { Terminal } from './terminal/terminal.ts';
 
 /**
  * Tells of needs outside of the frame: how many there are in the window's title, and what is new by the ways the
- * config names, several as a sum, at most once in `atMost`. What somebody is on is not told, nor what was there before
+ * config names, several as a sum, at most once in `atMost`. What somebody is on is not notified, nor what was there before
  * the console was opened.
  */
 export type NotifyOptions = {
   readonly store: Store;
   readonly config: Config;
   readonly terminal: Pick<Terminal, 'title' | 'send'>;
-  /** What could not be told. */
+  /** What could not be notified. */
   readonly onFailure: (text: string) => void;
 };
 

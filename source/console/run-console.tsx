@@ -104,9 +104,9 @@ async function openOn(
     const engine = startEngine({ connections, config, store: live, features: all, log });
     try {
       await turn();
-      const { openDeck } = await import('./console-session.tsx');
+      const { openConsoleSession } = await import('./console-session.tsx');
       await Promise.race([engine.settled(), new Promise((resolve) => setTimeout(resolve, firstDataMs))]);
-      return await openDeck({
+      return await openConsoleSession({
         config,
         terminal,
         connections,

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { type AnyFeature, features } from '../features/index.ts';
 import { noConnection } from '../redis/connection/no-connection.ts';
 import { changeScreen, makeStore } from '../store/store.ts';
-import { openDeck } from './console-session.tsx';
+import { openConsoleSession } from './console-session.tsx';
 import { onTerminal, type Taken } from './terminal/on-terminal.ts';
 import { openRecording, type Recording } from './time/recording.ts';
 import { makeReplay } from './time/replay.ts';
@@ -67,7 +67,7 @@ async function replayOn(
   replay.begin();
   for (const text of warnings) changeScreen(store, { status: { text, tone: 'bad' } });
   try {
-    return await openDeck({
+    return await openConsoleSession({
       config,
       terminal,
       connections: [noConnection(first.connection.url)],

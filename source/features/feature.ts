@@ -32,9 +32,9 @@ export type Feature<Slice extends Listed> = {
   readonly list: List<Slice, any>;
   /** Names for the words of its commands, by how a word is called (`ROOM`); else the rows are what the first one names. */
   readonly names?: Readonly<Record<string, (slice: Slice) => readonly string[]>>;
-  /** How much of its row the pane takes beside its neighbours; 1 unless told. */
+  /** How much of its row the pane takes beside its neighbours; 1 unless given. */
   readonly breadth?: number;
-  /** Whether there is nothing of it at all; that its list has no rows, unless told. */
+  /** Whether there is nothing of it at all; that its list has no rows, unless given. */
   isEmpty?(slice: Slice): boolean;
   /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
   headline(slice: Slice): string;
@@ -59,7 +59,7 @@ export type Feature<Slice extends Listed> = {
 // biome-ignore lint/suspicious/noExplicitAny: each feature keeps its own slice type; the list is heterogeneous
 export type AnyFeature = Feature<any>;
 
-/** What a pane is told. It paints its frame around exactly `rows` lines of `columns` cells; it holds no timer and no socket. */
+/** What a pane gets. It paints its frame around exactly `rows` lines of `columns` cells; it holds no timer and no socket. */
 export type PaneProps<Slice> = {
   readonly slice: Slice;
   /** What stands in its frame; `ui/` has the frame and the list for it. */
@@ -113,7 +113,7 @@ export type Feed<Slice> = {
    * without awaiting between them where possible: the whole console stays under 20 commands a second.
    */
   read(context: ReadContext, slice: Slice): Promise<Change<Slice>>;
-  /** Whether the slice knows of everything there is, not only of what was used last. After every reading unless told. */
+  /** Whether the slice knows of everything there is, not only of what was used last. After every reading unless given. */
   isWhole?(slice: Slice): boolean;
   /** What the readings are about, such as the selected room: when it changes, the feed is read at once. */
   subject?(slice: Slice): unknown;
@@ -172,7 +172,7 @@ export type Role = {
   readonly listens?: 'changing' | 'once';
   /** What of other features it does: their roles, for names made from one of its own. */
   readonly uses?: readonly { readonly role: string; nameOf(name: string): string }[];
-  /** It has to be told which: its keys begin with the name. */
+  /** Its name has to be given: its keys begin with the name. */
   readonly needsName?: boolean;
 };
 
@@ -228,7 +228,7 @@ export type Command<Input> = {
    * and what a lost Redis means for it is the command's to decide.
    */
   readonly supervises?: boolean;
-  /** How long it may take to put things in order after a signal, while Redis answers: 2000 unless told, at most 4000. */
+  /** How long it may take to put things in order after a signal, while Redis answers: 2000 unless given, at most 4000. */
   readonly endsWithinMs?: number;
   /** Given this it starts without Redis and goes on without it, and reports that itself: `--timeout` does not end it. */
   readonly ridesOut?: (input: Input) => boolean;

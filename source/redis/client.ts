@@ -15,7 +15,7 @@ const supported = new WeakSet<Client>();
  * call; everything that joins keys or runs a script comes through here.
  *
  * `keyPrefix` reaches neither channels, nor SCAN, nor names that scripts join, so that one thing would lie in two
- * namespaces; with `stringNumbers` no reply can be told from a text.
+ * namespaces; with `stringNumbers` no reply can be distinguished from a text.
  * @throws {UnsupportedClientError} for these options, and for clients that are no ioredis or iovalkey
  */
 export function assertSupported(client: Client): void {

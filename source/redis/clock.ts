@@ -21,7 +21,7 @@ export function guessServerMs(client: Client): number {
   return Math.floor(now + (distances.get(client) ?? Date.now() - now));
 }
 
-/** Remembers a time the server just told. */
+/** Remembers a time the server just answered. */
 export function learnServerMs(client: Client, ms: number): void {
   distances.set(client, ms - performance.now());
 }

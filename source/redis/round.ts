@@ -6,33 +6,33 @@ const mostBytes = 16_384;
 
 /**
  * Going through an index a little at a time, over and over: what a console knows of everything although none of its
- * readings grows with the number of things. A tally is complete once a round is; the next one replaces it.
+ * readings grows with the number of things. Totals are complete once a round is; the next one replaces it.
  */
-export class IndexRound<Tally> {
+export class IndexRound<Totals> {
   readonly #client: Client;
   readonly #family: string;
-  readonly #empty: () => Tally;
+  readonly #empty: () => Totals;
   #pages: ReturnType<typeof registeredPages> | undefined;
   #names: string[] = [];
   #seen = new Set<string>();
-  #tally: Tally;
+  #totals: Totals;
   /** Of the last round that was finished; undefined before the first. */
-  last: Tally | undefined;
+  last: Totals | undefined;
 
-  constructor(client: Client, family: string, empty: () => Tally) {
+  constructor(client: Client, family: string, empty: () => Totals) {
     this.#client = client;
     this.#family = family;
     this.#empty = empty;
-    this.#tally = empty();
+    this.#totals = empty();
   }
 
   /** Of the round that goes on. */
-  get tally(): Tally {
-    return this.#tally;
+  get totals(): Totals {
+    return this.#totals;
   }
 
-  /** Lets `look` add what it finds about the next names, `most` of them at most, to the tally of this round. */
-  async step(most: number, look: (names: readonly string[], tally: Tally) => Promise<void>): Promise<void> {
+  /** Lets `look` add what it finds about the next names, `most` of them at most, to the totals of this round. */
+  async step(most: number, look: (names: readonly string[], totals: Totals) => Promise<void>): Promise<void> {
     this.#pages ??= registeredPages(this.#client, this.#family);
     try {
       while (this.#names.length === 0) {
@@ -42,7 +42,7 @@ export class IndexRound<Tally> {
         for (const { name } of value) if (!this.#seen.has(name)) this.#names.push(name);
         for (const name of this.#names) this.#seen.add(name);
       }
-      await look(this.#take(most), this.#tally);
+      await look(this.#take(most), this.#totals);
     } catch (error) {
       // What was looked at is not all: begin again.
       this.#restart();
@@ -59,7 +59,7 @@ export class IndexRound<Tally> {
   }
 
   #finish(): void {
-    this.last = this.#tally;
+    this.last = this.#totals;
     this.#restart();
   }
 
@@ -67,6 +67,6 @@ export class IndexRound<Tally> {
     this.#pages = undefined;
     this.#names = [];
     this.#seen = new Set();
-    this.#tally = this.#empty();
+    this.#totals = this.#empty();
   }
 }

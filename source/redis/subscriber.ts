@@ -3,10 +3,10 @@ import type { Client } from './client.ts';
 import { refusalSort } from './refusals.ts';
 
 /**
- * Many channels on one socket. Messages are handed over once a tick, however many arrived; a gap is told whenever
- * the subscription was (re)made, because whatever was published before is lost: pub/sub is a doorbell, never a mail.
+ * Many channels on one socket. Messages are handed over once a tick, however many arrived; a gap is reported whenever
+ * the subscription was (re)made, because whatever was published before is lost: a message notifies, it delivers nothing.
  *
- * In Cluster these are sharded channels (SSUBSCRIBE): a doorbell is SPUBLISHed in the slot of the family it rings for.
+ * In Cluster these are sharded channels (SSUBSCRIBE): a notification is SPUBLISHed in the slot of the family it is about.
  */
 export type Subscriber = {
   /** Makes the subscriptions exactly these. */
@@ -70,7 +70,7 @@ export function startSubscriber(
     if (batch.length < longestBatch) batch.push({ channel, message });
     else dropped.add(channel);
   };
-  // On a client that resubscribes by itself, asking once more tells when that is done: only then may the gap be told,
+  // On a client that resubscribes by itself, asking once more tells when that is done: only then may the gap be reported,
   // for what is published before the subscription stands is heard by nobody.
   const resubscribe = (): void => {
     const lost = [...new Set([...confirmed, ...failed])].filter((channel) => wanted.has(channel));

@@ -11,7 +11,7 @@ export type State = {
   readonly connection: ConnectionState & {
     readonly url: string;
     readonly kind: string;
-    /** Of how many independent servers this is the first; 1 unless told. */
+    /** Of how many independent servers this is the first; 1 unless given. */
     readonly servers?: number;
     /** Epoch ms of the last answer, while answers are missing although the socket is open. */
     readonly silentSinceMs?: number;
@@ -102,7 +102,7 @@ export type Arrangement =
   | { readonly kind: 'rows'; readonly rows: readonly PaneRow[] }
   | { readonly kind: 'focus'; readonly main: string; readonly side: readonly string[] };
 
-/** Weights are shares of the height among rows, and of the width among panes; 1 unless told. */
+/** Weights are shares of the height among rows, and of the width among panes; 1 unless given. */
 export type PaneRow = {
   readonly weight?: number | undefined;
   readonly panes: readonly { readonly noun: string; readonly weight?: number | undefined }[];

@@ -5,7 +5,7 @@ import { sanitise, wrap } from './text.ts';
 export type Line = {
   readonly spans: readonly Span[];
   readonly right?: readonly Span[];
-  /** Which of the spans names the row; the first unless told. */
+  /** Which of the spans names the row; the first unless given. */
   readonly named?: number;
 };
 

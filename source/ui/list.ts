@@ -46,13 +46,13 @@ export type List<Slice, Row> = {
   id(row: Row): string;
   /** What people call it. */
   name(row: Row): string;
-  /** All that a plain word of a filter is looked for in; the name unless told. */
+  /** All that a plain word of a filter is looked for in; the name unless given. */
   texts?(row: Row): readonly string[];
   /** By name: what rows can be ordered by and filtered on, such as `lag>100` or `owner:ci-14`. */
   readonly fields: Readonly<Record<string, (row: Row, nowMs: number) => FieldValue>>;
   /** How many there are in all, where more are counted than known. */
   total?(slice: Slice): number | undefined;
-  /** In what order the feature gives its rows: `need` unless told. */
+  /** In what order the feature gives its rows: `need` unless given. */
   readonly order?: string;
   /** Follows its end, as a list of messages does. */
   readonly followsEnd?: boolean;

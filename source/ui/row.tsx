@@ -17,7 +17,7 @@ export type RowProps = {
   readonly right?: readonly Span[];
   /** Paint the whole row inverse, as the selected one. */
   readonly inverse?: boolean;
-  /** Fills the gap between left and right: a space unless told. */
+  /** Fills the gap between left and right: a space unless given. */
   readonly filler?: string;
   readonly fillerTone?: Tone;
 };

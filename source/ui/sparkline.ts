@@ -1,7 +1,7 @@
 const bars = '▁▂▃▄▅▆▇█';
 
 export type SparklineScale = {
-  /** What a full bar stands for; the highest value shown unless told. */
+  /** What a full bar stands for; the highest value shown unless given. */
   readonly max?: number;
 };
 

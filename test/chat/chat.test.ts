@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
-import { history, known, survey } from '../../source/features/chat/room/rooms.ts';
+import { history, inspect, known } from '../../source/features/chat/room/rooms.ts';
 import { longestMessageBytes, send } from '../../source/features/chat/room/send.ts';
 import type { Client } from '../../source/redis/client.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -70,7 +70,7 @@ test('a member who only writes keeps nothing alive', async () => {
   for (let id = 1; id <= 100; id += 1) await send(redis, 'logs:', 'source', `file ${id}`);
   await ack(redis, 'logs:', '0', 100);
   expect(await redis.zcard('msgs:logs:')).toBe(0);
-  expect((await survey(redis, ['logs:'])).rooms[0]?.members).toEqual([
+  expect((await inspect(redis, ['logs:'])).rooms[0]?.members).toEqual([
     { name: '0', seen: 100, unread: 0, writesOnly: false },
     { name: 'source', seen: 100, unread: 0, writesOnly: true },
   ]);
@@ -219,7 +219,7 @@ test('figures tell of members, unread counts and what is stored', async () => {
   await create(redis, 'quiet', ['eve']);
   await send(redis, 'ops', 'ann', 'one');
   await send(redis, 'ops', 'ann', 'two');
-  expect((await survey(redis, ['ops', 'gone', 'quiet'])).rooms).toEqual([
+  expect((await inspect(redis, ['ops', 'gone', 'quiet'])).rooms).toEqual([
     {
       room: 'ops',
       lastId: 2,

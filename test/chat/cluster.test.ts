@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { feed } from '../../source/features/chat/feed.ts';
 import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
-import { discover, history, survey } from '../../source/features/chat/room/rooms.ts';
+import { discover, history, inspect } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import { follow } from '../../source/features/chat/room/tail.ts';
 import { initial, selectedHistory } from '../../source/features/chat/state.ts';
@@ -36,7 +36,7 @@ test('rooms on every primary: joining, sending, reading, leaving', async () => {
     await ack(redis, room, 'eve', 1);
     expect(await history(redis, room)).toEqual([]);
   }
-  const { rooms: told } = await survey(redis, rooms);
+  const { rooms: told } = await inspect(redis, rooms);
   expect(told.map(({ room }) => room)).toEqual(rooms);
   expect(told[0]).toMatchObject({ lastId: 1, messages: 0, memberCount: 3 });
   expect(await redis.zrange('seen:eve', '0', '-1', 'WITHSCORES')).toEqual(
@@ -45,7 +45,7 @@ test('rooms on every primary: joining, sending, reading, leaving', async () => {
   expect((await discover(redis)).toSorted()).toEqual(rooms.toSorted());
   for (const room of rooms) for (const name of ['ann', 'bob', 'eve']) await leave(redis, room, name);
   expect(await redis.exists('seen:ann')).toBe(0);
-  expect((await survey(redis, rooms)).rooms).toEqual([]);
+  expect((await inspect(redis, rooms)).rooms).toEqual([]);
 });
 
 test('a tag the user wrote is respected', async () => {

@@ -7,7 +7,7 @@ import { doctor } from '../../source/features/chat/doctor.ts';
 import { feed } from '../../source/features/chat/feed.ts';
 import feature from '../../source/features/chat/index.ts';
 import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
-import { history, survey } from '../../source/features/chat/room/rooms.ts';
+import { history, inspect } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import { historyOf, initial } from '../../source/features/chat/state.ts';
 import { run } from '../helpers/cli.ts';
@@ -54,7 +54,7 @@ describe('a counter that was lost', () => {
     await redis.del('ids:ops');
     expect(await ack(redis, 'ops', 'late', 2)).toBe(2);
     expect(await join(redis, 'ops', 'new')).toBe(3);
-    expect((await survey(redis, ['ops'])).rooms).toMatchObject([{ lastId: 3 }]);
+    expect((await inspect(redis, ['ops'])).rooms).toMatchObject([{ lastId: 3 }]);
     await create(redis, 'ops', ['other']);
     expect(await redis.get('ids:ops')).toBe('3');
     expect(await textsOf('other')).toEqual([]);
@@ -67,7 +67,7 @@ describe('a counter that was lost', () => {
       key: 'ids:ops',
     });
     expect(await redis.zcard('msgs:ops')).toBe(3);
-    expect((await survey(redis, ['ops'])).wrong).toMatchObject([{ code: 'WRONG_TYPE', key: 'ids:ops' }]);
+    expect((await inspect(redis, ['ops'])).wrong).toMatchObject([{ code: 'WRONG_TYPE', key: 'ids:ops' }]);
   });
 });
 
@@ -132,7 +132,7 @@ describe('very many', () => {
     expect((await sent()) - before).toBeLessThan(20_000);
     const joined = await run(['chat', 'join', 'ops', '--as', 'me', '--json'], { url: server.url });
     expect((JSON.parse(joined.stdout) as { members: string[] }).members).toHaveLength(3001);
-    expect((await survey(redis, ['ops'])).rooms[0]?.members).toHaveLength(3001);
+    expect((await inspect(redis, ['ops'])).rooms[0]?.members).toHaveLength(3001);
     const listed = await run(['chat', 'list', '--json'], { url: server.url });
     expect((JSON.parse(listed.stdout) as { members: unknown[] }[])[0]?.members).toHaveLength(3001);
   });
@@ -159,7 +159,7 @@ test('a message of 200 MB and a member name of 50 MB make no reading large', asy
   let slice = initial('me');
   slice = (await feed.read(context, slice))(slice);
   expect(historyOf(slice, 'ops')?.entries.at(-1)).toMatchObject({ message: `${'z'.repeat(4096)}…` });
-  expect((await survey(redis, ['ops'])).rooms[0]?.members).toHaveLength(3);
+  expect((await inspect(redis, ['ops'])).rooms[0]?.members).toHaveLength(3);
   await doctor.examine(redis, ['chat:ops']);
   expect((await sent()) - before).toBeLessThan(400_000);
 }, 120_000);

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { doctor } from '../../source/features/chat/doctor.ts';
 import { ack, create, join, leave } from '../../source/features/chat/room/chat.ts';
-import { discover, history, known, survey } from '../../source/features/chat/room/rooms.ts';
+import { discover, history, inspect, known } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -26,7 +26,7 @@ test.each(['chat:ops', 'ids:ops', 'msgs:ops', 'seen:ann'])(
     await expect(leave(redis, 'ops', 'ann')).rejects.toMatchObject(wrongType);
     await expect(create(redis, 'ops', ['ann'])).rejects.toMatchObject(wrongType);
     if (key !== 'seen:ann') {
-      const { rooms, wrong } = await survey(redis, ['quiet', 'ops']);
+      const { rooms, wrong } = await inspect(redis, ['quiet', 'ops']);
       expect(rooms).toMatchObject([{ room: 'quiet' }]);
       expect(wrong).toMatchObject([wrongType]);
     }

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { isMalformed, type Message } from '../../source/features/chat/message.ts';
 import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
-import { survey } from '../../source/features/chat/room/rooms.ts';
+import { inspect } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import {
   bookAcquire,
@@ -61,7 +61,7 @@ test('either joins and leaves rooms the other made', async () => {
   await send(redis, 'ours', 'ann', 'welcome');
   expect((await bookFetch(book, 'joe')).get('ours')).toMatchObject([{ message: 'welcome' }]);
   await bookLeave(book, 'ours', 'joe');
-  expect((await survey(redis, ['ours'])).rooms[0]?.members.map(({ name }) => name)).toEqual(['ann']);
+  expect((await inspect(redis, ['ours'])).rooms[0]?.members.map(({ name }) => name)).toEqual(['ann']);
 
   const theirs = await bookCreate(book, 'joe', [], 'first');
   await join(redis, theirs, 'ann');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
-import { survey } from '../../source/features/chat/room/rooms.ts';
+import { inspect } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
@@ -81,7 +81,7 @@ test('leaving, joining, creating and marking twice is the same as once', async (
   lost = proxy.swallowReplyTo('bob');
   expect(await ack(redis, 'ops', 'bob', 1)).toBe(1);
   await lost;
-  expect((await survey(direct, ['ops'])).rooms).toMatchObject([{ messages: 0, lastId: 1, memberCount: 3 }]);
+  expect((await inspect(direct, ['ops'])).rooms).toMatchObject([{ messages: 0, lastId: 1, memberCount: 3 }]);
 });
 
 test('a numbered room whose reply was lost is one room', async () => {

@@ -1,7 +1,7 @@
 import { type CommandTable, commandTable } from '../../source/commands/palette.ts';
 import { type Config, readConfig } from '../../source/config.ts';
 import { makeBindings } from '../../source/console/input/bindings.ts';
-import { makePerformer } from '../../source/console/input/command-runner.ts';
+import { makeCommandRunner } from '../../source/console/input/command-runner.ts';
 import { type Keyboard, makeKeyboard } from '../../source/console/input/keyboard.ts';
 import { makeListControl } from '../../source/console/input/list-control.ts';
 import { makeNeedsControl } from '../../source/console/input/needs-control.ts';
@@ -11,7 +11,7 @@ import type { AnyFeature } from '../../source/features/index.ts';
 import type { Connection } from '../../source/redis/connection/connect.ts';
 import { makeStore, type State } from '../../source/store/store.ts';
 
-/** Store, keyboard and performer around features, without terminal and without Redis. */
+/** Store, keyboard and runner around features, without terminal and without Redis. */
 export function makeShell(
   features: readonly AnyFeature[],
   {
@@ -31,7 +31,7 @@ export function makeShell(
   const told: string[] = [];
   const lines: string[] = [];
   const fake = { ask: {}, listen: () => ({}) } as unknown as Connection;
-  const performer = makePerformer({
+  const runner = makeCommandRunner({
     store,
     table: () => table,
     config: whole,
@@ -41,7 +41,7 @@ export function makeShell(
     exclude: () => () => {},
     lendTerminal: (run) => run(),
   });
-  const shared = { store, features, config: whole, table: () => table, performer };
+  const shared = { store, features, config: whole, table: () => table, runner };
   const sizeOf = () => ({ columns: 50, rows: 10 });
   let nowMs = 1_000_000;
   const lists = makeListControl({ store, features, sizeOf });
@@ -78,7 +78,7 @@ export function makeShell(
   return {
     store,
     keyboard,
-    performer,
+    runner,
     /** What the keyboard asked of the world outside. */
     told,
     /** Lets time pass for the keyboard. */

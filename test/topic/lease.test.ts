@@ -21,7 +21,7 @@ test('a name in use is refused, with who uses it', async () => {
   await first.close();
 });
 
-test('the one standing by takes over at once when the seat is given up', async () => {
+test('the one standing by takes over at once when the lease is given up', async () => {
   const redis = server.client();
   await publish(redis, 'handed', ['a', 'b']);
   const first = await Subscription.open(redis, 'handed', { as: 's' });
@@ -34,7 +34,7 @@ test('the one standing by takes over at once when the seat is given up', async (
   await second.close();
 });
 
-test('the seat of a process that died is taken when its lease ends', async () => {
+test('the lease of a process that died is taken when its lease ends', async () => {
   const redis = server.client();
   const dying = server.client();
   const first = await Subscription.open(dying, 'died', { as: 's', leaseMs });

@@ -114,8 +114,8 @@ test('a lapsed subscriber holds nothing back, and is told what it missed', async
   await received('lapse', 'here');
   expect(await topicStatus(redis, 'lapse')).toMatchObject({ floor: 0, retained: 100 });
 
-  const seat = await redis.hget('topic:seats:lapse', 'gone');
-  const [token, , ...rest] = seat?.split(' ') ?? [];
+  const lease = await redis.hget('topic:seats:lapse', 'gone');
+  const [token, , ...rest] = lease?.split(' ') ?? [];
   await redis.hset('topic:seats:lapse', 'gone', [token, Date.now() - 61_000, ...rest].join(' '));
   await openTopic(redis, 'lapse').sweep();
   expect(await topicStatus(redis, 'lapse')).toMatchObject({

@@ -141,7 +141,7 @@ async function tellRoom(context: CommandContext, text: string): Promise<void> {
   try {
     await sayInRoom(context, text);
   } catch (error) {
-    context.warn(`It was not told in ${context.config.room}: ${messageOf(error)}`);
+    context.warn(`It was not posted in ${context.config.room}: ${messageOf(error)}`);
   }
 }
 
@@ -156,5 +156,5 @@ export async function sayInRoom(context: CommandContext, text: string): Promise<
   const chat = await loadFeature('chat');
   const send = chat?.commands.find(({ verb }) => verb === 'send');
   await send?.run(context, { room, text: [text], as: undefined, wait: 2000, unseen: false });
-  return { text: `Told in ${room}` };
+  return { text: `Posted in ${room}` };
 }

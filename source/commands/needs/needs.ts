@@ -7,7 +7,7 @@ import { parseComparison } from '../condition.ts';
 
 /**
  * The registry of what needs a human: what the features find, what the config adds and takes away, who is on it, and
- * in which order it is told. Pure; the console and scripts read it alike.
+ * in which order it is shown. Pure; the console and scripts read it alike.
  */
 export type Registry = {
   /** What is open now, the most urgent first. Called whenever a slice changed. */
@@ -22,7 +22,7 @@ export type RegistryInput = {
   readonly acks: ReadonlyMap<string, Ack>;
   /** What is wrong with the console itself: a server that is lost, a pane that cannot be read. */
   readonly own?: readonly FoundNeed[];
-  /** Features that have been read; all unless told. Only what these lacked a moment ago is known to begin now. */
+  /** Features that have been read; all unless given. Only what these lacked a moment ago is known to begin now. */
   readonly known?: ReadonlySet<string>;
 };
 

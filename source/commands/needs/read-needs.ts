@@ -7,7 +7,7 @@ import { acksKey, readAcks } from './acks.ts';
 import { type FoundNeed, makeRegistry } from './needs.ts';
 
 /**
- * What needs a human, read as the console reads it, but without its patience: each feature is asked until it knows of
+ * What needs a human, read as the console reads it, but at once: each feature is asked until it knows of
  * everything there is. Kept between two looks, a second look costs one reading a feature.
  */
 export type NeedsReader = {

@@ -1,7 +1,7 @@
 import type { Attention } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeSlice, type Store } from '../../store/store.ts';
-import type { Performer } from './command-runner.ts';
+import type { CommandRunner } from './command-runner.ts';
 
 /** What follows from the operator looking at a pane: a feature learns what was seen, and may tell Redis. */
 export type Watch = {
@@ -14,7 +14,7 @@ export type Watch = {
 export type WatchOptions = {
   readonly store: Store;
   readonly features: readonly AnyFeature[];
-  readonly performer: Performer;
+  readonly runner: CommandRunner;
   readonly readOnly: () => boolean;
   /** What is on the screen, which may be older than what the store knows. */
   readonly shown: Pick<Store, 'getState'>;
@@ -22,10 +22,10 @@ export type WatchOptions = {
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
 };
 
-export function watchAttention({ store, features, performer, readOnly, shown, sizeOf }: WatchOptions): Watch {
+export function watchAttention({ store, features, runner, readOnly, shown, sizeOf }: WatchOptions): Watch {
   const telling = new Set<string>();
-  /** What was told last: the slice learns of it only with its next reading. */
-  const told = new Map<string, string>();
+  /** What was marked last: the slice learns of it only with its next reading. */
+  const marked = new Map<string, string>();
   let looked: string | undefined;
 
   const attentionOf = (noun: string | undefined): Attention<unknown> | undefined =>
@@ -37,13 +37,13 @@ export function watchAttention({ store, features, performer, readOnly, shown, si
     try {
       for (;;) {
         const act = attention.tell(store.getState().slices[noun]);
-        // Done, and known to be done: the same may have to be told again another time.
-        if (!act) told.delete(noun);
+        // Done, and known to be done: the same may have to be marked again another time.
+        if (!act) marked.delete(noun);
         const words = JSON.stringify(act);
-        if (!act || told.get(noun) === words) return;
+        if (!act || marked.get(noun) === words) return;
         const path = `${noun} ${act.verb}`;
-        if (performer.refusal(path) !== undefined || !(await performer.runQuietly(path, act.input))) return;
-        told.set(noun, words);
+        if (runner.refusal(path) !== undefined || !(await runner.runQuietly(path, act.input))) return;
+        marked.set(noun, words);
       }
     } finally {
       telling.delete(noun);

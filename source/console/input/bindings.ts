@@ -3,7 +3,7 @@ import type { Config } from '../../config.ts';
 import type { KeyBinding } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
-import { type Performer, pastRefusal } from './command-runner.ts';
+import { type CommandRunner, pastRefusal } from './command-runner.ts';
 import { emptyLine, submit } from './line-editor.ts';
 import type { BeginOptions } from './questions.ts';
 
@@ -23,7 +23,7 @@ export type BindingsOptions = {
   readonly features: readonly AnyFeature[];
   readonly config: Config;
   readonly table: () => CommandTable;
-  readonly performer: Performer;
+  readonly runner: CommandRunner;
   /** Runs it, or asks first; resolves with whether it was done or is asked about. */
   readonly begin: (act: Act, options?: BeginOptions) => Promise<boolean>;
   /** The cells the feature's pane has. */
@@ -31,7 +31,7 @@ export type BindingsOptions = {
 };
 
 export function makeBindings(options: BindingsOptions): Bindings {
-  const { store, features, table, performer } = options;
+  const { store, features, table, runner } = options;
   const histories = new Map<string, readonly string[]>();
   const mode = (): Mode => store.getState().screen.mode;
   const setMode = (next: Mode): void => changeScreen(store, { mode: next });
@@ -70,7 +70,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
     const path = `${noun} ${binding.verb}`;
     const writes = table().get(path)?.writes === true;
     if (writes && options.config.readOnly) {
-      refuse(performer.refusal(path) ?? '');
+      refuse(runner.refusal(path) ?? '');
       return;
     }
     const history = histories.get(`${noun} ${index}`) ?? [];
@@ -94,7 +94,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
     if (!binding || (sticky && text === '')) return;
     const reason = binding.refuse?.(sliceOf(noun));
     const path = `${noun} ${binding.verb}`;
-    const refusal = reason ?? (binding.verb === undefined ? undefined : performer.refusal(path));
+    const refusal = reason ?? (binding.verb === undefined ? undefined : runner.refusal(path));
     if (refusal !== undefined) {
       refuse(refusal);
       return;

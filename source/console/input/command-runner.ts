@@ -18,7 +18,7 @@ import type { ConsoleLog } from '../console-log.ts';
 import { openView, type View } from './output-view.ts';
 
 /** Runs commands for the keyboard: what they say goes to the status line, what they print to the output view. */
-export type Performer = {
+export type CommandRunner = {
   /** Why this cannot be run now; undefined when it can. */
   refusal(path: string, input?: Record<string, unknown>): string | undefined;
   /** What to ask before running it, tied to what is there now; undefined: nothing. Rejects as the command would. */
@@ -39,11 +39,11 @@ export type Performer = {
 export type RunOptions = {
   readonly isShown?: boolean;
   readonly asked?: Question;
-  /** Runs this in place of what the act's path names, and is told of and refused as that. */
+  /** Runs this in place of what the act's path names, and is reported and refused as that. */
   readonly as?: AnyCommand;
 };
 
-export type PerformerOptions = {
+export type CommandRunnerOptions = {
   readonly store: Store;
   readonly table: () => CommandTable;
   readonly config: Config;
@@ -62,9 +62,9 @@ export type PerformerOptions = {
 type Printing = Pick<CommandContext, 'emit' | 'write' | 'progress' | 'warn'>;
 
 /** How long a command of the palette may be silent before a view shows that it runs. */
-const patienceMs = 300;
+const showAfterMs = 300;
 
-export function makePerformer(options: PerformerOptions): Performer {
+export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner {
   const { store, table, config, connections, spreads, refresh } = options;
   const [connection] = connections;
   const leaving = new AbortController();
@@ -116,7 +116,7 @@ export function makePerformer(options: PerformerOptions): Performer {
       store,
       title: act.path,
       signal,
-      patienceMs: isShown && !command.takesCommandLine ? patienceMs : undefined,
+      openAfterMs: isShown && !command.takesCommandLine ? showAfterMs : undefined,
       onOpen: () => {
         viewing = own;
       },
@@ -130,10 +130,10 @@ export function makePerformer(options: PerformerOptions): Performer {
     const included = options.exclude();
     try {
       if (asked) await assertUnchanged(act.path, command, context, asked);
-      const outcome = await perform(command, act, context, options);
+      const outcome = await execute(command, act, context, options);
       report(outcome, { act, isShown, view, say });
       await outcome.printed?.();
-      if (isTold(act, command)) await tellTrail(act, outcome, context);
+      if (isForTrail(act, command)) await postTrail(act, outcome, context);
       return true;
     } catch (error) {
       if (!signal.aborted) say(sentenceOf(error), 'bad');
@@ -189,13 +189,13 @@ export function pastRefusal(past: State['past']): string | undefined {
 }
 
 /** Whether others should know of it: it changed something, and is not itself a message. */
-function isTold({ path, input }: Act, command: AnyCommand): boolean {
+function isForTrail({ path, input }: Act, command: AnyCommand): boolean {
   const [noun = ''] = path.split(' ', 1);
   return isWriting(command, input) && !['chat', 'ack', 'unack', 'share'].includes(noun);
 }
 
 /** What was done here, in the room that the config names: a trail for everybody. */
-async function tellTrail({ path }: Act, { text }: Outcome, context: CommandContext): Promise<void> {
+async function postTrail({ path }: Act, { text }: Outcome, context: CommandContext): Promise<void> {
   const { room, operator, context: place } = context.config;
   if (room === undefined) return;
   const [first = ''] = safeLines(text);
@@ -204,15 +204,15 @@ async function tellTrail({ path }: Act, { text }: Outcome, context: CommandConte
     const { sayInRoom } = await import('../../commands/needs/needs-command.ts');
     await sayInRoom(context, `* ${operator} ran ${path}${where}: ${first}`);
   } catch (error) {
-    context.warn(`It was not told in ${room}: ${messageOf(error)}`);
+    context.warn(`It was not posted in ${room}: ${messageOf(error)}`);
   }
 }
 
-async function perform(
+async function execute(
   command: AnyCommand,
   act: Act,
   context: CommandContext,
-  { lendTerminal }: PerformerOptions,
+  { lendTerminal }: CommandRunnerOptions,
 ): Promise<Outcome> {
   if (!command.takesCommandLine) return await runCommand(act.path, command, act.input, context);
   let outcome: Outcome | undefined;

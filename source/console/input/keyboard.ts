@@ -7,7 +7,7 @@ import type { ConsoleLog } from '../console-log.ts';
 import type { TimeControl } from '../time/freeze.ts';
 import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
-import { type Performer, sentenceOf } from './command-runner.ts';
+import { type CommandRunner, sentenceOf } from './command-runner.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
 import { globalKey, listKey, placeOf } from './keymap.ts';
 import { edit, emptyLine, insert, submit } from './line-editor.ts';
@@ -29,7 +29,7 @@ export type KeyboardOptions = {
   readonly features: readonly AnyFeature[];
   readonly config: Config;
   readonly table: () => CommandTable;
-  readonly performer: Performer;
+  readonly runner: CommandRunner;
   readonly questions: Questions;
   readonly bindings: Bindings;
   readonly lists: ListControl;
@@ -49,7 +49,7 @@ export type KeyboardOptions = {
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
-  const { store, features, table, performer, questions, bindings, lists, needs, views, log } = options;
+  const { store, features, table, runner, questions, bindings, lists, needs, views, log } = options;
   let filters: readonly string[] = [];
 
   const screen = () => store.getState().screen;
@@ -150,7 +150,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
     output(key, now) {
       if (leaves(key)) {
-        performer.stop();
+        runner.stop();
         browse();
         return;
       }

@@ -8,7 +8,7 @@ import { type Ack, needSentence, type OpenNeed } from '../../need.ts';
 import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
 import { choose, chosenRow, type Listed } from '../../ui/list.ts';
 import { durationMs } from '../../values.ts';
-import { type Performer, pastRefusal } from './command-runner.ts';
+import { type CommandRunner, pastRefusal } from './command-runner.ts';
 import { emptyLine } from './line-editor.ts';
 
 /** What the keys do about needs: go to one, list them, acknowledge, put off, tell the room. */
@@ -31,7 +31,7 @@ export type NeedsControlOptions = {
   readonly store: Store;
   readonly features: readonly AnyFeature[];
   readonly config: Config;
-  readonly performer: Performer;
+  readonly runner: CommandRunner;
   /** Acknowledges in this console only. */
   readonly keep: (id: string, ack: Ack | undefined) => void;
 };
@@ -46,7 +46,7 @@ const mostJumps = 50;
 const arriveWithinMs = 5000;
 
 export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
-  const { store, features, config, performer, keep } = options;
+  const { store, features, config, runner, keep } = options;
   let lastId: string | undefined;
   let jumps: readonly Jump[] = [];
   let stopArriving = (): void => {};
@@ -116,7 +116,7 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
       return;
     }
     const as = commandOf('ack', (context) => acknowledge(context, need, { note, forMs }));
-    void performer.run(actOf('ack', { id, note, for: forMs }), { as });
+    void runner.run(actOf('ack', { id, note, for: forMs }), { as });
   };
   const keys: Readonly<Record<string, (need: OpenNeed) => void>> = {
     enter(need) {
@@ -128,11 +128,11 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
     u({ id, name, ack }) {
       if (!ack) tell(`Nobody is on ${name}`, 'bad');
       else if (config.readOnly) keep(id, undefined);
-      else void performer.run(actOf('unack', { id }));
+      else void runner.run(actOf('unack', { id }));
     },
     m(need) {
       const as = commandOf('ack', (context) => sayInRoom(context, needSentence(need)));
-      void performer.run(actOf('ack', {}), { as });
+      void runner.run(actOf('ack', {}), { as });
     },
   };
 

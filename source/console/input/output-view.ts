@@ -15,7 +15,7 @@ export type ViewOptions = {
   readonly title: string;
   readonly signal: AbortSignal;
   /** Opens when the command has printed nothing for so long, so that it can be seen to run, and stopped. */
-  readonly patienceMs?: number | undefined;
+  readonly openAfterMs?: number | undefined;
   readonly onOpen: () => void;
 };
 
@@ -24,10 +24,10 @@ const longestBacklog = 200;
 const retryMs = 100;
 
 /**
- * The view opens with the first line printed or when patience ends, but never over somebody who is typing, and keeps
+ * The view opens with the first line printed or after a while, but never over somebody who is typing, and keeps
  * the last `keptLines`.
  */
-export function openView({ store, title, signal, patienceMs, onOpen }: ViewOptions): View {
+export function openView({ store, title, signal, openAfterMs, onOpen }: ViewOptions): View {
   let backlog: string[] = [];
   let lines: readonly string[] = [];
   let flushed = Promise.withResolvers<void>();
@@ -53,12 +53,12 @@ export function openView({ store, title, signal, patienceMs, onOpen }: ViewOptio
     isOpen = true;
     changeScreen(store, { mode: { name: 'output', title, lines, scroll, isRunning } });
   };
-  const patience = patienceMs === undefined ? undefined : setTimeout(flush, patienceMs);
+  const timeout = openAfterMs === undefined ? undefined : setTimeout(flush, openAfterMs);
 
   return {
     print(text, from) {
       if (signal.aborted) return Promise.resolve();
-      clearTimeout(patience);
+      clearTimeout(timeout);
       if (backlog.length === 0) start = from;
       backlog.push(...safeLines(text));
       timer ??= setTimeout(flush, isOpen ? 50 : 0);
@@ -67,7 +67,7 @@ export function openView({ store, title, signal, patienceMs, onOpen }: ViewOptio
     isOpen: () => isOpen || backlog.length > 0,
     end() {
       isRunning = false;
-      clearTimeout(patience);
+      clearTimeout(timeout);
       clearTimeout(timer);
       if (isOpen || backlog.length > 0) flush();
       // Opened to show that it ran, and there was nothing else to show.

@@ -1,7 +1,7 @@
 import type { CommandTable } from '../../commands/palette.ts';
 import type { Config } from '../../config.ts';
 import { type Act, changeScreen, type Mode, type Store } from '../../store/store.ts';
-import { type Performer, sentenceOf } from './command-runner.ts';
+import { type CommandRunner, sentenceOf } from './command-runner.ts';
 import { edit, emptyLine } from './line-editor.ts';
 
 /**
@@ -13,7 +13,7 @@ import { edit, emptyLine } from './line-editor.ts';
 export type Questions = {
   /** Runs it, or asks first. Resolves with whether it was done or is asked about; never rejects. */
   begin(act: Act, options?: BeginOptions): Promise<boolean>;
-  /** Keys are held until the work has told whether there is a question; then they are dropped, or go on. */
+  /** Keys are held until the work has shown whether there is a question; then they are dropped, or go on. */
   holdWhile<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Takes these keys if they have to wait. */
   holds(keys: readonly string[]): boolean;
@@ -29,7 +29,7 @@ export type QuestionsOptions = {
   readonly store: Store;
   readonly config: Config;
   readonly table: () => CommandTable;
-  readonly performer: Performer;
+  readonly runner: CommandRunner;
   /** Keys that were held and are nobody's answer. */
   readonly replay: (keys: readonly string[]) => void;
   /** The list of this feature holds still, as one of its rows is asked about. */
@@ -44,7 +44,7 @@ const readMs = 150;
 const typingMs = 300;
 
 export function makeQuestions(options: QuestionsOptions): Questions {
-  const { store, table, performer, replay, clock = () => performance.now() } = options;
+  const { store, table, runner, replay, clock = () => performance.now() } = options;
   let askedAtMs = 0;
   let strayAtMs = Number.NEGATIVE_INFINITY;
   /** Whoever still decides whether there is something to ask; Esc forgets them all. */
@@ -74,7 +74,7 @@ export function makeQuestions(options: QuestionsOptions): Questions {
   const ask = async (act: Act): Promise<'asked' | 'free' | 'failed'> => {
     const before = deciding;
     try {
-      const asked = await performer.question(act);
+      const asked = await runner.question(act);
       // Esc was faster.
       if (before !== deciding) return 'failed';
       if (!asked) return 'free';
@@ -94,13 +94,13 @@ export function makeQuestions(options: QuestionsOptions): Questions {
 
   const close = (now: ConfirmMode, isYes: boolean): void => {
     setMode({ name: 'browse' });
-    if (isYes) void performer.run({ ...now.act, input: now.asked.input }, { asked: now.asked });
+    if (isYes) void runner.run({ ...now.act, input: now.asked.input }, { asked: now.asked });
     else tell('Not confirmed; nothing was done', 'info');
   };
 
   return {
     async begin(act, { isShown = false, isConfirmed = false } = {}) {
-      const reason = performer.refusal(act.path, act.input);
+      const reason = runner.refusal(act.path, act.input);
       if (reason !== undefined) {
         tell(reason);
         return false;
@@ -108,7 +108,7 @@ export function makeQuestions(options: QuestionsOptions): Questions {
       const { guard, confirm } = table().get(act.path) ?? {};
       const isFree = isConfirmed || options.config.yes || (guard ?? confirm) === undefined;
       const outcome = isFree ? 'free' : await holdWhile(() => ask(act));
-      return outcome === 'free' ? await performer.run(act, { isShown }) : outcome === 'asked';
+      return outcome === 'free' ? await runner.run(act, { isShown }) : outcome === 'asked';
     },
     holdWhile,
     holds(keys) {

@@ -87,7 +87,7 @@ async function feed(words: readonly string[], text: string): Promise<void> {
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     complaint = (complaint + chunk).slice(0, 500);
   });
-  // One that ends without reading is told by its exit code.
+  // One that ends without reading is known by its exit code.
   child.stdin.on('error', () => {});
   child.stdin.end(text);
   const { promise, resolve, reject } = Promise.withResolvers<void>();

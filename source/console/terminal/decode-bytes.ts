@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 /**
  * Bytes as text, however they are cut. A byte that is no UTF-8 becomes a lone surrogate (U+DC80 to U+DCFF), which no
- * UTF-8 makes: so it can be told from a real U+FFFD and refused, instead of being typed as something else.
+ * UTF-8 makes: so it can be distinguished from a real U+FFFD and refused, instead of being typed as something else.
  */
 export type ByteDecoder = {
   push(chunk: Buffer): string;

@@ -34,7 +34,7 @@ export type InputFilter = {
 };
 
 /**
- * @param onRefused told why a paste was left out
+ * @param onRefused called with why a paste was left out
  * @param onReply handed what the terminal said by itself, whole
  */
 export function makeInputFilter(
@@ -152,7 +152,7 @@ function waitFor(held: string): keyof typeof flushAfterMs {
 export class FilteredInput extends Readable {
   readonly isTTY = true;
   readonly #source: TerminalInput;
-  /** Told why something of what came in was left out. */
+  /** Called with why something of what came in was left out. */
   onRefused: ((sentence: string) => void) | undefined;
   /** Handed what the terminal said by itself: an answer, a change of its colours, what the mouse did. */
   onReply: ((sequence: string) => void) | undefined;

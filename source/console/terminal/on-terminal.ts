@@ -12,7 +12,7 @@ export type Taken = {
   readonly terminal: Terminal;
   readonly endings: Endings;
   readonly appearance: AppearanceControl;
-  /** Where problems are told from now on, those found before included. */
+  /** Where problems are reported from now on, those found before included. */
   tellIn(store: Store): void;
 };
 

@@ -21,7 +21,7 @@ const ending = [
 
 export const exitCodeOf = { SIGHUP: 128 + constants.signals.SIGHUP } as const;
 
-/** @param onRejection told of promises nobody waited for: those do not end a console */
+/** @param onRejection called for promises nobody waited for: those do not end a console */
 export function watchEndings(onRejection: (reason: unknown) => void): Endings {
   const ended = Promise.withResolvers<number>();
   // Whoever opens the console may fail before it waits for this.

@@ -18,7 +18,7 @@ export type Strays = {
 const mostLines = 200;
 const consoleNames = ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const;
 
-/** @param onStray told what somebody meant for people to see: a console call, a warning */
+/** @param onStray called with what somebody meant for people to see: a console call, a warning */
 export function catchStrays(stdout: WriteStream, onStray: (text: string) => void): Strays {
   let lines: string[] = [];
   let count = 0;
@@ -60,8 +60,8 @@ export function catchStrays(stdout: WriteStream, onStray: (text: string) => void
     kept() {
       if (count === 0) return;
       const left = count > lines.length ? `, the last ${lines.length}` : '';
-      const told = lines.map((line) => `  ${sanitise(line)}\n`).join('');
-      return `quarterdeck: printed meanwhile (${count} lines${left}):\n${told}`;
+      const printed = lines.map((line) => `  ${sanitise(line)}\n`).join('');
+      return `quarterdeck: printed meanwhile (${count} lines${left}):\n${printed}`;
     },
   };
 }

@@ -181,7 +181,7 @@ function taken(stream: NodeJS.WritableStream, text: string): Promise<void> {
   return new Promise((resolve) => stream.write(text, () => resolve()));
 }
 
-/** Terminals that nobody told their size, as of some containers and scripts, say 0: then the size they all once had. */
+/** Terminals whose size nobody set, as of some containers and scripts, say 0: then the size they all once had. */
 function sizeOf({ columns, rows }: WriteStream): { readonly columns: number; readonly rows: number } {
   return { columns: columns || 80, rows: rows || 24 };
 }

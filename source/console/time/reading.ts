@@ -167,7 +167,7 @@ export async function lineOf(
   { atMs, note, before, turn }: LineParts,
 ): Promise<{ readonly line: Line; readonly costMs: number }> {
   let costMs = 0;
-  const told = (value: unknown): string => {
+  const asJson = (value: unknown): string => {
     const startMs = performance.now();
     const text = JSON.stringify(value);
     costMs += performance.now() - startMs;
@@ -175,16 +175,16 @@ export async function lineOf(
   };
   const parts = [`"at":${atMs}`];
   if (!before) parts.push('"whole":true');
-  if (note !== undefined) parts.push(`"note":${told(note)}`);
-  if (state.connection !== before?.connection) parts.push(`"connection":${told(state.connection)}`);
-  if (state.server !== before?.server) parts.push(`"server":${told(state.server ?? null)}`);
+  if (note !== undefined) parts.push(`"note":${asJson(note)}`);
+  if (state.connection !== before?.connection) parts.push(`"connection":${asJson(state.connection)}`);
+  if (state.server !== before?.server) parts.push(`"server":${asJson(state.server ?? null)}`);
   parts.push(`"own":${Math.round(state.ownCommandsPerSecond * 10) / 10}`);
-  if (state.freshness !== before?.freshness) parts.push(`"freshness":${told(state.freshness)}`);
-  if (state.needs !== before?.needs) parts.push(`"needs":${told(state.needs)}`);
+  if (state.freshness !== before?.freshness) parts.push(`"freshness":${asJson(state.freshness)}`);
+  if (state.needs !== before?.needs) parts.push(`"needs":${asJson(state.needs)}`);
   const slices: string[] = [];
   for (const [noun, known] of Object.entries(state.slices)) {
     if (known === before?.slices[noun]) continue;
-    slices.push(`${told(noun)}:${told(known)}`);
+    slices.push(`${asJson(noun)}:${asJson(known)}`);
     await turn();
   }
   if (slices.length > 0) parts.push(`"slices":{${slices.join(',')}}`);

@@ -78,7 +78,7 @@ function segmentsOf({ connection, words, server, own, isPast }: Known): readonly
   return [...known, ...(isLive ? figures : figures.map(dimmed))];
 }
 
-/** What was true when we last heard is told, but quietly. */
+/** What was true when we last heard is shown, but quietly. */
 function dimmed({ rank, spans }: Segment): Segment {
   return {
     rank,

@@ -55,9 +55,9 @@ function section(title: string, entries: readonly Entry[], columns: number): rea
   const most = Math.max(0, Math.min(46, Math.floor(columns / 2)));
   const longest = Math.min(most, Math.max(0, ...entries.map(([name]) => width(name))));
   const lines = entries.flatMap(([name, meaning]): (readonly Span[])[] => {
-    const told: Span = { text: `  ${meaning}`, tone: 'muted' };
-    if (width(name) <= longest) return [[`  ${padEnd(name, longest)}`, told]];
-    return [[`  ${name}`], [padEnd('', longest + 2), told]];
+    const text: Span = { text: `  ${meaning}`, tone: 'muted' };
+    if (width(name) <= longest) return [[`  ${padEnd(name, longest)}`, text]];
+    return [[`  ${name}`], [padEnd('', longest + 2), text]];
   });
   return [[{ text: title, tone: 'strong' }], ...lines, []];
 }

@@ -40,7 +40,7 @@ export type LayoutInput = {
   readonly panes: readonly Placed[];
   readonly focus: string;
   readonly isZoomed: boolean;
-  /** Everything that is there, unless told. */
+  /** Everything that is there, unless given. */
   readonly arrangement?: Arrangement;
   /** Nouns of panes with nothing in them: they take no tile. */
   readonly empty?: readonly string[];

@@ -30,8 +30,8 @@ export function NeedsView({ mode, area, features }: NeedsViewProps): ReactNode {
   const found = needs.findIndex(({ id }) => id === wanted);
   const chosen = Math.max(0, found);
   const need = needs[chosen];
-  const told = need ? wrap(sanitise(`${needSentence(need)}${ackWords(need)}`), columns) : [];
-  const details = most >= 8 ? told.slice(0, 4) : [];
+  const lines = need ? wrap(sanitise(`${needSentence(need)}${ackWords(need)}`), columns) : [];
+  const details = most >= 8 ? lines.slice(0, 4) : [];
   const count = Math.max(1, Math.min(needs.length, most - (details.length > 0 ? details.length + 1 : 0)));
   const start = windowStart(needs.length, count, chosen);
   const acked = needs.filter(({ ack }) => ack).length;

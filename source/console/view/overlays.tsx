@@ -77,8 +77,8 @@ export function QuestionView({ mode, area }: Area & { readonly mode: ModeOf<'con
   const { asked, word, act, line } = mode;
   const columns = Math.max(0, area.columns - frameCells.columns);
   const most = Math.max(1, area.rows - frameCells.rows - 1);
-  const told = wrap(sanitise(asked.question), columns);
-  const kept = told.length <= most ? told : [...told.slice(0, most - 1), `${told[most - 1]}…`];
+  const lines = wrap(sanitise(asked.question), columns);
+  const kept = lines.length <= most ? lines : [...lines.slice(0, most - 1), `${lines[most - 1]}…`];
   const rows = kept.length + 1 + frameCells.rows;
   return (
     <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>

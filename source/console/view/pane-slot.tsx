@@ -103,7 +103,7 @@ type GuardProps = {
   readonly children: ReactNode;
 };
 
-/** A pane that throws says so in its own frame; the others stay. */
+/** A pane that throws shows it in its own frame; the others stay. */
 class Guard extends Component<GuardProps, { readonly error: string | undefined }> {
   override state = { error: undefined };
 

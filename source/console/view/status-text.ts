@@ -105,7 +105,7 @@ export function paneNow(
   { noun, feed, spreads = false }: Pick<AnyFeature, 'noun' | 'feed' | 'spreads'>,
 ): number {
   const { learnedAtMs = screen.nowMs, name } = freshness[noun] ?? { name: 'waiting' };
-  // While the clock ticks all panes go by it, and move together; without it, what was read is told as of then.
+  // While the clock ticks all panes go by it, and move together; without it, what was read is shown as of then.
   const isTicking = Math.abs(learnedAtMs - screen.nowMs) <= tickMs;
   const nowMs = isTicking ? screen.nowMs : Math.max(screen.nowMs, learnedAtMs);
   if (name === 'failed') return learnedAtMs;

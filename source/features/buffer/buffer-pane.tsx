@@ -120,7 +120,7 @@ function storyOf(row: BufferRow, nowMs: number): string {
 /** What the columns have no room for: why it fails, where it goes, how often. */
 function aboutOf(row: BufferRow): readonly Line[] {
   const { error, failure, last } = row;
-  const told: Span =
+  const flushed: Span =
     error ??
     (failure
       ? `since ${formatClock(failure.sinceMs)}: ${failure.message}`
@@ -129,7 +129,7 @@ function aboutOf(row: BufferRow): readonly Line[] {
         : last
           ? lastLine(row)
           : 'never flushed');
-  return [{ spans: [`${row.type}  `, told] }, { spans: [{ text: `  ${placeOf(row)}`, tone: 'muted' }] }];
+  return [{ spans: [`${row.type}  `, flushed] }, { spans: [{ text: `  ${placeOf(row)}`, tone: 'muted' }] }];
 }
 
 function detailsOf(row: BufferRow, columns: number, nowMs: number): readonly Line[] {

@@ -51,7 +51,7 @@ export type IncrementBufferOptions = {
   readonly maxIds?: number;
   /** How late a call may be resent and still be known; a day unless given. */
   readonly guardMs?: number;
-  /** Hears of calls in the background that failed; they are repeated until they succeed. */
+  /** Called for calls in the background that failed; they are repeated until they succeed. */
   readonly onError?: (error: unknown) => void;
 };
 

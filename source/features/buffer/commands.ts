@@ -301,7 +301,7 @@ async function allTypes(redis: Client, more: readonly string[] = []): Promise<st
   return [...new Set([...(await registered(redis, 'buffer')), ...more])].filter(isOwnType).sort();
 }
 
-/** Every type in the index and every one given; a type whose keys are something else is told and left out. */
+/** Every type in the index and every one given; a type whose keys are something else is reported and left out. */
 export async function allPending(
   redis: Client,
   more: readonly string[] = [],

@@ -28,15 +28,15 @@ export const feed: Feed<BufferSlice> = {
   async read({ redis }) {
     const { names, total } = await registeredPage(redis, 'buffer', mostTypes);
     const round = total > names.length ? roundOf(redis) : undefined;
-    // What this reading's look finishes is told by the next one, which shows those in trouble as well.
+    // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const last = round?.last;
     const elsewhere = (last ?? []).filter((type) => !names.includes(type));
     const own = [...names, ...elsewhere.slice(0, mostTypes)].filter(isOwnType);
     const [readings] = await Promise.all([
       glance(redis, own),
-      round?.step(mostOfRound, async (some, tally) => {
+      round?.step(mostOfRound, async (some, totals) => {
         const found: (Pending | Foreign)[] = await glance(redis, some.filter(isOwnType));
-        tally.push(...found.filter(isTroubled).map(({ type }) => type));
+        totals.push(...found.filter(isTroubled).map(({ type }) => type));
       }),
     ]);
     const others = names.filter((name) => !isOwnType(name)).length;

@@ -241,8 +241,8 @@ function asAside({ type, id, count, code, reason, sinceMs, tries, nextRetryMs }:
   return { name: type, id, count, code, reason, sinceAt: sinceMs, tries, nextRetryAt: nextRetryMs };
 }
 
-function asStatus({ type, ids, total, inflight, aside: refused, oldestMs, status: told }: Pending): Status {
-  const failure = told?.failure;
+function asStatus({ type, ids, total, inflight, aside: refused, oldestMs, status: report }: Pending): Status {
+  const failure = report?.failure;
   return {
     name: type,
     ids,

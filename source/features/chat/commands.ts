@@ -23,7 +23,7 @@ import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts'
 import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
 import { ack, create, join, leave, memberNames, pending } from './room/chat.ts';
-import { adopt, discover, known, type RoomFigures, survey } from './room/rooms.ts';
+import { adopt, discover, inspect, known, type RoomFigures } from './room/rooms.ts';
 import { send } from './room/send.ts';
 import { follow } from './room/tail.ts';
 
@@ -248,7 +248,7 @@ const listCommand = defineCommand({
     const found = input.discover ? await discover(redis, signal) : [];
     if (!config.readOnly) await adopt(redis, found);
     const names = new Set([...(await known(redis)), ...found]);
-    const { rooms, wrong } = await survey(redis, [...names].toSorted());
+    const { rooms, wrong } = await inspect(redis, [...names].toSorted());
     for (const { message } of wrong) context.warn(message);
     return { json: rooms.map(roomJson), text: roomTable(rooms) };
   },
@@ -306,7 +306,7 @@ function roomTable(rooms: readonly RoomFigures[]): Text {
   return textTable([['ROOM', 'STORED', 'LAST', 'MEMBERS'], ...rows], { right: [1, 2] });
 }
 
-/** Goes on through what the server refuses for a while, and says so once. */
+/** Goes on through what the server refuses for a while, and reports it once. */
 function riding({ config, warn }: CommandContext) {
   return {
     timeoutMs: config.timeoutMs,
@@ -344,7 +344,7 @@ async function whoIsIn(
     const members = await memberNames(redis, room);
     return { members, count: members.length };
   }
-  const { rooms, wrong } = await survey(redis, [room], { limit: mostNamed });
+  const { rooms, wrong } = await inspect(redis, [room], { limit: mostNamed });
   if (wrong[0]) throw wrong[0];
   const [found] = rooms;
   return { members: found?.members.map(({ name }) => name) ?? [], count: found?.memberCount ?? 0 };

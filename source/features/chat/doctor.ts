@@ -3,7 +3,7 @@ import type { Client } from '../../redis/client.ts';
 import { isCluster } from '../../redis/client.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { roomKeys, roomOf, seenKey } from './keys.ts';
-import { oldest, survey } from './room/rooms.ts';
+import { inspect, oldest } from './room/rooms.ts';
 
 /** A member this far behind is more likely gone than slow. */
 const silentAfterMs = 24 * 3_600_000;
@@ -21,7 +21,7 @@ export const doctor: Doctor = {
 
 async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   const keys = roomKeys(redis, room);
-  const { rooms, wrong } = await survey(redis, [room]);
+  const { rooms, wrong } = await inspect(redis, [room]);
   const findings = wrong.map(unreadable);
   const [found] = rooms;
   if (!found) return findings;

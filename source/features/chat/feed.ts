@@ -6,7 +6,7 @@ import type { Feed } from '../feature.ts';
 import { channelOf, seenKey, whyNoRoom } from './keys.ts';
 import { parseEntry } from './message.ts';
 import { type Look, look } from './room/look.ts';
-import { survey } from './room/rooms.ts';
+import { inspect } from './room/rooms.ts';
 import {
   type ChatSlice,
   hear,
@@ -94,7 +94,7 @@ async function readAll(redis: Client, operator: string): Promise<NonNullable<Rea
     ownRooms(redis, operator, mostRooms[kind]),
   ]);
   const wanted = [...new Set([...own, ...names])].filter((room) => whyNoRoom(room) === undefined);
-  const { rooms, wrong } = await survey(redis, wanted.toSorted(), { limit: 0, always: operator });
+  const { rooms, wrong } = await inspect(redis, wanted.toSorted(), { limit: 0, always: operator });
   const round = total > names.length ? roundOf(redis) : undefined;
   return {
     wrong: [...new Set([...wrong.map(({ message }) => message), ...(round?.last?.wrong ?? [])])],
@@ -117,27 +117,27 @@ async function ownRooms(redis: Client, operator: string, most: number): Promise<
 }
 
 /** What a round through every room counts: what the operator has not read, and what cannot be read at all. */
-type Tally = { unread: number; wrong: string[] };
+type Totals = { unread: number; wrong: string[] };
 
-const rounds = new WeakMap<Client, IndexRound<Tally>>();
+const rounds = new WeakMap<Client, IndexRound<Totals>>();
 
-function roundOf(redis: Client): IndexRound<Tally> {
+function roundOf(redis: Client): IndexRound<Totals> {
   const known = rounds.get(redis);
   if (known) return known;
-  const made = new IndexRound<Tally>(redis, 'chat', () => ({ unread: 0, wrong: [] }));
+  const made = new IndexRound<Totals>(redis, 'chat', () => ({ unread: 0, wrong: [] }));
   rounds.set(redis, made);
   return made;
 }
 
 async function lookFurther(redis: Client, operator: string): Promise<void> {
   const most = isCluster(redis) ? mostRooms.cluster : mostOfRound;
-  await roundOf(redis).step(most, async (names, tally) => {
+  await roundOf(redis).step(most, async (names, totals) => {
     const possible = names.filter((room) => whyNoRoom(room) === undefined);
-    const { rooms, wrong } = await survey(redis, possible, { limit: 0, always: operator });
-    tally.wrong.push(...wrong.map(({ message }) => message));
+    const { rooms, wrong } = await inspect(redis, possible, { limit: 0, always: operator });
+    totals.wrong.push(...wrong.map(({ message }) => message));
     for (const { lastId, members } of rooms) {
       const me = members.find(({ name }) => name === operator);
-      if (me) tally.unread += Math.max(0, lastId - me.seen);
+      if (me) totals.unread += Math.max(0, lastId - me.seen);
     }
   });
 }

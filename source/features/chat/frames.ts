@@ -9,7 +9,7 @@ import { roomKeys } from './keys.ts';
 import { type SendOptions, type Sent, send } from './room/send.ts';
 
 /**
- * What somebody saw, beside the message that says so. The message is plain text and complete in any other program; the
+ * What somebody saw, beside the message about it. The message is plain text and complete in any other program; the
  * frame lies for a week under a key of the room, and opens again as it was.
  */
 const frameSchema = v.object({

@@ -1,12 +1,12 @@
 import { counted } from '../../ui/format.ts';
 import type { Guard } from '../feature.ts';
-import { survey } from './room/rooms.ts';
+import { inspect } from './room/rooms.ts';
 
 export const leaveGuard: Guard<{ readonly room: string; readonly as: string | undefined }> = {
   loses: false,
   async look({ redis, config }, input) {
     const member = input.as ?? config.operator;
-    const { rooms } = await survey(redis, [input.room], { limit: 0, always: member });
+    const { rooms } = await inspect(redis, [input.room], { limit: 0, always: member });
     const [room] = rooms;
     const own = room?.members.find(({ name }) => name === member);
     if (!room || !own) return;

@@ -6,7 +6,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { historyRows, layOut, viewHistory } from './layout.ts';
 import { roles } from './roles.ts';
-import { known, survey } from './room/rooms.ts';
+import { inspect, known } from './room/rooms.ts';
 import { type ChatSlice, chatList, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
 
 export default defineFeature<ChatSlice>({
@@ -51,7 +51,7 @@ export default defineFeature<ChatSlice>({
   },
   doctor,
   async snapshot({ redis, warn }) {
-    const { rooms, wrong } = await survey(redis, (await known(redis)).toSorted());
+    const { rooms, wrong } = await inspect(redis, (await known(redis)).toSorted());
     for (const { message } of wrong) warn?.(message);
     return rooms.map(roomJson);
   },

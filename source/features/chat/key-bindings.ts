@@ -17,7 +17,7 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
       text: [typed === '-' ? '- ' : typed],
       as: slice.operator,
       wait: 2000,
-      // Everybody else may see it, and so remove it, before the doorbell reaches this console.
+      // Everybody else may see it, and so remove it, before the notification reaches this console.
       unseen: true,
     }),
   },

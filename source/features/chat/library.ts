@@ -41,7 +41,7 @@ export interface Status {
   readonly members: readonly Member[];
 }
 
-/** In the place of a message stands something that cannot be read; it is passed over, and this says so. */
+/** In the place of a message stands something that cannot be read; it is passed over with this warning. */
 export class MalformedMessageError extends QuarterdeckError {
   constructor(room: string, id: number, found: string) {
     super('data', 'CHAT_MALFORMED', `Message ${id} of room \`${room}\` cannot be read: \`${found}\``, {
@@ -201,11 +201,11 @@ export async function list(
 ): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const found = also ? await rooms.discover(client, call.signal) : [];
-    const names = [...new Set([...(await rooms.known(client, limit)), ...found])].slice(0, limit);
-    const survey = await rooms.survey(client, names);
-    for (const error of survey.wrong) warn(onEvent, error);
-    return survey.rooms.map(asStatus);
+    const others = also ? await rooms.discover(client, call.signal) : [];
+    const names = [...new Set([...(await rooms.known(client, limit)), ...others])].slice(0, limit);
+    const found = await rooms.inspect(client, names);
+    for (const error of found.wrong) warn(onEvent, error);
+    return found.rooms.map(asStatus);
   });
 }
 
@@ -226,9 +226,9 @@ async function glance(client: Client, room: string, always = ''): Promise<Status
 async function statusOf(
   client: Client,
   room: string,
-  options: Parameters<typeof rooms.survey>[2] = {},
+  options: Parameters<typeof rooms.inspect>[2] = {},
 ): Promise<Status | undefined> {
-  const { rooms: found, wrong } = await rooms.survey(client, [room], options);
+  const { rooms: found, wrong } = await rooms.inspect(client, [room], options);
   if (wrong[0]) throw wrong[0];
   return found[0] && asStatus(found[0]);
 }
@@ -260,9 +260,9 @@ export {
   /** @deprecated since 0.2: `read` */
   history,
   /** @deprecated since 0.2: `list` */
-  known,
+  inspect as survey,
   /** @deprecated since 0.2: `list` */
-  survey,
+  known,
 } from './room/rooms.ts';
 export {
   /** @deprecated since 0.2: `consume` */

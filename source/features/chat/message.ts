@@ -1,7 +1,7 @@
 import { cutMark } from '../../ui/format.ts';
 
 /**
- * What a room stores: JSON in the book's shape, `{"id": 7, "ts": 1795187586.852076, "sender": "ann", "message": "hi"}`
+ * What a room stores: JSON in the shape of Redis in Action, `{"id": 7, "ts": 1795187586.852076, "sender": "ann", "message": "hi"}`
  * with `ts` in float seconds, under the message's id as its score. The score is the truth about the id.
  */
 export type Message = {

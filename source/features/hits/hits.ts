@@ -81,7 +81,7 @@ export class Hits {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const flushed = [...this.#series.values()].map(async (series) => {
-      // One batch of a series at a time: a replay is told by the batch before it.
+      // One batch of a series at a time: a replay is recognised by the batch before it.
       while (series.sending) await series.sending.catch(() => {});
       await this.#send(series);
     });
@@ -190,7 +190,7 @@ export type HitsOptions = {
   readonly keepHourlyMs?: number;
   /** `seed`: plain keys `<series>:<epoch>` of each 10 s, shared with programs that INCR them; no hours. */
   readonly layout?: 'own' | 'seed';
-  /** Hears of a flush by the timer that failed; what it held goes out with the next. */
+  /** Called for a flush by the timer that failed; what it held goes out with the next. */
   readonly onError?: (error: unknown) => void;
   /** Over several servers, which of them this series (`seed`: this plain key) lives on. */
   readonly clientOf?: (key: string) => Client;

@@ -100,7 +100,7 @@ export async function discoverOver(
   return { found: [...own, ...seed], missing, foreign: values.flatMap((part) => part.foreign) };
 }
 
-/** Reads plain keys from wherever each lives; those of a missing server count as 0, and it is told. */
+/** Reads plain keys from wherever each lives; those of a missing server count as 0, and it is reported. */
 async function readSpread<Value>(
   context: Context,
   ask: (read: ReadCounts, clock: Client) => Promise<Value>,

@@ -22,7 +22,7 @@ export interface Rule {
   readonly algorithm?: Algorithm;
 }
 
-/** What a hit is told. */
+/** The answer to a hit. */
 export interface Verdict {
   readonly subject: string;
   readonly allowed: boolean;
@@ -57,7 +57,7 @@ export interface Limiter extends Handle {
    * @throws {WrongTypeError} when the key holds something else
    */
   hit(subject: string, options?: Call & { readonly cost?: number }): Promise<Verdict>;
-  /** What a hit would be told, without spending. */
+  /** What a hit would be answered, without spending. */
   peek(subject: string, options?: Call & { readonly cost?: number }): Promise<Verdict>;
 }
 
@@ -133,7 +133,7 @@ export async function hitAll(
 }
 
 /**
- * Of all limits of a subject the one with the least left, which decides what its next hit is told; undefined if none is
+ * Of all limits of a subject the one with the least left, which decides the answer to its next hit; undefined if none is
  * in use.
  * @throws {WrongTypeError} when the key of one of its limits holds something else
  */

@@ -1,7 +1,7 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { type Act, loads, perform, type Verdict } from './check/check.ts';
-import { Patience } from './check/deadline.ts';
+import { type Check, loads, runChecks, type Verdict } from './check/check.ts';
+import { Deadline } from './check/deadline.ts';
 import { Denials } from './check/denials.ts';
 import {
   algorithmOf,
@@ -35,7 +35,7 @@ export class Limiter {
   readonly #client: Client;
   readonly #rules: readonly Rule[];
   readonly #onError: 'open' | 'closed' | undefined;
-  readonly #patience: Patience | undefined;
+  readonly #deadline: Deadline | undefined;
   readonly #denials: Denials | undefined;
   readonly #notes: Notes;
   readonly #ones: readonly number[];
@@ -52,7 +52,7 @@ export class Limiter {
     this.#client = client;
     this.#rules = distinct([limits].flat().map(ruleOf));
     this.#onError = onError;
-    this.#patience = onError === undefined ? undefined : new Patience(timeoutMs);
+    this.#deadline = onError === undefined ? undefined : new Deadline(timeoutMs);
     this.#denials = localDeny ? new Denials() : undefined;
     this.#notes = Notes.of(client);
     this.#ones = this.#rules.map(() => 1);
@@ -84,11 +84,11 @@ export class Limiter {
     });
   }
 
-  /** What a hit would be told, without spending. */
+  /** What a hit would be answered, without spending. */
   async peek(subject: string, cost = 1): Promise<Verdict> {
     requireWhole('cost', cost, 0);
-    const act = this.#actOf(this.#knownOf(subject), cost);
-    const [verdict] = await perform(this.#client, 'look', this.#rules, [act]);
+    const check = this.#checkOf(this.#knownOf(subject), cost);
+    const [verdict] = await runChecks(this.#client, 'look', this.#rules, [check]);
     if (!verdict || verdict instanceof WrongTypeError) throw verdict;
     return verdict;
   }
@@ -111,10 +111,10 @@ export class Limiter {
 
   async #send(hits: readonly Waiting[]): Promise<void> {
     const sentAtMs = performance.now();
-    const acts = hits.map(({ known, cost }) => this.#actOf(known, cost));
-    const ask = () => perform(this.#client, 'spend', this.#rules, acts);
+    const checks = hits.map(({ known, cost }) => this.#checkOf(known, cost));
+    const ask = () => runChecks(this.#client, 'spend', this.#rules, checks);
     try {
-      const verdicts = await (this.#patience ? this.#patience.within(this.#client, ask) : ask());
+      const verdicts = await (this.#deadline ? this.#deadline.within(this.#client, ask) : ask());
       for (const [i, { cost, subject, known, resolve, reject }] of hits.entries()) {
         const verdict = verdicts[i];
         if (!verdict || verdict instanceof WrongTypeError) {
@@ -135,7 +135,7 @@ export class Limiter {
     }
   }
 
-  #actOf({ subjects, keys }: Known, cost: number): Act {
+  #checkOf({ subjects, keys }: Known, cost: number): Check {
     return { subjects, keys, costs: cost === 1 ? this.#ones : this.#rules.map(() => cost) };
   }
 

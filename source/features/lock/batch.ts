@@ -5,7 +5,7 @@ import { type Client, isCluster } from '../../redis/client.ts';
  * trip and one script. A lone call goes out in the same tick. In Cluster each lock may live elsewhere, so each call
  * goes by itself. A text among the replies is the failure of that call alone.
  */
-export function gather<Call, Reply>(
+export function batched<Call, Reply>(
   send: (client: Client, calls: readonly Call[]) => Promise<readonly unknown[]>,
   parse: (reply: unknown) => Reply,
 ): (client: Client, call: Call) => Promise<Reply> {

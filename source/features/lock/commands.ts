@@ -30,7 +30,7 @@ const tokenValue = v.pipe(
   v.maxLength(2048, 'Expected a token of at most 2048 characters'),
 );
 const token = word('TOKEN', 'what `lock acquire` printed, or $LOCK_TOKEN; `-`: a line of stdin', tokenValue);
-const ttl = flagOr('DURATION', 'the lease: held so long unless extended; from 100ms up', durationMs, '10s');
+const ttl = flagOr('DURATION', 'the lease duration, from 100ms up', durationMs, '10s');
 const label = optionalFlag('TEXT', 'what it is held for, shown in the console', nameValue);
 const defaultRunWaitMs = 30_000;
 

@@ -31,11 +31,11 @@ export class LockLostError extends QuarterdeckError {
   readonly reason: 'gone' | 'doubt';
 
   constructor(name: string, reason: 'gone' | 'doubt') {
-    const told =
+    const reasonText =
       reason === 'gone'
         ? 'it lapsed or was broken, and may be held by another'
         : 'no renewal was confirmed in time, so another may hold it';
-    super('connection', 'LOCK_LOST', `Lost the lock \`${name}\`: ${told}`, {
+    super('connection', 'LOCK_LOST', `Lost the lock \`${name}\`: ${reasonText}`, {
       hint: 'Whatever it protects must refuse writes with an older fence; a longer --ttl rides out longer outages',
     });
     this.reason = reason;

@@ -14,14 +14,14 @@ const mostWaiters = 20;
 const mostEndless = 100;
 
 /** What a round through the whole index counts. */
-type Tally = { held: number; waiting: number; endless: string[]; wrong: string[] };
+type Totals = { held: number; waiting: number; endless: string[]; wrong: string[] };
 
-const rounds = new WeakMap<Client, IndexRound<Tally>>();
+const rounds = new WeakMap<Client, IndexRound<Totals>>();
 
-function roundOf(redis: Client): IndexRound<Tally> {
+function roundOf(redis: Client): IndexRound<Totals> {
   const known = rounds.get(redis);
   if (known) return known;
-  const made = new IndexRound<Tally>(redis, 'lock', () => ({ held: 0, waiting: 0, endless: [], wrong: [] }));
+  const made = new IndexRound<Totals>(redis, 'lock', () => ({ held: 0, waiting: 0, endless: [], wrong: [] }));
   rounds.set(redis, made);
   return made;
 }
@@ -37,13 +37,13 @@ export const feed: Feed<LockSlice> = {
     const kind = isCluster(redis) ? 'cluster' : 'standalone';
     const { names, total } = await registeredPage(redis, 'lock', mostLocks[kind]);
     const round = total > names.length ? roundOf(redis) : undefined;
-    // What this reading's look finishes is told by the next one, which shows those in trouble as well.
+    // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const last = round?.last;
     const troubled = last?.endless ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostEndless)]);
     const [{ locks, unreadable }] = await Promise.all([
       inspect(redis, [...wanted], mostWaiters),
-      round?.step(mostOfRound[kind], (some, tally) => count(redis, some, tally)),
+      round?.step(mostOfRound[kind], (some, totals) => count(redis, some, totals)),
     ]);
     const reading = {
       nowMs: Date.now(),
@@ -58,14 +58,14 @@ export const feed: Feed<LockSlice> = {
   },
 };
 
-async function count(redis: Client, names: readonly string[], tally: Tally): Promise<void> {
+async function count(redis: Client, names: readonly string[], totals: Totals): Promise<void> {
   const { locks, unreadable } = await inspect(redis, names, 0);
   for (const { name, token, ttlMs, waiting } of locks) {
-    tally.held += token === undefined ? 0 : 1;
-    tally.waiting += waiting;
-    if (token !== undefined && ttlMs === undefined && waiting > 0) tally.endless.push(name);
+    totals.held += token === undefined ? 0 : 1;
+    totals.waiting += waiting;
+    if (token !== undefined && ttlMs === undefined && waiting > 0) totals.endless.push(name);
   }
-  tally.wrong.push(...unreadable.map(unreadableText));
+  totals.wrong.push(...unreadable.map(unreadableText));
 }
 
 function asRow({ name, token, owner, fence, heldMs, ttlMs, waiting, waiters }: Status) {

@@ -19,7 +19,7 @@ export type { Held } from './holder/held.ts';
  *
  * Whoever releases hands the lock over: the script writes the next waiter's token and tells it on the channel
  * `lock-wake:<name>:<nonce>`. If nobody hears that channel the waiter is dead, and the next one gets it at once. A
- * waiter speaks again only when the TTL it was told ends (or after 30 s): that is how a dead holder is found out.
+ * waiter speaks again only when the TTL it was answered ends (or after 30 s): that is how a dead holder is found out.
  *
  * The fence is a counter that is never behind the server's clock: one more than the last one, or the time in
  * microseconds, by tenths of a second, where that is higher. So it rises even if a failover forgot the last ones.
@@ -92,13 +92,13 @@ async function obtain(redis: Client, name: string, options: LockOptions): Promis
   const attempt = attemptTo(about);
   if (waitMs <= 0 && !signal) return attempt;
 
-  const patience = Promise.withResolvers<undefined>();
-  const timer = waitMs > 0 && waitMs < 2 ** 31 ? setTimeout(patience.resolve, waitMs, undefined) : undefined;
-  const abort = (): void => patience.reject(signal?.reason);
+  const timeout = Promise.withResolvers<undefined>();
+  const timer = waitMs > 0 && waitMs < 2 ** 31 ? setTimeout(timeout.resolve, waitMs, undefined) : undefined;
+  const abort = (): void => timeout.reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   let held: HeldLock | undefined;
   try {
-    held = await Promise.race([attempt, patience.promise]);
+    held = await Promise.race([attempt, timeout.promise]);
     return held;
   } finally {
     clearTimeout(timer);
@@ -148,7 +148,7 @@ async function attemptTo(about: About): Promise<HeldLock | undefined> {
 }
 
 /**
- * After patience ended: leaves the queue, and releases whatever Redis still grants. Resolves when the queue was left,
+ * After the timeout: leaves the queue, and releases whatever Redis still grants. Resolves when the queue was left,
  * or soon, if Redis does not answer.
  */
 async function giveBack(attempt: Promise<unknown>, about: About): Promise<void> {

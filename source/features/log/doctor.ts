@@ -5,7 +5,7 @@ import { mostDistinct } from './log.ts';
 
 const ownParts = /:(?:start|last|pstart|samples|patterns|guard:[^:]+)$/;
 
-/** Logs that nobody rotates or bounds, as programs leave them that follow the book's printed text. */
+/** Logs that nobody rotates or bounds, as programs leave them that follow the printed text of Redis in Action. */
 export const doctor: Doctor = {
   claims: (key) => /^common:.+:./s.test(key) && !ownParts.test(key),
   async examine(redis, keys) {

@@ -14,7 +14,7 @@ import { mask } from './template/mask.ts';
 import { Miner } from './template/miner.ts';
 
 export type LogWriterOptions = {
-  /** `info` unless told; the book's numbers become names, anything else is kept in small letters. */
+  /** `info` unless given; the numbers of Redis in Action become names, anything else is kept in small letters. */
   readonly severity?: string | number;
   /** Count exact texts instead of templates. */
   readonly raw?: boolean;
@@ -22,7 +22,7 @@ export type LogWriterOptions = {
   readonly flushMs?: number;
   /** How many messages are gathered at most before they are sent. */
   readonly flushMessages?: number;
-  /** Hears of each attempt to send that failed; it is made again. Without it, Node warns once for each code. */
+  /** Called for each attempt to send that failed; it is made again. Without it, Node warns once for each code. */
   readonly onEvent?: ((event: Warning) => void) | undefined;
   /** Epoch seconds instead of the server's clock: for tests. */
   readonly clock?: () => number | undefined;

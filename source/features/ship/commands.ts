@@ -66,7 +66,7 @@ const runCommand = defineCommand({
   ],
   async run(context, { paths, channel, budget, part, ...rest }) {
     const reporter = makeReporter(context, channel);
-    const told = new Set<string>();
+    const reported = new Set<string>();
     const shipped = await ship(context.redis, paths, {
       ...rest,
       channel,
@@ -79,8 +79,8 @@ const runCommand = defineCommand({
       onProgress: (progress) => reporter(progress),
       onNote(note) {
         // An attempt that begins again finds the same.
-        if (!told.has(note)) context.warn(note);
-        told.add(note);
+        if (!reported.has(note)) context.warn(note);
+        reported.add(note);
       },
     });
     const { isInterrupted, failed, notes: _, ...figures } = shipped;

@@ -28,7 +28,7 @@ import { ShipRun } from './shipper/run.ts';
  * with what is recorded there, under ids that no consumer has seen, and a consumer whose cursor went back goes on from it.
  *
  * Not promised: a file that is changed in place (not appended to) while it is shipped arrives as some mixture; a
- * consumer that had ended by then is waited for, and told as stalled; on a server that loses or evicts keys everything is
+ * consumer that had ended by then is waited for, and reported as stalled; on a server that loses or evicts keys everything is
  * shipped again, or reported missing.
  */
 export type ShipOptions = SourceOptions & {
@@ -52,7 +52,7 @@ export type ShipOptions = SourceOptions & {
   readonly timeoutMs?: number;
   /** Called with the first refusal of each such time. */
   readonly onRefused?: (refusal: unknown) => void;
-  /** Hears of each of the result's notes when it is found: following may go on for ever. */
+  /** Called for each of the result's notes when it is found: following may go on for ever. */
   readonly onNote?: (note: string) => void;
   /** Twice a second. */
   readonly onProgress?: (progress: ShipProgress) => void;

@@ -28,7 +28,7 @@ export type RunnerOptions = {
   /** Of what `rsync --archive` leaves out. */
   readonly preserve?: readonly Preserved[];
   readonly standby: boolean;
-  /** After how long without a line from rsync somebody hears of it (30 s). */
+  /** After how long without a line from rsync it is reported (30 s). */
   readonly silentAfterMs?: number;
   /** How long refusals that pass, such as of a full server, are waited for. Without it, for as long as they last. */
   readonly timeoutMs?: number;

@@ -111,7 +111,7 @@ function publishedText(topicName: string, { first, last, count, isComplete }: Pu
   const span = first === last ? `id ${first}` : `ids ${first} to ${last}`;
   const stored = `Published ${formatCount(count)} to ${topicName}: ${span}`;
   if (!isComplete) return count === 0 ? 'Published nothing' : stored;
-  const end = 'told its subscribers that this is all';
+  const end = 'notified its subscribers that this is the end';
   return count === 0 ? `Published nothing to ${topicName}, and ${end}` : `${stored}; ${end}`;
 }
 

@@ -23,7 +23,7 @@ const mostElsewhere = 50;
 type Trouble = { readonly topic: string; readonly name: string; readonly needs: readonly Need[] };
 
 /** What a round through every topic counts. */
-type Tally = {
+type Totals = {
   subscribers: number;
   trouble: Trouble[];
   wrong: string[];
@@ -31,12 +31,12 @@ type Tally = {
   more: { readonly topic: string; readonly first: number }[];
 };
 
-const rounds = new WeakMap<Client, IndexRound<Tally>>();
+const rounds = new WeakMap<Client, IndexRound<Totals>>();
 
-function roundOf(redis: Client): IndexRound<Tally> {
+function roundOf(redis: Client): IndexRound<Totals> {
   const known = rounds.get(redis);
   if (known) return known;
-  const made = new IndexRound<Tally>(redis, 'topic', () => ({
+  const made = new IndexRound<Totals>(redis, 'topic', () => ({
     subscribers: 0,
     trouble: [],
     wrong: [],
@@ -57,7 +57,7 @@ export const feed: Feed<TopicSlice> = {
     const kind = isCluster(redis) ? 'cluster' : 'server';
     const { names, total } = await registeredPage(redis, 'topic', mostTopics[kind]);
     const round = roundOf(redis);
-    // What this reading's look finishes is told by the next one, which shows those in trouble as well.
+    // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const { last } = round;
     const troubled = last?.trouble ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostElsewhere).map(({ topic }) => topic)]);
@@ -87,7 +87,7 @@ export const feed: Feed<TopicSlice> = {
   },
 };
 
-function totalsOf(found: Inspection['topics'], total: number, last: Tally | undefined) {
+function totalsOf(found: Inspection['topics'], total: number, last: Totals | undefined) {
   const subscribers = found.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
   return {
     topics: Math.max(total, found.length),
@@ -97,28 +97,28 @@ function totalsOf(found: Inspection['topics'], total: number, last: Tally | unde
 }
 
 /** One command more: the next topics of the round, or the next subscribers of one that has very many. */
-async function lookFurther(redis: Client, round: IndexRound<Tally>, most: number): Promise<void> {
-  const next = round.tally.more.pop();
+async function lookFurther(redis: Client, round: IndexRound<Totals>, most: number): Promise<void> {
+  const next = round.totals.more.pop();
   if (next) {
-    take(await inspectPage(redis, [next.topic], next.first, subscribersOfRound), round.tally, next.first);
+    take(await inspectPage(redis, [next.topic], next.first, subscribersOfRound), round.totals, next.first);
     return;
   }
-  await round.step(most, async (names, tally) => {
+  await round.step(most, async (names, totals) => {
     const inspection = await inspectTopics(redis, names, mostSubscribers);
-    tally.subscribers += inspection.topics.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
-    take(inspection, tally, 0);
+    totals.subscribers += inspection.topics.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
+    take(inspection, totals, 0);
   });
 }
 
-function take({ topics, unreadable }: Inspection, tally: Tally, first: number): void {
-  tally.wrong.push(...unreadable.map(unreadableText));
+function take({ topics, unreadable }: Inspection, totals: Totals, first: number): void {
+  totals.wrong.push(...unreadable.map(unreadableText));
   for (const { topic, layout, subscribers, subscriberCount } of topics) {
     for (const each of subscribers) {
       const needs = needsOfSubscriber(topic, layout, each);
-      if (needs.length > 0) tally.trouble.push({ topic, name: each.name, needs });
+      if (needs.length > 0) totals.trouble.push({ topic, name: each.name, needs });
     }
     const after = first + subscribers.length;
-    if (after < subscriberCount && subscribers.length > 0) tally.more.push({ topic, first: after });
+    if (after < subscriberCount && subscribers.length > 0) totals.more.push({ topic, first: after });
   }
 }
 

@@ -16,7 +16,7 @@ export type Published = {
   readonly first: number;
   readonly last: number;
   readonly count: number;
-  /** The subscribers were told that this is the end (legacy layout). */
+  /** The subscribers were notified that this is the end (legacy layout). */
   readonly isComplete?: true;
 };
 
@@ -231,7 +231,7 @@ class Producer {
     return await store(true);
   }
 
-  /** Goes on through what the server refuses for a while; says so once, until it is over. */
+  /** Goes on through what the server refuses for a while; reports it once, until it is over. */
   async #ride({ timeoutMs = 0, signal, onRefused }: Riding, run: () => Promise<number>): Promise<number> {
     if (timeoutMs === 0) return await run();
     const last = await rideOut(run, {

@@ -93,7 +93,7 @@ export function parseStatus(
     { length: Math.floor((flat.length - topicFields) / subscriberFields) },
     (_, index): SubscriberStatus => {
       const from = topicFields + index * subscriberFields;
-      const [name, done, seat, oldest, blockedText, pace, aside] = flat.slice(from, from + subscriberFields);
+      const [name, done, lease, oldest, blockedText, pace, aside] = flat.slice(from, from + subscriberFields);
       const parsed = parseBlocked(asText(blockedText));
       if (parsed === 'unreadable') {
         unreadable.push({
@@ -105,7 +105,7 @@ export function parseStatus(
       return subscriberStatus(own, {
         name: asText(name),
         position: asNumber(done),
-        seat: parseSeat(asText(seat)),
+        lease: parseLease(asText(lease)),
         oldestAt: asNumber(oldest) || null,
         blocked: parsed === 'unreadable' ? undefined : parsed,
         isShrinking: / -1$/.test(asText(pace)),
@@ -133,22 +133,22 @@ export function byName(subscribers: readonly SubscriberStatus[]): SubscriberStat
 }
 
 type Found = Pick<SubscriberStatus, 'name' | 'position' | 'oldestAt' | 'aside'> & {
-  readonly seat: Seat;
+  readonly lease: Lease;
   readonly blocked: Blocked | undefined;
   readonly isShrinking: boolean;
 };
 
 function subscriberStatus(
   { at, lastId, floor, lapseMs }: Pick<TopicStatus, 'at' | 'lastId' | 'floor' | 'lapseMs'>,
-  { name, position, seat, oldestAt, blocked: found, isShrinking, aside }: Found,
+  { name, position, lease, oldestAt, blocked: found, isShrinking, aside }: Found,
 ): SubscriberStatus {
-  const isLive = seat.isTaken && seat.seenMs + seat.leaseMs > at;
-  const isLapsed = lapseMs > 0 && at - seat.seenMs > lapseMs;
+  const isLive = lease.isTaken && lease.seenMs + lease.leaseMs > at;
+  const isLapsed = lapseMs > 0 && at - lease.seenMs > lapseMs;
   const state = isLive ? 'live' : isLapsed ? 'lapsed' : 'idle';
   const lag = Math.max(0, lastId - position);
   // What was said of a message that has been handled since no longer matters.
   const blocked = found && found.id > position ? found : null;
-  const { seenMs, owner } = seat;
+  const { seenMs, owner } = lease;
   return {
     name,
     position,
@@ -164,7 +164,7 @@ function subscriberStatus(
   };
 }
 
-type Seat = {
+type Lease = {
   readonly isTaken: boolean;
   readonly seenMs: number;
   readonly leaseMs: number;
@@ -172,7 +172,7 @@ type Seat = {
 };
 
 /** Who serves a subscriber: `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`. */
-function parseSeat(text: string): Seat {
+function parseLease(text: string): Lease {
   const [token = '-', seen = '0', lease = '0', _since, _doneAt, ...label] = text.split(' ');
   return {
     isTaken: token !== '-' && token !== '',

@@ -9,10 +9,10 @@ import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout/seed-layout.
 /**
  * Durable publish/subscribe.
  *
- * The idea: a message is stored under a rising id before anyone is told of it, and what a subscriber hears is only a
- * doorbell. It confirms its subscription, reads everything after its own position, and only then listens; it reads
- * again on a ring, after a reconnect, and on a slow poll. So there is no instant between catching up and listening at
- * which a message could be lost, and a lost ring costs at most one poll. Bodies never come from the channel.
+ * The idea: a message is stored under a rising id before anyone is notified, and a notification carries no data. A
+ * subscriber confirms its subscription, reads everything after its own position, and only then listens; it reads again
+ * on a notification, after a reconnect, and on a slow poll. So there is no instant between catching up and listening at
+ * which a message could be lost, and a lost notification costs at most one poll. Bodies never come from the channel.
  *
  *   topic:msgs:<t>   stream; entry `<epoch ms>-<last id>` with one field: `m` = one message, `f<n>` = JSON array of n
  *   topic:ids:<t>    the highest id given              topic:subs:<t>   zset, subscriber -> last id done
@@ -20,10 +20,10 @@ import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout/seed-layout.
  *   topic:aside:<t>:<subscriber>  hash, id -> JSON of a message its handler could not do (aside.ts)
  *   topic:sent:<t>:<producer>  the producer's last frames, so that a resent one is not stored twice
  *
- * Publishing is one script: id, store, ring. Messages published together share entries: one command, and less memory
+ * Publishing is one script: id, store, notify. Messages published together share entries: one command, and less memory
  * than a stream entry each. Ids are given inside the script: their order is the order of storing, whoever publishes;
- * each publisher's own order is kept even around a reconnect. The bell is rung only for subscribers that have read
- * everything and said so (`bell` in the state); on one server they rather leave a command that waits for the next
+ * each publisher's own order is kept even around a reconnect. Notified are only subscribers that have read
+ * everything and wait (`bell` in the state); on one server they rather leave a command that waits for the next
  * entry. A position moves only forward, after the handler succeeded. What the slowest subscriber has done is removed;
  * retention by age, length, bytes and lapsed subscribers moves the floor past the others, who then get a Gap. One
  * process serves a subscriber name, by a lease; others stand by.

@@ -19,7 +19,7 @@ import { trackUnanswered, type Unanswered } from './unanswered.ts';
  * One server, Sentinel group or cluster, over two connections: one asks, one listens (opened on first use).
  *
  * The settings answer known traps of ioredis 6: commands in flight are resent after a reconnect and wait for it
- * without limit (so every write of ours survives being sent twice, and callers have a timeout of their own); a
+ * without limit (so every write of ours survives being sent twice, and callers set their own timeouts); a
  * silent socket is cut after `silentAfterMs`; READONLY after a failover reconnects and resends, ever more slowly, also
  * when connecting succeeds (nothing but a replica may be there); autopipelining is
  * off in Cluster, where a slot move makes it refuse batch after batch (redis/ioredis#2075).

@@ -4,7 +4,7 @@ const timeoutMs = 500;
 
 /**
  * What a server says to somebody who connects and asks nothing: one that has too many clients, or is in protected mode,
- * says so and hangs up, which a client that writes at once only meets as a broken pipe. Not asked over TLS.
+ * answers that and hangs up, which a client that writes at once only meets as a broken pipe. Not asked over TLS.
  */
 export function greetingOf(url: string): Promise<string | undefined> {
   const { protocol, hostname, port, pathname } = new URL(url);

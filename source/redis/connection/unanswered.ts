@@ -13,7 +13,7 @@ export type Unanswered = {
 type Sent = { readonly name: string; readonly promise: PromiseLike<unknown> };
 
 const tickMs = 100;
-/** These wait for as long as they are told to. */
+/** These wait for as long as their caller says. */
 const blocking = /^(xread|xreadgroup|bl?[lrz].*|wait(aof)?|monitor|subscribe|psubscribe|ssubscribe)$/i;
 
 export function trackUnanswered(): Unanswered {

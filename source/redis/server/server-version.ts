@@ -1,7 +1,7 @@
 import type { Client } from '../client.ts';
 import { parseInfo } from './parse-info.ts';
 
-/** Which server this is, as far as it says so. */
+/** Which server this is, as far as it answers. */
 export type Server = {
   readonly name: 'redis' | 'valkey' | 'redict' | 'unknown';
   readonly version: string | undefined;

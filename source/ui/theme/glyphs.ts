@@ -47,7 +47,7 @@ function pairs(from: string, to: string): readonly (readonly [string, string])[]
 const asBlocks = new Map(pairs('╭╮╰╯✓✗↗⇢▏', '┌┐└┘vx>>│'));
 
 const asAscii = new Map([
-  // The frame in focus is told by its heavy lines.
+  // The frame in focus is known by its heavy lines.
   ...pairs('─━│┃╭╮╰╯┏┓┗┛┌┐└┘├┤┬┴┼', '-=||+++++++++++++++++'),
   // Bars and trends: never less for more.
   ...pairs('▁▂▃▄▅▆▇█░▒▓', '_..--=##.:#'),

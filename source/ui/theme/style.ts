@@ -20,7 +20,7 @@ export type Tone = Token;
 
 export type Piece = {
   readonly text: string;
-  /** `text` unless told. */
+  /** `text` unless given. */
   readonly tone?: Tone | undefined;
   readonly bold?: boolean;
   readonly inverse?: boolean;

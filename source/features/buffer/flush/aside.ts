@@ -15,7 +15,7 @@ import retryLua from './retry.lua';
  *
  * A flush moves what the table refused into `pending:<type>:aside`, with the reason; new counts of such an id join it
  * there. It is tried again alone: hourly, later each time up to a day, once the table is defined differently, or when
- * somebody says so. At any moment SQL + pending + in flight + aside is what was counted.
+ * somebody asks for it. At any moment SQL + pending + in flight + aside is what was counted.
  */
 export type Aside = {
   readonly type: string;

@@ -36,8 +36,8 @@ export type FlushRun = {
 };
 
 /**
- * One flush, from opening to closing the database. What fails before a batch is claimed concerns whoever runs it, who is
- * told; a batch that stays in flight concerns everybody, and consoles show it.
+ * One flush, from opening to closing the database. What fails before a batch is claimed concerns whoever runs it, who gets
+ * the error; a batch that stays in flight concerns everybody, and consoles show it.
  * @throws whatever `openTarget` and `flush` throw
  */
 export async function flushOnce(run: FlushRun): Promise<Flushed> {
@@ -75,7 +75,7 @@ export type FlusherOptions = FlushRun & {
  * full to give it is flushed without.
  *
  * Failures are repeated after a growing pause. But what the very first attempt meets is thrown, unless the database
- * merely cannot be reached yet: a table that is not there is better told now than when the first count arrives.
+ * merely cannot be reached yet: a table that is not there is better reported now than when the first count arrives.
  * @throws {RefusedError} when Redis refused for longer than `timeoutMs` what a flush needs
  */
 export async function keepFlushing(options: FlusherOptions): Promise<void> {

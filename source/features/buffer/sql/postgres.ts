@@ -104,10 +104,10 @@ export async function openPostgres(url: string, names: Names): Promise<Target> {
 }
 
 async function close(client: PostgresClient, socket: Socket): Promise<void> {
-  const patience = new AbortController();
+  const limit = new AbortController();
   const end = client.end().catch(() => {});
-  await Promise.race([end, wait(closingPatienceMs, undefined, { signal: patience.signal }).catch(() => {})]);
-  patience.abort();
+  await Promise.race([end, wait(closingPatienceMs, undefined, { signal: limit.signal }).catch(() => {})]);
+  limit.abort();
   // A server that went silent does not say goodbye.
   socket.destroy();
 }

@@ -59,7 +59,7 @@ export type Refusal = Row & {
   readonly reason: string;
 };
 
-/** The moments of a flush, told for progress, and for tests that die in each of them. */
+/** The moments of a flush, reported for progress, and for tests that die in each of them. */
 export type FlushStep =
   | 'claiming'
   | 'claimed'

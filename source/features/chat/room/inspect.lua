@@ -12,11 +12,11 @@
 local first, most = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function unreadByMember(members, messages)
-  local figures, isTold, unread = {}, {}, {}
+  local figures, isCounted, unread = {}, {}, {}
   for i = 1, #members, 2 do
     local name, cursor = members[i], members[i + 1]
-    if not isTold[name] then
-      isTold[name] = true
+    if not isCounted[name] then
+      isCounted[name] = true
       unread[cursor] = unread[cursor] or redis.call('ZCOUNT', messages, '(' .. cursor, '+inf')
       figures[#figures + 1] = string.sub(name, 1, 1024)
       figures[#figures + 1] = cursor
@@ -26,7 +26,7 @@ local function unreadByMember(members, messages)
   return figures
 end
 
-local function tell(membersKey, idsKey, messagesKey)
+local function look(membersKey, idsKey, messagesKey)
   local count = redis.pcall('ZCARD', membersKey)
   if type(count) == 'table' then return { membersKey, count.err } end
   local stored = redis.pcall('ZCARD', messagesKey)

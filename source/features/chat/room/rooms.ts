@@ -66,7 +66,7 @@ const roomsAtOnce = 990;
 const membersAtFirst = 20;
 const membersAtOnce = 1000;
 
-export type Survey = {
+export type Inspection = {
   readonly rooms: readonly RoomFigures[];
   /** Rooms that cannot be read, each with the key that is in the way. */
   readonly wrong: readonly QuarterdeckError[];
@@ -76,11 +76,11 @@ export type Survey = {
  * What these rooms hold: members with what they have not read, and what is stored. Rooms that are gone are left out.
  * `limit` bounds the members of each (-1: all of them); `always` names one who is given in any case.
  */
-export async function survey(
+export async function inspect(
   redis: Client,
   names: readonly string[],
   { limit = -1, always = '' }: { readonly limit?: number; readonly always?: string } = {},
-): Promise<Survey> {
+): Promise<Inspection> {
   const rooms: RoomFigures[] = [];
   const wrong: QuarterdeckError[] = [];
   // In Cluster each room lies in a slot of its own.
@@ -89,7 +89,7 @@ export async function survey(
     const some = names.slice(start, start + step * abreast);
     const pages = Array.from({ length: Math.ceil(some.length / step) }, (_, index) => {
       const page = some.slice(index * step, (index + 1) * step);
-      return surveyPage(redis, page, 0, limit < 0 ? membersAtFirst : limit, always);
+      return inspectPage(redis, page, 0, limit < 0 ? membersAtFirst : limit, always);
     });
     for (const page of await Promise.all(pages)) {
       wrong.push(...page.wrong);
@@ -99,13 +99,13 @@ export async function survey(
   return { rooms, wrong };
 }
 
-async function surveyPage(
+async function inspectPage(
   redis: Client,
   names: readonly string[],
   first: number,
   most: number,
   always: string,
-): Promise<Survey> {
+): Promise<Inspection> {
   const families = names.map((room) => roomKeys(redis, room));
   const keys = families.flatMap(({ members, ids, messages }) => [members, ids, messages]);
   const replies = await surveyScript(redis, keys, [first, most, always]);
@@ -132,7 +132,7 @@ async function surveyPage(
 async function withAllMembers(redis: Client, room: RoomFigures): Promise<RoomFigures> {
   const members = new Map(room.members.map((member) => [member.name, member]));
   for (let first = room.members.length; first < room.memberCount; first += membersAtOnce) {
-    const { rooms } = await surveyPage(redis, [room.room], first, membersAtOnce, '');
+    const { rooms } = await inspectPage(redis, [room.room], first, membersAtOnce, '');
     const next = rooms[0]?.members ?? [];
     for (const member of next) members.set(member.name, member);
     // Some have left meanwhile.

@@ -22,8 +22,8 @@ export type Verdict = {
   readonly undecided?: true;
 };
 
-/** One all-or-nothing act: for each rule, whose limit, how much of it, and its key where that is known already. */
-export type Act = {
+/** One all-or-nothing check: for each rule, whose limit, how much of it, and its key where that is known already. */
+export type Check = {
   readonly subjects: readonly string[];
   readonly costs: readonly number[];
   readonly keys?: readonly string[] | undefined;
@@ -42,20 +42,20 @@ const spend = defineScript({ lua: hit, parse, immediate: true });
 const look = defineScript({ lua: hit.replace('#!lua', '#!lua flags=no-writes'), parse, immediate: true });
 
 /**
- * Performs acts that share their rules, in one round trip; each act succeeds or is refused as a whole. In Cluster
+ * Performs checks that share their rules, in one round trip; each check succeeds or is refused as a whole. In Cluster
  * all keys of one call must share a slot.
- * @returns for each act its verdict, or the WrongTypeError of a key that holds something else
+ * @returns for each check its verdict, or the WrongTypeError of a key that holds something else
  */
-export async function perform(
+export async function runChecks(
   client: Client,
   mode: 'spend' | 'look',
   rules: readonly Rule[],
-  acts: readonly Act[],
+  checks: readonly Check[],
 ): Promise<(Verdict | WrongTypeError)[]> {
-  const results: (Verdict | WrongTypeError)[] = new Array(acts.length);
-  let due = acts.map((_, index) => index);
+  const results: (Verdict | WrongTypeError)[] = new Array(checks.length);
+  let due = checks.map((_, index) => index);
   while (due.length > 0) {
-    const called = due.flatMap((index) => acts[index] ?? []);
+    const called = due.flatMap((index) => checks[index] ?? []);
     const { keys, figures } = await judge(client, mode, rules, called);
     const again: number[] = [];
     for (const [position, index] of due.entries()) {
@@ -80,8 +80,8 @@ export async function lookAt(
   for (let from = 0; from < limits.length; from += largestLook) {
     const some = limits.slice(from, from + largestLook);
     const rules = some.map(({ rule }) => rule);
-    const act = { subjects: some.map(({ subject }) => subject), costs: some.map(() => 0) };
-    const { figures } = await judge(client, 'look', rules, [act]);
+    const check = { subjects: some.map(({ subject }) => subject), costs: some.map(() => 0) };
+    const { figures } = await judge(client, 'look', rules, [check]);
     for (const [i, { max }] of rules.entries()) {
       const [remaining = 0, code = 0, resetMs = 0] = figures.slice(i * figuresEach, (i + 1) * figuresEach);
       // A window that ended between two answers has nothing spent in the next.
@@ -96,7 +96,7 @@ async function judge(
   client: Client,
   mode: 'spend' | 'look',
   rules: readonly Rule[],
-  acts: readonly Act[],
+  checks: readonly Check[],
 ): Promise<{ readonly keys: readonly string[]; readonly figures: readonly number[] }> {
   const windows = rules.map((rule) => windowOf(client, rule));
   const keys: string[] = [];
@@ -104,8 +104,8 @@ async function judge(
   for (const [i, { algorithm, max, perMs }] of rules.entries()) {
     words.push(algorithm, max, perMs, windows[i] ?? '');
   }
-  const isPlain = acts.every(({ costs }) => costs.every((cost) => cost === 1));
-  for (const { subjects, costs, keys: known } of acts) {
+  const isPlain = checks.every(({ costs }) => costs.every((cost) => cost === 1));
+  for (const { subjects, costs, keys: known } of checks) {
     for (const [i, rule] of rules.entries()) {
       keys.push(known?.[i] ?? stateKey(client, subjects[i] ?? '', rule, windows[i] ?? ''));
       if (!isPlain) words.push(costs[i] ?? 1);
@@ -114,9 +114,9 @@ async function judge(
   return { keys, figures: await (mode === 'spend' ? spend : look)(client, keys, words) };
 }
 
-/** The verdict of the act whose first key is `keys[from]`; the server's time if it named another window's key. */
+/** The verdict of the check whose first key is `keys[from]`; the server's time if it named another window's key. */
 function verdictOf(
-  act: Act | undefined,
+  check: Check | undefined,
   rules: readonly Rule[],
   keys: readonly string[],
   figures: readonly number[],
@@ -135,7 +135,7 @@ function verdictOf(
       (retryAfterMs === verdict.retryAfterMs && remaining < verdict.remaining);
     if (!decides) continue;
     verdict = {
-      subject: act?.subjects[i] ?? '',
+      subject: check?.subjects[i] ?? '',
       allowed: retryAfterMs === 0,
       limit: rule.max,
       algorithm: algorithmOf(rule),
@@ -145,11 +145,11 @@ function verdictOf(
       resetMs,
     };
   }
-  if (!verdict) throw new Error('an act has at least one limit');
+  if (!verdict) throw new Error('a check has at least one limit');
   return verdict;
 }
 
-/** Groups of acts that one call may carry: any on one server, those of one subject in Cluster. */
+/** Groups of checks that one call may carry: any on one server, those of one subject in Cluster. */
 export function* loads<Waiting extends { readonly subject: string }>(
   client: Client,
   waiting: readonly Waiting[],

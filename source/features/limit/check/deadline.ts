@@ -4,7 +4,7 @@ import type { Client } from '../../../redis/client.ts';
  * Bounds how long Redis may take to answer. While an answer is overdue, or the connection is gone, nothing more is
  * asked: a limiter that fails open under load must not queue a question for every hit of an outage.
  */
-export class Patience {
+export class Deadline {
   readonly #timeoutMs: number;
   #overdue = 0;
 

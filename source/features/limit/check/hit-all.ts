@@ -2,7 +2,7 @@ import { UsageError, WrongTypeError } from '../../../errors.ts';
 import type { Client } from '../../../redis/client.ts';
 import { type Limit, memberOf, requireDistinct, requireWhole, ruleOf, subjectMistake } from '../rules.ts';
 import { Notes } from '../usage-index.ts';
-import { perform, type Verdict } from './check.ts';
+import { runChecks, type Verdict } from './check.ts';
 
 /** One limit of one subject, and how much of it is wanted. */
 export type Demand = Limit & { readonly subject: string; readonly cost?: number };
@@ -21,8 +21,8 @@ export async function hitAll(client: Client, demands: readonly Demand[]): Promis
     if (mistake !== undefined) throw new UsageError(mistake);
   }
   requireDistinct(rules.map((rule, i) => memberOf(subjects[i] ?? '', rule)));
-  const act = { subjects, costs: demands.map(({ cost = 1 }) => cost) };
-  const [result] = await perform(client, 'spend', rules, [act]);
+  const check = { subjects, costs: demands.map(({ cost = 1 }) => cost) };
+  const [result] = await runChecks(client, 'spend', rules, [check]);
   if (!result || result instanceof WrongTypeError) throw result;
   const notes = Notes.of(client);
   for (const [i, subject] of subjects.entries()) {

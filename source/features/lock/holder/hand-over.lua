@@ -25,8 +25,8 @@ local function handOver(lock, queue, counter, waiting, nonce)
       redis.pcall('HDEL', waiting, token)
       -- Nobody hears the channel of a client that died: the next one has it at once. One without a channel asks now
       -- and then; and where we may not publish, it cannot be known: the lease decides.
-      local ears = not isOurs and channel ~= '' and redis.pcall(publish, channel, token .. string.format(' %.0f', fence))
-      if ears ~= 0 then return token, fence, isOurs end
+      local listeners = not isOurs and channel ~= '' and redis.pcall(publish, channel, token .. string.format(' %.0f', fence))
+      if listeners ~= 0 then return token, fence, isOurs end
       redis.call('DEL', lock)
     else
       redis.pcall('HDEL', waiting, token)

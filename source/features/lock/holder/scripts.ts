@@ -6,14 +6,14 @@ import { refusedScript } from '../../../redis/refusals.ts';
 import { asArray, asInteger, asText, asTexts } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
-import { gather } from '../batch.ts';
+import { batched } from '../batch.ts';
 import { nonceOf } from '../token.ts';
 import acquireLua from './acquire.lua';
 import extendLua from './extend.lua';
 import releaseLua from './release.lua';
 import waitLua from './wait.lua';
 
-/** The keys of one lock, and the start of the channels on which its waiters are told. */
+/** The keys of one lock, and the start of the channels on which its waiters are notified. */
 export type LockKeys = {
   readonly lock: string;
   readonly queue: string;
@@ -26,7 +26,7 @@ export type LockKeys = {
 
 /** How long a waiter may be late in saying that it lives. */
 const leaseMs = 5000;
-/** How often a waiter asks at least that hears of a grant on its channel, and one that does not. */
+/** How often a waiter asks at least that is notified of a grant on its channel, and one that is not. */
 export const heartbeatMs = { heard: 30_000, unheard: 1000 };
 
 export function lockKeys(client: Client, name: string): LockKeys {
@@ -83,7 +83,7 @@ export type Place = { readonly token: string; readonly ttlMs: number; readonly a
 
 type Taking = { readonly keys: LockKeys; readonly token: string; readonly ttlMs: number };
 
-const take = gather<Taking, number>((client, calls) => {
+const take = batched<Taking, number>((client, calls) => {
   const keys: string[] = [];
   const words: (string | number)[] = [];
   for (const call of calls) {
@@ -122,7 +122,7 @@ export function extendTtl(client: Client, keys: LockKeys, token: string, ttlMs: 
   return checked(client, keys, extendLua, extendScript(client, [keys.lock, keys.fence], [token, ttlMs]));
 }
 
-const give = gather<{ readonly keys: LockKeys; readonly token: string }, Released>(
+const give = batched<{ readonly keys: LockKeys; readonly token: string }, Released>(
   (client, calls) => {
     const keys: string[] = [];
     const words: string[] = [nonceOf(client)];

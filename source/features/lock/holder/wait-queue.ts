@@ -23,11 +23,11 @@ export type Grant = { readonly fence: number; readonly sinceMs: number };
 type Waiter = {
   readonly token: string;
   readonly ttlMs: number;
-  /** Its place in the queue, once Redis told; 0 before. */
+  /** Its place in the queue, once Redis answered; 0 before. */
   arrival: string;
   /** When the last asking was sent that found it waiting: any grant is younger than this. */
   sinceMs: number;
-  /** What that asking told: a grant with no higher fence was made before, and is over. */
+  /** What that answer said: a grant with no higher fence was made before, and is over. */
   lastFence: number;
   /** How long it goes on while the server refuses with what passes, and since when that is so. */
   readonly rideOutMs: number;
@@ -56,7 +56,7 @@ const unheardMs = 1000;
  *
  * No message is relied upon: it may be lost, or refused to the holder's user. So one of each client asks now and then,
  * once a second where it is the first in line. Every 100 ms while a program of another kind holds the lock, which
- * publishes nothing. A client whose user may not subscribe says so to the server, and all its waiters ask every second.
+ * publishes nothing. A client whose user may not subscribe tells the server, and all its waiters ask every second.
  */
 export class WaitQueue {
   readonly keys: LockKeys;

@@ -6,8 +6,8 @@
 -- KEYS[4] waiting: waiter -> "leaseUntilMs ttlMs PUBLISH|SPUBLISH channel"; without a channel it asks now and then
 -- ARGV[1] nonce: of the asking client: this reply, not a message, tells it of a grant
 -- ARGV[2] hears: PUBLISH, or SPUBLISH in a cluster; then a space and the channel which the asking client hears, if any
--- ARGV[3] leaseMs: a waiter silent for this long beyond the time it was told to wait counts as dead
--- ARGV[4] heartbeatMs: the longest time a waiter is told to wait
+-- ARGV[3] leaseMs: a waiter silent for this long beyond the time it was given to wait counts as dead
+-- ARGV[4] heartbeatMs: the longest time a waiter is given to wait
 -- ARGV[5] stay: 1 to queue, 0 to ask once and leave
 -- ARGV[6...] token, ttlMs, arrival of each waiter; arrival is 0 when it comes for the first time
 -- Reply: {token granted or '', its fence, holder's first 2048 bytes or '', its pttl or -2, rank of the first waiter or

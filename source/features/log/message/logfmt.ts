@@ -6,7 +6,7 @@ const leastPairs = 3;
 
 /** `ts=… level=info msg="…"`: the fields of a line that is all `key=value`; undefined of any other line. */
 export function logfmtFields(line: string): Fields | undefined {
-  // Most lines are told by their first word.
+  // Most lines are recognised by their first word.
   const space = line.indexOf(' ');
   const equals = line.lastIndexOf('=', space);
   if (space === -1 || equals < 1) return;

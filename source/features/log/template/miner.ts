@@ -15,7 +15,7 @@ import { covers, type Pattern, patternOf, wordCount } from './pattern.ts';
  * What is learned is a list of patterns, each a template in which `<*>` also covers words. Lines only ever move to
  * more general templates, so processes that share the list, in its order, agree on every line whatever each of
  * them saw (`LogWriter` keeps the list in Redis). Not promised: that words which vary together (`up`/`down`) or
- * too little are told from constants; a template is never split again.
+ * too little are distinguished from constants; a template is never split again.
  */
 export class Miner {
   readonly #shared: Pattern[] = [];

@@ -12,7 +12,7 @@ import retryLua from './retry.lua';
  * Parts that a consumer cannot take, and the others not held up by them.
  *
  * Such a part stays in Redis, within the budget, and the consumer goes on behind it; later parts of the same file are
- * set aside with it, because a file is delivered in its order. It is delivered again when somebody says so, or given up.
+ * set aside with it, because a file is delivered in its order. It is delivered again when somebody asks for it, or given up.
  */
 export type Aside = {
   readonly channel: string;

@@ -57,7 +57,7 @@ export type Terms = {
 const KiB = 1024;
 const largestDefaultPartBytes = 4 * 1024 * KiB;
 
-/** How large parts are unless somebody says so: several of them fit into the budget at a time. */
+/** How large parts are unless stated: several of them fit into the budget at a time. */
 export function defaultPartBytes({ budgetBytes, consumers }: Omit<Terms, 'partBytes'>): number {
   const { base, each } = allotment({ budgetBytes, partBytes: largestDefaultPartBytes, consumers });
   const free = Math.max(budgetBytes - base - each, budgetBytes / 8);

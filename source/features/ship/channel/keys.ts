@@ -57,7 +57,7 @@ export function budgetChannel(keys: ChannelKeys): string {
   return keys.settings;
 }
 
-/** In Cluster a doorbell rings in the slot of its family only. */
+/** In Cluster a notification is sent in the slot of its family only. */
 export function publishCommand(redis: Client): 'PUBLISH' | 'SPUBLISH' {
   return isCluster(redis) ? 'SPUBLISH' : 'PUBLISH';
 }

@@ -120,7 +120,7 @@ const cursorSchema = v.object({
 });
 export type Cursor = v.InferOutput<typeof cursorSchema>;
 
-/** A shipper or a consumer, as it last told. Consumers of the legacy (Redis in Action) layout have a cursor only. */
+/** A shipper or a consumer, as it last reported. Consumers of the legacy (Redis in Action) layout have a cursor only. */
 const processSchema = v.object({
   token: v.optional(v.string()),
   host: v.optional(v.string(), ''),

@@ -196,7 +196,7 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     return {
       id,
       done: Math.max(0, number('parts') - owed.length),
-      // What was not listed is told by the messages after its cursor.
+      // What was not listed is reported by the messages after its cursor.
       lag: entries.length < Number(partsInRedis) ? Math.max(owed.length, behind.get(id) ?? 0) : owed.length,
       aside: owed.length - late.length,
       seenMs: seen ?? null,

@@ -63,7 +63,7 @@ export async function gzipMemberEnd(
 }
 
 /**
- * Decompresses a gzip file, all its members. What is wrong with it is told to `onDamage`, after everything that could
+ * Decompresses a gzip file, all its members. What is wrong with it is reported to `onDamage`, after everything that could
  * be read was yielded; it never throws about the data. Takes all blocks in any case.
  */
 export async function* gunzip(

@@ -34,7 +34,7 @@ export type ListingOptions = {
   readonly recursive: boolean;
   /** Something in a root is no regular file or cannot be looked at. */
   onSkipped(path: RawPath, reason: string): void;
-  /** Changes in a folder are not told by the system: it is looked at every second. */
+  /** Changes in a folder are not reported by the system: it is looked at every second. */
   onBlind(folder: RawPath, reason: string): void;
 };
 
@@ -57,10 +57,10 @@ export class Listing {
   isBlind = false;
   readonly #options: ListingOptions;
   readonly #folders = new Map<RawPath, Folder>();
-  /** Links by where they lead: what happens there is told of there. */
+  /** Links by where they lead: what happens there is reported there. */
   readonly #links = new Map<RawPath, RawPath>();
-  /** Told of and not looked at. */
-  #told = new Set<RawPath>();
+  /** Reported and not looked at. */
+  #reported = new Set<RawPath>();
   #onTold: () => void = () => {};
 
   constructor(options: ListingOptions) {
@@ -77,9 +77,9 @@ export class Listing {
     await this.#watch(path, folder);
   }
 
-  /** Resolves when something was told of, or when the time is over. */
+  /** Resolves when something was notified of, or when the time is over. */
   async changed(waitMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#told.size > 0 || signal.aborted) return;
+    if (this.#reported.size > 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
@@ -93,14 +93,14 @@ export class Listing {
     });
   }
 
-  /** Looks at what was told of. Returns the paths whose file is another one than before, changed or gone. */
+  /** Looks at what was notified of. Returns the paths whose file is another one than before, changed or gone. */
   async look(): Promise<Set<RawPath>> {
     const changed = new Set<RawPath>();
     // Folders that are found tell of what is in them.
-    while (this.#told.size > 0) {
-      const told = this.#told;
-      this.#told = new Set();
-      await this.#lookAt(told, changed);
+    while (this.#reported.size > 0) {
+      const reported = this.#reported;
+      this.#reported = new Set();
+      await this.#lookAt(reported, changed);
     }
     return changed;
   }
@@ -122,9 +122,9 @@ export class Listing {
 
   /** Looks at one path at the next `look`. */
   recheck(path: RawPath): void {
-    this.#told.add(path);
+    this.#reported.add(path);
     const link = this.#links.get(path);
-    if (link !== undefined) this.#told.add(link);
+    if (link !== undefined) this.#reported.add(link);
     this.#onTold();
   }
 

@@ -82,8 +82,8 @@ export function relativeTo({ path, isFolder }: Root, file: RawPath): RawPath | u
 
 /**
  * The regular files behind the given paths, sorted by name. Links to files are followed, links to directories are not.
- * Two that would travel under one name are told of, and neither is shipped.
- * @throws {PathMissingError | PathUnreadableError} about a given path; what lies below is told beside the files
+ * Two that would travel under one name are reported, and neither is shipped.
+ * @throws {PathMissingError | PathUnreadableError} about a given path; what lies below is reported beside the files
  * @throws {PrefixError}
  */
 export async function findSources(

@@ -45,7 +45,7 @@ export type Waits = {
   /** What is compressed is looked into when it rests; when it is not whole, it is taken as it is after a while. */
   readonly compressedMs: number;
   readonly damagedMs: number;
-  /** A file under two names is told of then: it may be about to be rotated. */
+  /** A file under two names is reported then: it may be about to be rotated. */
   readonly linkMs: number;
   /** What cannot be read is tried again, at longer and longer intervals. */
   readonly unreadableMs: number;

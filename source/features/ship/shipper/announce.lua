@@ -34,8 +34,8 @@ local isOwn = before and before.token == ARGV[1] and before.generation == record
 if isOwn and before.shipped >= record.shipped and before.number >= record.number then return { 'known' } end
 if ARGV[9] ~= '' and redis.call('HGET', KEYS[1], ARGV[9]) == ARGV[10] then return { 'known' } end
 -- Which server this is: another one took over, or it started anew, and may lack what was acknowledged before.
-local told = redis.pcall('INFO', 'server')
-local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and info:match('run_id:(%x+)') or ''
 if server ~= ARGV[13] then redis.call('HDEL', KEYS[4], 's:' .. ARGV[1]) end
 if not entry or not isOwn or redis.call('HEXISTS', KEYS[4], 's:' .. ARGV[1]) == 0 then return { 'fenced' } end
 if entry.token ~= ARGV[1] or entry.id or before.shipped ~= tonumber(ARGV[5]) then return { 'fenced' } end

@@ -1,5 +1,5 @@
 #!lua
--- A shipper has announced all it has. The last one says so to the channel, for legacy consumers and ours.
+-- A shipper has announced all it has. The last one notifies the channel, for legacy consumers and ours.
 -- KEYS[1] settings: hash, the run, its budget and totals
 -- KEYS[2] who: hash of shippers (s:TOKEN) and consumers (c:ID) -> JSON
 -- KEYS[3] messages: zset JSON -> id
@@ -12,8 +12,8 @@
 -- ARGV[6] server: the one this shipper came to
 -- Reply: {'done', id; empty if kept open}, {'others', how many still ship} or {'fenced'}
 -- Which server this is: another one took over, or it started anew, and may lack what was acknowledged before.
-local told = redis.pcall('INFO', 'server')
-local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and info:match('run_id:(%x+)') or ''
 if server ~= ARGV[6] then redis.call('HDEL', KEYS[2], 's:' .. ARGV[1]) end
 local self = redis.call('HGET', KEYS[2], 's:' .. ARGV[1])
 if not self or redis.call('EXISTS', KEYS[1]) == 0 then return { 'fenced' } end

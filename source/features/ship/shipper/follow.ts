@@ -25,7 +25,7 @@ import type { Records } from './session.ts';
  * after it was verified that the file still is what it was.
  *
  * Not promised: what is written between the last look and a truncation in place, and is in no copy, is in no file, for
- * nobody; that it may be so is told.
+ * nobody; that it may be so is reported.
  */
 export type FollowOptions = {
   readonly pipeline: Pick<Pipeline, 'add' | 'drain'>;
@@ -51,9 +51,9 @@ export type FollowOptions = {
 export type FollowWaits = Waits & {
   /** Changes are collected for so long: a rotation is several of them. */
   readonly settleMs: number;
-  /** Everything is looked at in any case, because not everything is told. */
+  /** Everything is looked at in any case, because not everything is reported. */
   readonly sweepMs: number;
-  /** The same where nothing is told, or something is missing; and how often what only time decides is looked at. */
+  /** The same where nothing is reported, or something is missing; and how often what only time decides is looked at. */
   readonly soonMs: number;
   /** A compressed file is complete when nobody has written to it for so long. */
   readonly restMs: number;

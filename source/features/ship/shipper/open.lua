@@ -90,6 +90,6 @@ shipper.at = now
 shipper.since = now
 redis.call('HSET', KEYS[4], 's:' .. ARGV[2], cjson.encode(shipper))
 -- Which server this is: when it is another one by then, it may lack what was acknowledged.
-local told = redis.pcall('INFO', 'server')
-local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and info:match('run_id:(%x+)') or ''
 return { kind, run, server }

@@ -28,8 +28,8 @@
 -- ARGV[16] quiet: 1 if the file was not touched since the shipping began, so that the cursor is enough to know it by
 -- ARGV[17] content: all of it
 -- Reply: {how many of them are announced, bytes used, id of the last message}; ids and bytes are 0 where none is
-local told = redis.pcall('INFO', 'server')
-local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and info:match('run_id:(%x+)') or ''
 local settings = redis.call('HMGET', KEYS[1], 'limit', 'used', 'shippers', 'peak', 'expect', 'done', ARGV[4])
 local isPlain = server == ARGV[7] and settings[1] and tonumber(settings[3]) == 1 and (settings[5] or ''):find('%S')
   and (settings[6] or '') == '' and redis.call('EXISTS', KEYS[7]) == 0

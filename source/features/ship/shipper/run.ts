@@ -42,7 +42,7 @@ export class ShipRun {
   readonly #records = new Map<string, FileRecord>();
   readonly #changed: ReadableFile[] = [];
   readonly #skipped = { files: 0, bytes: 0 };
-  /** The highest message id that this attempt or one before was told of. */
+  /** The highest message id that this attempt or one before was notified of. */
   #lastId: number;
   #opened = 0;
   #follower: Follower | undefined;

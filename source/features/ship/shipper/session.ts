@@ -41,9 +41,9 @@ export type SessionOptions = {
   readonly listen?: (() => Client) | undefined;
   readonly timeoutMs: number | undefined;
   readonly onRefused: ((refusal: unknown) => void) | undefined;
-  /** Told at once, and with every sign of life. */
+  /** Reported at once, and with every sign of life. */
   readonly news: News;
-  /** The highest message id an earlier attempt was told of; 0 if there was none. */
+  /** The highest message id an earlier attempt was notified of; 0 if there was none. */
   readonly lastId: number;
 };
 
@@ -246,7 +246,7 @@ export class ShipSession {
   }
 
   /**
-   * Everything was announced: says so, when nobody else ships here, and waits until all of it is freed.
+   * Everything was announced: notifies when nobody else ships here, and waits until all of it is freed.
    * @throws {ShipperFencedError} and the signal's reason
    */
   async finish({ keepOpen }: { keepOpen: boolean }): Promise<void> {

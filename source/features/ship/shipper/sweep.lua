@@ -13,8 +13,8 @@
 -- ARGV[5] part: its name; one more for each part
 -- Reply: for each part 1 when it is freed, else 0; or {'fenced'}
 -- Which server this is: another one took over, or it started anew, and may lack what was acknowledged before.
-local told = redis.pcall('INFO', 'server')
-local server = type(told) == 'string' and told:match('run_id:(%x+)') or ''
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and info:match('run_id:(%x+)') or ''
 if server ~= ARGV[4] then
   redis.call('HDEL', KEYS[3], 's:' .. ARGV[3])
   return { 'fenced' }

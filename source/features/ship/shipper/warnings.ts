@@ -1,4 +1,4 @@
-/** What was not as expected, each once: kept for the result, and told as soon as it is found. */
+/** What was not as expected, each once: kept for the result, and reported as soon as it is found. */
 export class Warnings {
   /** Files that could not be shipped. */
   readonly failed: string[] = [];

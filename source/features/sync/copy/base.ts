@@ -6,7 +6,7 @@ import { messageOf } from '../../../errors.ts';
 import { BaseError } from '../errors.ts';
 
 /**
- * The folder that a target is filled from, and how it is told from another one in its place.
+ * The folder that a target is filled from, and how it is distinguished from another one in its place.
  *
  * Before anything is removed from a target, the base must be the folder that the target was filled from: a disk that is
  * not mounted leaves an empty folder behind, and every file of the target would seem to be gone. Its identity is a small
@@ -104,7 +104,7 @@ export async function placeOf(folder: string): Promise<Place> {
   return { inode: own.ino, isMount: own.dev !== above.dev, entries };
 }
 
-/** Whether the folder is the one that was remembered, as far as can be told without a marker. */
+/** Whether the folder is the one that was remembered, as far as can be known without a marker. */
 export async function isAt(folder: string, { inode, isMount, entries }: Place): Promise<boolean> {
   const now = await placeOf(folder);
   if (now.inode !== inode || now.isMount !== isMount) return false;

@@ -58,7 +58,7 @@ async function look(root: string, places: Places, { path: said, op, quick }: Cha
   const comparison = quick ? 'quick' : 'content';
   if (!found.isDirectory()) return { real, comparison, swept: [] };
   if (op === 'entries') return { listed: real };
-  // Gone and there again: what it held before was told by nobody.
+  // Gone and there again: what it held before was reported by nobody.
   return { real, comparison, swept: op === 'change' ? [] : await foldersIn(root, real) };
 }
 

@@ -9,7 +9,7 @@ const words: Readonly<Record<Preserved, (number: number) => string>> = {
 
 /**
  * What of the base a target has lost after a comparison that did not preserve everything, in words; empty where nothing
- * is. rsync itself says so, by a dry run that would preserve it.
+ * is. rsync itself reports it, by a dry run that would preserve it.
  * @throws {RsyncError} also where one side cannot preserve them, so that nobody knows
  */
 export async function lost(rsync: Rsync): Promise<string> {

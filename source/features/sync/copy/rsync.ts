@@ -46,7 +46,7 @@ export type Copied = {
   readonly leftOut: number;
   readonly failed: readonly Failure[];
   /** Complaints that concern no file, such as the times of a folder that belongs to somebody else. */
-  readonly remarks: readonly string[];
+  readonly warnings: readonly string[];
 };
 
 export type Failure = {
@@ -63,7 +63,7 @@ export const nothingCopied: Copied = {
   deletedFiles: 0,
   leftOut: 0,
   failed: [],
-  remarks: [],
+  warnings: [],
 };
 
 export function together(one: Copied, other: Copied): Copied {
@@ -75,7 +75,7 @@ export function together(one: Copied, other: Copied): Copied {
     deletedFiles: one.deletedFiles + other.deletedFiles,
     leftOut: one.leftOut + other.leftOut,
     failed: [...one.failed, ...other.failed],
-    remarks: [...one.remarks, ...other.remarks],
+    warnings: [...one.warnings, ...other.warnings],
   };
 }
 
@@ -241,7 +241,7 @@ function settled(
   return {
     ...confirmed,
     failed: [...earlier, ...failing],
-    remarks: others.map(({ text }) => text).filter((text) => !reasons.has(text)),
+    warnings: others.map(({ text }) => text).filter((text) => !reasons.has(text)),
   };
 }
 

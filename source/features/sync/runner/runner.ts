@@ -450,7 +450,7 @@ export class Runner {
   }
 
   /** Keeps what failed, to be tried again, and reports what fails newly. */
-  async #note(batch: readonly string[], { failed, remarks }: Copied): Promise<void> {
+  async #note(batch: readonly string[], { failed, warnings }: Copied): Promise<void> {
     const { onTrouble, target } = this.#options;
     const news = await this.#ride(() => this.#failures.note(batch, failed));
     const paths = failed.flatMap(({ path }) => path ?? []);
@@ -460,7 +460,7 @@ export class Runner {
       onTrouble(`Could not copy \`${cutPath(path)}\`: ${reason}; it is tried again`);
     if (news.length > mostReported)
       onTrouble(`Could not copy ${counted(news.length - mostReported, 'other path')}; they are tried again`);
-    for (const remark of remarks) this.#reportOnce(`rsync to ${target}: ${remark}`);
+    for (const warning of warnings) this.#reportOnce(`rsync to ${target}: ${warning}`);
     const { size } = this.#failures;
     if (size !== this.#record.failed || news.length > 0)
       this.#record = { ...this.#record, failed: size, failures: this.#failures.sample(mostSampled) };

@@ -12,7 +12,7 @@ export type ServingOptions = {
   readonly standby?: boolean;
   readonly signal: AbortSignal;
   readonly listen: () => Client;
-  /** Told when it has to wait for whoever may have died. */
+  /** Called when it has to wait for whoever may have died. */
   readonly onWait?: (sentence: string) => void;
 };
 

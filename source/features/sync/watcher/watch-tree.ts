@@ -12,19 +12,19 @@ export type Watched = {
   /** Anything may have changed unseen. */
   readonly onLost: (reason: string) => void;
   readonly onTrouble: (sentence: string) => void;
-  /** Nothing is told any more. */
+  /** Nothing is reported any more. */
   readonly onFailed: (error: unknown) => void;
 };
 
 type Folder = { readonly watcher: FSWatcher; readonly within: Map<string, Folder> };
 
-/** How long changes are collected before they are told. */
+/** How long changes are collected before they are reported. */
 const settleMs = 20;
 
 /**
  * Tells of what changes in a folder and all below it, on Linux: a watch of inotify's for each folder, by Node.
  *
- * A folder that appears is watched first, with all it holds, and told of then, as one to be compared whole: what was put
+ * A folder that appears is watched first, with all it holds, and reported then, as one to be compared whole: what was put
  * into it before it was watched is copied, and what was removed from it by then, or went with another folder of its
  * name, is removed. A renamed folder is watched anew under its name. (@parcel/watcher 2.6 leaves
  * out the folders that `mkdir -p`, `cp -r` and `tar x` make within a new one, and those within a renamed one.)
@@ -72,14 +72,14 @@ export class TreeWatch {
     leave(this.#root, '');
   }
 
-  /** Watches a folder and all in it. One that is gone meanwhile was told of, or will be, by the folder above. */
+  /** Watches a folder and all in it. One that is gone meanwhile was reported, or will be, by the folder above. */
   async #enter(at: string, above: Map<string, Folder>): Promise<void> {
     if (this.#isClosed) return;
     const absolute = path.join(this.#base, at);
     const within = new Map<string, Folder>();
     let entries: Dirent[];
     try {
-      // Watched first, then read: what comes in between is at worst told twice.
+      // Watched first, then read: what comes in between is at worst reported twice.
       const watcher = watch(absolute, { encoding: 'buffer' }, (type, name) => this.#note(at, type, name));
       watcher.on('error', this.#watched.onFailed);
       leave(above, path.basename(at));
@@ -144,7 +144,7 @@ export class TreeWatch {
     const fresh: { readonly changed: string; readonly above: Map<string, Folder> }[] = [];
     // Folders come before what is in them.
     for (const { changed, isEntry, found } of seen.sort((a, b) => (a.changed < b.changed ? -1 : 1))) {
-      // Whoever does a folder does what is in it; its own end is told as of an entry of its name, too.
+      // Whoever does a folder does what is in it; its own end is reported as of an entry of its name, too.
       if (ancestorsOf(changed).some((folder) => moved.has(folder))) continue;
       if (!isEntry) {
         if (found) changes.push({ path: changed, op: 'change' });
@@ -162,7 +162,7 @@ export class TreeWatch {
     if (changes.length > 0 && !this.#isClosed) this.#watched.onChanges(changes);
   }
 
-  /** What to look at because of names that cannot be told: the folder's entries, or all below it. */
+  /** What to look at because of names that cannot be reported: the folder's entries, or all below it. */
   async #changeOf(at: string, names: readonly Buffer[]): Promise<Change> {
     const folder = Buffer.from(`${path.join(this.#base, at)}/`);
     const found = await Promise.all(

@@ -3,7 +3,7 @@
 -- none, a notification may be asked for. Sent twice: the position only rises, and reading changes nothing.
 -- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
+-- KEYS[3] leases: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[4] ids: string, the highest id given
 -- KEYS[5] state: hash; `floor`, `floorAt`, `bell`, `pace:<subscriber>` = `<ms> <lag> <-1 when it shrank since, else 0 or 1>`
 -- ARGV[1] name: the subscriber

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Registers a subscriber name and takes its lease, if no other live process has it. Sent twice, it is ours twice.
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
--- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
+-- KEYS[2] leases: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[3] ids: string, the highest id given
 -- KEYS[4] state: hash; `floor` and `floorAt`: id and time up to which all is gone; `pace:<subscriber>`
 -- KEYS[5] msgs: stream of frames
@@ -14,14 +14,14 @@
 -- Reply: {1, id done, its epoch ms} when the lease is ours; {0, label, seen ms} when another has it
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local seat = redis.call('HGET', KEYS[2], ARGV[1])
+local served = redis.call('HGET', KEYS[2], ARGV[1])
 local since, at = now, '0'
-if seat then
-  local token, seen, lease, sat, doneAt, label = string.match(seat, '^(%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+if served then
+  local token, seen, lease, began, doneAt, label = string.match(served, '^(%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
   if token and token ~= '-' and token ~= ARGV[2] and seen + lease > tonumber(now) then
     return { 0, label, tonumber(seen) }
   end
-  if token == ARGV[2] then since = sat end
+  if token == ARGV[2] then since = began end
   at = doneAt or '0'
 end
 

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Forgets a subscriber; its process, if there is one, is notified.
 -- KEYS[1] subs: zset, subscriber -> the last id it has done
--- KEYS[2] seats: hash, subscriber -> who serves it
+-- KEYS[2] leases: hash, subscriber -> who serves it
 -- KEYS[3] state: hash; of each subscriber `blocked:`, `pace:`, `aside:`, and `dropped:` until its process knows
 -- KEYS[4] aside: hash, what is set aside for it
 -- ARGV[1] name: the subscriber

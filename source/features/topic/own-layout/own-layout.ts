@@ -28,7 +28,7 @@ import releaseLua from './release.lua';
 import statusLua from './status.lua';
 import sweepLua from './sweep.lua';
 
-/** What a topic keeps unless it was told otherwise. */
+/** What a topic keeps unless it was set otherwise. */
 export const defaultRetention: Retention = {
   maxAgeMs: 7 * 86_400_000,
   maxLen: 0,
@@ -56,7 +56,7 @@ export function topicKeys(client: Client, topic: string) {
   return keyFamily(client, topic, {
     msgs: 'topic:msgs:*',
     subs: 'topic:subs:*',
-    seats: 'topic:seats:*',
+    leases: 'topic:seats:*',
     ids: 'topic:ids:*',
     state: 'topic:state:*',
     sent: 'topic:sent:*:',
@@ -69,7 +69,7 @@ function typesOf(keys: ReturnType<typeof topicKeys>): ExpectedKeys {
   return {
     [keys.msgs]: 'stream',
     [keys.subs]: 'zset',
-    [keys.seats]: 'hash',
+    [keys.leases]: 'hash',
     [keys.ids]: 'string',
     [keys.state]: 'hash',
   };
@@ -199,7 +199,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     claim: (server, { from, label, leaseMs }) =>
       run(
         claimScript,
-        [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs],
+        [keys.subs, keys.leases, keys.ids, keys.state, keys.msgs],
         [server.name, server.token, label, leaseMs, ...fromWords(from)],
       ),
     async turn(server, { done, after, step, arm, pace = false }) {
@@ -222,12 +222,12 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     }),
     async release(server) {
       const words = [server.name, server.token, publishing, keys.msgs];
-      await run(releaseScript, [keys.seats], words);
+      await run(releaseScript, [keys.leases], words);
     },
     async drop(name) {
       const dropped = await run(
         dropScript,
-        [keys.subs, keys.seats, keys.state, singleKey(keys.aside, name)],
+        [keys.subs, keys.leases, keys.state, singleKey(keys.aside, name)],
         [name, publishing, keys.msgs],
       );
       return dropped === 1;

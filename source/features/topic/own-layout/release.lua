@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- Gives up a subscriber's lease; those standing by are notified.
--- KEYS[1] seats: hash, subscriber -> `<token> <seen ms> ...`
+-- KEYS[1] leases: hash, subscriber -> `<token> <seen ms> ...`
 -- ARGV[1] name: the subscriber
 -- ARGV[2] token: this process
 -- ARGV[3] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[4] channel: of the topic
 -- Reply: 1 when the lease was ours, else 0
-local seat = redis.call('HGET', KEYS[1], ARGV[1])
-local token, rest = string.match(seat or '', '^(%S+) %d+ (.*)$')
+local served = redis.call('HGET', KEYS[1], ARGV[1])
+local token, rest = string.match(served or '', '^(%S+) %d+ (.*)$')
 if token ~= ARGV[2] then return 0 end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))

@@ -2,7 +2,7 @@
 -- What topics hold and how far their subscribers are: five keys for each topic, again and again. Long texts are cut.
 -- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
+-- KEYS[3] leases: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[4] ids: string, the highest id given
 -- KEYS[5] state: hash; `floor`, `floorAt`, `lapseMs`; of each subscriber `blocked:`, `pace:`, `aside:`
 -- KEYS[6..] more: the five keys of the next topics
@@ -11,7 +11,7 @@
 -- ARGV[3] most: how many subscribers of a topic are wanted
 -- ARGV[4..] names: only these subscribers, instead of a page
 -- Reply: for each topic {now ms, last, floor, retained, bytes or false where they may not be asked for, lapse ms, how many
--- Reply: subscribers there are; name, position, seat, oldest waiting ms, blocked, pace, aside of each}, or the text of its
+-- Reply: subscribers there are; name, position, lease, oldest waiting ms, blocked, pace, aside of each}, or the text of its
 -- Reply: error
 local first, most = tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
@@ -23,7 +23,7 @@ local function whole(text, default)
   return number
 end
 
-local function tell(msgs, subs, seats, ids, state)
+local function read(msgs, subs, leases, ids, state)
   local last = whole(redis.call('GETRANGE', ids, 0, 31), 0)
   local known = redis.call('HMGET', state, 'floor', 'floorAt', 'lapseMs')
   local floor, floorAt = whole(known[1], 0), known[2] or '0'
@@ -42,8 +42,8 @@ local function tell(msgs, subs, seats, ids, state)
   local asked, oldest
   for i = 1, #page, 2 do
     local name = page[i]
-    local seat = string.sub(redis.call('HGET', seats, name) or '', 1, 512)
-    local done, at = tonumber(page[i + 1]), string.match(seat, '^%S+ %d+ %d+ %d+ (%d+) ') or '0'
+    local served = string.sub(redis.call('HGET', leases, name) or '', 1, 512)
+    local done, at = tonumber(page[i + 1]), string.match(served, '^%S+ %d+ %d+ %d+ (%d+) ') or '0'
     if floor > done then done, at = floor, floorAt end
     if done ~= asked then
       local start = at .. '-' .. string.format('%.0f', done + 1)
@@ -52,7 +52,7 @@ local function tell(msgs, subs, seats, ids, state)
     end
     local about = redis.call('HMGET', state, 'blocked:' .. name, 'pace:' .. name, 'aside:' .. name)
     local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = string.sub(name, 1, 1024), page[i + 1], seat, oldest
+    reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = string.sub(name, 1, 1024), page[i + 1], served, oldest
     reply[n + 5], reply[n + 6] = string.sub(about[1] or '', 1, 4096), string.sub(about[2] or '', 1, 64)
     reply[n + 7] = string.sub(about[3] or '', 1, 16)
   end
@@ -61,8 +61,8 @@ end
 
 local topics = {}
 for i = 1, #KEYS, 5 do
-  local isTold, reply = pcall(tell, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4])
-  if not isTold then reply = type(reply) == 'table' and reply.err or tostring(reply) end
+  local isRead, reply = pcall(read, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4])
+  if not isRead then reply = type(reply) == 'table' and reply.err or tostring(reply) end
   topics[#topics + 1] = reply
 end
 return topics

@@ -2,7 +2,7 @@
 -- Removes what every subscriber has done, and what the topic's retention no longer keeps. The floor only rises here.
 -- KEYS[1] msgs: stream; entry `<epoch ms>-<last id>`
 -- KEYS[2] subs: zset, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
+-- KEYS[3] leases: hash, subscriber -> `<token> <seen ms> <lease ms> <since ms> <epoch ms of done> <label>`
 -- KEYS[4] ids: string, the highest id given
 -- KEYS[5] state: hash; `floor`, `floorAt`, and the retention where it was set
 -- ARGV[1] maxAgeMs: unless set in the state; 0 keeps for ever

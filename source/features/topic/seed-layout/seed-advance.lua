@@ -3,7 +3,7 @@
 -- messages are read. Sent twice: the position only rises, and reading changes nothing.
 -- KEYS[1] msgs: zset `pubsub:messages`, JSON -> id
 -- KEYS[2] subs: zset `pubsub:process_stats`, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> who serves it
+-- KEYS[3] leases: hash, subscriber -> who serves it
 -- KEYS[4] ids: string `pubsub:msg_id`, the highest id given
 -- KEYS[5] state: hash; `done:<subscriber>` outlives a publisher that resets every position to 0
 -- ARGV[1] name: the subscriber

@@ -2,7 +2,7 @@
 -- Registers a subscriber name in the keys of the legacy layout and takes its lease, if no other live process has it.
 -- Sent twice, it is ours twice.
 -- KEYS[1] subs: zset `pubsub:process_stats`, subscriber -> the last id it has done
--- KEYS[2] seats: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> 0 <label>`
+-- KEYS[2] leases: hash, subscriber -> `<token or -> <seen ms> <lease ms> <since ms> 0 <label>`
 -- KEYS[3] ids: string `pubsub:msg_id`, the highest id given
 -- KEYS[4] state: hash; `done:<subscriber>` outlives a publisher that resets every position to 0
 -- KEYS[5] msgs: zset `pubsub:messages`, JSON -> id
@@ -15,14 +15,14 @@
 -- Reply: {1, id done, 0} when the lease is ours; {0, label, seen ms} when another has it
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local seat = redis.call('HGET', KEYS[2], ARGV[1])
+local served = redis.call('HGET', KEYS[2], ARGV[1])
 local since = now
-if seat then
-  local token, seen, lease, sat, label = string.match(seat, '^(%S+) (%d+) (%d+) (%d+) %d+ (.*)$')
+if served then
+  local token, seen, lease, began, label = string.match(served, '^(%S+) (%d+) (%d+) (%d+) %d+ (.*)$')
   if token and token ~= '-' and token ~= ARGV[2] and seen + lease > tonumber(now) then
     return { 0, label, tonumber(seen) }
   end
-  if token == ARGV[2] then since = sat end
+  if token == ARGV[2] then since = began end
 end
 local last = tonumber(redis.call('GET', KEYS[3]) or 0)
 local position = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)

@@ -27,7 +27,7 @@ const keys = {
   msgs: 'pubsub:messages',
   subs: 'pubsub:process_stats',
   lock: 'pubsub:lock',
-  seats: 'pubsub:seats',
+  leases: 'pubsub:seats',
   state: 'pubsub:state',
   channel: 'news_id_pubsub',
 } as const;
@@ -37,7 +37,7 @@ const types: ExpectedKeys = {
   [keys.msgs]: 'zset',
   [keys.subs]: 'zset',
   [keys.lock]: 'string',
-  [keys.seats]: 'hash',
+  [keys.leases]: 'hash',
   [keys.state]: 'hash',
 };
 
@@ -85,7 +85,7 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     client,
     topic,
     // Programs of this layout expect nothing but payloads on their channel.
-    channels: [keys.channel, keys.seats],
+    channels: [keys.channel, keys.leases],
     endMark,
     async complete() {
       await retryAborted(() => client.publish(keys.channel, endMark));
@@ -105,19 +105,19 @@ export function seedLayout(client: Client, topic: string): TopicStore {
     claim: (server, { from, label, leaseMs }) =>
       run(
         claimScript,
-        [keys.subs, keys.seats, keys.ids, keys.state, keys.msgs, keys.lock],
+        [keys.subs, keys.leases, keys.ids, keys.state, keys.msgs, keys.lock],
         [server.name, server.token, label, leaseMs, fromWords(from)[0]],
       ),
     async turn(server, { done, after, step }) {
-      const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
+      const names = [keys.msgs, keys.subs, keys.leases, keys.ids, keys.state];
       return parseTurn(await run(advanceScript, names, [server.name, server.token, done.id, after.id, step]));
     },
     async release(server) {
-      await run(releaseScript, [keys.seats], [server.name, server.token, 'PUBLISH', keys.seats]);
+      await run(releaseScript, [keys.leases], [server.name, server.token, 'PUBLISH', keys.leases]);
     },
     async drop(name) {
-      const names = [keys.subs, keys.seats, keys.state, singleKey('pubsub:aside:', name)];
-      return (await run(dropScript, names, [name, 'PUBLISH', keys.seats])) === 1;
+      const names = [keys.subs, keys.leases, keys.state, singleKey('pubsub:aside:', name)];
+      return (await run(dropScript, names, [name, 'PUBLISH', keys.leases])) === 1;
     },
     async block(name, blocked) {
       const field = `blocked:${name}`;
@@ -138,7 +138,7 @@ export async function inspectSeed(
   topic: string,
   most = Number.POSITIVE_INFINITY,
 ): Promise<Inspection> {
-  const names = [keys.msgs, keys.subs, keys.seats, keys.ids, keys.state];
+  const names = [keys.msgs, keys.subs, keys.leases, keys.ids, keys.state];
   const unreadable: Unreadable[] = [];
   let status: TopicStatus | undefined;
   try {

@@ -2,13 +2,13 @@
 -- What the keys of the legacy plain-key layout hold and how far each subscriber is. Long texts are cut.
 -- KEYS[1] msgs: zset `pubsub:messages`, JSON -> id
 -- KEYS[2] subs: zset `pubsub:process_stats`, subscriber -> the last id it has done
--- KEYS[3] seats: hash, subscriber -> who serves it; a subscriber of another program is not there
+-- KEYS[3] leases: hash, subscriber -> who serves it; a subscriber of another program is not there
 -- KEYS[4] ids: string `pubsub:msg_id`, the highest id given
 -- KEYS[5] state: hash; `blocked:<subscriber>`, `aside:<subscriber>`
 -- ARGV[1] first: the place of the first subscriber wanted, the slowest being 0
 -- ARGV[2] most: how many subscribers are wanted
 -- Reply: {now ms, last, floor, retained, bytes or false where they may not be asked for, 0, how many subscribers there
--- Reply: are; name, position, seat, 0, blocked, '', aside of each}
+-- Reply: are; name, position, lease, 0, blocked, '', aside of each}
 local last = tonumber(redis.call('GETRANGE', KEYS[4], 0, 31)) or 0
 local lowest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 local time = redis.call('TIME')

@@ -82,7 +82,7 @@ export class Reader {
       const wait = mayWait && !this.#isEnding;
       const items = this.#isLive && wait ? await this.#takeLive() : await this.#drain(wait);
       if (items.length > 0 || !mayWait) return items;
-      // Whatever was there when the end was told has been taken.
+      // Whatever was there when the end was notified has been taken.
       if (!wait) this.stop();
     }
     return [];

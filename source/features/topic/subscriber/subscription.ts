@@ -201,7 +201,7 @@ export class Subscription implements AsyncDisposable {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), closeWithinMs);
     try {
-      if (this.#reader && !this.#failure) await this.#farewell(deadline.signal);
+      if (this.#reader && !this.#failure) await this.#finish(deadline.signal);
     } finally {
       clearTimeout(timer);
       this.#connection?.disconnect();
@@ -212,7 +212,7 @@ export class Subscription implements AsyncDisposable {
     await this.close();
   }
 
-  async #farewell(deadline: AbortSignal): Promise<void> {
+  async #finish(deadline: AbortSignal): Promise<void> {
     const late = new Promise<'late'>((resolve) => {
       deadline.addEventListener('abort', () => resolve('late'), { once: true });
     });
@@ -311,7 +311,7 @@ export class Subscription implements AsyncDisposable {
     return this.#connection;
   }
 
-  /** Goes on through what a server refuses for a while; says so once, until it is over. */
+  /** Goes on through what a server refuses for a while; reports it once, until it is over. */
   async #ride<Result>(run: () => Promise<Result>): Promise<Result> {
     const { signal, timeoutMs } = this.#options;
     const result = await rideOut(run, {
