@@ -47,6 +47,6 @@ end
 
 local rooms = {}
 for i = 1, #KEYS, 3 do
-  rooms[#rooms + 1] = tell(KEYS[i], KEYS[i + 1], KEYS[i + 2])
+  rooms[#rooms + 1] = look(KEYS[i], KEYS[i + 1], KEYS[i + 2])
 end
 return rooms
