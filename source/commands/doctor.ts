@@ -112,7 +112,13 @@ async function examineIndex(redis: Client, noun: string): Promise<Finding[]> {
       },
     ];
   }
-  const overlong = await overlongCount(redis, noun);
+  let overlong: number;
+  try {
+    overlong = await overlongCount(redis, noun);
+  } catch (error) {
+    if (refusalSort(error) !== 'lasting') throw error;
+    return [notChecked(key, error, 'so its names were not counted')];
+  }
   if (overlong === 0) return [];
   return [
     {
