@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { feed } from '../../source/features/log/feed.ts';
+import feature from '../../source/features/log/index.ts';
 import { logKeys } from '../../source/features/log/keys.ts';
 import { common, writeBatch } from '../../source/features/log/log.ts';
 import { initial, type LogSlice, logList, step } from '../../source/features/log/state.ts';
@@ -39,7 +40,7 @@ test('nothing at first, then the loudest log, then the one that is chosen', asyn
   expect(other.board?.entries).toMatchObject([{ message: 'listening on port <*>' }]);
 });
 
-test('an idle log is the same slice again, for two commands', async () => {
+test('an idle log is the same slice again, for three commands', async () => {
   await write('error', 'timed out after 3 s');
   const live = await read(await read(initial));
   let sent = 0;
@@ -51,7 +52,17 @@ test('an idle log is the same slice again, for two commands', async () => {
     },
   });
   expect(await read(live)).toBe(live);
-  expect(sent).toBe(2);
+  expect(sent).toBe(3);
+});
+
+test('of very many logs the ones written to last are shown, and how many there are', async () => {
+  await write('error', 'disk full');
+  const names = Array.from({ length: 2000 }, (_, index) => [index + 1, `old:${index}:info`]);
+  await redis.zadd('quarterdeck:log', ...names.flat());
+  const live = await read(initial);
+  expect(live.logs).toHaveLength(300);
+  expect(live.selected).toEqual({ name: 'web', severity: 'error' });
+  expect(feature.headline(live)).toContain('300 of 2,001 logs');
 });
 
 test('recent lines are read while a message is open, each with its template', async () => {

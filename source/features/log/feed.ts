@@ -1,13 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '../../redis/client.ts';
 import type { Feed } from '../feature.ts';
-import { type Common, common, logs, mostRecent, recent } from './log.ts';
+import { type Common, common, logsPage, mostRecent, recent } from './log.ts';
 import { messageOf } from './message/message-of.ts';
 import { type Board, type Line, type Log, type LogSlice, learn, logToShow } from './state.ts';
 import { mask } from './template/mask.ts';
 
 /** Of a text so many bytes are read, kept and painted; `log common` and `log recent` give more. */
 const longest = 1000;
+/** How many logs the pane goes through; `log list` has all of them. */
+const mostLogs = 300;
 const most = { top: 200, gone: 20, longest };
 
 /** Polls which logs there are, the leaderboard of the selected one and, while a message is open, the recent lines. */
@@ -17,15 +19,15 @@ export const feed: Feed<LogSlice> = {
   subject: ({ selected, list }) => `${list.details !== 'closed'} ${selected?.severity} ${selected?.name}`,
 
   async read({ redis }, slice) {
-    const known = logs(redis);
+    const known = logsPage(redis, mostLogs);
     // Only before the first reading does one question wait for another.
-    const selected = slice.selected ?? logToShow(await known, undefined);
-    const [all, board, lines] = await Promise.all([
+    const selected = slice.selected ?? logToShow((await known).logs, undefined);
+    const [{ logs, total }, board, lines] = await Promise.all([
       known,
       selected && common(redis, selected, most),
       selected && slice.list.details !== 'closed' ? recentOf(redis, selected) : undefined,
     ]);
-    const reading = { logs: all, selected, board: board && boardOf(board), recent: lines };
+    const reading = { logs, total, selected, board: board && boardOf(board), recent: lines };
     return (current) => {
       const next = learn(current, reading);
       return isDeepStrictEqual(next, current) ? current : next;

@@ -1,4 +1,4 @@
-import { formatClock } from '../../ui/format.ts';
+import { formatClock, formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands, listLogs } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -20,9 +20,10 @@ export default defineFeature<LogSlice>({
   isEmpty: ({ logs }) => logs?.length === 0,
   needs: () => [],
   breadth: 2,
-  headline({ selected, board }) {
+  headline({ logs = [], total, selected, board }) {
     if (!selected) return '';
-    return [joinLogName(selected), ...(board ? [rangeOf(board)] : [])].join('  ');
+    const shown = total > logs.length ? [`${formatCount(logs.length)} of ${formatCount(total)} logs`] : [];
+    return [joinLogName(selected), ...(board ? [rangeOf(board)] : []), ...shown].join('  ');
   },
   doctor,
   async snapshot(context) {

@@ -1,6 +1,6 @@
 import type { Client } from '../../redis/client.ts';
 import { guardLifeMs } from '../../redis/idempotency.ts';
-import { registered } from '../../redis/registry.ts';
+import { registered, registeredPage } from '../../redis/registry.ts';
 import { asInteger, asTexts } from '../../redis/reply.ts';
 import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
@@ -189,7 +189,7 @@ export async function indexedLogs(
   const names = await registered(redis, 'log');
   const logs = names.flatMap((name) => parseLogName(name) ?? []);
   return {
-    logs: logs.toSorted((a, b) => compare(a.name, b.name) || compare(a.severity, b.severity)),
+    logs: logs.toSorted(byName),
     strange: names.filter((name) => !parseLogName(name)),
   };
 }
@@ -199,10 +199,24 @@ export async function logs(redis: Client): Promise<readonly LogName[]> {
   return (await indexedLogs(redis)).logs;
 }
 
+/** The logs written to last, by name and severity, and how many there are: for a screen, which has room for so many. */
+export async function logsPage(
+  redis: Client,
+  most: number,
+): Promise<{ readonly logs: readonly LogName[]; readonly total: number }> {
+  const { names, total } = await registeredPage(redis, 'log', most);
+  const logs = names.flatMap((text) => parseLogName(text) ?? []);
+  return { logs: logs.toSorted(byName), total: total - (names.length - logs.length) };
+}
+
 /** Whether anybody has ever written to this log. */
 export async function isKnown(redis: Client, log: LogName): Promise<boolean> {
   const { common, start, last, pstart, recent } = logKeys(redis, log);
   return (await redis.exists(common, start, last, pstart, recent)) > 0;
+}
+
+function byName(a: LogName, b: LogName): number {
+  return compare(a.name, b.name) || compare(a.severity, b.severity);
 }
 
 function compare(a: string, b: string): number {

@@ -4,8 +4,10 @@ import { covers, patternOf } from './template/pattern.ts';
 
 /** What the console knows of logs: which there are, the leaderboard of one, and where in it the operator is. */
 export type LogSlice = {
-  /** By name, then severity; undefined before the first answer. */
+  /** Those written to last, by name, then severity; undefined before the first answer. */
   readonly logs: readonly Log[] | undefined;
+  /** How many there are. */
+  readonly total: number;
   readonly selected: Log | undefined;
   /** Of the selected log; undefined until it was read. */
   readonly board: Board | undefined;
@@ -50,6 +52,8 @@ export type Mover = Omit<BoardEntry, 'rank'> & {
 
 export type Reading = {
   readonly logs: readonly Log[];
+  /** How many there are; as many as are given unless told. */
+  readonly total?: number;
   readonly selected: Log | undefined;
   readonly board: Board | undefined;
   /** Undefined when they were not asked for. */
@@ -58,6 +62,7 @@ export type Reading = {
 
 export const initial: LogSlice = {
   logs: undefined,
+  total: 0,
   selected: undefined,
   board: undefined,
   list: initialList,
@@ -80,12 +85,15 @@ function loudness({ severity }: Log): number {
   return severities.indexOf(severity);
 }
 
-export function learn(slice: LogSlice, { logs, selected, board, recent }: Reading): LogSlice {
+export function learn(
+  slice: LogSlice,
+  { logs, total = logs.length, selected, board, recent }: Reading,
+): LogSlice {
   const shown = logToShow(logs, slice.selected);
   // A reading of another log than the one selected meanwhile tells only which logs there are.
-  if (!isSame(shown, selected)) return { ...slice, logs, selected: shown };
+  if (!isSame(shown, selected)) return { ...slice, logs, total, selected: shown };
   const isKept = isSame(slice.selected, selected);
-  return { ...slice, logs, selected, board, recent: recent ?? (isKept ? slice.recent : []) };
+  return { ...slice, logs, total, selected, board, recent: recent ?? (isKept ? slice.recent : []) };
 }
 
 /** The rows of the leaderboard: new ones first, then by how much they rise; last what has not come. */
