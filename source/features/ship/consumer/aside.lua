@@ -15,11 +15,10 @@
 -- ARGV[8] before: up to which message this consumer has finished everything, as far as it knows
 -- Reply: {'aside'}, {'full', how many are aside}, {'rewound'} when this server knows less than that, or {'replaced'} when
 --   somebody else took this consumer's place
-local cursor = redis.call('ZSCORE', KEYS[2], ARGV[2])
-cursor = cursor and tonumber(cursor)
-local holder = redis.call('HGET', KEYS[1], 'c:' .. ARGV[2])
-holder = holder and cjson.decode(holder)
-if not cursor or not holder or holder.token ~= ARGV[3] then return { 'replaced' } end
+-- @include ./hold-cursor.lua
+local place = { who = KEYS[1], members = KEYS[2], messages = KEYS[3], seen = KEYS[5] }
+local cursor, holder = holder_of(place, ARGV[2], ARGV[3])
+if not cursor then return { 'replaced' } end
 if cursor < tonumber(ARGV[4]) and cursor < tonumber(ARGV[8]) then return { 'rewound' } end
 local field = ARGV[2] .. ':' .. ARGV[5]
 local record = cjson.decode(ARGV[6])
@@ -30,13 +29,7 @@ else
   local count = redis.call('HLEN', KEYS[4])
   if count >= tonumber(ARGV[7]) then return { 'full', count } end
 end
-local time = redis.call('TIME')
-holder.at = time[1] * 1000 + math.floor(time[2] / 1000)
-record.since = record.since or holder.at
+local at = move_cursor(place, ARGV[1], ARGV[2], holder, ARGV[4])
+record.since = record.since or at
 redis.call('HSET', KEYS[4], field, cjson.encode(record))
-redis.call('ZADD', KEYS[2], 'XX', 'GT', ARGV[4], ARGV[2])
-if KEYS[5] then redis.call('ZADD', KEYS[5], 'GT', ARGV[4], ARGV[1]) end
-local slowest = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', slowest[2])
-redis.call('HSET', KEYS[1], 'c:' .. ARGV[2], cjson.encode(holder))
 return { 'aside' }

@@ -19,14 +19,13 @@
 -- ARGV[8] part: its name
 -- Reply: {'done', bytes freed}, {'rewound'} when this server knows less than that, or {'replaced'} when somebody else took this consumer's place
 -- @include ./finish-part.lua
-local cursor = redis.call('ZSCORE', KEYS[4], ARGV[2])
-cursor = cursor and tonumber(cursor)
-local holder = redis.call('HGET', KEYS[3], 'c:' .. ARGV[2])
-holder = holder and cjson.decode(holder)
-if not cursor or not holder or holder.token ~= ARGV[3] then return { 'replaced' } end
+-- @include ./hold-cursor.lua
+local count = (#ARGV - 6) / 2
+local place = { who = KEYS[3], members = KEYS[4], messages = KEYS[5], seen = KEYS[7 + 2 * count] }
+local cursor, holder = holder_of(place, ARGV[2], ARGV[3])
+if not cursor then return { 'replaced' } end
 -- What was finished in between was acknowledged by a server that is no more, and is waited for here.
 if cursor < tonumber(ARGV[7]) and cursor < tonumber(ARGV[6]) then return { 'rewound' } end
-local count = (#ARGV - 6) / 2
 local parts, freed = {}, 0
 for i = 1, count do parts[i] = ARGV[6 + 2 * i] end
 local ledger = redis.call('HMGET', KEYS[2], unpack(parts))
@@ -40,14 +39,7 @@ for i, part in ipairs(parts) do
     freed = freed + (finish_part(keys, part, ledger[i], ARGV[2], message) or 0)
   end
 end
-local last, seen = ARGV[#ARGV - 1], KEYS[7 + 2 * count]
-redis.call('ZADD', KEYS[4], 'XX', 'GT', last, ARGV[2])
-if seen then redis.call('ZADD', seen, 'GT', last, ARGV[1]) end
-local slowest = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
-redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', slowest[2])
-local time = redis.call('TIME')
-holder.at = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[3], 'c:' .. ARGV[2], cjson.encode(holder))
+move_cursor(place, ARGV[1], ARGV[2], holder, ARGV[#ARGV - 1])
 if freed > 0 then
   redis.call('HINCRBY', KEYS[1], 'used', -freed)
   redis.pcall(ARGV[4], ARGV[5], 'room')

@@ -22,11 +22,10 @@
 -- ARGV[10] before: up to which message this consumer has finished everything, as far as it knows
 -- Reply: {'done', bytes freed}, {'rewound'} when this server knows less than that, or {'replaced'} when somebody else took this consumer's place
 -- @include ./finish-part.lua
-local cursor = redis.call('ZSCORE', KEYS[4], ARGV[2])
-cursor = cursor and tonumber(cursor)
-local holder = redis.call('HGET', KEYS[3], 'c:' .. ARGV[2])
-holder = holder and cjson.decode(holder)
-if not cursor or not holder or holder.token ~= ARGV[3] then return { 'replaced' } end
+-- @include ./hold-cursor.lua
+local place = { who = KEYS[3], members = KEYS[4], messages = KEYS[5], seen = KEYS[10] }
+local cursor, holder = holder_of(place, ARGV[2], ARGV[3])
+if not cursor then return { 'replaced' } end
 local message, part = tonumber(ARGV[4]), ARGV[5]
 -- What was finished in between was acknowledged by a server that is no more, and is waited for here.
 if cursor < message and cursor < tonumber(ARGV[10]) then return { 'rewound' } end
@@ -41,13 +40,7 @@ if part ~= '' then
   if cursor >= message and not freed then return { 'done', 0 } end -- sent again
   if ARGV[7] ~= '' then redis.call('HSET', KEYS[6], ARGV[6], ARGV[7]) else redis.call('HDEL', KEYS[6], ARGV[6]) end
 end
-redis.call('ZADD', KEYS[4], 'XX', 'GT', ARGV[4], ARGV[2])
-if KEYS[10] then redis.call('ZADD', KEYS[10], 'GT', ARGV[4], ARGV[1]) end
-local slowest = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
-redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', slowest[2])
-local time = redis.call('TIME')
-holder.at = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[3], 'c:' .. ARGV[2], cjson.encode(holder))
+move_cursor(place, ARGV[1], ARGV[2], holder, ARGV[4])
 if freed and freed > 0 then
   redis.call('HINCRBY', KEYS[1], 'used', -freed)
   redis.pcall(ARGV[8], ARGV[9], 'room')
