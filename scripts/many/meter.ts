@@ -1,5 +1,4 @@
-import { rmSync } from 'node:fs';
-import { createConnection, createServer, type Socket } from 'node:net';
+import { startRelay } from '../../test/helpers/relay.ts';
 
 /** What passed a meter. */
 export type Passed = {
@@ -21,49 +20,26 @@ export type Meter = {
 
 /** Stands between a program and a server, counts commands, and measures each command and each reply. */
 export async function startMeter(serverSocket: string): Promise<Meter> {
-  const socket = `${serverSocket}.meter`;
-  const open = new Set<Socket>();
-  let passed = { commands: 0, words: 0, longest: '', replyBytes: 0 };
-  const server = createServer((client) => {
-    const upstream = createConnection(serverSocket);
+  const nothing: Passed = { commands: 0, words: 0, longest: '', replyBytes: 0 };
+  let passed = nothing;
+  const { url, close } = await startRelay(serverSocket, `${serverSocket}.meter`, () => {
     const requests = new Frames((_bytes, words, name) => {
-      passed.commands += 1;
-      if (words > passed.words) passed = { ...passed, words, longest: name };
+      const isLongest = words > passed.words;
+      passed = { ...passed, commands: passed.commands + 1, ...(isLongest && { words, longest: name }) };
     });
     const replies = new Frames((bytes) => {
-      passed.replyBytes = Math.max(passed.replyBytes, bytes);
+      if (bytes > passed.replyBytes) passed = { ...passed, replyBytes: bytes };
     });
-    for (const one of [client, upstream]) {
-      open.add(one);
-      one.on('error', () => {});
-      one.on('close', () => {
-        open.delete(one);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
-    client.on('data', (chunk) => {
-      requests.read(chunk);
-      upstream.write(chunk);
-    });
-    upstream.on('data', (chunk) => {
-      replies.read(chunk);
-      client.write(chunk);
-    });
+    return { asked: (chunk) => requests.read(chunk), answered: (chunk) => replies.read(chunk) };
   });
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
   return {
-    url: `unix://${socket}`,
+    url,
     read() {
       const before = passed;
-      passed = { commands: 0, words: 0, longest: '', replyBytes: 0 };
+      passed = nothing;
       return before;
     },
-    async close() {
-      for (const one of open) one.destroy();
-      await new Promise((resolve) => server.close(resolve));
-      rmSync(socket, { force: true });
-    },
+    close,
   };
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { runHere } from '../helpers/batch.ts';
+import { oneOfEach } from '../helpers/one-of-each.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /**
@@ -39,15 +40,7 @@ const contents: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
 
 beforeEach(async () => {
   await redis.flushall();
-  for (const words of [
-    ['chat', 'create', 'good', '--members', 'ann,bob'],
-    ['log', 'write', 'good', 'started'],
-    ['limit', 'hit', 'good', '--max', '5', '--per', '1h'],
-    ['hits', 'add', 'good', '3'],
-    ['lock', 'acquire', 'good', '--ttl', '1h'],
-    ['topic', 'publish', 'good', 'hello'],
-    ['buffer', 'incr', 'good', '42'],
-  ]) {
+  for (const words of oneOfEach('good')) {
     expect(await runHere(words, { url })).toMatchObject({ code: 0 });
   }
 });

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { oneOfEach } from './one-of-each.ts';
 
 /**
  * Where anybody who may write to Redis can leave any amount of data for what reads it: one value without an end, or small
@@ -16,14 +17,9 @@ export type Place = {
 
 /** What is there beside the large amount, so that it is read at all: words of commands. */
 export const beside: readonly (readonly string[])[] = [
-  ['chat', 'create', 'big', '--members', 'tester,ann'],
+  ...oneOfEach('big'),
+  ['chat', 'join', 'big', '--as', 'tester'],
   ['chat', 'send', 'big', 'hello', '--as', 'ann'],
-  ['log', 'write', 'big', 'started'],
-  ['limit', 'hit', 'big', '--max', '5', '--per', '1h'],
-  ['hits', 'add', 'big', '3'],
-  ['lock', 'acquire', 'big', '--ttl', '1h'],
-  ['topic', 'publish', 'big', 'hello'],
-  ['buffer', 'incr', 'big', '42'],
 ];
 
 /** The commands that read one feature's things as a whole. */

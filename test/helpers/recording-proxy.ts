@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { startRelay } from './relay.ts';
 
 /** What stands between one user and a server, and notes every command that they send. */
 export type RecordingProxy = {
@@ -12,34 +12,15 @@ export type RecordingProxy = {
 
 export async function startRecordingProxy(serverSocket: string): Promise<RecordingProxy> {
   const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-test-'));
-  const socket = path.join(directory, 'p');
   const sent: (readonly string[])[] = [];
-  const open = new Set<Socket>();
-  const server = createServer((client) => {
-    const upstream = createConnection(serverSocket);
-    const read = reader((words) => sent.push(words));
-    for (const one of [client, upstream]) {
-      open.add(one);
-      one.on('error', () => {});
-      one.on('close', () => {
-        open.delete(one);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
-    client.on('data', (chunk) => {
-      read(chunk);
-      upstream.write(chunk);
-    });
-    upstream.pipe(client);
-  });
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const relay = await startRelay(serverSocket, path.join(directory, 'p'), () => ({
+    asked: reader((words) => sent.push(words)),
+  }));
   return {
-    url: `unix://${socket}`,
+    url: relay.url,
     sent,
     async close() {
-      for (const one of open) one.destroy();
-      await new Promise((resolve) => server.close(resolve));
+      await relay.close();
       rmSync(directory, { recursive: true, force: true });
     },
   };

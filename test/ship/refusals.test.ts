@@ -1,31 +1,10 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ship } from '../../source/features/ship/ship.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import { ownServer, refuseWrites } from '../helpers/refusing-server.ts';
 import { copyTo, readTree, Scratch } from './harness.ts';
 
 /** A server that refuses for a while: nobody ends, nothing is lost, and it is said once. */
-
-async function ownServer(...extra: string[]): Promise<RedisServer> {
-  const server = await startRedis(...extra);
-  onTestFinished(() => server.close());
-  return server;
-}
-
-/** Every write is refused with MISCONF until the returned function is called. */
-async function refuseWrites(server: RedisServer): Promise<() => Promise<void>> {
-  const redis = server.client();
-  const file = path.join(server.directory, 'dump.rdb');
-  mkdirSync(file);
-  await redis.config('SET', 'save', '3600 1');
-  await redis.bgsave();
-  await vi.waitFor(() => expect(redis.set('probe', '1')).rejects.toThrow('MISCONF'), 20_000);
-  return async () => {
-    rmdirSync(file);
-    await redis.config('SET', 'save', '');
-  };
-}
 
 const KiB = 1024;
 const terms = { channel: 'logs:', consumers: 1, budgetBytes: 1500 * KiB, partBytes: 64 * KiB };

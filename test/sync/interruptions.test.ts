@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +8,7 @@ import type { RunnerOptions } from '../../source/features/sync/options.ts';
 import { status } from '../../source/features/sync/status.ts';
 import { notify, watch } from '../../source/features/sync/watcher/watch.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { refuseWrites } from '../helpers/refusing-server.ts';
 import { startRunner } from './start-runner.ts';
 
 /** A server that refuses for a while, forgets everything, or takes the lock away interrupts a runner, and ends none. */
@@ -54,20 +55,6 @@ function watching() {
   return { troubles, ended, count: () => count };
 }
 
-/** The server cannot save, and refuses every write, until the function it returns is called. */
-async function refuseWrites(): Promise<() => Promise<void>> {
-  const redis = server.client();
-  const inTheWay = path.join(server.directory, 'dump.rdb');
-  mkdirSync(inTheWay);
-  await redis.config('SET', 'save', '3600 1');
-  await redis.bgsave().catch(() => {});
-  await vi.waitFor(() => expect(redis.set('probe', 1)).rejects.toThrow('MISCONF'));
-  return async () => {
-    await redis.config('SET', 'save', '');
-    rmdirSync(inTheWay);
-  };
-}
-
 const arrives = (name: string): Promise<void> =>
   vi.waitFor(() => expect(existsSync(path.join(target, name))).toBe(true));
 
@@ -76,7 +63,7 @@ test('refused writes: both go on, what changed meanwhile arrives, and it is repo
   const watcher = watching();
   await arrives('first');
   await vi.waitFor(() => expect(watcher.count()).toBeGreaterThan(0));
-  const accept = await refuseWrites();
+  const accept = await refuseWrites(server);
   writeFileSync(path.join(base, 'meanwhile'), '2');
   await vi.waitFor(() => expect(watcher.troubles.join('\n')).toContain('Redis refuses for now'));
   for (let index = 0; index < 20; index += 1) writeFileSync(path.join(base, `more${index}`), '3');
@@ -95,7 +82,7 @@ test('refused writes: both go on, what changed meanwhile arrives, and it is repo
 test('refused for longer than may be waited: they end with what was refused', async () => {
   const runner = sync({ timeoutMs: 300 });
   await arrives('first');
-  const accept = await refuseWrites();
+  const accept = await refuseWrites(server);
   writeFileSync(path.join(base, 'meanwhile'), '2');
   await server.client().publish('new_files', 'meanwhile');
   await expect(runner.ended).rejects.toMatchObject({ code: 'REDIS_NOT_SAVING', kind: 'connection' });

@@ -1,6 +1,4 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
-import path from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { QuarterdeckError } from '../../source/errors.ts';
 import { publish, settlePublished } from '../../source/features/topic/publish.ts';
 import {
@@ -9,29 +7,10 @@ import {
 } from '../../source/features/topic/subscriber/subscription.ts';
 import { topicStatus } from '../../source/features/topic/topic.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
-import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
+import type { RedisServer } from '../helpers/redis-server.ts';
+import { ownServer, refuseWrites } from '../helpers/refusing-server.ts';
 
 /** A server that refuses for a while, or has lost what it knew: what is ridden out, and what is said of it. */
-
-async function ownServer(...extra: string[]): Promise<RedisServer> {
-  const server = await startRedis(...extra);
-  onTestFinished(() => server.close());
-  return server;
-}
-
-/** Every write is refused with MISCONF until the returned function is called. */
-async function refuseWrites(server: RedisServer): Promise<() => Promise<void>> {
-  const redis = server.client();
-  const file = path.join(server.directory, 'dump.rdb');
-  mkdirSync(file);
-  await redis.config('SET', 'save', '3600 1');
-  await redis.bgsave();
-  await vi.waitFor(() => expect(redis.set('probe', '1')).rejects.toThrow('MISCONF'), 20_000);
-  return async () => {
-    rmdirSync(file);
-    await redis.config('SET', 'save', '');
-  };
-}
 
 async function open(server: RedisServer, topic: string, options: Partial<SubscriptionOptions> = {}) {
   const troubles: QuarterdeckError[] = [];
