@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 import type { WriteStream } from 'node:tty';
 import { consoleFlags } from './source/cli/console-flags.ts';
-import { isWithoutFolder, QuarterdeckError } from './source/errors.ts';
+import { isWithoutFolder } from './source/errors.ts';
 import { cacheHome, FolderError, ownFolder } from './source/own-folders.ts';
 
 declare const QUARTERDECK_VERSION: string;
@@ -46,7 +46,8 @@ async function main(argv: readonly string[]): Promise<number> {
       ended,
       printFrame: async (...frame) => (await painted()).printSnapshot(...frame),
     });
-  return await untilEnded(run, { isSupervising: command.supervises === true });
+  const { untilEnded } = await import('./source/cli/ending.ts');
+  return await untilEnded(run, { isSupervising: command.supervises === true, report });
 }
 
 /**
@@ -102,36 +103,6 @@ async function painted(): Promise<typeof import('./source/console/painted.ts')> 
   } finally {
     process.cwd = cwd;
     module.syncBuiltinESMExports();
-  }
-}
-
-/**
- * Lets a command put things in order on the first signal; a second one ends at once. What the command did not catch
- * ends it as a failure that it threw would.
- */
-async function untilEnded(
-  run: (ended: AbortSignal) => Promise<number>,
-  { isSupervising }: { isSupervising: boolean },
-): Promise<number> {
-  const { endedBy, exitCodeOf } = await import('./source/cli/ending.ts');
-  const controller = new AbortController();
-  let exitCode: number | undefined;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      // What runs another program passes each signal on to that.
-      if (exitCode !== undefined && !isSupervising) process.exit(exitCodeOf[signal]);
-      exitCode = exitCodeOf[signal];
-      controller.abort(endedBy(signal));
-    });
-  }
-  try {
-    const own = await run(controller.signal);
-    return isSupervising ? own : (exitCode ?? own);
-  } catch (error) {
-    if (exitCode === undefined) throw error;
-    // That it ended is no failure; what it could not do for another reason is.
-    if (QuarterdeckError.is(error)) await report(error);
-    return exitCode;
   }
 }
 

@@ -1,10 +1,11 @@
+import process from 'node:process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { QuarterdeckError } from '../errors.ts';
 import type { Connection } from '../redis/connection/connect.ts';
 
 /** The exit code of a command that a signal ended. */
-export const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-export type EndSignal = keyof typeof exitCodeOf;
+const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type EndSignal = keyof typeof exitCodeOf;
 
 /** How long a command may take to put things in order after a signal, unless it says otherwise. */
 const usualMs = 2000;
@@ -22,6 +23,39 @@ export class EndedError extends QuarterdeckError {
 /** Why `ended` was aborted; its message is the name of the signal. */
 export function endedBy(signal: EndSignal): DOMException {
   return new DOMException(signal, 'AbortError');
+}
+
+/**
+ * Lets a command put things in order on the first signal; a second one ends at once. Resolves to the exit code. What the
+ * command did not catch ends it as a failure that it threw would; after a signal it is reported, expected or not.
+ */
+export async function untilEnded(
+  run: (ended: AbortSignal) => Promise<number>,
+  {
+    isSupervising,
+    report,
+  }: { readonly isSupervising: boolean; readonly report: (error: unknown) => Promise<unknown> },
+): Promise<number> {
+  const controller = new AbortController();
+  let exitCode: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // What runs another program passes each signal on to that.
+      if (exitCode !== undefined && !isSupervising) process.exit(exitCodeOf[signal]);
+      exitCode = exitCodeOf[signal];
+      controller.abort(endedBy(signal));
+    });
+  }
+  try {
+    const own = await run(controller.signal);
+    return isSupervising ? own : (exitCode ?? own);
+  } catch (error) {
+    if (exitCode === undefined) throw error;
+    // That it ended is no failure; what it could not do for another reason is.
+    const isOwnEnd = error instanceof Error && error.name === 'AbortError';
+    if (!isOwnEnd) await report(error);
+    return exitCode;
+  }
 }
 
 function nameOf({ reason }: AbortSignal): string {

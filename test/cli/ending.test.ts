@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import process from 'node:process';
+import { afterAll, afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { untilEnded } from '../../source/cli/ending.ts';
 import { errorOf, finished, type Run, run, start } from '../helpers/cli.ts';
 import { type RedisServer, redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 
@@ -221,4 +223,27 @@ test('a terminal that reads an answer passes Ctrl-C on', async () => {
   play.press('ctrl+c');
   expect((await play.ended()).exitCode).toBe(130);
   await play.close();
+});
+
+test.each([
+  ['its own end', new DOMException('SIGTERM', 'AbortError'), 0],
+  ['a failure that nobody expected', new TypeError('Cannot read what was kept'), 1],
+])('after a signal %s is reported so many times', async (_, failure, count) => {
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const before = names.map((name) => process.listeners(name));
+  onTestFinished(() => {
+    for (const [index, name] of names.entries())
+      for (const one of process.listeners(name)) if (!before[index]?.includes(one)) process.off(name, one);
+  });
+  const report = vi.fn(async () => {});
+  const ended = untilEnded(
+    async (signal) => {
+      await once(signal, 'abort');
+      throw failure;
+    },
+    { isSupervising: false, report },
+  );
+  process.emit('SIGTERM', 'SIGTERM');
+  expect(await ended).toBe(143);
+  expect(report).toHaveBeenCalledTimes(count);
 });
