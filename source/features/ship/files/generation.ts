@@ -194,6 +194,15 @@ export class Generation implements Openable {
     });
   }
 
+  /**
+   * Whether nothing has touched its file since `check` or its finding, so that it holds what is known of it. A change
+   * within the same tick of the file system's clock leaves the stamp as it was: what is young is never known to be so.
+   */
+  async isUntouched(handles: Handles): Promise<boolean> {
+    const at = await handles.use(this, (handle) => handle.stat({ bigint: true }));
+    return stampOf(at) === this.stamp && Date.now() - Number(at.ctimeMs) > clockGrainMs;
+  }
+
   /** The anchor at a position of its content; undefined when it is shorter. */
   async anchorAt(handles: Handles, position: number): Promise<string | undefined> {
     const bytes = await bytesBefore(this.reader(handles), position);
@@ -217,6 +226,9 @@ export class Generation implements Openable {
     return isSame && last.length === Math.min(256, end) ? anchorOf(last) : undefined;
   }
 }
+
+/** Coarser than the clock of any file system. */
+const clockGrainMs = 2500;
 
 /** Of a stamp, what changes with the content: identity, size and time of change. */
 function contentOf(stamp: string): string {

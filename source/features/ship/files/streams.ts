@@ -491,6 +491,7 @@ export class Streams {
     const before = this.#copies.get(path);
     this.#copies.delete(path);
     for (const generation of this.#copiedBy(one)) {
+      if (await this.#isKnownToDiffer(one, generation)) continue;
       if (!(await one.endsWithin(generation))) {
         if (await this.#isIntact(generation)) continue;
         // It was truncated just now, perhaps after this copy of it was made: decided when that was looked at.
@@ -523,6 +524,13 @@ export class Streams {
     return [...near, ...alike]
       .filter((generation) => generation.path !== undefined && generation.path !== path)
       .slice(0, mostCopied);
+  }
+
+  /** Of very many files that begin alike, nearly all are told apart by one question to the system and no reading. */
+  async #isKnownToDiffer({ size, seenAnchor }: Unknown, generation: Generation): Promise<boolean> {
+    const isOther =
+      generation.seen < size || (generation.seen === size && generation.seenAnchor !== seenAnchor);
+    return isOther && (await generation.isUntouched(this.#options.handles).catch(() => false));
   }
 
   async #isIntact(generation: Generation): Promise<boolean> {
