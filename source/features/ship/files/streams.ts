@@ -493,7 +493,7 @@ export class Streams {
     for (const generation of this.#copiedBy(one)) {
       if (await this.#isKnownToDiffer(one, generation)) continue;
       if (!(await one.endsWithin(generation))) {
-        if (await this.#isIntact(generation)) continue;
+        if ((await this.#isUntouched(generation)) || (await this.#isIntact(generation))) continue;
         // It was truncated just now, perhaps after this copy of it was made: decided when that was looked at.
         this.suspect(generation);
         this.#lookAgain(path);
@@ -530,7 +530,11 @@ export class Streams {
   async #isKnownToDiffer({ size, seenAnchor }: Unknown, generation: Generation): Promise<boolean> {
     const isOther =
       generation.seen < size || (generation.seen === size && generation.seenAnchor !== seenAnchor);
-    return isOther && (await generation.isUntouched(this.#options.handles).catch(() => false));
+    return isOther && (await this.#isUntouched(generation));
+  }
+
+  async #isUntouched(generation: Generation): Promise<boolean> {
+    return await generation.isUntouched(this.#options.handles).catch(() => false);
   }
 
   async #isIntact(generation: Generation): Promise<boolean> {
