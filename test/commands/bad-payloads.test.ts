@@ -1,5 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import fc from 'fast-check';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { features } from '../../source/features/index.ts';
 import { runHere } from '../helpers/batch.ts';
 import { oneOfEach } from '../helpers/one-of-each.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -9,6 +13,9 @@ import { cli, startPlay } from '../helpers/terminal.ts';
  * Whatever stands at the keys that features read, of whatever type: no command ends, what is well is shown, and what is
  * not is named. The seed of a failure is printed; `QUARTERDECK_FUZZ=2000` tries more.
  */
+
+const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const server = await redisForThisFile();
 const redis = server.client();
@@ -269,17 +276,36 @@ test('commands', async () => {
   );
 }, 600_000);
 
+/** A reading of every feature that began after `sinceMs`, with everything in it, and what came of it. */
+async function readByAll(log: string, sinceMs: number): Promise<void> {
+  type Logged = { readonly at: number; readonly event: string; readonly feature?: string };
+  await vi.waitFor(() => {
+    const began = new Set<string>();
+    const over = new Set<string>();
+    for (const line of readFileSync(log, 'utf8').trim().split('\n')) {
+      const { at, event, feature = '' } = JSON.parse(line) as Logged;
+      if (event === 'question' && at >= sinceMs) began.add(feature);
+      if (/^(answer|failure)$/.test(event) && began.has(feature)) over.add(feature);
+    }
+    expect([...over].toSorted()).toEqual(Object.keys(features).toSorted());
+  });
+}
+
 test('the console, while it runs', async () => {
   await reset();
-  const console = startPlay({ args: [cli, '--url', url, '--view', 'all'], columns: 200, rows: 60 });
+  const log = path.join(folder, 'console.log');
+  const console = startPlay({
+    args: [cli, '--url', url, '--view', 'all', '--log', log],
+    columns: 200,
+    rows: 60,
+  });
   try {
     await console.shows('good');
-    const samples = fc.sample(fc.array(bad, { minLength: 12, maxLength: 12 }), { seed, numRuns: 5 });
+    const samples = fc.sample(fc.array(bad, { minLength: 20, maxLength: 20 }), { seed, numRuns: 3 });
     for (const all of samples) {
       await reset();
       await spoil(all);
-      // A reading of every feature, with everything in it.
-      await new Promise((resolve) => setTimeout(resolve, 2500));
+      await readByAll(log, Date.now());
       expect(console.lines().join('\n')).not.toMatch(/Cannot read properties|is not a function|\[object/);
       process.kill(console.pid, 0);
     }
