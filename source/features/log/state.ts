@@ -52,7 +52,7 @@ export type Mover = Omit<BoardEntry, 'rank'> & {
 
 export type Reading = {
   readonly logs: readonly Log[];
-  /** How many there are; as many as are given unless told. */
+  /** How many logs there are; the length of `logs` where it is left out. */
   readonly total?: number;
   readonly selected: Log | undefined;
   readonly board: Board | undefined;

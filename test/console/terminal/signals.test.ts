@@ -162,6 +162,8 @@ describe('suspension', () => {
     console.signal('SIGSTOP');
     console.resize(90, 28);
     console.signal('SIGCONT');
+    // It gives the terminal back and takes it again: until then the screen is the one of before.
+    await vi.waitFor(() => expect(console.raw().match(/\u001B\[\?1049h/g)).toHaveLength(2));
     await vi.waitFor(() => expect(console.lines()[0]).toContain('● live'));
     await console.shows('? help');
     expect(console.modes().alternate).toBe(true);
