@@ -229,7 +229,7 @@ function commonText({
   const now = hour === null ? 'hour unknown' : `${clock(hour)}-now`;
   const hours =
     previousHour === null || hour === null ? now : `${clock(previousHour)}-${clock(hour)} → ${now}`;
-  const head = `${joinLogName(log)}  ${hours}  ${formatCount(total)} lines, ${formatCount(distinct)} distinct`;
+  const head = `${joinLogName(log)}  ${hours}  ${counted(total, 'line')}, ${formatCount(distinct)} distinct`;
   if (entries.length === 0 && gone.length === 0) return [head, 'Nothing was written this hour'];
   const cells = entries.map(({ rank, previousRank, count, previous, message }) => [
     `${rank}`,

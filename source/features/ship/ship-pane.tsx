@@ -97,7 +97,7 @@ function rateLine(slice: ShipSlice, shown: ChannelRow, columns: number): Line {
 }
 
 function emptyText({ state, partsInRedis, reason }: ChannelRow): string {
-  if (partsInRedis > 0) return `${formatCount(partsInRedis)} parts in Redis`;
+  if (partsInRedis > 0) return `${counted(partsInRedis, 'part')} in Redis`;
   if (reason !== '') return reason;
   return state === 'done' ? 'Everything was read by everyone and freed' : 'No part is in Redis now';
 }

@@ -1,7 +1,7 @@
 import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { register, registered } from '../../redis/registry.ts';
-import { counted, formatCount } from '../../ui/format.ts';
+import { counted } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import type { SubscriberStatus, TopicStatus } from './layout.ts';
 import { openTopic } from './topic.ts';
@@ -115,7 +115,7 @@ function examineSubscriber(
       code: 'SUBSCRIBER_DEAD',
       severity: 'warning',
       key,
-      message: `Nobody has served ${name} since ${new Date(seenMs).toISOString()}, and ${formatCount(lag)} messages wait for it`,
+      message: `Nobody has served ${name} since ${new Date(seenMs).toISOString()}, with ${counted(lag, 'message')} waiting for it`,
       fix: `Start it, or if it is gone: ${drop}`,
     });
   }
@@ -124,7 +124,7 @@ function examineSubscriber(
       code: 'SUBSCRIBER_OVERLOADED',
       severity: 'warning',
       key,
-      message: `${name} is served and falls behind: ${formatCount(lag)} messages wait for it`,
+      message: `${name} is served and falls behind, with ${counted(lag, 'message')} waiting for it`,
       fix: 'Make its handler faster, or give each part of the work a topic and a subscriber of its own',
     });
   }
@@ -133,7 +133,7 @@ function examineSubscriber(
       code: 'SUBSCRIBER_LAPSED',
       severity: 'warning',
       key,
-      message: `Nobody has served ${name} since ${new Date(seenMs).toISOString()}: nothing is kept for it any more, and ${formatCount(missed)} messages went unread`,
+      message: `Nobody has served ${name} since ${new Date(seenMs).toISOString()}: nothing is kept for it any more, and ${counted(missed, 'message')} went unread`,
       fix: `Start it again, or if it is gone: ${drop}`,
     });
   }
