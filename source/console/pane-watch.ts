@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyFeature } from '../features/index.ts';
-import { changeScreen, type State, type Store } from '../store/store.ts';
+import { changeScreen, type Screen, type State, type Store } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
 import { arrange, type Listed } from '../ui/list.ts';
 
@@ -65,6 +65,14 @@ export function watchPanes(store: Store, features: readonly AnyFeature[]): () =>
   };
 }
 
+/** The same for what is read but once: which panes have nothing in them, how many lines the others would fill. */
+export function panesOf(state: State, features: readonly AnyFeature[]): Pick<Screen, 'empty' | 'wants'> {
+  return {
+    empty: features.filter((feature) => !hasSomething(state, feature)).map(({ noun }) => noun),
+    wants: Object.fromEntries(features.map((feature) => [feature.noun, linesOf(state, feature)])),
+  };
+}
+
 /** What was not read yet, could not be read, or needs somebody is not empty; what is stale is as it was last. */
 function hasSomething({ freshness, slices, marks }: State, feature: AnyFeature): boolean {
   const { noun, list, isEmpty } = feature;
@@ -75,7 +83,7 @@ function hasSomething({ freshness, slices, marks }: State, feature: AnyFeature):
 }
 
 /** Where to begin when the pane that comes first has nothing in it; of servers there are always some. */
-function firstFilled(
+export function firstFilled(
   { screen }: State,
   features: readonly AnyFeature[],
   empty: readonly string[],

@@ -9,11 +9,12 @@ import { messageOf } from '../errors.ts';
 import type { FrameSize, ReadContext } from '../features/feature.ts';
 import { type AnyFeature, loadFeature } from '../features/index.ts';
 import type { OpenNeed } from '../need.ts';
-import { changeSlice, makeStore, marksOf, type Store } from '../store/store.ts';
+import { changeScreen, changeSlice, makeStore, marksOf, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/format.ts';
 import { startAppearance } from './appearance.ts';
 import { loadPanes } from './mount.tsx';
+import { firstFilled, panesOf } from './pane-watch.ts';
 import { watchServer } from './server-stats.ts';
 import { App } from './view/app.tsx';
 
@@ -83,6 +84,9 @@ export async function printFrame(
   ]);
   const needs = await needsFor(context, chosen, store);
   store.setState({ needs, marks: marksOf(needs, {}) });
+  changeScreen(store, panesOf(store.getState(), chosen));
+  const first = firstFilled(store.getState(), chosen, store.getState().screen.empty);
+  if (zoomed === undefined && first !== undefined) changeScreen(store, { focus: first });
   const table = commandTable(chosen, {});
   const frame = renderToString(
     <StoreContext value={store}>

@@ -2,9 +2,9 @@ import { Box } from 'ink';
 import { type ReactNode, use } from 'react';
 import { windowStart } from './columns.ts';
 import { formatCount } from './format.ts';
-import type { Line } from './line.ts';
+import { type Line, wrapLine } from './line.ts';
 import { type Arrangement, arrange, type List, type Listed, type ListState } from './list.ts';
-import { planList } from './list-plan.ts';
+import { type ListPlan, planList } from './list-plan.ts';
 import { MarksContext } from './marks-context.ts';
 import { PaneFrame, type PaneFrameInfo } from './pane-frame.tsx';
 import { Row } from './row.tsx';
@@ -18,6 +18,7 @@ import {
   type RowNeed,
   Table,
 } from './table.tsx';
+import { sanitise, wrap } from './text.ts';
 
 export type ListPaneProps<Slice extends Listed, Row> = {
   readonly list: List<Slice, Row>;
@@ -36,8 +37,8 @@ export type ListPaneProps<Slice extends Listed, Row> = {
   readonly head?: readonly Line[];
   /** What stands below it, such as sums. */
   readonly tail?: readonly Line[];
-  /** What the free lines below the list tell of the chosen row. */
-  about?(row: Row): readonly Line[];
+  /** What the free lines below the list tell of the chosen row; asked again where there are fewer than it wants. */
+  about?(row: Row, rows?: number): readonly Line[];
   /** Everything there is to say of the row. */
   details(row: Row, columns: number): readonly Line[];
   /** What is said when no row is known: what was looked at, and the next step. */
@@ -50,35 +51,47 @@ const besideGap = 3;
 
 /** A list in its frame: the same in every pane. */
 export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, Row>): ReactNode {
-  const { list, slice, frame, columns, rows, focused, zoomed, nowMs, head = [], tail = [] } = props;
+  const { list, slice, frame, columns, rows, focused, zoomed, nowMs, head = [], tail: last = [] } = props;
   const { list: state } = slice;
   const arranged = arrange(list, slice, nowMs);
   const isChoosing = focused || zoomed;
   const chosen = arranged.rows[arranged.index];
   const isBeside = state.details === 'open' && chosen !== undefined && columns >= besideColumns;
   const listColumns = isBeside ? Math.floor((columns - besideGap) * 0.6) : columns;
+  const detailColumns = isBeside ? columns - listColumns - besideGap : columns;
   const details =
     state.details === 'closed' || chosen === undefined
       ? []
       : [
           titled(list.name(chosen)),
-          ...props.details(chosen, isBeside ? columns - listColumns - besideGap : columns),
+          ...props.details(chosen, detailColumns).flatMap((line) => wrapLine(line, detailColumns)),
         ];
   const isNarrow = props.narrow !== undefined && listColumns < props.narrow.below;
   const isRuled = !isNarrow && zoomed && rows >= 12;
   const each = isNarrow ? eachOf(props.narrow, arranged.rows, listColumns, rows) : 1;
-  const about = chosen === undefined ? [] : (props.about?.(chosen) ?? []);
-  const plan = planList({
-    rows,
-    head: head.length,
-    heading: isNarrow || arranged.rows.length === 0 ? 0 : headingLines(isRuled),
-    count: arranged.rows.length,
-    each,
-    about: about.length,
-    tail: tail.length,
-    details: isBeside ? 0 : details.length,
-    isFull: state.details === 'full',
-  });
+  const planFor = (below: readonly Line[], last: readonly Line[]): ListPlan =>
+    planList({
+      rows,
+      head: head.length,
+      heading: isNarrow || arranged.rows.length === 0 ? 0 : headingLines(isRuled),
+      count: arranged.rows.length,
+      each,
+      about: below.length,
+      tail: last.length,
+      details: isBeside ? 0 : details.length,
+      isFull: state.details === 'full',
+    });
+  const wrapped = (lines: readonly Line[]): readonly Line[] =>
+    lines.flatMap((line) => wrapLine(line, columns));
+  let about = chosen === undefined ? [] : wrapped(props.about?.(chosen) ?? []);
+  let tail = wrapped(last);
+  let plan = planFor(about, tail);
+  if (plan.about < about.length || plan.tail < tail.length) {
+    // Rather a line that ends in `…` than one whose end is missing.
+    about = chosen === undefined ? [] : (props.about?.(chosen, plan.about) ?? []);
+    tail = last;
+    plan = planFor(about, tail);
+  }
   const start = windowStart(arranged.rows.length, plan.shown, arranged.index);
   const shown = arranged.rows.slice(start, start + plan.shown);
   const isMarked = new Set(arranged.marked.map((row) => list.id(row)));
@@ -93,7 +106,7 @@ export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, 
     isMarked: isMarked.has(list.id(item)),
     need: needOf(item),
   }));
-  const laid = isNarrow ? [] : layTable(props.table, shown, listColumns);
+  const { laid, gap } = isNarrow ? { laid: [], gap: 1 } : layTable(props.table, shown, listColumns);
   const hidden = isNarrow ? 0 : props.table.length - laid.length;
 
   const body = (
@@ -103,6 +116,7 @@ export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, 
         <Table
           columns={props.table}
           laid={laid}
+          gap={gap}
           rows={tableRows}
           width={listColumns}
           isRuled={isRuled}
@@ -186,10 +200,7 @@ function eachOf<Row>(
   const most = rows
     .slice(0, room)
     .reduce((sum, row) => Math.max(sum, narrow?.lines(row, columns).length ?? 1), 1);
-  return Math.max(
-    1,
-    Math.min(most, Math.floor(room / Math.max(1, Math.min(rows.length, Math.ceil(room / most))))),
-  );
+  return rows.length * most <= room ? most : 1;
 }
 
 type NarrowProps = {
@@ -230,7 +241,9 @@ type EmptyProps<Row> = {
 
 function Empty<Row>({ empty, arranged, slice, columns }: EmptyProps<Row>): ReactNode {
   const words = arranged.known > 0 ? [`Nothing matches ${slice.list.filter}; Esc shows all`] : empty;
-  return words.map((text) => <Row key={text} columns={columns} spans={[{ text, tone: 'muted' }]} />);
+  const lines = words.flatMap((text) => wrap(sanitise(text), columns));
+  // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
+  return lines.map((text, index) => <Row key={index} columns={columns} spans={[{ text, tone: 'muted' }]} />);
 }
 
 /** `/aud 3 of 26`; undefined while nothing is filtered. */

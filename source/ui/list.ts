@@ -1,3 +1,4 @@
+import { compareNames } from '../compare-names.ts';
 import { type Filter, parseFilter } from './filter.ts';
 
 /**
@@ -127,9 +128,6 @@ function arranged<Slice extends Listed, Row>(
   };
 }
 
-/** `job:2` before `job:10`. */
-const names = new Intl.Collator('en', { numeric: true });
-
 function sorted<Row>(
   rows: readonly Row[],
   list: Pick<List<never, Row>, 'name'>,
@@ -147,14 +145,14 @@ function sorted<Row>(
       const order =
         typeof a.value === 'number' && typeof b.value === 'number'
           ? a.value - b.value
-          : names.compare(String(a.value), String(b.value));
+          : compareNames(String(a.value), String(b.value));
       return order * direction || byName(list, a.row, b.row);
     })
     .map(({ row }) => row);
 }
 
 function byName<Row>(list: Pick<List<never, Row>, 'name'>, a: Row, b: Row): number {
-  return names.compare(list.name(a), list.name(b));
+  return compareNames(list.name(a), list.name(b));
 }
 
 /** The rows in the places they had; new ones behind them. */

@@ -35,6 +35,8 @@ export type RowNeed = Severity | 'acked' | 'none';
 export type TableProps<Item> = {
   readonly columns: readonly Column<Item>[];
   readonly laid: readonly LaidColumn[];
+  /** Cells between two columns. */
+  readonly gap: number;
   readonly rows: readonly TableRow<Item>[];
   /** Cells a line takes. */
   readonly width: number;
@@ -47,14 +49,36 @@ export type TableProps<Item> = {
 /** What stands before each row: whether it is chosen, whether it is marked. */
 const gutterCells = 2;
 
-/** Which of the columns there is room for, and how wide each is. */
+/** Below this a second cell between two columns is not worth the end of a name. */
+const roomyCells = 50;
+
+/** Which of the columns there is room for, how wide each is, and how many cells lie between them. */
 export function layTable<Item>(
   columns: readonly Column<Item>[],
   items: readonly Item[],
   width: number,
-): readonly LaidColumn[] {
+): Pick<TableProps<Item>, 'laid' | 'gap'> {
   const texts = items.map((item) => columns.map((column) => textOf(column.cell(item))));
-  return layColumns(columns, texts, width - gutterCells, gapFor(width));
+  const lay = (gap: number): readonly LaidColumn[] => layColumns(columns, texts, width - gutterCells, gap);
+  const roomy = lay(2);
+  // With all of them there, nothing is to be gained.
+  if (width >= roomyCells && roomy.length === columns.length) return { laid: roomy, gap: 2 };
+  const tight = lay(1);
+  const longest = (index: number): number =>
+    texts.reduce((most, row) => Math.max(most, measure(sanitise(row[index] ?? ''))), 0);
+  const isWhole = ({ index, cells }: LaidColumn): boolean => cells >= longest(index);
+  const isTight =
+    width < roomyCells
+      ? tight.some(
+          (one) =>
+            !roomy.some(
+              ({ index, cells }) => index === one.index && cells >= Math.min(one.cells, longest(index)),
+            ),
+        )
+      : // Nor is it worth a column, if that leaves the others as they are.
+        tight.length > roomy.length &&
+        tight.every((one) => columns[one.index]?.keepsWord === true || isWhole(one));
+  return isTight ? { laid: tight, gap: 1 } : { laid: roomy, gap: 2 };
 }
 
 /** Lines the heading takes. */
@@ -69,7 +93,7 @@ export function headingLines(isRuled: boolean): number {
  * line, and the cell component paints the real content in its place.
  */
 export function Table<Item>(props: TableProps<Item>): ReactNode {
-  const { columns, laid, rows, width, isRuled, order } = props;
+  const { columns, laid, gap, rows, width, isRuled, order } = props;
   const headings: Piece[] = laid.map(({ index, cells }) => {
     const { heading = '', field, align } = columns[index] ?? {};
     const isOrder = field !== undefined && order?.field === field;
@@ -82,9 +106,10 @@ export function Table<Item>(props: TableProps<Item>): ReactNode {
       '  ',
       headings.map((heading) => [heading]),
       width,
+      gap,
     ),
     ...(isRuled ? [[rule]] : []),
-    ...rows.map((row) => lineOf(row, columns, laid, width)),
+    ...rows.map((row) => lineOf(row, columns, { laid, gap }, width)),
   ];
   const cells = Math.max(1, width);
   return (
@@ -133,7 +158,7 @@ function NoLine(): ReactNode {
 function lineOf<Item>(
   { item, isChosen, isMarked, need }: TableRow<Item>,
   columns: readonly Column<Item>[],
-  laid: readonly LaidColumn[],
+  { laid, gap }: Pick<TableProps<Item>, 'laid' | 'gap'>,
   width: number,
 ): readonly Piece[] {
   const cells = laid.map(({ index, cells }, place): readonly Piece[] => {
@@ -152,7 +177,7 @@ function lineOf<Item>(
     const name = whole.trimEnd();
     return [chosenName({ ...piece, text: name }), { text: whole.slice(name.length) }];
   });
-  return joined(gutter({ isChosen, isMarked, need }), cells, width);
+  return joined(gutter({ isChosen, isMarked, need }), cells, width, gap);
 }
 
 /** Colour says that a row needs a human: what stands first in it is as urgent as that, what is well has none. */
@@ -174,13 +199,14 @@ export function gutter({
   return `${isChosen ? '>' : ' '}${after}`;
 }
 
-function gapFor(width: number): number {
-  return width < 50 ? 1 : 2;
-}
-
 /** A whole row as one line: with one Text for each row a frame costs a fraction of one Text for each cell. */
-function joined(before: string, cells: readonly (readonly Piece[])[], width: number): readonly Piece[] {
-  const gap = { text: ' '.repeat(gapFor(width)) };
+function joined(
+  before: string,
+  cells: readonly (readonly Piece[])[],
+  width: number,
+  gapCells: number,
+): readonly Piece[] {
+  const gap = { text: ' '.repeat(gapCells) };
   const pieces: readonly Piece[] = [
     { text: before, tone: 'mark' },
     ...cells.flatMap((own, index) => (index === 0 ? own : [gap, ...own])),

@@ -54,7 +54,7 @@ function Everything({ payload }: { readonly payload: string }) {
         <Prompt label="you ›" line={{ text, cursor: 5000 }} columns={56} />
         <Table
           columns={cells}
-          laid={layTable(cells, items, 56)}
+          {...layTable(cells, items, 56)}
           rows={items.map((item, index) => ({ item, isChosen: index === 0, isMarked: index === 1 }))}
           width={56}
           isRuled

@@ -76,8 +76,8 @@ test('in a narrow corner of the console, not in focus', () => {
     │   mail     ▁▁▁▁▁▁▁▁▁  2.0k │
     │   forged␛… ▁▁▁▁▁▁▁▁▁     3 │
     │                            │
-    │ 1.8k          ▁▃▄▅▆▆▇▇████ │
-    │          ▂▃▅▇█████████████ │
+    │                            │
+    │                            │
     ╰─ 1-4 of 4 of 130 ─ by sum ─╯"
   `);
 });

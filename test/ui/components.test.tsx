@@ -85,7 +85,7 @@ describe('table', () => {
   const table = (width: number, { rows = items, isRuled = false, isOrdered = false } = {}) => (
     <Table
       columns={columns}
-      laid={layTable(columns, rows, width)}
+      {...layTable(columns, rows, width)}
       rows={rows.map((item, index) => ({ item, isChosen: index === 1, isMarked: index === 2 }))}
       width={width}
       isRuled={isRuled}
@@ -129,7 +129,7 @@ describe('table', () => {
     const frame = painted(
       <Table
         columns={all}
-        laid={layTable(all, items, 60)}
+        {...layTable(all, items, 60)}
         rows={rows}
         width={60}
         isRuled={false}

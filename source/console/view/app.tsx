@@ -103,10 +103,12 @@ type TabsProps = {
 function Tabs({ columns, features, focus }: TabsProps): ReactNode {
   const marks = useStore((state) => state.marks);
   const at = features.findIndex(({ noun }) => noun === focus);
-  const roomy = features.map((feature, index) => tabOf(feature, index, marks, ' '));
-  // A space less between them lets all be seen on 80 columns.
-  const isRoomy = roomy.reduce((sum, tab) => sum + cellsOf(tab), 0) <= columns;
-  const tabs = isRoomy ? roomy : features.map((feature, index) => tabOf(feature, index, marks, ''));
+  const tabsOf = (room: TabRoom): readonly Tab[] =>
+    features.map((feature, index) => tabOf(feature, index, marks, room));
+  const isFitting = (tabs: readonly Tab[]): boolean =>
+    tabs.reduce((sum, tab) => sum + cellsOf(tab), 0) <= columns;
+  // A space less here and there lets all be seen on 80 columns.
+  const tabs = [tabsOf('wide'), tabsOf('close')].find(isFitting) ?? tabsOf('dense');
   let first = 0;
   const taken = (from: number): number =>
     tabs.slice(from, at + 1).reduce((sum, tab) => sum + cellsOf(tab), from > 0 ? 1 : 0);
@@ -121,17 +123,20 @@ function Tabs({ columns, features, focus }: TabsProps): ReactNode {
   return <Row columns={columns} spans={[...(first > 0 ? ['…'] : []), ...spans]} />;
 }
 
+type TabRoom = 'wide' | 'close' | 'dense';
 type Tab = readonly { readonly text: string; readonly tone?: Tone; readonly bold?: boolean }[];
 
-function tabOf({ noun }: AnyFeature, index: number, marks: State['marks'], end: string): Tab {
+function tabOf({ noun }: AnyFeature, index: number, marks: State['marks'], room: TabRoom): Tab {
   const own = marks[noun];
   const mark = markOf(own);
   // Where room is short, that it is marked: how often stands on the pane.
-  const short = end === '' ? mark.slice(0, 1) : mark;
+  const short = room === 'wide' ? mark : mark.slice(0, 1);
+  const digit = digitOf(index) ?? '';
+  const isClose = room === 'dense' || digit === '';
   return [
-    { text: ` ${digitOf(index) ?? ''} ${noun}`.replace('  ', ' '), tone: 'muted' },
+    { text: ` ${digit}${isClose ? '' : ' '}${noun}`, tone: 'muted' },
     ...(mark === '' ? [] : [{ text: short, tone: markTone(own), bold: true }]),
-    ...(end === '' ? [] : [{ text: end }]),
+    ...(room === 'wide' ? [{ text: ' ' }] : []),
   ];
 }
 

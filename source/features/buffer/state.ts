@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import { chosenRow, initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment } from '../../ui/moment.ts';
 import type { Foreign, Pending } from './pending.ts';
@@ -80,7 +81,7 @@ export function learn(
   const types = readings.map((reading) =>
     'error' in reading ? foreign(reading) : rowOf(reading, known.get(reading.type), nowMs),
   );
-  types.sort((one, other) => urgency(other) - urgency(one) || (one.type < other.type ? -1 : 1));
+  types.sort((one, other) => urgency(other) - urgency(one) || compareNames(one.type, other.type));
   const isSame =
     total === slice.total &&
     isWhole === slice.isWhole &&

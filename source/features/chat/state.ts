@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import { changeList, initialList, type List, type ListState } from '../../ui/list.ts';
 import { type Entry, isMalformed } from './message.ts';
 
@@ -117,7 +118,8 @@ export function roomToShow(rooms: readonly Room[], selected: string | undefined)
 
 export function learn(slice: ChatSlice, { all, open }: Reading): ChatSlice {
   const known = all?.rooms ?? slice.rooms;
-  const rooms = open ? known.map((room) => (room.room === open.room.room ? open.room : room)) : known;
+  const found = open ? known.map((room) => (room.room === open.room.room ? open.room : room)) : known;
+  const rooms = all ? found.toSorted((a, b) => compareNames(a.room, b.room)) : found;
   const selected = roomToShow(rooms, slice.selected);
   const members = selected === slice.selected ? slice.members : [];
   const { wrong, totals } = all ?? slice;

@@ -13,7 +13,9 @@ const tableColumns = 60;
 /** Cells of a line that are no chart. */
 const otherCells = 54;
 const nameCells = 20;
+/** Lines of the large chart. */
 const tallest = 8;
+const lowest = 3;
 const shortName = 8;
 
 /** A chart for each series, with today's sum and how it compares to the same time yesterday. */
@@ -25,7 +27,7 @@ export function HitsPane(props: PaneProps<HitsSlice>): ReactNode {
       list={hitsList}
       table={tableOf(Math.max(8, Math.min(120, columns - otherCells)))}
       narrow={{ below: tableColumns, lines: narrowOf }}
-      about={(row) => chartLines(row, columns)}
+      about={(row, lines = tallest) => chartLines(row, columns, Math.min(tallest, lines))}
       details={(row, cells) => detailsOf(row, slice, cells)}
       empty={
         slice.total === undefined
@@ -69,17 +71,19 @@ function narrowOf({ series, points, today, yesterday }: SeriesRow, columns: numb
   const [bars = ''] = chart(points, Math.max(0, columns - shortName - 1 - sum.length), 1);
   return [
     { spans: [fitTo(sanitise(series), shortName), ' ', bars], right: [sum] },
-    { spans: [`today, ${change(today, yesterday)} on yesterday by now`] },
+    { spans: [`${change(today, yesterday)} on yesterday${columns < 28 ? '' : ' by now'}`] },
   ];
 }
 
 /** The chosen series at a larger scale, with what its highest bar stands for. */
-function chartLines({ points }: SeriesRow, columns: number): readonly Line[] {
-  const top = formatShort(Math.max(0, ...points));
+function chartLines({ points }: SeriesRow, columns: number, height = tallest): readonly Line[] {
+  const highest = Math.max(0, ...points);
+  // Nothing was counted, or there is room for the upper end of the bars alone.
+  if (highest === 0 || height < lowest) return [];
+  const top = formatShort(highest);
   const cells = Math.max(0, columns - top.length - 1);
-  if (points.length === 0) return [];
-  return chart(points, cells, tallest).map((bars, line) => ({
-    spans: [`${(line === 0 ? top : line === tallest - 1 ? '0' : '').padStart(top.length)} ${bars}`],
+  return chart(points, cells, height).map((bars, line) => ({
+    spans: [`${(line === 0 ? top : line === height - 1 ? '0' : '').padStart(top.length)} ${bars}`],
   }));
 }
 

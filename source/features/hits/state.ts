@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 
 /** One series: its sums, and the hits of the last steps, oldest first. */
@@ -62,7 +63,7 @@ export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
   const all = [...rows.values()]
     .filter(({ series }) => names.includes(series))
     .map((row) => ({ ...row, points: fresh?.points[row.series] ?? row.points }))
-    .toSorted((a, b) => b.today - a.today || (a.series < b.series ? -1 : 1));
+    .toSorted((a, b) => b.today - a.today || compareNames(a.series, b.series));
   return {
     ...known,
     rows: all,

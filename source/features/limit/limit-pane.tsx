@@ -25,6 +25,7 @@ export function LimitPane(props: PaneProps<LimitSlice>): ReactNode {
       list={limitList}
       table={tableOf(nowMs)}
       narrow={{ below: tableColumns, lines: (meter, columns) => narrowOf(meter, columns, nowMs) }}
+      about={(meter) => (props.columns < tableColumns ? [aboutOf(meter, nowMs)] : [])}
       details={(meter) => detailsOf(meter, nowMs)}
       empty={
         slice.total === undefined
@@ -81,19 +82,27 @@ function tableOf(nowMs: number): readonly Column<Meter>[] {
 
 /** State and name with the figures at the right; below, what was refused and when it frees. */
 function narrowOf(meter: Meter, columns: number, nowMs: number): readonly Line[] {
-  const left = resetIn(meter, nowMs);
-  const refused = meter.denied > 0 ? `${formatCount(meter.denied)} refused, ` : '';
   const first: Line = {
     spans: [{ ...stateSpan(meter), text: stateSpan(meter).text.padEnd(5) }, meter.subject],
     named: 1,
     right: [' ', padStart(use(meter), 7)],
   };
   if (meter.used === 0 && meter.denied === 0) return [first];
-  const free = left === undefined ? 'unused' : `free in ${left}`;
   return [
     first,
-    { spans: [`   ${refused}${free}`], ...(columns >= 40 && { right: [' ', lately(meter, 8)] }) },
+    { spans: [` ${stateText(meter, nowMs)}`], ...(columns >= 40 && { right: [' ', lately(meter, 8)] }) },
   ];
+}
+
+/** `3,977 refused, free in 38s`. */
+function stateText(meter: Meter, nowMs: number): string {
+  const left = resetIn(meter, nowMs);
+  const refused = meter.denied > 0 ? `${formatCount(meter.denied)} refused, ` : '';
+  return `${refused}${left === undefined ? 'unused' : `free in ${left}`}`;
+}
+
+function aboutOf(meter: Meter, nowMs: number): Line {
+  return { spans: [`${meter.subject}  ${stateText(meter, nowMs)}`] };
 }
 
 function detailsOf(meter: Meter, nowMs: number): readonly Line[] {

@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { steadyMoment } from '../../ui/moment.ts';
 
@@ -147,7 +148,7 @@ export function byNearness(a: Use, b: Use): number {
   return (
     b.used / b.limit - a.used / a.limit ||
     b.denied - a.denied ||
-    (a.subject < b.subject ? -1 : Number(a.subject > b.subject)) ||
+    compareNames(a.subject, b.subject) ||
     a.perMs - b.perMs
   );
 }

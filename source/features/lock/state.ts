@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import { formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment, untilMs } from '../../ui/moment.ts';
@@ -90,14 +91,9 @@ export function learn(slice: LockSlice, reading: Reading): LockSlice {
       })),
     };
   });
-  const sorted = next.toSorted((a, b) => urgency(b) - urgency(a) || compare(a.name, b.name));
+  const sorted = next.toSorted((a, b) => urgency(b) - urgency(a) || compareNames(a.name, b.name));
   const learned = { ...slice, locks: sorted, known, looked, round, moreEndless, wrong };
   return JSON.stringify(learned) === JSON.stringify(slice) ? slice : learned;
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
 
 /** `12 held  3 waiting`; where not every name is shown, of how many: `300 of 1,500 names  1,212 held`. */

@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import type { Client } from '../../redis/client.ts';
 import { guardLifeMs } from '../../redis/idempotency.ts';
 import { registered, registeredPage } from '../../redis/registry.ts';
@@ -216,11 +217,7 @@ export async function isKnown(redis: Client, log: LogName): Promise<boolean> {
 }
 
 function byName(a: LogName, b: LogName): number {
-  return compare(a.name, b.name) || compare(a.severity, b.severity);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return compareNames(a.name, b.name) || compareNames(a.severity, b.severity);
 }
 
 function familyOf(keys: LogKeys, guard: string): readonly string[] {

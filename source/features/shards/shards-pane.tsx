@@ -3,7 +3,7 @@ import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/for
 import { gauge } from '../../ui/gauge.ts';
 import { fact, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
-import type { Tone } from '../../ui/row.tsx';
+import type { Span, Tone } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
 import { clusterSlots, type Server, type ShardsSlice, servedSlots, shardsList, shortName } from './state.ts';
@@ -17,6 +17,9 @@ const stateTones: Readonly<Record<string, Tone>> = {
   down: 'bad',
 };
 
+/** From this width on a server takes one line of a table. */
+const tableColumns = 50;
+
 /** One line a server, what is wrong with the whole below, and what changed last. */
 export function ShardsPane(props: PaneProps<ShardsSlice>): ReactNode {
   const { slice } = props;
@@ -26,6 +29,7 @@ export function ShardsPane(props: PaneProps<ShardsSlice>): ReactNode {
       {...props}
       list={shardsList}
       table={isCluster ? [...table, slotsColumn] : table}
+      narrow={{ below: tableColumns, lines: narrowOf }}
       details={detailsOf}
       tail={notesOf(slice)}
       empty={['No server has answered yet']}
@@ -38,10 +42,7 @@ const table: readonly Column<Server>[] = [
     heading: 'state',
     keepsWord: true,
     field: 'state',
-    cell: ({ state }) => ({
-      text: state === 'up' ? 'up' : state.toUpperCase(),
-      tone: stateTones[state] ?? 'warn',
-    }),
+    cell: stateSpan,
   },
   { heading: '#', align: 'right', drop: 7, cell: ({ shard }) => String(shard) },
   {
@@ -91,6 +92,25 @@ const slotsColumn: Column<Server> = {
   drop: 5,
   cell: ({ slots }) => (slots === undefined ? '' : formatCount(slots)),
 };
+
+function stateSpan({ state }: Server): Exclude<Span, string> {
+  return { text: state === 'up' ? 'up' : state.toUpperCase(), tone: stateTones[state] ?? 'warn' };
+}
+
+function narrowOf(server: Server): readonly Line[] {
+  const { url, role, opsPerSec, lagSeconds } = server;
+  const state = stateSpan(server);
+  const lag = lagSeconds === undefined ? [] : [`${lagSeconds}s behind`];
+  const figures = [memoryOf(server), `${formatShort(opsPerSec)} cmd/s`, ...lag];
+  return [
+    {
+      spans: [{ ...state, text: `${state.text.padEnd(8)} ` }, shortName(url)],
+      named: 1,
+      right: [` ${role}`],
+    },
+    { spans: [`  ${figures.join('  ')}`] },
+  ];
+}
 
 function memoryOf({ usedBytes, maxBytes }: Server): string {
   return maxBytes === 0 ? formatBytes(usedBytes) : `${formatBytes(usedBytes)}/${formatBytes(maxBytes)}`;

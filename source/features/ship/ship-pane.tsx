@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { compareNames } from '../../compare-names.ts';
 import { counted, formatBytes, formatCount, formatDuration } from '../../ui/format.ts';
 import { gauge } from '../../ui/gauge.ts';
 import { fact, type Line } from '../../ui/line.ts';
@@ -163,7 +164,7 @@ function noteOf({ silentSinceMs, aside }: ConsumerRow, nowMs: number): Span {
 /** `0 1 ·`: who has it, in the order of their ids; a count where that would be too long. */
 function doneBy({ finished, missing, state }: PartRow, columns: number): string {
   if (state === 'writing') return '';
-  const ids = [...finished, ...missing].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
+  const ids = [...finished, ...missing].sort(compareNames);
   const marks = ids.map((id) => (finished.includes(id) ? id : '·')).join(' ');
   return width(marks) <= columns / 4 ? marks : `${finished.length}/${ids.length}`;
 }

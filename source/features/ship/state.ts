@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import type { Need } from '../../need.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 
@@ -97,7 +98,7 @@ export function learn(slice: ShipSlice, { channels, shown, at, other }: Reading)
   const known = slice.elsewhere.filter(
     ({ channel }) => channels.includes(channel) && channel !== other?.channel && channel !== shown?.channel,
   );
-  const elsewhere = [...known, ...(other ? [other] : [])].sort((a, b) => (a.channel < b.channel ? -1 : 1));
+  const elsewhere = [...known, ...(other ? [other] : [])].sort((a, b) => compareNames(a.channel, b.channel));
   const next = { ...slice, channels, shown, elsewhere };
   if (!shown) return { ...next, rates: [], measured: undefined };
   const before = slice.measured?.channel === shown.channel ? slice.measured : undefined;
@@ -161,7 +162,7 @@ const urgencies: Readonly<Record<ConsumerRow['state'], number>> = { stalled: 2, 
 function rowsOf({ shown }: ShipSlice): readonly ShipRow[] {
   if (!shown) return [];
   const consumers = shown.consumers
-    .toSorted((a, b) => urgencies[b.state] - urgencies[a.state])
+    .toSorted((a, b) => urgencies[b.state] - urgencies[a.state] || compareNames(a.id, b.id))
     .map((consumer): ShipRow => ({ kind: 'consumer', consumer }));
   return [...consumers, ...shown.parts.map((part): ShipRow => ({ kind: 'part', part }))];
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { compareNames } from '../../compare-names.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import type { Halt } from './record.ts';
 import type { TargetStatus } from './status.ts';
@@ -70,7 +71,10 @@ const urgencies: Readonly<Record<Condition, number>> = {
 };
 
 export const syncList: List<SyncSlice, Target> = {
-  rows: ({ targets = [] }) => targets.toSorted((a, b) => urgencies[b.condition] - urgencies[a.condition]),
+  rows: ({ targets = [] }) =>
+    targets.toSorted(
+      (a, b) => urgencies[b.condition] - urgencies[a.condition] || compareNames(a.target, b.target),
+    ),
   id: ({ channel, base, target }) => JSON.stringify([channel, base, target]),
   name: ({ target }) => target,
   texts: ({ channel, base, target }) => [target, base, channel],

@@ -23,6 +23,9 @@ const tones: Readonly<Record<Condition, Tone>> = {
   down: 'bad',
 };
 
+/** From this width on a target takes one line of a table. */
+const tableColumns = 50;
+
 /** One line a target; below it what the chosen one did last and what events missed. */
 export function SyncPane(props: PaneProps<SyncSlice>): ReactNode {
   return (
@@ -30,6 +33,7 @@ export function SyncPane(props: PaneProps<SyncSlice>): ReactNode {
       {...props}
       list={syncList}
       table={table}
+      narrow={{ below: tableColumns, lines: narrowOf }}
       about={detailsOf}
       details={(target) => [
         fact('state', conditionText(target.condition)),
@@ -78,6 +82,24 @@ const table: readonly Column<Target>[] = [
   { heading: 'channel', field: 'channel', drop: 5, cell: ({ channel }) => channel },
 ];
 
+function narrowOf(target: Target): readonly Line[] {
+  const { condition, queued, synced, failed, missedByEvents } = target;
+  const state = conditionText(condition);
+  const figures = [
+    `${formatCount(synced)} synced`,
+    ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
+    ...(missedByEvents > 0 ? [`${formatCount(missedByEvents)} missed`] : []),
+  ];
+  return [
+    {
+      spans: [{ text: `${state.padEnd(8)} `, tone: tones[condition] }, target.target],
+      named: 1,
+      right: [queued === 0 ? '' : ` ${formatCount(queued)} queued`],
+    },
+    { spans: [`  ${figures.join('  ')}`] },
+  ];
+}
+
 function detailsOf(target: Target): readonly Line[] {
   const { lastBatchAt, lastFiles, lastBytes, lastFullAt, missedByEvents, failed, refused, error } = target;
   const { halted, failures, leftOut, notKept } = target;
@@ -90,6 +112,14 @@ function detailsOf(target: Target): readonly Line[] {
   }
   if (target.state !== 'live') lines.push([unserved(target)]);
   if (error !== null) lines.push([{ text: error, tone: 'bad' }]);
+  if (failed > 0) {
+    lines.push([{ text: `${counted(failed, 'path')} could not be copied: tried again`, tone: 'warn' }]);
+    for (const { path, reason } of failures) lines.push([{ text: `${path}: ${reason}`, tone: 'warn' }]);
+  }
+  if (refused > 0) {
+    const why = refused === 1 ? 'was refused: it leads' : 'were refused: they lead';
+    lines.push([{ text: `${counted(refused, 'path')} ${why} out of the base`, tone: 'warn' }]);
+  }
   lines.push(
     lastBatchAt === null
       ? ['no batch yet']
@@ -104,14 +134,6 @@ function detailsOf(target: Target): readonly Line[] {
       ? ['not compared in full yet']
       : [`compared in full ${formatClock(lastFullAt)}  `, missed],
   );
-  if (failed > 0) {
-    lines.push([{ text: `${counted(failed, 'path')} could not be copied: tried again`, tone: 'warn' }]);
-    for (const { path, reason } of failures) lines.push([{ text: `${path}: ${reason}`, tone: 'warn' }]);
-  }
-  if (refused > 0) {
-    const why = refused === 1 ? 'was refused: it leads' : 'were refused: they lead';
-    lines.push([{ text: `${counted(refused, 'path')} ${why} out of the base`, tone: 'warn' }]);
-  }
   if (leftOut > 0)
     lines.push([{ text: `${counted(leftOut, 'symlink')} not copied: out of the base`, tone: 'muted' }]);
   if (notKept !== null && notKept !== '')

@@ -1,3 +1,4 @@
+import { compareNames } from '../../compare-names.ts';
 import type { Need } from '../../need.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment } from '../../ui/moment.ts';
@@ -148,8 +149,13 @@ function linesOf({ topics }: TopicSlice): readonly Line[] {
   );
   return lines
     .map((line) => ({ line, urgency: urgencyOf(line) }))
-    .sort((a, b) => b.urgency - a.urgency)
+    .sort((a, b) => b.urgency - a.urgency || byName(a.line, b.line))
     .map(({ line }) => line);
+}
+
+function byName(a: Line, b: Line): number {
+  const [topic, subscriber] = [a.topic.topic, a.subscriber?.name ?? ''];
+  return compareNames(topic, b.topic.topic) || compareNames(subscriber, b.subscriber?.name ?? '');
 }
 
 const urgencies: Readonly<Record<Condition, number>> = {

@@ -34,6 +34,8 @@ const tableOf = (nowMs: number): readonly Column<Line>[] => [
   {
     heading: 'state',
     keepsWord: true,
+    // What stands behind the word is in the details; a trend tells more.
+    yields: { to: 12, sparing: 2 },
     field: 'state',
     cell: ({ subscriber }) =>
       subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'muted' },

@@ -1,3 +1,4 @@
+import { compareNames } from '../../../compare-names.ts';
 import type { Client } from '../../../redis/client.ts';
 import { asIntegers } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
@@ -40,9 +41,8 @@ export async function asideParts(redis: Client, channel: string): Promise<Aside[
     }
   };
   await typed(redis, { [channelKeys(redis, channel).aside]: 'hash' }, collect());
-  const order = new Intl.Collator('en', { numeric: true });
   return found
-    .sort((a, b) => order.compare(a.aside.consumer, b.aside.consumer) || a.id - b.id)
+    .sort((a, b) => compareNames(a.aside.consumer, b.aside.consumer) || a.id - b.id)
     .map(({ aside }) => aside);
 }
 

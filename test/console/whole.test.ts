@@ -1,0 +1,107 @@
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { width } from '../../source/ui/text.ts';
+import { type Appearance, currentAppearance, setAppearance } from '../../source/ui/theme/style.ts';
+import { dark, mono, paletteOf, terminal } from '../../source/ui/theme/theme.ts';
+import { runHere } from '../helpers/batch.ts';
+import { emptySlices, type FilledConsole, filledConsole } from '../helpers/filled-console.tsx';
+import { redisForThisFile } from '../helpers/redis-server.ts';
+
+// The whole console over a server with something of everything, at every size and with all that terminals can show.
+
+const server = await redisForThisFile();
+
+const sizes = [
+  [40, 10],
+  [80, 24],
+  [100, 30],
+  [120, 40],
+  [200, 60],
+] as const;
+
+const darkPalette = paletteOf(dark, 'dark') ?? mono;
+const modes: readonly (readonly [string, Partial<Appearance>, sgr: RegExp])[] = [
+  [
+    'any colour',
+    { styling: 'colour', depth: 'any', palette: darkPalette },
+    /^(0|1|22|3|4|24|7|27|39|38;2;\d+;\d+;\d+)$/,
+  ],
+  [
+    '256 colours',
+    { styling: 'colour', depth: 256, palette: darkPalette },
+    /^(0|1|22|4|24|7|27|39|38;5;\d+)$/,
+  ],
+  [
+    '16 colours',
+    { styling: 'colour', depth: 16, palette: paletteOf(terminal, undefined) ?? mono },
+    /^(0|1|2|22|4|24|7|27|39|[39][0-7])$/,
+  ],
+  ['no colour', { styling: 'mono' }, /^(0|1|2|22|4|24|7|27)$/],
+];
+
+let before: Appearance;
+let filled: FilledConsole;
+beforeAll(async () => {
+  process.env.TZ = 'UTC';
+  before = currentAppearance();
+  setAppearance({ styling: 'plain', glyphs: 'unicode' });
+  filled = await filledConsole();
+});
+afterAll(() => setAppearance(before));
+
+function paint(columns: number, rows: number, appearance: Partial<Appearance> = {}): string {
+  setAppearance(appearance);
+  try {
+    return filled.paint({ columns, rows });
+  } finally {
+    setAppearance({ ...before, styling: 'plain', glyphs: 'unicode' });
+  }
+}
+
+describe.each(sizes)('%ix%i', (columns, rows) => {
+  test('as text', () => {
+    const frame = paint(columns, rows);
+    const lines = frame.split('\n');
+    expect(lines).toHaveLength(rows);
+    expect(lines.filter((line) => width(line) > columns)).toEqual([]);
+    expect(frame).toMatchSnapshot();
+  });
+
+  test('in ASCII: the same cells, of printable characters alone', () => {
+    const frame = paint(columns, rows, { glyphs: 'ascii' });
+    expect(frame).toMatch(/^[ -~\n]*$/);
+    const lines = frame.split('\n');
+    expect(lines.filter(({ length }) => length > columns)).toEqual([]);
+    expect(frame).toMatchSnapshot();
+  });
+
+  test.each(modes)('in %s: the same text, with styles that such a terminal has', (_, appearance, sgr) => {
+    const frame = paint(columns, rows, appearance);
+    // Spaces at the end of a line are left out only where nothing styles them.
+    const text = stripVTControlCharacters(frame).replaceAll(/ +$/gm, '');
+    expect(text).toBe(paint(columns, rows).replaceAll(/ +$/gm, ''));
+    const codes = [...frame.matchAll(/\u001B\[([\d;]*)m/g)].map(([, code = '']) => code);
+    expect(codes.filter((code) => !sgr.test(code))).toEqual([]);
+    expect(frame.replaceAll(/\u001B\[([\d;]*)m/g, '‹$1›')).toMatchSnapshot();
+  });
+});
+
+test('features with nothing in them take no tile, and one with something has the focus', async () => {
+  const { lock, ...others } = emptySlices;
+  const one = await filledConsole({ slices: others });
+  expect(one.paint({ columns: 120, rows: 40 })).toMatchSnapshot();
+  expect(one.store.getState().screen.focus).toBe('lock');
+  const none = await filledConsole({ slices: { ...others, lock } });
+  expect(none.paint({ columns: 120, rows: 40 })).toMatchSnapshot();
+});
+
+test('a snapshot shows what the console would: an empty feature in a line, not in a tile', async () => {
+  await server.client().set('lock:migrate', 'somebody');
+  await server.client().zadd('quarterdeck:lock', Date.now(), 'migrate');
+  const { stdout } = await runHere(['snapshot', '--size', '120x40'], { url: server.url });
+  expect(stdout).toMatch(/┏━ 6 lock !1/);
+  expect(stdout).toMatch(
+    /^─ nothing in ─ 1 chat ─ 2 ship ─ 3 log ─ 4 limit ─ 5 hits ─ 7 topic ─ 8 buffer ─ 9 sync ─/m,
+  );
+  expect(stdout).not.toMatch(/╭─ 1 chat/);
+});
