@@ -47,3 +47,15 @@ export function needId(feature: string, { kind, name }: Pick<Need, 'kind' | 'nam
 export function needSentence({ name, words }: Pick<Need, 'name' | 'words'>): string {
   return name === words ? words : `${name} ${words}`;
 }
+
+/** So many of them, and how many more there are as a need of its own. @param name what they are of: `other topics` */
+export function atMost(needs: readonly Need[], most: number, name: string): readonly Need[] {
+  const more = needs.length - most;
+  return more > 0 ? [...needs.slice(0, most), othersNeed(more, name)] : needs;
+}
+
+/** That so many more are in trouble than are shown. */
+export function othersNeed(count: number, name: string): Need {
+  const words = `${count.toLocaleString('en')} more need somebody`;
+  return { kind: 'others', name, severity: 'bad', words, figure: count };
+}

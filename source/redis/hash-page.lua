@@ -1,25 +1,41 @@
 #!lua flags=no-writes
--- Fields of a hash, a page of a scan at a time; what is too long to be what is looked for is left out and counted.
+-- Fields of hashes, a page of a scan at a time; what is too long to be what is looked for is left out and counted.
 -- KEYS[1] hash
--- ARGV[1] cursor: '0' to begin
--- ARGV[2] most: about so many fields
--- ARGV[3] longest: bytes of a field and its value together
--- ARGV[4] budget: bytes; with this many the page ends
--- Reply: {cursor, '0' at the end; how many were left out; how many bytes those have; field, value, ...}
-local most, longest, budget = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local reply, met, bytes = { ARGV[1], 0, 0 }, 0, 0
-repeat
-  local page = redis.call('HSCAN', KEYS[1], reply[1], 'COUNT', 4)
-  reply[1] = page[1]
-  for i = 1, #page[2], 2 do
-    local size = #page[2][i] + #page[2][i + 1]
-    met = met + 1
-    if size > longest then
-      reply[2], reply[3] = reply[2] + 1, reply[3] + size
-    else
-      bytes = bytes + size
-      reply[#reply + 1], reply[#reply + 2] = page[2][i], page[2][i + 1]
+-- KEYS[2..] more: other hashes
+-- ARGV[1] most: about so many fields of each
+-- ARGV[2] longest: bytes of a field and its value together
+-- ARGV[3] budget: bytes; with this many the page ends, and the hashes after it are not looked at
+-- ARGV[4..] cursors: of each hash, '0' to begin
+-- Reply: of each hash that was looked at {cursor, '0' at the end; how many were left out; how many bytes those have; field,
+-- Reply: value, ...}; where several are wanted, the text of its error instead
+local most, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local bytes = 0
+
+local function read(key, cursor)
+  local reply, met = { cursor, 0, 0 }, 0
+  repeat
+    local page = redis.call('HSCAN', key, reply[1], 'COUNT', 4)
+    reply[1] = page[1]
+    for i = 1, #page[2], 2 do
+      local size = #page[2][i] + #page[2][i + 1]
+      met = met + 1
+      if size > longest then
+        reply[2], reply[3] = reply[2] + 1, reply[3] + size
+      else
+        bytes = bytes + size
+        reply[#reply + 1], reply[#reply + 2] = page[2][i], page[2][i + 1]
+      end
     end
-  end
-until reply[1] == '0' or met >= most or bytes >= budget
-return reply
+  until reply[1] == '0' or met >= most or bytes >= budget
+  return reply
+end
+
+if #KEYS == 1 then return { read(KEYS[1], ARGV[4]) } end
+local replies = {}
+for i, key in ipairs(KEYS) do
+  if i > 1 and bytes >= budget then break end
+  local isRead, reply = pcall(read, key, ARGV[3 + i])
+  if not isRead then reply = type(reply) == 'table' and reply.err or tostring(reply) end
+  replies[i] = reply
+end
+return replies

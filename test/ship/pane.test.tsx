@@ -189,7 +189,7 @@ describe('the feed', () => {
   });
   afterAll(() => server.close());
 
-  test('learns in three commands, and changes nothing while nothing happens', async () => {
+  test('learns in four commands, and changes nothing while nothing happens', async () => {
     using scratch = new Scratch();
     const directory = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n' });
     const ending = new AbortController();
@@ -213,7 +213,7 @@ describe('the feed', () => {
       slice = (await ship.feed.read(context, slice))(slice);
     const sent = vi.spyOn(redis, 'sendCommand');
     const again = (await ship.feed.read(context, slice))(slice);
-    expect(sent.mock.calls.length).toBeLessThanOrEqual(3);
+    expect(sent.mock.calls.length).toBeLessThanOrEqual(4);
     expect(again).toBe(slice);
   });
 });

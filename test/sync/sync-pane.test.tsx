@@ -48,23 +48,25 @@ const halted = {
   sinceMs: Date.UTC(2026, 10, 20, 15, 50),
   token: 't',
 } as const;
-const live = learn(initial, [target()]);
-const troubled = learn(initial, [
-  target({ queued: 812, error: 'rsync to cdn1:/srv/img ended with 12: connection unexpectedly closed' }),
-  target({
-    target: '/mnt/backup\u001b[31m/img',
-    failed: 2,
-    failures: [
-      { path: 'a/secret', reason: 'send_files failed to open "/srv/img/a/secret": Permission denied (13)' },
-    ],
-    refused: 1,
-    missedByEvents: 4,
-    leftOut: 3,
-    notKept: '2 hard links',
-  }),
-  target({ target: 'rsync://mirror.example/img', state: 'lapsed', lastBatchAt: null, lastFullAt: null }),
-]);
-const standing = learn(initial, [target({ halted: { ...halted, sample: [...halted.sample] } })]);
+const live = learn(initial, { targets: [target()] });
+const troubled = learn(initial, {
+  targets: [
+    target({ queued: 812, error: 'rsync to cdn1:/srv/img ended with 12: connection unexpectedly closed' }),
+    target({
+      target: '/mnt/backup\u001b[31m/img',
+      failed: 2,
+      failures: [
+        { path: 'a/secret', reason: 'send_files failed to open "/srv/img/a/secret": Permission denied (13)' },
+      ],
+      refused: 1,
+      missedByEvents: 4,
+      leftOut: 3,
+      notKept: '2 hard links',
+    }),
+    target({ target: 'rsync://mirror.example/img', state: 'lapsed', lastBatchAt: null, lastFullAt: null }),
+  ],
+});
+const standing = learn(initial, { targets: [target({ halted: { ...halted, sample: [...halted.sample] } })] });
 
 const states: readonly (readonly [string, SyncSlice, (typeof paneNotes)[keyof typeof paneNotes]])[] = [
   ['before data', initial, paneNotes.waiting],
@@ -96,15 +98,37 @@ test('r lets a halted target go on as its halt asks for', () => {
   expect(key?.refuse?.(live)).toBe('cdn1:/srv/img is not halted');
   expect(key?.refuse?.(standing)).toBeUndefined();
   expect(key?.input?.(standing, '')).toMatchObject({ target: 'cdn1:/srv/img', deletes: 4210, adopt: false });
-  const replaced = learn(initial, [target({ halted: { ...halted, sample: [], reason: 'base-replaced' } })]);
+  const replaced = learn(initial, {
+    targets: [target({ halted: { ...halted, sample: [], reason: 'base-replaced' } })],
+  });
   expect(key?.input?.(replaced, '')).toMatchObject({ deletes: undefined, adopt: true });
 });
 
 test('what nobody serves is DOWN, whatever went wrong last: nothing is tried again', () => {
   const needs = (error: string | null) =>
-    feature.needs(learn(initial, [target({ state: 'lapsed', queued: 0, error })]), 0).map(needSentence);
+    feature
+      .needs(learn(initial, { targets: [target({ state: 'lapsed', queued: 0, error })] }), 0)
+      .map(needSentence);
   expect(needs('rsync ended with 12')).toEqual(['cdn1:/srv/img DOWN']);
   expect(needs(null)).toEqual([]);
+});
+
+test('of more channels than are shown: how many, and what is in trouble among the others', () => {
+  const elsewhere = [
+    { kind: 'down', name: '/mnt/far', severity: 'bad', words: 'DOWN: 1 change wait' } as const,
+  ];
+  const reading = { targets: [target()], wrong: ['Key `sync:x` is odd'], elsewhere };
+  const many = learn(initial, { ...reading, totals: { channels: 1500, targets: 1502 } });
+  expect(feature.headline(many)).toBe('1 of 1,500 channels  1,502 targets');
+  expect(syncList.total?.(many)).toBe(1502);
+  expect(feature.needs(many, 0).map(needSentence)).toEqual([
+    '/mnt/far DOWN: 1 change wait',
+    'Key `sync:x` is odd',
+  ]);
+  expect(feature.feed.isWhole?.(many)).toBe(true);
+  const counting = learn(initial, { ...reading, totals: { channels: 1500, targets: undefined } });
+  expect(feature.headline(counting)).toBe('1 of 1,500 channels');
+  expect(feature.feed.isWhole?.(counting)).toBe(false);
 });
 
 test('x forgets the chosen target, once nobody serves it', () => {

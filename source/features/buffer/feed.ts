@@ -1,6 +1,5 @@
-import type { Client } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
-import { IndexRound } from '../../redis/round.ts';
+import { IndexRounds } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { isOwnType } from './keys.ts';
 import { type Foreign, glance, type Pending } from './pending.ts';
@@ -10,13 +9,7 @@ const mostTypes = 50;
 const mostOfRound = 200;
 
 /** Names of the types that need somebody, as a round through all of them found. */
-const rounds = new WeakMap<Client, IndexRound<string[]>>();
-
-function roundOf(redis: Client): IndexRound<string[]> {
-  const known = rounds.get(redis) ?? new IndexRound<string[]>(redis, 'buffer', () => []);
-  rounds.set(redis, known);
-  return known;
-}
+const rounds = new IndexRounds<string[]>('buffer', () => []);
 
 /**
  * Three commands for each reading, however many types there are (in Cluster one for each type). Where there are more
@@ -27,9 +20,10 @@ export const feed: Feed<BufferSlice> = {
   isWhole: ({ total, types, isWhole }) => total !== undefined && (types.length >= total || isWhole),
   async read({ redis }) {
     const { names, total } = await registeredPage(redis, 'buffer', mostTypes);
-    const round = total > names.length ? roundOf(redis) : undefined;
+    const round = total > names.length ? rounds.of(redis) : undefined;
+    if (!round) rounds.end(redis);
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
-    const last = round?.last;
+    const last = round?.last(total);
     const elsewhere = (last ?? []).filter((type) => !names.includes(type));
     const own = [...names, ...elsewhere.slice(0, mostTypes)].filter(isOwnType);
     const [readings] = await Promise.all([

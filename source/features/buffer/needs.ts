@@ -1,5 +1,5 @@
-import type { Need, Severity } from '../../need.ts';
-import { counted, formatAge, formatCount } from '../../ui/format.ts';
+import { type Need, othersNeed, type Severity } from '../../need.ts';
+import { counted, formatAge } from '../../ui/format.ts';
 import { type BufferRow, type BufferSlice, type BufferState, stateOf } from './state.ts';
 
 const severities: Partial<Record<BufferState, Severity>> = {
@@ -11,15 +11,8 @@ const severities: Partial<Record<BufferState, Severity>> = {
 };
 
 export function needsOf({ types, moreTroubled }: BufferSlice, nowMs: number): readonly Need[] {
-  const others: Need = {
-    kind: 'others',
-    name: 'other buffers',
-    severity: 'bad',
-    words: `${formatCount(moreTroubled)} more need somebody`,
-    figure: moreTroubled,
-  };
   const found = types.flatMap((row) => needsOfRow(row, nowMs));
-  return moreTroubled > 0 ? [...found, others] : found;
+  return moreTroubled > 0 ? [...found, othersNeed(moreTroubled, 'other buffers')] : found;
 }
 
 function needsOfRow(row: BufferRow, nowMs: number): readonly Need[] {

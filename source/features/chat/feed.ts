@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { highestNames, registeredPage } from '../../redis/registry.ts';
-import { IndexRound } from '../../redis/round.ts';
+import { IndexRounds } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { channelOf, seenKey, whyNoRoom } from './keys.ts';
 import { parseEntry } from './message.ts';
@@ -95,10 +95,12 @@ async function readAll(redis: Client, operator: string): Promise<NonNullable<Rea
   ]);
   const wanted = [...new Set([...own, ...names])].filter((room) => whyNoRoom(room) === undefined);
   const { rooms, wrong } = await inspect(redis, wanted.toSorted(), { limit: 0, always: operator });
-  const round = total > names.length ? roundOf(redis) : undefined;
+  const isAll = total <= names.length;
+  if (isAll) rounds.end(redis);
+  const last = isAll ? undefined : rounds.of(redis).last(total);
   return {
-    wrong: [...new Set([...wrong.map(({ message }) => message), ...(round?.last?.wrong ?? [])])],
-    totals: round && { rooms: total, unread: round.last?.unread },
+    wrong: [...new Set([...wrong.map(({ message }) => message), ...(last?.wrong ?? [])])],
+    totals: isAll ? undefined : { rooms: total, unread: last?.unread },
     rooms: rooms.map(({ room, memberCount, lastId, members }) => {
       const me = members.find(({ name }) => name === operator);
       return summary(redis, room, { memberCount, lastId, seen: me?.seen });
@@ -119,19 +121,11 @@ async function ownRooms(redis: Client, operator: string, most: number): Promise<
 /** What a round through every room counts: what the operator has not read, and what cannot be read at all. */
 type Totals = { unread: number; wrong: string[] };
 
-const rounds = new WeakMap<Client, IndexRound<Totals>>();
-
-function roundOf(redis: Client): IndexRound<Totals> {
-  const known = rounds.get(redis);
-  if (known) return known;
-  const made = new IndexRound<Totals>(redis, 'chat', () => ({ unread: 0, wrong: [] }));
-  rounds.set(redis, made);
-  return made;
-}
+const rounds = new IndexRounds<Totals>('chat', () => ({ unread: 0, wrong: [] }));
 
 async function lookFurther(redis: Client, operator: string): Promise<void> {
   const most = isCluster(redis) ? mostRooms.cluster : mostOfRound;
-  await roundOf(redis).step(most, async (names, totals) => {
+  await rounds.of(redis).step(most, async (names, totals) => {
     const possible = names.filter((room) => whyNoRoom(room) === undefined);
     const { rooms, wrong } = await inspect(redis, possible, { limit: 0, always: operator });
     totals.wrong.push(...wrong.map(({ message }) => message));

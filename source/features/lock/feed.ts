@@ -1,6 +1,6 @@
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
-import { IndexRound } from '../../redis/round.ts';
+import { IndexRounds } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { inspect, type Status, unreadableText } from './inspect.ts';
 import { type LockSlice, learn } from './state.ts';
@@ -16,15 +16,7 @@ const mostEndless = 100;
 /** What a round through the whole index counts. */
 type Totals = { held: number; waiting: number; endless: string[]; wrong: string[] };
 
-const rounds = new WeakMap<Client, IndexRound<Totals>>();
-
-function roundOf(redis: Client): IndexRound<Totals> {
-  const known = rounds.get(redis);
-  if (known) return known;
-  const made = new IndexRound<Totals>(redis, 'lock', () => ({ held: 0, waiting: 0, endless: [], wrong: [] }));
-  rounds.set(redis, made);
-  return made;
-}
+const rounds = new IndexRounds<Totals>('lock', () => ({ held: 0, waiting: 0, endless: [], wrong: [] }));
 
 /**
  * The names used last, and a look at them. Where the index holds more than are shown, each reading also looks at the
@@ -36,9 +28,10 @@ export const feed: Feed<LockSlice> = {
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'standalone';
     const { names, total } = await registeredPage(redis, 'lock', mostLocks[kind]);
-    const round = total > names.length ? roundOf(redis) : undefined;
+    const round = total > names.length ? rounds.of(redis) : undefined;
+    if (!round) rounds.end(redis);
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
-    const last = round?.last;
+    const last = round?.last(total);
     const troubled = last?.endless ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostEndless)]);
     const [{ locks, unreadable }] = await Promise.all([

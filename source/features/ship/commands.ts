@@ -177,8 +177,8 @@ const statusCommand = defineCommand({
       const known = await registered(redis, 'ship');
       throw new UnknownNameError('ship', 'channel', channel, known, { listedBy: 'ship status' });
     }
-    const { found, wrong } = await statuses(redis);
-    for (const { message } of wrong) warn(message);
+    const { found, faults } = await statuses(redis);
+    for (const { error } of faults) warn(messageOf(error));
     return {
       json: found,
       text:

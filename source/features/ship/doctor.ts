@@ -7,7 +7,7 @@ import clearCounter from './channel/clear-counter.lua';
 import { ChannelNameError } from './channel/errors.ts';
 import { channelKeys } from './channel/keys.ts';
 import { parseEntry, scanHash } from './channel/ledger.ts';
-import { type ChannelView, channels, look } from './channel/status.ts';
+import { type ChannelView, channels, look, lookAll } from './channel/status.ts';
 
 const settings = /^ship:(.+)$/s;
 const counter = /^(.+):done$/s;
@@ -126,12 +126,15 @@ const clear = defineScript({ lua: clearCounter, parse: Number });
 
 /** Channels on which something is under way. */
 async function busyChannels(redis: Client): Promise<string[]> {
-  const names = await channels(redis);
-  const views = await Promise.all(names.map((name) => look(redis, name).catch(foreign)));
-  return names.filter((_, index) => {
-    const view = views[index];
-    return view && !(view instanceof Error) && ['shipping', 'waiting', 'stalled'].includes(view.state);
-  });
+  const busy: string[] = [];
+  let left: readonly string[] = await channels(redis);
+  while (left.length > 0) {
+    const { views, more } = await lookAll(redis, left.slice(0, 100));
+    left = [...more, ...left.slice(100)];
+    for (const { channel, state } of views)
+      if (['shipping', 'waiting', 'stalled'].includes(state)) busy.push(channel);
+  }
+  return busy;
 }
 
 /** What is named like a channel and is none. */

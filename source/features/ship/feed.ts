@@ -1,62 +1,105 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Client } from '../../redis/client.ts';
+import { messageOf } from '../../errors.ts';
+import type { Need } from '../../need.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { registeredPage } from '../../redis/registry.ts';
+import { type IndexRound, IndexRounds } from '../../redis/round.ts';
 import { steadyMoment } from '../../ui/moment.ts';
 import type { Feed } from '../feature.ts';
 import type { ConsumerStatus } from './channel/channel-state.ts';
 import { leaseMs } from './channel/participant.ts';
-import { type ChannelView, channels, look } from './channel/status.ts';
+import { type ChannelView, type Looks, lookAll } from './channel/status.ts';
+import { needsOfChannel } from './needs.ts';
 import {
   type ChannelRow,
   type ConsumerRow,
   type Elsewhere,
   learn,
+  type Reading,
   type ShipSlice,
   selectedChannel,
 } from './state.ts';
 
-/** Reads the names of all channels, everything about the selected one, and how one of the others is. */
+/** How many a reading looks at, and where there are more, at how many of all. In Cluster each costs a command of its own. */
+const mostChannels = { server: 100, cluster: 4 };
+const mostOfRound = { server: 200, cluster: 4 };
+/** Of channels in trouble that are looked at in each reading where there are more. */
+const mostElsewhere = 50;
+
+/** What a round through every channel finds. */
+type Totals = { troubled: string[]; needs: Need[]; wrong: string[]; more: string[] };
+
+const rounds = new IndexRounds<Totals>('ship', () => ({ troubled: [], needs: [], wrong: [], more: [] }));
+
+/**
+ * Everything about the selected channel; of the others how they are and who is missed. Where there are many, each
+ * reading looks at those in trouble and at the next part of all, so that all are known, some seconds old.
+ */
 export const feed: Feed<ShipSlice> = {
   everyMs: 750,
-  isWhole: ({ channels, elsewhere }) => channels !== undefined && elsewhere.length + 1 >= channels.length,
+  isWhole: ({ channels, isCounted }) => channels !== undefined && isCounted,
 
   async read({ redis }, slice) {
-    const names = channels(redis);
-    const known = selectedChannel(slice);
-    const view = known === undefined ? undefined : look(redis, known);
-    const found = await names;
-    const other = nextOf(redis, found, known ?? found[0]);
-    const looking = other === undefined ? undefined : look(redis, other);
+    const kind = isCluster(redis) ? 'cluster' : 'server';
+    const { names, total } = await registeredPage(redis, 'ship', mostChannels[kind]);
+    const selected = selectedChannel(slice);
     // What was not known a moment ago is looked at right away.
-    const channel = known ?? found[0];
-    const [shown, aside] = await Promise.all([
-      view ?? (channel === undefined ? undefined : look(redis, channel)),
+    const channel = selected ?? names[0];
+    const round = rounds.of(redis);
+    const last = round.last(total);
+    const troubled = (last?.troubled ?? []).slice(0, mostElsewhere);
+    const isMany = total > names.length;
+    const wanted = (isMany ? troubled : names).filter((one) => one !== channel);
+    const looking = isMany ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
+    const [shown, others] = await Promise.all([
+      channel === undefined ? undefined : lookAll(redis, [channel]),
+      lookAll(redis, wanted),
       looking,
     ]);
+    const isAll = !isMany && others.more.length === 0;
+    if (isAll) rounds.end(redis);
+    else if (!looking) await lookFurther(redis, round, mostOfRound[kind]);
     const nowMs = Date.now();
+    const wrong = [...(shown?.faults ?? []), ...others.faults].map(({ error }) => messageOf(error));
+    const view = shown?.views[0];
     return (before) => {
-      const row = shown && rowOf(shown, before.shown, nowMs);
-      const knownAside = before.elsewhere.find(({ channel: own }) => own === aside?.channel);
-      const reading = {
-        channels: found,
-        shown: row,
-        other: aside && elsewhereOf(aside, knownAside?.consumers, nowMs),
-        at: shown?.at ?? 0,
+      const reading: Reading = {
+        channels: [...new Set([...names, ...troubled])],
+        total,
+        shown: view && rowOf(view, before.shown, nowMs),
+        others: others.views.map((each) => elsewhereOf(each, before.elsewhere, nowMs)),
+        further: isAll ? [] : (last?.needs ?? []),
+        wrong: [...new Set([...wrong, ...(isAll ? [] : (last?.wrong ?? []))])],
+        isCounted: isAll || last !== undefined,
+        at: view?.at ?? 0,
       };
-      const isSwitched = shown && selectedChannel({ ...before, channels: found }) !== shown.channel;
-      const after = isSwitched ? { ...before, channels: found } : learn(before, reading);
+      const { channels } = reading;
+      const isSwitched = view && selectedChannel({ ...before, channels }) !== view.channel;
+      const after = isSwitched ? { ...before, channels } : learn(before, reading);
       return isDeepStrictEqual(after, before) ? before : after;
     };
   },
 };
 
-/** How many readings each console has made: whose turn it is among the channels that are not shown. */
-const turns = new WeakMap<Client, number>();
+async function lookFurther(redis: Client, round: IndexRound<Totals>, most: number): Promise<void> {
+  const rest = round.totals.more.splice(0, most);
+  if (rest.length > 0) {
+    take(await lookAll(redis, rest), round.totals);
+    return;
+  }
+  await round.step(most, async (some, totals) => take(await lookAll(redis, some), totals));
+}
 
-function nextOf(redis: Client, channels: readonly string[], shown: string | undefined): string | undefined {
-  const others = channels.filter((channel) => channel !== shown);
-  const turn = turns.get(redis) ?? 0;
-  turns.set(redis, turn + 1);
-  return others[turn % Math.max(1, others.length)];
+function take({ views, faults, more }: Looks, totals: Totals): void {
+  totals.more.push(...more);
+  totals.wrong.push(...faults.map(({ error }) => messageOf(error)));
+  const nowMs = Date.now();
+  for (const view of views) {
+    const needs = needsOfChannel(elsewhereOf(view, [], nowMs));
+    if (needs.length === 0) continue;
+    totals.troubled.push(view.channel);
+    totals.needs.push(...needs);
+  }
 }
 
 function rowOf(view: ChannelView, before: ChannelRow | undefined, nowMs: number): ChannelRow {
@@ -87,8 +130,9 @@ function rowOf(view: ChannelView, before: ChannelRow | undefined, nowMs: number)
   };
 }
 
-function elsewhereOf(view: ChannelView, known: readonly ConsumerRow[] = [], nowMs: number): Elsewhere {
+function elsewhereOf(view: ChannelView, before: readonly Elsewhere[], nowMs: number): Elsewhere {
   const { channel, state, reason } = view;
+  const known = before.find((each) => each.channel === channel)?.consumers ?? [];
   return { channel, state, reason, consumers: consumersOf(view, known, nowMs) };
 }
 

@@ -1,3 +1,5 @@
+import { messageOf } from '../../errors.ts';
+import { formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { statuses } from './channel/status.ts';
 import { commands } from './commands.ts';
@@ -19,16 +21,16 @@ export default defineFeature<ShipSlice>({
   list: shipList,
   headline(slice) {
     const channel = selectedChannel(slice);
-    const others = (slice.channels?.length ?? 0) - 1;
-    return channel === undefined ? '' : `${channel}${others > 0 ? `  +${others}` : ''}`;
+    const others = slice.total - 1;
+    return channel === undefined ? '' : `${channel}${others > 0 ? `  +${formatCount(others)}` : ''}`;
   },
   ticks: ({ shown }) => shown?.consumers.some(({ silentSinceMs }) => silentSinceMs !== undefined) === true,
-  isEmpty: ({ channels }) => channels?.length === 0,
+  isEmpty: ({ channels, wrong }) => channels?.length === 0 && wrong.length === 0,
   needs: needsOf,
   goTo: showNeed,
   async snapshot({ redis, warn }) {
-    const { found, wrong } = await statuses(redis);
-    for (const { message } of wrong) warn?.(message);
+    const { found, faults } = await statuses(redis);
+    for (const { error } of faults) warn?.(messageOf(error));
     return found;
   },
   doctor,

@@ -183,17 +183,13 @@ export async function list(
 ): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const statuses: Status[] = [];
-    for (const name of (await channel.channels(client)).toSorted().slice(0, limit)) {
-      try {
-        const found = await channel.status(client, name);
-        if (found) statuses.push(asStatus(found));
-      } catch (error) {
-        if (!QuarterdeckError.is(error)) throw error;
-        warn(onEvent, error);
-      }
+    const names = (await channel.channels(client)).toSorted().slice(0, limit);
+    const { found, faults } = await channel.statuses(client, names);
+    for (const { error } of faults) {
+      if (!QuarterdeckError.is(error)) throw error;
+      warn(onEvent, error);
     }
-    return statuses;
+    return found.map(asStatus);
   });
 }
 

@@ -1,22 +1,33 @@
-import type { Need } from '../../need.ts';
+import { atMost, type Need } from '../../need.ts';
 import { counted } from '../../ui/format.ts';
-import type { ConsumerRow, ShipSlice } from './state.ts';
+import type { ConsumerRow, Elsewhere, ShipSlice } from './state.ts';
 
-export function needsOf({ shown, elsewhere }: ShipSlice): readonly Need[] {
+/** Of channels that are not looked at in each reading. */
+const mostFurther = 50;
+
+export function needsOf({ shown, elsewhere, further, wrong }: ShipSlice): readonly Need[] {
   const all = [...(shown ? [shown] : []), ...elsewhere.filter(({ channel }) => channel !== shown?.channel)];
-  return all.flatMap(({ channel, state, reason, consumers }) => {
-    const own = consumers.flatMap((consumer) => needsOfConsumer(channel, consumer));
-    // Nobody who reads is to blame: it is the shipper that stays away.
-    const isShipper = state === 'stalled' && !consumers.some((consumer) => consumer.state === 'stalled');
-    const shipper: Need = {
-      kind: 'stalled',
-      name: channel,
-      severity: 'bad',
-      words: `STALLED: ${reason}`,
-      place: channel,
-    };
-    return [...own, ...(isShipper ? [shipper] : [])];
-  });
+  const known = new Set(all.map(({ channel }) => channel));
+  const others = further.filter(({ place = '' }) => !known.has(place));
+  const unreadable = wrong.map(
+    (words): Need => ({ kind: 'unreadable', name: words, severity: 'bad', words }),
+  );
+  return [...all.flatMap(needsOfChannel), ...atMost(others, mostFurther, 'other channels'), ...unreadable];
+}
+
+/** What is wrong with a channel, if anything. */
+export function needsOfChannel({ channel, state, reason, consumers }: Elsewhere): readonly Need[] {
+  const own = consumers.flatMap((consumer) => needsOfConsumer(channel, consumer));
+  // Nobody who reads is to blame: it is the shipper that stays away.
+  const isShipper = state === 'stalled' && !consumers.some((consumer) => consumer.state === 'stalled');
+  const shipper: Need = {
+    kind: 'stalled',
+    name: channel,
+    severity: 'bad',
+    words: `STALLED: ${reason}`,
+    place: channel,
+  };
+  return [...own, ...(isShipper ? [shipper] : [])];
 }
 
 function needsOfConsumer(

@@ -34,18 +34,27 @@ export function ShipPane(props: PaneProps<ShipSlice>): ReactNode {
       table={tableOf(columns, nowMs)}
       head={head}
       details={(row) => detailsOf(row, nowMs)}
-      tail={shown && shown.parts.length === 0 ? [{ spans: [{ text: emptyText(shown), tone: 'muted' }] }] : []}
+      tail={tailOf(slice)}
       empty={nothing(slice)}
     />
   );
 }
 
-function nothing({ channels, shown }: ShipSlice): readonly string[] {
+function tailOf({ shown, wrong }: ShipSlice): readonly Line[] {
+  const isEmpty = shown !== undefined && shown.parts.length === 0;
+  const texts: readonly Span[] = [
+    ...(isEmpty ? [{ text: emptyText(shown), tone: 'muted' as const }] : []),
+    ...wrong.map((text) => ({ text, tone: 'bad' as const })),
+  ];
+  return texts.map((span) => ({ spans: [span] }));
+}
+
+function nothing({ channels, shown, wrong }: ShipSlice): readonly string[] {
   if (channels === undefined) return ['Not read yet'];
   if (channels.length === 0) {
     return ['Nothing was shipped yet', 'quarterdeck ship run PATH --channel logs: --consumers 1'];
   }
-  return shown ? [] : ['Reading the channel'];
+  return shown || wrong.length > 0 ? [] : ['Reading the channel'];
 }
 
 /** Below this there is room for the essentials only. */

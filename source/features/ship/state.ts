@@ -45,13 +45,21 @@ export type ChannelRow = {
 };
 
 export type ShipSlice = {
-  /** Undefined before the first answer; the last used first. */
+  /** Undefined before the first answer; the last used first, then those in trouble. */
   readonly channels: readonly string[] | undefined;
+  /** How many there are in all. */
+  readonly total: number;
   /** Undefined: the channel last used. */
   readonly selected: string | undefined;
   readonly shown: ChannelRow | undefined;
-  /** How the other channels were when they were looked at, one a reading; by name. */
+  /** How the other channels among `channels` are; by name. */
   readonly elsewhere: readonly Elsewhere[];
+  /** What needs a human of all channels, as a look through them found it, some of it maybe twice. */
+  readonly further: readonly Need[];
+  /** What cannot be read, in sentences. */
+  readonly wrong: readonly string[];
+  /** Whether every channel was looked at. */
+  readonly isCounted: boolean;
   /** Bytes a second at the last readings, oldest first. */
   readonly rates: readonly number[];
   /** Where the last rate was measured from. */
@@ -69,9 +77,13 @@ export type Elsewhere = Pick<ChannelRow, 'channel' | 'state' | 'reason' | 'consu
 
 export type Reading = {
   readonly channels: readonly string[];
+  /** As many as `channels` unless given. */
+  readonly total?: number;
   readonly shown: ChannelRow | undefined;
-  /** One of the others, if there are any. */
-  readonly other?: Elsewhere | undefined;
+  readonly others?: readonly Elsewhere[];
+  readonly further?: readonly Need[];
+  readonly wrong?: readonly string[];
+  readonly isCounted?: boolean;
   /** The server's clock. */
   readonly at: number;
 };
@@ -81,9 +93,13 @@ const averaged = 8;
 
 export const initial: ShipSlice = {
   channels: undefined,
+  total: 0,
   selected: undefined,
   shown: undefined,
   elsewhere: [],
+  further: [],
+  wrong: [],
+  isCounted: false,
   rates: [],
   measured: undefined,
   list: initialList,
@@ -94,12 +110,11 @@ export function selectedChannel({ channels, selected }: ShipSlice): string | und
   return selected !== undefined && channels?.includes(selected) ? selected : channels?.[0];
 }
 
-export function learn(slice: ShipSlice, { channels, shown, at, other }: Reading): ShipSlice {
-  const known = slice.elsewhere.filter(
-    ({ channel }) => channels.includes(channel) && channel !== other?.channel && channel !== shown?.channel,
-  );
-  const elsewhere = [...known, ...(other ? [other] : [])].sort((a, b) => compareNames(a.channel, b.channel));
-  const next = { ...slice, channels, shown, elsewhere };
+export function learn(slice: ShipSlice, reading: Reading): ShipSlice {
+  const { channels, shown, at, others = [], further = [], wrong = [], isCounted = true } = reading;
+  const { total = channels.length } = reading;
+  const elsewhere = others.toSorted((a, b) => compareNames(a.channel, b.channel));
+  const next = { ...slice, channels, total, shown, elsewhere, further, wrong, isCounted };
   if (!shown) return { ...next, rates: [], measured: undefined };
   const before = slice.measured?.channel === shown.channel ? slice.measured : undefined;
   const here = { channel: shown.channel, bytes: shown.bytes, at };

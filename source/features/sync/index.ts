@@ -1,3 +1,4 @@
+import { counted, formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -17,7 +18,13 @@ export default defineFeature<SyncSlice>({
   roles,
   keys,
   list: syncList,
-  headline({ targets = [] }) {
+  isEmpty: ({ targets = [], wrong, totals }) => targets.length === 0 && wrong.length === 0 && !totals,
+  headline({ targets = [], totals }) {
+    if (totals) {
+      const shown = new Set(targets.map(({ channel }) => channel)).size;
+      const rows = totals.targets === undefined ? [] : [counted(totals.targets, 'target')];
+      return [`${formatCount(shown)} of ${counted(totals.channels, 'channel')}`, ...rows].join('  ');
+    }
     const [only] = targets;
     if (!only) return '';
     if (targets.length > 1) return `${targets.length} targets`;

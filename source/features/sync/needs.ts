@@ -9,27 +9,28 @@ const severities: Partial<Record<Condition, Severity>> = {
   failing: 'warn',
 };
 
-export function needsOf({ targets = [], wrong }: SyncSlice): readonly Need[] {
-  const found = targets.flatMap((target): Need[] => {
-    const severity = severities[target.condition];
-    if (severity === undefined) return [];
-    const { condition, halted, queued, failed } = target;
-    return [
-      {
-        kind: condition,
-        name: target.target,
-        row: syncList.id(target),
-        severity,
-        words: `${conditionText(condition)}${storyOf(target)}`,
-        figure: condition === 'failing' ? failed : queued,
-        sinceMs: halted?.sinceMs,
-      },
-    ];
-  });
-  return [
-    ...found,
-    ...wrong.map((words): Need => ({ kind: 'unreadable', name: words, severity: 'bad', words })),
-  ];
+export function needsOf({ targets = [], wrong, elsewhere }: SyncSlice): readonly Need[] {
+  const own = targets.map(needOf).filter((need) => need !== undefined);
+  const unreadable = wrong.map(
+    (words): Need => ({ kind: 'unreadable', name: words, severity: 'bad', words }),
+  );
+  return [...own, ...elsewhere, ...unreadable];
+}
+
+/** What is wrong with it, if anything. */
+export function needOf(target: Target): Need | undefined {
+  const { condition, halted, queued, failed } = target;
+  const severity = severities[condition];
+  if (severity === undefined) return;
+  return {
+    kind: condition,
+    name: target.target,
+    row: syncList.id(target),
+    severity,
+    words: `${conditionText(condition)}${storyOf(target)}`,
+    figure: condition === 'failing' ? failed : queued,
+    sinceMs: halted?.sinceMs,
+  };
 }
 
 function storyOf({ condition, halted, queued, failed, error }: Target): string {

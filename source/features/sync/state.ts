@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { compareNames } from '../../compare-names.ts';
+import type { Need } from '../../need.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import type { Halt } from './record.ts';
 import type { TargetStatus } from './status.ts';
@@ -12,17 +13,33 @@ export type SyncSlice = {
   readonly targets: readonly Target[] | undefined;
   /** What cannot be shown, in sentences. */
   readonly wrong: readonly string[];
+  /** How many there are of everything; undefined where `targets` are all. */
+  readonly totals: Totals | undefined;
+  /** What needs a human of targets that are not among `targets`. */
+  readonly elsewhere: readonly Need[];
   readonly list: ListState;
 };
 
-export const initial: SyncSlice = { targets: undefined, wrong: [], list: initialList };
+/** What a look at every channel counts; `targets` is undefined before it was completed once. */
+export type Totals = { readonly channels: number; readonly targets: number | undefined };
 
-export function learn(
-  slice: SyncSlice,
-  targets: readonly Target[],
-  wrong: readonly string[] = [],
-): SyncSlice {
-  const next = { ...slice, targets, wrong };
+export type Reading = {
+  readonly targets: readonly Target[];
+  readonly wrong?: readonly string[];
+  readonly totals?: Totals | undefined;
+  readonly elsewhere?: readonly Need[];
+};
+
+export const initial: SyncSlice = {
+  targets: undefined,
+  wrong: [],
+  totals: undefined,
+  elsewhere: [],
+  list: initialList,
+};
+
+export function learn(slice: SyncSlice, { targets, wrong = [], totals, elsewhere = [] }: Reading): SyncSlice {
+  const next = { ...slice, targets, wrong, totals, elsewhere };
   return isDeepStrictEqual(next, slice) ? slice : next;
 }
 
@@ -78,6 +95,7 @@ export const syncList: List<SyncSlice, Target> = {
   id: ({ channel, base, target }) => JSON.stringify([channel, base, target]),
   name: ({ target }) => target,
   texts: ({ channel, base, target }) => [target, base, channel],
+  total: ({ totals, targets = [] }) => totals && Math.max(totals.targets ?? 0, targets.length),
   fields: {
     state: ({ condition }) => condition,
     target: ({ target }) => target,

@@ -1,13 +1,13 @@
-import { WrongTypeError } from '../../errors.ts';
+import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { hashPages } from '../../redis/hash-pages.ts';
-import { registered, registeredPage } from '../../redis/registry.ts';
+import { type HashPage, pagesOfHashes } from '../../redis/hash-pages.ts';
+import { registered } from '../../redis/registry.ts';
 import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { leftOutText } from '../../ui/format.ts';
 import type { SubscriberStatus } from '../topic/layout.ts';
-import { inspectSubscribers } from '../topic/own-layout/own-layout.ts';
+import { inspectSubscribers, inspectTopics } from '../topic/own-layout/own-layout.ts';
 import countFailedLua from './count-failed.lua';
 import { syncKeys, targetName } from './keys.ts';
 import { parseRecord, type TargetRecord } from './record.ts';
@@ -27,83 +27,143 @@ export type TargetStatus = Omit<TargetRecord, 'failed' | 'known' | 'peak' | 'pla
   readonly condition: Condition;
 };
 
+/** Something of a channel that cannot be read, in a sentence that names the key. */
+export type Fault = { readonly key: string; readonly message: string; readonly error?: Error };
+
+/** What a look at some channels found, and where it goes on: with more targets of one channel, or with the next. */
+export type Inspection = {
+  readonly targets: readonly TargetStatus[];
+  readonly faults: readonly Fault[];
+  readonly more: readonly Place[];
+};
+/** A channel, and the cursor of its targets that are to be looked at. */
+export type Place = { readonly channel: string; readonly cursor: string };
+
 /** Bytes of a record with the name of its target: ours are shorter. */
 const longestRecord = 65_536;
-/** What a look for the console takes in: of channels, and of bytes over all of them. */
-const glanced = { channels: 100, bytes: 131_072 };
+const channelsAtOnce = 200;
+/** Subscribers of a channel that come with it; targets are among them unless somebody else subscribes as well. */
+const subscribersAtFirst = 50;
 
 const countScript = defineScript({ lua: countFailedLua, parse: asIntegers });
 
-type Warn = (message: string) => void;
-
 /**
  * Every target of every channel that was synced, by channel and target.
- * @param warn called for each channel whose keys hold somebody else's data; the others are there
+ * @param warn called for each key that cannot be read; the others are there
  */
-export async function status(redis: Client, warn: Warn = () => {}): Promise<readonly TargetStatus[]> {
-  return await statusOf(redis, await registered(redis, 'sync'), warn);
+export async function status(
+  redis: Client,
+  warn: (message: string) => void = () => {},
+): Promise<readonly TargetStatus[]> {
+  const { targets, faults } = await inspectAll(redis, await registered(redis, 'sync'));
+  for (const { message } of faults) warn(message);
+  return targets;
 }
 
-/** The same for a console: the channels used last, and of each as much as one reply holds; what that leaves out is said. */
-export async function glance(redis: Client, warn: Warn): Promise<readonly TargetStatus[]> {
-  const { names, total } = await registeredPage(redis, 'sync', glanced.channels);
-  if (names.length < total) warn(`Only ${names.length} of ${total} channels are shown`);
-  return await statusOf(redis, names, warn, glanced.bytes / Math.max(1, names.length));
+/** All of its targets. */
+export function wholly(channel: string): Place {
+  return { channel, cursor: '0' };
 }
 
-async function statusOf(
+/** Every target of these channels, by channel and target. */
+export async function inspectAll(
   redis: Client,
   channels: readonly string[],
-  warn: Warn,
-  mostBytes?: number,
-): Promise<readonly TargetStatus[]> {
-  const found = await Promise.allSettled(
-    channels.toSorted().map((channel) => channelStatus(redis, channel, warn, mostBytes)),
-  );
-  return found.flatMap((outcome) => {
-    if (outcome.status === 'fulfilled') return outcome.value;
-    if (!(outcome.reason instanceof WrongTypeError)) throw outcome.reason;
-    warn(outcome.reason.message);
-    return [];
-  });
+): Promise<Pick<Inspection, 'targets' | 'faults'>> {
+  // A target may come twice while they change.
+  const targets = new Map<string, TargetStatus>();
+  const faults: Fault[] = [];
+  let left: readonly Place[] = channels.toSorted().map(wholly);
+  while (left.length > 0) {
+    const { more, ...found } = await inspect(redis, left.slice(0, channelsAtOnce));
+    for (const each of found.targets) targets.set(JSON.stringify([each.channel, each.target]), each);
+    faults.push(...found.faults);
+    left = [...more, ...left.slice(channelsAtOnce)];
+  }
+  return { targets: [...targets.values()].sort(byChannelAndTarget), faults: distinct(faults) };
 }
 
 /**
- * @param mostBytes ends the look after so many bytes of records
+ * One channel, by target.
  * @throws {WrongTypeError}
  */
 export async function channelStatus(
   redis: Client,
   channel: string,
-  warn: Warn = () => {},
-  mostBytes?: number,
-): Promise<TargetStatus[]> {
-  const { targets } = syncKeys(redis, channel);
-  const records = new Map<string, TargetRecord>();
-  let [leftOut, leftOutBytes] = [0, 0];
-  for await (const page of hashPages(redis, targets, { longest: longestRecord, pageBytes: mostBytes })) {
-    leftOut += page.leftOut;
-    leftOutBytes += page.leftOutBytes;
-    for (const [target, text] of page.entries) {
-      const known = parseRecord(text);
-      if (known) records.set(target, known);
-      else
-        warn(
-          `Key \`${targets}\` holds something else than the record of a target at \`${shortened(target)}\``,
-        );
+  warn: (message: string) => void = () => {},
+): Promise<readonly TargetStatus[]> {
+  const { targets, faults } = await inspectAll(redis, [channel]);
+  const failed = faults.find(({ error }) => error instanceof WrongTypeError);
+  if (failed) throw failed.error;
+  for (const { message } of faults) warn(message);
+  return targets;
+}
+
+/**
+ * As many targets of these channels as one reply holds: two commands, whatever there is; in Cluster two a channel.
+ */
+export async function inspect(redis: Client, places: readonly Place[]): Promise<Inspection> {
+  const hashes = places.map(({ channel, cursor }) => ({ key: syncKeys(redis, channel).targets, cursor }));
+  const pages = await pagesOfHashes(redis, hashes, { longest: longestRecord });
+  const faults: Fault[] = [];
+  const more: Place[] = [];
+  const found: Records[] = [];
+  for (const [index, place] of places.entries()) {
+    const { channel } = place;
+    const looked = pages[index];
+    if (!looked) {
+      more.push(place);
+      continue;
     }
-    if (mostBytes === undefined || page.isLast) continue;
-    warn(`Key \`${targets}\` holds more targets than can be shown`);
-    break;
+    const { key, page, next } = looked;
+    if (page instanceof Error) {
+      faults.push({ key, message: messageOf(page), error: page });
+      continue;
+    }
+    if (next !== '0') more.push({ channel, cursor: next });
+    const read = readRecords(key, page);
+    faults.push(...read.faults);
+    if (read.records.size > 0) found.push({ channel, records: read.records });
   }
-  if (leftOut > 0) warn(`Key \`${targets}\` holds ${leftOutText(leftOut, leftOutBytes)}`);
-  if (records.size === 0) return [];
-  const [subscribers, failures] = await Promise.all([
-    subscribersOf(redis, channel, records),
-    countFailed(redis, channel, records),
-  ]);
-  return [...records]
-    .map(([target, { known: _known, peak: _peak, place: _place, marker: _marker, ...shown }]) => {
+  const subscribers = await subscribersOf(redis, found, faults);
+  const targets: TargetStatus[] = [];
+  for (const { channel, records } of found) {
+    const own = subscribers.get(channel);
+    if (own) targets.push(...(await targetsOf(redis, channel, records, own)));
+  }
+  return { targets, faults, more };
+}
+
+type Records = { readonly channel: string; readonly records: ReadonlyMap<string, TargetRecord> };
+
+function readRecords(
+  key: string,
+  { entries, leftOut, leftOutBytes }: HashPage,
+): { readonly records: ReadonlyMap<string, TargetRecord>; readonly faults: readonly Fault[] } {
+  const records = new Map<string, TargetRecord>();
+  const faults: Fault[] = [];
+  for (const [target, text] of entries) {
+    const known = parseRecord(text);
+    if (known) records.set(target, known);
+    else {
+      const message = `Key \`${key}\` holds something else than the record of a target at \`${shortened(target)}\``;
+      faults.push({ key, message });
+    }
+  }
+  if (leftOut > 0)
+    faults.push({ key, message: `Key \`${key}\` holds ${leftOutText(leftOut, leftOutBytes)}` });
+  return { records, faults };
+}
+
+async function targetsOf(
+  redis: Client,
+  channel: string,
+  records: ReadonlyMap<string, TargetRecord>,
+  subscribers: ReadonlyMap<string, SubscriberStatus>,
+): Promise<readonly TargetStatus[]> {
+  const failures = await countFailed(redis, channel, records);
+  return [...records].map(
+    ([target, { known: _known, peak: _peak, place: _place, marker: _marker, ...shown }]) => {
       const subscriber = subscribers.get(targetName(shown.base, target));
       const status = {
         ...shown,
@@ -114,25 +174,42 @@ export async function channelStatus(
         state: subscriber?.state ?? ('lapsed' as const),
       };
       return { ...status, condition: conditionOf(status) };
-    })
-    .sort((one, other) => one.target.localeCompare(other.target));
+    },
+  );
+}
+
+/** The subscribers that stand for targets, by channel; none for a channel whose topic cannot be read. */
+async function subscribersOf(
+  redis: Client,
+  found: readonly Records[],
+  faults: Fault[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, SubscriberStatus>>> {
+  const { topics, unreadable } = await inspectTopics(
+    redis,
+    found.map(({ channel }) => channel),
+    subscribersAtFirst,
+  );
+  for (const { key, error } of unreadable) faults.push({ key, message: messageOf(error), error });
+  const byChannel = new Map<string, ReadonlyMap<string, SubscriberStatus>>();
+  for (const { topic, subscribers, subscriberCount } of topics) {
+    const named = new Map(subscribers.map((each) => [each.name, each]));
+    const records = found.find(({ channel }) => channel === topic)?.records ?? [];
+    const isAll = subscriberCount <= subscribers.length;
+    const rest = isAll ? [] : namesOf(records).filter((name) => !named.has(name));
+    for (let from = 0; from < rest.length; from += namesAtOnce) {
+      const page = await inspectSubscribers(redis, topic, rest.slice(from, from + namesAtOnce));
+      for (const each of page.subscribers) named.set(each.name, each);
+    }
+    byChannel.set(topic, named);
+  }
+  return byChannel;
+}
+
+function namesOf(records: Iterable<readonly [string, TargetRecord]>): readonly string[] {
+  return Array.from(records, ([target, { base }]) => targetName(base, target));
 }
 
 const namesAtOnce = 500;
-
-async function subscribersOf(
-  redis: Client,
-  channel: string,
-  records: ReadonlyMap<string, TargetRecord>,
-): Promise<ReadonlyMap<string, SubscriberStatus>> {
-  const names = [...records].map(([target, { base }]) => targetName(base, target));
-  const found = new Map<string, SubscriberStatus>();
-  for (let from = 0; from < names.length; from += namesAtOnce) {
-    const { subscribers } = await inspectSubscribers(redis, channel, names.slice(from, from + namesAtOnce));
-    for (const subscriber of subscribers) found.set(subscriber.name, subscriber);
-  }
-  return found;
-}
 
 /** Of the targets whose records a version before wrote, which did not count. */
 async function countFailed(
@@ -149,6 +226,15 @@ async function countFailed(
     for (const [index, target] of some.entries()) counts.set(target, found[index] ?? 0);
   }
   return counts;
+}
+
+function byChannelAndTarget(one: TargetStatus, other: TargetStatus): number {
+  if (one.channel !== other.channel) return one.channel < other.channel ? -1 : 1;
+  return one.target.localeCompare(other.target);
+}
+
+function distinct(faults: readonly Fault[]): readonly Fault[] {
+  return [...new Map(faults.map((fault) => [fault.message, fault])).values()];
 }
 
 function shortened(name: string): string {

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Need } from '../../need.ts';
+import { atMost, type Need } from '../../need.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
-import { IndexRound } from '../../redis/round.ts';
-import { formatCount } from '../../ui/format.ts';
+import { type IndexRound, IndexRounds } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { type Inspection, isThere, type SubscriberStatus } from './layout.ts';
 import { needsOfSubscriber } from './needs.ts';
@@ -31,20 +30,7 @@ type Totals = {
   more: { readonly topic: string; readonly first: number }[];
 };
 
-const rounds = new WeakMap<Client, IndexRound<Totals>>();
-
-function roundOf(redis: Client): IndexRound<Totals> {
-  const known = rounds.get(redis);
-  if (known) return known;
-  const made = new IndexRound<Totals>(redis, 'topic', () => ({
-    subscribers: 0,
-    trouble: [],
-    wrong: [],
-    more: [],
-  }));
-  rounds.set(redis, made);
-  return made;
-}
+const rounds = new IndexRounds<Totals>('topic', () => ({ subscribers: 0, trouble: [], wrong: [], more: [] }));
 
 /**
  * The topics used last, with their slowest subscribers. Where there are more, each reading also looks at the next part
@@ -56,9 +42,9 @@ export const feed: Feed<TopicSlice> = {
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'server';
     const { names, total } = await registeredPage(redis, 'topic', mostTopics[kind]);
-    const round = roundOf(redis);
+    const round = rounds.of(redis);
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
-    const { last } = round;
+    const last = round.last(total);
     const troubled = last?.trouble ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostElsewhere).map(({ topic }) => topic)]);
     const looking = total > names.length ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
@@ -71,7 +57,8 @@ export const feed: Feed<TopicSlice> = {
     const found = [...own.topics.filter(isThere), ...legacy.topics];
     // A topic with more subscribers than are shown is looked at further even if there is no other.
     const isAll = total <= names.length && found.every((each) => each.subscriberCount <= mostSubscribers);
-    if (!isAll && !looking) await lookFurther(redis, round, mostOfRound[kind]);
+    if (isAll) rounds.end(redis);
+    else if (!looking) await lookFurther(redis, round, mostOfRound[kind]);
     const unreadable = [...own.unreadable, ...legacy.unreadable].map(unreadableText);
     const reading = {
       topics: found,
@@ -126,17 +113,11 @@ function take({ topics, unreadable }: Inspection, totals: Totals, first: number)
 function elsewhere(found: Inspection['topics'], troubled: readonly Trouble[]): readonly Need[] {
   const shown = new Map(found.map(({ topic, subscribers }) => [topic, namesOf(subscribers)]));
   const others = troubled.filter(({ topic, name }) => !shown.get(topic)?.has(name));
-  const needs = others.flatMap((each) => each.needs);
-  const more = needs.length - mostElsewhere;
-  if (more <= 0) return needs;
-  const rest: Need = {
-    kind: 'others',
-    name: 'other subscribers',
-    severity: 'bad',
-    words: `${formatCount(more)} more need somebody`,
-    figure: more,
-  };
-  return [...needs.slice(0, mostElsewhere), rest];
+  return atMost(
+    others.flatMap((each) => each.needs),
+    mostElsewhere,
+    'other subscribers',
+  );
 }
 
 function namesOf(subscribers: readonly SubscriberStatus[]): ReadonlySet<string> {

@@ -1,6 +1,6 @@
-import type { Client } from '../../../redis/client.ts';
+import { type Client, isCluster } from '../../../redis/client.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
-import { type channelKeys, counterKey } from './keys.ts';
+import { type ChannelKeys, counterKey } from './keys.ts';
 import { type Entry, idsOf, type Process } from './ledger.ts';
 
 export type PartStatus = {
@@ -62,19 +62,44 @@ export function partStatus(
   };
 }
 
-/** The legacy counters, asked only when somebody is expected who does not report by name. */
+const countersAtOnce = 1000;
+
+type Counting = {
+  readonly channel: string;
+  readonly keys: ChannelKeys;
+  readonly entries: readonly { readonly part: string; readonly entry: Entry }[];
+  readonly who: ReadonlyMap<string, Process | undefined>;
+};
+
+/** The legacy counters by channel and part, asked only where somebody is expected who does not report by name. */
 export async function countsOf(
   redis: Client,
-  keys: ReturnType<typeof channelKeys>,
-  entries: readonly { readonly part: string; readonly entry: Entry }[],
-  who: ReadonlyMap<string, Process | undefined>,
-): Promise<ReadonlyMap<string, number>> {
-  const unclear = entries.filter(({ entry }) =>
-    idsOf(entry.want).some(
-      (id) => !entry.finished.includes(` ${id} `) && who.get(`c:${id}`)?.token === undefined,
-    ),
+  channels: readonly Counting[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
+  const unclear = channels.flatMap(({ channel, keys, entries, who }) =>
+    entries
+      .filter(({ entry }) =>
+        idsOf(entry.want).some(
+          (id) => !entry.finished.includes(` ${id} `) && who.get(`c:${id}`)?.token === undefined,
+        ),
+      )
+      .map(({ part }) => ({ channel, part, key: counterKey(keys, part) })),
   );
-  if (unclear.length === 0) return new Map();
-  const counters = await retryAborted(() => redis.mget(unclear.map(({ part }) => counterKey(keys, part))));
-  return new Map(unclear.map(({ part }, index) => [part, Number(counters[index] ?? 0)]));
+  // In Cluster each channel has a slot of its own.
+  const groups = isCluster(redis)
+    ? [...Map.groupBy(unclear, ({ channel }) => channel).values()]
+    : Array.from({ length: Math.ceil(unclear.length / countersAtOnce) }, (_, index) =>
+        unclear.slice(index * countersAtOnce, (index + 1) * countersAtOnce),
+      );
+  const counts = new Map<string, Map<string, number>>();
+  await Promise.all(
+    groups.map(async (group) => {
+      const found = await retryAborted(() => redis.mget(group.map(({ key }) => key)));
+      for (const [index, { channel, part }] of group.entries()) {
+        const own = counts.get(channel) ?? new Map<string, number>();
+        counts.set(channel, own.set(part, Number(found[index] ?? 0)));
+      }
+    }),
+  );
+  return counts;
 }

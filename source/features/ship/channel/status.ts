@@ -1,20 +1,24 @@
-import { WrongTypeError } from '../../../errors.ts';
-import type { Client } from '../../../redis/client.ts';
+import { type Client, isCluster } from '../../../redis/client.ts';
+import { pagesOfHashes } from '../../../redis/hash-pages.ts';
+import { isReplyError, refusalSort } from '../../../redis/refusals.ts';
 import { registered } from '../../../redis/registry.ts';
+import { asText } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
-import { typed } from '../../../redis/wrong-type.ts';
+import { failureOf, type KeyTypes } from '../../../redis/wrong-type.ts';
 import { leftOutText } from '../../../ui/format.ts';
 import { type ChannelState, type ConsumerStatus, stateOf } from './channel-state.ts';
-import { channelKeys } from './keys.ts';
+import { ChannelNameError } from './errors.ts';
+import { type ChannelKeys, channelKeys } from './keys.ts';
 import {
   asideFieldParts,
+  type Entry,
+  type FileRecord,
   idsOf,
   type Process,
   parseAside,
   parseEntry,
   parseProcess,
   parseRecord,
-  readFiles,
 } from './ledger.ts';
 import { countsOf, type PartStatus, partStatus } from './part-status.ts';
 import { leaseMs } from './participant.ts';
@@ -68,15 +72,77 @@ const stalledAfterMs = leaseMs;
 const partsLimit = 300;
 /** Bytes of a setting, or of an entry with its name: ours are shorter, even with thousands of consumers. */
 const longestEntry = 32_768;
+/** Bytes of a file's record: it has all generations of a log. */
+const longestRecord = 1_048_576;
 /** Bytes of the parts that one look tells of. */
 const mostBytes = 131_072;
 const settingNames = ['run', 'closed', 'done', 'expect', 'budget', 'used', 'peak', 'files', 'bytes', 'parts'];
 
 /** One channel and its files; undefined when nothing was ever shipped there. */
 export async function status(redis: Client, channel: string): Promise<ChannelStatus | undefined> {
-  const view = await look(redis, channel);
-  if (!view) return;
-  const keys = channelKeys(redis, channel);
+  const { found, faults } = await statuses(redis, [channel]);
+  const [fault] = faults;
+  if (fault) throw fault.error;
+  return found[0];
+}
+
+/** A channel that cannot be read: a key of another type, rights that are missing. */
+export type Fault = { readonly channel: string; readonly error: Error };
+
+const channelsAtOnce = 100;
+
+/** These channels, or all that are known; what is wrong with one hides no others. */
+export async function statuses(
+  redis: Client,
+  names?: readonly string[],
+): Promise<{ readonly found: readonly ChannelStatus[]; readonly faults: readonly Fault[] }> {
+  const found: ChannelStatus[] = [];
+  const faults: Fault[] = [];
+  let left = names ?? (await channels(redis));
+  while (left.length > 0) {
+    const looked = await lookAll(redis, left.slice(0, channelsAtOnce));
+    left = [...looked.more, ...left.slice(channelsAtOnce)];
+    faults.push(...looked.faults);
+    const files = await filesOf(redis, looked.views);
+    found.push(...looked.views.map((view) => withFiles(view, files.get(view.channel))));
+  }
+  return { found, faults };
+}
+
+type Files = { readonly records: FileRecord[]; leftOut: number; leftOutBytes: number };
+
+/** What is known of the files of some channels. */
+async function filesOf(redis: Client, views: readonly ChannelView[]): Promise<ReadonlyMap<string, Files>> {
+  const byKey = new Map<string, Files>();
+  const byChannel = new Map<string, Files>();
+  for (const { channel, filesKnown } of views) {
+    if (filesKnown === 0) continue;
+    const files: Files = { records: [], leftOut: 0, leftOutBytes: 0 };
+    byKey.set(channelKeys(redis, channel).files, files);
+    byChannel.set(channel, files);
+  }
+  let left = Array.from(byKey.keys(), (key) => ({ key, cursor: '0' }));
+  while (left.length > 0) {
+    const pages = await pagesOfHashes(redis, left, { longest: longestRecord });
+    const rest: typeof left = [];
+    for (const { key, page, next } of pages) {
+      if (page instanceof Error) throw page;
+      const files = byKey.get(key);
+      if (!files) continue;
+      for (const [name, json] of page.entries) {
+        const record = parseRecord(name, json);
+        if (record) files.records.push(record);
+      }
+      files.leftOut += page.leftOut;
+      files.leftOutBytes += page.leftOutBytes;
+      if (next !== '0') rest.push({ key, cursor: next });
+    }
+    left = [...rest, ...left.slice(pages.length)];
+  }
+  return byChannel;
+}
+
+function withFiles(view: ChannelView, known: Files | undefined): ChannelStatus {
   const missing = new Map<string, Set<string>>();
   for (const { file, missing: ids } of view.parts) {
     const all = missing.get(file) ?? new Set();
@@ -84,42 +150,31 @@ export async function status(redis: Client, channel: string): Promise<ChannelSta
     missing.set(file, all);
   }
   const want = view.consumers.length;
-  const files: FileStatus[] = [];
-  for await (const [name, json] of readFiles(redis, keys)) {
-    const record = parseRecord(name, json);
-    if (!record || record.state === 'rotated') continue;
-    const owing = missing.get(record.name)?.size;
-    const isWhole = record.state === 'shipped';
-    files.push({
-      name: record.name,
-      bytes: record.bytes,
-      shippedBytes: record.shipped,
+  const files = new Map<string, FileStatus>();
+  for (const { name, bytes, shipped, state } of known?.records ?? []) {
+    if (state === 'rotated') continue;
+    const owing = missing.get(name)?.size;
+    const isWhole = state === 'shipped';
+    files.set(name, {
+      name,
+      bytes,
+      shippedBytes: shipped,
       done: isWhole ? want - (owing ?? 0) : 0,
       want,
       state: !isWhole ? 'shipping' : owing === undefined ? 'freed' : 'announced',
     });
   }
   const { parts: _, partsInRedis: __, filesKnown: ___, at: ____, ...summary } = view;
-  return { ...summary, files: files.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  const left = known && known.leftOut > 0 ? leftOutText(known.leftOut, known.leftOutBytes) : '';
+  return {
+    ...summary,
+    reason: sentence(summary.reason, left),
+    files: [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  };
 }
 
-/** These channels, or all that are known; a key of somebody else's under one name hides no others. */
-export async function statuses(
-  redis: Client,
-  names?: readonly string[],
-): Promise<{ readonly found: readonly ChannelStatus[]; readonly wrong: readonly WrongTypeError[] }> {
-  const asked = await Promise.all(
-    (names ?? (await channels(redis))).map((name) =>
-      status(redis, name).catch((error: unknown) => {
-        if (error instanceof WrongTypeError) return error;
-        throw error;
-      }),
-    ),
-  );
-  return {
-    found: asked.flatMap((each) => (each === undefined || each instanceof WrongTypeError ? [] : [each])),
-    wrong: asked.filter((each) => each instanceof WrongTypeError),
-  };
+function sentence(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== '').join('; ');
 }
 
 /** Every channel that is known, the last used first. */
@@ -127,45 +182,119 @@ export async function channels(redis: Client): Promise<string[]> {
   return await registered(redis, 'ship');
 }
 
-/** One channel without its files, in one question. */
+/**
+ * One channel without its files, in one question.
+ * @throws {ChannelNameError | WrongTypeError}
+ */
 export async function look(redis: Client, channel: string): Promise<ChannelView | undefined> {
-  const keys = channelKeys(redis, channel);
-  const expected = {
+  const { views, faults } = await lookAll(redis, [channel]);
+  const [fault] = faults;
+  if (fault) throw fault.error;
+  return views[0];
+}
+
+/** What a look at some channels found; those on which nothing was ever shipped are not among them. */
+export type Looks = {
+  readonly views: readonly ChannelView[];
+  readonly faults: readonly Fault[];
+  /** Those that the reply had no room for. */
+  readonly more: readonly string[];
+};
+
+/**
+ * Some channels without their files, in one question, in Cluster in one for each; one more where consumers of the
+ * legacy layout take part.
+ */
+export async function lookAll(redis: Client, names: readonly string[]): Promise<Looks> {
+  const faults: Fault[] = [];
+  const asked: Asked[] = [];
+  for (const channel of names) {
+    try {
+      asked.push({ channel, keys: channelKeys(redis, channel) });
+    } catch (error) {
+      if (!(error instanceof ChannelNameError)) throw error;
+      faults.push({ channel, error });
+    }
+  }
+  const groups = isCluster(redis) ? asked.map((one) => [one]) : asked.length > 0 ? [asked] : [];
+  const replies = (await Promise.all(groups.map((group) => ask(redis, group)))).flat();
+  const found: Outlined[] = [];
+  for (const [index, reply] of replies.entries()) {
+    const one = asked[index];
+    if (!one) continue;
+    if (reply instanceof Error) faults.push({ channel: one.channel, error: reply });
+    else found.push(...(outlined(one, reply) ?? []));
+  }
+  const counts = await countsOf(redis, found);
+  const views = found.map((each) => viewOf(each, counts.get(each.channel) ?? new Map()));
+  return { views, faults, more: asked.slice(replies.length).map(({ channel }) => channel) };
+}
+
+type Asked = { readonly channel: string; readonly keys: ChannelKeys };
+
+/** For each of the first of them, at least one, its reply or why there is none. */
+async function ask(redis: Client, group: readonly Asked[]): Promise<readonly (readonly unknown[] | Error)[]> {
+  const words = group.flatMap(({ keys }) => Object.keys(typesOf(keys)));
+  let replies: readonly unknown[];
+  try {
+    replies = await statusScript(redis, words, [partsLimit, longestEntry, mostBytes, ...settingNames]);
+  } catch (error) {
+    // With several the script itself gives it in the place of the reply.
+    if (group.length > 1 || refusalSort(error) !== 'lasting') throw error;
+    replies = [error];
+  }
+  return await Promise.all(
+    replies.map(async (reply, index) => {
+      if (Array.isArray(reply)) return reply;
+      const text = isReplyError(reply) ? reply.message : reply;
+      if (text instanceof Error) return text;
+      const one = group[index];
+      const keys = one ? typesOf(one.keys) : {};
+      return await failureOf(redis, { lua: statusLua, keys }, asText(text));
+    }),
+  );
+}
+
+/** In the order in which the script takes them. */
+function typesOf(keys: ChannelKeys): KeyTypes {
+  return {
     [keys.settings]: 'hash',
     [keys.parts]: 'hash',
     [keys.files]: 'hash',
     [keys.who]: 'hash',
+    [keys.members]: 'zset',
+    [keys.messages]: 'zset',
     [keys.aside]: 'hash',
-  } as const;
-  const [
-    at,
-    settingWords,
-    whoWords,
-    members,
-    partWords,
-    partsInRedis,
-    filesKnown,
-    asideWords,
-    asides,
-    leftOut,
-    leftOutBytes,
-  ] = await typed(
-    redis,
-    { ...expected, [keys.members]: 'zset', [keys.messages]: 'zset' },
-    statusScript(
-      redis,
-      [keys.settings, keys.parts, keys.files, keys.who, keys.members, keys.messages, keys.aside],
-      [partsLimit, longestEntry, mostBytes, ...settingNames],
-    ),
-  );
+  };
+}
+
+/** A reply, taken apart. */
+type Outlined = Asked & {
+  readonly reply: readonly unknown[];
+  readonly settings: ReadonlyMap<string, string>;
+  readonly who: ReadonlyMap<string, Process | undefined>;
+  readonly entries: readonly { readonly part: string; readonly entry: Entry }[];
+};
+
+/** None of a channel on which nothing was ever shipped. */
+function outlined(asked: Asked, reply: readonly unknown[]): [Outlined] | undefined {
+  const [, settingWords, whoWords, , partWords] = reply;
   const settings = pairs(settingWords);
   if (!settings.has('run')) return;
-  const now = Number(at);
   const who = new Map([...pairs(whoWords)].map(([field, json]) => [field, parseProcess(json)]));
   const entries = [...pairs(partWords)].flatMap(([part, json]) => {
     const entry = parseEntry(json);
     return entry ? [{ part, entry }] : [];
   });
+  return [{ ...asked, reply, settings, who, entries }];
+}
+
+function viewOf(
+  { channel, reply, settings, who, entries }: Outlined,
+  counts: ReadonlyMap<string, number>,
+): ChannelView {
+  const [at, , , members, , partsInRedis, filesKnown, asideWords, asides, leftOut, leftOutBytes] = reply;
+  const now = Number(at);
   const cursors = new Map<string, number>();
   const behind = new Map<string, number>();
   for (const [id, cursor, count] of triples(members)) {
@@ -173,7 +302,6 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     behind.set(id, Number(count));
   }
   const aside = asideByPart(pairs(asideWords));
-  const counts = await countsOf(redis, keys, entries, who);
   const parts = entries
     .map(({ part, entry }) => ({
       id: entry.id ?? Number.POSITIVE_INFINITY,
@@ -212,7 +340,7 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
     usedBytes: number('used'),
     peakBytes: number('peak'),
     state,
-    reason: [reason, left].filter((text) => text !== '').join('; '),
+    reason: sentence(reason, left),
     consumers,
     totals: {
       files: number('files'),
