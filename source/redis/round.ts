@@ -21,6 +21,7 @@ export class IndexRound<Totals> {
   #seen = new Set<string>();
   #totals: Totals;
   #restarts = 0;
+  #steppedAtMs = Number.NEGATIVE_INFINITY;
   #last: { readonly totals: Totals; readonly seen: number } | undefined;
 
   constructor(client: Client, family: string, empty: () => Totals) {
@@ -33,6 +34,11 @@ export class IndexRound<Totals> {
   /** Of the round that goes on. */
   get totals(): Totals {
     return this.#totals;
+  }
+
+  /** Whether the last step is so long ago; always before the first round is finished. */
+  isDue(everyMs: number): boolean {
+    return this.#last === undefined || performance.now() - this.#steppedAtMs >= everyMs;
   }
 
   /**
@@ -50,6 +56,7 @@ export class IndexRound<Totals> {
 
   /** Lets `look` add what it finds about the next names, `most` of them at most, to the totals of this round. */
   async step(most: number, look: (names: readonly string[], totals: Totals) => Promise<void>): Promise<void> {
+    this.#steppedAtMs = performance.now();
     this.#pages ??= registeredPages(this.#client, this.#family);
     const pages = this.#pages;
     try {

@@ -53,6 +53,8 @@ export type List<Slice, Row> = {
   readonly fields: Readonly<Record<string, (row: Row, nowMs: number) => FieldValue>>;
   /** How many there are in all, where more are counted than known. */
   total?(slice: Slice): number | undefined;
+  /** Of what the rows are only a part, such as `channel logs: of 12`; where `total` is larger than they are unless given. */
+  part?(slice: Slice): string | undefined;
   /** In what order the feature gives its rows: `need` unless given. */
   readonly order?: string;
   /** Follows its end, as a list of messages does. */

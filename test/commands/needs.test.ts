@@ -26,8 +26,9 @@ function opened(
   own: readonly FoundNeed[],
   change: Partial<RegistryInput> = {},
   rules: never[] | object[] = [],
+  total?: number,
 ) {
-  const features = [makeFeature()];
+  const features = [makeFeature(total === undefined ? {} : { total })];
   const slices = { notes: features[0]?.initial({} as never) };
   const input = { features, slices, nowMs: 2000, acks: new Map(), own, ...change };
   return makeRegistry(rules as never, features).open(input);
@@ -77,6 +78,11 @@ describe('the registry', () => {
     const rule = { if: 'notes.length >= 5', severity: 'warn' };
     expect(opened([], {}, [rule]).map(({ id }) => id)).toEqual(['notes.length>=5 three']);
     expect(opened([], {}, [{ ...rule, for: 1000 }])).toEqual([]);
+    // What was not read is not passed over in silence.
+    expect(opened([], {}, [rule], 1500).map(({ id, words }) => [id, words])).toEqual([
+      ['notes.length>=5 three', 'length 5 >= 5'],
+      ['notes.partial rule notes.length >= 5', 'is known of 3 of 1,500 rows only'],
+    ]);
     expect(() => opened([], {}, [{ if: 'notes.size > 1', severity: 'bad' }])).toThrow(
       /about nothing there is/,
     );

@@ -22,6 +22,8 @@ export type MakeFeature = {
   /** What its commands were run with. */
   readonly ran?: (verb: string, input: unknown) => void | Promise<void>;
   readonly needs?: readonly Need[];
+  /** How many rows there are in all. */
+  readonly total?: number;
   /** How what is to be wiped is found; undefined: there is nothing to wipe. */
   readonly stateOf?: (name: string) => string | undefined;
 };
@@ -33,6 +35,7 @@ export function makeFeature({
   noun = 'notes',
   ran = () => {},
   needs = [],
+  total,
   stateOf = () => 'there',
 }: MakeFeature = {}): AnyFeature {
   const say = defineCommand({
@@ -103,7 +106,7 @@ export function makeFeature({
       },
       { key: 'b', help: 'boom', verb: 'say', input: () => ({ text: ['boom'] }) },
     ],
-    list: noteList,
+    list: total === undefined ? noteList : { ...noteList, total: () => total },
     headline: ({ rows }) => `${rows.length} rows`,
     needs: () => needs,
     snapshot: async () => [],

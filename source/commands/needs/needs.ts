@@ -3,6 +3,7 @@ import { UsageError } from '../../errors.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { NeedOff, NeedRule } from '../../file-settings.ts';
 import { type Ack, type Need, needId, type OpenNeed } from '../../need.ts';
+import { formatCount } from '../../ui/format.ts';
 import { parseComparison } from '../condition.ts';
 
 /**
@@ -143,7 +144,9 @@ function compiled(rule: NeedRule, features: readonly AnyFeature[]): Compiled {
     noun,
     needs({ list }, slice, nowMs, holding) {
       const value = (row: unknown) => list.fields[field]?.(row, nowMs);
-      return list.rows(slice).flatMap((row: unknown) => {
+      const rows: readonly unknown[] = list.rows(slice);
+      const part = list.part ? list.part(slice) : partOf(rows.length, list.total?.(slice) ?? 0);
+      const found = rows.flatMap((row: unknown) => {
         const own = value(row);
         const key = `${rule.if} ${list.id(row)}`;
         if (!holds(own)) {
@@ -166,8 +169,16 @@ function compiled(rule: NeedRule, features: readonly AnyFeature[]): Compiled {
           },
         ];
       });
+      if (part === undefined) return found;
+      // Of the others nobody knows whether it holds.
+      const words = `is known of ${part} only`;
+      return [...found, { feature: noun, kind: 'partial', name: `rule ${rule.if}`, severity: 'warn', words }];
     },
   };
+}
+
+function partOf(rows: number, total: number): string | undefined {
+  return total > rows ? `${formatCount(rows)} of ${formatCount(total)} rows` : undefined;
 }
 
 /** `cache:*`: `*` stands for anything. */

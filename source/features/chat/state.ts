@@ -252,6 +252,10 @@ export const chatList: List<ChatSlice, Entry> = {
   name: ({ id }) => `message ${id}`,
   texts: (entry) => (isMalformed(entry) ? [] : [entry.sender, entry.message]),
   order: 'time',
+  part: (slice) =>
+    slice.rooms.length > 1
+      ? `room ${slice.selected ?? ''} of ${slice.totals?.rooms ?? slice.rooms.length}`
+      : undefined,
   followsEnd: true,
   fields: {
     sender: (entry) => (isMalformed(entry) ? undefined : entry.sender),

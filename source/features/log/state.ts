@@ -1,3 +1,4 @@
+import { formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { type Movement, movement } from './movement.ts';
 import { covers, patternOf } from './template/pattern.ts';
@@ -130,6 +131,10 @@ export const logList: List<LogSlice, Mover> = {
   name: ({ message }) => message,
   texts: ({ message, sample }) => [message, sample],
   order: 'move',
+  part: ({ logs = [], total, selected }) =>
+    selected && total > 1 && logs.length > 0
+      ? `log ${selected.name}:${selected.severity} of ${formatCount(total)}`
+      : undefined,
   total: ({ board }) => board && board.distinct + board.gone.length,
   fields: {
     move: ({ moved }) => push(moved),

@@ -25,6 +25,8 @@ const mostChannels = { server: 100, cluster: 4 };
 const mostOfRound = { server: 200, cluster: 4 };
 /** Of channels in trouble that are looked at in each reading where there are more. */
 const mostElsewhere = 50;
+/** How often a round goes on, once one is finished. */
+const roundEveryMs = 1400;
 
 /** What a round through every channel finds. */
 type Totals = { troubled: string[]; needs: Need[]; wrong: string[]; more: string[] };
@@ -50,7 +52,8 @@ export const feed: Feed<ShipSlice> = {
     const troubled = (last?.troubled ?? []).slice(0, mostElsewhere);
     const isMany = total > names.length;
     const wanted = (isMany ? troubled : names).filter((one) => one !== channel);
-    const looking = isMany ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
+    const looking =
+      isMany && round.isDue(roundEveryMs) ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
     const [shown, others] = await Promise.all([
       channel === undefined ? undefined : lookAll(redis, [channel]),
       lookAll(redis, wanted),
@@ -58,7 +61,7 @@ export const feed: Feed<ShipSlice> = {
     ]);
     const isAll = !isMany && others.more.length === 0;
     if (isAll) rounds.end(redis);
-    else if (!looking) await lookFurther(redis, round, mostOfRound[kind]);
+    else if (!isMany) await lookFurther(redis, round, mostOfRound[kind]);
     const nowMs = Date.now();
     const wrong = [...(shown?.faults ?? []), ...others.faults].map(({ error }) => messageOf(error));
     const view = shown?.views[0];

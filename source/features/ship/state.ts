@@ -1,5 +1,6 @@
 import { compareNames } from '../../compare-names.ts';
 import type { Need } from '../../need.ts';
+import { formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 
 /** One part that takes room in Redis. */
@@ -188,6 +189,13 @@ export const shipList: List<ShipSlice, ShipRow> = {
   name: (row) => (row.kind === 'consumer' ? `consumer ${row.consumer.id}` : row.part.part),
   texts: (row) =>
     row.kind === 'consumer' ? [`consumer ${row.consumer.id}`] : [row.part.file, row.part.part],
+  part(slice) {
+    const { shown, total } = slice;
+    if (total > 1) return `channel ${selectedChannel(slice) ?? ''} of ${formatCount(total)}`;
+    const known = rowsOf(slice).length;
+    const all = shown ? shown.partsInRedis + shown.consumers.length : 0;
+    return all > known ? `${formatCount(known)} of ${formatCount(all)} rows` : undefined;
+  },
   total: ({ shown }) => shown && shown.partsInRedis + shown.consumers.length,
   fields: {
     state: (row) => (row.kind === 'consumer' ? row.consumer.state : row.part.state),

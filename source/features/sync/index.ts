@@ -1,4 +1,4 @@
-import { counted, formatCount } from '../../ui/format.ts';
+import { counted } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -6,7 +6,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { needsOf } from './needs.ts';
 import { roles } from './roles.ts';
-import { initial, type SyncSlice, syncList } from './state.ts';
+import { channelsOf, initial, type SyncSlice, syncList } from './state.ts';
 import { status } from './status.ts';
 
 export default defineFeature<SyncSlice>({
@@ -21,9 +21,8 @@ export default defineFeature<SyncSlice>({
   isEmpty: ({ targets = [], wrong, totals }) => targets.length === 0 && wrong.length === 0 && !totals,
   headline({ targets = [], totals }) {
     if (totals) {
-      const shown = new Set(targets.map(({ channel }) => channel)).size;
       const rows = totals.targets === undefined ? [] : [counted(totals.targets, 'target')];
-      return [`${formatCount(shown)} of ${counted(totals.channels, 'channel')}`, ...rows].join('  ');
+      return [channelsOf(targets, totals), ...rows].join('  ');
     }
     const [only] = targets;
     if (!only) return '';

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { compareNames } from '../../compare-names.ts';
 import type { Need } from '../../need.ts';
+import { counted, formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import type { Halt } from './record.ts';
 import type { TargetStatus } from './status.ts';
@@ -87,6 +88,12 @@ const urgencies: Readonly<Record<Condition, number>> = {
   idle: 0,
 };
 
+/** Of how many channels the targets are. */
+export function channelsOf(targets: readonly Target[], { channels }: Totals): string {
+  const shown = new Set(targets.map(({ channel }) => channel)).size;
+  return `${formatCount(shown)} of ${counted(channels, 'channel')}`;
+}
+
 export const syncList: List<SyncSlice, Target> = {
   rows: ({ targets = [] }) =>
     targets.toSorted(
@@ -95,6 +102,7 @@ export const syncList: List<SyncSlice, Target> = {
   id: ({ channel, base, target }) => JSON.stringify([channel, base, target]),
   name: ({ target }) => target,
   texts: ({ channel, base, target }) => [target, base, channel],
+  part: ({ totals, targets = [] }) => totals && channelsOf(targets, totals),
   total: ({ totals, targets = [] }) => totals && Math.max(totals.targets ?? 0, targets.length),
   fields: {
     state: ({ condition }) => condition,

@@ -1,5 +1,6 @@
 import { compareNames } from '../../compare-names.ts';
 import type { Need } from '../../need.ts';
+import { counted, formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment } from '../../ui/moment.ts';
 import type { Condition } from './condition.ts';
@@ -181,6 +182,9 @@ export const topicList: List<TopicSlice, Line> = {
   id: ({ topic, subscriber }) => keyOf(topic.layout, topic.topic, subscriber?.name),
   name: ({ topic, subscriber }) => (subscriber ? `${topic.topic}/${subscriber.name}` : topic.topic),
   texts: ({ topic, subscriber }) => [topic.topic, subscriber?.name ?? '', subscriber?.owner ?? ''],
+  part: ({ totals, topics }) =>
+    totals &&
+    `the slowest subscribers of ${formatCount(topics.length)} of ${counted(totals.topics, 'topic')}`,
   total: ({ totals, topics }) =>
     totals &&
     Math.max(
