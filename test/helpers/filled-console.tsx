@@ -323,11 +323,13 @@ function syncSlice(): sync.SyncSlice {
     return { ...whole, condition: sync.conditionOf(whole) };
   };
   const reason = 'send_files failed to open "/srv/img/a/secret": Permission denied (13)';
-  return sync.learn(sync.initial, [
-    target({ failed: 2, failures: [{ path: 'a/secret', reason }] }),
-    target({ target: 'cdn10:/srv/img', queued: 0 }),
-    target({ target: 'cdn2:/srv/img', queued: 0 }),
-  ]);
+  return sync.learn(sync.initial, {
+    targets: [
+      target({ failed: 2, failures: [{ path: 'a/secret', reason }] }),
+      target({ target: 'cdn10:/srv/img', queued: 0 }),
+      target({ target: 'cdn2:/srv/img', queued: 0 }),
+    ],
+  });
 }
 
 function shardsSlice(): shards.ShardsSlice {
@@ -373,7 +375,7 @@ export const emptySlices: Readonly<Record<string, unknown>> = {
   lock: lock.learn(lock.initial, { ...lockReading, nowMs, known: 0, looked: 0, locks: [] }),
   topic: topic.learn(topic.initial, { topics: [], wrong: [], nowMs }),
   buffer: buffer.learn(buffer.initialSlice, [], nowMs),
-  sync: sync.learn(sync.initial, []),
+  sync: sync.learn(sync.initial, { targets: [] }),
 };
 
 export type FilledConsole = {

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import type { Client } from '../../../redis/client.ts';
 import { hashPages } from '../../../redis/hash-pages.ts';
-import type { ChannelKeys } from './keys.ts';
 
 /** What Redis remembers about parts, files and processes: JSON in hashes, written and read by the scripts too. */
 
@@ -229,8 +228,4 @@ const longestEntry = 1_048_576;
 export async function* scanHash(redis: Client, key: string): AsyncGenerator<[field: string, value: string]> {
   for await (const { entries } of hashPages(redis, key, { longest: longestEntry }))
     for (const [field, value] of entries) yield [field, value];
-}
-
-export function readFiles(redis: Client, keys: ChannelKeys): AsyncGenerator<[string, string]> {
-  return scanHash(redis, keys.files);
 }
