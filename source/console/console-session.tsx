@@ -18,6 +18,7 @@ import type { Engine } from './engine.ts';
 import { watchAttention } from './input/attention.ts';
 import { makeBindings } from './input/bindings.ts';
 import { makeCommandRunner } from './input/command-runner.ts';
+import { makeJumps } from './input/jumps.ts';
 import { type Keyboard, makeKeyboard } from './input/keyboard.ts';
 import { makeListControl } from './input/list-control.ts';
 import { makeNeedsControl } from './input/needs-control.ts';
@@ -120,6 +121,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     replay: (keys) => keyboard.press(keys),
   });
   const views = makeViewControl({ store, features, views: options.views, saved: options.memory.views });
+  const jumps = makeJumps({ store, features });
   const keyboard: Keyboard = makeKeyboard({
     store,
     features,
@@ -131,7 +133,8 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     views,
     time: options.time,
     history: openHistory(config.stateDirectory, serverName(connections[0].url)),
-    needs: makeNeedsControl({ store, features, config, runner, keep: engine.needs.keep }),
+    jumps,
+    needs: makeNeedsControl({ store, features, config, runner, jumps, keep: engine.needs.keep }),
     bindings: makeBindings({
       store,
       features,

@@ -44,6 +44,8 @@ export type Feature<Slice extends Listed> = {
   goTo?(slice: Slice, need: Need): Slice;
   /** Whether the clock moves something the pane shows, such as what is left of a TTL: it is then painted every second. */
   ticks?(slice: Slice): boolean;
+  /** What it shows one at a time, such as channels or logs: other panes lead there by their names. */
+  readonly places?: Places<Slice>;
   readonly attention?: Attention<Slice>;
   /** The feature's part of `snapshot --json`: the shape of its list or status command. */
   snapshot(context: ReadContext): Promise<unknown>;
@@ -75,6 +77,11 @@ export type PaneProps<Slice> = {
   readonly nowMs: number;
   /** What is being typed for a `sticky` question of this feature: the pane paints it itself, with ui's Prompt. */
   readonly typing?: { readonly text: string; readonly cursor: number } | undefined;
+};
+
+export type Places<Slice> = {
+  all(slice: Slice): readonly { readonly place: string; readonly ties: readonly string[] }[];
+  show(slice: Slice, place: string): Slice;
 };
 
 /** What follows from the operator looking at the pane, such as marking messages as seen. */

@@ -141,6 +141,13 @@ export type Mode =
     }
   /** The list of what needs a human; `selected` is a need's id. */
   | { readonly name: 'needs'; readonly selected: string | undefined }
+  /** What has to do with the row called `of`, as it was known when that was asked. */
+  | {
+      readonly name: 'related';
+      readonly of: string;
+      readonly things: readonly Related[];
+      readonly choice: number;
+    }
   /** The views by name; `choice` is a place in the list. */
   | { readonly name: 'views'; readonly choice: number }
   /** The panes are shown, hidden, sized and moved. */
@@ -163,6 +170,18 @@ export type Mode =
       readonly scroll: number | undefined;
       readonly isRunning: boolean;
     };
+
+/** Something, here or in another pane, that has to do with a row. */
+export type Related = {
+  readonly noun: string;
+  readonly name: string;
+  /** What they have in common. */
+  readonly by: string;
+  /** The id of its row; undefined: it is the place. */
+  readonly row: string | undefined;
+  /** The room, channel or log that is to be shown. */
+  readonly place: string | undefined;
+};
 
 /** What may stand at the end of a command line, or instead of it. */
 export type Offer = {

@@ -49,6 +49,10 @@ export type List<Slice, Row> = {
   name(row: Row): string;
   /** All that a plain word of a filter is looked for in; the name unless given. */
   texts?(row: Row): readonly string[];
+  /** Names besides its own that it may have in common with other rows, such as of whoever holds it. */
+  ties?(row: Row): readonly string[];
+  /** What somebody wrote there: names in it are of what it is about. Such a row has no name of its own. */
+  prose?(row: Row): string;
   /** By name: what rows can be ordered by and filtered on, such as `lag>100` or `owner:ci-14`. */
   readonly fields: Readonly<Record<string, (row: Row, nowMs: number) => FieldValue>>;
   /** How many there are in all, where more are counted than known. */

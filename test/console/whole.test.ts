@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { relatedTo } from '../../source/console/input/related.ts';
 import { width } from '../../source/ui/text.ts';
 import { type Appearance, currentAppearance, setAppearance } from '../../source/ui/theme/style.ts';
 import { dark, mono, paletteOf, terminal } from '../../source/ui/theme/theme.ts';
@@ -104,4 +105,18 @@ test('a snapshot shows what the console would: an empty feature in a line, not i
     /^─ nothing in ─ 1 chat ─ 2 ship ─ 3 log ─ 4 limit ─ 5 hits ─ 7 topic ─ 8 buffer ─ 9 sync ─/m,
   );
   expect(stdout).not.toMatch(/╭─ 1 chat/);
+});
+
+test.each([
+  [40, 10],
+  [80, 24],
+  [120, 40],
+])('what has to do with a row, over the panes at %ix%i', (columns, rows) => {
+  const topic = filled.features.find(({ noun }) => noun === 'topic');
+  const [row] = topic?.list.rows(filled.store.getState().slices.topic) ?? [];
+  if (!topic) throw new Error('There is no topic');
+  const things = relatedTo(filled.store.getState(), filled.features, topic, row);
+  const mode = { name: 'related', of: topic.list.name(row), things, choice: 1 } as const;
+  expect(filled.paint({ columns, rows, mode })).toMatchSnapshot();
+  filled.paint({ mode: { name: 'browse' } });
 });

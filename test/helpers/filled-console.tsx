@@ -135,7 +135,7 @@ function logSlice(): log.LogSlice {
   });
   const web = { name: 'web', severity: 'error' };
   return log.learn(log.initial, {
-    logs: [{ name: 'db', severity: 'info' }, web, { name: 'web', severity: 'info' }],
+    logs: [{ name: 'audit', severity: 'error' }, { name: 'db', severity: 'info' }, web],
     selected: web,
     board: {
       hourMs,

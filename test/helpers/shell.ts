@@ -2,6 +2,7 @@ import { type CommandTable, commandTable } from '../../source/commands/palette.t
 import { type Config, readConfig } from '../../source/config.ts';
 import { makeBindings } from '../../source/console/input/bindings.ts';
 import { makeCommandRunner } from '../../source/console/input/command-runner.ts';
+import { makeJumps } from '../../source/console/input/jumps.ts';
 import { type Keyboard, makeKeyboard } from '../../source/console/input/keyboard.ts';
 import { makeListControl } from '../../source/console/input/list-control.ts';
 import { makeNeedsControl } from '../../source/console/input/needs-control.ts';
@@ -51,6 +52,7 @@ export function makeShell(
     replay: (keys) => keyboard.press(keys),
     clock: () => nowMs,
   });
+  const jumps = makeJumps({ store, features });
   const keyboard: Keyboard = makeKeyboard({
     ...shared,
     questions,
@@ -68,7 +70,8 @@ export function makeShell(
         return undefined;
       },
     },
-    needs: makeNeedsControl({ ...shared, keep: (id) => told.push(`keep ${id}`) }),
+    jumps,
+    needs: makeNeedsControl({ ...shared, jumps, keep: (id) => told.push(`keep ${id}`) }),
     bindings: makeBindings({ ...shared, begin: questions.begin, sizeOf }),
     sizeOf,
     quit: () => told.push('quit'),

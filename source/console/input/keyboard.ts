@@ -8,6 +8,7 @@ import type { TimeControl } from '../time/freeze.ts';
 import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
 import { type CommandRunner, sentenceOf } from './command-runner.ts';
+import type { Jumps } from './jumps.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
 import { globalKey, listKey, placeOf } from './keymap.ts';
 import { edit, emptyLine, insert, submit } from './line-editor.ts';
@@ -15,6 +16,7 @@ import type { ListControl } from './list-control.ts';
 import type { NeedsControl } from './needs-control.ts';
 import { makePalette, type PaletteOptions } from './palette-control.ts';
 import type { Questions } from './questions.ts';
+import { makeRelated } from './related-control.ts';
 import { sessionKey } from './session-keys.ts';
 import type { ViewControl } from './view-control.ts';
 
@@ -35,6 +37,7 @@ export type KeyboardOptions = {
   readonly lists: ListControl;
   readonly history: PaletteOptions['history'];
   readonly needs: NeedsControl;
+  readonly jumps: Jumps;
   readonly views: ViewControl;
   /** Undefined: this console knows of now alone. */
   readonly time?: TimeControl;
@@ -49,7 +52,8 @@ export type KeyboardOptions = {
 type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
-  const { store, features, table, runner, questions, bindings, lists, needs, views, log } = options;
+  const { store, features, table, runner, questions, bindings, lists, needs, jumps, views, log } = options;
+  const related = makeRelated(options);
   let filters: readonly string[] = [];
 
   const screen = () => store.getState().screen;
@@ -137,8 +141,11 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else if (name === 'nextView') views.next();
       else if (name === 'views') views.open();
       else if (name === 'panes') views.edit();
-      else if (name === 'home') needs.home();
-      else if (name === 'needs') needs.open();
+      else if (name === 'related') {
+        if (feature) related.open(feature);
+      } else if (name === 'home') {
+        if (!jumps.back()) refuse('There is no jump to go back from');
+      } else if (name === 'needs') needs.open();
       else if (name === 'freeze') refuse('This console knows of now alone');
       else if (name === 'help') setMode({ name: 'help', scroll: 0 });
       else if (name === 'palette') palette.open();
@@ -181,6 +188,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
     confirm: questions.answer,
     needs: needs.press,
+    related: related.press,
     views: views.choose,
     panes: views.press,
     save(key, now) {

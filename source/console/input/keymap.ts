@@ -19,6 +19,10 @@ export const globalKeys = {
     key: ['t'],
     help: 'freeze: what is shown stands still; ← → [ ] Home End go through time, t returns to now',
   },
+  related: {
+    key: ['r'],
+    help: 'related: what has to do with the chosen row, in this pane and the others',
+  },
   home: { key: ['ctrl+o'], help: 'back to where the last jump came from' },
   back: { key: ['esc'], help: 'back: one step, out of details, a filter, marks, the zoom' },
   redraw: { key: ['ctrl+l'], help: 'paint everything anew' },

@@ -5,19 +5,19 @@ import type { Config } from '../../config.ts';
 import { defineCommand } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { type Ack, needSentence, type OpenNeed } from '../../need.ts';
-import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
-import { choose, chosenRow, type Listed } from '../../ui/list.ts';
+import { type Act, changeScreen, type Mode, type Store } from '../../store/store.ts';
+import { chosenRow, type Listed } from '../../ui/list.ts';
 import { durationMs } from '../../values.ts';
 import { type CommandRunner, pastRefusal } from './command-runner.ts';
+import type { Jumps } from './jumps.ts';
 import { emptyLine } from './line-editor.ts';
+import { stepped } from './stepped.ts';
 
 /** What the keys do about needs: go to one, list them, acknowledge, put off, tell the room. */
 export type NeedsControl = {
   /** Goes to the next (1) or previous (-1) need, the most urgent first. */
   step(by: 1 | -1): void;
   open(): void;
-  /** Back to where the last jump came from. */
-  home(): void;
   /** A key while the list is open. */
   press(key: string, now: NeedsMode): void;
   /** Enter, while a note or a time is typed. */
@@ -32,24 +32,18 @@ export type NeedsControlOptions = {
   readonly features: readonly AnyFeature[];
   readonly config: Config;
   readonly runner: CommandRunner;
+  readonly jumps: Jumps;
   /** Acknowledges in this console only. */
   readonly keep: (id: string, ack: Ack | undefined) => void;
 };
 
-type Jump = { readonly focus: string; readonly isZoomed: boolean; readonly selected: string | undefined };
-
 /** How long an acknowledgement lasts, unless the need ends or gets worse before. */
 const ackForMs = 24 * 60 * 60_000;
 const snoozed = '15m';
-const mostJumps = 50;
-/** What is gone to may have to be read first, as a channel that was not shown. */
-const arriveWithinMs = 5000;
 
 export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
-  const { store, features, config, runner, keep } = options;
+  const { store, features, config, runner, jumps, keep } = options;
   let lastId: string | undefined;
-  let jumps: readonly Jump[] = [];
-  let stopArriving = (): void => {};
 
   const needs = (): readonly OpenNeed[] => store.getState().needs;
   const setMode = (mode: Mode): void => changeScreen(store, { mode });
@@ -58,40 +52,12 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
   const featureOf = ({ feature }: OpenNeed): AnyFeature | undefined =>
     features.find(({ noun }) => noun === (feature === 'server' ? 'shards' : feature));
 
-  /** Chooses the row now, or once it is there. */
-  const arrive = ({ noun, list }: AnyFeature, row: string): void => {
-    const chooseIt = (): boolean => {
-      let isThere = false;
-      changeSlice(store, noun, (slice) => {
-        const next = choose(list, slice as Listed, row, Date.now());
-        isThere = next !== undefined;
-        return next ?? slice;
-      });
-      return isThere;
-    };
-    if (chooseIt()) return;
-    const { focus } = store.getState().screen;
-    const until = performance.now() + arriveWithinMs;
-    const unsubscribe = store.subscribe((state) => {
-      const isOver = performance.now() > until || state.screen.focus !== focus;
-      if (!isOver && !list.rows(state.slices[noun]).some((one: unknown) => list.id(one) === row)) return;
-      unsubscribe();
-      if (!isOver) chooseIt();
-    });
-    stopArriving = unsubscribe;
-  };
   const go = (need: OpenNeed): void => {
-    stopArriving();
     lastId = need.id;
     const feature = featureOf(need);
     if (!feature) return;
-    const { noun } = feature;
-    const { focus, isZoomed } = store.getState().screen;
-    const here = store.getState().slices[focus] as Listed | undefined;
-    jumps = [...jumps, { focus, isZoomed, selected: here?.list.selected }].slice(-mostJumps);
-    changeScreen(store, { focus: noun });
-    changeSlice(store, noun, (slice) => feature.goTo?.(slice, need) ?? slice);
-    if (need.row !== undefined) arrive(feature, need.row);
+    const { noun, goTo } = feature;
+    jumps.go({ noun, row: need.row, ...(goTo && { show: (slice) => goTo(slice, need) }) });
   };
 
   /** The need that is looked at now; -1: none, so that the first is next. */
@@ -151,23 +117,6 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
       tell(`Need ${next + 1} of ${all.length}: ${needSentence(need)}`);
     },
     open: () => setMode({ name: 'needs', selected: undefined }),
-    home() {
-      const from = jumps.at(-1);
-      const feature = features.find(({ noun }) => noun === from?.focus);
-      if (!from || !feature) {
-        tell('There is no jump to go back from', 'bad');
-        return;
-      }
-      jumps = jumps.slice(0, -1);
-      stopArriving();
-      const { focus, isZoomed, selected } = from;
-      changeScreen(store, { focus, isZoomed });
-      changeSlice(store, focus, (slice) =>
-        selected === undefined
-          ? slice
-          : (choose(feature.list, slice as Listed, selected, Date.now()) ?? slice),
-      );
-    },
     press(key, now) {
       const all = needs();
       const at = Math.max(
@@ -203,26 +152,6 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
       else tell(`${time.issues[0].message}; nothing was done`, 'bad');
     },
   };
-}
-
-function stepped(at: number, key: string, length: number): number | undefined {
-  const last = Math.max(0, length - 1);
-  const steps: Readonly<Record<string, number>> = {
-    up: at - 1,
-    k: at - 1,
-    E: at - 1,
-    down: at + 1,
-    j: at + 1,
-    e: at + 1,
-    pageup: at - 10,
-    pagedown: at + 10,
-    home: 0,
-    g: 0,
-    end: last,
-    G: last,
-  };
-  const to = steps[key];
-  return to === undefined ? undefined : Math.max(0, Math.min(last, to));
 }
 
 function commandOf(verb: string, run: AnyCommand['run']): AnyCommand {

@@ -14,7 +14,7 @@ import { smallest } from './layout.ts';
 import { layoutOf } from './layout-of.ts';
 import { markOf, markTone, NeedsLine } from './needs-line.tsx';
 import { NeedsView } from './needs-view.tsx';
-import { HelpView, OutputView, PaletteView, QuestionView, ViewsView } from './overlays.tsx';
+import { HelpView, OutputView, PaletteView, QuestionView, RelatedView, ViewsView } from './overlays.tsx';
 import { PaneSlot } from './pane-slot.tsx';
 import { StatusLine } from './status-line.tsx';
 
@@ -77,6 +77,7 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
         </Box>
       )}
       {mode.name === 'views' && <ViewsView mode={mode} area={layout.area} views={views()} />}
+      {mode.name === 'related' && <RelatedView mode={mode} area={layout.area} features={features} />}
       {mode.name === 'help' && (
         <HelpView mode={mode} area={layout.area} features={features} focus={focus} table={table()} />
       )}

@@ -30,6 +30,8 @@ export function hintsFor(
       hint('esc', 'back'),
     ];
   }
+  if (mode.name === 'related')
+    return [hint('enter', 'go'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
   if (mode.name === 'views') {
     return [hint('enter', 'choose'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
   }
@@ -72,7 +74,7 @@ export function hintsFor(
     ({ key, verb, ask }) => verb !== undefined || ask !== undefined || keyList(key).includes('enter'),
   );
   const moves = keys.filter((binding) => !acts.includes(binding));
-  const { nextNeed, next, zoom, palette, quit } = globalKeys;
+  const { nextNeed, next, zoom, related, palette, quit } = globalKeys;
   const isTaken = keys.some(({ key }) => keyList(key).includes('enter'));
   const { details, filter } = listKeys;
   const general = [
@@ -81,6 +83,7 @@ export function hintsFor(
     ...(panes > 1 ? [next] : []),
     zoom,
     filter,
+    related,
     palette,
     quit,
   ];

@@ -9,7 +9,8 @@ import { Frame } from '../../ui/frame.tsx';
 import { frameCells } from '../../ui/frame-cells.ts';
 import { Prompt } from '../../ui/prompt.tsx';
 import { Row, type Span } from '../../ui/row.tsx';
-import { padEnd, sanitise, width, wrap } from '../../ui/text.ts';
+import { padEnd, sanitise, truncate, width, wrap } from '../../ui/text.ts';
+import { digitOf } from '../input/keymap.ts';
 import { helpLines } from './help-lines.ts';
 import type { Rectangle } from './layout.ts';
 import { panesOf } from './views.ts';
@@ -130,6 +131,54 @@ export function ViewsView({
             ]}
           />
         ))}
+      </Frame>
+    </Box>
+  );
+}
+
+/** What has to do with a row: where it is, what it is called, and what they have in common. */
+export function RelatedView({
+  mode,
+  area,
+  features,
+}: Area & { readonly mode: ModeOf<'related'>; readonly features: readonly AnyFeature[] }): ReactNode {
+  const { things, of, choice } = mode;
+  const columns = Math.max(0, area.columns - frameCells.columns);
+  const count = Math.max(1, Math.min(things.length, area.rows - frameCells.rows));
+  const start = windowStart(things.length, count, choice);
+  const shown = things.slice(start, start + count);
+  const widest = Math.max(0, ...shown.map(({ name }) => width(sanitise(name))));
+  const named = Math.max(8, Math.min(widest, Math.floor(columns / 2)));
+  const nouns = features.map(({ noun }) => noun);
+  const longest = Math.max(...nouns.map((noun) => noun.length));
+  return (
+    <Box position="absolute" left={area.left} top={area.top}>
+      <Frame
+        title={[{ text: 'related', tone: 'strong' }, `  to ${of}`]}
+        position={count < things.length ? `${choice + 1} of ${things.length}` : undefined}
+        columns={area.columns}
+        rows={count + frameCells.rows}
+        focused
+      >
+        {shown.map(({ noun, name, by, row }, index) => {
+          const isChosen = start + index === choice;
+          const digit = digitOf(nouns.indexOf(noun)) ?? ' ';
+          return (
+            <Row
+              key={`${noun} ${row ?? ''} ${name}`}
+              columns={columns}
+              spans={[
+                { text: isChosen ? '> ' : '  ', tone: 'mark' },
+                { text: `${digit} ${noun.padEnd(longest)}  `, tone: 'muted' },
+                {
+                  text: padEnd(truncate(sanitise(name), named), named),
+                  tone: isChosen ? 'selection' : 'text',
+                },
+                { text: by === name ? '' : `  ${by}`, tone: 'muted' },
+              ]}
+            />
+          );
+        })}
       </Frame>
     </Box>
   );

@@ -7,7 +7,16 @@ import { keys } from './key-bindings.ts';
 import { historyRows, layOut, viewHistory } from './layout.ts';
 import { roles } from './roles.ts';
 import { inspect, known } from './room/rooms.ts';
-import { type ChatSlice, chatList, initial, look, selectedHistory, selectedRoom, turnAway } from './state.ts';
+import {
+  type ChatSlice,
+  chatList,
+  initial,
+  look,
+  selectedHistory,
+  selectedRoom,
+  showRoom,
+  turnAway,
+} from './state.ts';
 
 export default defineFeature<ChatSlice>({
   noun: 'chat',
@@ -18,6 +27,7 @@ export default defineFeature<ChatSlice>({
   roles,
   keys,
   list: chatList,
+  places: { all: ({ rooms }) => rooms.map(({ room }) => ({ place: room, ties: [room] })), show: showRoom },
   names: { ROOM: ({ rooms }) => rooms.map(({ room }) => room) },
   headline(slice) {
     const { rooms, totals } = slice;

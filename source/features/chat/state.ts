@@ -199,15 +199,19 @@ function shorten(entry: Entry): Entry {
   return { ...entry, message: `${entry.message.slice(0, longestText)}…` };
 }
 
+/** Shows this room. */
+export function showRoom(slice: ChatSlice, room: string): ChatSlice {
+  if (room === slice.selected || !slice.rooms.some((one) => one.room === room)) return slice;
+  return { ...turnAway(slice), selected: room, members: [], list: { ...slice.list, selected: undefined } };
+}
+
 /** Shows the room `step` places further, around the ends. */
 export function stepRoom(slice: ChatSlice, step: number): ChatSlice {
   const { rooms } = slice;
   if (rooms.length === 0) return slice;
   const from = rooms.findIndex(({ room }) => room === slice.selected);
   const next = rooms[(from + step + rooms.length) % rooms.length]?.room;
-  if (next === undefined || next === slice.selected) return slice;
-  const list = { ...slice.list, selected: undefined };
-  return { ...turnAway(slice), selected: next, members: [], list };
+  return next === undefined ? slice : showRoom(slice, next);
 }
 
 /** The view with the first unseen message at the bottom; follows the newest when nothing is unseen. */
@@ -251,6 +255,7 @@ export const chatList: List<ChatSlice, Entry> = {
   id: ({ id }) => String(id),
   name: ({ id }) => `message ${id}`,
   texts: (entry) => (isMalformed(entry) ? [] : [entry.sender, entry.message]),
+  prose: (entry) => (isMalformed(entry) ? '' : entry.message),
   order: 'time',
   part: (slice) =>
     slice.rooms.length > 1

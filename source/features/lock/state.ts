@@ -131,6 +131,11 @@ export const lockList: List<LockSlice, Lock> = {
   id: ({ name }) => name,
   name: ({ name }) => name,
   texts: ({ name, owner, label }) => [name, owner, label],
+  ties: (lock) => [
+    lock.name,
+    ...(lock.isHeld && !isForeign(lock) ? [lock.owner] : []),
+    ...lock.waiters.map(({ place }) => place),
+  ],
   total: ({ known = 0, looked, locks }) => (known > looked ? known : locks.length),
   fields: {
     state: stateOf,

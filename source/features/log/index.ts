@@ -6,7 +6,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { joinLogName } from './keys.ts';
 import { roles } from './roles.ts';
-import { type Board, initial, type LogSlice, logList } from './state.ts';
+import { type Board, initial, type LogSlice, logList, show } from './state.ts';
 
 export default defineFeature<LogSlice>({
   noun: 'log',
@@ -19,6 +19,14 @@ export default defineFeature<LogSlice>({
   list: logList,
   isEmpty: ({ logs }) => logs?.length === 0,
   needs: () => [],
+  places: {
+    all: ({ logs = [] }) =>
+      logs.map((one) => ({ place: joinLogName(one), ties: [one.name, joinLogName(one)] })),
+    show(slice, place) {
+      const found = slice.logs?.find((one) => joinLogName(one) === place);
+      return found ? show(slice, found) : slice;
+    },
+  },
   breadth: 2,
   headline({ logs = [], total, selected, board }) {
     if (!selected) return '';

@@ -130,6 +130,7 @@ export const logList: List<LogSlice, Mover> = {
   id: ({ message }) => message,
   name: ({ message }) => message,
   texts: ({ message, sample }) => [message, sample],
+  prose: ({ sample }) => sample,
   order: 'move',
   part: ({ logs = [], total, selected }) =>
     selected && total > 1 && logs.length > 0
@@ -151,9 +152,14 @@ export function step(slice: LogSlice, by: number, { sameName = false } = {}): Lo
   const among = sameName ? logs.filter(({ name }) => name === selected?.name) : logs;
   const at = among.findIndex((log) => isSame(log, selected));
   const next = among[(at + by + among.length) % among.length];
-  if (!next || isSame(next, selected)) return slice;
+  return next ? show(slice, next) : slice;
+}
+
+/** Shows this log. */
+export function show(slice: LogSlice, log: Log): LogSlice {
+  if (isSame(log, slice.selected)) return slice;
   const list = { ...initialList, filter: slice.list.filter, order: slice.list.order };
-  return { ...slice, selected: next, board: undefined, list, recent: [] };
+  return { ...slice, selected: log, board: undefined, list, recent: [] };
 }
 
 /** Of the recent lines, those the message stands for. */

@@ -8,7 +8,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { needsOf } from './needs.ts';
 import { roles } from './roles.ts';
-import { initial, type ShipSlice, selectedChannel, shipList, showNeed } from './state.ts';
+import { initial, type ShipSlice, selectedChannel, shipList, showChannel, showNeed } from './state.ts';
 
 export default defineFeature<ShipSlice>({
   noun: 'ship',
@@ -28,6 +28,10 @@ export default defineFeature<ShipSlice>({
   isEmpty: ({ channels, wrong }) => channels?.length === 0 && wrong.length === 0,
   needs: needsOf,
   goTo: showNeed,
+  places: {
+    all: ({ channels = [] }) => channels.map((place) => ({ place, ties: [place] })),
+    show: showChannel,
+  },
   async snapshot({ redis, warn }) {
     const { found, faults } = await statuses(redis);
     for (const { error } of faults) warn?.(messageOf(error));

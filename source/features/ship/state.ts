@@ -146,7 +146,11 @@ export function timeLeftOf(slice: ShipSlice): number | undefined {
 
 /** Shows the channel that the need is in. */
 export function showNeed(slice: ShipSlice, { place }: Need): ShipSlice {
-  const isThere = place !== undefined && slice.channels?.includes(place) === true;
+  return place === undefined ? slice : showChannel(slice, place);
+}
+
+export function showChannel(slice: ShipSlice, place: string): ShipSlice {
+  const isThere = slice.channels?.includes(place) === true;
   return isThere && place !== selectedChannel(slice) ? show(slice, place) : slice;
 }
 
@@ -196,6 +200,10 @@ export const shipList: List<ShipSlice, ShipRow> = {
     const all = shown ? shown.partsInRedis + shown.consumers.length : 0;
     return all > known ? `${formatCount(known)} of ${formatCount(all)} rows` : undefined;
   },
+  ties: (row) =>
+    row.kind === 'consumer'
+      ? [`consumer ${row.consumer.id}`]
+      : [row.part.file, ...row.part.missing.map((id) => `consumer ${id}`)],
   total: ({ shown }) => shown && shown.partsInRedis + shown.consumers.length,
   fields: {
     state: (row) => (row.kind === 'consumer' ? row.consumer.state : row.part.state),

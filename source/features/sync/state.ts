@@ -104,6 +104,7 @@ export const syncList: List<SyncSlice, Target> = {
   texts: ({ channel, base, target }) => [target, base, channel],
   part: ({ totals, targets = [] }) => totals && channelsOf(targets, totals),
   total: ({ totals, targets = [] }) => totals && Math.max(totals.targets ?? 0, targets.length),
+  ties: ({ channel, base, target }) => [target, base, channel],
   fields: {
     state: ({ condition }) => condition,
     target: ({ target }) => target,

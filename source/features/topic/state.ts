@@ -185,6 +185,7 @@ export const topicList: List<TopicSlice, Line> = {
   part: ({ totals, topics }) =>
     totals &&
     `the slowest subscribers of ${formatCount(topics.length)} of ${counted(totals.topics, 'topic')}`,
+  ties: ({ topic, subscriber }) => [topic.topic, subscriber?.name ?? '', subscriber?.owner ?? ''],
   total: ({ totals, topics }) =>
     totals &&
     Math.max(

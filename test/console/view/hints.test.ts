@@ -9,7 +9,7 @@ const textOf = (columns: number, panes = 3): string =>
 
 test('acts first, then what works everywhere, then moves; the way to help always stays', () => {
   expect(textOf(200)).toBe(
-    'Enter say  x wipe  e next need  Tab next pane  z zoom  / filter  : command  q quit  n name  b boom  ? help',
+    'Enter say  x wipe  e next need  Tab next pane  z zoom  / filter  r related  : command  q quit  n name  b boom  ? help',
   );
   expect(textOf(40)).toBe('Enter say  x wipe  e next need  ? help');
   expect(textOf(10)).toBe('? help');
