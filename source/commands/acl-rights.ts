@@ -52,7 +52,14 @@ export async function rightsOf(redis: Client, name: RoleName, names: readonly st
   if (name === 'viewer' || name === 'doctor') {
     found.push({
       // What MEMORY USAGE needs is found out by a script of its own.
-      commands: ['scan', 'eval', 'memory|usage', ...(isCluster(redis) ? ['cluster|nodes'] : [])],
+      commands: [
+        'scan',
+        'eval',
+        'memory|usage',
+        'type',
+        'zscore',
+        ...(isCluster(redis) ? ['cluster|nodes'] : []),
+      ],
       channels: [],
       reads: name === 'viewer' ? ['*'] : [],
       keys: name === 'doctor' ? ['*'] : [],

@@ -4,6 +4,7 @@ import { type Doctor, defineCommand, type Finding, switchFlag, type Text } from 
 import { type AnyFeature, features } from '../features/index.ts';
 import type { Client } from '../redis/client.ts';
 import { masters } from '../redis/connection/connect.ts';
+import { nameInKey } from '../redis/keys.ts';
 import { refusalSort } from '../redis/refusals.ts';
 import { overlongCount, registryKey } from '../redis/registry.ts';
 import { scan } from '../redis/scan.ts';
@@ -73,22 +74,81 @@ async function examineKeys(
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const findings = await examineIndexes(redis, chosen);
+  /** By key: what has another type than the feature reads. */
+  const mistyped = new Map<string, Finding>();
   /** Features of which nothing can be examined here. */
   const closed = new Set<string>();
   for await (const keys of scan(server, { count: 1000, perSecond: 50, signal })) {
     // SCAN may show a key twice in one batch.
     const distinct = [...new Set(keys)];
     for (const { noun, doctor } of chosen) {
-      const own = doctor && !closed.has(noun) ? distinct.filter((key) => doctor.claims(key)) : [];
-      if (!doctor || own.length === 0) continue;
+      if (!doctor) continue;
+      for (const finding of await examineTypes(redis, doctor, { noun, keys: distinct, signal }))
+        mistyped.set(finding.key, finding);
+      const own = closed.has(noun) ? [] : distinct.filter((key) => doctor.claims(key));
+      if (own.length === 0) continue;
       const examined = await examine(doctor, redis, { noun, keys: own, signal });
       findings.push(...examined.findings);
       if (examined.isClosed) closed.add(noun);
     }
   }
+  // Of a key of another type one finding is enough.
+  const others = findings.filter(({ code, key }) => code !== 'WRONG_TYPE' || !mistyped.has(key));
   // One key may have several patients, such as the members of a room, each with a cure of its own.
   const identity = ({ code, key, fix }: Finding): string => JSON.stringify([code, key, fix]);
-  return [...new Map(findings.map((finding) => [identity(finding), finding])).values()];
+  return [
+    ...new Map([...mistyped.values(), ...others].map((finding) => [identity(finding), finding])).values(),
+  ];
+}
+
+/** Types of keys as people call them. */
+const typeNames: Readonly<Record<string, string>> = { zset: 'sorted set' };
+
+/** Keys of registered things that have another type than their feature reads: nothing in them is shown. */
+async function examineTypes(
+  redis: Client,
+  { kindOf, listedAs }: Doctor,
+  { noun, keys, signal }: { noun: string; keys: readonly string[]; signal: AbortSignal },
+): Promise<readonly Finding[]> {
+  const known = keys.flatMap((key) => {
+    const kind = kindOf?.(key);
+    return kind ? [{ key, kind }] : [];
+  });
+  try {
+    const types = await Promise.all(known.map(({ key }) => redis.type(key)));
+    const wrong = known.filter(({ kind }, index) => types[index] !== 'none' && types[index] !== kind.type);
+    const found = await Promise.all(
+      wrong.map(async ({ key, kind }) => {
+        const name = listedAs?.(kind, key) ?? nameInKey(redis, kind.name);
+        const isListed = name !== undefined && (await redis.zscore(registryKey(noun), name)) !== null;
+        return isListed
+          ? [wrongType(key, { noun, name: kind.name, type: kind.type, found: await redis.type(key) })]
+          : [];
+      }),
+    );
+    return found.flat();
+  } catch (error) {
+    if (signal.aborted || refusalSort(error) !== 'lasting') throw error;
+    return [notChecked(noun, error, `so the types of its keys were not checked`)];
+  }
+}
+
+type Mistyped = {
+  readonly noun: string;
+  readonly name: string;
+  readonly type: string;
+  readonly found: string;
+};
+
+function wrongType(key: string, { noun, name, type, found }: Mistyped): Finding {
+  const [is, should] = [typeNames[found] ?? found, typeNames[type] ?? type];
+  return {
+    code: 'WRONG_TYPE',
+    severity: 'error',
+    key,
+    message: `It is a ${is} and should be a ${should}: what it holds of \`${name}\` in ${noun} is not read`,
+    fix: `See who writes there with \`redis-cli TYPE ${key}\`; move it away with \`redis-cli RENAME ${key} ${key}.odd\`, or choose another name`,
+  };
 }
 
 /** The index of each feature, without which nothing of it is listed. */

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Need } from '../need.ts';
 import type { Client } from '../redis/client.ts';
 import type { Connection } from '../redis/connection/connect.ts';
+import type { KeyKind } from '../redis/key-types.ts';
 import type { List, Listed } from '../ui/list.ts';
 import type { PaneFrameInfo } from '../ui/pane-frame.tsx';
 import type { Parameter } from './parameters.ts';
@@ -142,6 +143,10 @@ export function staleAfterMs({ everyMs }: Pick<Feed<never>, 'everyMs'>): number 
 export type Doctor = {
   /** Whether to look at this key, by its name alone. */
   claims(key: string): boolean;
+  /** What a key has to be for the feature to read it; nobody minds what the keys of things are that are not registered. */
+  readonly kindOf?: (key: string) => KeyKind | undefined;
+  /** How the index calls the thing that such a key is of; its name unless given. */
+  readonly listedAs?: (kind: KeyKind, key: string) => string;
   /** Looks at a batch of claimed keys; `redis` is the server or cluster they were found on. */
   examine(redis: Client, keys: readonly string[]): Promise<readonly Finding[]>;
 };

@@ -307,6 +307,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await admin.zadd('common:stuck:info', 1, 'line');
       await admin.set('logs:gone.log:done', '1');
       await admin.zadd('pending:stuck', 1, 'id');
+      await admin.set('lock-queue:odd', 'x');
+      await admin.zadd('quarterdeck:lock', 1, 'odd');
       await admin.set('ship-stage:kept::AAAAAAAAAAAA:3', 'x');
       // A room whose only message everybody has seen.
       await admin.zadd('chat:seen', 5, 'ann');

@@ -1,4 +1,5 @@
 import type { Client } from '../../redis/client.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { register, registered } from '../../redis/registry.ts';
 import { counted, formatDuration } from '../../ui/format.ts';
@@ -18,6 +19,18 @@ const silentMs = 15_000;
 
 /** Counts that do not get to SQL, and counts that never will. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({
+    'pending:*:inflight': 'zset',
+    'pending:*:batch': 'hash',
+    'pending:*:oldest': 'string',
+    'pending:*:settled': 'zset',
+    'pending:*:status': 'hash',
+    'pending:*:aside:why': 'hash',
+    'pending:*:aside:due': 'zset',
+    'pending:*:aside': 'zset',
+    'pending:*:seq:?': 'string',
+    'pending:*': 'zset',
+  }),
   claims: (key) => key.startsWith(prefix) && isOwnType(typeIn(key)),
   async examine(redis, keys) {
     const listed = new Set(await registered(redis, 'buffer'));

@@ -1,6 +1,7 @@
 import { type QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { isCluster } from '../../redis/client.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { roomKeys, roomOf, seenKey } from './keys.ts';
 import { inspect, oldest } from './room/rooms.ts';
@@ -11,6 +12,7 @@ const membersAtOnce = 1000;
 
 /** Members who are not there any more, and messages kept for nobody. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({ 'chat:*': 'zset', 'msgs:*': 'zset', 'ids:*': 'string' }),
   claims: (key) => key.startsWith('chat:'),
   async examine(redis, keys) {
     const rooms = keys.flatMap((key) => roomOf(redis, key) ?? []);

@@ -1,5 +1,6 @@
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { defaultKeepHourlyMs, defaultKeepMs } from './hits.ts';
 import { bucketMs, dayMs, hourMs, plainCounter } from './keys.ts';
@@ -8,6 +9,7 @@ const own = /^hits:.+:(10s|1h):(\d{4}-\d\d-\d\d)(?:T(\d\d))?$/s;
 
 /** Counters that nothing will ever take away. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({ 'hits:*:10s:?': 'hash', 'hits:*:1h:?': 'hash', 'hits:*:writers': 'zset' }),
   claims: (key) => own.test(key) || plainCounter(key) !== undefined,
   async examine(redis, keys) {
     const bucket = Math.floor((await serverMs(redis)) / bucketMs);

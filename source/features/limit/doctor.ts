@@ -1,5 +1,6 @@
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import type { Doctor, Finding } from '../feature.ts';
 
 /** `limit:<subject>:<algorithm>:<perMs>` */
@@ -11,6 +12,8 @@ const dayOfWindows = 24 * 60;
 
 /** Limiters that refuse for ever, or never. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({ 'limit:*:sliding:?': 'hash', 'limit:*:fixed:?': 'string', 'limit:*:gcra:?': 'string' }),
+  listedAs: ({ name, rest }, key) => `${/:(\w+):[^:]*$/.exec(key)?.[1] ?? ''}:${rest}:${name}`,
   claims: (key) => own.test(key) || seed.test(key),
   async examine(redis, keys) {
     const window = Math.floor((await serverMs(redis)) / 60_000);

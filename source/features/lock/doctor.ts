@@ -1,4 +1,5 @@
 import type { Client } from '../../redis/client.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { ownerOf } from './token.ts';
 
@@ -6,6 +7,12 @@ const prefix = 'lock:';
 
 /** Locks that nothing will ever end. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({
+    'lock:*': 'string',
+    'lock-queue:*': 'zset',
+    'lock-fence:*': 'string',
+    'lock-waiting:*': 'hash',
+  }),
   claims: (key) => key.startsWith(prefix),
   async examine(redis, keys) {
     const lives = await Promise.all(keys.map((key) => redis.pttl(key)));

@@ -1,4 +1,5 @@
 import type { Client } from '../../redis/client.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { logKeys, logOf } from './keys.ts';
 import { mostDistinct } from './log.ts';
@@ -7,6 +8,16 @@ const ownParts = /:(?:start|last|pstart|samples|patterns|guard:[^:]+)$/;
 
 /** Logs that nobody rotates or bounds, as programs leave them that follow the printed text of Redis in Action. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({
+    'recent:*': 'list',
+    'common:*:start': 'string',
+    'common:*:pstart': 'string',
+    'common:*:last': 'zset',
+    'common:*:samples': 'hash',
+    'common:*:patterns': 'list',
+    'common:*:guard:?': 'string',
+    'common:*': 'zset',
+  }),
   claims: (key) => /^common:.+:./s.test(key) && !ownParts.test(key),
   async examine(redis, keys) {
     const findings = await Promise.all(keys.map((key) => examineLog(redis, key)));

@@ -1,5 +1,6 @@
 import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import { defineScript } from '../../redis/script.ts';
 import { counted } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
@@ -16,6 +17,17 @@ const stage = /^ship-stage:(.+):([\w-]{12}:\d+)$/s;
 
 /** Channels where somebody who is waited for stays away, counters of files that are no more, parts written by nobody. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({
+    'ship:*': 'hash',
+    'ship-parts:*': 'hash',
+    'ship-files:*': 'hash',
+    'ship-who:*': 'hash',
+    'ship-carry:*': 'hash',
+    'ship-aside:*': 'hash',
+    'chat:*': 'zset',
+    'msgs:*': 'zset',
+    'ids:*': 'string',
+  }),
   claims: (key) => settings.test(key) || counter.test(key) || stage.test(key),
   async examine(redis, keys) {
     const busy = keys.some((key) => counter.test(key)) ? await busyChannels(redis) : [];

@@ -1,20 +1,35 @@
+import { WrongTypeError } from '../../errors.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { counted, formatDuration } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { resumeFlags } from './state.ts';
-import { channelStatus, type TargetStatus } from './status.ts';
+import { type Fault, inspectAll, type TargetStatus } from './status.ts';
 
 const prefix = 'sync:';
 
 /** Targets that stand still until somebody says how to go on, and changes that nobody copies. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({ 'sync:*': 'hash', 'sync-failed:*': 'hash', 'sync-resume:*': 'hash' }),
   claims: (key) => key.startsWith(prefix),
   async examine(redis, keys) {
     const channels = keys.flatMap((key) => nameInKey(redis, key.slice(prefix.length)) ?? []);
-    const found = await Promise.all(channels.map((channel) => channelStatus(redis, channel)));
-    return found.flat().flatMap((target) => examineTarget(target));
+    const { targets, faults } = await inspectAll(redis, channels);
+    return [...targets.flatMap(examineTarget), ...faults.map(unreadable)];
   },
 };
+
+function unreadable({ key, message, error }: Fault): Finding {
+  const fix = `Look at it with \`redis-cli HGETALL ${key}\`; a runner of that channel writes its records anew`;
+  const isWrongType = error instanceof WrongTypeError;
+  return {
+    code: isWrongType ? 'WRONG_TYPE' : 'SYNC_UNREADABLE',
+    severity: 'warning',
+    key,
+    message,
+    fix: isWrongType ? (error.hint ?? fix) : fix,
+  };
+}
 
 function examineTarget({ channel, base, target, condition, halted, queued, failed, failures }: TargetStatus) {
   const key = prefix + channel;

@@ -1,5 +1,6 @@
 import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
+import { keyKinds } from '../../redis/key-types.ts';
 import { register, registered } from '../../redis/registry.ts';
 import { counted } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
@@ -12,6 +13,14 @@ const seedMessages = 'pubsub:messages';
 
 /** Subscribers nobody serves, topics nobody sees, and the lock that stops every Python publisher. */
 export const doctor: Doctor = {
+  kindOf: keyKinds({
+    'topic:msgs:*': 'stream',
+    'topic:subs:*': 'zset',
+    'topic:seats:*': 'hash',
+    'topic:ids:*': 'string',
+    'topic:state:*': 'hash',
+    'topic:aside:*:?': 'hash',
+  }),
   claims: (key) => key.startsWith(prefix) || key === seedLock || key === seedMessages,
   async examine(redis, keys) {
     const { known, findings: ofIndex } = await index(redis);
