@@ -10,15 +10,16 @@ import { changeList, type Listed } from '../ui/list.ts';
 import { panesOf } from './view/views.ts';
 
 /**
- * What the console remembers from one time to the next, for each server: the view, views that were saved, and in which
- * order lists stand. It lies in a state file of its own, never in the config, and may be deleted. Nothing is written
- * before something was set.
+ * What the console remembers from one time to the next, for each server: the view, views that were saved, in which order
+ * lists stand, and which columns they have. It lies in a state file of its own, never in the config, and may be deleted.
+ * Nothing is written before something was set.
  */
 export type Memory = {
   /** The view to begin with; undefined: none is remembered, or another one is asked for. */
   readonly view: View | undefined;
   readonly views: readonly View[];
   readonly orders: Remembered['orders'];
+  readonly columns: Remembered['columns'];
 };
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(60));
@@ -39,6 +40,7 @@ const remembered = v.object({
   view: v.optional(viewSchema),
   views: v.optional(v.array(viewSchema), []),
   orders: v.optional(v.record(v.string(), v.object({ field: name, isDescending: v.boolean() })), {}),
+  columns: v.optional(v.record(v.string(), v.array(name)), {}),
   atMs: v.number(),
 });
 const file = v.object({ servers: v.record(v.string(), v.unknown()) });
@@ -88,6 +90,7 @@ export function recall(config: Config, nouns: readonly string[]): Memory {
     view: isSame ? own.view : undefined,
     views: (own?.views ?? []).filter(isKnown),
     orders: own?.orders ?? {},
+    columns: own?.columns ?? {},
   };
 }
 
@@ -112,7 +115,20 @@ export function keepMemory(
       changeSlice(store, noun, (slice) => changeList(slice as Listed, { order }));
     }
   }
+  for (const { noun, list } of features) {
+    const columns = memory.columns[noun]?.filter((one) => list.columns?.includes(one));
+    if (columns && columns.length > 0) {
+      changeSlice(store, noun, (slice) => changeList(slice as Listed, { columns }));
+    }
+  }
   let timer: NodeJS.Timeout | undefined;
+  const columnsNow = (): Remembered['columns'] =>
+    Object.fromEntries(
+      Object.entries(store.getState().slices).flatMap(([noun, slice]) => {
+        const { columns } = (slice as Listed).list;
+        return columns ? [[noun, [...columns]]] : [];
+      }),
+    );
   const ordersNow = (): Remembered['orders'] =>
     Object.fromEntries(
       Object.entries(store.getState().slices).flatMap(([noun, slice]) => {
@@ -121,7 +137,12 @@ export function keepMemory(
       }),
     );
   const whole = (): string =>
-    JSON.stringify({ view: store.getState().screen.view, views: saved(), orders: ordersNow() });
+    JSON.stringify({
+      view: store.getState().screen.view,
+      views: saved(),
+      orders: ordersNow(),
+      columns: columnsNow(),
+    });
   let written = whole();
   const write = (): void => {
     clearTimeout(timer);

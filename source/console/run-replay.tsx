@@ -80,7 +80,7 @@ async function replayOn(
       endings,
       appearance,
       views,
-      memory: { view: undefined, views: [], orders: {} },
+      memory: { view: undefined, views: [], orders: {}, columns: {} },
     });
   } finally {
     replay.stop();

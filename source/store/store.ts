@@ -148,6 +148,8 @@ export type Mode =
       readonly things: readonly Related[];
       readonly choice: number;
     }
+  /** Which columns the table of a pane has; `selected` is the name of one. */
+  | { readonly name: 'columns'; readonly noun: string; readonly selected: string }
   /** The views by name; `choice` is a place in the list. */
   | { readonly name: 'views'; readonly choice: number }
   /** The panes are shown, hidden, sized and moved. */

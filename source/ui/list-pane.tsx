@@ -10,6 +10,7 @@ import { PaneFrame, type PaneFrameInfo } from './pane-frame.tsx';
 import { Row } from './row.tsx';
 import {
   type Column,
+  chosenColumns,
   chosenName,
   gutter,
   headingLines,
@@ -66,7 +67,10 @@ export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, 
           titled(list.name(chosen)),
           ...props.details(chosen, detailColumns).flatMap((line) => wrapLine(line, detailColumns)),
         ];
-  const isNarrow = props.narrow !== undefined && listColumns < props.narrow.below;
+  const table = chosenColumns(props.table, state.columns);
+  // Whoever chose columns wants a table.
+  const isNarrow =
+    props.narrow !== undefined && state.columns === undefined && listColumns < props.narrow.below;
   const isRuled = !isNarrow && zoomed && rows >= 12;
   const each = isNarrow ? eachOf(props.narrow, arranged.rows, listColumns, rows) : 1;
   const planFor = (below: readonly Line[], last: readonly Line[]): ListPlan =>
@@ -106,15 +110,15 @@ export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, 
     isMarked: isMarked.has(list.id(item)),
     need: needOf(item),
   }));
-  const { laid, gap } = isNarrow ? { laid: [], gap: 1 } : layTable(props.table, shown, listColumns);
-  const hidden = isNarrow ? 0 : props.table.length - laid.length;
+  const { laid, gap } = isNarrow ? { laid: [], gap: 1 } : layTable(table, shown, listColumns);
+  const hidden = isNarrow ? 0 : table.length - laid.length;
 
   const body = (
     <Box flexDirection="column" width={listColumns} height={plan.list} overflow="hidden">
       {shown.length === 0 && plan.list > 0 && <Empty {...props} arranged={arranged} columns={listColumns} />}
       {shown.length > 0 && !isNarrow && (
         <Table
-          columns={props.table}
+          columns={table}
           laid={laid}
           gap={gap}
           rows={tableRows}

@@ -13,6 +13,8 @@ export type ListState = {
   readonly filter: string;
   /** By which field the rows are ordered; undefined: as the feature gives them, what needs a human first. */
   readonly order: Order | undefined;
+  /** Which columns the table has, by name and in this order; undefined: those of the pane, as far as there is room. */
+  readonly columns: readonly string[] | undefined;
   /** Ids, in the order they were marked. */
   readonly marks: readonly string[];
   /** Details of the chosen row: closed, beside or below the list, or instead of it. */
@@ -29,11 +31,17 @@ export const initialList: ListState = {
   selected: undefined,
   filter: '',
   order: undefined,
+  columns: undefined,
   marks: [],
   details: 'closed',
   scroll: 0,
   held: undefined,
 };
+
+/** The same look at other rows, as of another channel: nothing is chosen there yet. */
+export function lookAnew({ filter, order, columns }: ListState): ListState {
+  return { ...initialList, filter, order, columns };
+}
 
 /** A slice with a list in it. */
 export type Listed = { readonly list: ListState };
@@ -55,6 +63,8 @@ export type List<Slice, Row> = {
   prose?(row: Row): string;
   /** By name: what rows can be ordered by and filtered on, such as `lag>100` or `owner:ci-14`. */
   readonly fields: Readonly<Record<string, (row: Row, nowMs: number) => FieldValue>>;
+  /** The columns of its table by name, in the order of the pane; none: it is no table. */
+  readonly columns?: readonly string[];
   /** How many there are in all, where more are counted than known. */
   total?(slice: Slice): number | undefined;
   /** Of what the rows are only a part, such as `channel logs: of 12`; where `total` is larger than they are unless given. */

@@ -46,6 +46,23 @@ export type TableProps<Item> = {
   readonly order: { readonly field: string; readonly isDescending: boolean } | undefined;
 };
 
+/** What a column is called; one without a heading is the bar of the figure beside it. */
+export function columnName({ heading }: Pick<ColumnWidth, 'heading'>): string {
+  return heading === '' ? 'bar' : heading;
+}
+
+/** The columns that were chosen, in that order; where room is short those behind give way to those before. */
+export function chosenColumns<Item>(
+  columns: readonly Column<Item>[],
+  names: readonly string[] | undefined,
+): readonly Column<Item>[] {
+  if (!names) return columns;
+  const chosen = names.flatMap((name) => columns.find((column) => columnName(column) === name) ?? []);
+  // A pane may have other columns than when they were chosen.
+  if (chosen.length === 0) return columns;
+  return chosen.map(({ drop: _, ...column }, place) => (place === 0 ? column : { ...column, drop: place }));
+}
+
 /** What stands before each row: whether it is chosen, whether it is marked. */
 const gutterCells = 2;
 

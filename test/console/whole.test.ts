@@ -87,6 +87,12 @@ describe.each(sizes)('%ix%i', (columns, rows) => {
   });
 });
 
+test('the columns of a table, over the panes', () => {
+  const mode = { name: 'columns', noun: 'topic', selected: 'lag' } as const;
+  expect(filled.paint({ columns: 80, rows: 24, mode })).toMatchSnapshot();
+  filled.paint({ mode: { name: 'browse' } });
+});
+
 test('features with nothing in them take no tile, and one with something has the focus', async () => {
   const { lock, ...others } = emptySlices;
   const one = await filledConsole({ slices: others });

@@ -134,27 +134,30 @@ function logSlice(): log.LogSlice {
     sample: message.replaceAll('<*>', '10.0.0.7'),
   });
   const web = { name: 'web', severity: 'error' };
-  return log.learn(log.initial, {
-    logs: [{ name: 'audit', severity: 'error' }, { name: 'db', severity: 'info' }, web],
-    selected: web,
-    board: {
-      hourMs,
-      previousHourMs: hourMs - hour,
-      elapsedMinutes: 53,
-      total: 61_204,
-      distinct: 38,
-      previousTotal: 60_010,
-      entries: [
-        entry(1, 1, 8412, 9020, 'upstream timed out <*>'),
-        entry(2, 6, 3977, 212, '429 returned to <*>'),
-        entry(3, 2, 611, 640, 'reset by peer <*>'),
-        entry(4, null, 377, 0, 'disk full writing <*>'),
-        entry(5, 3, 95, 310, 'retrying job <*>'),
-      ],
-      gone: [{ message: 'certificate expires in <*> days', previous: 44 }],
+  return log.learn(
+    { ...log.initial, selected: web },
+    {
+      logs: [{ name: 'audit', severity: 'error' }, { name: 'db', severity: 'info' }, web],
+      selected: web,
+      board: {
+        hourMs,
+        previousHourMs: hourMs - hour,
+        elapsedMinutes: 53,
+        total: 61_204,
+        distinct: 38,
+        previousTotal: 60_010,
+        entries: [
+          entry(1, 1, 8412, 9020, 'upstream timed out <*>'),
+          entry(2, 6, 3977, 212, '429 returned to <*>'),
+          entry(3, 2, 611, 640, 'reset by peer <*>'),
+          entry(4, null, 377, 0, 'disk full writing <*>'),
+          entry(5, 3, 95, 310, 'retrying job <*>'),
+        ],
+        gone: [{ message: 'certificate expires in <*> days', previous: 44 }],
+      },
+      recent: [{ at: nowMs - minute, message: 'reset by peer 10.0.0.7', template: 'reset by peer <*>' }],
     },
-    recent: [{ at: nowMs - minute, message: 'reset by peer 10.0.0.7', template: 'reset by peer <*>' }],
-  });
+  );
 }
 
 function limitSlice(): limit.LimitSlice {

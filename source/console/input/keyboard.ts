@@ -7,6 +7,7 @@ import type { ConsoleLog } from '../console-log.ts';
 import type { TimeControl } from '../time/freeze.ts';
 import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
+import { makeColumns } from './columns-control.ts';
 import { type CommandRunner, sentenceOf } from './command-runner.ts';
 import type { Jumps } from './jumps.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
@@ -54,6 +55,7 @@ type ModeOf<Name extends Mode['name']> = Extract<Mode, { name: Name }>;
 export function makeKeyboard(options: KeyboardOptions): Keyboard {
   const { store, features, table, runner, questions, bindings, lists, needs, jumps, views, log } = options;
   const related = makeRelated(options);
+  const columns = makeColumns(store, features);
   let filters: readonly string[] = [];
 
   const screen = () => store.getState().screen;
@@ -112,7 +114,8 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     else if (name === 'filter') {
       const { filter } = (store.getState().slices[feature.noun] as Listed).list;
       setMode({ name: 'filter', noun: feature.noun, before: filter, line: emptyLine(filters, filter) });
-    } else if (name !== undefined) lists.press(feature, name);
+    } else if (name === 'columns') columns.open(feature);
+    else if (name !== undefined) lists.press(feature, name);
     else refuse(`${keyLabel(key)} does nothing here; ? shows keys`);
   };
 
@@ -189,6 +192,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     confirm: questions.answer,
     needs: needs.press,
     related: related.press,
+    columns: columns.press,
     views: views.choose,
     panes: views.press,
     save(key, now) {

@@ -46,6 +46,7 @@ export const listKeys = {
   nextOrder: { key: ['>'], help: 'order by the next column' },
   previousOrder: { key: ['<'], help: 'order by the previous column' },
   reverse: { key: ['o'], help: 'reverse the order' },
+  columns: { key: ['O'], help: 'columns: show, hide and move those of the table' },
   mark: { key: [' '], help: 'mark: this row' },
   markDown: { key: ['shift+down'], help: 'mark and go down' },
   markAll: { key: ['*'], help: 'mark everything shown' },

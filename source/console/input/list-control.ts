@@ -17,7 +17,7 @@ import type { ListKey } from './keymap.ts';
 
 /** What the keys of every list do, whichever feature's it is. */
 export type ListControl = {
-  press(feature: AnyFeature, name: Exclude<ListKey, 'filter'>): void;
+  press(feature: AnyFeature, name: Exclude<ListKey, 'filter' | 'columns'>): void;
   /** Takes back one thing; false when there was none. */
   back(feature: AnyFeature): boolean;
   filter(feature: AnyFeature, text: string): void;

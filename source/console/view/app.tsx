@@ -14,7 +14,15 @@ import { smallest } from './layout.ts';
 import { layoutOf } from './layout-of.ts';
 import { markOf, markTone, NeedsLine } from './needs-line.tsx';
 import { NeedsView } from './needs-view.tsx';
-import { HelpView, OutputView, PaletteView, QuestionView, RelatedView, ViewsView } from './overlays.tsx';
+import {
+  ColumnsView,
+  HelpView,
+  OutputView,
+  PaletteView,
+  QuestionView,
+  RelatedView,
+  ViewsView,
+} from './overlays.tsx';
 import { PaneSlot } from './pane-slot.tsx';
 import { StatusLine } from './status-line.tsx';
 
@@ -78,6 +86,7 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
       )}
       {mode.name === 'views' && <ViewsView mode={mode} area={layout.area} views={views()} />}
       {mode.name === 'related' && <RelatedView mode={mode} area={layout.area} features={features} />}
+      {mode.name === 'columns' && <ColumnsView mode={mode} area={layout.area} features={features} />}
       {mode.name === 'help' && (
         <HelpView mode={mode} area={layout.area} features={features} focus={focus} table={table()} />
       )}

@@ -32,6 +32,16 @@ export function hintsFor(
   }
   if (mode.name === 'related')
     return [hint('enter', 'go'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
+  if (mode.name === 'columns') {
+    return [
+      hint(' ', 'show, hide'),
+      { key: 'J K', help: 'move' },
+      { key: 'r', help: 'as it was' },
+      hint('up', 'up'),
+      hint('down', 'down'),
+      hint('esc', 'close'),
+    ];
+  }
   if (mode.name === 'views') {
     return [hint('enter', 'choose'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
   }

@@ -7,9 +7,11 @@ import { useStore } from '../../store/use-store.ts';
 import { windowStart } from '../../ui/columns.ts';
 import { Frame } from '../../ui/frame.tsx';
 import { frameCells } from '../../ui/frame-cells.ts';
+import type { Listed } from '../../ui/list.ts';
 import { Prompt } from '../../ui/prompt.tsx';
 import { Row, type Span } from '../../ui/row.tsx';
 import { padEnd, sanitise, truncate, width, wrap } from '../../ui/text.ts';
+import { columnRows } from '../input/columns-control.ts';
 import { digitOf } from '../input/keymap.ts';
 import { helpLines } from './help-lines.ts';
 import type { Rectangle } from './layout.ts';
@@ -134,6 +136,59 @@ export function ViewsView({
       </Frame>
     </Box>
   );
+}
+
+/** The columns of a pane's table: those that are shown, in their order, then the others. Headings stay in view. */
+export function ColumnsView({
+  mode,
+  area,
+  features,
+}: Area & { readonly mode: ModeOf<'columns'>; readonly features: readonly AnyFeature[] }): ReactNode {
+  const feature = features.find(({ noun }) => noun === mode.noun);
+  const rows = useStore((state) => {
+    const slice = state.slices[mode.noun];
+    return feature ? columnText(feature.list, slice as Listed) : '';
+  }).split('\n');
+  const width = Math.min(area.columns, columnsViewCells);
+  const columns = Math.max(0, width - frameCells.columns);
+  const count = Math.max(1, Math.min(rows.length, area.rows - frameCells.rows));
+  const chosen = Math.max(
+    0,
+    rows.findIndex((row) => row.slice(shownMark.length) === mode.selected),
+  );
+  const start = windowStart(rows.length, count, chosen);
+  return (
+    <Box position="absolute" left={area.left} top={area.top + area.rows - count - frameCells.rows}>
+      <Frame
+        title={[{ text: 'columns', tone: 'strong' }, `  of ${mode.noun}`]}
+        position={count < rows.length ? `${chosen + 1} of ${rows.length}` : undefined}
+        columns={width}
+        rows={count + frameCells.rows}
+        focused
+      >
+        {rows.slice(start, start + count).map((row, index) => (
+          <Row
+            key={row}
+            columns={columns}
+            spans={[
+              { text: start + index === chosen ? '> ' : '  ', tone: 'mark' },
+              { text: row, tone: start + index === chosen ? 'selection' : 'text' },
+            ]}
+          />
+        ))}
+      </Frame>
+    </Box>
+  );
+}
+
+const columnsViewCells = 40;
+const shownMark = '[x] ';
+
+/** As text, which the store compares by itself. */
+function columnText(list: AnyFeature['list'], slice: Listed): string {
+  return columnRows(list, slice)
+    .map(({ name, isShown }) => `${isShown ? shownMark : '[ ] '}${name}`)
+    .join('\n');
 }
 
 /** What has to do with a row: where it is, what it is called, and what they have in common. */

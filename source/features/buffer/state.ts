@@ -134,6 +134,7 @@ export const bufferList: List<BufferSlice, BufferRow> = {
   id: ({ type }) => type,
   name: ({ type }) => type,
   total: ({ total }) => total,
+  columns: ['state', 'type', 'ids', 'pending', 'in flight', 'aside', 'oldest', 'last batch', 'and'],
   fields: {
     state: stateOf,
     type: ({ type }) => type,

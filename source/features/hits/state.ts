@@ -80,6 +80,7 @@ export const hitsList: List<HitsSlice, SeriesRow> = {
   name: ({ series }) => series,
   total: ({ total }) => total,
   order: 'sum',
+  columns: ['series', 'lately', 'today', 'by now', 'yesterday', 'hour'],
   fields: {
     series: ({ series }) => series,
     today: ({ today }) => today,

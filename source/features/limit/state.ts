@@ -173,6 +173,7 @@ export const limitList: List<LimitSlice, Meter> = {
   texts: ({ subject, algorithm }) => [subject, algorithm],
   total: ({ total }) => total,
   order: 'use',
+  columns: ['state', 'subject', 'use', 'bar', 'per', 'by', 'resets', 'denied', 'lately'],
   fields: {
     state: stateOf,
     subject: ({ subject }) => subject,

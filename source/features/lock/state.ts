@@ -137,6 +137,7 @@ export const lockList: List<LockSlice, Lock> = {
     ...lock.waiters.map(({ place }) => place),
   ],
   total: ({ known = 0, looked, locks }) => (known > looked ? known : locks.length),
+  columns: ['state', 'name', 'owner', 'label', 'held', 'bar', 'left', 'queue', 'fence'],
   fields: {
     state: stateOf,
     name: ({ name }) => name,

@@ -1,5 +1,5 @@
 import { formatCount } from '../../ui/format.ts';
-import { initialList, type List, type ListState } from '../../ui/list.ts';
+import { initialList, type List, type ListState, lookAnew } from '../../ui/list.ts';
 import { type Movement, movement } from './movement.ts';
 import { covers, patternOf } from './template/pattern.ts';
 
@@ -137,6 +137,7 @@ export const logList: List<LogSlice, Mover> = {
       ? `log ${selected.name}:${selected.severity} of ${formatCount(total)}`
       : undefined,
   total: ({ board }) => board && board.distinct + board.gone.length,
+  columns: ['move', '#', 'now', 'share', 'last h', 'message'],
   fields: {
     move: ({ moved }) => push(moved),
     now: ({ count }) => count,
@@ -158,8 +159,7 @@ export function step(slice: LogSlice, by: number, { sameName = false } = {}): Lo
 /** Shows this log. */
 export function show(slice: LogSlice, log: Log): LogSlice {
   if (isSame(log, slice.selected)) return slice;
-  const list = { ...initialList, filter: slice.list.filter, order: slice.list.order };
-  return { ...slice, selected: log, board: undefined, list, recent: [] };
+  return { ...slice, selected: log, board: undefined, list: lookAnew(slice.list), recent: [] };
 }
 
 /** Of the recent lines, those the message stands for. */

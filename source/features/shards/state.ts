@@ -98,6 +98,7 @@ export const shardsList: List<ShardsSlice, Server> = {
   id: ({ url }) => url,
   name: ({ url }) => shortName(url),
   texts: ({ url, role, state }) => [shortName(url), role, state],
+  columns: ['state', '#', 'server', 'role', 'memory', 'bar', 'cmd/s', 'repl', 'clients', 'keys', 'slots'],
   fields: {
     state: ({ state }) => state,
     server: ({ url }) => shortName(url),

@@ -1,7 +1,7 @@
 import { compareNames } from '../../compare-names.ts';
 import type { Need } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
-import { initialList, type List, type ListState } from '../../ui/list.ts';
+import { initialList, type List, type ListState, lookAnew } from '../../ui/list.ts';
 
 /** One part that takes room in Redis. */
 export type PartRow = {
@@ -168,13 +168,8 @@ function show(slice: ShipSlice, channel: string): ShipSlice {
     shown: undefined,
     rates: [],
     measured: undefined,
-    list: resetList(slice.list),
+    list: lookAnew(slice.list),
   };
-}
-
-/** Another channel has other rows; the filter and the order stay with the pane. */
-function resetList(list: ListState): ListState {
-  return { ...initialList, filter: list.filter, order: list.order };
 }
 
 const urgencies: Readonly<Record<ConsumerRow['state'], number>> = { stalled: 2, unseen: 1, live: 0, away: 0 };
@@ -205,6 +200,7 @@ export const shipList: List<ShipSlice, ShipRow> = {
       ? [`consumer ${row.consumer.id}`]
       : [row.part.file, ...row.part.missing.map((id) => `consumer ${id}`)],
   total: ({ shown }) => shown && shown.partsInRedis + shown.consumers.length,
+  columns: ['state', 'name', 'part', 'upto', 'size', 'done'],
   fields: {
     state: (row) => (row.kind === 'consumer' ? row.consumer.state : row.part.state),
     name: (row) => (row.kind === 'consumer' ? row.consumer.id : row.part.file),

@@ -105,6 +105,7 @@ export const syncList: List<SyncSlice, Target> = {
   part: ({ totals, targets = [] }) => totals && channelsOf(targets, totals),
   total: ({ totals, targets = [] }) => totals && Math.max(totals.targets ?? 0, targets.length),
   ties: ({ channel, base, target }) => [target, base, channel],
+  columns: ['state', 'target', 'queued', 'synced', 'failed', 'missed', 'from', 'channel'],
   fields: {
     state: ({ condition }) => condition,
     target: ({ target }) => target,

@@ -192,6 +192,7 @@ export const topicList: List<TopicSlice, Line> = {
       totals.subscribers,
       topics.reduce((sum, { subscribers }) => sum + subscribers.length, 0),
     ),
+  columns: ['state', 'topic', 'subscriber', 'lag', 'oldest', 'trend'],
   fields: {
     state: ({ subscriber }) => subscriber?.condition ?? 'nobody subscribed',
     topic: ({ topic }) => topic.topic,
