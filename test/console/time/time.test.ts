@@ -111,6 +111,7 @@ test('a recording repaints the same cells without a server, and steps through wh
         line
           .replaceAll(/ then (?=[━─])|━|─/g, '')
           .replaceAll(/\d+m\d\ds|\d+\.\ds|\d+s/g, '#')
+          .replaceAll(/[▇░]+/g, 'gauge')
           .replaceAll(/ +/g, ' '),
       );
   const shown = tiles(live);
