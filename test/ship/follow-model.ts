@@ -70,6 +70,8 @@ export type Outcome = {
   readonly torn: readonly string[];
   /** Lines that did not come and lie in no file. */
   readonly lost: readonly string[];
+  /** Logs that lost lines of generations that were met, of which nothing was reported. */
+  readonly unreported: readonly string[];
   readonly notes: readonly string[];
   /** What happened, for a seed that failed. */
   readonly story: readonly string[];
@@ -239,6 +241,13 @@ function judge(
     last.set(key, Math.max(value, last.get(key) ?? 0));
     return isBehind;
   });
+  const lost = absent.filter((line) => !onDisk.has(line));
+  // Of a generation that came and went while nobody looked nobody can know.
+  const generationOf = (line: string): string => line.split(' ', 2).join(' ');
+  const met = new Set(lines.map(generationOf));
+  const losers = new Set(
+    lost.filter((line) => met.has(generationOf(line))).map((line) => line.split(' ')[0] ?? ''),
+  );
   return {
     written: written.size,
     delivered: lines.length,
@@ -246,10 +255,15 @@ function judge(
     missing: absent.filter((line) => onDisk.has(line)),
     disordered,
     torn: [...counts.keys()].filter((line) => !written.has(line)),
-    lost: absent.filter((line) => !onDisk.has(line)),
+    lost,
+    unreported: [...losers].filter((name) => !notes.some((note) => reportsLoss(note, name))),
     notes,
     story,
   };
+}
+
+function reportsLoss(note: string, name: string): boolean {
+  return note.startsWith(`${name}: `) && /lost|was not found/.test(note);
 }
 
 function textsIn(folder: string): string[] {

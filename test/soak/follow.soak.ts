@@ -1,23 +1,44 @@
 import { expect, test } from 'vitest';
 import { followAtRandom } from '../ship/follow-model.ts';
 
-/** The model of test/ship/follow-model.ts with very many seeds: `SEEDS=1000 npm run soak -- follow`. */
+/**
+ * The model of test/ship/follow-model.ts with very many seeds: `SEEDS=1000 npm run soak -- follow`. A seed mostly waits,
+ * so several run beside each other (`AT_ONCE=8`).
+ */
 
 const first = Number(process.env.SEED ?? 1);
 const count = Number(process.env.SEEDS ?? 1000);
+const atOnce = Number(process.env.AT_ONCE ?? 8);
 
 test(`what was written arrives once and in order, with ${count} seeds`, async () => {
   const wrong: unknown[] = [];
+  const sums = { seeds: 0, written: 0, lost: 0, seedsWithLoss: 0, wrong: 0 };
   const startedAtMs = performance.now();
   let printedAtMs = startedAtMs;
-  for (let seed = first; seed < first + count; seed += 1) {
-    const { story, doubled, missing, disordered, torn } = await followAtRandom(seed);
-    const found = [...doubled, ...missing, ...disordered, ...torn];
-    if (found.length > 0) wrong.push({ seed, found, story });
-    if (performance.now() - printedAtMs < 30_000) continue;
+  let next = first;
+  const print = (): void => {
     printedAtMs = performance.now();
     const seconds = ((printedAtMs - startedAtMs) / 1000).toFixed(0);
-    process.stdout.write(`${seed - first + 1} seeds in ${seconds} s, ${wrong.length} wrong\n`);
-  }
+    process.stdout.write(`${seconds} s: ${JSON.stringify(sums)}\n`);
+  };
+  const runSeeds = async (): Promise<void> => {
+    while (next < first + count) {
+      const seed = next;
+      next += 1;
+      const outcome = await followAtRandom(seed);
+      const { story, doubled, missing, disordered, torn, unreported, notes } = outcome;
+      const found = [...doubled, ...missing, ...disordered, ...torn, ...unreported];
+      if (found.length > 0)
+        wrong.push({ seed, doubled, missing, disordered, torn, unreported, notes, story });
+      sums.seeds += 1;
+      sums.written += outcome.written;
+      sums.lost += outcome.lost.length;
+      sums.seedsWithLoss += Math.sign(outcome.lost.length);
+      sums.wrong = wrong.length;
+      if (performance.now() - printedAtMs > 30_000) print();
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, runSeeds));
+  print();
   expect(wrong).toEqual([]);
 });

@@ -19,9 +19,18 @@ export class Inflated {
   #end = 0;
   #content: AsyncGenerator<Buffer, void, undefined> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Why the compressed bytes could not be read; what was decompressed until then is not all of it. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(source: ReadAt, ending: string) {
-    this.#source = source;
+    this.#source = async (buffer, position) => {
+      try {
+        return await source(buffer, position);
+      } catch (error) {
+        this.#failure = { error };
+        throw error;
+      }
+    };
     this.#ending = ending;
   }
 
@@ -48,7 +57,14 @@ export class Inflated {
   }
 
   async #more(content: AsyncGenerator<Buffer, void, undefined>): Promise<boolean> {
-    const { value, done } = await content.next();
+    const { value, done } = await content.next().catch(() => ({ value: undefined, done: true as const }));
+    const failure = this.#failure;
+    if (failure) {
+      // A content that ended so has ended for ever: the next reading begins anew.
+      this.#failure = undefined;
+      await this.close();
+      throw failure.error;
+    }
     if (done) return false;
     this.#chunks.push({ at: this.#end, bytes: value });
     this.#end += value.length;

@@ -200,8 +200,10 @@ export class Follower {
     }
   }
 
-  #woken(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
+  async #woken(signal: AbortSignal): Promise<void> {
+    // It may have ended while the last part was announced.
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
       const finish = (): void => {
         signal.removeEventListener('abort', finish);
         resolve();
@@ -226,7 +228,10 @@ export class Follower {
       // Its file is gone, and looked for: nothing behind it is read before that is decided.
       if (generation.path === undefined && !this.#handles.has(generation)) return false;
       try {
-        parts += await this.#readGeneration(stream, generation, partsAtOnce - parts);
+        const read = await this.#readGeneration(stream, generation, partsAtOnce - parts);
+        // What was planned was dropped: it is read again when its file was looked at.
+        if (read === undefined) return false;
+        parts += read;
       } catch (error) {
         if (!(error instanceof FileMovedError || isOfFile(error))) throw error;
         this.#streams.suspect(generation);
@@ -239,7 +244,8 @@ export class Follower {
     return false;
   }
 
-  async #readGeneration(stream: Stream, generation: Generation, most: number): Promise<number> {
+  /** Resolves to how many parts were planned; undefined when they were dropped meanwhile, with all that is behind them. */
+  async #readGeneration(stream: Stream, generation: Generation, most: number): Promise<number | undefined> {
     const { pipeline, plan } = this.#options;
     const openFile = this.#shipmentOf(stream);
     const { planned } = stream;
@@ -261,8 +267,8 @@ export class Follower {
       openFile.stopped = undefined;
       await pipeline.add(openFile, part);
       parts += 1;
-      // What was planned may have been dropped meanwhile, with all that is behind it.
-      if (parts >= most || generation.planned !== part.after.position) return Math.max(parts, most);
+      if (generation.planned !== part.after.position) return;
+      if (parts >= most) return parts;
     }
     return parts;
   }
