@@ -47,6 +47,12 @@ type Change = (slice: unknown) => unknown;
 
 /** A reading that was due this long before the pane would be stale is in time, jitter and round trip included. */
 const marginMs = 1000;
+/** How much more seldom a feature is asked about that holds nothing. */
+const quietFactor = 3;
+
+function isEmptyOf({ list, isEmpty }: AnyFeature, slice: unknown): boolean {
+  return isEmpty ? isEmpty(slice) : list.rows(slice).length === 0;
+}
 
 export function startEngine({ connections, config, store, features, log }: EngineOptions): Engine {
   const [connection] = connections;
@@ -77,10 +83,18 @@ export function startEngine({ connections, config, store, features, log }: Engin
     if (question) poller?.ring(question);
   };
 
-  for (const { noun, feed, spreads = false } of features) {
+  for (const feature of features) {
+    const { noun, feed, spreads = false } = feature;
+    const longestMs = staleAfterMs(feed) - marginMs;
     questions.set(noun, {
-      everyMs: feed.everyMs,
-      longestMs: staleAfterMs(feed) - marginMs,
+      // Where there is nothing, and nobody looks, that there is something may be learned a little later.
+      get everyMs() {
+        const { slices, screen, freshness, marks } = store.getState();
+        const isWell = freshness[noun]?.name === 'fresh' && !marks[noun];
+        const isQuiet = isWell && screen.focus !== noun && isEmptyOf(feature, slices[noun]);
+        return isQuiet ? Math.min(feed.everyMs * quietFactor, longestMs) : feed.everyMs;
+      },
+      longestMs,
       async ask() {
         const askedAt = performance.now();
         const durationMs = (): number => roundMs(performance.now() - askedAt);

@@ -8,7 +8,7 @@ import type { AnyFeature } from '../features/index.ts';
 import type { Ack } from '../need.ts';
 import type { Connection } from '../redis/connection/connect.ts';
 import type { Question } from '../redis/poller.ts';
-import { marksOf, type State, type Store } from '../store/store.ts';
+import { isFreshnessAlike, marksOf, type State, type Store } from '../store/store.ts';
 
 /**
  * Keeps what needs a human in the store: from every slice, from the console's own state, and from who is on it, as
@@ -33,6 +33,8 @@ const acksEveryMs = 2000;
 /** Readings of one moment are looked at together, and what comes without end a few times a second. */
 const togetherMs = 20;
 const betweenMs = 250;
+/** While nothing is learned. */
+const quietMs = 1000;
 /** What has been well for so long is over, and whoever was on it no longer is. */
 const overAfterMs = 10_000;
 
@@ -63,15 +65,23 @@ export function watchNeeds({ connection, config, store, features }: NeedsWatchOp
     if (isDeepStrictEqual(needs, state.needs)) return;
     store.setState({ needs, marks: marksOf(needs, state.marks) });
   };
-  const soon = (): void => {
-    timer ??= setTimeout(look, Math.max(togetherMs, lookedAtMs + betweenMs - performance.now()));
+  /** Of the timer; a quiet one gives way to news. */
+  let dueAtMs = 0;
+  const lookIn = (ms: number): void => {
+    const nextMs = Math.max(performance.now() + togetherMs, lookedAtMs + ms);
+    if (timer && dueAtMs <= nextMs) return;
+    clearTimeout(timer);
+    dueAtMs = nextMs;
+    timer = setTimeout(look, dueAtMs - performance.now());
   };
   const unsubscribe = store.subscribe((state, before) => {
     const isNews =
       state.slices !== before.slices ||
-      state.freshness !== before.freshness ||
-      state.connection !== before.connection;
-    if (isNews) soon();
+      state.connection !== before.connection ||
+      !isFreshnessAlike(state.freshness, before.freshness);
+    if (isNews) lookIn(betweenMs);
+    // The clock alone makes something old, or silent for too long.
+    else if (state.freshness !== before.freshness) lookIn(quietMs);
   });
 
   /** What somebody was on and is well again: the same trouble later is another one. */

@@ -1,4 +1,4 @@
-import type { State, Store } from '../store/store.ts';
+import { isFreshnessAlike, type State, type Store } from '../store/store.ts';
 
 /**
  * What React sees of the store: the same states, at most one every `everyMs`, unless `publish` hurries one.
@@ -11,6 +11,13 @@ export type PacedStore = Pick<Store, 'getState' | 'getInitialState' | 'subscribe
   publish(): void;
   stop(): void;
 };
+
+/** Whether only the times of readings differ, which are shown when something else moves the clock. */
+function isAlike(state: State, shown: State): boolean {
+  const { freshness, ...others } = state;
+  const isSame = (Object.keys(others) as (keyof typeof others)[]).every((key) => state[key] === shown[key]);
+  return isSame && isFreshnessAlike(freshness, shown.freshness);
+}
 
 export function paceStore(store: Store, everyMs: number): PacedStore {
   const listeners = new Set<(state: State, before: State) => void>();
@@ -28,8 +35,9 @@ export function paceStore(store: Store, everyMs: number): PacedStore {
     lastMs = performance.now();
     for (const listener of listeners) listener(shown, before);
   };
-  const unsubscribe = store.subscribe(() => {
-    if (timer) return;
+  const unsubscribe = store.subscribe((state) => {
+    // That something was read again and is the same paints nothing.
+    if (timer || isAlike(state, shown)) return;
     const nowMs = performance.now();
     const dueMs = Math.max(nowMs, lastMs + everyMs);
     timer = setTimeout(() => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyFeature } from '../features/index.ts';
-import { changeScreen, type Screen, type State, type Store } from '../store/store.ts';
+import { changeScreen, isFreshnessAlike, type Screen, type State, type Store } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
 import { arrange, type Listed } from '../ui/list.ts';
 
@@ -18,12 +18,14 @@ export function watchPanes(store: Store, features: readonly AnyFeature[]): () =>
   /** When each pane last had something in it. */
   const filledAtMs = new Map<string, number>();
   let isFirst = true;
+  let lookedAtMs = 0;
   let timer: NodeJS.Timeout | undefined;
 
   const look = (): void => {
     const state = store.getState();
     if (state.screen.mode.name !== 'browse') return;
     const nowMs = performance.now();
+    lookedAtMs = nowMs;
     const empty: string[] = [];
     const wants: Record<string, number> = {};
     for (const feature of features) {
@@ -55,8 +57,12 @@ export function watchPanes(store: Store, features: readonly AnyFeature[]): () =>
       look();
     }, togetherMs);
   };
+  /** What had something once gives its place up some time after. */
+  const isDue = (): boolean =>
+    [...filledAtMs.values()].some((atMs) => atMs > lookedAtMs - keptMs && performance.now() - atMs >= keptMs);
   const unsubscribe = store.subscribe((state, before) => {
-    const isNews = state.slices !== before.slices || state.freshness !== before.freshness;
+    const isNews =
+      state.slices !== before.slices || !isFreshnessAlike(state.freshness, before.freshness) || isDue();
     if (isNews || state.screen.mode !== before.screen.mode) soon();
   });
   return () => {

@@ -32,8 +32,7 @@ const windowMs = 20_000;
  * How many readings the rates are shown over. What travels together with INFO is counted by one side and not yet by the
  * other, and questions have different intervals: one reading alone is another rate each time.
  */
-const othersReadings = 3;
-const ownReadings = 5;
+const shownReadings = 5;
 
 /** What was sent and received between two readings of INFO, as much as it would have been without stretching. */
 type Sample = { readonly ms: number; readonly commands: number; readonly bytes: number };
@@ -75,7 +74,7 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
         const now: Counts = {
           atMs: performance.now(),
           processed: info.processed,
-          own: connection.sent(),
+          own: info.own,
           bytes: received(),
         };
         const before = counts.at(-1);
@@ -86,17 +85,17 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
             bytes: (now.bytes - before.bytes) * stretched,
           });
         }
-        counts = [...counts, now].slice(-1 - ownReadings);
+        counts = [...counts, now].slice(-1 - shownReadings);
         isMixed = excluding > 0;
         store.setState((state) => ({
           server: steady(state.server, {
             ...info.figures,
-            commandsPerSecond: Math.max(0, rateOf(counts.slice(-1 - othersReadings), othersOf)),
+            commandsPerSecond: Math.max(0, rateOf(counts, othersOf)),
           }),
           ownCommandsPerSecond: held(
             state.ownCommandsPerSecond,
             // The start, in which everything is asked at once, is no rate.
-            readings > 2 + ownReadings ? Math.round(rateOf(counts, ({ own }) => own)) : 0,
+            readings > 2 + shownReadings ? Math.round(rateOf(counts, ({ own }) => own)) : 0,
             0.2,
             3,
           ),
@@ -138,10 +137,16 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }
 
-type Info = { figures: Omit<ServerFigures, 'commandsPerSecond'>; processed: number };
+type Info = {
+  figures: Omit<ServerFigures, 'commandsPerSecond'>;
+  processed: number;
+  /** Sent by this console before INFO, so that both sides count the same. */
+  own: number;
+};
 
-async function readInfo({ ask }: Connection): Promise<Info> {
+async function readInfo({ ask, sent }: Connection): Promise<Info> {
   const servers = await masters(ask);
+  const own = sent();
   const infos = await Promise.all(servers.map(infoOf));
   const sum = (field: string): number => infos.reduce((total, info) => total + Number(info[field] ?? 0), 0);
   const [first = {}] = infos;
@@ -149,6 +154,7 @@ async function readInfo({ ask }: Connection): Promise<Info> {
   const role = first.role === 'master' ? 'primary' : (first.role && 'replica') || '';
   return {
     processed: sum('total_commands_processed'),
+    own,
     figures: {
       ...(server.version !== undefined && { program: server.name }),
       version: server.version ?? '?',
@@ -162,7 +168,7 @@ async function readInfo({ ask }: Connection): Promise<Info> {
 function steady(before: ServerFigures | undefined, next: ServerFigures): ServerFigures {
   if (!before) return next;
   const usedBytes = held(before.usedBytes, next.usedBytes, 0.02, 1024 * 1024);
-  const commandsPerSecond = held(before.commandsPerSecond, Math.round(next.commandsPerSecond), 0.1, 3);
+  const commandsPerSecond = held(before.commandsPerSecond, Math.round(next.commandsPerSecond), 0.1, 5);
   const isSame =
     usedBytes === before.usedBytes &&
     commandsPerSecond === before.commandsPerSecond &&

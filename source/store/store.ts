@@ -260,6 +260,17 @@ export function makeStore(initial: {
   }));
 }
 
+/** Whether it says the same of every feature, but for when that was learned. */
+export function isFreshnessAlike(one: State['freshness'], other: State['freshness']): boolean {
+  return (
+    one === other ||
+    Object.entries(one).every(([noun, { name, error }]) => {
+      const known = other[noun];
+      return known?.name === name && known.error === error;
+    })
+  );
+}
+
 /** Applies a change to one slice; listeners hear of it only if something changed. */
 export function changeSlice(store: Store, noun: string, change: (slice: unknown) => unknown): void {
   const before = store.getState().slices;

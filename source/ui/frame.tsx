@@ -81,7 +81,11 @@ export function Frame(props: FrameProps): ReactNode {
       <Row
         columns={columns}
         spans={[{ text: line.bottomLeft, tone }, ...(failure.length > 0 ? failure : place)]}
-        right={[...(order === undefined ? [] : [' ', order, ' ']), { text: line.bottomRight, tone }]}
+        // What went wrong has all of the line.
+        right={[
+          ...(order === undefined || failure.length > 0 ? [] : [' ', order, ' ']),
+          { text: line.bottomRight, tone },
+        ]}
         filler={line.dash}
         fillerTone={tone}
       />

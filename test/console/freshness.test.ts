@@ -5,7 +5,8 @@ import { staleAfterMs } from '../../source/features/feature.ts';
 import type { AnyFeature } from '../../source/features/index.ts';
 import type { Client } from '../../source/redis/client.ts';
 import { type Connection, connect } from '../../source/redis/connection/connect.ts';
-import { makeStore, type Store } from '../../source/store/store.ts';
+import { changeScreen, makeStore, type Store } from '../../source/store/store.ts';
+import { initialList } from '../../source/ui/list.ts';
 import { makeFeature } from '../helpers/feature.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
@@ -40,7 +41,7 @@ async function start(
   const [connection] = connect(config) as [Connection];
   await connection.ready(10_000);
   const store = makeStore({
-    slices: Object.fromEntries(features.map(({ noun }) => [noun, {}])),
+    slices: Object.fromEntries(features.map((feature) => [feature.noun, feature.initial(config)])),
     focus: features[0]?.noun ?? '',
     columns: 80,
     rows: 24,
@@ -102,6 +103,28 @@ test('what one feature costs slows polling down, and calls no pane stale', async
   const seconds = (performance.now() - beganMs) / 1000;
   expect(seconds / 4).toBeGreaterThan(2);
   expect(seconds / Math.max(1, cheap - cheapBefore)).toBeLessThan(staleAfterMs({ everyMs: 1000 }) / 1000);
+  expect([...names]).toEqual(['fresh']);
+});
+
+test('a feature that holds nothing is asked more seldom, unless somebody looks at it, and is never stale', async () => {
+  const asked: Record<string, number> = { full: 0, empty: 0 };
+  const counting = (noun: string): AnyFeature =>
+    feature(noun, 500, async () => (asked[noun] = (asked[noun] ?? 0) + 1));
+  const empty: AnyFeature = { ...counting('empty'), initial: () => ({ rows: [], list: initialList }) };
+  const { store } = await start([counting('full'), empty]);
+  const names = new Set<string>();
+  store.subscribe(({ freshness }) => {
+    for (const { name } of Object.values(freshness)) names.add(name);
+  });
+  const during = async (readings: number): Promise<number> => {
+    const [full = 0, rest = 0] = [asked.full, asked.empty];
+    await vi.waitFor(() => expect(asked.full).toBeGreaterThanOrEqual(full + readings), { timeout: 20_000 });
+    return (asked.empty ?? 0) - rest;
+  };
+  expect(await during(12)).toBeLessThanOrEqual(6);
+  changeScreen(store, { focus: 'empty' });
+  await during(3);
+  expect(await during(12)).toBeGreaterThanOrEqual(8);
   expect([...names]).toEqual(['fresh']);
 });
 

@@ -60,3 +60,22 @@ test('nothing changed: nothing is told; stopped: nothing is told', () => {
   vi.advanceTimersByTime(1000);
   expect(listener).not.toHaveBeenCalled();
 });
+
+test('that something was read again and is the same is told with what comes next, and not by itself', () => {
+  const { store, shown, listener, add } = open();
+  const learned = (learnedAtMs: number, name: 'fresh' | 'stale' = 'fresh') =>
+    store.setState({ freshness: { notes: { name, learnedAtMs } } });
+  learned(1);
+  vi.advanceTimersByTime(1000);
+  expect(listener).toHaveBeenCalledTimes(1);
+  learned(2);
+  vi.advanceTimersByTime(1000);
+  expect(listener).toHaveBeenCalledTimes(1);
+  add();
+  vi.advanceTimersByTime(1000);
+  expect(listener).toHaveBeenCalledTimes(2);
+  expect(shown.getState().freshness.notes?.learnedAtMs).toBe(2);
+  learned(2, 'stale');
+  vi.advanceTimersByTime(1000);
+  expect(listener).toHaveBeenCalledTimes(3);
+});

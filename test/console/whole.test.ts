@@ -5,7 +5,7 @@ import { width } from '../../source/ui/text.ts';
 import { type Appearance, currentAppearance, setAppearance } from '../../source/ui/theme/style.ts';
 import { dark, mono, paletteOf, terminal } from '../../source/ui/theme/theme.ts';
 import { runHere } from '../helpers/batch.ts';
-import { emptySlices, type FilledConsole, filledConsole } from '../helpers/filled-console.tsx';
+import { emptySlices, type FilledConsole, filledConsole, nowMs } from '../helpers/filled-console.tsx';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 // The whole console over a server with something of everything, at every size and with all that terminals can show.
@@ -126,3 +126,34 @@ test.each([
   expect(filled.paint({ columns, rows, mode })).toMatchSnapshot();
   filled.paint({ mode: { name: 'browse' } });
 });
+
+test('a pane that could not be read shows its last rows without the colours of now, and says why', async () => {
+  const error = 'Key `quarterdeck:topic` does not hold a zset; it belongs to something else';
+  const failed = await filledConsole();
+  const { freshness } = failed.store.getState();
+  const topic = { name: 'failed', learnedAtMs: nowMs - 12_000, error } as const;
+  failed.store.setState({ freshness: { ...freshness, topic } });
+  setAppearance({ styling: 'colour', depth: 'any', palette: darkPalette });
+  const lines = failed.paint({ columns: 80, rows: 24, focus: 'topic' }).split('\n');
+  setAppearance({ ...before, styling: 'plain', glyphs: 'unicode' });
+  const plain = lines.map((line) => stripVTControlCharacters(line));
+  expect(plain[3]).toMatch(/ failed, 12s old ━┓$/);
+  expect(plain.at(-2)).toContain(error.slice(0, 70));
+  const muted = sgrOf(darkPalette.muted.colour);
+  const rows = lines.filter((_, index) => / (orders|news) /.test(plain[index] ?? ''));
+  expect(rows.length).toBeGreaterThan(5);
+  for (const row of rows) {
+    const inside = row.slice(row.indexOf('┃') + 1, row.lastIndexOf('┃'));
+    const colours = [...inside.matchAll(/\u001B\[(38;2;[\d;]+)m/g)].map(([, code]) => code);
+    const allowed = [muted, sgrOf(darkPalette.focus.colour)];
+    expect(
+      colours.filter((code = '') => !allowed.includes(code)),
+      row,
+    ).toEqual([]);
+  }
+});
+
+function sgrOf(colour: unknown): string {
+  const [, red = '', green = '', blue = ''] = /^#(..)(..)(..)$/.exec(String(colour)) ?? [];
+  return `38;2;${[red, green, blue].map((part) => Number.parseInt(part, 16)).join(';')}`;
+}
