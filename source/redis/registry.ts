@@ -30,6 +30,8 @@ export type RegisterOptions = {
 };
 
 const refreshMs = 60_000;
+/** How often, for each family, one name that is used is registered all the same, to notice that the index was lost. */
+const probeEveryMs = 3000;
 const staleAfterMs = 600_000;
 /** How many names are registered between two looks at old ones, and how many of those are looked at. */
 const trimEvery = 64;
@@ -39,13 +41,19 @@ const pageLength = 1000;
 const longestName = 600;
 const pageBytes = 32_768;
 
-type Memory = { readonly registeredAtMs: Map<string, number>; untilTrim: number };
+type Memory = {
+  readonly registeredAtMs: Map<string, number>;
+  /** By family. */
+  readonly probedAtMs: Map<string, number>;
+  untilTrim: number;
+};
 const memories = new WeakMap<Client, Memory>();
 
 function memoryOf(client: Client): Memory {
   // Processes that register one name and end: every so many of them trims.
   const memory = memories.get(client) ?? {
     registeredAtMs: new Map<string, number>(),
+    probedAtMs: new Map<string, number>(),
     untilTrim: Math.ceil(Math.random() * trimEvery),
   };
   memories.set(client, memory);
@@ -53,8 +61,9 @@ function memoryOf(client: Client): Memory {
 }
 
 /**
- * Registers a name, at most once a minute for each client; free on the other calls. That a server refuses it, for
- * whatever reason, is no failure.
+ * Registers a name, at most once a minute for each client, and one name of each family every three seconds; free on the
+ * other calls. When such a name is found missing (a flush, a restart without data), all of its family are registered
+ * again at their next use. That a server refuses it, for whatever reason, is no failure.
  */
 export async function register(
   client: Client,
@@ -63,15 +72,22 @@ export async function register(
   { isNew = false, stillThere }: RegisterOptions = {},
 ): Promise<void> {
   const memory = memoryOf(client);
-  const { registeredAtMs } = memory;
+  const { registeredAtMs, probedAtMs } = memory;
   const id = `${family}\0${name}`;
   const now = Date.now();
-  if (!isNew && now - (registeredAtMs.get(id) ?? 0) < refreshMs) return;
+  const knownAtMs = registeredAtMs.get(id);
+  const isProbe = now - (probedAtMs.get(family) ?? 0) >= probeEveryMs;
+  if (!isNew && !isProbe && now - (knownAtMs ?? 0) < refreshMs) return;
+  probedAtMs.set(family, now);
   // A process may meet very many names (one limiter a user): forget rather than grow.
   if (registeredAtMs.size > 10_000) registeredAtMs.clear();
   registeredAtMs.set(id, now);
   try {
-    await retryAborted(() => client.zadd(registryKey(family), now, name));
+    const added = await retryAborted(() => client.zadd(registryKey(family), now, name));
+    if (Number(added) === 1 && knownAtMs !== undefined) {
+      for (const other of registeredAtMs.keys())
+        if (other !== id && other.startsWith(`${family}\0`)) registeredAtMs.delete(other);
+    }
     if (!stillThere) return;
     memory.untilTrim -= 1;
     if (memory.untilTrim > 0) return;

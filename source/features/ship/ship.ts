@@ -103,6 +103,7 @@ export async function ship(redis: Client, paths: readonly string[], options: Shi
       // Redis lost the channel, another server took over, or we were silent for too long: begin again with what is
       // recorded now.
       if (!(error instanceof ShipperFencedError) || attempt === attempts) throw error;
+      options.onNote?.(`${error.message} (${error.hint ?? ''}): it begins again with what is recorded now`);
       if (shipping.lastId > lastId) attempt = 0;
       lastId = shipping.lastId;
     }

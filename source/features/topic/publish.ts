@@ -50,7 +50,7 @@ const mostMessages = 1000;
 const mostLength = 128 * 1024;
 const sweepEveryMessages = 64;
 const sweepEveryMs = 20;
-const registerEveryMs = 60_000;
+const registerEveryMs = 3000;
 
 /**
  * Stores messages in one go and wakes the subscribers. Resolves once they are stored: `first` and `last` are their

@@ -107,7 +107,7 @@ export class FilesFailedError extends QuarterdeckError {
 export class ShipperFencedError extends QuarterdeckError {
   constructor(channel: string) {
     super('connection', 'SHIP_FENCED', `This shipper's place on channel \`${channel}\` is gone`, {
-      hint: 'It was paused for too long, or Redis lost its data; run it again to continue',
+      hint: 'It was silent for too long, or Redis lost its data',
     });
   }
 }

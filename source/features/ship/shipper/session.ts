@@ -187,7 +187,10 @@ export class ShipSession {
         [`s:${token}`, token, JSON.stringify(this.news), leaseMs],
       );
       if (reply === 0) this.#isFenced = true;
-      else await this.outstanding.sweep();
+      else {
+        await this.outstanding.sweep();
+        await register(this.redis, 'ship', this.channel);
+      }
     } catch (error) {
       if (error instanceof ShipperFencedError) this.#isFenced = true;
     } finally {
