@@ -10,17 +10,25 @@ export class Known {
   readonly #byPath = new Map<RawPath, Generation>();
   readonly #byHead = new Map<string, Set<Generation>>();
   readonly #headOf = new Map<Generation, string>();
+  readonly #displaced = new Set<Generation>();
+
+  /** Some generation has no place. */
+  get hasDisplaced(): boolean {
+    return this.#displaced.size > 0;
+  }
 
   add(generation: Generation, stream: Stream): void {
     this.#owners.set(generation, stream);
     for (const key of keysOf(generation.id)) this.#byId.set(key, generation);
-    if (generation.path !== undefined) this.#byPath.set(generation.path, generation);
+    if (generation.path === undefined) this.#displaced.add(generation);
+    else this.#byPath.set(generation.path, generation);
     this.headChanged(generation);
   }
 
   remove(generation: Generation): void {
     this.displace(generation);
     this.forgetId(generation);
+    this.#displaced.delete(generation);
     this.#owners.delete(generation);
     this.#byHead.get(this.#headOf.get(generation) ?? '')?.delete(generation);
     this.#headOf.delete(generation);
@@ -49,6 +57,7 @@ export class Known {
     generation.id = id;
     generation.path = path;
     generation.lastPath = path;
+    this.#displaced.delete(generation);
     this.#byPath.set(path, generation);
     for (const key of keysOf(id)) this.#byId.set(key, generation);
   }
@@ -59,6 +68,7 @@ export class Known {
       this.#byPath.delete(generation.path);
     }
     generation.path = undefined;
+    this.#displaced.add(generation);
   }
 
   /** The file that held it holds something else now. */

@@ -57,6 +57,8 @@ export class Listing {
   isBlind = false;
   readonly #options: ListingOptions;
   readonly #folders = new Map<RawPath, Folder>();
+  /** Of each file that is no link what the system said last: to see without building anything that nothing changed. */
+  readonly #stats = new Map<RawPath, BigIntStats>();
   /** Links by where they lead: what happens there is reported there. */
   readonly #links = new Map<RawPath, RawPath>();
   /** Reported and not looked at. */
@@ -116,7 +118,10 @@ export class Listing {
       await this.#lookAt(entries, changed);
       await this.#watchAgain(path, folder);
     }
-    for (const path of missing) if (this.files.delete(path)) changed.add(path);
+    for (const path of missing) {
+      this.#stats.delete(path);
+      if (this.files.delete(path)) changed.add(path);
+    }
     return changed;
   }
 
@@ -144,9 +149,12 @@ export class Listing {
       if (this.#folders.has(path) && !isFolder && above?.isRoot) this.#drop(path);
       if (above && isFolder) await this.#enter(path, above);
       const before = this.files.get(path);
+      if (before && at && isUnchanged(at, this.#stats.get(path))) continue;
       const now = above && at && !isFolder ? this.#listed(path, at, above) : undefined;
       if (now) this.files.set(path, now);
       else this.files.delete(path);
+      if (now && at?.isFile()) this.#stats.set(path, at);
+      else this.#stats.delete(path);
       if (now?.real !== undefined) this.#links.set(now.real, path);
       if (before?.stamp !== now?.stamp || before?.real !== now?.real) changed.add(path);
     }
@@ -215,7 +223,8 @@ export class Listing {
     }
     return entries.flatMap((entry) => {
       const at = joinRaw(path, rawOf(entry.name));
-      const isWanted = entry.isDirectory() ? isRoot : this.#options.accepts(at, false);
+      const isKnown = isRoot && this.files.has(at);
+      const isWanted = entry.isDirectory() ? isRoot : isKnown || this.#options.accepts(at, false);
       return isWanted ? [at] : [];
     });
   }
@@ -255,6 +264,20 @@ export class Listing {
     this.isBlind = true;
     this.#options.onBlind(path, reason);
   }
+}
+
+/** Whether the stamp is the same. */
+function isUnchanged(at: BigIntStats, before: BigIntStats | undefined): boolean {
+  return (
+    before !== undefined &&
+    at.ctimeNs === before.ctimeNs &&
+    at.mtimeNs === before.mtimeNs &&
+    at.size === before.size &&
+    at.ino === before.ino &&
+    at.birthtimeNs === before.birthtimeNs &&
+    at.dev === before.dev &&
+    at.mode === before.mode
+  );
 }
 
 /** The entry itself, which may be a link; undefined when there is none. */

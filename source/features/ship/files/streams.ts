@@ -6,6 +6,7 @@ import { Generation } from './generation.ts';
 import { looksLikeGzip } from './gzip.ts';
 import { FileMovedError, type Handles } from './handles.ts';
 import { Homes } from './homes.ts';
+import { longestHeadBytes, readUpTo } from './identity.ts';
 import { Known } from './known.ts';
 import type { Listed, Listing } from './listing.ts';
 import { matchByContent } from './match.ts';
@@ -106,6 +107,10 @@ export class Streams {
   readonly #unreadable = new Map<RawPath, { reason: string; nextMs: number; waitMs: number }>();
   /** Records that do not say where their file is, until it is met. */
   readonly #records = new Map<string, { record: FileRecord; past: readonly StoredGeneration[] }>();
+  /** Whether what is known of files is right, while new ones are identified. */
+  #confirmed = new Map<Generation, Promise<boolean>>();
+  /** How they begin, meanwhile; undefined of what cannot be read. */
+  #begins = new Map<Generation, Promise<Buffer | undefined>>();
   /** To be looked at again, changed or not. */
   #again = new Set<RawPath>();
 
@@ -341,6 +346,8 @@ export class Streams {
   }
 
   async #identify(opened: readonly Unknown[]): Promise<void> {
+    this.#confirmed = new Map();
+    this.#begins = new Map();
     const others: Unknown[] = [];
     for (const one of opened) {
       const { file } = one;
@@ -448,6 +455,7 @@ export class Streams {
 
   /** Generations without a file that begin as this one; those of the log it is named after first. */
   *#candidatesFor({ file, begin }: Unknown): Generator<Generation, void, undefined> {
+    if (!this.#known.hasDisplaced) return;
     const family = this.homes.familyOf(file.path)?.stream;
     const alike = [...this.#known.beginningAs(begin)].filter(({ path }) => path === undefined);
     const isOfFamily = (generation: Generation): boolean => this.#known.ownerOf(generation) === family;
@@ -515,22 +523,47 @@ export class Streams {
   }
 
   /** Generations that are there, of which this may be a copy; one that is shorter is not found by how it begins. */
-  #copiedBy({ file: { path }, begin }: Unknown): readonly Generation[] {
+  *#copiedBy({ file: { path }, begin }: Unknown): Generator<Generation, void, undefined> {
     const streams = this.homes.familyOf(path)
       ? [this.homes.familyOf(path)?.stream]
       : this.homes.prefixesOf(path);
     const near = streams.flatMap((stream) => [...(stream?.chain ?? []), ...(stream?.past ?? [])]);
-    const alike = near.length > 0 ? [] : this.#known.beginningAs(begin);
-    return [...near, ...alike]
-      .filter((generation) => generation.path !== undefined && generation.path !== path)
-      .slice(0, mostCopied);
+    let compared = 0;
+    for (const generation of near.length > 0 ? near : this.#known.beginningAs(begin)) {
+      if (generation.path === undefined || generation.path === path) continue;
+      yield generation;
+      compared += 1;
+      if (compared === mostCopied) return;
+    }
   }
 
-  /** Of very many files that begin alike, nearly all are told apart by one question to the system and no reading. */
-  async #isKnownToDiffer({ size, seenAnchor }: Unknown, generation: Generation): Promise<boolean> {
-    const isOther =
-      generation.seen < size || (generation.seen === size && generation.seenAnchor !== seenAnchor);
-    return isOther && (await this.#isUntouched(generation));
+  /**
+   * Of very many files that begin alike, nearly all are told apart by what is known of them, if that still is right, or by
+   * their first KiB. Each is asked for once for all files that are identified, after the last of these was looked into.
+   */
+  async #isKnownToDiffer({ size, seenAnchor, begin }: Unknown, generation: Generation): Promise<boolean> {
+    const isOther = async (): Promise<boolean> => {
+      if (generation.seen < size) return true;
+      if (generation.seen === size) return generation.seenAnchor !== seenAnchor;
+      const known = this.#begins.get(generation) ?? this.#beginOf(generation);
+      this.#begins.set(generation, known);
+      const alike = (await known)?.subarray(0, begin.length);
+      return alike !== undefined && !alike.equals(begin.subarray(0, alike.length));
+    };
+    if (!(await isOther())) return false;
+    const asked = this.#confirmed.get(generation) ?? this.#isAsKnown(generation);
+    this.#confirmed.set(generation, asked);
+    return (await asked) && (await isOther());
+  }
+
+  async #beginOf(generation: Generation): Promise<Buffer | undefined> {
+    return await readUpTo(generation.reader(this.#options.handles), 0, longestHeadBytes).catch(
+      () => undefined,
+    );
+  }
+
+  async #isAsKnown(generation: Generation): Promise<boolean> {
+    return (await this.#isUntouched(generation)) || (await this.#isIntact(generation));
   }
 
   async #isUntouched(generation: Generation): Promise<boolean> {
@@ -538,11 +571,16 @@ export class Streams {
   }
 
   async #isIntact(generation: Generation): Promise<boolean> {
-    try {
-      return await generation.check(this.#options.handles);
-    } catch {
-      return false;
+    const before = generation.seen;
+    const isIntact = await generation.check(this.#options.handles).catch(() => false);
+    const stream = this.#known.ownerOf(generation);
+    if (!isIntact || !stream) return isIntact;
+    this.#known.headChanged(generation);
+    if (generation.seen > before) {
+      this.#grew(generation, stream);
+      this.#options.onReady(stream);
     }
+    return true;
   }
 
   /** A new generation at the place of the log itself. */
