@@ -157,3 +157,24 @@ function sgrOf(colour: unknown): string {
   const [, red = '', green = '', blue = ''] = /^#(..)(..)(..)$/.exec(String(colour)) ?? [];
   return `38;2;${[red, green, blue].map((part) => Number.parseInt(part, 16)).join(';')}`;
 }
+
+test('what is red is what needs somebody badly, and the reverse', () => {
+  const red = sgrOf(darkPalette.bad.colour);
+  const inRed = (frame: string): readonly string[] =>
+    [...frame.matchAll(new RegExp(`\\u001B\\[${red}m(?:\\u001B\\[[\\d;]*m)*([^\\u001B]*)`, 'g'))].map(
+      ([, text = '']) => text.trim(),
+    );
+  const bad = filled.store.getState().needs.filter(({ severity }) => severity === 'bad');
+  const told = bad.map(({ name, words }) => `${name} ${words}`.toLowerCase()).join('\n');
+  // Line 2 is the list of them; the marks of titles count them.
+  const panes = paint(200, 60, { styling: 'colour', depth: 'any', palette: darkPalette })
+    .split('\n')
+    .slice(2);
+  const words = inRed(panes.join('\n')).filter((text) => !/^!?\d*$/.test(text));
+  expect(words.length).toBeGreaterThan(4);
+  for (const word of words) expect(told, word).toContain(word.split(' ')[0]?.toLowerCase());
+  for (const { words: what, feature } of bad) {
+    const state = /[A-Z]{3,}|no TTL/.exec(what)?.[0];
+    expect(words.join('\n'), `${feature} ${what}`).toContain(state);
+  }
+});
