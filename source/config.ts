@@ -58,6 +58,8 @@ export type Config = {
   readonly view: string | undefined;
   /** The panes that it opens with instead, by their nouns. */
   readonly panes: readonly string[] | undefined;
+  /** The console says in sentences what changes, and paints nothing. */
+  readonly screenReader: boolean;
   /** Where it writes what it does. */
   readonly log: string | undefined;
   /** The console writes what it learns into this new file. */
@@ -148,6 +150,7 @@ const schema = v.object({
   context: v.optional(text),
   view: v.optional(text),
   panes: v.optional(paneNames),
+  screenReader: v.optional(switchValue),
   log: v.optional(text),
   record: v.optional(text),
   config: v.optional(text),
@@ -259,6 +262,7 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
     router: settings.router ?? 'crc32-signed',
     json: settings.json ?? false,
     readOnly: settings.readOnly ?? false,
+    screenReader: settings.screenReader ?? isOn(env.ACCESSIBLE),
     yes: settings.yes ?? false,
     color: colorOf(settings.color, (flags.color ?? fromEnv.color) !== undefined, env),
     theme: settings.theme ?? { dark: 'terminal', light: 'terminal', fallback: 'terminal' },
@@ -348,6 +352,11 @@ function colorOf(set: boolean | undefined, isNear: boolean, env: NodeJS.ProcessE
   if (env.NO_COLOR) return 'never';
   if (env.CLICOLOR_FORCE && env.CLICOLOR_FORCE !== '0') return 'always';
   return env.CLICOLOR === '0' ? 'never' : (asked ?? 'auto');
+}
+
+/** `ACCESSIBLE=1`, as other programs read it. */
+function isOn(value = ''): boolean {
+  return /^(1|true|yes|on)$/i.test(value);
 }
 
 type Source = { readonly raw: RawSettings; label(name: string): string };

@@ -78,6 +78,10 @@ export const globalFlags = {
     summary: 'the view that the console opens with: all, incident, ship, or yours',
   },
   panes: { kind: 'value', value: 'A,B,C', summary: 'the panes that the console opens with' },
+  screenReader: {
+    kind: 'switch',
+    summary: 'the console as sentences for a screen reader: nothing is painted, lines are only added',
+  },
   log: {
     kind: 'value',
     value: 'FILE',

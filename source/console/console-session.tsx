@@ -25,7 +25,7 @@ import { makeNeedsControl } from './input/needs-control.ts';
 import { makeQuestions } from './input/questions.ts';
 import { makeViewControl } from './input/view-control.ts';
 import { keepMemory, type Memory } from './memory.ts';
-import { loadPanes, mount } from './mount.tsx';
+import { loadPanes, mount, mountKeys } from './mount.tsx';
 import { watchNotify } from './notify.ts';
 import { paceStore } from './paced-store.ts';
 import { watchPanes } from './pane-watch.ts';
@@ -75,7 +75,9 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
   const access = makeAccess(options.config, store);
   const { config } = access;
   const left = Promise.withResolvers<number>();
-  const loaded = await loadPanes(features);
+  // What is only said loads no pane, and nothing that paints loads what says it.
+  const loaded = config.screenReader ? [] : await loadPanes(features);
+  const reader = config.screenReader ? await import('./transcript/transcript.ts') : undefined;
   const shown = paceStore(store, paintEveryMs);
   let table: CommandTable = commandTable(features, {});
   let isLent = false;
@@ -187,7 +189,12 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     ? keepMemory({ store, features, config, saved: views.saved, onFailure: refuse }, options.memory)
     : () => {};
   const stopNotifying = options.live
-    ? watchNotify({ store: options.live, config, terminal, onFailure: refuse })
+    ? watchNotify({
+        store: options.live,
+        config: reader ? { ...config, notify: reader.commandsOf(config.notify) } : config,
+        terminal,
+        onFailure: refuse,
+      })
     : () => {};
   terminal.stdin.onReply = (reply) => {
     if (lastAnswer.test(reply)) allAnswered.resolve();
@@ -200,16 +207,26 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     isAsked = true;
     terminal.send(appearance.question.ask, appearance.question.atEnd);
   };
-  const mounted = mount({
-    terminal,
+  const transcript = reader?.startTranscript({
     shown,
-    loaded,
-    context: config.context,
+    features,
+    config,
     table: () => table,
     views: views.views,
-    keyboard,
-    log,
+    write: (text) => terminal.send(text),
   });
+  const mounted = transcript
+    ? mountKeys({ terminal, keyboard, onHandled: () => transcript.handled(shown.publish) })
+    : mount({
+        terminal,
+        shown,
+        loaded,
+        context: config.context,
+        table: () => table,
+        views: views.views,
+        keyboard,
+        log,
+      });
   const settling = setTimeout(() => {
     // What a start compiled is kept for the next one, also when this one ends by a signal.
     flushCompileCache?.();
@@ -231,7 +248,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
       setFlagsFromString(isTight ? '--optimize-for-size' : '--no-optimize-for-size');
     }, weighEveryMs);
   };
-  const stopWheel = config.mouse === 'wheel' ? letWheel(store, terminal) : undefined;
+  const stopWheel = config.mouse === 'wheel' && !transcript ? letWheel(store, terminal) : undefined;
   void Promise.all([loadConsoleCommands(), import('./session/own-commands.ts')]).then(
     ([whole, { ownCommands }]) => {
       const own = ownCommands({ store, features, config, terminal, appearance, repaint: mounted.repaint });
@@ -253,6 +270,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     clearTimeout(settling);
     clearInterval(weighing);
     stopWheel?.();
+    transcript?.stop();
     attention.left();
     runner.close();
     lists.stop();

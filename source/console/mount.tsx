@@ -70,6 +70,28 @@ export function mount(options: MountOptions): Mounted {
 
 type InputProps = { readonly keyboard: Keyboard; readonly onHandled: () => void };
 
+/** Takes keys as `mount` does, and paints nothing. */
+export function mountKeys({
+  terminal,
+  keyboard,
+  onHandled,
+}: { readonly terminal: Terminal } & InputProps): Mounted {
+  const instance = render(<Input keyboard={keyboard} onHandled={onHandled} />, {
+    stdin: terminal.stdin as unknown as NodeJS.ReadStream,
+    stdout: terminal.screen as unknown as NodeJS.WriteStream,
+    debug: true,
+    interactive: true,
+    isScreenReaderEnabled: false,
+    exitOnCtrlC: false,
+    patchConsole: false,
+  });
+  return {
+    exited: instance.waitUntilExit(),
+    repaint() {},
+    unmount: () => instance.unmount(),
+  };
+}
+
 /** The one place where keys come in. What they changed is painted at once. */
 function Input({ keyboard, onHandled }: InputProps): ReactNode {
   useInput((input, key) => {

@@ -18,10 +18,10 @@ export async function openConsole(globals: Record<string, unknown>, env: NodeJS.
       hint: 'In a script use a command, such as `quarterdeck snapshot`; see `quarterdeck --help`',
     });
   }
-  if (env.TERM === 'dumb') {
+  if (env.TERM === 'dumb' && !config.screenReader) {
     throw new UsageError('The console needs a terminal whose cursor it can move, and TERM is `dumb`', {
       code: 'NO_TERMINAL',
-      hint: 'Commands work in any, such as `quarterdeck snapshot`; see `quarterdeck --help`',
+      hint: '`--screen-reader` opens it in any; commands work too, such as `quarterdeck snapshot`',
     });
   }
   return await runConsole(config);

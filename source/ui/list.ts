@@ -65,6 +65,8 @@ export type List<Slice, Row> = {
   readonly fields: Readonly<Record<string, (row: Row, nowMs: number) => FieldValue>>;
   /** The columns of its table by name, in the order of the pane; none: it is no table. */
   readonly columns?: readonly string[];
+  /** What the numbers of a field are, for whoever says them: milliseconds, bytes, a moment, a share of one. */
+  readonly units?: Readonly<Record<string, 'ms' | 'bytes' | 'at' | 'share'>>;
   /** How many there are in all, where more are counted than known. */
   total?(slice: Slice): number | undefined;
   /** Of what the rows are only a part, such as `channel logs: of 12`; where `total` is larger than they are unless given. */

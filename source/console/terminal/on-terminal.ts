@@ -43,7 +43,8 @@ export async function onTerminal(
   const terminal = openTerminal({
     stdin: process.stdin,
     stdout: process.stdout,
-    greeting: styled({ text: sanitise(greeting) }),
+    greeting: config.screenReader ? '' : styled({ text: sanitise(greeting) }),
+    appendsOnly: config.screenReader,
     onStray: say,
   });
   try {

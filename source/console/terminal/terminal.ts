@@ -32,6 +32,7 @@ export type Terminal = {
 
 const take = '\u001B[?1049h\u001B[?25l\u001B[?7l\u001B[2J\u001B[H';
 const pasteMarks = '\u001B[?2004h';
+const pasteMarksOff = '\u001B[?2004l';
 /** The title of the window put by, and brought back. */
 const keepTitle = '\u001B[22;2t';
 const backTitle = '\u001B[23;2t';
@@ -43,13 +44,23 @@ const longestTitle = 48;
 export type TerminalOptions = {
   readonly stdin: TerminalInput;
   readonly stdout: WriteStream & { readonly fd: number };
+  /** Lines are only added: neither another screen nor a moved cursor, a title or a mode. */
+  readonly appendsOnly?: boolean;
   /** What stands on the screen until the first frame. */
   readonly greeting: string;
   /** A line that somebody printed, which would have spoilt the screen. */
   readonly onStray: (text: string) => void;
 };
 
-export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptions): Terminal {
+export function openTerminal({
+  stdin,
+  stdout,
+  greeting,
+  onStray,
+  appendsOnly = false,
+}: TerminalOptions): Terminal {
+  const begin = (appendsOnly ? '' : take) + pasteMarks;
+  const giveBackAll = appendsOnly ? pasteMarksOff : giveBackScreen;
   const strays = catchStrays(stdout, onStray);
   const output: Output = {
     write: (text) => strays.write(text),
@@ -58,11 +69,11 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
   setBlocking(stdout, false);
   // Raw from the first moment, or what is typed early would be echoed over the frame.
   stdin.setRawMode?.(true);
-  output.write(take + pasteMarks + greeting);
+  output.write(begin + greeting);
   // A terminal that went away makes every write fail; the hangup signal is what ends us.
   stdout.on('error', () => {});
   const input = new FilteredInput(stdin);
-  const screen = new Screen(output, sizeOf(stdout));
+  const screen = new Screen(appendsOnly ? nowhere : output, sizeOf(stdout));
   const listeners = new Set<(columns: number, rows: number) => void>();
   let isResizing = false;
   const resized = (): void => {
@@ -87,7 +98,7 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
   const giveBack = (): string => {
     let text = '';
     for (const atEnd of sent.keys()) text += atEnd;
-    return text + giveBackScreen;
+    return text + giveBackAll;
   };
 
   const release = (): void => {
@@ -130,7 +141,7 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       setBlocking(stdout, false);
       stdin.setRawMode?.(true);
       input.resumeSource();
-      output.write([take, pasteMarks, ...sent.values()].join(''));
+      output.write([begin, ...sent.values()].join(''));
       resized();
       screen.release();
     },
@@ -139,6 +150,7 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
       if (state === 'ours') output.write(text);
     },
     title(text) {
+      if (appendsOnly) return;
       const sequence = `\u001B]2;${truncate(sanitise(text), longestTitle)}\u0007`;
       // Put by once, however often the name changes.
       const isFirst = !sent.has(backTitle);
@@ -175,6 +187,9 @@ export function openTerminal({ stdin, stdout, greeting, onStray }: TerminalOptio
     },
   };
 }
+
+/** Frames that nobody is to see. */
+const nowhere: Output = { write: () => true, once: () => {} };
 
 /** Resolves once the text has gone out, with all before it. */
 function taken(stream: NodeJS.WritableStream, text: string): Promise<void> {

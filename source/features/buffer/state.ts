@@ -135,6 +135,7 @@ export const bufferList: List<BufferSlice, BufferRow> = {
   name: ({ type }) => type,
   total: ({ total }) => total,
   columns: ['state', 'type', 'ids', 'pending', 'in flight', 'aside', 'oldest', 'last batch', 'and'],
+  units: { oldest: 'ms', last: 'at' },
   fields: {
     state: stateOf,
     type: ({ type }) => type,

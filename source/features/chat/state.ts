@@ -262,6 +262,7 @@ export const chatList: List<ChatSlice, Entry> = {
       ? `room ${slice.selected ?? ''} of ${slice.totals?.rooms ?? slice.rooms.length}`
       : undefined,
   followsEnd: true,
+  units: { at: 'at' },
   fields: {
     sender: (entry) => (isMalformed(entry) ? undefined : entry.sender),
     at: (entry) => (isMalformed(entry) ? undefined : entry.at),

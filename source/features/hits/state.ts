@@ -81,6 +81,7 @@ export const hitsList: List<HitsSlice, SeriesRow> = {
   total: ({ total }) => total,
   order: 'sum',
   columns: ['series', 'lately', 'today', 'by now', 'yesterday', 'hour'],
+  units: { change: 'share' },
   fields: {
     series: ({ series }) => series,
     today: ({ today }) => today,

@@ -174,6 +174,7 @@ export const limitList: List<LimitSlice, Meter> = {
   total: ({ total }) => total,
   order: 'use',
   columns: ['state', 'subject', 'use', 'bar', 'per', 'by', 'resets', 'denied', 'lately'],
+  units: { use: 'share', per: 'ms', resets: 'ms' },
   fields: {
     state: stateOf,
     subject: ({ subject }) => subject,

@@ -138,6 +138,7 @@ export const lockList: List<LockSlice, Lock> = {
   ],
   total: ({ known = 0, looked, locks }) => (known > looked ? known : locks.length),
   columns: ['state', 'name', 'owner', 'label', 'held', 'bar', 'left', 'queue', 'fence'],
+  units: { held: 'ms', left: 'ms' },
   fields: {
     state: stateOf,
     name: ({ name }) => name,

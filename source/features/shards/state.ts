@@ -99,6 +99,7 @@ export const shardsList: List<ShardsSlice, Server> = {
   name: ({ url }) => shortName(url),
   texts: ({ url, role, state }) => [shortName(url), role, state],
   columns: ['state', '#', 'server', 'role', 'memory', 'bar', 'cmd/s', 'repl', 'clients', 'keys', 'slots'],
+  units: { memory: 'bytes' },
   fields: {
     state: ({ state }) => state,
     server: ({ url }) => shortName(url),

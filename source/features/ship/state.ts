@@ -201,6 +201,7 @@ export const shipList: List<ShipSlice, ShipRow> = {
       : [row.part.file, ...row.part.missing.map((id) => `consumer ${id}`)],
   total: ({ shown }) => shown && shown.partsInRedis + shown.consumers.length,
   columns: ['state', 'name', 'part', 'upto', 'size', 'done'],
+  units: { size: 'bytes' },
   fields: {
     state: (row) => (row.kind === 'consumer' ? row.consumer.state : row.part.state),
     name: (row) => (row.kind === 'consumer' ? row.consumer.id : row.part.file),

@@ -193,6 +193,7 @@ export const topicList: List<TopicSlice, Line> = {
       topics.reduce((sum, { subscribers }) => sum + subscribers.length, 0),
     ),
   columns: ['state', 'topic', 'subscriber', 'lag', 'oldest', 'trend'],
+  units: { oldest: 'ms' },
   fields: {
     state: ({ subscriber }) => subscriber?.condition ?? 'nobody subscribed',
     topic: ({ topic }) => topic.topic,

@@ -1,0 +1,261 @@
+import type { CommandTable } from '../../commands/palette.ts';
+import type { Config } from '../../config.ts';
+import type { AnyFeature } from '../../features/index.ts';
+import { needSentence, type OpenNeed } from '../../need.ts';
+import type { Mode, State, View } from '../../store/store.ts';
+import { formatClockSeconds } from '../../ui/format.ts';
+import { arrange, type Listed } from '../../ui/list.ts';
+import type { Span } from '../../ui/row.tsx';
+import { sanitise } from '../../ui/text.ts';
+import { keyLabel } from '../input/key-names.ts';
+import { digitOf } from '../input/keymap.ts';
+import type { PacedStore } from '../paced-store.ts';
+import { helpLines } from '../view/help-lines.ts';
+import { isAnswering, paneNote, pastWords } from '../view/status-text.ts';
+import { type Announcer, makeAnnouncer } from './announcer.ts';
+import { detailLines, rowSentence } from './sentences.ts';
+
+/**
+ * The console for a screen reader: a transcript to which lines are only added. What a key did is said at once; what
+ * happens meanwhile by the announcer. What is typed stands at the end of the last line, where the cursor is.
+ */
+export type Transcript = {
+  /** Shows what a key changed, and says it; also that it changed nothing. */
+  handled(publish: () => void): void;
+  stop(): void;
+};
+
+export type TranscriptOptions = {
+  readonly shown: PacedStore;
+  readonly features: readonly AnyFeature[];
+  readonly config: Config;
+  readonly table: () => CommandTable;
+  readonly views: () => readonly View[];
+  readonly write: (text: string) => void;
+};
+
+/** Notifications by the terminal would be read out, or move something: commands alone are left. */
+export function commandsOf({ bad, warn, ...rest }: Config['notify']): Config['notify'] {
+  const commands = (ways: typeof bad) => ways?.filter((way) => typeof way !== 'string');
+  return { ...rest, bad: commands(bad), warn: commands(warn) };
+}
+
+export function startTranscript(options: TranscriptOptions): Transcript {
+  const { shown, features, config, table, views } = options;
+  let lines = 0;
+  /** What is being typed, as it stands at the end of the transcript. */
+  let typed: { readonly label: string; readonly text: string } | undefined;
+
+  const write = (text: string): void => options.write(text);
+  const beginTyping = (label: string, text: string): void => {
+    typed = { label, text };
+    write(`${label}: ${sanitise(text)}`);
+  };
+  const say = (...texts: readonly string[]): void => {
+    const before = typed;
+    if (before) write('\n');
+    for (const text of texts) write(`${sanitise(text)}\n`);
+    lines += texts.length;
+    if (before) beginTyping(before.label, before.text);
+  };
+  const announcer: Announcer = makeAnnouncer({
+    say,
+    isBusy: () => typed !== undefined,
+    clock: () => formatClockSeconds(Date.now()),
+  });
+
+  const featureOf = ({ screen }: State): AnyFeature | undefined =>
+    features.find(({ noun }) => noun === screen.focus);
+  /** `7 topic, 1 of 11: orders/audit, DEAD, 41,337 wait`. */
+  const place = (state: State, withPane: boolean): string => {
+    const feature = featureOf(state);
+    if (!feature) return 'No pane';
+    const slice = state.slices[feature.noun] as Listed;
+    const nowMs = Date.now();
+    const { rows, index } = arrange(feature.list, slice, nowMs);
+    const row = rows[index];
+    const note = paneNote(state, feature).text;
+    const name = `${digitOf(features.indexOf(feature)) ?? ''} ${feature.noun}`.trim();
+    const pane = withPane ? `${name}${note === 'live' ? '' : `, ${note}`}, ` : '';
+    if (row === undefined) return `${pane}${slice.list.filter === '' ? 'no rows' : 'no row matches'}`;
+    const need = needOf(state.needs, feature, feature.list.id(row));
+    return `${pane}${index + 1} of ${rows.length}: ${rowSentence(feature.list, row, need, nowMs)}`;
+  };
+
+  const opened = (mode: Mode, state: State): readonly string[] => {
+    if (mode.name === 'help') {
+      const all = helpLines({ features, focus: state.screen.focus, table: table(), columns: 100 });
+      return all.map(lineText).filter((text) => text.trim() !== '');
+    }
+    if (mode.name === 'output') return [mode.title, ...mode.lines];
+    if (mode.name === 'needs') {
+      if (state.needs.length === 0) return ['Nothing needs anybody, as far as has been read'];
+      return [
+        `${state.needs.length} in the list of needs; Enter goes there, a is: I am on it, s puts it off, Escape goes back`,
+        ...state.needs.map((need, index) => needLine(need, index, state.needs.length)),
+      ];
+    }
+    if (mode.name === 'views')
+      return [
+        `Views: ${views()
+          .map(({ name }) => name)
+          .join(', ')}`,
+      ];
+    if (mode.name === 'panes') return ['Panes: a digit shows or hides one, Escape ends it'];
+    if (mode.name === 'confirm') {
+      const how = mode.word === undefined ? 'y is yes, n is no' : `Type ${mode.word} for yes, Escape is no`;
+      return [`${mode.asked.question} ${how}`];
+    }
+    return 'line' in mode || mode.name === 'browse' ? [] : [`${mode.name}; Escape goes back`];
+  };
+
+  /** What was asked for by a key, or became of it. */
+  const sayScreen = (state: State, before: State): void => {
+    const { mode } = state.screen;
+    const old = before.screen.mode;
+    const line =
+      'line' in mode && (mode.name !== 'confirm' || mode.word !== undefined) ? mode.line : undefined;
+    if (mode.name !== old.name) {
+      if (typed) {
+        typed = undefined;
+        write('\n');
+      }
+      const texts = opened(mode, state);
+      if (texts.length > 0) say(...texts);
+      if (line) beginTyping(labels[mode.name] ?? mode.name, line.text);
+    } else if (line && typed && line.text !== typed.text) {
+      const { label, text } = typed;
+      if (line.text.startsWith(text)) {
+        typed = { label, text: line.text };
+        write(sanitise(line.text.slice(text.length)));
+      } else {
+        typed = undefined;
+        write('\n');
+        beginTyping(label, line.text);
+      }
+    }
+    if (mode === old) return;
+    if (mode.name === 'palette' && old.name === 'palette' && mode.choice !== old.choice) {
+      const offer = mode.offers[mode.choice];
+      if (offer) say(`offered: ${[offer.word, offer.summary].filter(Boolean).join(', ')}`);
+    }
+    if (mode.name === 'output' && old.name === 'output') say(...added(old.lines, mode.lines));
+    if (mode.name === 'needs' && old.name === 'needs' && mode.selected !== old.selected) {
+      const index = state.needs.findIndex(({ id }) => id === mode.selected);
+      const need = state.needs[index];
+      if (need) say(needLine(need, index, state.needs.length));
+    }
+    if (mode.name === 'views' && old.name === 'views') say(`view ${views()[mode.choice]?.name ?? ''}`);
+  };
+
+  const sayList = (state: State, before: State): void => {
+    const feature = featureOf(state);
+    if (!feature) return;
+    const { noun, list } = feature;
+    const slice = state.slices[noun] as Listed;
+    const old = before.slices[noun] as Listed;
+    // While it is typed, the filter is in the line that is typed.
+    if (state.screen.mode.name === 'filter') return;
+    const hasMoved =
+      slice.list.selected !== old.list.selected ||
+      slice.list.order !== old.list.order ||
+      slice.list.filter !== old.list.filter ||
+      before.screen.mode.name === 'filter';
+    if (state.screen.focus !== before.screen.focus) say(place(state, true));
+    else if (slice.list.details !== old.list.details && slice.list.details !== 'closed') {
+      const { rows, index } = arrange(list, slice, Date.now());
+      const row = rows[index];
+      const need = row === undefined ? undefined : needOf(state.needs, feature, list.id(row));
+      if (row !== undefined) say(...detailLines(list, row, need, Date.now()));
+    } else if (hasMoved) say(place(state, false));
+    if (slice.list.marks.length !== old.list.marks.length) say(`${slice.list.marks.length} marked`);
+    if (list.followsEnd && slice !== old && state.screen.focus === before.screen.focus) {
+      const known = new Set(list.rows(old).map((row) => list.id(row)));
+      const rows = list.rows(slice);
+      const fresh = rows.filter((row) => !known.has(list.id(row)));
+      // Another room has other rows: that one was gone to, and nothing of it is new.
+      if (fresh.length < rows.length || known.size === 0) {
+        announcer.rows(fresh.map((row) => rowSentence(list, row, undefined, Date.now())));
+      }
+    }
+  };
+
+  const sayState = (state: State, before: State): void => {
+    sayScreen(state, before);
+    sayList(state, before);
+    const { status } = state.screen;
+    if (status && status !== before.screen.status) say(status.text);
+    if (state.past !== before.past && state.past?.atMs !== before.past?.atMs) {
+      say(state.past ? pastWords(state.past) : 'Now again');
+    }
+    if (state.needs !== before.needs) announcer.needs(state.needs, (need) => labelled(need, features));
+    if (isAnswering(state.connection) !== isAnswering(before.connection)) {
+      announcer.connection(isAnswering(state.connection) ? 'Redis answers' : 'Redis does not answer');
+    }
+  };
+
+  const first = shown.getState();
+  const production = config.context?.production ? 'PRODUCTION ' : '';
+  const where = config.context ? `${production}${config.context.name}, ` : '';
+  say(
+    `Quarterdeck, ${where}${first.connection.url}${config.readOnly ? ', read-only' : ''}. Panes: ${features
+      .map(({ noun }, index) => `${digitOf(index) ?? ''} ${noun}`.trim())
+      .join(', ')}. ${keyLabel('?')} says all keys, q leaves.`,
+    isAnswering(first.connection) ? place(first, true) : 'Connecting',
+  );
+  announcer.needs(first.needs, (need) => labelled(need, features));
+  const unsubscribe = shown.subscribe(sayState);
+
+  return {
+    handled(publish) {
+      const before = lines;
+      const wasTyped = typed;
+      publish();
+      const { mode } = shown.getState().screen;
+      if (lines === before && typed === wasTyped && mode.name === 'browse') say('No change');
+    },
+    stop() {
+      unsubscribe();
+      announcer.stop();
+      if (typed) write('\n');
+    },
+  };
+}
+
+const labels: Readonly<Partial<Record<Mode['name'], string>>> = {
+  palette: 'command',
+  filter: 'filter',
+  ask: 'text',
+  note: 'note',
+  save: 'name of the view',
+  confirm: 'answer',
+};
+
+function needOf(needs: readonly OpenNeed[], { noun }: AnyFeature, row: string): OpenNeed | undefined {
+  return needs.find((need) => need.feature === noun && need.row === row);
+}
+
+function needLine(need: OpenNeed, index: number, count: number): string {
+  const state = need.ack ? `${need.ack.by} is on it` : need.severity;
+  return `${index + 1} of ${count}, ${state}: ${need.feature} ${needSentence(need)}`;
+}
+
+function labelled(need: OpenNeed, features: readonly AnyFeature[]): string {
+  const at = features.findIndex(({ noun }) => noun === need.feature);
+  return `${digitOf(at) ?? ''} ${need.feature} ${needSentence(need)}`.trim();
+}
+
+function lineText(spans: readonly Span[]): string {
+  return spans.map((span) => (typeof span === 'string' ? span : 'text' in span ? span.text : '')).join('');
+}
+
+/** What stands behind the old lines, of which the first may have gone. */
+function added(old: readonly string[], now: readonly string[]): readonly string[] {
+  for (let gone = 0; gone < old.length; gone += 1) {
+    const rest = old.slice(gone);
+    if (rest.length <= now.length && rest.every((line, index) => line === now[index])) {
+      return now.slice(rest.length);
+    }
+  }
+  return now;
+}
