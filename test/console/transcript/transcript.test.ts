@@ -116,7 +116,7 @@ test('ACCESSIBLE=1 asks for it too, and TERM=dumb has it', async () => {
   expectOnlyLines(play);
 });
 
-test('the transcript of the demo repeats no line', async () => {
+test('the transcript of the demo repeats no line', { timeout: 180_000 }, async () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'quarterdeck-reader-'));
   try {
     writeFileSync(path.join(directory, 'a.log'), 'one line\n'.repeat(50_000));
