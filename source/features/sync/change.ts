@@ -84,3 +84,10 @@ export function ancestorsOf(said: string): string[] {
   const parts = said.split('/');
   return parts.map((_, index) => parts.slice(0, index).join('/')).reverse();
 }
+
+const mostShown = 200;
+
+/** Anybody may publish a path of any length; who reads of it needs its beginning. */
+export function cutPath(given: string): string {
+  return given.length > mostShown ? `${given.slice(0, mostShown)}…` : given;
+}

@@ -1,4 +1,5 @@
 import { QuarterdeckError, UsageError } from '../../errors.ts';
+import { cutPath } from './change.ts';
 
 /** The folder to sync from is not one. */
 export class BaseError extends QuarterdeckError {
@@ -140,11 +141,4 @@ export class ResumeError extends UsageError {
       hint: `If that is meant, add \`${flag}\``,
     });
   }
-}
-
-const mostShown = 200;
-
-/** Anybody may publish a path of any length; who reads of it needs its beginning. */
-export function cutPath(given: string): string {
-  return given.length > mostShown ? `${given.slice(0, mostShown)}…` : given;
 }
