@@ -25,7 +25,7 @@ import {
   sharedPackages,
   yogaWithoutFetch,
 } from './build-plugins.ts';
-import { writeOutSchemaTypes } from './declarations.ts';
+import { keepReachable, writeOutSchemaTypes } from './declarations.ts';
 import { bundledPackages, noticesOf, sbomOf } from './notices.ts';
 
 // node scripts/build.ts [--types]: the program and the library in dist/. Types are made anew with --types, as `prepack`
@@ -170,6 +170,7 @@ if (process.argv.includes('--types')) {
     { stdio: 'inherit' },
   );
   writeOutSchemaTypes('dist/types.new');
+  keepReachable('dist/types.new', ['index', ...modules.map((noun) => `features/${noun}/library`)]);
   rmSync('dist/types', { recursive: true, force: true });
   renameSync('dist/types.new', 'dist/types');
 }

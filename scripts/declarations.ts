@@ -1,4 +1,4 @@
-import { globSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isTypeAliasDeclaration, type SourceFile, type Statement } from 'typescript/unstable/ast';
 import { API, type Checker, NodeBuilderFlags, type Program } from 'typescript/unstable/sync';
@@ -44,6 +44,26 @@ export function writeOutSchemaTypes(folder: string): void {
       writeFileSync(path.join(root, name), kept.join(''));
     }
   });
+}
+
+/**
+ * Removes the declarations that no entry imports, by however many steps: the compiler emits one for each file of the
+ * program, of which the surface needs some.
+ * @throws {Error} when a file imports one that is not there
+ */
+export function keepReachable(folder: string, entries: readonly string[]): void {
+  const kept = new Set<string>();
+  const waiting = entries.map((entry) => `${entry}.d.ts`);
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (kept.has(name)) continue;
+    kept.add(name);
+    const text = readFileSync(path.join(folder, name), 'utf8');
+    for (const [, target = ''] of text.matchAll(/\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g))
+      waiting.push(path.join(path.dirname(name), target.replace(/\.[jt]sx?$/, '.d.ts')));
+  }
+  for (const name of globSync('**/*.d.ts', { cwd: folder })) {
+    if (!kept.has(name)) rmSync(path.join(folder, name));
+  }
 }
 
 function plain(file: SourceFile, statement: Statement, checker: Checker): string | undefined {
