@@ -40,6 +40,14 @@ test('what is open is a handle, so `await using` closes it', () => {
   expectTypeOf<Handle>().toExtend<AsyncDisposable>();
 });
 
+test('what was set aside is listed, retried and dropped by the same verbs', () => {
+  expectTypeOf<ReturnType<typeof ship.aside>>().toExtend<AsyncIterable<ship.Aside>>();
+  expectTypeOf<ReturnType<typeof buffer.aside>>().toExtend<AsyncIterable<buffer.Aside>>();
+  expectTypeOf<Parameters<typeof ship.retry>[2]>().toEqualTypeOf<Parameters<typeof buffer.retry>[2]>();
+  expectTypeOf<Parameters<typeof ship.drop>[2]>().toEqualTypeOf<Parameters<typeof buffer.drop>[2]>();
+  expectTypeOf<Parameters<typeof ship.drop>[3]>().toExtend<Call & { readonly consumer: string }>();
+});
+
 test('a client of ioredis 5 is one, and an undefined signal is none', () => {
   expectTypeOf<Redis5>().toExtend<Redis>();
   expectTypeOf<{ signal: undefined }>().toExtend<Call>();

@@ -8,6 +8,7 @@ import { consume } from '../../source/features/ship/consumer/consume.ts';
 import { OutDirectory } from '../../source/features/ship/consumer/out.ts';
 import { doctor } from '../../source/features/ship/doctor.ts';
 import { type ShipOptions, ship } from '../../source/features/ship/ship.ts';
+import { ship as library } from '../../source/index.ts';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { readLines, readTree, Scratch } from './harness.ts';
@@ -30,6 +31,12 @@ const shipping = (source: string, options: Partial<ShipOptions> = {}) =>
 const ran = (...words: string[]) => run(['ship', ...words], { url: server.url });
 const at = (...steps: string[]) => path.join(scratch.path, ...steps);
 const only = async (): Promise<Aside[]> => await asideParts(redis, 'logs:');
+
+async function asideIn(channel: string): Promise<library.Aside[]> {
+  const found: library.Aside[] = [];
+  for await (const one of library.aside(redis, channel)) found.push(one);
+  return found;
+}
 
 /** Consumes as `0`; what is refused of a part is why it is set aside. */
 async function consuming(
@@ -156,6 +163,33 @@ test('an entry of the ledger that nobody can work with', async () => {
   expect(told[0]).toMatch(/^a\.log is set aside: its entry in the ledger is not valid/);
   await dropAside(redis, 'logs:', '0', ['a.log']);
   await run;
+});
+
+test('the library lists what is aside, lets it be taken again, and gives it up', async () => {
+  const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n', 'c.log': 'c\n' });
+  const run = shipping(source);
+  await consuming((part) => (part === 'a.log' ? undefined : `no ${part}`));
+  const listed = await asideIn('logs:');
+  expect(listed).toMatchObject([
+    { channel: 'logs:', consumer: '0', part: 'b.log', file: 'b.log', bytes: 2, reason: 'no b.log', tries: 1 },
+    { part: 'c.log', reason: 'no c.log', isRetried: false, sinceAt: expect.any(Number) },
+  ]);
+  expect(await library.drop(redis, 'logs:', ['c.log', 'nosuch'], { consumer: '0' })).toEqual(['c.log']);
+  expect(await library.drop(redis, 'logs:', ['c.log'], { consumer: '0' })).toEqual([]);
+  expect(await library.retry(redis, 'logs:', ['nosuch'], { consumer: '0' })).toBe(0);
+  expect(await library.retry(redis, 'logs:', 'all', { consumer: '1' })).toBe(0);
+  expect(await library.retry(redis, 'logs:', 'all', { consumer: '0' })).toBe(1);
+  expect(await asideIn('logs:')).toMatchObject([{ part: 'b.log', isRetried: true }]);
+  const parts: string[] = [];
+  for await (const { part } of library.consume(redis, 'logs:', { as: '0' })) parts.push(part);
+  expect(parts).toEqual(['b.log']);
+  expect(await run).toMatchObject({ parts: 3 });
+  expect(await asideIn('nosuch:')).toEqual([]);
+
+  await redis.set('ship-aside:other:', 'x');
+  await expect(asideIn('other:')).rejects.toMatchObject({ code: 'WRONG_TYPE' });
+  const signal = AbortSignal.abort(new Error('not now'));
+  await expect(library.retry(redis, 'logs:', 'all', { consumer: '0', signal })).rejects.toThrow('not now');
 });
 
 test('the commands: a program that fails is tried again, then its part is set aside', async () => {

@@ -12,6 +12,7 @@ import type {
 } from '../../library-types.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
+import { type Aside as AsideRow, asideOf, asideParts, dropAside, retryAside } from './channel/aside.ts';
 import { forget } from './channel/forget.ts';
 import * as channel from './channel/status.ts';
 import { consume as consumeOwn } from './consumer/consume.ts';
@@ -72,6 +73,21 @@ export interface Status {
     readonly lag: number;
     readonly seenAt: number | undefined;
   }[];
+}
+
+/** A part that a consumer could not take: out of the way of other files, in Redis and within the budget until decided. */
+export interface Aside {
+  readonly channel: string;
+  readonly consumer: string;
+  readonly part: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly reason: string;
+  readonly sinceAt: number;
+  /** How often it was delivered and refused. */
+  readonly tries: number;
+  /** It is going to be delivered again. */
+  readonly isRetried: boolean;
 }
 
 /** What is not as expected, and does not end the work. */
@@ -169,6 +185,44 @@ export function openDirectory(directory: string): Handle & {
   };
 }
 
+/** What the consumers of a channel have set aside, in the order they get it. @throws {WrongTypeError} */
+export async function* aside(redis: Redis, name: string, options: Call = {}): AsyncGenerator<Aside> {
+  const client = clientOf(redis);
+  const rows = await cancellable(options, () => asideParts(client, name));
+  yield* rows.map(asAside);
+}
+
+/**
+ * Lets a consumer take again what it had set aside: the running one at once, otherwise the next.
+ * @returns how many parts that are; one that is not aside is none of them
+ */
+export async function retry(
+  redis: Redis,
+  name: string,
+  parts: readonly string[] | 'all',
+  { consumer, ...call }: Call & { readonly consumer: string },
+): Promise<number> {
+  const client = clientOf(redis);
+  return await cancellable(call, async () => {
+    const wanted = parts === 'all' ? [...(await asideOf(client, name, consumer)).keys()] : parts;
+    return (await retryAside(client, name, consumer, wanted)).retried;
+  });
+}
+
+/**
+ * Gives up parts that a consumer had set aside. It never gets them; they are freed when nobody else needs them.
+ * @returns those that were aside
+ */
+export async function drop(
+  redis: Redis,
+  name: string,
+  parts: readonly string[],
+  { consumer, ...call }: Call & { readonly consumer: string },
+): Promise<readonly string[]> {
+  const client = clientOf(redis);
+  return (await cancellable(call, () => dropAside(client, name, consumer, parts))).dropped;
+}
+
 /** One channel; undefined if nothing was ever shipped by it. */
 export async function status(redis: Redis, name: string, options: Call = {}): Promise<Status | undefined> {
   const client = clientOf(redis);
@@ -205,6 +259,10 @@ export async function remove(
 ): Promise<boolean> {
   const client = clientOf(redis);
   return (await cancellable(call, () => forget(client, name, consumer))) > 0;
+}
+
+function asAside({ sinceMs, ...row }: AsideRow): Aside {
+  return { ...row, sinceAt: sinceMs };
 }
 
 function asStatus({
