@@ -6,7 +6,7 @@ import { bookFetch, bookSend } from '../test/helpers/book-chat.ts';
 import { interleave, judged, median, percentile, printTable, short, startServer } from './harness.ts';
 
 /**
- * Chat beside the book's own loop, beside INCR and ZADD without any protection, and beside a Stream with a group for
+ * Chat beside the loop of Redis in Action, beside INCR and ZADD without any protection, and beside a Stream with a group for
  * each member, in one process over a unix socket. `taskset -c 0` steadies the figures with one call in flight.
  */
 
@@ -40,7 +40,7 @@ function senders(redis: Redis, books: readonly Redis[]) {
       );
     },
     'XADD to a Stream': () => redis.xadd('stream', '*', 'sender', 'ann', 'message', message),
-    "the book's lock, INCR, ZADD, release": () =>
+    'the lock of Redis in Action, INCR, ZADD, release': () =>
       bookSend(books[turn++ % books.length] ?? redis, 'book', 'ann', message),
   };
 }
@@ -68,7 +68,7 @@ async function sending(depth: number, count: number): Promise<void> {
       name === 'ours' ? '' : `${(ours / median(values)).toFixed(2)}x`,
     ]),
   ]);
-  console.log(`  beside the book's loop: ${judged(ours / book, depth === 1 ? 2 : 4)}`);
+  console.log(`  beside the loop of Redis in Action: ${judged(ours / book, depth === 1 ? 2 : 4)}`);
   for (const client of [redis, ...books]) client.disconnect();
 }
 

@@ -165,7 +165,7 @@ await wait(200);
 const burst = 'abcdefghij'.repeat(10);
 busy.write(`${burst}\r`);
 let heard = '';
-for (let patience = 0; patience < 100 && !heard.startsWith('abc'); patience += 1) {
+for (let waits = 0; waits < 100 && !heard.startsWith('abc'); waits += 1) {
   await wait(20);
   const [last] = await server.redis.zrevrange('msgs:ops', 0, 0);
   heard = String(JSON.parse(last ?? '{}').message);

@@ -6,7 +6,7 @@ import { interleave, judged, median, printTable, short, startServer } from './ha
 
 /**
  * The sum of the last 24 hours: two hashes of hours and one of buckets, beside one MGET of the 8,640 plain counters
- * that the third seed keeps. Server time is what INFO commandstats says each spent; wall time is what one caller waits.
+ * that the legacy layout keeps. Server time is what INFO commandstats says each spent; wall time is what one caller waits.
  * Then what counting costs, and what a day of one series takes in memory.
  */
 

@@ -9,7 +9,7 @@ import { syntheticLog } from '../test/log/synthetic-log.ts';
 import { interleave, judged, median, printTable, short, startServer } from './harness.ts';
 
 /**
- * Common logs with 50 writers, each of whom waits until its message is counted: the book's WATCH form (a connection for
+ * Common logs with 50 writers, each of whom waits until its message is counted: the WATCH form of Redis in Action (a connection for
  * each writer, as it needs), the same commands without WATCH, and ours, where writers of one process share calls. Then
  * gathered, as a program that does not wait writes; and how fast lines get their templates, alone and on their way
  * into Redis. CPU is the client's and the server's together: on a busy machine it says more than the rate.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { interleave, judged, median, printTable, startServer } from './harness.ts';
 
-// Many small files, from a folder to one consumer: the commands `ship run` and `ship consume` beside the book's loops by
+// Many small files, from a folder to one consumer: the commands `ship run` and `ship consume` beside the loops of Redis in Action by
 // redis-py, one process for each side. Seconds until both have ended, starting included. Needs `dist/`.
 
 const files = Number(process.env.FILES ?? 10_000);

@@ -18,7 +18,7 @@ import { consume, ship } from '../source/features/ship/library.ts';
 import { interleave, judged, median, printTable, startServer } from './harness.ts';
 
 // MB/s of one log into Redis and of its lines out again, beside `redis-cli --pipe` with the same layout (values of
-// 4 MiB), a raw socket, and the book's loops by redis-py.
+// 4 MiB), a raw socket, and the loops of Redis in Action by redis-py.
 const MB = 1e6;
 const partBytes = 4 * 1024 ** 2;
 const python = '/usr/bin/python3';

@@ -115,7 +115,7 @@ test('a flush that fails: why, and whether somebody tries again', async () => {
   expect((await examine())[0]?.fix).toContain('nobody tries by itself');
 });
 
-test('what a program of the third seed leaves: shown by --fix, and its arguments swapped', async () => {
+test('what a program of the legacy layout leaves: shown by --fix, and its arguments swapped', async () => {
   await redis.zincrby('pending:views', 42, '1');
   const found = await examine();
   expect(found.map(({ code }) => code)).toEqual(['BUFFER_NOT_LISTED', 'SWAPPED_ARGUMENTS']);

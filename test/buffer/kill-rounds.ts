@@ -26,7 +26,7 @@ export const steps = [
   'committed',
 ] as const;
 
-export type Tally = {
+export type Rounds = {
   seeds: number;
   killed: number;
   byStep: Record<string, number>;
@@ -35,7 +35,7 @@ export type Tally = {
   poisoned: number;
 };
 
-const patience = { timeout: 30_000, interval: 2 };
+const limits = { timeout: 30_000, interval: 2 };
 
 /** A generator of numbers from 0 up to 1, the same for the same seed (mulberry32). */
 function random(seed: number): () => number {
@@ -66,7 +66,7 @@ function poisonOf(to: string): { readonly make: string; readonly mend: string } 
  * after each kill SQL + pending + aside + in flight must be what was counted, id by id. At the end the table is mended,
  * and all of it is in SQL.
  */
-export async function killRounds(server: RedisServer, database: Database, seeds: number): Promise<Tally> {
+export async function killRounds(server: RedisServer, database: Database, seeds: number): Promise<Rounds> {
   const redis = server.client();
   const program = path.join(server.directory, 'flush-and-die.mjs');
   await bundle(program);
@@ -75,13 +75,13 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
   const { make, mend } = poisonOf(database.to);
   await database.run(make);
   const sent = new Map<string, number>();
-  const tally: Tally = { seeds, killed: 0, byStep: {}, counted: 0, poisoned: 0 };
+  const rounds: Rounds = { seeds, killed: 0, byStep: {}, counted: 0, poisoned: 0 };
 
   const count = async (next: () => number, ids: number): Promise<void> => {
     const buffer = new IncrementBuffer(redis, { maxIds: 700 });
     const plain = redis.pipeline();
     const isPoisoned = next() < 0.4;
-    if (isPoisoned) tally.poisoned += 1;
+    if (isPoisoned) rounds.poisoned += 1;
     for (let turn = 0; turn < ids; turn += 1) {
       const isPoison = isPoisoned && turn < 3;
       const id = isPoison ? `poison${Math.floor(next() * 30)}` : `id${Math.floor(next() * ids * 2)}`;
@@ -91,7 +91,7 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
       if (kind < 0.6 && Number.isInteger(by)) buffer.add(type, id, by);
       else plain.zincrby(`pending:${type}`, by, id);
       sent.set(id, (sent.get(id) ?? 0) + by);
-      tally.counted += by;
+      rounds.counted += by;
     }
     await Promise.all([buffer.close(), plain.exec()]);
   };
@@ -102,8 +102,8 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
     const afterMs = [-1, -1, 0, 0, 1, 3][Math.floor(next() * 6)] ?? -1;
     const fate = { socket: server.socket, type, to: database.to, table: type, step, visit, afterMs };
     if (!(await flusherDies(program, fate))) return;
-    tally.killed += 1;
-    tally.byStep[step ?? ''] = (tally.byStep[step ?? ''] ?? 0) + 1;
+    rounds.killed += 1;
+    rounds.byStep[step ?? ''] = (rounds.byStep[step ?? ''] ?? 0) + 1;
   };
 
   for (let seed = 1; seed <= seeds; seed += 1) {
@@ -116,8 +116,8 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
       count(next, Math.ceil(next() * 10)),
     ]);
     // What a dead process had sent is still carried out by the servers.
-    await vi.waitFor(async () => expect(await redis.client('LIST')).not.toContain('name=doomed'), patience);
-    await vi.waitFor(async () => expect(await database.flushers()).toBe(0), patience);
+    await vi.waitFor(async () => expect(await redis.client('LIST')).not.toContain('name=doomed'), limits);
+    await vi.waitFor(async () => expect(await database.flushers()).toBe(0), limits);
     const found = await everything(server, database, type);
     expect(Object.fromEntries(found), `seed ${seed}`).toEqual(Object.fromEntries(sent));
   }
@@ -134,7 +134,7 @@ export async function killRounds(server: RedisServer, database: Database, seeds:
   const left = await redis.zrange(`pending:${type}`, '0', '-1', 'WITHSCORES');
   expect(left.every((score, index) => index % 2 === 0 || score === '0.5')).toBe(true);
   redis.disconnect();
-  return tally;
+  return rounds;
 }
 
 /** Runs a flusher to its end. @returns whether it was killed */
@@ -170,8 +170,8 @@ export async function onePoisonAmong(
   await database.run(poisonOf(database.to).make);
   const all = Array.from({ length: ids }, (_, index) => (index === ids >> 1 ? 'poison' : `id${index}`));
   const settledNow = async (rounds: number, step: string): Promise<void> => {
-    await vi.waitFor(async () => expect(await redis.client('LIST')).not.toContain('name=doomed'), patience);
-    await vi.waitFor(async () => expect(await database.flushers()).toBe(0), patience);
+    await vi.waitFor(async () => expect(await redis.client('LIST')).not.toContain('name=doomed'), limits);
+    await vi.waitFor(async () => expect(await database.flushers()).toBe(0), limits);
     const found = await everything(server, database, type);
     expect(found.size, step).toBe(ids);
     expect(

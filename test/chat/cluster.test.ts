@@ -55,7 +55,7 @@ test('a tag the user wrote is respected', async () => {
   expect(await ids('{logs}:', '0')).toEqual([1]);
 });
 
-test('the doorbell rings in the slot of its room', async () => {
+test('the notification is published in the slot of its room', async () => {
   await create(redis, 'ops', ['ann', 'bob']);
   const ending = new AbortController();
   const heard: number[] = [];

@@ -51,7 +51,7 @@ test('messages stay after everybody has seen them', async () => {
   expect(after.rooms[0]?.own).toEqual({ seen: 1, unread: 0 });
 });
 
-test('a doorbell brings the message itself; what is not a message is not believed', async () => {
+test('a notification brings the message itself; what is not a message is not believed', async () => {
   await create(redis, 'ops', ['ann', 'bob']);
   const slice = await read(initial('ann'));
   expect(feed.channels?.(context, slice)).toEqual(['chat:ops']);

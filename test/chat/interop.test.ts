@@ -153,7 +153,7 @@ test('the last member of ours who leaves while the book is sending does not make
   expect(await send(redis, 'ops', 'eve', 'fresh')).toMatchObject({ id: 3 });
 });
 
-test("the book's `source` keeps messages for ever until it is told to only write", async () => {
+test('the `source` of Redis in Action keeps messages for ever until it is told to only write', async () => {
   await bookCreate(book, 'source', ['0', '1'], '', 'logs:');
   await bookSend(book, 'logs:', 'source', 'app.log');
   expect(await readAll('logs:', '0')).toEqual(['', 'app.log']);

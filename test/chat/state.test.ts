@@ -49,7 +49,7 @@ describe('history', () => {
             sent += count;
             const fresh = Array.from({ length: count }, (_, index) => say(before + index + 1, 'ann', 'x', 0));
             if (isHeard) {
-              // A doorbell may get lost.
+              // A notification may get lost.
               for (const entry of fresh) if (entry.id % 4 !== 0) slice = hear(slice, 'chat:ops', entry);
             } else {
               const after = selectedHistory(slice)?.cursor ?? 0;
@@ -172,7 +172,7 @@ describe('what counts as looked at', () => {
 });
 
 describe('unread counts', () => {
-  test('rise with the doorbell, not by own messages', () => {
+  test('rise with the notification, not by own messages', () => {
     const heard = hear(live, 'chat:deploys', say(10, 'ci', 'done'));
     expect(heard.rooms[0]).toMatchObject({ lastId: 10, own: { unread: 4 } });
     const own = hear(live, 'chat:deploys', say(10, 'oncall', 'thanks'));

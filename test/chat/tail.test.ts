@@ -68,7 +68,7 @@ test('hears a message long before the next poll', async () => {
     await vi.waitFor(() => expect(ids).toHaveLength(id), { interval: 1 });
     latencies.push(performance.now() - sentAtMs);
   }
-  // Without the doorbell each would take a second.
+  // Without the notification each would take a second.
   expect(latencies.toSorted((a, b) => a - b)[10]).toBeLessThan(700);
   ending.abort();
   await tailing;

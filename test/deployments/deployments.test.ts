@@ -155,7 +155,7 @@ describe.each(deployments)('on %s', (_, deploy) => {
     });
     const read = lines(await ask(subscribe)) as { id: number; message: string }[];
     expect(read.map(({ id }) => id)).toEqual(Array.from({ length: 500 }, (_, index) => index + 1));
-    // Awaited live: the doorbell has to reach a process that listens.
+    // Awaited live: the notification has to reach a process that listens.
     const live = finished(
       start([...subscribe.slice(0, -1), '--count', '1', ...deployment.flags, '--json'], { stdin: '' }),
     );

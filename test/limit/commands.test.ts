@@ -81,7 +81,7 @@ test('a further limit refuses too, and then neither is spent', async () => {
   expect(await redis.get('limit:a:fixed:604800000')).toBe('1');
 });
 
-test('--layout seed counts where a program following the third seed counts', async () => {
+test('--layout seed counts where a program of the legacy layout counts', async () => {
   const words = ['hit', '7', '--max', '20', '--per', '1m', '--layout', 'seed'];
   expect((await limit(...words)).code).toBe(0);
   const [key] = await redis.keys('7:*');

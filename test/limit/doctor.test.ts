@@ -51,7 +51,7 @@ test('our keys that lost their deadline, and get it back', async () => {
   expect(await redis.pexpiretime('hits:web:1h:2096-11-20')).toBe(Date.UTC(2096, 10, 21) + 400 * 86_400_000);
 });
 
-test('keys of the third seed that never refuse or never end', async () => {
+test('keys of the legacy layout that never refuse or never end', async () => {
   const window = Math.floor(seconds / 60);
   await redis.set(`7:${window}.2517`, '1', 'EX', 60);
   await redis.set(`8:${window}`, '3');

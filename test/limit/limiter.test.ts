@@ -239,7 +239,7 @@ describe('the index', () => {
 });
 
 describe('the seed layout', () => {
-  test('counts in the key that a program following the third seed counts in', async () => {
+  test('counts in the key that a program of the legacy layout counts in', async () => {
     const window = async () => Math.floor(Number((await redis.time())[0]) / 60);
     const limiter = new Limiter(redis, { max: 20, perMs: 60_000, layout: 'seed' });
     const key = `7:${await window()}`;

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 
 /**
- * The book's own commands, as a Python program that follows it sends them: one connection for each writer, WATCH, and
+ * The commands of Redis in Action, as a Python program that follows it sends them: one connection for each writer, WATCH, and
  * the client's clock.
  */
 export async function bookLogCommon(

@@ -8,9 +8,9 @@ const seeds = 1000;
 test.each(['sqlite', 'postgres'] as const)('%s: a thousand flushers, killed at every step', async (kind) => {
   const [server, database] = await Promise.all([startRedis(), databases[kind]()]);
   try {
-    const tally = await killRounds(server, database, seeds);
-    console.log(`${kind}: ${JSON.stringify(tally)}`);
-    for (const step of steps) expect(tally.byStep[step] ?? 0, step).toBeGreaterThan(0);
+    const rounds = await killRounds(server, database, seeds);
+    console.log(`${kind}: ${JSON.stringify(rounds)}`);
+    for (const step of steps) expect(rounds.byStep[step] ?? 0, step).toBeGreaterThan(0);
   } finally {
     await Promise.all([server.close(), database.close()]);
   }

@@ -43,21 +43,21 @@ export type Outcome = {
   readonly twice: number;
 };
 
-export type Tally = { acknowledged: number; longestGapMs: number };
+export type Served = { acknowledged: number; longestGapMs: number };
 
 /** Acts until ended; counts what was acknowledged, and the longest time in which nothing was. */
-export async function run({ act }: Load, ended: AbortSignal): Promise<Tally> {
-  const tally: Tally = { acknowledged: 0, longestGapMs: 0 };
+export async function run({ act }: Load, ended: AbortSignal): Promise<Served> {
+  const served: Served = { acknowledged: 0, longestGapMs: 0 };
   let lastMs = performance.now();
   while (!ended.aborted) {
-    await act(tally.acknowledged);
+    await act(served.acknowledged);
     const now = performance.now();
-    tally.longestGapMs = Math.max(tally.longestGapMs, Math.round(now - lastMs));
+    served.longestGapMs = Math.max(served.longestGapMs, Math.round(now - lastMs));
     lastMs = now;
-    tally.acknowledged += 1;
+    served.acknowledged += 1;
     await wait(2);
   }
-  return tally;
+  return served;
 }
 
 const summed = (acknowledged: number, found: number): Outcome => ({

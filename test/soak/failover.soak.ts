@@ -146,7 +146,7 @@ test.each(rounds)('one primary of three dies under the load of every feature, %s
   const ship = shipping(directory, flags);
   const ended = new AbortController();
   const running = Object.entries(loads).map(([name, load]) =>
-    run(load, ended.signal).then((tally) => ({ name, load, tally })),
+    run(load, ended.signal).then((served) => ({ name, load, served })),
   );
   await wait(3000);
   const [replica] = cluster.replicas;
@@ -162,11 +162,11 @@ test.each(rounds)('one primary of three dies under the load of every feature, %s
   ended.abort();
 
   const report: Record<string, unknown> = {};
-  for (const { name, load, tally } of await Promise.all(running)) {
-    const outcome = await load.count(tally.acknowledged);
-    report[name] = { ...tally, ...outcome };
-    expect(tally.longestGapMs, name).toBeLessThan(10_000);
-    expect(tally.acknowledged, name).toBeGreaterThan(100);
+  for (const { name, load, served } of await Promise.all(running)) {
+    const outcome = await load.count(served.acknowledged);
+    report[name] = { ...served, ...outcome };
+    expect(served.longestGapMs, name).toBeLessThan(10_000);
+    expect(served.acknowledged, name).toBeGreaterThan(100);
   }
   report.arrivals = { longestGapMs: await sync.arrivals };
   report.ship = await ship.end();

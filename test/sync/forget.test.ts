@@ -26,10 +26,10 @@ const forget = (...words: string[]) => run(['sync', 'forget', ...words, '--json'
 async function served(target: string, channel = 'new_files'): Promise<void> {
   const redis = server.client();
   const topic = openTopic(redis, channel);
-  const seat = { name: `sync:${base}>${target}`, token: target };
-  await topic.claim(seat, { from: 'now', label: 'test', leaseMs: 10_000 });
+  const lease = { name: `sync:${base}>${target}`, token: target };
+  await topic.claim(lease, { from: 'now', label: 'test', leaseMs: 10_000 });
   await topic.register();
-  await topic.release(seat);
+  await topic.release(lease);
   await redis.hset(syncKeys(redis, channel).failed, `${target}\npicture.png`, 1);
   await writeRecord(redis, channel, target, unused(base));
 }

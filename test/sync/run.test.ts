@@ -189,7 +189,7 @@ test('what no event told of is counted as missed', async () => {
   const first = sync();
   await first.scanned;
   await running.pop()?.stop();
-  write('untold');
+  write('missed');
   const second = sync();
   await second.scanned;
   expect(second.events.find((event) => 'full' in event)).toMatchObject({ missedByEvents: 1 });

@@ -7,7 +7,7 @@ import { Subscription } from '../../source/features/topic/subscriber/subscriptio
 import { dropSubscriber, inspectAll, topicStatus } from '../../source/features/topic/topic.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 
-/** In Cluster a topic's keys share a slot, and the doorbell is sharded. */
+/** In Cluster a topic's keys share a slot, and the notification is sharded. */
 
 let cluster: RedisCluster;
 let redis: ReturnType<RedisCluster['client']>;
@@ -37,7 +37,7 @@ test.each(['news', 'news:eu', '{tag}:eu', 'a{b', 'with space'])(
   },
 );
 
-test('the sharded doorbell wakes a subscriber, long before the poll', async () => {
+test('the sharded notification wakes a subscriber, long before the poll', async () => {
   const live = await Subscription.open(redis, 'live', { as: 's', pollMs: 60_000 });
   for (let id = 1; id <= 20; id += 1) {
     const waiting = live.take();

@@ -87,7 +87,7 @@ describe('subscribing', () => {
     expect(ids(await received('again', 's'))).toEqual([2, 3]);
   });
 
-  test('live messages arrive by the doorbell, long before the poll', async () => {
+  test('live messages arrive by the notification, long before the poll', async () => {
     const redis = server.client();
     const live = await Subscription.open(redis, 'live', { as: 's', pollMs: 60_000 });
     for (let id = 1; id <= 20; id += 1) {

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 const terms = { budgetBytes: 1500 * KiB, partBytes: 64 * KiB };
 
-describe.concurrent('patience', () => {
+describe.concurrent('stalled', () => {
   test('a consumer that stays away: who, and since when; forgotten, the others go on', async () => {
     const redis = server.client();
     const channel = 'away:';
