@@ -75,8 +75,11 @@ test('panes, rows, needs and details are said as lines that are only added', asy
 test('a need that comes and one that is over are said unasked, with their time', async () => {
   const play = reader();
   await hears(play, /Panes: /);
-  await makeLocks();
-  await hears(play, /\d\d:\d\d:\d\d (Bad|\d warnings?): .*lock deploy/);
+  await redis.lpush('lock:torn', 'no lock');
+  await redis.zadd('quarterdeck:lock', Date.now(), 'torn');
+  await hears(play, /\d\d:\d\d:\d\d Bad: .*lock:torn/);
+  await redis.del('lock:torn');
+  await hears(play, /\d\d:\d\d:\d\d Over: .*lock:torn/);
   expectOnlyLines(play);
 });
 
@@ -126,7 +129,7 @@ test('the transcript of the demo repeats no line', { timeout: 180_000 }, async (
       play.press(digit);
       await hears(play, new RegExp(`\\n${digit} \\w+, `));
     }
-    // A minute of nobody pressing anything would add nothing but what changes.
+    // Something that is said unasked, too.
     await hears(play, /\d\d:\d\d:\d\d \d* ?\w+: /);
     const lines = linesOf(play);
     expect(lines).toEqual([...new Set(lines)]);
