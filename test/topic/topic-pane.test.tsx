@@ -24,6 +24,12 @@ const states: readonly (readonly [string, TopicSlice, keyof typeof paneNotes])[]
   ['failed', live, 'failed'],
 ];
 
+test('that there are no topics is said only once they were read', () => {
+  expect(paint(empty, 60, 8)).toMatch('Not read yet');
+  expect(paint(empty, 60, 8)).not.toMatch('No topics');
+  expect(paint(learn(empty, { topics: [], wrong: [], nowMs }), 60, 8)).toMatch('No topics yet');
+});
+
 describe.each(paneSizes)('%ix%i', (columns, rows) => {
   test.each(states)('%s', (_, slice, note) => {
     expect(paint(slice, columns, rows, { note: paneNotes[note] })).toMatchSnapshot();

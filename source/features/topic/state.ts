@@ -8,6 +8,8 @@ import type { Blocked, TopicStatus } from './layout.ts';
 
 /** What the console knows of topics, and which subscriber the operator looks at. */
 export type TopicSlice = {
+  /** False until the first reading: nobody knows yet that there is none. */
+  readonly isRead: boolean;
   /** By name. */
   readonly topics: readonly Topic[];
   /** Sentences about topics that cannot be shown. */
@@ -77,6 +79,7 @@ export type Line = { readonly topic: Topic; readonly subscriber: Subscriber | un
 const mostLags = 24;
 
 export const initial: TopicSlice = {
+  isRead: false,
   topics: [],
   wrong: [],
   totals: undefined,
@@ -126,7 +129,7 @@ export function learn(
       };
     },
   );
-  return { ...slice, topics, wrong, totals, elsewhere };
+  return { ...slice, isRead: true, topics, wrong, totals, elsewhere };
 }
 
 /** A lag that stays the same leaves the list as it is, so that nothing is painted anew. */

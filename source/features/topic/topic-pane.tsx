@@ -25,7 +25,11 @@ export function TopicPane(props: PaneProps<TopicSlice>): ReactNode {
         ...slice.wrong.map((text) => ({ spans: [{ text, tone: 'bad' as const }] })),
         ...(isEmpty ? [] : [{ spans: [retainedOf(slice)] }]),
       ]}
-      empty={['No topics yet', 'quarterdeck topic publish TOPIC MESSAGE makes one']}
+      empty={
+        slice.isRead
+          ? ['No topics yet', 'quarterdeck topic publish TOPIC MESSAGE makes one']
+          : ['Not read yet']
+      }
     />
   );
 }
