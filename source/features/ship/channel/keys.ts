@@ -52,7 +52,7 @@ export function messageChannel(keys: ChannelKeys): string {
   return keys.members;
 }
 
-/** Rings when room was given back. */
+/** Published to when room was given back. */
 export function budgetChannel(keys: ChannelKeys): string {
   return keys.settings;
 }

@@ -19,7 +19,7 @@ import type { ShipSession } from './session.ts';
 export type Reserved = { readonly part: string; readonly stage: string };
 
 /** Takes room out of a channel's budget, part by part, and gives it back. */
-export class Room {
+export class Budget {
   readonly #session: ShipSession;
   /** When shippers that own a file were first seen, by their token. */
   readonly #owners = new Map<string, number>();

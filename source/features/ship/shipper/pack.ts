@@ -79,7 +79,7 @@ export class Packer {
 
   /** So many files are within what may pass through Redis at a time. */
   #batchOf(sources: readonly Source[]): readonly Source[] {
-    const { blockBytes } = this.#session.rooms;
+    const { blockBytes } = this.#session.allotment;
     let bytes = 0;
     const end = sources.findIndex((source, index) => {
       bytes += source.bytes + wordsBytes;

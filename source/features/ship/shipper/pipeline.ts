@@ -5,7 +5,7 @@ import type { Ride } from '../channel/ride.ts';
 import { fill, type ReadAt } from '../files/identity.ts';
 import type { OpenFile } from '../files/open-file.ts';
 import type { Announcer } from './announce.ts';
-import type { Reserved, Room } from './budget.ts';
+import type { Budget, Reserved } from './budget.ts';
 import { BlockPool, ShrankError, writeBlocks } from './write-blocks.ts';
 
 /** One part as it is planned: which bytes of the source, under what name, and how far the file is after it. */
@@ -32,7 +32,7 @@ type Job = {
 export type PipelineOptions = {
   readonly redis: Client;
   readonly keys: ChannelKeys;
-  readonly room: Room;
+  readonly budget: Budget;
   readonly announcer: Announcer;
   readonly blockBytes: number;
   readonly signal: AbortSignal;
@@ -53,8 +53,8 @@ const poolBlocks = 8;
 const inlineBytes = 32 * 1024;
 
 /**
- * Writes several parts at a time, so that neither side waits for the other, and announces them in order. Room is
- * taken in order too: a part never waits for room that a later one holds.
+ * Writes several parts at a time, so that neither side waits for the other, and announces them in order. Budget is
+ * taken in order too: a part never waits for budget that a later one holds.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -113,7 +113,7 @@ export class Pipeline {
   }
 
   async #write(job: Job, turn: Promise<unknown>, pass: () => void): Promise<void> {
-    const { redis, keys, room, signal, ride } = this.#options;
+    const { redis, keys, budget, signal, ride } = this.#options;
     const { part } = job;
     const { bytes } = part.entry;
     const content = bytes <= inlineBytes ? Buffer.allocUnsafe(bytes) : undefined;
@@ -122,7 +122,7 @@ export class Pipeline {
       if (got < bytes) throw new ShrankError(part.position + got);
     }
     await turn;
-    const reserved = await room.reserve(part.name, part.entry, job.before, {
+    const reserved = await budget.reserve(part.name, part.entry, job.before, {
       content,
       signal: AbortSignal.any([signal, job.dropped.signal]),
     });
@@ -142,7 +142,7 @@ export class Pipeline {
     const [job] = this.#jobs;
     if (!job) return;
     const { openFile, part } = job;
-    const { room, announcer, exclusive, onAnnounced, onChanged, onFailed } = this.#options;
+    const { budget, announcer, exclusive, onAnnounced, onChanged, onFailed } = this.#options;
     try {
       await job.written;
       const { reserved } = job;
@@ -166,7 +166,7 @@ export class Pipeline {
       } else await this.#closeIfDone(openFile);
       return;
     }
-    room.announced();
+    budget.announced();
     this.#jobs.shift();
     await this.#closeIfDone(openFile);
   }
@@ -177,7 +177,7 @@ export class Pipeline {
     // One that waits for room may wait for the very room that another one to be dropped holds.
     for (const job of dropped) job.dropped.abort();
     await Promise.allSettled(dropped.map(({ written }) => written));
-    await this.#options.room.release(dropped.flatMap(({ reserved }) => (reserved ? [reserved] : [])));
+    await this.#options.budget.release(dropped.flatMap(({ reserved }) => (reserved ? [reserved] : [])));
   }
 
   async #closeIfDone(openFile: OpenFile): Promise<void> {

@@ -12,7 +12,7 @@ import { Selection } from '../files/selection.ts';
 import { checkPrefix, findSources, rootsOf, type Source, sourcesInWords } from '../files/sources.ts';
 import type { ShipOptions, Shipped } from '../ship.ts';
 import { Announcer } from './announce.ts';
-import { Room } from './budget.ts';
+import { Budget } from './budget.ts';
 import { Follower, isOfFile } from './follow.ts';
 import { Packer } from './pack.ts';
 import { type Part, Pipeline } from './pipeline.ts';
@@ -173,9 +173,9 @@ export class ShipRun {
     return new Pipeline({
       redis: this.#redis,
       keys: session.keys,
-      room: new Room(session),
+      budget: new Budget(session),
       announcer,
-      blockBytes: session.rooms.blockBytes,
+      blockBytes: session.allotment.blockBytes,
       signal: this.#signal,
       ride: session.ride,
       exclusive: (act) => session.exclusive(act),
@@ -249,7 +249,7 @@ export class ShipRun {
   }
 
   #plan(session: ShipSession): PlanOptions {
-    return planOptions(this.#terms, session.rooms);
+    return planOptions(this.#terms, session.allotment);
   }
 
   /** A file that was cut off or overwritten below us ends with what is left of it. */

@@ -63,7 +63,7 @@ export class ShipSession {
   readonly token = makeToken();
   readonly terms: Terms;
   /** How the budget is divided. */
-  readonly rooms: ReturnType<typeof allotment>;
+  readonly allotment: ReturnType<typeof allotment>;
   readonly signal: AbortSignal;
   readonly notifier: Notifier;
   readonly outstanding: Outstanding;
@@ -94,7 +94,7 @@ export class ShipSession {
     this.news = news;
     this.lastId = lastId;
     this.keys = channelKeys(redis, channel);
-    this.rooms = allotment(terms);
+    this.allotment = allotment(terms);
     this.notifier = startNotifier(listen, budgetChannel(this.keys));
     this.outstanding = new Outstanding(this);
     this.ride = makeRide({ signal, timeoutMs, onRefused });
@@ -121,7 +121,8 @@ export class ShipSession {
   }
 
   async #enter(): Promise<void> {
-    const { redis, keys, token, terms, rooms } = this;
+    const { redis, keys, token, terms } = this;
+    const { base, each, least, windowBytes } = this.allotment;
     const { gone, others } = await this.ride(() => this.#shippers());
     const ids = Array.from({ length: terms.consumers }, (_, id) => String(id));
     const seen = seenKeys(redis, ...ids);
@@ -137,10 +138,10 @@ export class ShipSession {
           ` ${gone.join(' ')} `,
           `${Date.now()}-${token}`,
           terms.budgetBytes,
-          rooms.base,
-          rooms.each,
-          rooms.least,
-          rooms.windowBytes,
+          base,
+          each,
+          least,
+          windowBytes,
           terms.consumers,
           // One more may have been announced by a server that died before it said so.
           this.lastId === 0 ? 0 : this.lastId + 1,
