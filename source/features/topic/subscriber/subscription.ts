@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { QuarterdeckError } from '../../../errors.ts';
 import { type Client, isCluster } from '../../../redis/client.ts';
+import { quietReadyCheck } from '../../../redis/connection/ready-check.ts';
 import { type Hearing, notifierOf } from '../../../redis/notifier.ts';
 import { rideOut } from '../../../redis/refusals.ts';
 import {
@@ -24,7 +25,6 @@ import type {
 } from '../layout.ts';
 import { openTopic } from '../topic.ts';
 import { setAside } from './aside.ts';
-import { openReader } from './connections.ts';
 import { Reader } from './reader.ts';
 import { Stamps } from './stamps.ts';
 import { claimLease } from './subscriber-lease.ts';
@@ -395,4 +395,14 @@ export class Subscription implements AsyncDisposable {
     this.stop();
     throw this.#failure;
   }
+}
+
+/** A connection for commands that wait: they hold up no others, and notice a server that fell silent. */
+function openReader(listener: Redis, waitMs: number): Redis {
+  const reader = listener.duplicate({
+    maxRetriesPerRequest: null,
+    socketTimeout: waitMs + 5000,
+    enableAutoPipelining: false,
+  });
+  return quietReadyCheck(reader, () => {});
 }
