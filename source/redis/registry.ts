@@ -217,6 +217,22 @@ export async function registered(client: Client, family: string, limit?: number)
   return [...found].sort(([, a], [, b]) => b - a).map(([name]) => name);
 }
 
+/** Which of these names are registered: one command, with as many words as there are names. */
+export async function registeredAmong(
+  client: Client,
+  family: string,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (names.length === 0) return new Set();
+  const index = registryKey(family);
+  const scores = await typed(
+    client,
+    { [index]: 'zset' },
+    retryAborted(() => client.zmscore(index, ...names)),
+  );
+  return new Set(names.filter((_, position) => scores[position] !== null));
+}
+
 /** How many names one family has. */
 export function registeredCount(client: Client, family: string): Promise<number> {
   const index = registryKey(family);

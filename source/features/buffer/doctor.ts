@@ -1,7 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
 import { nameInKey } from '../../redis/keys.ts';
-import { register, registered } from '../../redis/registry.ts';
+import { register, registeredAmong } from '../../redis/registry.ts';
 import { counted, formatDuration } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { examineCounts } from './damaged-counts.ts';
@@ -33,8 +33,9 @@ export const doctor: Doctor = {
   }),
   claims: (key) => key.startsWith(prefix) && isOwnType(typeIn(key)),
   async examine(redis, keys) {
-    const listed = new Set(await registered(redis, 'buffer'));
     const written = [...new Set(keys.map(typeIn))];
+    const types = written.flatMap((name) => nameInKey(redis, name) ?? []);
+    const listed = await registeredAmong(redis, 'buffer', types);
     const findings = await Promise.all(
       written.map(async (name) => {
         const type = nameInKey(redis, name);

@@ -46,6 +46,6 @@ export const roles: readonly Role[] = [
   {
     name: 'doctor',
     scripts: [asidePage, pending, registryPage, sample],
-    commands: ['TYPE', 'ZADD'],
+    commands: ['TYPE', 'ZADD', 'ZMSCORE'],
   },
 ];

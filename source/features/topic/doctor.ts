@@ -1,7 +1,7 @@
 import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
-import { register, registered } from '../../redis/registry.ts';
+import { register, registeredAmong } from '../../redis/registry.ts';
 import { counted } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import type { SubscriberStatus, TopicStatus } from './layout.ts';
@@ -23,7 +23,7 @@ export const doctor: Doctor = {
   }),
   claims: (key) => key.startsWith(prefix) || key === seedLock || key === seedMessages,
   async examine(redis, keys) {
-    const { known, findings: ofIndex } = await index(redis);
+    const { known, findings: ofIndex } = await index(redis, keys);
     const findings = await Promise.all(
       keys.map((key) => {
         if (key === seedLock) return examineSeedLock(redis);
@@ -35,12 +35,14 @@ export const doctor: Doctor = {
   },
 };
 
-/** The names in the index; undefined, and a finding, where it is none. */
+/** Which of these keys' topics the index has; undefined, and a finding, where it is none. */
 async function index(
   redis: Client,
+  keys: readonly string[],
 ): Promise<{ known: ReadonlySet<string> | undefined; findings: Finding[] }> {
   try {
-    return { known: new Set(await registered(redis, 'topic')), findings: [] };
+    const names = keys.filter((key) => key.startsWith(prefix)).flatMap((key) => namesIn(redis, key));
+    return { known: await registeredAmong(redis, 'topic', names), findings: [] };
   } catch (error) {
     if (!(error instanceof WrongTypeError)) throw error;
     return { known: undefined, findings: [wrongTypeFinding(error)] };
@@ -52,14 +54,20 @@ function wrongTypeFinding(error: WrongTypeError): Finding {
   return { code: 'WRONG_TYPE', severity: 'warning', key: error.key, message: messageOf(error), fix };
 }
 
+/** What a topic with such a key may be called, the likeliest first: in Cluster its name may stand in braces there. */
+function namesIn(redis: Client, key: string): readonly string[] {
+  const tagged = key.slice(prefix.length);
+  const bare = isCluster(redis) ? /^\{(.+)\}$/.exec(tagged)?.[1] : undefined;
+  return bare === undefined ? [tagged] : [bare, tagged];
+}
+
 async function examineOwn(
   redis: Client,
   key: string,
   known: ReadonlySet<string> | undefined,
 ): Promise<Finding[]> {
-  const tagged = key.slice(prefix.length);
-  const bare = /^\{(.+)\}$/.exec(tagged)?.[1];
-  const name = isCluster(redis) && bare !== undefined && known?.has(bare) ? bare : tagged;
+  const names = namesIn(redis, key);
+  const name = names.find((each) => known?.has(each)) ?? key.slice(prefix.length);
   const findings = await examineTopic(redis, key, name, 'own');
   if (known && !known.has(name)) {
     findings.push({

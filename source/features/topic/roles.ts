@@ -45,6 +45,6 @@ export const roles: readonly Role[] = [
   {
     name: 'doctor',
     scripts: [registryPage, status, seedStatus],
-    commands: ['EXISTS', 'GET', 'TYPE', 'ZADD'],
+    commands: ['EXISTS', 'GET', 'TYPE', 'ZADD', 'ZMSCORE'],
   },
 ];
