@@ -25,12 +25,18 @@ export class Homes {
     return this.#streams.get(path);
   }
 
-  /** The log that a file may be an earlier generation of, by its name. */
+  /**
+   * The log that a file may be an earlier generation of, by its name. `app.log.1` may itself be followed as a log, because it
+   * was met while there was no `app.log`; `app.log.1.gz` still is one of `app.log`.
+   */
   familyOf(path: RawPath): { readonly stream: Stream; readonly rotated: Rotated } | undefined {
+    let family: { readonly stream: Stream; readonly rotated: Rotated } | undefined;
     for (const rotated of rotatedNames(path)) {
       const stream = this.#streams.get(rotated.live);
-      if (stream) return { stream, rotated };
+      if (stream && (!family || rotated.live.length < family.rotated.live.length))
+        family = { stream, rotated };
     }
+    return family;
   }
 
   /** Logs of the same folder with whose name this one begins. */

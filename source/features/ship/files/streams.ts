@@ -104,6 +104,8 @@ export class Streams {
     RawPath,
     { readonly of: Generation; readonly sinceMs: number; isTold: boolean }
   >();
+  /** Files named as earlier generations of logs that are not there, since when they are known. */
+  readonly #orphans = new Map<RawPath, number>();
   readonly #unreadable = new Map<RawPath, { reason: string; nextMs: number; waitMs: number }>();
   /** Records that do not say where their file is, until it is met. */
   readonly #records = new Map<string, { record: FileRecord; past: readonly StoredGeneration[] }>();
@@ -233,8 +235,9 @@ export class Streams {
   #forget(path: RawPath): void {
     this.#copies.delete(path);
     this.#links.delete(path);
+    this.#orphans.delete(path);
     this.#inspections.forget(path);
-    this.homes.familyOf(path)?.stream.inspecting.delete(path);
+    this.#goOn(path);
     this.#unreadable.delete(path);
   }
 
@@ -342,6 +345,7 @@ export class Streams {
       if (one) opened.push(one);
     }
     await this.#identify(opened);
+    for (const { file } of opened) this.#goOn(file.path);
     for (const one of opened) await this.#options.handles.close(one.opened);
   }
 
@@ -369,7 +373,7 @@ export class Streams {
       // What is empty may be the beginning of a copy.
       if ((isMember && one.size === 0) || (await this.#isCopy(one))) continue;
       if (isMember) members.push(one);
-      else await this.#beginOwn(one);
+      else if (!this.#mayBeMidRotation(one)) await this.#beginOwn(one);
     }
     const families = new Map<Stream, { one: Unknown; rotated: Rotated; mtimeMs: number }[]>();
     for (const one of members) {
@@ -436,9 +440,9 @@ export class Streams {
       this.#inspections.start(file, ending, wanted);
       return;
     }
-    family?.inspecting.delete(file.path);
     if (result.damage !== undefined) {
       if (restMs < this.#waits.damagedMs) {
+        this.#goOn(file.path);
         this.#later(file.path, this.#waits.tailMs);
         return;
       }
@@ -449,18 +453,30 @@ export class Streams {
     return asUnknown(file, ending, result, handles);
   }
 
+  /** Whatever a compressed file was: what waited for it is read on. */
+  #goOn(path: RawPath): void {
+    const stream = this.homes.familyOf(path)?.stream;
+    if (stream?.inspecting.delete(path)) this.#options.onReady(stream);
+  }
+
   #later(path: RawPath, waitMs: number): void {
     setTimeout(() => this.#lookAgain(path), waitMs).unref();
   }
 
   /** Generations without a file that begin as this one; those of the log it is named after first. */
-  *#candidatesFor({ file, begin }: Unknown): Generator<Generation, void, undefined> {
+  *#candidatesFor({ file, begin, size }: Unknown): Generator<Generation, void, undefined> {
     if (!this.#known.hasDisplaced) return;
     const family = this.homes.familyOf(file.path)?.stream;
     const alike = [...this.#known.beginningAs(begin)].filter(({ path }) => path === undefined);
     const isOfFamily = (generation: Generation): boolean => this.#known.ownerOf(generation) === family;
     yield* alike.filter(isOfFamily);
-    yield* alike.filter((generation) => !isOfFamily(generation));
+    // Of a copy that is shorter than what was truncated only the beginning is compared, which other logs may share.
+    const named = new Set(this.homes.prefixesOf(file.path));
+    const mayBeOf = (generation: Generation): boolean => {
+      const owner = this.#known.ownerOf(generation);
+      return size >= generation.seen || (owner !== undefined && named.has(owner));
+    };
+    yield* alike.filter((generation) => !isOfFamily(generation) && mayBeOf(generation));
   }
 
   /** A generation that had lost its file lies in this one. */
@@ -484,6 +500,10 @@ export class Streams {
     if (Math.max(one.size, position) < seen) {
       this.#options.note(
         `${stream.name}: truncated; bytes ${Math.max(one.size, position)} to ${seen} of what it held are missing in its copy, and lost`,
+      );
+    } else if (one.size < seen) {
+      this.#options.note(
+        `${stream.name}: truncated; its copy is shorter than what was read: what followed byte ${seen} is lost unless it was empty`,
       );
     }
     if (generation.hasEnded && generation.seen > position) this.#grew(generation, stream);
@@ -656,6 +676,16 @@ export class Streams {
   async #home(stream: Stream, path: RawPath): Promise<void> {
     this.homes.add(path, stream);
     await this.#options.listing.add(folderOf(path), { isRoot: false });
+  }
+
+  /** Named as an earlier generation of a log that is not there: for a moment in each rotation it is not. */
+  #mayBeMidRotation({ file: { path }, ending }: Unknown): boolean {
+    if (ending !== '' || rotatedNames(path).length === 0) return false;
+    const sinceMs = this.#orphans.get(path) ?? performance.now();
+    this.#orphans.set(path, sinceMs);
+    if (performance.now() - sinceMs >= this.#waits.lookMs) return false;
+    this.#later(path, this.#waits.lookMs);
+    return true;
   }
 
   /** Whether this is the name of an earlier generation of a log that is known or there. */
