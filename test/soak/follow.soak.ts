@@ -9,22 +9,25 @@ import { followAtRandom } from '../ship/follow-model.ts';
 const first = Number(process.env.SEED ?? 1);
 const count = Number(process.env.SEEDS ?? 1000);
 const atOnce = Number(process.env.AT_ONCE ?? 8);
+/**
+ * Seeds beyond the first thousand that failed once: a compressed file renamed while it is read, a banner that logs share.
+ * How a seed goes depends on timing as well.
+ */
+const failedOnce = process.env.SEED ? [] : [3015, 3018];
 
 test(`what was written arrives once and in order, with ${count} seeds`, async () => {
   const wrong: unknown[] = [];
   const sums = { seeds: 0, written: 0, lost: 0, seedsWithLoss: 0, wrong: 0 };
   const startedAtMs = performance.now();
   let printedAtMs = startedAtMs;
-  let next = first;
+  const seeds = [...failedOnce, ...Array.from({ length: count }, (_, index) => first + index)];
   const print = (): void => {
     printedAtMs = performance.now();
     const seconds = ((printedAtMs - startedAtMs) / 1000).toFixed(0);
     process.stdout.write(`${seconds} s: ${JSON.stringify(sums)}\n`);
   };
   const runSeeds = async (): Promise<void> => {
-    while (next < first + count) {
-      const seed = next;
-      next += 1;
+    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
       const outcome = await followAtRandom(seed);
       const { story, doubled, missing, disordered, torn, unreported, notes } = outcome;
       const found = [...doubled, ...missing, ...disordered, ...torn, ...unreported];
