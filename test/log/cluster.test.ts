@@ -33,9 +33,7 @@ test('logs of any name are written, rotated and read, each in a slot of its own'
     expect(found.entries).toMatchObject([{ message: 'job <*> failed', count: 1, previous: 2000 }]);
     expect(await recent(redis, log)).toHaveLength(100);
   }
-  expect((await logs(redis)).map(({ name }) => name)).toEqual(
-    ['a:b', 'cron', 'db', 'web', '{tagged}:x'].toSorted(),
-  );
+  expect((await logs(redis)).map(({ name }) => name)).toEqual(['{tagged}:x', 'a:b', 'cron', 'db', 'web']);
   expect(logKeys(redis, { name: 'web', severity: 'error' }).last).toBe('common:{web:error}:last');
 });
 

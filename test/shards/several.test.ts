@@ -76,6 +76,8 @@ test.each([0, 1])(
   'without server %i a snapshot gives what there is, says what is missing, exit 3',
   async (gone) => {
     for (const name of ['a', 'b', 'c', 'd']) await run(['hits', 'add', name, ...urls]);
+    // What is empty has no tile in a frame.
+    await run(['chat', 'create', 'ops', '--members', 'ada', '--url', servers[0].url]);
     await servers[gone]?.stop();
     try {
       const { code, stdout, stderr } = await run(['snapshot', '--json', ...urls]);
