@@ -1,4 +1,5 @@
 import { messageOf, QuarterdeckError } from '../../errors.ts';
+import { rideOut } from '../../redis/refusals.ts';
 import { counted } from '../../ui/format.ts';
 import type { CommandContext } from '../feature.ts';
 import { IncrementBuffer } from './buffer.ts';
@@ -17,6 +18,7 @@ export async function countLines(context: CommandContext, type: string, fallback
   context.unconfirmed(() =>
     buffer.pending === 0 ? undefined : `${counted(buffer.pending, 'increment')} of ${type}`,
   );
+  const riding = { signal: context.signal, timeoutMs: context.config.timeoutMs };
   let lines = 0;
   let total = 0;
   let badLine: Error | undefined;
@@ -29,7 +31,7 @@ export async function countLines(context: CommandContext, type: string, fallback
       try {
         const [id, by] = parsed(text, fallback);
         total += by;
-        if (!buffer.add(type, id, by)) await buffer.flush();
+        if (!buffer.add(type, id, by)) await rideOut(() => buffer.flush(), riding);
       } catch (error) {
         if (!(error instanceof BadCountError || error instanceof BadIdError)) throw error;
         badLine = new BadLineError(lines, messageOf(error));
@@ -43,7 +45,7 @@ export async function countLines(context: CommandContext, type: string, fallback
       if (!(QuarterdeckError.is(error) && /^LINE_/.test(error.code))) throw error;
       badLine = error;
     });
-    await buffer.close();
+    await rideOut(() => buffer.close(), riding);
   } catch (error) {
     buffer.discard();
     throw error;

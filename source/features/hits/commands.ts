@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { rideOut } from '../../redis/refusals.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
@@ -85,7 +86,8 @@ const addCommand = defineCommand({
       else if (input.count === '-') await readLines(context, (n) => add(input.series, n));
       else add(input.series, input.count ?? 1);
     } finally {
-      await closeOver(context, hits);
+      const { signal, config } = context;
+      await rideOut(() => closeOver(context, hits), { signal, timeoutMs: config.timeoutMs });
     }
     const all = [...added].map(([series, added]) => ({ series, added }));
     const one = all[0] ?? { series: input.series, added: 0 };
