@@ -46,6 +46,11 @@ const tlsHints: readonly (readonly [sign: RegExp, hint: string])[] = [
   [/WRONG_VERSION_NUMBER|wrong version number|packet length too long|before secure TLS connection/, noTls],
 ];
 
+/** Whether this is why a handshake of TLS failed, and no mere end of the connection. */
+export function isTlsRefusal(error: Error | undefined): boolean {
+  return error !== undefined && tlsHint('', error) !== undefined;
+}
+
 function tlsHint(url: string, cause: unknown): string | undefined {
   // A server without TLS waits for the end of what it takes for a command.
   if (cause === undefined && url.startsWith('rediss:')) return noTls;

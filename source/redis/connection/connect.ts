@@ -5,6 +5,7 @@ import { backoffMs } from '../backoff.ts';
 import { type Client, isCluster } from '../client.ts';
 import {
   AuthenticationError,
+  isTlsRefusal,
   LostError,
   RefusedError,
   UnknownGroupError,
@@ -107,6 +108,8 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
     },
   });
   ask.on('error', (error: Error) => {
+    // An alert of TLS may lose the race against the reset behind it: what an earlier attempt was told is still the reason.
+    if (/ECONNRESET|EPIPE/.test(error.message) && isTlsRefusal(lastError)) return;
     lastError = error;
   });
   let wasReady = false;
