@@ -72,7 +72,7 @@ async function expectAsPrinted(text: string): Promise<void> {
 
 test('the README prints what it says, from an empty server and an empty folder', async () => {
   const readme = readFileSync('README.md', 'utf8');
-  await expectAsPrinted(readme.slice(readme.indexOf('## In one minute'), readme.indexOf('## The console')));
+  await expectAsPrinted(readme.slice(readme.indexOf('## A tour'), readme.indexOf('## The console')));
 }, 120_000);
 
 test('the tutorial prints what it says', async () => {
