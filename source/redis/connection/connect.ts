@@ -108,7 +108,7 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
     },
   });
   ask.on('error', (error: Error) => {
-    // An alert of TLS may lose the race against the reset behind it: what an earlier attempt was told is still the reason.
+    // An alert of TLS may lose the race against the reset behind it: the reason of an earlier attempt still holds.
     if (/ECONNRESET|EPIPE/.test(error.message) && isTlsRefusal(lastError)) return;
     lastError = error;
   });
