@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as file from '../../examples/fenced-file.ts';
 import * as sql from '../../examples/fenced-sql.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
@@ -40,6 +41,27 @@ test('a holder stopped past its TTL and continued is refused by the table and th
   expect(file.readFenced(target)).toBe('new');
   expect(sql.saveFenced(table, 'config', 'newer', fence)).toBe(true);
   await next?.release();
+});
+
+test('a message about an earlier turn, read late, brings the fence of the turn it leads to', async () => {
+  const redis = server.client();
+  const held = await acquire(server.client(), 'late', { ttlMs: 60_000 });
+  const fence = held?.fence ?? 0;
+  const ttlMs = 100;
+  const waiting = acquire(redis, 'late', { ttlMs, waitMs: 60_000 });
+  await vi.waitFor(async () => expect(await redis.hlen('lock-waiting:late')).toBe(1), 10_000);
+  const [[token = '', place = ''] = []] = Object.entries(await redis.hgetall('lock-waiting:late'));
+  // Only a grant as old as this is looked at again before anybody relies on it.
+  await wait(2 * ttlMs);
+  await redis
+    .multi()
+    .zrem('lock-queue:late', token)
+    .hdel('lock-waiting:late', token)
+    .set('lock-fence:late', fence + 2)
+    .set('lock:late', token, 'PX', 60_000)
+    .publish(place.split(' ')[3] ?? '', `${token} ${fence + 1}`)
+    .exec();
+  expect(await waiting).toMatchObject({ token, fence: fence + 2 });
 });
 
 test('a stale write that comes while the new one is made changes nothing either', () => {

@@ -29,7 +29,7 @@ const marginOf = (ttlMs: number): number => Math.max(ttlMs / 10, 10);
 export class HeldLock implements Held {
   readonly name: string;
   readonly token: string;
-  readonly fence: number;
+  #fence: number;
   #ttlMs: number;
   #endsAtMs: number;
   #isReleased = false;
@@ -43,9 +43,13 @@ export class HeldLock implements Held {
     this.#client = client;
     this.name = name;
     this.token = token;
-    this.fence = fence;
+    this.#fence = fence;
     this.#ttlMs = ttlMs;
     this.#endsAtMs = sinceMs + ttlMs;
+  }
+
+  get fence(): number {
+    return this.#fence;
   }
 
   get ttlMs(): number {
@@ -68,8 +72,11 @@ export class HeldLock implements Held {
     assertTtl(ttlMs);
     const sentAtMs = performance.now();
     const { keys } = queueOf(this.#client, this.name);
-    const isHeld = (await extendTtl(this.#client, keys, this.token, ttlMs)) > 0;
+    const fence = await extendTtl(this.#client, keys, this.token, ttlMs);
+    const isHeld = fence > 0;
     if (isHeld) {
+      // A message about an earlier turn may have brought us here: the fence is that of the turn we have.
+      this.#fence = fence;
       this.#ttlMs = ttlMs;
       this.#endsAtMs = sentAtMs + ttlMs;
     } else if (!this.#isReleased) {
