@@ -1,3 +1,4 @@
+import { shellWord } from './shell-word.ts';
 import { withoutPasswords } from './url.ts';
 
 /**
@@ -58,7 +59,7 @@ export class WrongTypeError extends QuarterdeckError {
 
   constructor(key: string, expected: string, options: ErrorOptionsWithHint = {}) {
     super('data', 'WRONG_TYPE', `Key \`${key}\` does not hold a ${expected}; it belongs to something else`, {
-      hint: `Look at it with \`redis-cli TYPE ${key}\`, then choose another name or move that key away`,
+      hint: `Look at it with \`redis-cli TYPE ${shellWord(key)}\`, then choose another name or move that key away`,
       ...options,
     });
     this.key = key;

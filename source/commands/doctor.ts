@@ -8,6 +8,7 @@ import { nameInKey } from '../redis/keys.ts';
 import { refusalSort } from '../redis/refusals.ts';
 import { overlongCount, registryKey } from '../redis/registry.ts';
 import { scan } from '../redis/scan.ts';
+import { shellWord } from '../shell-word.ts';
 import { counted } from '../ui/format.ts';
 import { examineServer } from './doctor-server.ts';
 import { failureOf } from './failure.ts';
@@ -147,7 +148,7 @@ function wrongType(key: string, { noun, name, type, found }: Mistyped): Finding 
     severity: 'error',
     key,
     message: `It is a ${is} and should be a ${should}: what it holds of \`${name}\` in ${noun} is not read`,
-    fix: `See who writes there with \`redis-cli TYPE ${key}\`; move it away with \`redis-cli RENAME ${key} ${key}.odd\`, or choose another name`,
+    fix: `See who writes there with \`redis-cli TYPE ${shellWord(key)}\`; move it away with \`redis-cli RENAME ${shellWord(key)} ${shellWord(`${key}.odd`)}\`, or choose another name`,
   };
 }
 
@@ -168,7 +169,7 @@ async function examineIndex(redis: Client, noun: string): Promise<Finding[]> {
         severity: 'error',
         key,
         message: `It should list what there is of ${noun} and is a ${type}: ${noun} cannot be listed`,
-        fix: `Move it away with \`redis-cli RENAME ${key} ${key}.odd\`; the next use of each thing lists it again`,
+        fix: `Move it away with \`redis-cli RENAME ${shellWord(key)} ${shellWord(`${key}.odd`)}\`; the next use of each thing lists it again`,
       },
     ];
   }
@@ -186,7 +187,7 @@ async function examineIndex(redis: Client, noun: string): Promise<Finding[]> {
       severity: 'warning',
       key,
       message: `${counted(overlong, 'name')} in it longer than a name can be: no list shows such`,
-      fix: `See what writes there; \`redis-cli DEL ${key}\` forgets all of it, and the next use of each thing lists it again`,
+      fix: `See what writes there; \`redis-cli DEL ${shellWord(key)}\` forgets all of it, and the next use of each thing lists it again`,
     },
   ];
 }
@@ -231,6 +232,9 @@ function notChecked(key: string, error: unknown, consequence: string): Finding {
     severity: 'warning',
     key,
     message: `${message}; ${consequence}`,
-    fix: code === 'INTERNAL' || hint === undefined ? `Look at it with \`redis-cli TYPE ${key}\`` : hint,
+    fix:
+      code === 'INTERNAL' || hint === undefined
+        ? `Look at it with \`redis-cli TYPE ${shellWord(key)}\``
+        : hint,
   };
 }

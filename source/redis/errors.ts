@@ -1,4 +1,5 @@
 import { QuarterdeckError } from '../errors.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** Nothing answers there, or it refused. */
 export class UnreachableError extends QuarterdeckError {
@@ -119,7 +120,7 @@ export class UnreadableReplyError extends QuarterdeckError {
       hint:
         key === undefined
           ? 'Look whether something other than Redis answers there'
-          : `Look at it with \`redis-cli TYPE ${key}\`; another program may have written it`,
+          : `Look at it with \`redis-cli TYPE ${shellWord(key)}\`; another program may have written it`,
     });
     this.key = key;
   }

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { messageOf, UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
+import { shellWord } from '../../shell-word.ts';
 import { counted, formatClock, formatCount, formatDuration } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
@@ -158,7 +159,8 @@ function warnOf(context: CommandContext, { type, leftPending, refused }: Flushed
     context.warn(`Set aside: ${signed(count)} of \`${id}\` in ${type}: ${reason}`);
   const others = refused.length - mostNamed;
   if (others > 0) context.warn(`Set aside: ${counted(others, 'other id')} of ${type}`);
-  if (refused.length > 0) context.warn(`\`quarterdeck buffer aside ${type}\` lists what SQL refuses`);
+  if (refused.length > 0)
+    context.warn(`\`quarterdeck buffer aside ${shellWord(type)}\` lists what SQL refuses`);
 }
 
 const mostNamed = 10;

@@ -1,6 +1,7 @@
 import type { Client } from '../../redis/client.ts';
 import { asArray, asInteger, asNumber, asPairs } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
+import { shellWord } from '../../shell-word.ts';
 import { formatCount } from '../../ui/format.ts';
 import type { Finding } from '../feature.ts';
 import sampleLua from './sample.lua';
@@ -53,7 +54,7 @@ export async function examineCounts(redis: Client, key: string, isForeign: boole
       severity: 'warning',
       key,
       message: `Its ids are whole numbers but for ${formatCount(odd.length)}${of}, such as ${shown(oddest)}: where the key is a number in SQL, they are set aside`,
-      fix: `If it is a mistake: redis-cli ZREM ${key} ${JSON.stringify(oddest[0])}`,
+      fix: `If it is a mistake: redis-cli ZREM ${shellWord(key)} ${shellWord(oddest[0])}`,
     });
   }
 

@@ -2,6 +2,7 @@ import type { Client } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { register, registeredAmong } from '../../redis/registry.ts';
+import { shellWord } from '../../shell-word.ts';
 import { counted, formatDuration } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { examineCounts } from './damaged-counts.ts';
@@ -82,7 +83,7 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
       severity: 'warning',
       key: inflight,
       message: `Where a batch lies there is ${counted(found.inflight.ids, 'id')}, and no batch is under way: nobody knows whether SQL has them`,
-      fix: `If it has not, ${flushCommand(found)} takes them along; else: redis-cli DEL ${inflight}`,
+      fix: `If it has not, ${flushCommand(found)} takes them along; else: redis-cli DEL ${shellWord(inflight)}`,
     });
   }
   if (!isListed) {
@@ -114,7 +115,7 @@ async function asideFinding(redis: Client, { type, aside }: Pending, key: string
     severity: 'warning',
     key,
     message: `SQL refuses ${counted(aside.ids, 'id')} of ${type} (${signed(aside.total)})${such}`,
-    fix: `Mend the table, then quarterdeck buffer retry ${type} --all; or quarterdeck buffer drop ${type} ID`,
+    fix: `Mend the table, then quarterdeck buffer retry ${shellWord(type)} --all; or quarterdeck buffer drop ${shellWord(type)} ID`,
   };
 }
 
@@ -154,7 +155,7 @@ function lateness(found: Pending, key: string, late: number): Finding[] {
 
 /** Without the target that Redis remembers: anybody may have written it, and a fix is there to be copied. */
 function flushCommand({ type }: Pending): string {
-  return `quarterdeck buffer flush ${type} --to TARGET`;
+  return `quarterdeck buffer flush ${shellWord(type)} --to TARGET`;
 }
 
 function untagged(name: string): Finding {

@@ -1,4 +1,5 @@
 import { QuarterdeckError, UsageError } from '../../errors.ts';
+import { shellWord } from '../../shell-word.ts';
 
 /** A type whose name would collide with the keys kept beside another type's counts, or none at all. */
 export class BadTypeError extends UsageError {
@@ -45,7 +46,7 @@ export class TooManyIdsError extends UsageError {
 export class CountTooLargeError extends QuarterdeckError {
   constructor(type: string, id: string) {
     super('data', 'COUNT_TOO_LARGE', `The pending count of \`${id}\` in \`${type}\` would pass 2^53 - 1`, {
-      hint: `Flush it to SQL first: \`quarterdeck buffer flush ${type} --to ...\``,
+      hint: `Flush it to SQL first: \`quarterdeck buffer flush ${shellWord(type)} --to ...\``,
     });
   }
 }
@@ -68,7 +69,7 @@ export class BatchElsewhereError extends QuarterdeckError {
     super('data', 'BATCH_ELSEWHERE', `A batch of \`${type}\` is in flight to another database`, {
       hint:
         'Flush there once more. If that database is gone for good, ' +
-        `\`redis-cli HDEL ${batchKey} target\` hands the batch to the next flush`,
+        `\`redis-cli HDEL ${shellWord(batchKey)} target\` hands the batch to the next flush`,
     });
   }
 }
@@ -134,7 +135,7 @@ export class NotAsideError extends QuarterdeckError {
   constructor(type: string, ids: readonly string[]) {
     const shown = ids.slice(0, 3).map((id) => `\`${id}\``);
     super('data', 'NOT_ASIDE', `Nothing of \`${type}\` is set aside for ${shown.join(', ')}`, {
-      hint: `\`quarterdeck buffer aside ${type}\` lists what is; an id may just be tried again`,
+      hint: `\`quarterdeck buffer aside ${shellWord(type)}\` lists what is; an id may just be tried again`,
     });
   }
 }

@@ -2,6 +2,7 @@ import { type QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { isCluster } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
+import { shellWord } from '../../shell-word.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { roomKeys, roomOf, seenKey } from './keys.ts';
 import { inspect, oldest } from './room/rooms.ts';
@@ -57,7 +58,7 @@ async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
         severity: 'error',
         key: keys.members,
         message: `${name} is a member of ${room}, but their own list of rooms lacks it: they left while reading`,
-        fix: `quarterdeck chat leave ${room} --as ${name}`,
+        fix: `quarterdeck chat leave ${shellWord(room)} --as ${shellWord(name)}`,
       });
     }
   }
@@ -71,7 +72,7 @@ async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
         severity: 'warning',
         key: keys.members,
         message: `${name} has not read ${room} for more than a day, and keeps its messages from being removed`,
-        fix: `If they are gone: quarterdeck chat leave ${room} --as ${name}`,
+        fix: `If they are gone: quarterdeck chat leave ${shellWord(room)} --as ${shellWord(name)}`,
       });
     }
   }

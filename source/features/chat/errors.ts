@@ -1,5 +1,6 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { didYouMean } from '../../nearest.ts';
+import { shellWord } from '../../shell-word.ts';
 
 /** No such room: nobody created it, or its last member left. */
 export class UnknownRoomError extends QuarterdeckError {
@@ -18,7 +19,7 @@ export class UnknownRoomError extends QuarterdeckError {
 export class NotAMemberError extends QuarterdeckError {
   constructor(room: string, member: string) {
     super('data', 'CHAT_NOT_A_MEMBER', `\`${member}\` is not in the room \`${room}\``, {
-      hint: `Join it first: \`quarterdeck chat join ${room} --as ${member}\``,
+      hint: `Join it first: \`quarterdeck chat join ${shellWord(room)} --as ${shellWord(member)}\``,
     });
   }
 }
@@ -45,7 +46,7 @@ export class RoomLockedError extends QuarterdeckError {
       'data',
       'CHAT_ROOM_LOCKED',
       `Waited ${waitedMs} ms to send to \`${room}\`, but \`${key}\` is held ${until}`,
-      { hint: `If nobody is sending, free the room with \`redis-cli DEL ${key}\`` },
+      { hint: `If nobody is sending, free the room with \`redis-cli DEL ${shellWord(key)}\`` },
     );
   }
 }

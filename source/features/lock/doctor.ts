@@ -1,5 +1,6 @@
 import type { Client } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
+import { shellWord } from '../../shell-word.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { ownerOf } from './token.ts';
 
@@ -32,6 +33,6 @@ async function examineEndless(redis: Client, key: string): Promise<Finding | und
     severity: 'error',
     key,
     message: `Held by ${who} without an end: if that process died, nobody ever gets it`,
-    fix: `Make sure its holder is gone, then: quarterdeck lock break ${key.slice(prefix.length)} --yes`,
+    fix: `Make sure its holder is gone, then: quarterdeck lock break ${shellWord(key.slice(prefix.length))} --yes`,
   };
 }

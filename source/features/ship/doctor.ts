@@ -2,6 +2,7 @@ import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
 import { defineScript } from '../../redis/script.ts';
+import { shellWord } from '../../shell-word.ts';
 import { counted } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import clearCounter from './channel/clear-counter.lua';
@@ -62,7 +63,7 @@ function asideFinding(key: string, { channel, aside }: ChannelView): readonly Fi
       severity: 'warning',
       key,
       message: `${counted(aside, 'part')} of ${channel} ${aside === 1 ? 'was' : 'were'} set aside because a consumer could not take ${aside === 1 ? 'it' : 'them'}`,
-      fix: `See why with quarterdeck ship aside ${channel}; then quarterdeck ship retry ${channel} CONSUMER --all`,
+      fix: `See why with quarterdeck ship aside ${shellWord(channel)}; then quarterdeck ship retry ${shellWord(channel)} CONSUMER --all`,
     },
   ];
 }
@@ -71,7 +72,7 @@ function stalledFinding(key: string, view: ChannelView): readonly Finding[] {
   const { channel } = view;
   if (view.state !== 'stalled') return [];
   const gone = view.consumers.filter(({ stalledMs }) => stalledMs !== null).map(({ id }) => id);
-  const forget = gone.map((id) => `quarterdeck ship forget ${channel} ${id}`);
+  const forget = gone.map((id) => `quarterdeck ship forget ${shellWord(channel)} ${shellWord(id)}`);
   return [
     {
       code: 'CHANNEL_STALLED',

@@ -1,6 +1,7 @@
 import { WrongTypeError } from '../../errors.ts';
 import { keyKinds } from '../../redis/key-types.ts';
 import { nameInKey } from '../../redis/keys.ts';
+import { shellWord } from '../../shell-word.ts';
 import { counted, formatDuration } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { resumeFlags } from './state.ts';
@@ -20,7 +21,7 @@ export const doctor: Doctor = {
 };
 
 function unreadable({ key, message, error }: Fault): Finding {
-  const fix = `Look at it with \`redis-cli HGETALL ${key}\`; a runner of that channel writes its records anew`;
+  const fix = `Look at it with \`redis-cli HGETALL ${shellWord(key)}\`; a runner of that channel writes its records anew`;
   const isWrongType = error instanceof WrongTypeError;
   return {
     code: isWrongType ? 'WRONG_TYPE' : 'SYNC_UNREADABLE',
@@ -41,7 +42,7 @@ function examineTarget({ channel, base, target, condition, halted, queued, faile
       severity: 'error',
       key,
       message: `${target} has been halted for ${ago}: ${halted.message}`,
-      fix: `Look at ${base}; to go on as it is: quarterdeck sync resume ${base} ${target} ${resumeFlags(halted)} --channel ${channel} --yes`,
+      fix: `Look at ${base}; to go on as it is: quarterdeck sync resume ${shellWord(base)} ${shellWord(target)} ${resumeFlags(halted)} --channel ${shellWord(channel)} --yes`,
     });
   }
   if (condition === 'down') {
@@ -50,7 +51,7 @@ function examineTarget({ channel, base, target, condition, halted, queued, faile
       severity: 'warning',
       key,
       message: `Nobody serves ${target} of ${base}; waiting for it: ${counted(queued, 'change')}`,
-      fix: `quarterdeck sync run ${base} ${target} --channel ${channel}; or quarterdeck sync forget, if it is no more`,
+      fix: `quarterdeck sync run ${shellWord(base)} ${shellWord(target)} --channel ${shellWord(channel)}; or quarterdeck sync forget, if it is no more`,
     });
   }
   if (failed > 0) {

@@ -1,4 +1,5 @@
 import { QuarterdeckError, UsageError } from '../../errors.ts';
+import { shellWord } from '../../shell-word.ts';
 import { cutPath } from './change.ts';
 
 /** The folder to sync from is not one. */
@@ -53,7 +54,7 @@ export class RsyncMissingError extends QuarterdeckError {
 export class TargetRefusedError extends QuarterdeckError {
   constructor(target: string, { exitCode, detail }: RsyncError) {
     super('program', 'TARGET_REFUSED', `Cannot sync to ${target}: ${detail} (rsync ended with ${exitCode})`, {
-      hint: `Try \`rsync --list-only ${target}\`; changes stay queued for the next start`,
+      hint: `Try \`rsync --list-only ${shellWord(target)}\`; changes stay queued for the next start`,
     });
   }
 }

@@ -3,6 +3,7 @@ import { messageOf, UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { registerAll } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
+import { shellWord } from '../../shell-word.ts';
 import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
 import { sanitise } from '../../ui/text.ts';
 import { textTable } from '../../ui/text-table.ts';
@@ -192,7 +193,7 @@ const subscribeCommand = defineCommand({
         ...(input.count !== undefined && { count: input.count }),
         onAside({ id }, error) {
           context.warn(
-            `message ${id}: ${messageOf(error)}; set aside, see \`quarterdeck topic aside ${input.topic}\``,
+            `message ${id}: ${messageOf(error)}; set aside, see \`quarterdeck topic aside ${shellWord(input.topic)}\``,
           );
         },
         onRetry(item, error, waitMs) {

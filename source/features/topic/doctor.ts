@@ -2,6 +2,7 @@ import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
 import { register, registeredAmong } from '../../redis/registry.ts';
+import { shellWord } from '../../shell-word.ts';
 import { counted } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import type { SubscriberStatus, TopicStatus } from './layout.ts';
@@ -92,7 +93,8 @@ async function examineTopic(
   const findings = unreadable.map(({ key: bad, error }): Finding => {
     if (error instanceof WrongTypeError) return wrongTypeFinding(error);
     const fix =
-      (QuarterdeckError.is(error) ? error.hint : undefined) ?? `Look at it with \`redis-cli TYPE ${bad}\``;
+      (QuarterdeckError.is(error) ? error.hint : undefined) ??
+      `Look at it with \`redis-cli TYPE ${shellWord(bad)}\``;
     return { code: 'TOPIC_UNREADABLE', severity: 'warning', key: bad, message: messageOf(error), fix };
   });
   const ofSubscribers = topics.flatMap((status) =>
@@ -107,7 +109,7 @@ function examineSubscriber(
   key: string,
 ): Finding[] {
   const ofLayout = layout === 'seed' ? ' --layout seed' : '';
-  const drop = `quarterdeck topic drop ${topic} ${name} --yes${ofLayout}`;
+  const drop = `quarterdeck topic drop ${shellWord(topic)} ${shellWord(name)} --yes${ofLayout}`;
   const findings: Finding[] = [];
   if (aside > 0) {
     findings.push({
@@ -115,7 +117,7 @@ function examineSubscriber(
       severity: 'warning',
       key,
       message: `${counted(aside, 'message')} of ${name} were set aside because its handler could not do them`,
-      fix: `See why, then do them again: quarterdeck topic aside ${topic}${ofLayout}`,
+      fix: `See why, then do them again: quarterdeck topic aside ${shellWord(topic)}${ofLayout}`,
     });
   }
   if (condition === 'blocked' && blocked) {
@@ -124,7 +126,7 @@ function examineSubscriber(
       severity: 'error',
       key,
       message: `${name} stands before message ${blocked.id}, which failed ${blocked.attempts} times: ${blocked.error}`,
-      fix: `Mend its handler, then go on with this very message: quarterdeck topic subscribe ${topic} --as ${name}`,
+      fix: `Mend its handler, then go on with this very message: quarterdeck topic subscribe ${shellWord(topic)} --as ${shellWord(name)}`,
     });
   }
   if (condition === 'dead') {

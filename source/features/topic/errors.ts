@@ -1,5 +1,6 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
+import { shellWord } from '../../shell-word.ts';
 
 /** A name that cannot be a topic's. */
 export class TopicNameError extends QuarterdeckError {
@@ -60,7 +61,7 @@ export class NoSubscriberError extends QuarterdeckError {
   constructor(topic: string, subscriber: string, known: readonly string[] = []) {
     const meant = nearest(subscriber, known);
     super('data', 'NO_SUBSCRIBER', `Topic \`${topic}\` has no subscriber \`${subscriber}\``, {
-      hint: `${meant === undefined ? '' : `Did you mean \`${meant}\`? `}\`quarterdeck topic status ${topic}\` lists them`,
+      hint: `${meant === undefined ? '' : `Did you mean \`${meant}\`? `}\`quarterdeck topic status ${shellWord(topic)}\` lists them`,
     });
   }
 }
@@ -100,7 +101,7 @@ export class MessageNotAsideError extends QuarterdeckError {
       'data',
       'MESSAGE_NOT_ASIDE',
       `Nothing with ${ids.length === 1 ? 'id' : 'the ids'} ${ids.slice(0, 20).join(', ')} is set aside for \`${subscriber}\` of topic \`${topic}\``,
-      { hint: `\`quarterdeck topic aside ${topic}\` lists what is` },
+      { hint: `\`quarterdeck topic aside ${shellWord(topic)}\` lists what is` },
     );
   }
 }

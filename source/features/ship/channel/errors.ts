@@ -1,4 +1,5 @@
 import { QuarterdeckError } from '../../../errors.ts';
+import { shellWord } from '../../../shell-word.ts';
 
 export class ChannelNameError extends QuarterdeckError {
   constructor(channel: string, reason: string) {
@@ -79,7 +80,7 @@ export class KeyTakenError extends QuarterdeckError {
       type === 'string' ? 'SHIP_KEY_TAKEN' : 'WRONG_TYPE',
       `Key \`${key}\` already holds a ${type} that was not shipped by this channel; it is left alone`,
       {
-        hint: `Look at it with \`redis-cli TYPE ${key}\`, then remove it or choose another --channel`,
+        hint: `Look at it with \`redis-cli TYPE ${shellWord(key)}\`, then remove it or choose another --channel`,
       },
     );
   }
@@ -176,7 +177,7 @@ export class PartsUncountedError extends QuarterdeckError {
       'SHIP_PARTS_UNCOUNTED',
       `Consumer \`${id}\` of channel \`${channel}\` may owe ${parts.length} parts (${some}): its cursor is past them, and not every program that fetched them has counted them`,
       {
-        hint: `Wait until those programs are done; or give them up with \`quarterdeck ship forget ${channel} ${id}\``,
+        hint: `Wait until those programs are done; or give them up with \`quarterdeck ship forget ${shellWord(channel)} ${shellWord(id)}\``,
       },
     );
   }
@@ -191,7 +192,7 @@ export class PartsAsideError extends QuarterdeckError {
       'SHIP_PARTS_ASIDE',
       `${count} ${count === 1 ? 'part is' : 'parts are'} set aside by consumer \`${id}\` of channel \`${channel}\`${some === '' ? '' : `: ${some}`}`,
       {
-        hint: `List them with \`quarterdeck ship aside ${channel}\`; mend the cause, then \`quarterdeck ship retry ${channel} ${id} --all\``,
+        hint: `List them with \`quarterdeck ship aside ${shellWord(channel)}\`; mend the cause, then \`quarterdeck ship retry ${shellWord(channel)} ${shellWord(id)} --all\``,
       },
     );
   }
@@ -204,7 +205,7 @@ export class NotAsideError extends QuarterdeckError {
       'data',
       'SHIP_NOT_ASIDE',
       `Consumer \`${consumer}\` of channel \`${channel}\` has not set aside \`${parts.slice(0, 3).join('`, `')}\``,
-      { hint: `See \`quarterdeck ship aside ${channel}\`` },
+      { hint: `See \`quarterdeck ship aside ${shellWord(channel)}\`` },
     );
   }
 }
@@ -217,7 +218,7 @@ export class AsideFullError extends QuarterdeckError {
       'SHIP_ASIDE_FULL',
       `${count} parts of channel \`${channel}\` are set aside already, and the next one cannot be taken either: ${reason}`,
       {
-        hint: `Look at them with \`quarterdeck ship aside ${channel}\`, or allow more with --aside-limit`,
+        hint: `Look at them with \`quarterdeck ship aside ${shellWord(channel)}\`, or allow more with --aside-limit`,
       },
     );
   }

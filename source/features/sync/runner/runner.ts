@@ -4,6 +4,7 @@ import { QuarterdeckError } from '../../../errors.ts';
 import { pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
 import { isPassing, rideOut } from '../../../redis/refusals.ts';
+import { shellWord } from '../../../shell-word.ts';
 import { counted, formatCount, formatDuration } from '../../../ui/format.ts';
 import { Subscription } from '../../topic/subscriber/subscription.ts';
 import { dropSubscriber, topicStatus } from '../../topic/topic.ts';
@@ -428,7 +429,7 @@ export class Runner {
     const halted = { ...(isSame ? before : { sinceMs: Date.now(), token: randomUUID() }), ...news };
     if (JSON.stringify(halted) !== JSON.stringify(before)) await this.#remember({ halted });
     if (isSame) return;
-    const command = `quarterdeck sync resume ${base} ${target} ${resumeFlags(halted)} --yes`;
+    const command = `quarterdeck sync resume ${shellWord(base)} ${shellWord(target)} ${resumeFlags(halted)} --yes`;
     onTrouble(`Halted: ${news.message}. To go on as it is: \`${command}\``);
     await onEvent({ halted });
   }
