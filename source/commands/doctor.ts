@@ -117,14 +117,13 @@ async function examineTypes(
   });
   try {
     const types = await Promise.all(known.map(({ key }) => redis.type(key)));
-    const wrong = known.filter(({ kind }, index) => types[index] !== 'none' && types[index] !== kind.type);
     const found = await Promise.all(
-      wrong.map(async ({ key, kind }) => {
+      known.map(async ({ key, kind }, index) => {
+        const is = types[index] ?? 'none';
+        if (is === 'none' || is === kind.type) return [];
         const name = listedAs?.(kind, key) ?? nameInKey(redis, kind.name);
         const isListed = name !== undefined && (await redis.zscore(registryKey(noun), name)) !== null;
-        return isListed
-          ? [wrongType(key, { noun, name: kind.name, type: kind.type, found: await redis.type(key) })]
-          : [];
+        return isListed ? [wrongType(key, { noun, name: kind.name, type: kind.type, found: is })] : [];
       }),
     );
     return found.flat();

@@ -1,4 +1,4 @@
-import { render, useInput, usePaste } from 'ink';
+import { type Instance, render, useInput, usePaste } from 'ink';
 import type { ReactNode } from 'react';
 import type { CommandTable } from '../commands/palette.ts';
 import type { Config } from '../config.ts';
@@ -45,19 +45,7 @@ export function mount(options: MountOptions): Mounted {
       <App key={version} loaded={loaded} context={context} table={table} views={views} />
     </StoreContext>
   );
-  const instance = render(tree(), {
-    stdin: terminal.stdin as unknown as NodeJS.ReadStream,
-    stdout: terminal.screen as unknown as NodeJS.WriteStream,
-    // Ink hands over every frame whole, at once; the screen finds out what differs, and the store sets the pace.
-    debug: true,
-    interactive: true,
-    isScreenReaderEnabled: false,
-    exitOnCtrlC: false,
-    patchConsole: false,
-    ...(log && {
-      onRender: ({ renderTime }) => log.write({ event: 'frame', renderMs: Math.round(renderTime * 10) / 10 }),
-    }),
-  });
+  const instance = start(tree(), terminal, log);
   return {
     exited: instance.waitUntilExit(),
     repaint() {
@@ -76,20 +64,28 @@ export function mountKeys({
   keyboard,
   onHandled,
 }: { readonly terminal: Terminal } & InputProps): Mounted {
-  const instance = render(<Input keyboard={keyboard} onHandled={onHandled} />, {
-    stdin: terminal.stdin as unknown as NodeJS.ReadStream,
-    stdout: terminal.screen as unknown as NodeJS.WriteStream,
-    debug: true,
-    interactive: true,
-    isScreenReaderEnabled: false,
-    exitOnCtrlC: false,
-    patchConsole: false,
-  });
+  const instance = start(<Input keyboard={keyboard} onHandled={onHandled} />, terminal);
   return {
     exited: instance.waitUntilExit(),
     repaint() {},
     unmount: () => instance.unmount(),
   };
+}
+
+function start(tree: ReactNode, { stdin, screen }: Terminal, log?: ConsoleLog): Instance {
+  return render(tree, {
+    stdin: stdin as unknown as NodeJS.ReadStream,
+    stdout: screen as unknown as NodeJS.WriteStream,
+    // Ink hands over every frame whole, at once; the screen finds out what differs, and the store sets the pace.
+    debug: true,
+    interactive: true,
+    isScreenReaderEnabled: false,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    ...(log && {
+      onRender: ({ renderTime }) => log.write({ event: 'frame', renderMs: Math.round(renderTime * 10) / 10 }),
+    }),
+  });
 }
 
 /** The one place where keys come in. What they changed is painted at once. */

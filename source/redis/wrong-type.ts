@@ -1,8 +1,9 @@
 import { WrongTypeError } from '../errors.ts';
 import type { Client } from './client.ts';
+import type { KeyType } from './key-types.ts';
 import { isPassing, refused, refusedScript } from './refusals.ts';
 
-export type KeyTypes = Readonly<Record<string, 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'>>;
+export type KeyTypes = Readonly<Record<string, KeyType>>;
 
 /**
  * Waits for a reply; when Redis answered WRONGTYPE, finds out which key it meant.

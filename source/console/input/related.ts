@@ -5,7 +5,6 @@ import type { List, Listed } from '../../ui/list.ts';
 // biome-ignore lint/suspicious/noExplicitAny: each feature keeps the type of its rows
 type AnyList = List<any, any>;
 
-const most = 200;
 /** A name of one letter says nothing. */
 const leastName = 2;
 
@@ -24,7 +23,7 @@ export function relatedTo(
   const named = new Set(prose === undefined ? [] : wordsIn(prose));
   const ownId = list.id(row);
 
-  const things = features.flatMap((feature): Related[] => {
+  return features.flatMap((feature): Related[] => {
     const { list: theirs, places } = feature;
     const slice = slices[feature.noun] as Listed;
     const inPlaces = (places?.all(slice) ?? []).flatMap(({ place, ties }): Related[] => {
@@ -50,7 +49,6 @@ export function relatedTo(
     });
     return [...inPlaces, ...inRows];
   });
-  return things.slice(0, most);
 }
 
 function sharedName(
