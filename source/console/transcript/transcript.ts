@@ -7,6 +7,7 @@ import { formatClockSeconds } from '../../ui/format.ts';
 import { arrange, type Listed } from '../../ui/list.ts';
 import type { Span } from '../../ui/row.tsx';
 import { sanitise } from '../../ui/text.ts';
+import { columnRows } from '../input/columns-control.ts';
 import { keyLabel } from '../input/key-names.ts';
 import { digitOf } from '../input/keymap.ts';
 import type { PacedStore } from '../paced-store.ts';
@@ -82,6 +83,15 @@ export function startTranscript(options: TranscriptOptions): Transcript {
     return `${pane}${index + 1} of ${rows.length}: ${rowSentence(feature.list, row, need, nowMs)}`;
   };
 
+  /** `state, shown, 1 of 9`. */
+  const columnLine = ({ screen: { mode }, slices }: State): string => {
+    const feature = mode.name === 'columns' ? features.find(({ noun }) => noun === mode.noun) : undefined;
+    if (!feature || mode.name !== 'columns') return '';
+    const rows = columnRows(feature.list, slices[feature.noun] as Listed);
+    const index = rows.findIndex(({ name }) => name === mode.selected);
+    return `${mode.selected}, ${rows[index]?.isShown ? 'shown' : 'hidden'}, ${index + 1} of ${rows.length}`;
+  };
+
   const opened = (mode: Mode, state: State): readonly string[] => {
     if (mode.name === 'help') {
       const all = helpLines({ features, focus: state.screen.focus, table: table(), columns: 100 });
@@ -101,12 +111,24 @@ export function startTranscript(options: TranscriptOptions): Transcript {
           .map(({ name }) => name)
           .join(', ')}`,
       ];
+    if (mode.name === 'related') {
+      return [
+        `${mode.things.length} related to ${mode.of}; Enter goes there, Escape goes back`,
+        relatedLine(mode),
+      ];
+    }
+    if (mode.name === 'columns') {
+      return [
+        `Columns of ${mode.noun}: Space shows or hides one, J and K move it, r is as at first`,
+        columnLine(state),
+      ];
+    }
     if (mode.name === 'panes') return ['Panes: a digit shows or hides one, Escape ends it'];
     if (mode.name === 'confirm') {
       const how = mode.word === undefined ? 'y is yes, n is no' : `Type ${mode.word} for yes, Escape is no`;
       return [`${mode.asked.question} ${how}`];
     }
-    return 'line' in mode || mode.name === 'browse' ? [] : [`${mode.name}; Escape goes back`];
+    return [];
   };
 
   /** What was asked for by a key, or became of it. */
@@ -145,6 +167,8 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       const need = state.needs[index];
       if (need) say(needLine(need, index, state.needs.length));
     }
+    if (mode.name === 'related' && old.name === 'related') say(relatedLine(mode));
+    if (mode.name === 'columns' && old.name === 'columns') say(columnLine(state));
     if (mode.name === 'views' && old.name === 'views') say(`view ${views()[mode.choice]?.name ?? ''}`);
   };
 
@@ -168,6 +192,8 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       const need = row === undefined ? undefined : needOf(state.needs, feature, list.id(row));
       if (row !== undefined) say(...detailLines(list, row, need, Date.now()));
     } else if (hasMoved) say(place(state, false));
+    if (slice.list.columns !== old.list.columns && state.screen.mode.name === 'columns')
+      say(columnLine(state));
     if (slice.list.marks.length !== old.list.marks.length) say(`${slice.list.marks.length} marked`);
     if (list.followsEnd && slice !== old && state.screen.focus === before.screen.focus) {
       const known = new Set(list.rows(old).map((row) => list.id(row)));
@@ -233,6 +259,13 @@ const labels: Readonly<Partial<Record<Mode['name'], string>>> = {
 
 function needOf(needs: readonly OpenNeed[], { noun }: AnyFeature, row: string): OpenNeed | undefined {
   return needs.find((need) => need.feature === noun && need.row === row);
+}
+
+function relatedLine({ things, choice }: Extract<Mode, { name: 'related' }>): string {
+  const thing = things[choice];
+  if (!thing) return '';
+  const by = thing.by === thing.name ? '' : `, ${thing.by}`;
+  return `${choice + 1} of ${things.length}: ${thing.noun} ${thing.name}${by}`;
 }
 
 function needLine(need: OpenNeed, index: number, count: number): string {

@@ -72,6 +72,27 @@ test('panes, rows, needs and details are said as lines that are only added', asy
   expect(await play.ended()).toMatchObject({ exitCode: 0 });
 });
 
+test('what is related to a row, and the columns of a table, are said one by one', async () => {
+  await makeLocks();
+  await create(redis, 'ops', ['ada', 'bob']);
+  await send(redis, 'ops', 'bob', 'who broke deploy ?');
+  const play = reader();
+  await hears(play, /lock (deploy|migrate) no TTL/i);
+  play.press('1');
+  await hears(play, /1 chat, .*who broke deploy/);
+  play.press('r');
+  await hears(play, /related to message 1; Enter goes there/);
+  await hears(play, /\n1 of \d: lock deploy/);
+  play.press('enter');
+  await hears(play, /6 lock, \d of 2: deploy, no TTL/i);
+  play.press('O');
+  await hears(play, /Columns of lock: Space/);
+  await hears(play, /\nstate, shown, 1 of \d/);
+  play.press('down', ' ');
+  await hears(play, /\nname, hidden, \d+ of \d/);
+  expectOnlyLines(play);
+});
+
 test('a need that comes and one that is over are said unasked, with their time', async () => {
   const play = reader();
   await hears(play, /Panes: /);
