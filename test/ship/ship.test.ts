@@ -75,6 +75,23 @@ test('every consumer gets every file, byte by byte, and nothing is left but the 
   });
 });
 
+test('of more parts than one look tells of, none counts as delivered before it is', async () => {
+  const files = 700;
+  const contents = Array.from({ length: files }, (_, index) => [`${index}.log`, `line ${index}\n`] as const);
+  const directory = scratch.files('in', Object.fromEntries(contents));
+  const shipping = ship(redis, [directory], { ...small, budgetBytes: 16 * small.budgetBytes, consumers: 1 });
+  await vi.waitFor(async () => expect((await status(redis, 'logs:'))?.totals.files).toBe(files), 20_000);
+  const waiting = await status(redis, 'logs:');
+  expect(waiting?.consumers).toMatchObject([{ done: 0, lag: files }]);
+  // Of so many a record is not kept of each, and that is said.
+  expect(waiting?.unlisted).toBeGreaterThan(0);
+  expect((waiting?.files.length ?? 0) + (waiting?.unlisted ?? 0)).toBe(files);
+  expect(waiting?.files.filter(({ state, done }) => state === 'freed' || done > 0)).toEqual([]);
+  await Promise.all([shipping, copyTo(server, at('copy'), { as: '0' })]);
+  const ended = await status(redis, 'logs:');
+  expect(ended?.files.filter(({ state }) => state !== 'freed')).toEqual([]);
+});
+
 test('names that are no UTF-8 arrive as they are', async () => {
   const directory = scratch.files('in', { 'plain.log': 'plain\n' });
   const name = Buffer.concat([Buffer.from(`${directory}/caf`), Buffer.from([0xe9]), Buffer.from('.log')]);

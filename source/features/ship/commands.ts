@@ -368,7 +368,7 @@ function sentence(
 }
 
 function describe(channel: ChannelStatus): string[] {
-  const { state, reason, usedBytes, budgetBytes, peakBytes, consumers, files, totals } = channel;
+  const { state, reason, usedBytes, budgetBytes, peakBytes, consumers, files, unlisted, totals } = channel;
   return [
     `${channel.channel}  ${state}${reason === '' ? '' : `: ${reason}`}`,
     `  budget     ${formatBytes(usedBytes)} of ${formatBytes(budgetBytes)} used, at most ${formatBytes(peakBytes)}`,
@@ -382,5 +382,6 @@ function describe(channel: ChannelStatus): string[] {
       ({ name, bytes, shippedBytes, done, want, state }) =>
         `  ${state.padEnd(9)}  ${formatBytes(shippedBytes).padStart(5)} of ${formatBytes(bytes).padStart(5)}  ${done}/${want}  ${name}`,
     ),
+    ...(unlisted > 0 ? [`  and ${counted(unlisted, 'file')} more, of which no record is kept`] : []),
   ];
 }

@@ -67,6 +67,8 @@ export interface Status {
   readonly budgetBytes: number;
   readonly usedBytes: number;
   readonly files: readonly { readonly name: string; readonly bytes: number; readonly shippedBytes: number }[];
+  /** Files of this run that are not among `files`: where there are very many, a record is not kept of each. */
+  readonly unlisted: number;
   readonly consumers: readonly {
     readonly id: string;
     readonly done: number;
@@ -271,6 +273,7 @@ function asStatus({
   budgetBytes,
   usedBytes,
   files,
+  unlisted,
   consumers,
 }: channel.ChannelStatus): Status {
   return {
@@ -279,6 +282,7 @@ function asStatus({
     budgetBytes,
     usedBytes,
     files: files.map((file) => ({ name: file.name, bytes: file.bytes, shippedBytes: file.shippedBytes })),
+    unlisted,
     consumers: consumers.map(({ id, done, lag, seenMs }) => ({ id, done, lag, seenAt: seenMs ?? undefined })),
   };
 }

@@ -1,5 +1,5 @@
 import { type Client, isCluster } from '../../../redis/client.ts';
-import { pagesOfHashes } from '../../../redis/hash-pages.ts';
+import { hashPages, pagesOfHashes } from '../../../redis/hash-pages.ts';
 import { isReplyError, refusalSort } from '../../../redis/refusals.ts';
 import { registered } from '../../../redis/registry.ts';
 import { asText } from '../../../redis/reply.ts';
@@ -57,7 +57,11 @@ export type ChannelSummary = {
   readonly aside: number;
 };
 
-export type ChannelStatus = ChannelSummary & { readonly files: readonly FileStatus[] };
+export type ChannelStatus = ChannelSummary & {
+  readonly files: readonly FileStatus[];
+  /** Files of this run that are not among `files`: where there are very many, a record is not kept of each. */
+  readonly unlisted: number;
+};
 
 /** A summary with the parts there are now, for the console. */
 export type ChannelView = ChannelSummary & {
@@ -100,25 +104,32 @@ export async function statuses(
   const faults: Fault[] = [];
   let left = names ?? (await channels(redis));
   while (left.length > 0) {
-    const looked = await lookAll(redis, left.slice(0, channelsAtOnce));
+    const looked = await lookAll(redis, left.slice(0, channelsAtOnce), { wholeLedgers: true });
     left = [...looked.more, ...left.slice(channelsAtOnce)];
     faults.push(...looked.faults);
     const files = await filesOf(redis, looked.views);
-    found.push(...looked.views.map((view) => withFiles(view, files.get(view.channel))));
+    for (const view of looked.views) {
+      const known = files.get(view.channel);
+      if (known instanceof Error) faults.push({ channel: view.channel, error: known });
+      else found.push(withFiles(view, known));
+    }
   }
   return { found, faults };
 }
 
 type Files = { readonly records: FileRecord[]; leftOut: number; leftOutBytes: number };
 
-/** What is known of the files of some channels. */
-async function filesOf(redis: Client, views: readonly ChannelView[]): Promise<ReadonlyMap<string, Files>> {
-  const byKey = new Map<string, Files>();
-  const byChannel = new Map<string, Files>();
+/** What is known of the files of some channels, or why that cannot be read. */
+async function filesOf(
+  redis: Client,
+  views: readonly ChannelView[],
+): Promise<ReadonlyMap<string, Files | Error>> {
+  const byKey = new Map<string, { readonly channel: string; readonly files: Files }>();
+  const byChannel = new Map<string, Files | Error>();
   for (const { channel, filesKnown } of views) {
     if (filesKnown === 0) continue;
     const files: Files = { records: [], leftOut: 0, leftOutBytes: 0 };
-    byKey.set(channelKeys(redis, channel).files, files);
+    byKey.set(channelKeys(redis, channel).files, { channel, files });
     byChannel.set(channel, files);
   }
   let left = Array.from(byKey.keys(), (key) => ({ key, cursor: '0' }));
@@ -126,9 +137,13 @@ async function filesOf(redis: Client, views: readonly ChannelView[]): Promise<Re
     const pages = await pagesOfHashes(redis, left, { longest: longestRecord });
     const rest: typeof left = [];
     for (const { key, page, next } of pages) {
-      if (page instanceof Error) throw page;
-      const files = byKey.get(key);
-      if (!files) continue;
+      const known = byKey.get(key);
+      if (!known) continue;
+      const { channel, files } = known;
+      if (page instanceof Error) {
+        byChannel.set(channel, page);
+        continue;
+      }
       for (const [name, json] of page.entries) {
         const record = parseRecord(name, json);
         if (record) files.records.push(record);
@@ -164,12 +179,14 @@ function withFiles(view: ChannelView, known: Files | undefined): ChannelStatus {
       state: !isWhole ? 'shipping' : owing === undefined ? 'freed' : 'announced',
     });
   }
+  const shipped = [...files.values()].filter(({ state }) => state !== 'shipping');
   const { parts: _, partsInRedis: __, filesKnown: ___, at: ____, ...summary } = view;
   const left = known && known.leftOut > 0 ? leftOutText(known.leftOut, known.leftOutBytes) : '';
   return {
     ...summary,
     reason: sentence(summary.reason, left),
     files: [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    unlisted: Math.max(0, view.totals.files - shipped.length),
   };
 }
 
@@ -204,8 +221,13 @@ export type Looks = {
 /**
  * Some channels without their files, in one question, in Cluster in one for each; one more where consumers of the
  * legacy layout take part.
+ * @param wholeLedgers reads on where a ledger has more parts than one look tells of
  */
-export async function lookAll(redis: Client, names: readonly string[]): Promise<Looks> {
+export async function lookAll(
+  redis: Client,
+  names: readonly string[],
+  { wholeLedgers = false }: { readonly wholeLedgers?: boolean } = {},
+): Promise<Looks> {
   const faults: Fault[] = [];
   const asked: Asked[] = [];
   for (const channel of names) {
@@ -225,6 +247,7 @@ export async function lookAll(redis: Client, names: readonly string[]): Promise<
     if (reply instanceof Error) faults.push({ channel: one.channel, error: reply });
     else found.push(...(outlined(one, reply) ?? []));
   }
+  if (wholeLedgers) for (const one of found) await readLedger(redis, one);
   const counts = await countsOf(redis, found);
   const views = found.map((each) => viewOf(each, counts.get(each.channel) ?? new Map()));
   return { views, faults, more: asked.slice(replies.length).map(({ channel }) => channel) };
@@ -273,8 +296,22 @@ type Outlined = Asked & {
   readonly reply: readonly unknown[];
   readonly settings: ReadonlyMap<string, string>;
   readonly who: ReadonlyMap<string, Process | undefined>;
-  readonly entries: readonly { readonly part: string; readonly entry: Entry }[];
+  entries: readonly { readonly part: string; readonly entry: Entry }[];
 };
+
+/** Every part, where the look had some of them: a file of which no part is listed would count as delivered. */
+async function readLedger(redis: Client, one: Outlined): Promise<void> {
+  const [, , , , , partsInRedis] = one.reply;
+  if (one.entries.length >= Number(partsInRedis)) return;
+  const entries = new Map<string, Entry>();
+  for await (const page of hashPages(redis, one.keys.parts, { longest: longestEntry })) {
+    for (const [part, json] of page.entries) {
+      const entry = parseEntry(json);
+      if (entry) entries.set(part, entry);
+    }
+  }
+  one.entries = Array.from(entries, ([part, entry]) => ({ part, entry }));
+}
 
 /** None of a channel on which nothing was ever shipped. */
 function outlined(asked: Asked, reply: readonly unknown[]): [Outlined] | undefined {
@@ -316,6 +353,9 @@ function viewOf(
   const live = shippers.filter(({ at = 0 }) => now - at <= leaseMs);
   const consumers = idsOf(settings.get('expect')).map((id) => {
     const owed = parts.filter(({ missing }) => missing.includes(id));
+    // What was not listed is reported by the messages after its cursor.
+    const lag =
+      entries.length < Number(partsInRedis) ? Math.max(owed.length, behind.get(id) ?? 0) : owed.length;
     const late = owed.filter(({ aside: by }) => !by.includes(id));
     const firstOwed = Math.min(...late.map(({ announced }) => announced));
     const seen = who.get(`c:${id}`)?.at;
@@ -323,9 +363,8 @@ function viewOf(
     const isStalled = late.length > 0 && now - silentSince > stalledAfterMs;
     return {
       id,
-      done: Math.max(0, number('parts') - owed.length),
-      // What was not listed is reported by the messages after its cursor.
-      lag: entries.length < Number(partsInRedis) ? Math.max(owed.length, behind.get(id) ?? 0) : owed.length,
+      done: Math.max(0, number('parts') - lag),
+      lag,
       aside: owed.length - late.length,
       seenMs: seen ?? null,
       stalledMs: isStalled ? silentSince : null,
