@@ -47,6 +47,7 @@ afterAll(async () => {
 test('beside a busy writer no pane is stale for a moment, and its ages go on', async () => {
   await play.shows(/ of 30 ━*.* by/);
   await play.shows('● live');
+  await play.hides(/waiting ─/);
   let isBusy = true;
   const writing = (async () => {
     for (let round = 0; isBusy; round += 1) {
