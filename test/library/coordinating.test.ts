@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { chat, lock, topic, type Warning } from '../../source/index.ts';
+import { chat, lock, type QuarterdeckError, topic, type Warning } from '../../source/index.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 // lock, chat and topic as a program imports them.
@@ -147,4 +147,82 @@ test('topic: the connection that a caller makes for listening is closed in the e
   for await (const _ of topic.consume(redis, 'orders', { as: 'x', untilCaughtUp: true, subscriber }));
   expect(made.length).toBe(1);
   await expect.poll(() => made[0]?.status).toBe('end');
+});
+
+async function collected<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const found: Item[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+test('topic: what a handler fails on for good is set aside, done again by another, or dropped', async () => {
+  const errors: QuarterdeckError[] = [];
+  const failing = (failed: RegExp) => (item: topic.Message | topic.Gap) => {
+    if (item.type === 'message' && failed.test(item.text)) throw new Error('no such row');
+  };
+  const all = async (name = 'mails') => {
+    const rows = await collected(topic.aside(redis, name));
+    return rows.sort((a, b) => a.id - b.id);
+  };
+  expect(await all()).toEqual([]);
+  await topic.publish(redis, 'mails', ['good', 'bad', 'worse', 'worst', 'bad']);
+  await topic.subscribe(
+    redis,
+    'mails',
+    {
+      ...{ as: 'mailer', from: 'start', untilCaughtUp: true, retries: 0, aside: 5 },
+      onEvent: ({ error }) => errors.push(error),
+    },
+    failing(/bad|wors/),
+  );
+  expect(errors).toMatchObject([2, 3, 4, 5].map((id) => ({ code: 'MESSAGE_SET_ASIDE', id })));
+  expect(await all()).toEqual(
+    ['bad', 'worse', 'worst', 'bad'].map((text, index) => ({
+      topic: 'mails',
+      subscriber: 'mailer',
+      id: index + 2,
+      at: expect.any(Number),
+      text,
+      reason: 'no such row',
+      sinceAt: expect.any(Number),
+      tries: 1,
+    })),
+  );
+
+  const retried: (readonly [number, string])[] = [];
+  const mailer = { subscriber: 'mailer' };
+  expect(await topic.retry(redis, 'mails', [2, 99], mailer, ({ id, text }) => retried.push([id, text]))).toBe(
+    1,
+  );
+  expect(retried).toEqual([[2, 'bad']]);
+  const worst = new Error('still no such row');
+  const retrying = topic.retry(redis, 'mails', 'all', mailer, async ({ text }) => {
+    if (text === 'worst') throw worst;
+  });
+  await expect(retrying).rejects.toMatchObject({ code: 'STILL_ASIDE', cause: worst });
+  await expect(retrying).rejects.toBeInstanceOf(topic.StillAsideError);
+  expect(await all()).toMatchObject([{ id: 4 }]);
+  expect(await topic.drop(redis, 'mails', [4, 5], mailer)).toEqual([4]);
+  expect(await topic.drop(redis, 'mails', [4], mailer)).toEqual([]);
+  expect(await all()).toEqual([]);
+  expect(await topic.retry(redis, 'mails', 'all', { subscriber: 'nobody' }, () => {})).toBe(0);
+});
+
+test('topic: retrying ends with the reason of its signal, and what was not done stays aside', async () => {
+  await topic.publish(redis, 'jobs', ['one', 'two', 'three']);
+  const options = { as: 'worker', from: 'start', untilCaughtUp: true, retries: 0, aside: 5 } as const;
+  await topic.subscribe(redis, 'jobs', { ...options, onEvent: () => {} }, () => {
+    throw new Error('no');
+  });
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const call = { subscriber: 'worker', signal: controller.signal };
+  const retrying = topic.retry(redis, 'jobs', 'all', call, ({ text }) => {
+    if (text === 'two') controller.abort(reason);
+  });
+  await expect(retrying).rejects.toBe(reason);
+  expect(await collected(topic.aside(redis, 'jobs'))).toMatchObject([{ text: 'three' }]);
+  // A name of 0.1, for a subscriber.
+  expect(await topic.drop(redis, 'jobs', 'worker')).toBe(0);
+  expect(await topic.status(redis, 'jobs')).toMatchObject({ subscribers: [] });
 });

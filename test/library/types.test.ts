@@ -22,6 +22,8 @@ import {
 
 // The public surface as TypeScript sees it, and what its modules have in common.
 
+type RetryCall = { readonly signal: AbortSignal };
+
 test('items of a topic are told apart by their type', () => {
   type Item = topic.Message | topic.Gap;
   expectTypeOf<ReturnType<typeof topic.consume>>().toExtend<AsyncIterable<Item>>();
@@ -46,6 +48,11 @@ test('what was set aside is listed, retried and dropped by the same verbs', () =
   expectTypeOf<Parameters<typeof ship.retry>[2]>().toEqualTypeOf<Parameters<typeof buffer.retry>[2]>();
   expectTypeOf<Parameters<typeof ship.drop>[2]>().toEqualTypeOf<Parameters<typeof buffer.drop>[2]>();
   expectTypeOf<Parameters<typeof ship.drop>[3]>().toExtend<Call & { readonly consumer: string }>();
+  expectTypeOf<ReturnType<typeof topic.aside>>().toExtend<AsyncIterable<topic.Aside>>();
+  expectTypeOf<Parameters<typeof topic.retry>[2]>().toEqualTypeOf<readonly number[] | 'all'>();
+  expectTypeOf<Parameters<typeof topic.retry>[4]>().toBeCallableWith({} as topic.Message, {} as RetryCall);
+  expectTypeOf<Parameters<typeof topic.drop>[2]>().toEqualTypeOf<readonly number[]>();
+  expectTypeOf<Parameters<typeof topic.drop>[3]>().toExtend<Call & { readonly subscriber: string }>();
 });
 
 test('a client of ioredis 5 is one, and an undefined signal is none', () => {

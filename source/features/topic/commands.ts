@@ -38,7 +38,7 @@ import { type Published, publish, settlePublished } from './publish.ts';
 import { publishLines } from './publish-lines.ts';
 import { unreadableText } from './replies.ts';
 import { statusTable } from './status-table.ts';
-import { type AsideMessage, asideOf, namedAside, takeOut } from './subscriber/aside.ts';
+import { type AsideMessage, asideOf, namedAside, retryAside, takeOut } from './subscriber/aside.ts';
 import { runExec } from './subscriber/exec.ts';
 import { subscribe } from './subscriber/subscribe.ts';
 import { dropSubscriber, inspectAll, openTopic, unknownTopic } from './topic.ts';
@@ -363,21 +363,19 @@ const retryCommand = defineCommand({
   async run(context, input) {
     const store = openTopic(context.redis, input.topic, input.layout);
     const found = await namedAside(store, input.subscriber, idsOf(input));
-    let failed = 0;
-    for (const one of found) {
-      if (context.signal.aborted) break;
+    const attempt = async (one: AsideMessage): Promise<boolean> => {
       try {
         if (input.exec !== undefined) await runFor(context, one, input.exec, input.topic);
       } catch (error) {
-        failed += 1;
         if (!context.signal.aborted) context.warn(`message ${one.id}: ${messageOf(error)}; it stays aside`);
-        continue;
+        return false;
       }
       const { id, at, message } = one;
       if (input.exec === undefined || context.config.json)
         await context.emit({ id, at, message }, itemLine(one));
-      await takeOut(store, input.subscriber, [id]);
-    }
+      return true;
+    };
+    const { failed } = await retryAside(store, input.subscriber, found, attempt, context.signal);
     if (failed > 0) throw new StillAsideError(input.topic, input.subscriber, failed);
     context.progress(`${formatCount(found.length)} done`);
     return { text: '' };

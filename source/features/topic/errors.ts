@@ -1,4 +1,4 @@
-import { QuarterdeckError } from '../../errors.ts';
+import { messageOf, QuarterdeckError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { shellWord } from '../../shell-word.ts';
 
@@ -82,14 +82,32 @@ export class BlockedError extends QuarterdeckError {
   }
 }
 
-/** A command failed again on messages that were set aside; they still are. */
+/** A handler failed for good on this message. It is set aside, and the next one follows. */
+export class MessageSetAsideError extends QuarterdeckError {
+  readonly id: number;
+
+  constructor(topic: string, subscriber: string, id: number, cause: unknown) {
+    super(
+      'program',
+      'MESSAGE_SET_ASIDE',
+      `Message ${id} of topic \`${topic}\` was set aside for \`${subscriber}\`: ${messageOf(cause)}`,
+      { cause, hint: `\`quarterdeck topic aside ${shellWord(topic)}\` lists what is` },
+    );
+    this.id = id;
+  }
+}
+
+/** Messages that were set aside were attempted again and failed; they still are aside. The cause is the first failure. */
 export class StillAsideError extends QuarterdeckError {
-  constructor(topic: string, subscriber: string, count: number) {
+  constructor(topic: string, subscriber: string, count: number, cause?: unknown) {
     super(
       'program',
       'STILL_ASIDE',
       `${count} of the messages set aside for \`${subscriber}\` of topic \`${topic}\` failed again and stay aside`,
-      { hint: 'Mend the command and retry; `quarterdeck topic discard` forgets what can never be done' },
+      {
+        cause,
+        hint: 'Mend what failed and retry; `quarterdeck topic discard` forgets what can never be done',
+      },
     );
   }
 }

@@ -7,9 +7,18 @@ import { warn } from '../../warnings.ts';
 import type { Condition } from './condition.ts';
 import { discover } from './discover.ts';
 import * as errors from './errors.ts';
-import { type Item, idOf, isGap, isThere, type Retention, type TopicStatus } from './layout.ts';
+import {
+  type Item,
+  idOf,
+  isGap,
+  isThere,
+  type LayoutName,
+  type Retention,
+  type TopicStatus,
+} from './layout.ts';
 import { inspectTopics, setRetention } from './own-layout/own-layout.ts';
 import { type Published, publish as publishOwn } from './publish.ts';
+import { type AsideMessage, asideOf, asidePages, retryAside, takeOut } from './subscriber/aside.ts';
 import { subscribe as subscribeOwn } from './subscriber/subscribe.ts';
 import { Subscription, type SubscriptionOptions } from './subscriber/subscription.ts';
 import * as own from './topic.ts';
@@ -32,6 +41,21 @@ export interface Gap {
   readonly type: 'gap';
   readonly from: number;
   readonly to: number;
+}
+
+/** A message on which the handler failed for good: a copy, kept apart until it is done again, dropped, or its subscriber removed. */
+export interface Aside {
+  readonly topic: string;
+  readonly subscriber: string;
+  readonly id: number;
+  /** Epoch ms at which the server stored it. */
+  readonly at: number | undefined;
+  readonly text: string;
+  /** Of the last failure. */
+  readonly reason: string;
+  readonly sinceAt: number | undefined;
+  /** How often its handler has failed on it. */
+  readonly tries: number;
 }
 
 export interface Options extends Listening, Reporting {
@@ -138,9 +162,101 @@ export async function subscribe(
       untilCaughtUp,
       ...(retries !== undefined && { retries }),
       ...(aside !== undefined && { aside }),
+      onAside: ({ id }, error) =>
+        warn(options.onEvent, new errors.MessageSetAsideError(topic, options.as, id, error)),
     },
     (item) => handler(asItem(item), call),
   );
+}
+
+/** What is set aside for the subscribers of a topic, each message once, in no order. @throws {WrongTypeError} */
+export async function* aside(
+  redis: Redis,
+  topic: string,
+  options: Call = {},
+): AsyncGenerator<Aside, void, undefined> {
+  const store = own.openTopic(clientOf(redis), topic);
+  const { subscribers } = await cancellable(options, () => own.topicStatus(store.client, topic));
+  for (const { name, aside: count } of subscribers) {
+    if (count === 0) continue;
+    const pages = asidePages(store, name);
+    const given = new Set<number>();
+    for (;;) {
+      const { done, value: page } = await cancellable(options, () => pages.next());
+      if (done) break;
+      for (const message of page) {
+        if (given.has(message.id)) continue;
+        given.add(message.id);
+        yield asAside(topic, name, message);
+      }
+    }
+  }
+}
+
+/**
+ * Hands messages that are set aside for a subscriber to a handler, by id. What it returned from is aside no longer;
+ * what it failed on stays, and the next one follows.
+ * @returns how many are done; one that is not aside is none of them
+ * @throws {StillAsideError} when the handler failed on some, after the last one
+ * @throws {TopicNameError | WrongTypeError}
+ */
+export async function retry(
+  redis: Redis,
+  topic: string,
+  ids: readonly number[] | 'all',
+  { subscriber, ...call }: Call & { readonly subscriber: string },
+  handler: (message: Message, call: { readonly signal: AbortSignal }) => unknown,
+): Promise<number> {
+  const store = own.openTopic(clientOf(redis), topic);
+  const signal = call.signal ?? new AbortController().signal;
+  const wanted = ids === 'all' ? undefined : ids;
+  const found = await cancellable(call, () => asideOf(store, subscriber, wanted));
+  const failures: unknown[] = [];
+  const attempt = async ({ id, at, message }: AsideMessage): Promise<boolean> => {
+    try {
+      await handler({ type: 'message', id, at: at ?? undefined, text: message }, { signal });
+      return true;
+    } catch (error) {
+      failures.push(error);
+      return false;
+    }
+  };
+  const { done, failed } = await retryAside(store, subscriber, found, attempt, signal);
+  signal.throwIfAborted();
+  if (failed > 0) throw new errors.StillAsideError(topic, subscriber, failed, failures[0]);
+  return done;
+}
+
+/** @deprecated since 0.2: `remove(redis, topic, { subscriber })` */
+export async function drop(
+  redis: Redis,
+  topic: string,
+  subscriber: string,
+  layout?: LayoutName,
+): Promise<number>;
+/**
+ * Forgets messages that are set aside for a subscriber, without their being done.
+ * @returns those that were aside
+ */
+export async function drop(
+  redis: Redis,
+  topic: string,
+  ids: readonly number[],
+  options: Call & { readonly subscriber: string },
+): Promise<readonly number[]>;
+export async function drop(
+  redis: Redis,
+  topic: string,
+  what: string | readonly number[],
+  options: LayoutName | (Call & { readonly subscriber: string }) = 'own',
+): Promise<number | readonly number[]> {
+  const client = clientOf(redis);
+  const isOptions = typeof options === 'object';
+  if (typeof what === 'string') {
+    return await own.dropSubscriber(client, topic, what, isOptions ? 'own' : options);
+  }
+  if (!isOptions) throw new TypeError('Expected `{ subscriber }`: for whom they are set aside');
+  return await cancellable(options, () => takeOut(own.openTopic(client, topic), options.subscriber, what));
 }
 
 /** How long and how much a topic keeps of what not every subscriber has done yet; 0 is no limit. */
@@ -244,6 +360,17 @@ function asItem(item: Item): Message | Gap {
   return { type: 'message', id: item.id, at: item.at ?? undefined, text: item.message };
 }
 
+function asAside(topic: string, subscriber: string, { message, at, sinceMs, ...row }: AsideMessage): Aside {
+  return {
+    topic,
+    subscriber,
+    ...row,
+    at: at ?? undefined,
+    text: message,
+    sinceAt: sinceMs === 0 ? undefined : sinceMs,
+  };
+}
+
 function asStatus({ topic, lastId, floor, retained, bytes, subscribers }: TopicStatus): Status {
   return {
     topic,
@@ -292,7 +419,3 @@ export {
   /** @deprecated since 0.2: `Options` */
   type SubscriptionOptions,
 } from './subscriber/subscription.ts';
-export {
-  /** @deprecated since 0.2: `remove` */
-  dropSubscriber as drop,
-} from './topic.ts';

@@ -102,6 +102,33 @@ export async function takeOut(
 }
 
 /**
+ * Goes through messages that are aside, one after the other. What is done is aside no longer; the others stay. Ends
+ * early when the signal aborts.
+ * @param attempt resolves with whether this message is done
+ * @returns how many are done, and how many were attempted in vain
+ */
+export async function retryAside(
+  store: TopicStore,
+  name: string,
+  messages: readonly AsideMessage[],
+  attempt: (message: AsideMessage) => Promise<boolean>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly done: number; readonly failed: number }> {
+  let done = 0;
+  let failed = 0;
+  for (const message of messages) {
+    if (signal?.aborted) break;
+    if (await attempt(message)) {
+      await takeOut(store, name, [message.id]);
+      done += 1;
+    } else {
+      failed += 1;
+    }
+  }
+  return { done, failed };
+}
+
+/**
  * The messages that a person named, or all; at least one.
  * @throws {NoSubscriberError | MessageNotAsideError}
  */
