@@ -1,6 +1,7 @@
 export {
   DeniedError,
   type ErrorKind,
+  type ErrorOptionsWithHint,
   MissingPackageError,
   QuarterdeckError,
   UnsupportedClientError,

@@ -25,6 +25,8 @@ test('lock: held, listed, lost to whoever breaks it, free again', async () => {
 
 test('lock: whoever waits gets it when the holder closes', async () => {
   const first = await lock.acquire(redis, 'next', { ttlMs: 20_000 });
+  const reason = new Error('enough');
+  await expect(first?.extend(undefined, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   const second = lock.acquire(redis, 'next', { ttlMs: 20_000, timeoutMs: 20_000 });
   await expect.poll(async () => (await lock.status(redis, 'next')).waiting).toBe(1);
   await first?.close();

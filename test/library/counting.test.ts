@@ -1,5 +1,14 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { hits, limit, log, type Redis, shards, UsageError, type Warning } from '../../source/index.ts';
+import {
+  hits,
+  limit,
+  log,
+  type QuarterdeckError,
+  type Redis,
+  shards,
+  UsageError,
+  type Warning,
+} from '../../source/index.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 // hits, limit, log and shards as a program imports them.
@@ -28,6 +37,40 @@ test('hits: counted in memory, flushed on closing, read and removed', async () =
   expect(await hits.remove(redis, 'web')).toBe(false);
   expect(await hits.list(redis)).toEqual([]);
   expect(await redis.keys('hits:*')).toEqual([]);
+});
+
+test('hits: a key of a series that holds something else is a warning, and hides no other series', async () => {
+  {
+    await using counter = hits.open(redis);
+    counter.add('odd');
+    counter.add('web', 2);
+  }
+  const [key = ''] = await redis.keys('hits:odd:1h:*');
+  await redis.del(key);
+  await redis.set(key, 'x');
+  const errors: QuarterdeckError[] = [];
+  const found = await hits.list(redis, { onEvent: ({ error }) => errors.push(error) });
+  expect(found.find(({ series }) => series === 'web')).toMatchObject({ lastHour: 2 });
+  expect(errors).toMatchObject([{ code: 'WRONG_TYPE', key }]);
+  await redis.del(key);
+  for (const series of ['odd', 'web']) await hits.remove(redis, series);
+});
+
+test('what is sent by a handle can be cancelled, and is sent with the next', async () => {
+  const reason = new Error('enough');
+  const signal = AbortSignal.abort(reason);
+  await using counter = hits.open(redis, { flushMs: 10_000 });
+  counter.add('later');
+  await expect(counter.flush({ signal })).rejects.toBe(reason);
+  expect((await hits.sum(redis, 'later', { sinceMs: 60_000 })).sum).toBe(0);
+  await counter.flush();
+  expect((await hits.sum(redis, 'later', { sinceMs: 60_000 })).sum).toBe(1);
+  await hits.remove(redis, 'later');
+  await using writer = log.open(redis, 'later', { flushMs: 10_000 });
+  writer.write('a line');
+  await expect(writer.flush({ signal })).rejects.toBe(reason);
+  await expect(writer.drained({ signal })).rejects.toBe(reason);
+  expect(writer.written).toBe(0);
 });
 
 test('limit: spends, refuses, tells, gives back', async () => {

@@ -12,18 +12,18 @@ import { type Flushed as FlushedOnce, flush as flushOwn } from './flush/flush.ts
 import { keepFlushing } from './flush/flusher.ts';
 import { glance, type Pending, pendingOf } from './pending.ts';
 import { openTarget as openTable } from './sql/open-target.ts';
-import type { Batch, Refusal, Row, Target, TargetOptions } from './sql/target.ts';
+import type { Applied, Batch, FlushStep, OnStep, Refusal, Row, Target, TargetOptions } from './sql/target.ts';
 
 // quarterdeck/buffer: counts wait in Redis and reach SQL in batches, exactly once in effect.
 
 export * from './errors.ts';
-export type { Batch, Refusal, Row, Target, TargetOptions };
+export type { Applied, Batch, FlushStep, OnStep, Refusal, Row, Target, TargetOptions };
 
 /** Adds counts up in memory and sends them every `flushMs`. Closing flushes. */
 export interface Buffer extends Handle {
   /** False when so much waits that the caller should await `flush()` first. */
   add(name: string, id: string, by?: number): boolean;
-  flush(): Promise<void>;
+  flush(options?: Call): Promise<void>;
 }
 
 export interface Options extends Reporting {
@@ -42,6 +42,11 @@ export interface Flushed {
   /** Ids that SQL refused and that are set aside now. */
   readonly refused: readonly Refusal[];
   readonly durationMs: number;
+}
+
+export interface RunOptions extends Daemon<Flushed | { readonly type: 'standby' }> {
+  readonly signal: AbortSignal;
+  readonly everyMs: number;
 }
 
 /** An id that SQL refuses: out of the way of the others, and tried again later. */
@@ -98,8 +103,8 @@ export function open(redis: Redis, { flushMs, maxIds, onEvent }: Options = {}): 
   const close = (): Promise<void> => buffer.close();
   return {
     add: (name, id, by) => buffer.add(name, id, by),
-    flush: async () => {
-      await buffer.flush();
+    flush: async (call = {}) => {
+      await cancellable(call, () => buffer.flush());
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -137,10 +142,7 @@ export async function run(
   redis: Redis,
   name: string,
   target: TargetOptions | Target,
-  options: Daemon<Flushed | { readonly type: 'standby' }> & {
-    readonly signal: AbortSignal;
-    readonly everyMs: number;
-  },
+  options: RunOptions,
 ): Promise<void> {
   const { everyMs, signal, subscriber, onEvent } = options;
   const client = clientOf(redis);

@@ -50,7 +50,23 @@ export class MalformedMessageError extends QuarterdeckError {
   }
 }
 
-type As = { readonly as: string };
+/** The member who acts. */
+export interface As {
+  readonly as: string;
+}
+
+export interface SendOptions extends Call, As {
+  /** How long to wait for a legacy sender's lock (10,000). */
+  readonly timeoutMs?: number;
+  /** It does not count as seen by its sender, so it is shown to them as well. */
+  readonly unseen?: boolean;
+}
+
+export interface ReadOptions extends Call, Reporting, As {
+  readonly limit?: number;
+  /** Mark nothing as seen. */
+  readonly peek?: boolean;
+}
 
 /** What comes with an answer to something else: thousands may join one room, and each is answered. */
 const membersInPassing = 100;
@@ -124,19 +140,13 @@ export async function leave(
 /**
  * Sends a message in one round trip. Waits up to `timeoutMs` (10,000) while a legacy (Redis in Action) sender holds
  * the room's lock.
- * @param options.unseen it does not count as seen by its sender, so it is shown to them as well
  * @throws {MessageTooLongError | UnknownRoomError | NotAMemberError | RoomLockedError | WrongTypeError}
  */
 export async function send(
   redis: Redis,
   room: string,
   text: string,
-  {
-    as,
-    timeoutMs,
-    unseen = false,
-    signal,
-  }: Call & As & { readonly timeoutMs?: number; readonly unseen?: boolean },
+  { as, timeoutMs, unseen = false, signal }: SendOptions,
 ): Promise<Sent> {
   const options = {
     unseen,
@@ -153,13 +163,7 @@ export async function send(
 export async function read(
   redis: Redis,
   room: string,
-  {
-    as,
-    limit,
-    peek = false,
-    onEvent,
-    ...call
-  }: Call & Reporting & As & { readonly limit?: number; readonly peek?: boolean },
+  { as, limit, peek = false, onEvent, ...call }: ReadOptions,
 ): Promise<Message[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {

@@ -1,4 +1,4 @@
-import { QuarterdeckError } from '../../errors.ts';
+import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
@@ -39,7 +39,7 @@ export interface Counter extends Handle {
   /** @throws {UsageError} when `by` is not a whole number from 0 up */
   add(series: string, by?: number): void;
   /** Resolves once everything added so far is in Redis; what failed stays and goes out with the next flush. */
-  flush(): Promise<void>;
+  flush(options?: Call): Promise<void>;
 }
 
 /** @throws {UsageError} on options that cannot be meant, {UnsupportedClientError} */
@@ -51,7 +51,7 @@ export function open(redis: Redis, { onEvent, ...options }: Options = {}): Count
   const close = (): Promise<void> => hits.close();
   return {
     add: (series, by) => hits.add(series, by),
-    flush: () => hits.flush(),
+    flush: (call = {}) => cancellable(call, () => hits.flush()),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -90,13 +90,22 @@ export async function points(
   return [...(await cancellable(call, () => read.seriesPoints(client, series, { stepMs, sinceMs })))];
 }
 
-export async function list(redis: Redis, { limit, discover: also, ...call }: Listed = {}): Promise<Status[]> {
+/**
+ * Every series that was counted, the one counted last first. A key of one that holds something else is warned of; the
+ * series counts as far as it can be read.
+ */
+export async function list(
+  redis: Redis,
+  { limit, discover: also, onEvent, ...call }: Listed = {},
+): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const named = await read.seriesNames(client, limit);
-    const found = also ? (await discover(client, call.signal)).own : [];
-    const names = [...new Set([...named, ...found])].slice(0, limit);
-    const statuses = await read.overview(client, names);
+    const found = also ? await discover(client, call.signal) : { own: [], foreign: [] };
+    const names = [...new Set([...named, ...found.own])].slice(0, limit);
+    const foreign = new Set(found.foreign);
+    const statuses = await read.overview(client, names, undefined, (key) => foreign.add(key));
+    for (const key of foreign) warn(onEvent, new WrongTypeError(key, 'hit counter'));
     return statuses.map(({ series, today, yesterday, lastHour }) => ({ series, today, yesterday, lastHour }));
   });
 }

@@ -208,18 +208,20 @@ export async function isKnown(client: Client, series: string): Promise<boolean> 
 /**
  * Today, yesterday up to the same time, and the last hour of any number of series: one command for some thirty of them
  * on one server, one for each in Cluster. A series whose key holds something else counts as far as it can be read.
+ * @param onForeign called with such a key, one of each command
  */
 export async function overview(
   client: Client,
   series: readonly string[],
   nowMs = guessServerMs(client),
+  onForeign?: (key: string) => void,
 ): Promise<Overview[]> {
   const atOnce = isCluster(client) ? 1 : seriesAtOnce;
   const found: Overview[] = [];
   for (let from = 0; from < series.length; from += commandsAtOnce * atOnce) {
     const commands: Promise<Overview[]>[] = [];
     for (let at = from; at < Math.min(series.length, from + commandsAtOnce * atOnce); at += atOnce) {
-      commands.push(overviewOfSome(client, series.slice(at, at + atOnce), nowMs));
+      commands.push(overviewOfSome(client, series.slice(at, at + atOnce), nowMs, onForeign));
     }
     for (const some of await Promise.all(commands)) found.push(...some);
   }
@@ -230,14 +232,20 @@ export async function overview(
 const seriesAtOnce = 30;
 const commandsAtOnce = 32;
 
-async function overviewOfSome(client: Client, series: readonly string[], nowMs: number): Promise<Overview[]> {
+async function overviewOfSome(
+  client: Client,
+  series: readonly string[],
+  nowMs: number,
+  onForeign: ((key: string) => void) | undefined,
+): Promise<Overview[]> {
   const { todayMs, yesterday } = dayOf(nowMs);
   const windows = series.flatMap((one) => [
     { series: one, fromMs: todayMs, toMs: nowMs },
     { series: one, ...yesterday },
     { series: one, fromMs: nowMs - hourMs, toMs: nowMs },
   ]);
-  const { found } = await ask(client, planOf(client, windows, nowMs), windows.length);
+  const { found, foreign } = await ask(client, planOf(client, windows, nowMs), windows.length);
+  if (foreign !== undefined) onForeign?.(foreign);
   return series.map((name, i) => ({
     series: name,
     today: found[3 * i] ?? 0,

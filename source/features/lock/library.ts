@@ -38,7 +38,7 @@ export interface Held extends Handle {
    * Holds for another TTL from now.
    * @throws {LockLostError} when it is no longer ours
    */
-  extend(ttlMs?: number): Promise<void>;
+  extend(ttlMs?: number, options?: Call): Promise<void>;
   /** @deprecated since 0.2: `close`. False: it was no longer ours. */
   release(): Promise<boolean>;
 }
@@ -139,8 +139,8 @@ function heldOf(own: OwnHeld | undefined): Held | undefined {
       return own.signal;
     },
     leftMs: () => own.leftMs(),
-    async extend(ttlMs) {
-      if (!(await own.extend(ttlMs))) throw new LockLostError(own.name, 'gone');
+    async extend(ttlMs, call = {}) {
+      if (!(await cancellable(call, () => own.extend(ttlMs)))) throw new LockLostError(own.name, 'gone');
     },
     release: () => own.release(),
     close,

@@ -28,8 +28,8 @@ export interface Writer extends Handle {
   readonly written: number;
   /** False when so much waits that the caller should await `drained()` before it writes more; nothing is dropped. */
   write(message: string): boolean;
-  drained(): Promise<void>;
-  flush(): Promise<void>;
+  drained(options?: Call): Promise<void>;
+  flush(options?: Call): Promise<void>;
 }
 
 export interface Entry {
@@ -70,8 +70,8 @@ export function open(redis: Redis, name: string, options: Options = {}): Writer 
       return writer.written;
     },
     write: (message) => writer.write(message),
-    drained: () => writer.drained(),
-    flush: () => writer.flush(),
+    drained: (call = {}) => cancellable(call, () => writer.drained()),
+    flush: (call = {}) => cancellable(call, () => writer.flush()),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -51,6 +51,13 @@ export interface Options
   readonly follow?: boolean;
 }
 
+export interface ConsumeOptions extends Listening, Reporting {
+  /** Which consumer, `0` to `N-1`. */
+  readonly as: string;
+  /** Where parts are kept until they were taken whole; the system's temporary folder unless given. */
+  readonly spoolDirectory?: string;
+}
+
 export interface Shipped {
   readonly files: number;
   readonly bytes: number;
@@ -131,13 +138,7 @@ const deliveries = new WeakMap<Part, Delivery>();
 export async function* consume(
   redis: Redis,
   name: string,
-  {
-    as,
-    signal,
-    subscriber,
-    spoolDirectory,
-    onEvent,
-  }: Listening & Reporting & { readonly as: string; readonly spoolDirectory?: string },
+  { as, signal, subscriber, spoolDirectory, onEvent }: ConsumeOptions,
 ): AsyncGenerator<Part, void, undefined> {
   const client = clientOf(redis);
   const parts = consumeOwn(client, name, {

@@ -73,6 +73,11 @@ export interface Status {
   readonly lastFullAt: number | undefined;
 }
 
+export interface ObserveOptions extends Daemon<{ readonly type: 'notified'; readonly count: number }> {
+  readonly signal: AbortSignal;
+  readonly channel?: string;
+}
+
 export interface Options extends Daemon<Event> {
   readonly signal: AbortSignal;
   readonly channel?: string;
@@ -133,14 +138,7 @@ export async function notify(
 export async function observe(
   redis: Redis,
   folder: string,
-  {
-    signal,
-    onEvent,
-    channel = defaultChannel,
-  }: Daemon<{ readonly type: 'notified'; readonly count: number }> & {
-    readonly signal: AbortSignal;
-    readonly channel?: string;
-  },
+  { signal, onEvent, channel = defaultChannel }: ObserveOptions,
 ): Promise<void> {
   const onTrouble = (sentence: string): void => warn(onEvent, new SyncTroubleError(sentence));
   const onNotified = (count: number): void => onEvent?.({ type: 'notified', count });

@@ -71,6 +71,13 @@ export interface Options extends Listening, Reporting {
   readonly untilCaughtUp?: boolean;
 }
 
+export interface SubscribeOptions extends Options {
+  /** How often a failing handler is tried again, with back-off (5). */
+  readonly retries?: number;
+  /** How many messages on which the handler failed for good are set aside, so that the next ones follow (0). */
+  readonly aside?: number;
+}
+
 export interface Subscriber {
   readonly name: string;
   readonly position: number;
@@ -140,16 +147,7 @@ export async function* consume(
 export async function subscribe(
   redis: Redis,
   topic: string,
-  {
-    retries,
-    aside,
-    untilCaughtUp = false,
-    ...options
-  }: Options & {
-    readonly retries?: number;
-    /** How many messages on which the handler failed for good are set aside, so that the next ones follow (0). */
-    readonly aside?: number;
-  },
+  { retries, aside: mostAside, untilCaughtUp = false, ...options }: SubscribeOptions,
   handler: (item: Message | Gap, call: { readonly signal: AbortSignal }) => unknown,
 ): Promise<void> {
   const call = { signal: options.signal ?? new AbortController().signal };
@@ -161,7 +159,7 @@ export async function subscribe(
       ...settings.options,
       untilCaughtUp,
       ...(retries !== undefined && { retries }),
-      ...(aside !== undefined && { aside }),
+      ...(mostAside !== undefined && { aside: mostAside }),
       onAside: ({ id }, error) =>
         warn(options.onEvent, new errors.MessageSetAsideError(topic, options.as, id, error)),
     },
