@@ -258,12 +258,19 @@ async function begun(calamity: Calamity): Promise<Row[]> {
     const left = [...oneShots(folders)];
     const worker = async (): Promise<void> => {
       for (let shot = left.shift(); shot; shot = left.shift()) {
-        const { words, stdin = '', reads } = shot;
+        const { words, stdin = '', reads, runsOn } = shot;
         const startedAt = performance.now();
         const child = start(withFlags(words, ...scene.flags, '--timeout', `${newTimeoutMs}ms`), { stdin });
         const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
-        const result = await finished(child);
+        let wasStopped = false;
+        const stopping = setTimeout(() => {
+          if (runsOn) wasStopped = child.kill('SIGTERM');
+        }, newTimeoutMs + 2000);
+        const ended = await finished(child);
         clearTimeout(timer);
+        clearTimeout(stopping);
+        // To run until it was stopped, in order, is its success.
+        const result = wasStopped && ended.code === 143 ? { ...ended, code: 0 } : ended;
         const afterMs = performance.now() - startedAt;
         const name = words
           .map((word) => (word.startsWith('/') ? '…' : word.replaceAll(/sqlite:.*/g, '…')))

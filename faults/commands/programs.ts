@@ -19,6 +19,8 @@ export type OneShot = {
   readonly words: readonly string[];
   readonly stdin?: string;
   readonly reads?: true;
+  /** It has no end of its own: what is still there when every other would have ended is stopped by SIGTERM. */
+  readonly runsOn?: true;
 };
 
 export type Folders = Readonly<Record<'base' | 'target' | 'logs' | 'out' | 'database', string>>;
@@ -122,7 +124,7 @@ export function oneShots({ base, target, logs, database }: Folders): readonly On
     { words: ['ship', 'consume', 'other:', '--as', '0'] },
     { words: ['ship', 'status'], reads: true },
     { words: ['sync', 'notify', 'a', '--base', base] },
-    { words: ['sync', 'run', base, `${target}2`] },
+    { words: ['sync', 'run', base, `${target}2`], runsOn: true },
     { words: ['sync', 'status'], reads: true },
     { words: ['topic', 'publish', 'other', 'once'] },
     { words: ['topic', 'subscribe', 'done', '--as', 'new', '--until-caught-up'] },

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { DeniedError, UnsupportedServerError } from '../errors.ts';
+import { DeniedError, QuarterdeckError, UnsupportedServerError } from '../errors.ts';
 import { backoffMs, pause } from './backoff.ts';
 import { type Client, isCluster } from './client.ts';
 import { RefusedError } from './errors.ts';
@@ -191,9 +191,14 @@ export type RideOutOptions = {
   readonly signal?: AbortSignal;
   /** How long refusals that pass are waited for, from the first of them on; without limit unless given. */
   readonly timeoutMs?: number;
+  /** Shared by several calls whose refusals are one episode: they have one timeout, from the first of all on. */
+  readonly episode?: RefusalEpisode;
   /** Called before each wait, with what was refused and for how long it has been. */
   readonly onWait?: (refusal: unknown, sinceMs: number) => void;
 };
+
+/** Since when, by `performance.now()`, the server has refused what several calls asked; undefined while it does not. */
+export type RefusalEpisode = { sinceMs: number | undefined };
 
 /**
  * Does something again for as long as the server refuses it with what passes by itself, as a lost connection is waited
@@ -202,22 +207,52 @@ export type RideOutOptions = {
  */
 export async function rideOut<Result>(
   run: () => Promise<Result>,
-  { signal, timeoutMs = Number.POSITIVE_INFINITY, onWait }: RideOutOptions = {},
+  { signal, timeoutMs = Number.POSITIVE_INFINITY, onWait, episode }: RideOutOptions = {},
 ): Promise<Result> {
   let sinceMs: number | undefined;
   for (let failures = 1; ; failures += 1) {
     try {
-      return await run();
+      const result = await run();
+      // What was never refused, such as a read, does not show that the others are taken again.
+      if (episode && sinceMs !== undefined) episode.sinceMs = undefined;
+      return result;
     } catch (error) {
       if (!isPassing(error)) throw error;
       const now = performance.now();
-      sinceMs ??= now;
+      sinceMs ??= episode?.sinceMs ?? now;
+      if (episode) episode.sinceMs ??= sinceMs;
       const leftMs = sinceMs + timeoutMs - now;
       if (leftMs <= 0 || signal?.aborted) throw error;
       onWait?.(error, now - sinceMs);
       await pause(Math.min(backoffMs(failures, { firstMs: 100, mostMs: 2000 }), leftMs), signal);
       if (signal?.aborted) throw error;
     }
+  }
+}
+
+/**
+ * What is sent in the background while the foreground waits for input: a failure there that lasts, or that passes but
+ * has gone on for longer than `timeoutMs`, ends what waits, also while the input is silent.
+ */
+export class BackgroundFailure {
+  readonly #timeoutMs: number;
+  readonly #gaveUp = Promise.withResolvers<never>();
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+    this.#gaveUp.promise.catch(() => {});
+  }
+
+  /** Takes in that an attempt failed, and for how long all have. */
+  note(error: unknown, failingForMs: number): void {
+    const sort = refusalSort(error);
+    const isLasting = sort === 'lasting' || (QuarterdeckError.is(error) && error.kind !== 'connection');
+    if (sort === 'passing' ? failingForMs > this.#timeoutMs : isLasting) this.#gaveUp.reject(refused(error));
+  }
+
+  /** What `work` comes to, or the failure that ends it. */
+  race<Result>(work: Promise<Result>): Promise<Result> {
+    return Promise.race([work, this.#gaveUp.promise]);
   }
 }
 

@@ -89,6 +89,18 @@ test('refused for longer than may be waited: they end with what was refused', as
   await accept();
 });
 
+test('refusals that cost it the lock are counted against the timeout from the first of them', async () => {
+  const runner = sync({ timeoutMs: 4000 });
+  await arrives('first');
+  await vi.waitFor(() => expect(runner.events.some((event) => 'full' in event)).toBe(true));
+  const accept = await refuseWrites(server);
+  // Nothing changes: only the renewals are refused, for longer than the timeout by the time the lock is lost.
+  await expect(runner.ended).rejects.toMatchObject({ code: 'REDIS_NOT_SAVING', kind: 'connection' });
+  await accept();
+  expect(runner.troubles.at(-1)).toContain('taking up');
+  expect(runner.troubles.filter((text) => text.endsWith(': waiting'))).toEqual([]);
+}, 30_000);
+
 test('a server that forgot everything: registered anew, compared in full, and said', async () => {
   const { troubles, events } = sync();
   await arrives('first');

@@ -69,6 +69,7 @@ export class IncrementBuffer implements AsyncDisposable {
   readonly #queues = new Map<string, Queue>();
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
+  #failingSinceMs: number | undefined;
   #size = 0;
   #pending = 0;
   #isClosed = false;
@@ -92,6 +93,11 @@ export class IncrementBuffer implements AsyncDisposable {
   /** The sum of the increments that Redis has not confirmed yet. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /** For how long every attempt to send has failed; 0 if the last one did not. */
+  get failingForMs(): number {
+    return this.#failingSinceMs === undefined ? 0 : performance.now() - this.#failingSinceMs;
   }
 
   /**
@@ -129,10 +135,12 @@ export class IncrementBuffer implements AsyncDisposable {
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed) {
       this.#failures += 1;
+      this.#failingSinceMs ??= performance.now();
       this.#sendIn(Math.min(this.#maxDelayMs * 2 ** this.#failures, longestRetryMs));
       throw failed.reason;
     }
     this.#failures = 0;
+    this.#failingSinceMs = undefined;
     return new Map([...this.#queues].map(([type, queue]) => [type, queue.pending]));
   }
 

@@ -1,5 +1,5 @@
 import { messageOf, QuarterdeckError } from '../../errors.ts';
-import { rideOut } from '../../redis/refusals.ts';
+import { BackgroundFailure, rideOut } from '../../redis/refusals.ts';
 import { counted } from '../../ui/format.ts';
 import type { CommandContext } from '../feature.ts';
 import { IncrementBuffer } from './buffer.ts';
@@ -12,13 +12,18 @@ export type Counted = { readonly lines: number; readonly total: number; readonly
  * Counts lines `ID<TAB>BY` from stdin (or `ID`, by `fallback`) until its end or the signal. However it ends, what
  * was read is counted.
  * @throws {BadLineError | StdinLineError} after counting the lines before it
+ * @throws {RefusedError | DeniedError | WrongTypeError} what the server refuses, at once or for longer than `--timeout`
  */
 export async function countLines(context: CommandContext, type: string, fallback: number): Promise<Counted> {
-  const buffer = new IncrementBuffer(context.redis);
+  const { timeoutMs } = context.config;
+  const background = new BackgroundFailure(timeoutMs);
+  const buffer = new IncrementBuffer(context.redis, {
+    onError: (error) => background.note(error, buffer.failingForMs),
+  });
   context.unconfirmed(() =>
     buffer.pending === 0 ? undefined : `${counted(buffer.pending, 'increment')} of ${type}`,
   );
-  const riding = { signal: context.signal, timeoutMs: context.config.timeoutMs };
+  const riding = { signal: context.signal, timeoutMs };
   let lines = 0;
   let total = 0;
   let badLine: Error | undefined;
@@ -40,11 +45,13 @@ export async function countLines(context: CommandContext, type: string, fallback
     }
   };
   try {
-    await read().catch((error: unknown) => {
-      // One that cannot even be read.
-      if (!(QuarterdeckError.is(error) && /^LINE_/.test(error.code))) throw error;
-      badLine = error;
-    });
+    await background.race(
+      read().catch((error: unknown) => {
+        // One that cannot even be read.
+        if (!(QuarterdeckError.is(error) && /^LINE_/.test(error.code))) throw error;
+        badLine = error;
+      }),
+    );
     await rideOut(() => buffer.close(), riding);
   } catch (error) {
     buffer.discard();

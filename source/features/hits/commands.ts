@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { rideOut } from '../../redis/refusals.ts';
+import { BackgroundFailure, rideOut } from '../../redis/refusals.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
@@ -74,21 +74,31 @@ const addCommand = defineCommand({
   ],
   async run(context, input) {
     const { keep: keepMs, keepHourly: keepHourlyMs, layout = 'own' } = input;
-    const hits = await hitsOver(context, { keepMs, keepHourlyMs, layout });
+    const { signal, config } = context;
+    const { timeoutMs } = config;
+    const background = new BackgroundFailure(timeoutMs);
+    const hits = await hitsOver(context, {
+      keepMs,
+      keepHourlyMs,
+      layout,
+      onError: (error) => background.note(error, hits.failingForMs),
+    });
     context.unconfirmed(() => (hits.pending === 0 ? undefined : counted(hits.pending, 'hit')));
     const added = new Map<string, number>();
     const add = (to: string, n: number): void => {
       hits.add(to, n);
       added.set(to, (added.get(to) ?? 0) + n);
     };
-    try {
+    const read = async (): Promise<void> => {
       if (input.series === '-') await readNamed(context, add);
       else if (input.count === '-') await readLines(context, (n) => add(input.series, n));
       else add(input.series, input.count ?? 1);
-    } finally {
-      const { signal, config } = context;
-      await rideOut(() => closeOver(context, hits), { signal, timeoutMs: config.timeoutMs });
-    }
+    };
+    let unread: unknown;
+    // Whatever ends the reading, what the lines before it counted is to be in.
+    await background.race(read().catch((error: unknown) => (unread = error)));
+    await rideOut(() => closeOver(context, hits), { signal, timeoutMs });
+    if (unread !== undefined) throw unread;
     const all = [...added].map(([series, added]) => ({ series, added }));
     const one = all[0] ?? { series: input.series, added: 0 };
     const isNamed = input.series === '-';

@@ -61,7 +61,13 @@ export class Hits {
     let waiting = this.#series.get(series);
     if (!waiting) {
       requireName(series);
-      waiting = { name: series, batches: [], confirmed: new Map(), sending: undefined };
+      waiting = {
+        name: series,
+        batches: [],
+        confirmed: new Map(),
+        sending: undefined,
+        failingSinceMs: undefined,
+      };
       this.#series.set(series, waiting);
     }
     const now = performance.now();
@@ -96,6 +102,14 @@ export class Hits {
     return sum;
   }
 
+  /** For how long every attempt to send some series has failed, the longest of them; 0 if none does. */
+  get failingForMs(): number {
+    const since = [...this.#series.values()].map(
+      ({ failingSinceMs }) => failingSinceMs ?? Number.POSITIVE_INFINITY,
+    );
+    return Math.max(performance.now() - Math.min(...since), 0);
+  }
+
   /** Flushes; the client stays open. */
   async close(): Promise<void> {
     await this.flush();
@@ -121,9 +135,19 @@ export class Hits {
   }
 
   #send(series: Series): Promise<void> {
-    series.sending = this.#drain(series, series.batches.length).finally(() => {
-      series.sending = undefined;
-    });
+    series.sending = this.#drain(series, series.batches.length)
+      .then(
+        () => {
+          series.failingSinceMs = undefined;
+        },
+        (error: unknown) => {
+          series.failingSinceMs ??= performance.now();
+          throw error;
+        },
+      )
+      .finally(() => {
+        series.sending = undefined;
+      });
     return series.sending;
   }
 
@@ -206,6 +230,7 @@ type Series = {
   /** By the server; it is one unless plain keys are spread. */
   readonly confirmed: Map<Client, number>;
   sending: Promise<void> | undefined;
+  failingSinceMs: number | undefined;
 };
 
 export const defaultKeepMs = 3 * dayMs;

@@ -29,8 +29,10 @@ export class LockNotHeldError extends QuarterdeckError {
 /** The holder may hold no longer: the lock went to somebody else, or nobody could confirm in time that it did not. */
 export class LockLostError extends QuarterdeckError {
   readonly reason: 'gone' | 'doubt';
+  /** Since when the server had refused every renewal, by `performance.now()`; undefined where it was something else. */
+  readonly refusedSinceMs: number | undefined;
 
-  constructor(name: string, reason: 'gone' | 'doubt') {
+  constructor(name: string, reason: 'gone' | 'doubt', refusedSinceMs?: number) {
     const reasonText =
       reason === 'gone'
         ? 'it lapsed or was broken, and may be held by another'
@@ -39,6 +41,7 @@ export class LockLostError extends QuarterdeckError {
       hint: 'Whatever it protects must refuse writes with an older fence; a longer --ttl rides out longer outages',
     });
     this.reason = reason;
+    this.refusedSinceMs = refusedSinceMs;
   }
 }
 

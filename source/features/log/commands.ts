@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { isPassing, rideOut } from '../../redis/refusals.ts';
+import { BackgroundFailure, rideOut } from '../../redis/refusals.ts';
 import { counted, formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
@@ -65,14 +65,12 @@ const writeCommand = defineCommand({
     const { signal, config } = context;
     const isStdin = message.length === 0 || (message.length === 1 && message[0] === '-');
     const { timeoutMs } = config;
-    // A refusal that lasts, or passes too late, ends it, also while the pipe is silent.
-    const gaveUp = Promise.withResolvers<never>();
-    gaveUp.promise.catch(() => {});
+    const background = new BackgroundFailure(timeoutMs);
     const writer = new LogWriter(context.redis, name, {
       severity,
       raw,
       onEvent({ error }) {
-        if (!isPassing(error) || writer.failingForMs > timeoutMs) gaveUp.reject(error);
+        background.note(error, writer.failingForMs);
       },
     });
     context.unconfirmed(() =>
@@ -80,7 +78,7 @@ const writeCommand = defineCommand({
         ? undefined
         : `${counted(writer.pending, 'message')} to ${joinLogName(writer.log)}`,
     );
-    if (isStdin) await Promise.race([writeLines(context, writer), gaveUp.promise]);
+    if (isStdin) await background.race(writeLines(context, writer));
     else writer.write(message.join(' '));
     await rideOut(() => writer.close(), { signal, timeoutMs });
     const { log, written } = writer;

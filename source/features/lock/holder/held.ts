@@ -1,4 +1,5 @@
 import type { Client } from '../../../redis/client.ts';
+import { isPassing } from '../../../redis/refusals.ts';
 import { assertTtl, LockLostError } from '../errors.ts';
 import { extendTtl } from './scripts.ts';
 import { queueOf } from './wait-queue.ts';
@@ -33,6 +34,7 @@ export class HeldLock implements Held {
   #ttlMs: number;
   #endsAtMs: number;
   #isReleased = false;
+  #refusedSinceMs: number | undefined;
   #isLost = false;
   #controller: AbortController | undefined;
   #doubt: NodeJS.Timeout | undefined;
@@ -90,7 +92,14 @@ export class HeldLock implements Held {
     this.#renewal = setTimeout(
       async () => {
         // What fails here is tried again; if it goes on failing, the watch on the TTL speaks.
-        await this.extend().catch(() => {});
+        await this.extend().then(
+          () => {
+            this.#refusedSinceMs = undefined;
+          },
+          (error: unknown) => {
+            if (isPassing(error)) this.#refusedSinceMs ??= performance.now();
+          },
+        );
         if (!this.#isReleased && !this.#isLost) this.keepRenewing();
       },
       Math.min(this.#ttlMs / 3, longestRenewalMs),
@@ -130,6 +139,6 @@ export class HeldLock implements Held {
     this.#endsAtMs = Number.NEGATIVE_INFINITY;
     clearTimeout(this.#doubt);
     clearTimeout(this.#renewal);
-    this.#controller?.abort(new LockLostError(this.name, reason));
+    this.#controller?.abort(new LockLostError(this.name, reason, this.#refusedSinceMs));
   }
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { messageOf } from '../../../errors.ts';
 import { backoffMs, pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
-import { isPassing, rideOut } from '../../../redis/refusals.ts';
+import { isPassing, type RefusalEpisode, rideOut } from '../../../redis/refusals.ts';
 import { LockLostError } from '../../lock/errors.ts';
 import type { Held } from '../../lock/lock.ts';
 import { SubscriberDroppedError, SubscriberLeaseLostError } from '../../topic/errors.ts';
@@ -43,19 +43,24 @@ export async function runSync(redis: Client, options: RunnerOptions): Promise<vo
   if (await isNested(real, target)) throw new NestedError(real, target);
   let failures = 0;
   let failingSinceMs: number | undefined;
+  /** What a runner was refused, the lock it lost by that, and taking that again: all have one timeout. */
+  const episode: RefusalEpisode = { sinceMs: undefined };
   for (;;) {
     const held = await rideOut(
       () =>
         serve(redis, { ...options, base: real, standby: options.standby || failures > 0, onWait: onTrouble }),
-      { signal, timeoutMs, onWait: oncePerEpisode(onTrouble) },
+      { signal, timeoutMs, onWait: oncePerEpisode(onTrouble), episode },
     );
-    const runner = new Runner(redis, { ...options, base: path.resolve(options.base) }, held.signal);
+    // The lock was written: the server takes writes again.
+    episode.sinceMs = undefined;
+    const runner = new Runner(redis, { ...options, base: path.resolve(options.base) }, held.signal, episode);
     try {
       await runner.run();
       return;
     } catch (error) {
       const reason = signal.aborted ? undefined : await interruption(error, held, runner);
       if (reason === undefined) throw error;
+      if (error instanceof LockLostError) episode.sinceMs ??= error.refusedSinceMs;
       if (runner.hasCompared) failingSinceMs = undefined;
       failures = runner.hasCompared ? 1 : failures + 1;
       failingSinceMs ??= performance.now();
@@ -76,6 +81,8 @@ async function interruption(error: unknown, held: Held, runner: Runner): Promise
   if (error instanceof SubscriberLeaseLostError) return `Another process took the place of its subscriber`;
   const isDropped = error instanceof SubscriberDroppedError;
   if (!isDropped && !(error instanceof LockLostError)) return;
+  if (error instanceof LockLostError && error.refusedSinceMs !== undefined)
+    return 'Its lock was lost while Redis refused to renew it';
   // An operator who drops a subscriber takes nothing else away; a server that has forgotten it has forgotten the lock.
   const isHeld = isDropped && (await rideOut(() => held.extend()));
   if (isHeld) return;

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { QuarterdeckError } from '../../../errors.ts';
 import { pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
-import { isPassing, rideOut } from '../../../redis/refusals.ts';
+import { isPassing, type RefusalEpisode, rideOut } from '../../../redis/refusals.ts';
 import { shellWord } from '../../../shell-word.ts';
 import { counted, formatCount, formatDuration } from '../../../ui/format.ts';
 import { Subscription } from '../../topic/subscriber/subscription.ts';
@@ -42,6 +42,7 @@ export class Runner {
   readonly #redis: Client;
   readonly #options: RunnerOptions;
   readonly #signal: AbortSignal;
+  readonly #episode: RefusalEpisode;
   /** Aborted with what ended the subscription, such as that somebody dropped it. */
   readonly #deaf = new AbortController();
   readonly #inbox: Inbox;
@@ -63,7 +64,7 @@ export class Runner {
   readonly #reported = new Set<string>();
 
   /** @param options `base` is absolute; a symlink on the way to it is followed wherever it leads */
-  constructor(redis: Client, options: RunnerOptions, held: AbortSignal) {
+  constructor(redis: Client, options: RunnerOptions, held: AbortSignal, episode: RefusalEpisode) {
     const {
       base,
       target,
@@ -77,6 +78,7 @@ export class Runner {
     } = options;
     this.#redis = redis;
     this.#options = options;
+    this.#episode = episode;
     this.#signal = AbortSignal.any([signal, held, this.#deaf.signal]);
     this.#inbox = new Inbox(base, this.#signal);
     this.#rsync = {
@@ -508,8 +510,8 @@ export class Runner {
 
   /** Waits while the server refuses for now. */
   #ride<Result>(run: () => Promise<Result>): Promise<Result> {
-    const { timeoutMs } = this.#options;
-    return rideOut(run, { signal: this.#signal, ...(timeoutMs !== undefined && { timeoutMs }) });
+    const { timeoutMs = Number.POSITIVE_INFINITY } = this.#options;
+    return rideOut(run, { signal: this.#signal, timeoutMs, episode: this.#episode });
   }
 }
 
