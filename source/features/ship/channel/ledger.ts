@@ -64,6 +64,8 @@ const generationSchema = v.object({
   /** How long it was when it was last looked at, and the digest of what stands before that. */
   seen: v.number(),
   seenAnchor: v.optional(v.string(), ''),
+  /** Digests of what it holds at fixed positions up to `position`: see files/marks.ts. */
+  marks: v.optional(v.string(), ''),
   /** Everything about it that changes when it does. */
   stamp: v.optional(v.string(), ''),
   /** Where it was last, one character for each byte. */

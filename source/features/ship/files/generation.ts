@@ -14,6 +14,7 @@ import {
   stampOf,
 } from './identity.ts';
 import { Inflated } from './inflated.ts';
+import { type Marks, marksUpTo } from './marks.ts';
 import type { RawPath } from './raw-path.ts';
 
 /** What was found out about a file at one moment: what it is, how long, how it begins and ends. */
@@ -40,6 +41,7 @@ export class Generation implements Openable {
   anchor: string;
   seen: number;
   seenAnchor: string;
+  marks: Marks;
   stamp: string;
   /** It is the log itself, or was when it was last seen. */
   isLive: boolean;
@@ -69,7 +71,6 @@ export class Generation implements Openable {
   /** Its name was taken away, and nothing but our handle leads to it. */
   isDeleted = false;
   #inflated: Inflated | undefined;
-  /** Which of the files this is that it lay in. */
   #home = 0;
 
   constructor(stored: StoredGeneration) {
@@ -82,6 +83,7 @@ export class Generation implements Openable {
     this.anchor = stored.anchor;
     this.seen = stored.seen;
     this.seenAnchor = stored.seenAnchor;
+    this.marks = stored.marks;
     this.stamp = stored.stamp;
     this.isLive = stored.live;
     this.ending = stored.ending;
@@ -101,6 +103,7 @@ export class Generation implements Openable {
       seenAnchor,
       position: 0,
       anchor: '',
+      marks: '',
       path,
       live: false,
       truncated: false,
@@ -112,6 +115,11 @@ export class Generation implements Openable {
     return generation;
   }
 
+  /** Which of the files that it lay in this is: the same positions may hold something else in the next one. */
+  get home(): number {
+    return this.#home;
+  }
+
   get isUnread(): boolean {
     return this.position < this.seen;
   }
@@ -120,6 +128,8 @@ export class Generation implements Openable {
     const { id, head, position, anchor, seen, seenAnchor, stamp, ending } = this;
     return {
       ...{ id, head, position, anchor, seen, seenAnchor, stamp, ending },
+      // Nothing is shorter than what was put aside and read to its end.
+      marks: this.isLive || this.wasTruncated ? this.marks : '',
       path: this.lastPath,
       live: this.isLive,
       truncated: this.wasTruncated,
@@ -210,20 +220,24 @@ export class Generation implements Openable {
   }
 
   /**
-   * After bytes up to `end` were read: whether they were this generation's. Returns the anchor for what comes next.
+   * After bytes up to `end` were read: whether they were this generation's. Returns what it is known by then.
    * @throws {FileMovedError} and what the system says when it cannot be read
    */
-  async verify(handles: Handles, end: number): Promise<string | undefined> {
+  async verify(
+    handles: Handles,
+    end: number,
+  ): Promise<{ readonly anchor: string; readonly marks: Marks } | undefined> {
     const read = this.reader(handles);
     const last = await bytesBefore(read, end);
-    if (this.ending !== '') return anchorOf(last);
     const { position, anchor, seen, seenAnchor, head } = this;
+    if (this.ending !== '') return { anchor: anchorOf(last), marks: this.marks };
+    const marks = this.isComplete ? this.marks : await marksUpTo(read, end, this.marks);
     const { size } = await handles.use(this, (handle) => handle.stat());
     const isSame =
       size >= Math.max(end, seen) &&
       (await isAnchored(read, seen, seenAnchor)) &&
       (position > 0 && anchor !== '' ? await isAnchored(read, position, anchor) : await beginsAs(read, head));
-    return isSame && last.length === Math.min(256, end) ? anchorOf(last) : undefined;
+    return isSame && last.length === Math.min(256, end) ? { anchor: anchorOf(last), marks } : undefined;
   }
 }
 

@@ -4,6 +4,7 @@ import { pipeline, Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { gunzip } from './gzip.ts';
 import { anchorOf, digestOf, type Head, longestHeadBytes, type ReadAt, rungOf } from './identity.ts';
+import { type Marks, markOf, nextMark } from './marks.ts';
 
 /** How much of what was decompressed is kept: more than is ever read again behind what was read last. */
 const keptBytes = 16 * 1024 * 1024;
@@ -82,6 +83,7 @@ export type Inspected = {
   readonly seenAnchor: string;
   /** The anchors at the positions that were asked for. */
   readonly anchors: ReadonlyMap<number, string>;
+  readonly marks: Marks;
   /** Why it is not whole; undefined when it is. */
   readonly damage: string | undefined;
 };
@@ -94,6 +96,7 @@ export async function inspect(
 ): Promise<Inspected> {
   const wanted = [...new Set(positions)].sort((a, b) => a - b);
   const anchors = new Map<number, string>();
+  let marks = '';
   let damage: string | undefined;
   let size = 0;
   let begin: Buffer = Buffer.alloc(0);
@@ -111,12 +114,15 @@ export async function inspect(
       const position = wanted.shift() ?? 0;
       anchors.set(position, anchorOf(recent.subarray(0, last.length + position - size)));
     }
+    for (let at = nextMark(marks); at <= size + chunk.length; at = nextMark(marks)) {
+      marks += markOf(recent.subarray(0, last.length + at - size));
+    }
     size += chunk.length;
     last = Buffer.from(recent.subarray(-256));
   }
   const rung = rungOf(begin.length);
   const head = { bytes: rung, digest: digestOf(begin.subarray(0, rung)) };
-  return { size, head, begin, seenAnchor: anchorOf(last), anchors, damage };
+  return { size, head, begin, seenAnchor: anchorOf(last), anchors, marks, damage };
 }
 
 /** The content of a compressed file, as far as it can be read; then what is wrong with it, if anything. */

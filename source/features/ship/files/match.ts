@@ -43,14 +43,18 @@ export async function matchByContent(
  * seen.
  */
 async function agreementOf(one: Unknown, generation: Generation): Promise<'full' | 'weak' | 'none'> {
-  const { position, anchor, seen, seenAnchor, isLive, hasEnded, wasTruncated } = generation;
+  const { position, anchor, seen, seenAnchor, marks, isLive, hasEnded, wasTruncated } = generation;
   const { size } = one;
   if (seen === 0 || size === 0) return 'none';
   if (size < seen) {
     if (!wasTruncated) return 'none';
-    return size < position || (await one.isAnchored(position, anchor)) ? 'weak' : 'none';
+    const isRead = size < position ? undefined : await one.isAnchored(position, anchor);
+    return (isRead ?? (await one.isMarked(marks))) ? 'weak' : 'none';
   }
   if (size > seen && (hasEnded || !isLive)) return 'none';
-  const agrees = (await one.isAnchored(seen, seenAnchor)) && (await one.isAnchored(position, anchor));
+  // It may have been read on, through a handle that is left of it, since a compressed file was looked into.
+  const agrees =
+    ((await one.isAnchored(seen, seenAnchor)) ?? (marks !== '' && (await one.isMarked(marks)))) &&
+    ((await one.isAnchored(position, anchor)) ?? (await one.isMarked(marks)));
   return agrees ? 'full' : 'none';
 }

@@ -14,6 +14,7 @@ import {
 } from './identity.ts';
 import { type Inspected, inspect } from './inflated.ts';
 import type { Listed } from './listing.ts';
+import { hasMarks, isMarked, type Marks } from './marks.ts';
 import type { RawPath } from './raw-path.ts';
 
 /** A file of which nothing is known, looked into a little. Sizes and positions are those of its content. */
@@ -25,8 +26,10 @@ export type Unknown = Probe & {
   readonly ending: string;
   /** Up to 1 KiB from its beginning. */
   readonly begin: Buffer;
-  /** Whether this stands before a position. */
-  isAnchored(position: number, anchor: string): Promise<boolean>;
+  /** Whether this stands before a position; undefined when that would have to be read anew. */
+  isAnchored(position: number, anchor: string): Promise<boolean | undefined>;
+  /** Whether it holds what a generation does at fixed positions, as far as it goes. */
+  isMarked(marks: Marks): Promise<boolean>;
   /** Whether a generation has the same where this ends. */
   endsWithin(generation: Generation): Promise<boolean>;
 };
@@ -57,6 +60,7 @@ export async function probe(file: Listed, handles: Handles): Promise<Unknown> {
       ending: '',
       begin,
       isAnchored: (position, anchor) => isAnchored(read, position, anchor),
+      isMarked: (marks) => isMarked(read, size, marks),
       endsWithin: async (generation) =>
         (await generation.anchorAt(handles, size).catch(() => undefined)) === seenAnchor,
     };
@@ -136,7 +140,7 @@ export class Inspections {
 
 /** A compressed file as one that can be matched. */
 export function asUnknown(file: Listed, ending: string, inspected: Inspected, handles: Handles): Unknown {
-  const { size, head, begin, seenAnchor, anchors } = inspected;
+  const { size, head, begin, seenAnchor, anchors, marks: own } = inspected;
   return {
     file,
     opened: { path: file.path, id: file.id },
@@ -147,8 +151,12 @@ export function asUnknown(file: Listed, ending: string, inspected: Inspected, ha
     seenAnchor,
     ending,
     begin,
-    isAnchored: async (position, anchor) =>
-      anchor === '' || position === 0 || (position === size ? seenAnchor : anchors.get(position)) === anchor,
+    isAnchored: async (position, anchor) => {
+      if (anchor === '' || position === 0) return true;
+      const own = position === size ? seenAnchor : anchors.get(position);
+      return own === undefined ? undefined : own === anchor;
+    },
+    isMarked: async (marks) => hasMarks(own, size, marks),
     endsWithin: async (generation) =>
       (await generation.anchorAt(handles, size).catch(() => undefined)) === seenAnchor,
   };

@@ -1,6 +1,17 @@
 import type { FileRecord, StoredGeneration } from '../channel/ledger.ts';
 import { Generation } from './generation.ts';
+import type { Marks } from './marks.ts';
 import type { RawPath } from './raw-path.ts';
+
+/** How far a generation is after a part of it. */
+export type Step = {
+  readonly generation: Generation;
+  readonly position: number;
+  readonly anchor: string;
+  readonly marks: Marks;
+  /** The part ends within a line. */
+  readonly isOpen: boolean;
+};
 
 /**
  * A followed log: everything that is written to it, through all its generations, as one file under its name.
@@ -30,6 +41,8 @@ export class Stream {
   isPastUnsaved = false;
   /** Compressed generations of which it is not known yet what they are: nothing is read before. */
   readonly inspecting = new Set<RawPath>();
+  /** They have ended, and Redis does not know yet: until the past is stored they are in the record. */
+  readonly leaving = new Set<Generation>();
   hasToldOfCompressed = false;
   /** Another shipper has it in hand, or it cannot be shipped for another reason. */
   hasFailed = false;
@@ -47,10 +60,13 @@ export class Stream {
     const isLegacy = record.path === undefined && record.chain === undefined;
     const chain = record.chain ?? (isLegacy ? [legacyGeneration(record, at.path)] : []);
     this.chain = chain.map((each) => loaded(each));
-    this.past = past.map((each) => {
+    // One that was written to again is in the record from then on, and perhaps in the past still.
+    const ids = new Set(this.chain.map(({ id }) => id).filter((id) => id !== ''));
+    this.past = past.flatMap((each) => {
+      if (ids.has(each.id)) return [];
       const generation = loaded(each);
       generation.hasEnded = true;
-      return generation;
+      return [generation];
     });
     this.planned = { shipped: record.shipped, number: record.number };
     this.open = this.chain.find(({ endsOpen }) => endsOpen) ?? (record.open === true ? null : undefined);
@@ -74,9 +90,34 @@ export class Stream {
     for (const generation of this.chain) generation.planned = generation.position;
   }
 
-  /** The record as it is to be stored, after `shipped` bytes in `number` parts. */
-  recordAfter({ shipped, number }: { readonly shipped: number; readonly number: number }): FileRecord {
-    const last = this.chain.at(-1);
+  /** A part was announced. */
+  take({ generation, position, anchor, marks, isOpen }: Step): void {
+    generation.position = position;
+    generation.anchor = anchor;
+    generation.marks = marks;
+    // It was truncated meanwhile, and lies in a copy that is shorter.
+    if (generation.seen < position) {
+      generation.seen = position;
+      generation.seenAnchor = anchor;
+    }
+    for (const each of this.chain) each.endsOpen = false;
+    generation.endsOpen = isOpen;
+    this.open = isOpen ? generation : undefined;
+  }
+
+  /** The record as it is to be stored, after `shipped` bytes in `number` parts, of which `step` was the last. */
+  recordAfter(
+    { shipped, number }: { readonly shipped: number; readonly number: number },
+    step?: Step,
+  ): FileRecord {
+    const isOpen = step ? step.isOpen : this.open !== undefined;
+    const stored = [...this.leaving, ...this.chain].map((each): StoredGeneration => {
+      if (!step) return each.stored();
+      if (each !== step.generation) return { ...each.stored(), open: false };
+      const { position, anchor, marks } = step;
+      return { ...each.stored(), position, anchor, open: step.isOpen, ...(each.isLive && { marks }) };
+    });
+    const last = stored.at(-1);
     const { generation, token, piecesFrom } = this.record;
     return {
       name: this.name,
@@ -88,15 +129,19 @@ export class Stream {
       position: last?.position ?? 0,
       shipped,
       number,
-      bytes: shipped + this.chain.reduce((sum, { seen, position }) => sum + seen - position, 0),
+      bytes: shipped + unread(stored.slice(this.leaving.size)),
       state: 'open',
-      ...(this.open !== undefined && { open: true }),
+      ...(isOpen && { open: true }),
       path: this.path,
       ...(this.real !== undefined && { real: this.real }),
       // An empty list would come back from Lua as something else.
-      ...(this.chain.length > 0 && { chain: this.chain.map((each) => each.stored()) }),
+      ...(stored.length > 0 && { chain: stored }),
     };
   }
+}
+
+function unread(generations: readonly Pick<StoredGeneration, 'seen' | 'position'>[]): number {
+  return generations.reduce((sum, { seen, position }) => sum + Math.max(0, seen - position), 0);
 }
 
 /** The record of a file of which nothing was shipped yet. */
@@ -131,6 +176,7 @@ function legacyGeneration({ inode, head, position }: FileRecord, path: RawPath) 
     anchor: '',
     seen: position,
     seenAnchor: '',
+    marks: '',
     stamp: '',
     path,
     live: true,

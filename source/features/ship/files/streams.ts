@@ -181,7 +181,8 @@ export class Streams {
     }
     const unknown = new Map<RawPath, Listed>();
     const recognise = async (file: Listed): Promise<void> => {
-      if (!(await this.#recognise(file))) unknown.set(file.path, file);
+      if (await this.#recognise(file)) this.#goOn(file.path);
+      else unknown.set(file.path, file);
     };
     for (const path of paths) {
       const file = files.get(path);
@@ -292,8 +293,15 @@ export class Streams {
     }
     generation.seenAtMs = Date.now();
     this.#setLive(generation, stream, file.path === stream.path || file.path === stream.real);
+    if (!generation.isLive && !generation.hasEnded && !generation.isComplete) await this.#hold(generation);
     this.#options.onReady(stream);
     return true;
+  }
+
+  /** Rotation may remove it any moment, behind late lines that somebody writes to it. */
+  async #hold(generation: Generation): Promise<void> {
+    const { handles } = this.#options;
+    if (!handles.has(generation)) await handles.use(generation, async () => {}).catch(() => {});
   }
 
   #setLive(generation: Generation, stream: Stream, isLive: boolean): void {
@@ -313,6 +321,7 @@ export class Streams {
     // It was done, and somebody still writes to it.
     generation.hasEnded = false;
     stream.past = stream.past.filter((each) => each !== generation);
+    stream.leaving.delete(generation);
     stream.insert(generation);
     stream.isPastUnsaved = true;
   }
@@ -353,6 +362,7 @@ export class Streams {
     this.#confirmed = new Map();
     this.#begins = new Map();
     const others: Unknown[] = [];
+    if (opened.length > 0) await this.#checkAllHeld();
     for (const one of opened) {
       const { file } = one;
       const home = this.homes.at(file.path) ?? (await this.#recorded(one));
@@ -362,6 +372,8 @@ export class Streams {
     }
     const matches = await matchByContent(others, (one) => this.#candidatesFor(one));
     for (const [one, { generation, isFull }] of matches) {
+      // What it ends with says more than that both begin alike.
+      if (!isFull && (await this.#isCopy(one))) continue;
       // A better one may just not have been looked at yet.
       if (isFull || generation.lostLooks > 0) await this.#adopt(generation, one);
       else this.#later(one.file.path, this.#waits.lookMs);
@@ -388,6 +400,18 @@ export class Streams {
     }
     for (const [stream, list] of families) {
       for (const { one } of inOrder(list)) await this.#insert(stream, one);
+    }
+  }
+
+  /**
+   * All that was written to the last to what was put aside: it comes before what is in a new file, and what was put aside is
+   * found as a copy, or compressed, by all of it.
+   */
+  async #checkAllHeld(): Promise<void> {
+    for (const generation of [...this.#restless]) {
+      const stream = this.#known.ownerOf(generation);
+      if (!stream || generation.path !== undefined || !this.#options.handles.has(generation)) continue;
+      await this.#checkHeld(generation, stream);
     }
   }
 
@@ -737,16 +761,8 @@ export class Streams {
 
   /** No name leads to it, but we hold it open: late lines are read, and it is let go when nothing comes any more. */
   async #settleHeld(generation: Generation, stream: Stream, now: number): Promise<void> {
-    const before = generation.seen;
     const { handles } = this.#options;
-    try {
-      if (!(await generation.check(handles))) return await this.#truncated(generation, stream);
-    } catch (error) {
-      // It had to be closed meanwhile.
-      if (error instanceof FileMovedError) return;
-      throw error;
-    }
-    if (generation.seen > before) this.#grew(generation, stream);
+    if (!(await this.#checkHeld(generation, stream))) return;
     const links = await handles.use(generation, async (handle) => (await handle.stat()).nlink);
     generation.isDeleted = links === 0;
     const restMs = generation.isDeleted ? this.#waits.deletedMs : this.#waits.rotatedMs;
@@ -758,6 +774,24 @@ export class Streams {
       generation.isDeleted ? this.#waits.deletedMs : this.#waits.tailMs,
     );
     this.#options.onReady(stream);
+  }
+
+  /** What was written to it since. Resolves to false when it is not held any more. */
+  async #checkHeld(generation: Generation, stream: Stream): Promise<boolean> {
+    const before = generation.seen;
+    try {
+      if (!(await generation.check(this.#options.handles))) {
+        await this.#truncated(generation, stream);
+        return false;
+      }
+    } catch (error) {
+      // It had to be closed meanwhile.
+      if (error instanceof FileMovedError) return false;
+      throw error;
+    }
+    this.#known.headChanged(generation);
+    if (generation.seen > before) this.#grew(generation, stream);
+    return true;
   }
 
   /** Its unfinished line is taken, then it is done, each when nothing was written for a while. */
@@ -782,7 +816,7 @@ export class Streams {
     if (now - generation.lostAtMs < this.#waits.lookMs * (generation.lostLooks + 1)) return;
     generation.lostLooks += 1;
     if (generation.lostLooks < lostLooks || stream.inspecting.size > 0) return;
-    const { position, seen, wasTruncated, isLoaded, isLive } = generation;
+    const { position, seen, wasTruncated, isLoaded, isLive, isComplete } = generation;
     const { note } = this.#options;
     const what = `bytes ${position} to ${seen}`;
     if (wasTruncated && seen > position)
@@ -793,6 +827,10 @@ export class Streams {
       note(`${stream.name}: an earlier generation is gone; ${what} of it were seen and are lost`);
     else if (isLoaded && isLive)
       note(`${stream.name}: rotated while nobody followed; what came after byte ${position} was not found`);
+    else if (!isComplete && (isLoaded || !isLive))
+      note(
+        `${stream.name}: an earlier generation is gone; what was written to it after byte ${position}, if anything, is lost`,
+      );
     this.#end(generation, stream);
   }
 
@@ -807,6 +845,7 @@ export class Streams {
     const forgotten = stream.past.filter(({ path, seenAtMs }) => path === undefined && seenAtMs < oldest);
     for (const each of forgotten) this.#known.remove(each);
     stream.past = [...stream.past.filter((each) => !forgotten.includes(each)), generation];
+    stream.leaving.add(generation);
     stream.isUnsaved = true;
     stream.isPastUnsaved = true;
     this.#options.onReady(stream);

@@ -11,7 +11,7 @@ import { bytesOf, folderOf, type RawPath } from '../files/raw-path.ts';
 import type { Named, Selection } from '../files/selection.ts';
 import { printable } from '../files/selection.ts';
 import { type Root, relativeTo, type Source } from '../files/sources.ts';
-import type { Stream } from '../files/stream.ts';
+import type { Step, Stream } from '../files/stream.ts';
 import { defaultWaits, Streams, type Waits } from '../files/streams.ts';
 import type { Part, Pipeline } from './pipeline.ts';
 import { type PlanOptions, planGrowth } from './plan.ts';
@@ -66,6 +66,8 @@ const followWaits: FollowWaits = {
   soonMs: 1000,
   restMs: 2000,
 };
+/** So many are stored in one step. */
+const streamsAtOnce = 50;
 /** So many parts of one file, then it is another's turn. */
 const partsAtOnce = 4;
 
@@ -166,20 +168,23 @@ export class Follower {
     const unsaved = [...this.#streams.byName.values()].filter(
       ({ isUnsaved, isPastUnsaved }) => isUnsaved || isPastUnsaved,
     );
-    if (unsaved.length === 0) return;
-    await this.#options.exclusive(async () => {
-      const fields: [string, string][] = [];
-      for (const stream of unsaved) {
-        if (stream.isUnsaved) fields.push([stream.name, storedRecord(stream.recordAfter(stream.record))]);
-        if (stream.isPastUnsaved) {
-          const past = stream.past.map((each) => each.stored());
-          fields.push([pastFieldOf(stream.name), past.length > 0 ? JSON.stringify({ past }) : '']);
+    for (let from = 0; from < unsaved.length; from += streamsAtOnce) {
+      await this.#options.exclusive(async () => {
+        const fields: [string, string][] = [];
+        for (const stream of unsaved.slice(from, from + streamsAtOnce)) {
+          // A generation moves from one to the other: it is in both or in neither if only one of them is stored.
+          if (stream.isPastUnsaved) {
+            stream.leaving.clear();
+            const past = stream.past.map((each) => each.stored());
+            fields.push([pastFieldOf(stream.name), past.length > 0 ? JSON.stringify({ past }) : '']);
+          }
+          fields.push([stream.name, storedRecord(stream.recordAfter(stream.record))]);
+          stream.isUnsaved = false;
+          stream.isPastUnsaved = false;
         }
-        stream.isUnsaved = false;
-        stream.isPastUnsaved = false;
-      }
-      await this.#options.remember(fields);
-    });
+        await this.#options.remember(fields);
+      });
+    }
   }
 
   async #read(signal: AbortSignal): Promise<never> {
@@ -249,6 +254,7 @@ export class Follower {
     const { pipeline, plan } = this.#options;
     const openFile = this.#shipmentOf(stream);
     const { planned } = stream;
+    const { home } = generation;
     const growth = {
       read: generation.reader(this.#handles),
       position: generation.planned,
@@ -263,7 +269,7 @@ export class Follower {
       stream.planned = { shipped: part.after.shipped, number: part.after.number };
       generation.planned = part.after.position;
       stream.openPlanned = part.isOpen === true ? generation : undefined;
-      openFile.generations.set(part, generation);
+      openFile.origins.set(part, { generation, home });
       openFile.stopped = undefined;
       await pipeline.add(openFile, part);
       parts += 1;
@@ -279,10 +285,11 @@ export class Follower {
    */
   changed(openFile: OpenFile, part: Part | undefined): void {
     if (!(openFile instanceof FollowedShipment)) return;
-    const { stream, generations } = openFile;
-    const generation = part && generations.get(part);
-    const suspects = generation ? [generation] : [...new Set(generations.values())];
-    generations.clear();
+    const { stream, origins } = openFile;
+    const origin = part && origins.get(part);
+    const all = origin ? [origin] : [...origins.values()];
+    const suspects = [...new Set(all.map(({ generation }) => generation))];
+    origins.clear();
     stream.replan();
     for (const each of suspects) this.#streams.suspect(each);
     if (suspects.length === 0) this.#isReady(stream);
@@ -359,10 +366,12 @@ export class Follower {
 class FollowedShipment implements OpenFile {
   readonly stream: Stream;
   readonly source: OpenFile['source'];
-  /** Of which generation each part under way is. */
-  readonly generations = new Map<unknown, Generation>();
+  /** Of which generation each part under way is, and in which of its files that lay when the part was planned. */
+  readonly origins = new Map<unknown, { readonly generation: Generation; readonly home: number }>();
   stopped: OpenFile['stopped'];
   readonly #handles: Handles;
+  /** Confirmed, and not announced yet: it may never be. */
+  #step: Step | undefined;
 
   constructor(stream: Stream, handles: Handles) {
     this.stream = stream;
@@ -374,30 +383,34 @@ class FollowedShipment implements OpenFile {
     return this.stream.record;
   }
 
+  /** What was confirmed last is announced. */
   set record(record: FileRecord) {
-    this.stream.record = record;
+    const { stream } = this;
+    stream.record = record;
+    if (this.#step) stream.take(this.#step);
+    this.#step = undefined;
   }
 
   async close(): Promise<void> {}
 
   async confirm(part: Part): Promise<FileRecord | undefined> {
-    const generation = this.generations.get(part);
+    const { generation, home } = this.origins.get(part) ?? {};
     const { position, entry } = part;
-    if (!generation || generation.position !== position) return;
+    // What was read of the log may be what was written after it was truncated, though its copy holds the right bytes.
+    if (!generation || generation.position !== position || generation.home !== home) return;
     const end = position + entry.bytes;
-    const anchor = await generation.verify(this.#handles, end).catch((error: unknown) => {
+    const verified = await generation.verify(this.#handles, end).catch((error: unknown) => {
       if (error instanceof FileMovedError || isOfFile(error)) return undefined;
       throw error;
     });
-    if (anchor === undefined) return;
-    this.generations.delete(part);
-    generation.position = end;
-    generation.anchor = anchor;
-    for (const each of this.stream.chain) each.endsOpen = false;
-    generation.endsOpen = part.isOpen === true;
-    this.stream.open = generation.endsOpen ? generation : undefined;
+    if (!verified) return;
+    this.origins.delete(part);
+    this.#step = { generation, position: end, ...verified, isOpen: part.isOpen === true };
     this.stream.isUnsaved = false;
-    return this.stream.recordAfter({ shipped: entry.at + entry.bytes, number: part.after.number });
+    return this.stream.recordAfter(
+      { shipped: entry.at + entry.bytes, number: part.after.number },
+      this.#step,
+    );
   }
 }
 

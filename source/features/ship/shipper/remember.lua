@@ -9,7 +9,8 @@
 -- ARGV[4] field: a file's name, or what belongs to it; three words for each
 -- ARGV[5] record: JSON; empty to remove it
 -- ARGV[6] cost: bytes that the field costs at most
--- Reply: how many were kept; those of a file that another live shipper has in hand are not
+-- Reply: how many were kept; those of a file that another live shipper has in hand are not, nor those from before a part
+--   that was announced meanwhile
 if redis.call('HEXISTS', KEYS[3], 's:' .. ARGV[1]) == 0 then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -19,12 +20,14 @@ for i = 4, #ARGV, 3 do
   local known = redis.call('HGET', KEYS[2], field)
   local before = known and cjson.decode(known) or {}
   local owner = before.token and before.token ~= ARGV[1] and redis.call('HGET', KEYS[3], 's:' .. before.token)
-  if not owner or now - cjson.decode(owner).at > tonumber(ARGV[2]) then
+  local isOwned = owner and now - cjson.decode(owner).at <= tonumber(ARGV[2])
+  local record = json ~= '' and cjson.decode(json) or {}
+  local isOlder = record.number and before.generation == record.generation and before.number > record.number
+  if not isOwned and not isOlder then
     if json == '' then
       redis.call('HDEL', KEYS[2], field)
       charged = charged - (before.cost or 0)
     else
-      local record = cjson.decode(json)
       record.token = ARGV[1]
       record.cost = before.cost
       if not record.cost and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[3]) then record.cost = 0 end
