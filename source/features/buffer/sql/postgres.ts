@@ -12,7 +12,8 @@ import {
 } from '../errors.ts';
 import { refuseClearText, withTls } from './postgres-connect.ts';
 import { causeOf, detailOf, disguised, hintFor, isOfRow, isTimeout, sqlState } from './postgres-errors.ts';
-import { checkTable, type Table } from './postgres-schema.ts';
+import { chunkLength, type OpenTable, writeChunk, writePage } from './postgres-rows.ts';
+import { checkTable } from './postgres-schema.ts';
 import {
   type Applied,
   asideTable,
@@ -24,26 +25,20 @@ import {
   pagesOf,
   quoted,
   type Refusal,
-  type Row,
   sorted,
   type Target,
 } from './target.ts';
 
 /**
- * PostgreSQL by `pg`. A page of rows is one statement; ids travel as text and become the key's own type there.
- * User, password, host and the rest may also come from the PG* variables and ~/.pgpass.
- *
- * A row that the table refuses fails its whole statement. The batch is then written once more, narrowed down: in at
- * most fifty chunks with a savepoint each, for a server keeps 64 of them in memory; a chunk that fails is halved, every
- * probe rolled back, until the rows at fault are known, and then written without them.
+ * PostgreSQL by `pg`: a batch is one transaction, recorded by its id. User, password, host and the rest may also come
+ * from the PG* variables and ~/.pgpass. A row that the table refuses fails its whole statement; the batch is then
+ * written once more, narrowed down (postgres-rows.ts).
  */
 
 const connectPatienceMs = 10_000;
 /** Of one statement, here: a server that went silent. */
 const statementPatienceMs = 60_000;
 const closingPatienceMs = 2000;
-const mostChunks = 50;
-const leastChunkRows = 20;
 
 /**
  * For our transaction only. A commit that was answered must outlive a crash, or Redis lets go of what SQL then
@@ -148,14 +143,10 @@ async function prepareBatches(
   };
 }
 
-type Opened = {
-  readonly client: PostgresClient;
-  readonly names: Names;
+type Opened = OpenTable & {
   readonly label: string;
-  readonly scrub: (text: string) => string;
   readonly batches: string;
   readonly aside: string;
-  readonly table: Table;
   /** Whether old batch ids may be deleted; where not, they stay. */
   readonly mayForget: boolean;
   /** Whether there is a table yet for what is refused that we may use: it is made when it is needed. */
@@ -236,8 +227,7 @@ async function attempt(
   const refused = [...unfit];
   // A key that is looked at only at the end would fail the commit, and name no row.
   if (isNarrow) await client.query('SET CONSTRAINTS ALL IMMEDIATE');
-  const length = isNarrow ? Math.max(leastChunkRows, Math.ceil(taken.length / mostChunks)) : undefined;
-  for (const page of pagesOf(taken, length)) {
+  for (const page of pagesOf(taken, isNarrow ? chunkLength(taken.length) : undefined)) {
     try {
       refused.push(...(isNarrow ? await writeChunk(opened, page) : await writePage(opened, page)));
     } catch (error) {
@@ -309,135 +299,4 @@ async function recorded({ client, aside, batches }: Opened, batch: string): Prom
       reason: String(reason),
     }))
     .sort(byId);
-}
-
-/** Writes what can be written of a chunk; every probe is rolled back, so that no savepoint is left but one. */
-async function writeChunk(opened: Opened, rows: readonly Row[]): Promise<Refusal[]> {
-  const { client } = opened;
-  await client.query('SAVEPOINT chunk');
-  const whole = await tried(opened, rows);
-  if (!('error' in whole)) return await kept(client, whole.refused);
-  const suspects =
-    rows.length === 1 ? rows.map((row) => refusalOf(row, whole.error, opened)) : await probe(opened, rows);
-  const ids = new Set(suspects.map(({ id }) => id));
-  const rest = rows.filter(({ id }) => !ids.has(id));
-  const without = await tried(opened, rest);
-  const refused = 'error' in without ? await writeEach(opened, rest, writePage) : without.refused;
-  return await kept(client, [...refused, ...(await updateEach(opened, suspects))]);
-}
-
-/** Row by row: those that are fine alone and not together, such as two spellings of one id that overflow it. */
-async function writeEach<Item extends Row>(
-  opened: Opened,
-  rows: readonly Item[],
-  write: (opened: Opened, rows: readonly Item[]) => Promise<Refusal[]>,
-): Promise<Refusal[]> {
-  const { client } = opened;
-  const refused: Refusal[] = [];
-  for (const row of rows) {
-    await client.query('SAVEPOINT single');
-    try {
-      refused.push(...(await write(opened, [row])));
-    } catch (error) {
-      if (!isOfRow(error)) throw error;
-      await client.query('ROLLBACK TO single');
-      refused.push(refusalOf(row, error, opened));
-    }
-    await client.query('RELEASE single');
-  }
-  return refused;
-}
-
-/**
- * An INSERT is looked at before it turns into an UPDATE: a constraint may refuse -5 as a new row although 3 are left of
- * the row that is there.
- */
-async function updateEach(opened: Opened, suspects: readonly Refusal[]): Promise<Refusal[]> {
-  if (!opened.table.canInsert) return [...suspects];
-  return await writeEach(opened, suspects, async (_, some) => {
-    const [only] = some;
-    if (!only || only.code === 'NO_ROW') return [...some];
-    const missing = await updatePage(opened, some);
-    return missing.length > 0 ? [only] : [];
-  });
-}
-
-async function kept(client: PostgresClient, refused: Refusal[]): Promise<Refusal[]> {
-  await client.query('RELEASE chunk');
-  return refused;
-}
-
-/** Writes rows; when one is refused, everything since the chunk began is taken back. */
-async function tried(
-  opened: Opened,
-  rows: readonly Row[],
-): Promise<{ refused: Refusal[] } | { error: unknown }> {
-  try {
-    return { refused: rows.length === 0 ? [] : await writePage(opened, rows) };
-  } catch (error) {
-    if (!isOfRow(error)) throw error;
-    await opened.client.query('ROLLBACK TO chunk');
-    return { error };
-  }
-}
-
-/** Which of some rows that fail together fail alone. */
-async function probe(opened: Opened, rows: readonly Row[]): Promise<Refusal[]> {
-  const half = Math.ceil(rows.length / 2);
-  const found: Refusal[] = [];
-  for (const some of [rows.slice(0, half), rows.slice(half)]) {
-    const outcome = await tried(opened, some);
-    if (!('error' in outcome)) await opened.client.query('ROLLBACK TO chunk');
-    else if (some.length > 1) found.push(...(await probe(opened, some)));
-    else found.push(...some.map((row) => refusalOf(row, outcome.error, opened)));
-  }
-  return found;
-}
-
-function refusalOf(row: Row, error: unknown, { scrub }: Opened): Refusal {
-  return { ...row, code: sqlState(error), reason: scrub(messageOf(error)) };
-}
-
-/** @returns rows of the page that are not there, where they cannot be made */
-async function writePage(opened: Opened, page: readonly Row[]): Promise<Refusal[]> {
-  if (!opened.table.canInsert) return await updatePage(opened, page);
-  await upsertPage(opened, page);
-  return [];
-}
-
-/** Ids that the key's type takes for one (`7` and `07`) are added up; rows are locked in the order of the page. */
-async function upsertPage({ client, names, table }: Opened, page: readonly Row[]): Promise<void> {
-  const { quotedKey: key, quotedColumn: column } = names;
-  await client.query(
-    `INSERT INTO ${table.quoted} AS t (${key}, ${column})
-      SELECT v.id, sum(v.by) FROM unnest($1::${table.keyType}[], $2::numeric[]) WITH ORDINALITY AS v(id, by, place)
-      GROUP BY v.id ORDER BY min(v.place)
-      ON CONFLICT (${key}) DO UPDATE SET ${column} = coalesce(t.${column}, 0) + excluded.${column}`,
-    wordsOf(page),
-  );
-}
-
-function wordsOf(page: readonly Row[]): [ids: string[], counts: string[]] {
-  return [page.map(({ id }) => id), page.map(({ count }) => String(count))];
-}
-
-/** For tables where a row of key and count alone would lack something. */
-async function updatePage({ client, names, table }: Opened, page: readonly Row[]): Promise<Refusal[]> {
-  const { quotedKey: key, quotedColumn: column } = names;
-  const [ids, counts] = wordsOf(page);
-  const locked = await client.query(
-    `SELECT v.place::int AS place FROM unnest($1::${table.keyType}[]) WITH ORDINALITY AS v(id, place)
-      JOIN ${table.quoted} AS t ON t.${key} = v.id ORDER BY v.place FOR UPDATE OF t`,
-    [ids],
-  );
-  const places = new Set(locked.rows.map((row) => Number(row.place)));
-  await client.query(
-    `UPDATE ${table.quoted} AS t SET ${column} = coalesce(t.${column}, 0) + v.by
-      FROM (SELECT v.id, sum(v.by) AS by FROM unnest($1::${table.keyType}[], $2::numeric[]) AS v(id, by)
-        GROUP BY v.id) AS v
-      WHERE t.${key} = v.id`,
-    [ids, counts],
-  );
-  const reason = `\`${names.table}\` has no such row, and its other columns have no defaults`;
-  return page.filter((_, index) => !places.has(index + 1)).map((row) => ({ ...row, code: 'NO_ROW', reason }));
 }
