@@ -3,7 +3,7 @@ import { counted } from '../../ui/format.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
 import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
 import { settlePublished } from '../topic/publish.ts';
-import { preservable } from './copy/rsync.ts';
+import { preservable } from './copy/execute.ts';
 import { forgetTarget } from './forget.ts';
 import { forgetGuard, resumeGuard } from './guards.ts';
 import type { SyncEvent } from './options.ts';

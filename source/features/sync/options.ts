@@ -1,5 +1,5 @@
 import type { Client } from '../../redis/client.ts';
-import type { Preserved } from './copy/rsync.ts';
+import type { Preserved } from './copy/execute.ts';
 import type { Halt } from './record.ts';
 import type { Ceiling } from './runner/ceiling.ts';
 

@@ -1,18 +1,9 @@
 import path from 'node:path';
 import { RsyncError } from '../errors.ts';
+import { type Copied, type Failure, nothingCopied, together } from './copied.ts';
+import type { Entry, Rsync } from './execute.ts';
 import { nearestFolders, type Plan } from './plan.ts';
-import {
-  type Copied,
-  type Differences,
-  differences,
-  doneBefore,
-  type Entry,
-  type Failure,
-  nothingCopied,
-  type Rsync,
-  runRsync,
-  together,
-} from './rsync.ts';
+import { type Differences, differences, doneBefore, runRsync } from './rsync.ts';
 
 /** What rsync is asked to do for a batch and for a full comparison. A file shows up at the target only when whole. */
 

@@ -1,5 +1,6 @@
 import { counted } from '../../../ui/format.ts';
-import { differences, type Preserved, preservable, type Rsync } from './rsync.ts';
+import { type Preserved, preservable, type Rsync } from './execute.ts';
+import { differences } from './rsync.ts';
 
 const words: Readonly<Record<Preserved, (number: number) => string>> = {
   hardlinks: (number) => counted(number, 'hard link'),

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Client } from '../../../redis/client.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { typed } from '../../../redis/wrong-type.ts';
-import type { Failure } from '../copy/rsync.ts';
+import type { Failure } from '../copy/copied.ts';
 import { syncKeys } from '../keys.ts';
 
 /** A path that could not be copied: kept, so that acknowledging the rest of its batch loses nothing. */
