@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync, type Stats } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { type ErrorOptionsWithHint, messageOf, QuarterdeckError } from './errors.ts';
@@ -27,6 +27,13 @@ export class FolderError extends QuarterdeckError {
  */
 export function ownFolder(folder: string): string {
   const resolved = path.resolve(folder);
+  if (found(resolved)) {
+    checkFolder(folder);
+    return folder;
+  }
+  // First: nothing is made behind a link of somebody else.
+  const unsafe = unsafeAbove(path.dirname(resolved));
+  if (unsafe !== undefined) throw new FolderError(folder, unsafe);
   try {
     mkdirSync(resolved, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -51,37 +58,70 @@ export function isOwnFolder(folder: string): boolean {
 
 function checkFolder(folder: string): void {
   const resolved = path.resolve(folder);
-  const found = lstatSync(resolved);
-  if (found.isSymbolicLink()) {
+  const stats = lstatSync(resolved);
+  if (stats.isSymbolicLink()) {
     throw new FolderError(folder, 'it is a link', { hint: 'Name the folder that it leads to' });
   }
-  if (!found.isDirectory()) throw new FolderError(folder, 'it is no folder');
+  if (!stats.isDirectory()) throw new FolderError(folder, 'it is no folder');
   const uid = process.getuid?.();
   // Windows knows neither owners nor modes.
   if (uid === undefined) return;
-  if (found.uid !== uid) {
-    throw new FolderError(folder, `it belongs to user ${found.uid}, not to you (${uid})`, {
+  if (stats.uid !== uid) {
+    throw new FolderError(folder, `it belongs to user ${stats.uid}, not to you (${uid})`, {
       hint: 'Choose another one, or have that one removed: what lies in it may be read or changed by its owner',
     });
   }
-  if ((found.mode & 0o077) !== 0) {
-    throw new FolderError(folder, `others may read or write it (mode ${modeOf(found)})`, {
+  if ((stats.mode & 0o077) !== 0) {
+    throw new FolderError(folder, `others may read or write it (mode ${modeOf(stats)})`, {
       hint: `Close it with \`chmod 700 ${folder}\`, after a look at what lies in it`,
     });
   }
-  const unsafe = unsafeAbove(path.dirname(realpathSync(resolved)), uid);
+  const unsafe = unsafeAbove(path.dirname(resolved));
   if (unsafe !== undefined) throw new FolderError(folder, unsafe);
 }
 
-/** Why somebody else could put another folder in the place of one below; undefined if nobody could. */
-function unsafeAbove(folder: string, uid: number): string | undefined {
-  for (let above = folder; ; above = path.dirname(above)) {
-    const found = statSync(above);
-    if (found.uid !== 0 && found.uid !== uid) return `${above} above it belongs to user ${found.uid}`;
-    const isOpen = (found.mode & 0o002) !== 0;
-    const isSticky = (found.mode & 0o1000) !== 0;
-    if (isOpen && !isSticky) return `everybody may write ${above} above it (mode ${modeOf(found)})`;
-    if (above === path.dirname(above)) return;
+/**
+ * Why somebody else could put another folder in the place of one below, by its path or by a link on that; undefined if
+ * nobody could. What is missing of it is not looked at.
+ */
+function unsafeAbove(folder: string): string | undefined {
+  const uid = process.getuid?.();
+  if (uid === undefined) return;
+  let at: string = path.parse(folder).root;
+  let left = folder.split(path.sep).filter((part) => part !== '');
+  for (let links = 0; ; ) {
+    const stats = found(at);
+    if (!stats) return;
+    if (stats.uid !== 0 && stats.uid !== uid) {
+      return `${at} above it belongs to user ${stats.uid}${stats.isSymbolicLink() ? ', and is a link' : ''}`;
+    }
+    if (stats.isSymbolicLink()) {
+      links += 1;
+      if (links > mostLinks) return `${at} above it is a link that leads to itself`;
+      const target = path.resolve(path.dirname(at), readlinkSync(at));
+      at = path.parse(target).root;
+      left = [...target.split(path.sep).filter((part) => part !== ''), ...left];
+      continue;
+    }
+    const isOpen = (stats.mode & 0o002) !== 0;
+    const isSticky = (stats.mode & 0o1000) !== 0;
+    if (isOpen && !isSticky) return `everybody may write ${at} above it (mode ${modeOf(stats)})`;
+    const [next, ...rest] = left;
+    if (next === undefined || !stats.isDirectory()) return;
+    at = path.join(at, next);
+    left = rest;
+  }
+}
+
+/** As many as Linux follows. */
+const mostLinks = 40;
+
+/** Undefined as well where it may not be looked at: what is to be made there then fails, with the reason. */
+function found(file: string): Stats | undefined {
+  try {
+    return lstatSync(file);
+  } catch {
+    return;
   }
 }
 

@@ -1,9 +1,19 @@
-import { readFileSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { messageOf } from './errors.ts';
 
-/** Files with what is secret or trusted: passwords, keys and certificates. */
+/** Files with what is secret or trusted: passwords, keys and certificates, and what we write for this user alone. */
 
 /** Whether others on this machine may read it, and how to say so; a group of root's is root's business, as psql has it. */
 export function readableByOthers(file: string): string | undefined {
@@ -35,6 +45,56 @@ export function writtenByOthers(file: string): string | undefined {
     if (isOpen) return `everybody may write ${one} (mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
   }
   return;
+}
+
+/**
+ * Opens a file of this user that no other name leads to, and closes it to others; what is missing is made. Nothing is
+ * followed, and a pipe does not hold us up. `flags` says what for, such as `O_WRONLY | O_CREAT | O_APPEND`.
+ * @throws {Error} saying what stands there instead, or why it cannot be opened
+ */
+export function openOwnFile(file: string, flags: number): number {
+  let descriptor: number;
+  try {
+    // Windows has neither.
+    const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+    descriptor = openSync(file, flags | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    // Linux refuses a link of somebody else in a shared folder with another code.
+    if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink())
+      throw new Error('it is a link', { cause: error });
+    // A pipe that nobody reads.
+    if (code === 'ENXIO') throw new Error('it is no regular file', { cause: error });
+    throw error;
+  }
+  const found = fstatSync(descriptor);
+  const reason = notOurs(found);
+  if (reason !== undefined) {
+    closeSync(descriptor);
+    throw new Error(reason);
+  }
+  if ((found.mode & 0o077) !== 0) fchmodSync(descriptor, 0o600);
+  return descriptor;
+}
+
+/** What stands in such a file. @throws {Error} */
+export function readOwnFile(file: string): string {
+  const descriptor = openOwnFile(file, constants.O_RDONLY);
+  try {
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Why a file that was opened is not to be trusted with what is written to it; undefined if it is. */
+export function notOurs(found: Stats): string | undefined {
+  if (!found.isFile()) return 'it is no regular file';
+  const uid = process.getuid?.();
+  if (uid !== undefined && found.uid !== uid) return `it belongs to user ${found.uid}, not to you (${uid})`;
+  // Otherwise it may be a file of ours that somebody else named so.
+  if (found.nlink > 1) return `${found.nlink} names lead to it`;
+  return undefined;
 }
 
 /** The first line of the file. @throws {Error} saying why there is none */

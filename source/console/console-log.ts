@@ -1,7 +1,8 @@
-import { closeSync, constants, fchmodSync, fstatSync, openSync, type Stats, writeSync } from 'node:fs';
-import process from 'node:process';
+import { closeSync, constants, writeSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { type ErrorOptionsWithHint, messageOf, QuarterdeckError } from '../errors.ts';
+import { openOwnFile } from '../private-files.ts';
+import { escapeJson } from '../ui/text.ts';
 
 /**
  * What the console does, one JSON object a line, for whoever looks for the reason of something: `--log FILE`.
@@ -58,9 +59,6 @@ export class LogFileError extends QuarterdeckError {
   }
 }
 
-const flags =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
 /**
  * @param onFailure called once when the file takes no more; the log then ends, the console does not
  * @throws {LogFileError} when it cannot be opened, is a link or no file, or belongs to somebody else
@@ -91,37 +89,22 @@ export function openConsoleLog(
 }
 
 function open(file: string): number {
-  let descriptor: number;
   try {
-    descriptor = openSync(file, flags, 0o600);
+    return openOwnFile(file, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND);
   } catch (error) {
-    const isLink = error instanceof Error && 'code' in error && error.code === 'ELOOP';
-    throw new LogFileError(file, isLink ? 'it is a link' : messageOf(error), {
+    throw new LogFileError(file, messageOf(error), {
       cause: error,
       hint: 'Name a file in a folder of your own',
     });
   }
-  const mistake = mistakeOf(fstatSync(descriptor));
-  if (mistake === undefined) {
-    fchmodSync(descriptor, 0o600);
-    return descriptor;
-  }
-  closeSync(descriptor);
-  throw new LogFileError(file, mistake, { hint: 'Name a file in a folder of your own' });
-}
-
-function mistakeOf(found: Stats): string | undefined {
-  if (!found.isFile()) return 'it is no file';
-  const uid = process.getuid?.();
-  if (uid !== undefined && found.uid !== uid) return `it belongs to user ${found.uid}, not to you (${uid})`;
-  return undefined;
 }
 
 /** Struck out are the passwords of the configuration and those in URLs that an error may repeat. */
 function lineOf(event: LogEvent, secrets: readonly string[]): string {
-  return JSON.stringify({ at: Date.now(), ...event }, (_, value: unknown) => {
+  const json = JSON.stringify({ at: Date.now(), ...event }, (_, value: unknown) => {
     if (typeof value !== 'string') return value;
     const plain = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), value);
     return plain.replaceAll(/(:\/\/[^\s/:@]*):[^\s/@]*@/g, '$1:***@');
   });
+  return escapeJson(json);
 }

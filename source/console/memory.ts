@@ -1,12 +1,14 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import type { AnyFeature } from '../features/index.ts';
 import { isOwnFolder, ownFolder } from '../own-folders.ts';
+import { readOwnFile } from '../private-files.ts';
 import { changeSlice, type Store, type View } from '../store/store.ts';
 import { changeList, type Listed } from '../ui/list.ts';
+import { safeJson } from '../ui/text.ts';
 import { panesOf } from './view/views.ts';
 
 /**
@@ -59,7 +61,7 @@ function serversIn(config: Config): Record<string, Remembered> {
   if (!isOwnFolder(config.stateDirectory)) return {};
   let found: unknown;
   try {
-    found = JSON.parse(readFileSync(fileOf(config), 'utf8'));
+    found = JSON.parse(readOwnFile(fileOf(config)));
   } catch {
     // There is none yet, or it is spoilt: what it held is a convenience.
     return {};
@@ -158,13 +160,13 @@ export function keepMemory(
       const kept = Object.entries(servers)
         .sort(([, a], [, b]) => b.atMs - a.atMs)
         .slice(0, mostServers);
-      mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
       ownFolder(config.stateDirectory);
       const target = fileOf(config);
-      writeFileSync(`${target}.${process.pid}`, JSON.stringify({ servers: Object.fromEntries(kept) }), {
-        mode: 0o600,
-      });
-      renameSync(`${target}.${process.pid}`, target);
+      const beside = `${target}.${process.pid}`;
+      // One that is left of a process of that number.
+      rmSync(beside, { force: true });
+      writeFileSync(beside, safeJson({ servers: Object.fromEntries(kept) }), { mode: 0o600, flag: 'wx' });
+      renameSync(beside, target);
     } catch (error) {
       onFailure(`What was set is not remembered: ${messageOf(error)}`);
     }

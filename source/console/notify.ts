@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts';
 import type { NotifyWay } from '../file-settings.ts';
 import { needSentence, type OpenNeed } from '../need.ts';
 import type { Store } from '../store/store.ts';
-import { sanitise, truncate } from '../ui/text.ts';
+import { safeJson, sanitise, truncate } from '../ui/text.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /**
@@ -109,6 +109,6 @@ function run(
   // One that reads nothing closes the pipe.
   child.stdin.on('error', () => {});
   const { id, feature, name, severity, words: text, sinceMs = null } = need;
-  child.stdin.end(`${JSON.stringify({ id, feature, name, severity, words: text, sinceMs, count })}\n`);
+  child.stdin.end(`${safeJson({ id, feature, name, severity, words: text, sinceMs, count })}\n`);
   child.unref();
 }

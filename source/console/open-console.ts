@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { hideSecrets, readConfig } from '../config.ts';
 import { UsageError } from '../errors.ts';
+import { sanitise } from '../ui/text.ts';
 import { runConsole } from './run-console.tsx';
 
 /**
@@ -11,7 +12,7 @@ import { runConsole } from './run-console.tsx';
 export async function openConsole(globals: Record<string, unknown>, env: NodeJS.ProcessEnv): Promise<number> {
   const config = readConfig(globals, env);
   hideSecrets(env);
-  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${warning}\n`);
+  for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${sanitise(warning)}\n`);
   if (!process.stdout.isTTY || !process.stdin.isTTY) {
     throw new UsageError('The console needs a terminal', {
       code: 'NO_TERMINAL',

@@ -79,7 +79,11 @@ const unsafeInJson =
 
 /** JSON with everything escaped that could move a cursor, hide or reorder: the same value, harmless to look at. */
 export function safeJson(value: unknown, indent?: number): string {
-  const json = JSON.stringify(value, null, indent);
+  return escapeJson(JSON.stringify(value, null, indent));
+}
+
+/** The same for JSON that is text already. */
+export function escapeJson(json: string): string {
   // Nothing to look for in most of it, and looking is dear.
   if (!/[^\n -~]/.test(json)) return json;
   return json.replaceAll(unsafeInJson, (letter) =>

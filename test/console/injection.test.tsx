@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Box, render } from 'ink';
 import { expect, test, vi } from 'vitest';
 import { Screen } from '../../source/console/terminal/screen.ts';
@@ -7,9 +10,9 @@ import { Prompt } from '../../source/ui/prompt.tsx';
 import { Row } from '../../source/ui/row.tsx';
 import { layTable, Table } from '../../source/ui/table.tsx';
 import { sanitise, width } from '../../source/ui/text.ts';
-import { foreignSequences, payloads } from '../helpers/injections.ts';
+import { foreignSequences, payloads, unsafeLines } from '../helpers/injections.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
-import { cli, startPlay } from '../helpers/terminal.ts';
+import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 import { makeXterm, screenLines, settle } from '../helpers/xterm.ts';
 
 const server = await redisForThisFile();
@@ -104,7 +107,8 @@ test('every component paints every payload within its cells, with our own sequen
   instance.unmount();
 });
 
-test('names and messages in every feature, painted by the whole console', async () => {
+/** A name and a message of each payload, in every feature that keeps such. */
+async function fill(): Promise<void> {
   const tame = (work: Promise<unknown>): Promise<unknown> => work.catch(() => {});
   const used = payloads.filter((payload) => payload.length < 200 && payload.isWellFormed());
   await chat.create(redis, 'ops', ['ada', 'bob']);
@@ -127,7 +131,10 @@ test('names and messages in every feature, painted by the whole console', async 
   const writer = new log.LogWriter(redis, 'web', { severity: 'error' });
   for (const payload of used) writer.write(`line ${payload} end`);
   await writer.close();
+}
 
+test('names and messages in every feature, painted by the whole console', async () => {
+  await fill();
   const play = startPlay({ args: [cli, '--url', server.url, '--operator', 'ada'], columns: 160, rows: 50 });
   try {
     await play.shows('● live');
@@ -159,3 +166,97 @@ test('names and messages in every feature, painted by the whole console', async 
     await play.close();
   }
 }, 60_000);
+
+/** Goes through all panes, and into what they have. */
+async function walk(play: Play, shows: (digit: string) => Promise<void>): Promise<void> {
+  for (const digit of Array.from('123456789')) {
+    play.press(digit);
+    await shows(digit);
+    play.press('down', 'pagedown', 'down');
+    if ('345678'.includes(digit)) play.press('enter');
+  }
+}
+
+test('the same for a screen reader: lines, and nothing else', async () => {
+  await fill();
+  const args = [cli, '--url', server.url, '--operator', 'ada', '--screen-reader'];
+  const play = startPlay({ args, columns: 400, rows: 100 });
+  try {
+    const said = (pattern: RegExp): Promise<void> =>
+      vi.waitFor(() => expect(play.raw()).toMatch(pattern), { timeout: 45_000, interval: 50 });
+    await said(/Panes: 1 chat/);
+    await walk(play, (digit) => said(new RegExp(`\\n${digit} \\w+, `)));
+    play.press('!');
+    await said(/in the list of needs|Nothing needs/);
+    play.press('q', ':', 'lock break ');
+    await said(/command: lock break $/);
+    for (let index = 0; index < 40; index += 1) play.press('down');
+    await vi.waitFor(() => expect(play.raw().split('offered: ').length).toBeGreaterThan(40), 45_000);
+    // Marks around what is pasted are all that is sent to the terminal.
+    const rest = play
+      .raw()
+      .replaceAll(/\u001B\[\?2004[hl]/g, '')
+      .replaceAll(/\r+\n/g, '\n');
+    expect(unsafeLines(rest)).toEqual([]);
+  } finally {
+    await play.close();
+  }
+}, 120_000);
+
+test('the same in the log and the recording of a console, and replayed from what somebody else recorded', async () => {
+  await fill();
+  const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-injection-'));
+  const recording = path.join(folder, 'console.rec');
+  const log = path.join(folder, 'console.log');
+  const args = [cli, '--url', server.url, '--operator', 'ada', '--record', recording, '--log', log];
+  const play = startPlay({ args, columns: 160, rows: 50 });
+  try {
+    await play.shows('● live');
+    await walk(play, (digit) => play.shows(new RegExp(`┏━ ${digit} \\w+`)));
+    play.press('q');
+    await play.ended();
+  } finally {
+    await play.close();
+  }
+  const written = readFileSync(recording, 'utf8');
+  expect(written.length).toBeGreaterThan(10_000);
+  expect(unsafeLines(written)).toEqual([]);
+  expect(unsafeLines(readFileSync(log, 'utf8'))).toEqual([]);
+
+  // A recording that comes from elsewhere need not be as ours are, nor have a name that is harmless.
+  const foreign = path.join(folder, 'a\u001B]0;title\u0007b');
+  const lines = written
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  lines[0] = { ...lines[0], context: { name: payloads.slice(0, 200).join(''), production: true } };
+  for (const line of lines.slice(1)) {
+    if (line.connection) line.connection.url = `redis://${payloads.slice(0, 200).join('')}`;
+    if (line.server) line.server.version = payloads.slice(0, 200).join('');
+    line.note = payloads.filter((payload) => payload.length < 200).join('');
+  }
+  writeFileSync(foreign, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  expect(unsafeLines(readFileSync(foreign, 'utf8'))).not.toEqual([]);
+  const replay = startPlay({ args: [cli, 'replay', foreign], columns: 160, rows: 50 });
+  try {
+    await replay.shows(/PRODUCTION/);
+    await walk(replay, (digit) => replay.shows(new RegExp(`┏━ ${digit} \\w+`)));
+    const { title, rest } = ownTitles(replay.raw());
+    for (const one of title) expect(unsafeLines(one)).toEqual([]);
+    expect(foreignSequences(rest)).toEqual([]);
+    replay.press('q');
+    await replay.ended();
+  } finally {
+    await replay.close();
+    rmSync(folder, { recursive: true });
+  }
+}, 120_000);
+
+/** The titles that were set, whose text may be anything harmless, and the rest. */
+function ownTitles(raw: string): { readonly title: readonly string[]; readonly rest: string } {
+  const pattern = /\u001B\]2;([^\u0007]*)\u0007/g;
+  return {
+    title: Array.from(raw.matchAll(pattern), ([, text = '']) => text),
+    rest: raw.replaceAll(pattern, ''),
+  };
+}

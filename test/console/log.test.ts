@@ -97,7 +97,7 @@ test('is added to, tells of commands by their names, and is closed to others', a
 
 test.each([
   ['a link', 'link.log', 'it is a link', (file: string) => symlinkSync('/etc/hostname', file)],
-  ['a pipe', 'pipe.log', 'ENXIO', (file: string) => execFileSync('mkfifo', [file])],
+  ['a pipe', 'pipe.log', 'it is no regular file', (file: string) => execFileSync('mkfifo', [file])],
   ['in a folder that is not there', 'nowhere/console.log', 'ENOENT', () => {}],
 ])('%s is refused before the terminal is taken', async (_, name, reason, make) => {
   const file = path.join(folder, name);

@@ -163,6 +163,18 @@ export const payloads: readonly string[] = [
 const allowed =
   /\u001B(?:\]2;(?:!\d+ )?quarterdeck [\w.:/@[\]…-]*\u0007|\[2[23];2t|\[\?(?:7|25|1007|1049|2004|2026|2031)[hl]|\[\?996n|\]11;\?\u001B\\|\[c|\[\d+;\d+H|\[H|\[2J|\[K|\[(?:0|1|2|4|7|22|24|27|3[0-7]|39|9[0-7]|38;5;\d+|38;2;\d+;\d+;\d+)m)/g;
 
+/**
+ * Lines that steer, hide or reorder something, or that nobody but a payload wrote; empty when all is well. A non-joiner
+ * that keeps two letters apart is ours.
+ */
+export function unsafeLines(text: string): readonly string[] {
+  const unsafe =
+    /(?!\u200C)[\p{Format}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\p{Surrogate}]/u;
+  return text
+    .split('\n')
+    .filter((line) => foreignSequences(line).length > 0 || /^admin/.test(line) || unsafe.test(line));
+}
+
 /** What was written beyond text and our own sequences; empty when all is well. */
 export function foreignSequences(written: string): string[] {
   const rest = written.replaceAll(allowed, '');

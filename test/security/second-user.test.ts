@@ -1,10 +1,14 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -13,12 +17,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
-import { recall } from '../../source/console/memory.ts';
+import { openConsoleLog } from '../../source/console/console-log.ts';
+import { keepMemory, recall } from '../../source/console/memory.ts';
 import { openHistory } from '../../source/console/session/history.ts';
+import { startRecorder } from '../../source/console/time/recorder.ts';
 import { openSpool } from '../../source/features/ship/consumer/spool.ts';
 import { defaultFile, writeFrame } from '../../source/frames/frame-file.ts';
 import { FolderError, ownFolder } from '../../source/own-folders.ts';
+import { changeSlice, makeStore } from '../../source/store/store.ts';
 import { type CliOptions, kill, run, start } from '../helpers/cli.ts';
+import { makeFeature, type Notes } from '../helpers/feature.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /**
@@ -139,6 +147,114 @@ const places: Readonly<Record<string, Place>> = {
   },
 };
 
+/** What they put where a file of ours is to be; returns what ends it. */
+const attempts: Readonly<Record<string, (file: string) => Promise<(() => void) | undefined>>> = {
+  'a file of theirs': async (file) => planted(`echo theirs > ${file}; chmod 666 ${file}`),
+  'a link of theirs to a file of ours': async (file) => planted(`ln -s ${at('ours')} ${file}`),
+  'a link of theirs to nothing': async (file) => planted(`ln -s ${at('planted')} ${file}`),
+  'a pipe of theirs': async (file) => planted(`mkfifo -m 666 ${file}`),
+  async 'a pipe that they read'(file) {
+    planted(`mkfifo -m 666 ${file}`);
+    const reader = spawn('cat', [file], { uid: them, gid: them, stdio: 'ignore' });
+    await once(reader, 'spawn');
+    return () => void reader.kill('SIGKILL');
+  },
+  // The kernel lets them do that where it does not protect hard links.
+  'another name of a file of ours': async (file) => {
+    linkSync(at('ours'), file);
+    return undefined;
+  },
+  'a folder of theirs': async (file) => planted(`mkdir -m 777 ${file}`),
+};
+
+function planted(line: string): undefined {
+  expect({ line, done: theirs(line).done }).toEqual({ line, done: true });
+}
+
+type FilePlace = {
+  readonly folder: string;
+  readonly name: string;
+  /** Gives what it said where it refuses, else '' once something was written. */
+  use(file: string): Promise<string> | string;
+};
+
+const failed = async (act: () => unknown): Promise<string> => {
+  try {
+    await act();
+    return '';
+  } catch (error) {
+    return String(error);
+  }
+};
+
+const slices = { notes: makeFeature().initial(readConfig({}, { USER: 'tester', HOME: '/nonexistent' })) };
+const storeOf = () =>
+  makeStore({
+    slices,
+    focus: 'notes',
+    columns: 80,
+    rows: 24,
+    connection: { name: 'live', sinceMs: 1, attempt: 1, url: 'redis://here', kind: 'standalone' },
+  });
+
+const files: Readonly<Record<string, FilePlace>> = {
+  'the file of --log': {
+    folder: '.',
+    name: 'console.log',
+    use: (file) =>
+      failed(() => {
+        const log = openConsoleLog(file, config(), () => {});
+        log.write({ event: 'end', exitCode: 0 });
+        log.close();
+      }),
+  },
+  'a recording': {
+    folder: '.',
+    name: 'console.rec',
+    use: (file) =>
+      failed(() =>
+        startRecorder(file, { state: storeOf().getState(), context: undefined, onFailure() {} }).end(),
+      ),
+  },
+  'a saved frame': { folder: '.', name: 'frame.txt', use: (file) => failed(() => writeFrame(file, 'frame')) },
+  'a piece in the spool': {
+    folder: 'state/quarterdeck/spool',
+    name: 'piece',
+    use: (file) => failed(async () => (await openSpool(file)).close()),
+  },
+  'the history': {
+    folder: 'state/quarterdeck',
+    name: 'history',
+    use: () => openHistory(config().stateDirectory, 'here').add('chat list') ?? '',
+  },
+  'what the console remembers': {
+    folder: 'state/quarterdeck',
+    name: 'console.json',
+    use() {
+      let refusal = '';
+      const store = storeOf();
+      const stop = keepMemory(
+        {
+          store,
+          features: [makeFeature()],
+          config: config(),
+          saved: () => [],
+          onFailure: (text) => {
+            refusal = text;
+          },
+        },
+        recall(config(), ['notes']),
+      );
+      changeSlice(store, 'notes', (slice) => ({
+        ...(slice as Notes),
+        list: { ...(slice as Notes).list, order: { field: 'name', isDescending: true } },
+      }));
+      stop();
+      return refusal;
+    },
+  },
+};
+
 describe.runIf(isRoot)('a second user of this machine', () => {
   describe.each(Object.entries(places))('%s', (name, { folder, use, file }) => {
     const isCache = name === 'compile cache';
@@ -180,6 +296,51 @@ describe.runIf(isRoot)('a second user of this machine', () => {
       ])
         expect({ line, done: theirs(line).done }).toEqual({ line, done: false });
     });
+  });
+
+  describe.each(Object.entries(files))('%s', (_, { folder, name, use }) => {
+    test.each(Object.entries(attempts))('%s', async (_attempt, attempt) => {
+      mkdirSync(at(folder), { recursive: true });
+      // Where the folder is our own: planted while it was open to them.
+      chmodSync(at(folder), 0o1777);
+      writeFileSync(at('ours'), 'ours', { mode: 0o600 });
+      const file = at(folder, name);
+      const end = await attempt(file);
+      if (folder !== '.') {
+        for (let one = folder; one !== '.'; one = path.dirname(one)) chmodSync(at(one), 0o700);
+      }
+      const refusal = await use(file);
+      await end?.();
+      if (refusal === '') {
+        const { uid, mode, nlink } = lstatSync(file);
+        const isFile = lstatSync(file).isFile();
+        expect({ isFile, uid, mode: mode & 0o777, nlink }).toEqual({
+          isFile: true,
+          uid: 0,
+          mode: 0o600,
+          nlink: 1,
+        });
+      } else {
+        expect(refusal).toMatch(
+          /it is a link|exists already|belongs to user 65534|no (regular )?file|2 names lead to it|EISDIR|is a directory/,
+        );
+      }
+      expect(readFileSync(at('ours'), 'utf8')).toBe('ours');
+      expect(existsSync(at('planted'))).toBe(false);
+      expect(theirs('cat ours').done).toBe(false);
+    });
+  });
+
+  test('a link on the way to a folder of ours is not followed, and nothing is made behind it', async () => {
+    mkdirSync(at('elsewhere'), { mode: 0o700 });
+    theirs(`ln -s ${at('elsewhere')} state; ln -s ${at('elsewhere')} cache`);
+    const reason = /above it belongs to user 65534, and is a link/;
+    expect(said(() => ownFolder(at('state/quarterdeck/spool')))).toMatch(reason);
+    mkdirSync(at('elsewhere/quarterdeck'), { mode: 0o700 });
+    // There already, and ours: but they may lead the link elsewhere once it was looked at.
+    expect(said(() => ownFolder(at('state/quarterdeck')))).toMatch(reason);
+    expect((await run(['config'], options())).code).toBe(0);
+    expect(readdirSync(at('elsewhere/quarterdeck'))).toEqual([]);
   });
 
   test('the socket of a private server takes no connection of theirs', async () => {

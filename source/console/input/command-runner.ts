@@ -13,7 +13,7 @@ import {
   type Status,
   type Store,
 } from '../../store/store.ts';
-import { safeLines, sanitise } from '../../ui/text.ts';
+import { safeJson, safeLines, sanitise } from '../../ui/text.ts';
 import type { ConsoleLog } from '../console-log.ts';
 import { openView, type View } from './output-view.ts';
 
@@ -231,7 +231,7 @@ type Report = {
 
 function report(outcome: Outcome, { act, isShown, view, say }: Report): void {
   const isJson = act.json && outcome.json !== undefined;
-  const text = isJson ? JSON.stringify(outcome.json, null, 2).split('\n') : outcome.text;
+  const text = isJson ? safeJson(outcome.json, 2).split('\n') : outcome.text;
   if (text.length === 0) return;
   const lines = safeLines(text);
   const [first = '', ...more] = lines;

@@ -1,8 +1,10 @@
-import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf } from '../../errors.ts';
 import { isOwnFolder, ownFolder } from '../../own-folders.ts';
+import { openOwnFile, readOwnFile } from '../../private-files.ts';
+import { safeJson } from '../../ui/text.ts';
 
 /**
  * The lines typed behind `:`, kept over the end of the console in a file that only this user may read, and told apart by
@@ -30,18 +32,11 @@ export function openHistory(stateDirectory: string, server: string): History {
 
   const keep = (added: Entry): void => {
     ownFolder(stateDirectory);
-    appendFileSync(file, `${JSON.stringify(added)}\n`, { mode: 0o600 });
-    chmodSync(file, 0o600);
+    write(file, constants.O_APPEND, [added]);
     // Others may have added to it meanwhile.
     const all = read(file);
     if (all.length < 2 * mostLines) return;
-    writeFileSync(
-      file,
-      all
-        .slice(-mostLines)
-        .map((one) => `${JSON.stringify(one)}\n`)
-        .join(''),
-    );
+    write(file, constants.O_TRUNC, all.slice(-mostLines));
   };
 
   return {
@@ -62,11 +57,21 @@ export function openHistory(stateDirectory: string, server: string): History {
   };
 }
 
+/** @throws {Error} saying why the file is not ours, or cannot be written */
+function write(file: string, how: number, all: readonly Entry[]): void {
+  const descriptor = openOwnFile(file, constants.O_WRONLY | constants.O_CREAT | how);
+  try {
+    writeFileSync(descriptor, all.map((one) => `${safeJson(one)}\n`).join(''));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Lines that are no entry, as of a file that was cut off, are left out. */
 function read(file: string): readonly Entry[] {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readOwnFile(file);
   } catch {
     // None yet, or it may not be read: then nothing is remembered.
     return [];

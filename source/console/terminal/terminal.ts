@@ -46,7 +46,7 @@ export type TerminalOptions = {
   readonly stdout: WriteStream & { readonly fd: number };
   /** Lines are only added: neither another screen nor a moved cursor, a title or a mode. */
   readonly appendsOnly?: boolean;
-  /** What stands on the screen until the first frame. */
+  /** What stands on the screen until the first frame; made safe. */
   readonly greeting: string;
   /** A line that somebody printed, which would have spoilt the screen. */
   readonly onStray: (text: string) => void;
@@ -69,7 +69,7 @@ export function openTerminal({
   setBlocking(stdout, false);
   // Raw from the first moment, or what is typed early would be echoed over the frame.
   stdin.setRawMode?.(true);
-  output.write(begin + greeting);
+  output.write(begin + sanitise(greeting));
   // A terminal that went away makes every write fail; the hangup signal is what ends us.
   stdout.on('error', () => {});
   const input = new FilteredInput(stdin);

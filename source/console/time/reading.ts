@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import type { OpenNeed } from '../../need.ts';
 import type { Freshness, State } from '../../store/store.ts';
+import { safeJson } from '../../ui/text.ts';
 
 /**
  * What the console knew at one moment, as lines of JSON: in the ring of the last hour and in recordings alike.
@@ -169,7 +170,7 @@ export async function lineOf(
   let costMs = 0;
   const asJson = (value: unknown): string => {
     const startMs = performance.now();
-    const text = JSON.stringify(value);
+    const text = safeJson(value);
     costMs += performance.now() - startMs;
     return text;
   };

@@ -4,6 +4,7 @@ import { messageOf } from '../../errors.ts';
 import { serverName } from '../../frames/frame-file.ts';
 import type { State } from '../../store/store.ts';
 import { formatBytes } from '../../ui/format.ts';
+import { safeJson } from '../../ui/text.ts';
 import type { Line } from './reading.ts';
 import { RecordingError } from './recording-errors.ts';
 
@@ -40,7 +41,7 @@ export function startRecorder(given: string, { state, context, onFailure }: Reco
     onFailure(`Recording ended: ${reason}; ${readings} readings are in ${file}`);
   };
   stream.on('error', (error) => fail(messageOf(error)));
-  stream.write(`${JSON.stringify(headerOf(state, context))}\n`);
+  stream.write(`${safeJson(headerOf(state, context))}\n`);
 
   return {
     file,

@@ -1,8 +1,8 @@
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
-import process from 'node:process';
 import { messageOf } from '../../../errors.ts';
+import { notOurs } from '../../../private-files.ts';
 import { OutputError } from '../channel/errors.ts';
 
 /** A file that collects pieces. Putting a piece at its place may be repeated. */
@@ -45,7 +45,7 @@ export async function openSpool(file: string): Promise<Spool> {
   };
 }
 
-const openFlags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+const openFlags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 async function openOwn(file: string): Promise<FileHandle> {
   let handle: FileHandle;
@@ -56,19 +56,10 @@ async function openOwn(file: string): Promise<FileHandle> {
     const isLink = error instanceof Error && 'code' in error && error.code === 'ELOOP';
     throw new OutputError(file, isLink ? 'it is a link' : messageOf(error), error);
   }
-  const reason = unsafe(await handle.stat());
+  const reason = notOurs(await handle.stat());
   if (reason === undefined) return handle;
   await handle.close();
   throw new OutputError(file, reason);
-}
-
-/** Why a file is not to be trusted with what is written to it; undefined if it is. */
-function unsafe(found: Stats): string | undefined {
-  if (!found.isFile()) return 'it is no regular file';
-  const uid = process.getuid?.();
-  if (uid !== undefined && found.uid !== uid) return `it belongs to user ${found.uid}, not to you (${uid})`;
-  if (found.nlink !== 1) return `${found.nlink} names lead to it`;
-  return undefined;
 }
 
 /**

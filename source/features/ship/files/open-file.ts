@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileRecord } from '../channel/ledger.ts';
 import { beginsAs, headOf, type ReadAt } from './identity.ts';
@@ -36,7 +37,8 @@ export type ReadableFile = OpenFile & {
 type OpenHandle = Pick<ReadableFile, 'read' | 'size' | 'close'> & { readonly inode: string };
 
 async function openHandle(path: Buffer): Promise<OpenHandle> {
-  const handle = await open(path, 'r');
+  // A pipe of that name must not hold us up.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const { dev, ino } = await handle.stat({ bigint: true });
   return {
     inode: `${dev}:${ino}`,

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { aroundCost, recordCost, stringCost } from '../channel/cost.ts';
 import { counterKey, dataKey } from '../channel/keys.ts';
@@ -116,7 +117,8 @@ const nothing: Promise<Read> = Promise.resolve({ batch: [], isWhole: true });
 
 /** Undefined when it is not what it was when it was listed, or cannot be read. */
 async function readSmall(source: Source, generation: string): Promise<SmallFile | undefined> {
-  const handle = await open(source.path, 'r').catch(() => undefined);
+  // A pipe of that name must not hold us up.
+  const handle = await open(source.path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
   try {
     const found = await handle?.stat({ bigint: true });
     if (!handle || !found?.isFile() || `${found.dev}:${found.ino}` !== source.inode) return;

@@ -54,7 +54,10 @@ export async function isNested(base: string, target: string): Promise<boolean> {
 export async function readMarker(folder: string): Promise<string | undefined> {
   let file: Awaited<ReturnType<typeof open>> | undefined;
   try {
-    file = await open(path.join(folder, markerName), constants.O_RDONLY | constants.O_NOFOLLOW);
+    file = await open(
+      path.join(folder, markerName),
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
     const found = await file.stat();
     if (!found.isFile() || found.size > largestMarkerBytes) return 'unreadable';
     const [first = ''] = (await file.readFile('utf8')).split('\n');
