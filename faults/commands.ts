@@ -160,7 +160,7 @@ async function lossOf(
   return { there: count(JSON.parse(stdout) as never), named, fed };
 }
 
-function told({ there, named, fed }: { there: number; named: number; fed: number }): string {
+function lossText({ there, named, fed }: { there: number; named: number; fed: number }): string {
   const missing = fed - there;
   if (missing <= 0) return `nothing of ${fed}`;
   return `${missing} of ${fed}, ${named === 0 ? 'none named' : `${named} named`}`;
@@ -201,7 +201,7 @@ async function running(calamity: Calamity): Promise<Row[]> {
       let lost = '';
       const loss = await lossOf(scene, folders, one);
       if (loss) {
-        lost = told(loss);
+        lost = lossText(loss);
         const missing = loss.fed - loss.there;
         if (missing > (ended?.code === 0 ? 0 : loss.named)) wrong.push(`${what} lost ${lost}`);
       }
@@ -326,12 +326,12 @@ async function terminated(calamity: Calamity): Promise<Row[]> {
         wrong.push(`${what} ${(afterMs / 1000).toFixed(1)} s`);
       if (ended) checkCommon(what, { ...ended, code: ended.code === 143 ? 0 : ended.code });
       const loss = await lossOf(scene, folders, one);
-      if (loss && loss.fed - loss.there > loss.named) wrong.push(`${what} lost ${told(loss)}`);
+      if (loss && loss.fed - loss.there > loss.named) wrong.push(`${what} lost ${lossText(loss)}`);
       rows.push({
         command: name,
         exit,
         afterMs,
-        lost: loss ? told(loss) : '',
+        lost: loss ? lossText(loss) : '',
         said: ended ? lastWords(ended) : '',
       });
     }

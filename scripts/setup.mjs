@@ -1,5 +1,5 @@
 // Runs under whatever Node the machine has, before anything is installed: plain JavaScript, no dependencies.
-// Installs what is missing, says so in one line each on stderr, and does nothing the second time.
+// Installs what is missing, reports it in one line each on stderr, and does nothing the second time.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';

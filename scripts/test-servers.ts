@@ -5,7 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 
 // npm run test:servers [-- TEST...]: the contract suites, Cluster and Sentinel, on each server that can be had here. What
-// cannot is said: not run. Where a server lies is told by the environment; the one in PATH is tried in any case.
+// cannot is said: not run. Where a server lies is given by the environment; the one in PATH is tried in any case.
 
 const wanted = [
   { name: 'Redis 7.0', is: /^Redis server v=7\.0/, variable: 'REDIS_7_SERVER' },

@@ -114,7 +114,7 @@ test.each([
   expect(() => readConfig({ url: [url] }, nothing)).not.toThrow(/50%/);
 });
 
-test('a certificate authority that cannot be read is told before anything is tried', () => {
+test('a certificate authority that cannot be read is reported before anything is tried', () => {
   expect(() => readConfig({ tlsCa: '/nonexistent/ca.crt' }, nothing)).toThrow(
     /--tls-ca.*\/nonexistent\/ca\.crt/,
   );
@@ -168,11 +168,11 @@ test('a config file with an unknown setting or without an object is refused', ()
   expect(() => readConfig({ config: directory }, nothing)).toThrow(/cannot be read/);
 });
 
-test('a setting of the wrong type is told by its field', () => {
+test('a setting of the wrong type is reported by its field', () => {
   writeFileSync(odd, JSON.stringify({ timeout: 30, url: [7], readOnly: 'maybe' }));
-  const told =
+  const message =
     /`url` in \S+odd\.json: .*text.*`timeout` in .*a duration such as.*got `30`.*`readOnly` in .*true or false/;
-  expect(() => readConfig({ config: odd }, nothing)).toThrow(told);
+  expect(() => readConfig({ config: odd }, nothing)).toThrow(message);
 });
 
 test.each([
@@ -209,8 +209,8 @@ test('a password from a command; of equally near sources it is the first, else t
   });
   const env = { ...nothing, QUARTERDECK_PASSWORD: 'from-env' };
   expect(readConfig({ passwordCommand }, env).password).toBe('from-command');
-  const told = { ...nothing, QUARTERDECK_PASSWORD_COMMAND: passwordCommand };
-  expect(readConfig({ passwordFile }, told)).toMatchObject({
+  const withCommand = { ...nothing, QUARTERDECK_PASSWORD_COMMAND: passwordCommand };
+  expect(readConfig({ passwordFile }, withCommand)).toMatchObject({
     password: 'from-password-file',
     passwordCommand: undefined,
   });

@@ -30,7 +30,7 @@ test('one letter too many, too few or changed is always found among words that a
   );
 });
 
-test('an unknown name is told with the nearest one, and where the others are listed', () => {
+test('an unknown name is reported with the nearest one, and where the others are listed', () => {
   const error = new UnknownNameError('topic', 'topic', 'nwes', ['news'], { listedBy: 'topic status' });
   expect(error).toMatchObject({
     kind: 'data',

@@ -174,7 +174,7 @@ describe('pending', () => {
     ]);
   });
 
-  test('a key of another type is refused by name, and told among the others', async () => {
+  test('a key of another type is refused by name, and listed among the others', async () => {
     await json(['buffer', 'incr', 'views', '1']);
     await json(['buffer', 'incr', 'project', '1']);
     await redis.del('pending:project');
@@ -400,7 +400,7 @@ describe('flush', () => {
     expect(await failure()).toBe(0);
   });
 
-  test('what SQL cannot take is told and stays', async () => {
+  test('what SQL cannot take is reported and stays', async () => {
     await redis.zadd('pending:project', 2.5, '7');
     const outcome = await run(['buffer', 'flush', 'project', '--to', sqlite.to], { url: server.url });
     expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining('1 row, +2') });

@@ -135,7 +135,7 @@ test('many flushers at once, without a lock, while counting goes on', async () =
   await Promise.all(targets.map((own) => own.close()));
 });
 
-test('a batch half-way into one database is refused to another, until told that the first is gone', async () => {
+test('a batch half-way into one database is refused to another, until an operator confirms that the first is gone', async () => {
   const other = await databases.sqlite();
   await other.run('CREATE TABLE project (id text PRIMARY KEY, count integer)');
   const elsewhere = await openTarget({ to: other.to, table: 'project' });

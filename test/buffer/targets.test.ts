@@ -191,7 +191,7 @@ describe.each(Object.entries(databases))('%s', (kind, make) => {
     });
   });
 
-  test('keeps one identity for good and forgets the batches it is told to', async () => {
+  test('keeps one identity for good and forgets the batches it is asked to', async () => {
     const first = await fresh('memory');
     const second = await open('memory');
     expect(second.identity).toBe(first.identity);

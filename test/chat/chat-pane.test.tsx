@@ -61,7 +61,7 @@ test('more new messages than fit: says how many are above', () => {
   expect(frame).toContain('m30');
 });
 
-test('a message longer than the pane is cut, and says so', () => {
+test('a message longer than the pane is cut, with a mark', () => {
   const slice = hear(withMessages(2), 'chat:ops', say(3, 'ann', 'long '.repeat(500), 0));
   expect(paint(slice, 60, 12)).toMatch(/… \d+ more lines/);
 });

@@ -183,7 +183,7 @@ test('any text survives, also what JSON, Lua and C find special', async () => {
   ]);
 });
 
-test('what is stored malformed is told of as such and passed over', async () => {
+test('what is stored malformed is reported as such and passed over', async () => {
   await create(redis, 'ops', ['ann', 'bob']);
   await send(redis, 'ops', 'ann', 'fine');
   await redis.zadd(

@@ -36,9 +36,9 @@ test('rooms on every primary: joining, sending, reading, leaving', async () => {
     await ack(redis, room, 'eve', 1);
     expect(await history(redis, room)).toEqual([]);
   }
-  const { rooms: told } = await inspect(redis, rooms);
-  expect(told.map(({ room }) => room)).toEqual(rooms);
-  expect(told[0]).toMatchObject({ lastId: 1, messages: 0, memberCount: 3 });
+  const { rooms: found } = await inspect(redis, rooms);
+  expect(found.map(({ room }) => room)).toEqual(rooms);
+  expect(found[0]).toMatchObject({ lastId: 1, messages: 0, memberCount: 3 });
   expect(await redis.zrange('seen:eve', '0', '-1', 'WITHSCORES')).toEqual(
     rooms.toSorted().flatMap((room) => [room, '1']),
   );

@@ -174,7 +174,7 @@ test('a room locked by a sender that crashed: its own code, and how to mend it',
   });
 });
 
-test('a malformed stored message is told of on stderr, left out of stdout, and passed over', async () => {
+test('a malformed stored message is reported on stderr, left out of stdout, and passed over', async () => {
   await create(redis, 'ops', ['ann', 'bob']);
   await send(redis, 'ops', 'ann', 'fine');
   await redis.zadd('msgs:ops', 2, 'not json \u001b[2J');

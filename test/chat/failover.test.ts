@@ -23,7 +23,7 @@ test('a primary dies and its replica takes over: senders and readers go on by th
   })();
   await send(redis, 'ops', 'ann', 'before');
   await vi.waitFor(() => expect(heard).toEqual(['before']), { timeout: 5000 });
-  // What a primary has told its replica survives it; the rest nobody promises.
+  // What a primary has sent to its replica survives it; the rest nobody promises.
   await vi.waitFor(async () => expect((await pending(redis, 'ops', 'bob')).seen).toBe(1));
   await cluster.primaryOf('chat:{ops}').call('WAIT', '1', '5000');
   await cluster.killPrimaryOf('chat:{ops}');

@@ -114,7 +114,7 @@ test('the open room is gone: another is shown', async () => {
   expect(next.rooms.map(({ room }) => room)).toEqual(['random']);
 });
 
-test('a room with a key of another type is told of, and the others are shown', async () => {
+test('a room with a key of another type is reported, and the others are shown', async () => {
   await create(redis, 'broken', ['ann']);
   await create(redis, 'ops', ['ann']);
   await redis.set('msgs:broken', 'mine');

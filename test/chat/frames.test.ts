@@ -61,7 +61,7 @@ test.each([
   ['no JSON', deflateRawSync('hello'), 'CHAT_FRAME_UNREADABLE'],
   ['another JSON', deflateRawSync('{"lines":[]}'), 'CHAT_FRAME_UNREADABLE'],
   ['more than any frame', deflateRawSync(Buffer.alloc(8_000_000)), 'CHAT_FRAME_UNREADABLE'],
-])('%s under its key is told', async (_, content, code) => {
+])('%s under its key is reported', async (_, content, code) => {
   if (content) await redis.set('frame:ops:00000000', content);
   await expect(openFrame(redis, 'ops', '00000000')).rejects.toThrow(expect.objectContaining({ code }));
 });

@@ -86,7 +86,7 @@ test('our send waits while a sender of the book holds an id that is not stored, 
   expect(await readAll('ops', 'bob')).toEqual(['older', 'newer']);
 });
 
-test('a lock whose owner crashed is told of, and wedges nobody', async () => {
+test('a lock whose owner crashed is reported, and blocks nobody for ever', async () => {
   await create(redis, 'ops', ['ann']);
   const token = await bookAcquire(book, 'chat:ops');
   const startedAtMs = performance.now();
@@ -153,7 +153,7 @@ test('the last member of ours who leaves while the book is sending does not make
   expect(await send(redis, 'ops', 'eve', 'fresh')).toMatchObject({ id: 3 });
 });
 
-test('the `source` of Redis in Action keeps messages for ever until it is told to only write', async () => {
+test('the `source` of Redis in Action keeps messages for ever until it is set to write only', async () => {
   await bookCreate(book, 'source', ['0', '1'], '', 'logs:');
   await bookSend(book, 'logs:', 'source', 'app.log');
   expect(await readAll('logs:', '0')).toEqual(['', 'app.log']);

@@ -29,7 +29,7 @@ const stored = async (): Promise<string[]> => {
   return entries.map((entry) => ('message' in entry ? entry.message : 'malformed'));
 };
 
-test('a message whose reply was lost is there once, under the id that is told', async () => {
+test('a message whose reply was lost is there once, under the id that is returned', async () => {
   await create(redis, 'ops', ['ann', 'bob']);
   await send(redis, 'ops', 'ann', 'before');
   const before = proxy.accepted();

@@ -126,7 +126,7 @@ describe('what counts as looked at', () => {
     expect(selectedHistory(marked)?.looked).toBe(600);
   });
 
-  test('is told to Redis once more than Redis knows, and only for members', () => {
+  test('is sent to Redis once it is more than Redis knows, and only for members', () => {
     const tell = feature.attention?.tell;
     const slice = unseen(3);
     expect(tell?.(slice)).toBeUndefined();
@@ -180,7 +180,7 @@ describe('unread counts', () => {
     expect(hear(heard, 'chat:deploys', say(10, 'ci', 'done')).rooms[0]?.own?.unread).toBe(4);
   });
 
-  test('fall as messages are looked at, before Redis was told', () => {
+  test('fall as messages are looked at, before Redis knows', () => {
     const slice = look(live, 1, 6);
     expect(slice.rooms[1]).toMatchObject({ room: 'ops', own: { seen: 5, unread: 1 } });
     expect(look(slice, 1, 7).rooms[1]).toMatchObject({ own: { seen: 5, unread: 0 } });

@@ -38,13 +38,13 @@ test.each([
   [['--since', '-1h', 'hits', 'sum', 'site'], '`-1h`'],
   [['lock', 'run', 'x', '--ttl', '-h', '--', 'true'], '`-h`'],
   [['hits', 'sum', 'site', '--since', '--json'], '--since'],
-])('what stands behind a flag is its value, also with a dash in front: %j', async (words, told) => {
+])('what stands behind a flag is its value, also with a dash in front: %j', async (words, expected) => {
   const failed = await run(words, { url: server.url });
   expect(failed).toMatchObject({ code: 2, stdout: '' });
-  expect(failed.stderr).toContain(told);
+  expect(failed.stderr).toContain(expected);
 });
 
-test('without a terminal the console says so and exits 2', async () => {
+test('without a terminal the console reports that and exits 2', async () => {
   const failed = await run(['--json']);
   expect(failed.code).toBe(2);
   expect(errorOf(failed).code).toBe('NO_TERMINAL');
@@ -78,10 +78,10 @@ test.each([
   [['help', 'lokc'], 'Did you mean `lock`?'],
   [['lokc', '--help'], 'Did you mean `lock`?'],
   [['lock'], '`lock` wants a verb'],
-])('what was mistyped is told with what was meant: %j', async (words, told) => {
+])('what was mistyped is reported with what was meant: %j', async (words, expected) => {
   const failed = await run(words, { url: server.url });
   expect(failed).toMatchObject({ code: 2, stdout: '' });
-  expect(failed.stderr).toContain(told);
+  expect(failed.stderr).toContain(expected);
 });
 
 test.each([
@@ -128,7 +128,7 @@ test('help ends quietly when nobody reads it', async () => {
   expect(await finished(child)).toMatchObject({ code: 0, stderr: '' });
 });
 
-test('on a Node that is too old it says so in one line', async () => {
+test('on a Node that is too old it is reported in one line', async () => {
   // Such a Node lacks what newer ones export.
   const code = `import { registerHooks } from 'node:module';
     const old = 'export const { createRequire } = process.getBuiltinModule("module"); export default {};';
@@ -179,7 +179,7 @@ test('--fail-if sets exit 1', async () => {
   expect((await run([...words, 'server.usedBytes > 1TiB'], { url: server.url })).code).toBe(0);
 });
 
-test('a --fail-if that can never hold is told of, not passed over', async () => {
+test('a --fail-if that can never hold is reported, not passed over', async () => {
   const wrongPane = await run(['snapshot', '--fail-if', 'lokc.heldMs > 5m'], { url: server.url });
   expect(wrongPane).toMatchObject({ code: 2, stderr: expect.stringContaining('`lokc`') });
   const wrongField = await run(['snapshot', '--json', '--fail-if', 'server.bytes > 1'], { url: server.url });
@@ -252,7 +252,7 @@ test.each([
   [['hits', 'add', '-'], ['hits', 'sum', 'two', '--json'], '"sum":1'],
 ])(
   'a line of stdin that cannot be read ends %j with exit 4; those before it are done',
-  async (words, ask, told) => {
+  async (words, ask, expected) => {
     if (words[0] === 'chat')
       await run(['chat', 'create', 'stdin', '--members', 'ann,bob'], { url: server.url });
     const failed = await run([...words, '--json'], { url: server.url, stdin: badInput });
@@ -261,7 +261,7 @@ test.each([
       code: 'LINE_NOT_UTF8',
       message: expect.stringContaining('Line 3'),
     });
-    expect((await run(ask, { url: server.url })).stdout).toContain(told);
+    expect((await run(ask, { url: server.url })).stdout).toContain(expected);
   },
 );
 

@@ -43,7 +43,7 @@ async function ends(child: ChildProcess, signal: NodeJS.Signals): Promise<Run & 
 }
 
 test.each(signals)(
-  '%s ends what waits for a server that never answers, and says so',
+  '%s ends what waits for a server that never answers, and reports it',
   async (signal, code) => {
     const silent = createServer();
     silent.listen(0);

@@ -8,7 +8,7 @@ import { startRedis } from '../helpers/redis-server.ts';
 /** What doctor is there for, planted on real servers of every kind and found there by the built command. */
 type Servers = {
   readonly flags: readonly string[];
-  /** For commands of features that live on one server; the same unless told. */
+  /** For commands of features that live on one server; the same unless given. */
   readonly oneOf?: readonly string[];
   /** Where to plant: of several servers the last, which nobody looks at by chance. */
   readonly redis: Client;
@@ -175,7 +175,7 @@ describe.each(kinds)('on %s', (_, open) => {
     expect(await found()).toEqual([]);
   });
 
-  test('keys of another type under every name of ours are told, and break nothing', async () => {
+  test('keys of another type under every name of ours are reported, and break nothing', async () => {
     for (const key of [
       `chat:${tag('a')}`,
       `limit:${tag('a')}:sliding:60000`,

@@ -62,7 +62,7 @@ describe('the registry', () => {
     expect(opened([{ ...dead, ...need }], { acks })[0]?.ack !== undefined).toBe(holds);
   });
 
-  test('since when is told only where somebody knows it', () => {
+  test('since when is said only where somebody knows it', () => {
     const features = [makeFeature()];
     const registry = makeRegistry([], features);
     const input = { features, slices: { notes: features[0]?.initial({} as never) }, acks: new Map() };

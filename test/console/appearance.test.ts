@@ -55,7 +55,7 @@ test('a background between dark and light changes nothing, and so does white wit
   expect(control.hear('\u001B]11;rgb:8080/8080/8080\u001B\\')).toBe(false);
 });
 
-test('a theme that cannot be used is told, and the terminal is shown', () => {
+test('a theme that cannot be used is reported, and the terminal is shown', () => {
   const { mistakes, control } = start({ theme: 'harbour' });
   expect(mistakes).toEqual([expect.objectContaining({ code: 'BAD_THEME' })]);
   expect(warning()).toBe('\u001B[33mx\u001B[39m');

@@ -93,7 +93,7 @@ test('too small a terminal says what it needs and comes back', async () => {
   await play.shows('● live');
 });
 
-test('Redis goes away and comes back underneath: it says so, stays, and resumes', async () => {
+test('Redis goes away and comes back underneath: it shows that, stays, and resumes', async () => {
   await makeRoom();
   const play = open();
   await play.shows('#ops');
@@ -115,7 +115,7 @@ test('Redis goes away and comes back underneath: it says so, stays, and resumes'
   await play.shows(/ada +back again/);
 });
 
-test('no Redis at all: the console opens, says so, and finds it once it is there', async () => {
+test('no Redis at all: the console opens, shows that, and finds it once it is there', async () => {
   await server.stop();
   const play = open();
   await play.shows(/○ connecting/);
@@ -230,7 +230,7 @@ describe('help, palette and modes', () => {
   });
 });
 
-test('without a terminal it says so and exits 2', async () => {
+test('without a terminal it reports that and exits 2', async () => {
   const { execFile } = await import('node:child_process');
   const { promisify } = await import('node:util');
   const failure = await promisify(execFile)(process.execPath, [cli]).catch((error) => error);

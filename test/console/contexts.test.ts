@@ -11,7 +11,7 @@ const redis = server.client();
 const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-contexts-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('production says so, begins locked, is unlocked by its name, asks for names, and leaves a trail', async () => {
+test('production is marked, begins locked, is unlocked by its name, asks for names, and leaves a trail', async () => {
   const config = path.join(folder, 'config.json');
   writeFileSync(
     config,

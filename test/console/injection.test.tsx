@@ -70,9 +70,9 @@ function Everything({ payload }: { readonly payload: string }) {
 
 test('every component paints every payload within its cells, with our own sequences only', async () => {
   const terminal = makeXterm(columns, rows);
-  const told: string[] = [];
-  terminal.onTitleChange((title) => told.push(title));
-  terminal.onBell(() => told.push('bell'));
+  const changes: string[] = [];
+  terminal.onTitleChange((title) => changes.push(title));
+  terminal.onBell(() => changes.push('bell'));
   let written = '';
   const screen = new Screen(
     {
@@ -103,7 +103,7 @@ test('every component paints every payload within its cells, with our own sequen
     expect(lines.at(-1), name).toMatch(/^┗━.*━┛$/);
     for (const line of lines) expect(width(line), name).toBe(columns);
   }
-  expect(told).toEqual([]);
+  expect(changes).toEqual([]);
   instance.unmount();
 });
 

@@ -50,7 +50,7 @@ test('publish shows at once, and once', () => {
   expect(listener).toHaveBeenCalledTimes(1);
 });
 
-test('nothing changed: nothing is told; stopped: nothing is told', () => {
+test('nothing changed: nobody is notified; stopped: nobody is notified', () => {
   const { shown, listener, add } = open();
   shown.publish();
   vi.advanceTimersByTime(1000);
@@ -61,7 +61,7 @@ test('nothing changed: nothing is told; stopped: nothing is told', () => {
   expect(listener).not.toHaveBeenCalled();
 });
 
-test('that something was read again and is the same is told with what comes next, and not by itself', () => {
+test('that something was read again and is the same is notified with what comes next, and not by itself', () => {
   const { store, shown, listener, add } = open();
   const learned = (learnedAtMs: number, name: 'fresh' | 'stale' = 'fresh') =>
     store.setState({ freshness: { notes: { name, learnedAtMs } } });

@@ -165,14 +165,14 @@ test('what is red is what needs somebody badly, and the reverse', () => {
       ([, text = '']) => text.trim(),
     );
   const bad = filled.store.getState().needs.filter(({ severity }) => severity === 'bad');
-  const told = bad.map(({ name, words }) => `${name} ${words}`.toLowerCase()).join('\n');
+  const shown = bad.map(({ name, words }) => `${name} ${words}`.toLowerCase()).join('\n');
   // Line 2 is the list of them; the marks of titles count them.
   const panes = paint(200, 60, { styling: 'colour', depth: 'any', palette: darkPalette })
     .split('\n')
     .slice(2);
   const words = inRed(panes.join('\n')).filter((text) => !/^!?\d*$/.test(text));
   expect(words.length).toBeGreaterThan(4);
-  for (const word of words) expect(told, word).toContain(word.split(' ')[0]?.toLowerCase());
+  for (const word of words) expect(shown, word).toContain(word.split(' ')[0]?.toLowerCase());
   for (const { words: what, feature } of bad) {
     const state = /[A-Z]{3,}|no TTL/.exec(what)?.[0];
     expect(words.join('\n'), `${feature} ${what}`).toContain(state);

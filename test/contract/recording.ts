@@ -60,7 +60,7 @@ export async function record(server: RedisServer, act: () => Promise<void>): Pro
   monitor.write('MONITOR\r\n');
   await started;
   await act();
-  // What was told so far has been read once this has.
+  // What was sent so far has been read once this has.
   const end = `end-of-recording-${Math.random()}`;
   await server.client().echo(end);
   while (!Buffer.concat(chunks).includes(end)) await new Promise((resolve) => setTimeout(resolve, 10));

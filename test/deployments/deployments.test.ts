@@ -192,8 +192,8 @@ describe.each(deployments)('on %s', (_, deploy) => {
     });
     const ended = finished(runner);
     await new Promise((resolve) => runner.stdout?.once('data', resolve));
-    writeFileSync(path.join(base, 'told'), 'x');
-    await json(['sync', 'notify', 'told', '--base', base]);
+    writeFileSync(path.join(base, 'notified'), 'x');
+    await json(['sync', 'notify', 'notified', '--base', base]);
     await expect.poll(() => spawnSync('diff', ['-r', base, target]).status, { timeout: 15_000 }).toBe(0);
     // A copy is confirmed after it was made; a runner that ends between the two leaves the change for the next.
     await expect
@@ -201,7 +201,7 @@ describe.each(deployments)('on %s', (_, deploy) => {
       .toEqual([expect.objectContaining({ queued: 0 })]);
     runner.kill('SIGTERM');
     expect((await ended).code).toBe(143);
-    expect(readFileSync(path.join(target, 'told'), 'utf8')).toBe('x');
+    expect(readFileSync(path.join(target, 'notified'), 'utf8')).toBe('x');
   });
 
   test('shards, snapshot and doctor', async () => {

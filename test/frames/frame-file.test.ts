@@ -39,7 +39,7 @@ test('a frame is text, text with its colours, JSON or a picture', () => {
   expect(frameText('svg', frame)).toMatch(/^<svg [\s\S]*DEAD[\s\S]*<\/svg>\n$/);
 });
 
-test('what a file holds is told by its ending', () => {
+test('what a file holds is known by its extension', () => {
   expect(['a.svg', 'a.JSON', 'a.ansi', 'a.txt', 'a'].map(formatOf)).toEqual([
     'svg',
     'json',

@@ -29,7 +29,7 @@ export function makeShell(
     connection: { name: connection, sinceMs: 0, attempt: 0, url: 'redis://test', kind: 'standalone' },
   });
   const table: CommandTable = commandTable(features, {});
-  const told: string[] = [];
+  const calls: string[] = [];
   const lines: string[] = [];
   const fake = { ask: {}, listen: () => ({}) } as unknown as Connection;
   const runner = makeCommandRunner({
@@ -38,7 +38,7 @@ export function makeShell(
     config: whole,
     connections: [fake],
     spreads: (noun) => features.some((feature) => feature.noun === noun && feature.spreads === true),
-    refresh: (noun) => told.push(`refresh ${noun}`),
+    refresh: (noun) => calls.push(`refresh ${noun}`),
     exclude: () => () => {},
     lendTerminal: (run) => run(),
   });
@@ -71,19 +71,19 @@ export function makeShell(
       },
     },
     jumps,
-    needs: makeNeedsControl({ ...shared, jumps, keep: (id) => told.push(`keep ${id}`) }),
+    needs: makeNeedsControl({ ...shared, jumps, keep: (id) => calls.push(`keep ${id}`) }),
     bindings: makeBindings({ ...shared, begin: questions.begin, sizeOf }),
     sizeOf,
-    quit: () => told.push('quit'),
-    suspend: () => told.push('suspend'),
-    redraw: () => told.push('redraw'),
+    quit: () => calls.push('quit'),
+    suspend: () => calls.push('suspend'),
+    redraw: () => calls.push('redraw'),
   });
   return {
     store,
     keyboard,
     runner,
     /** What the keyboard asked of the world outside. */
-    told,
+    calls,
     /** Lets time pass for the keyboard. */
     pass: (ms: number) => {
       nowMs += ms;

@@ -165,7 +165,7 @@ describe('time', () => {
   });
 });
 
-test('where buckets have gone whole hours count, and the answer says so', async () => {
+test('where buckets have gone whole hours count, and the answer marks it', async () => {
   const hits = new Hits(redis);
   hits.add('web', 3);
   await hits.close();

@@ -121,7 +121,7 @@ describe('the slice', () => {
   });
 });
 
-test('a change says so in words a person uses', () => {
+test('a change is confirmed in words a person uses', () => {
   expect(
     [
       [104, 100],

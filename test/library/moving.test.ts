@@ -103,7 +103,7 @@ test('ship: a file through Redis, rebuilt and read by line', async () => {
   expect(await ship.status(redis, 'nosuch:')).toBeUndefined();
 });
 
-test('sync: what was notified is copied, told, listed and forgotten', async () => {
+test('sync: what was notified is copied, reported, listed and forgotten', async () => {
   const base = path.join(work, 'base');
   const target = path.join(work, 'target');
   mkdirSync(base);
@@ -130,7 +130,7 @@ test('sync: what was notified is copied, told, listed and forgotten', async () =
   expect(await sync.remove(redis, { base, target })).toBe(false);
 });
 
-test('sync: a function sees each batch, and a target that halted is told of and resumed', async () => {
+test('sync: a function sees each batch, and a target that halted is reported and resumed', async () => {
   const base = path.join(work, 'site');
   const target = path.join(work, 'mirror');
   mkdirSync(base);

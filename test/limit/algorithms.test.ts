@@ -32,7 +32,7 @@ const schedule = fc.record({
   perMs: fc.constantFrom(10, 61, 1000, 3600, 60_000),
   hits: fc.array(
     fc.record({
-      // Mostly bursts, sometimes a good part of the window, sometimes more than all of it, sometimes a moment less than told.
+      // Mostly bursts, sometimes a good part of the window, sometimes more than all of it, sometimes a moment less than answered.
       pause: fc.oneof(
         fc.constant(0),
         fc.double({ min: 0, max: 0.2, noNaN: true }),

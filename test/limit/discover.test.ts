@@ -37,7 +37,7 @@ test('limits that other programs count, by their plain keys', async () => {
   });
 });
 
-test('limits that the index has forgotten are told of as far as their keys go', async () => {
+test('limits that the index has forgotten are listed as far as their keys go', async () => {
   const limiter = new Limiter(redis, [
     { max: 5, perMs },
     { algorithm: 'sliding', max: 4, perMs },

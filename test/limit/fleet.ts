@@ -71,7 +71,7 @@ export function windowsOf(judged: readonly Judged[], perMs: number): Map<number,
       const window = windows.get(at) ?? { surely: 0, perhaps: 0, refused: false };
       windows.set(at, window);
       if (allowed) window[first === last ? 'surely' : 'perhaps'] += cost;
-      // A refusal is told in whole milliseconds, so one from memory may be a moment late.
+      // A refusal answers in whole milliseconds, so one from memory may be a moment late.
       else if (first === last && afterUs / 1000 - at * perMs > 2) window.refused = true;
     }
   }

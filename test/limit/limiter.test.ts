@@ -53,7 +53,7 @@ test.each(['fixed', 'sliding', 'gcra'] as const)(
   },
 );
 
-test('a cost above the limit is never admitted, and says so', async () => {
+test('a cost above the limit is never admitted, and the error names it', async () => {
   const limiter = new Limiter(redis, { max: 5, perMs: 60_000 });
   expect(await limiter.hit('big', 6)).toMatchObject({ allowed: false, retryAfterMs: Infinity, remaining: 5 });
   expect(await limiter.hit('big', 5)).toMatchObject({ allowed: true });

@@ -5,7 +5,7 @@ import { acquire } from '../../source/features/lock/lock.ts';
 import { run } from '../helpers/cli.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 
-/** Locks on three primaries: the keys of one share a slot, and its waiters are told on a channel of that slot. */
+/** Locks on three primaries: the keys of one share a slot, and its waiters are notified on a channel of that slot. */
 
 let cluster: RedisCluster;
 let redis: Cluster;
@@ -35,7 +35,7 @@ test('locks on every primary are taken, waited for in silence and handed over at
       const startedAt = performance.now();
       await held?.release();
       await Promise.all(waits);
-      // Whoever is not told waits for the TTL.
+      // Whoever is not notified waits for the TTL.
       expect(performance.now() - startedAt).toBeLessThan(15_000);
       expect([held?.fence ?? 0, ...fences]).toEqual([held?.fence ?? 0, ...fences].toSorted((a, b) => a - b));
       expect(new Set(fences).size).toBe(3);

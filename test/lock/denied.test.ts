@@ -8,7 +8,7 @@ import { redisForThisFile } from '../helpers/redis-server.ts';
 
 /**
  * Every command that a script of locks calls, denied by ACL one at a time: afterwards nothing is half done, and the
- * caller was told what is true.
+ * error was the true one.
  */
 
 const server = await redisForThisFile();

@@ -35,7 +35,7 @@ test('a holder stopped past its TTL and continued is refused by the table and th
   child.kill('SIGCONT');
   child.stdin.write('go\n');
   const [answer] = (await once(child.stdout, 'data')) as [Buffer];
-  // Refused by both; and its own clock had told it by then that the lock was not its any more.
+  // Refused by both; and it knew by its own clock by then that the lock was not its any more.
   expect(answer.toString()).toBe('false false false\n');
   expect(table.prepare('SELECT value FROM fenced').get()).toEqual({ value: 'new' });
   expect(file.readFenced(target)).toBe('new');

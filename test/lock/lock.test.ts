@@ -49,12 +49,12 @@ describe('a free lock', () => {
   });
 
   test('tells its holder of a higher fence, never a lower one, when the counter was lost', async () => {
-    const held = await acquire(redis, 'told', { ttlMs: 60_000 });
-    await redis.del('lock-fence:told');
-    const extended = await extend(redis, 'told', held?.token ?? '', 60_000);
+    const held = await acquire(redis, 'fenceless', { ttlMs: 60_000 });
+    await redis.del('lock-fence:fenceless');
+    const extended = await extend(redis, 'fenceless', held?.token ?? '', 60_000);
     expect(extended?.fence).toBeGreaterThan(held?.fence ?? Number.POSITIVE_INFINITY);
     await held?.release();
-    expect((await acquire(redis, 'told'))?.fence).toBeGreaterThan(
+    expect((await acquire(redis, 'fenceless'))?.fence).toBeGreaterThan(
       extended?.fence ?? Number.POSITIVE_INFINITY,
     );
   });

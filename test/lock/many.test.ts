@@ -52,7 +52,7 @@ describe('20,000 locks', () => {
     expect(await redis.zcard('quarterdeck:lock')).toBe(count);
   });
 
-  test('are counted by the console little by little, and the oldest trouble is told', async () => {
+  test('are counted by the console little by little, and the oldest trouble is reported', async () => {
     await redis.zadd('quarterdeck:lock', 1, 'order:0');
     let slice = (await feed.read(context, initial))(initial);
     expect(feature.headline(slice)).toBe('300 of 20,000 names');

@@ -35,7 +35,7 @@ test.each<[how: string, words: () => readonly string[], options: () => CliOption
   ['--url', () => ['--url', guarded()], () => ({})],
   ['QUARTERDECK_URL', () => [], () => ({ url: guarded() })],
 ])(
-  'lock run with a password from %s: the command is run under the lock, and is not told',
+  'lock run with a password from %s: the command is run under the lock, and does not see it',
   async (how, words, options) => {
     const name = how.replaceAll(/\W/g, '');
     const { code, stdout, stderr } = await run([...words(), 'lock', 'run', name, '--', ...nosy], options());

@@ -126,7 +126,7 @@ describe('when somebody else holds it', () => {
     const second = await run(['lock', 'run', 'turn', '--', 'echo', 'second'], at);
     expect(second.stdout).toBe('second\n');
     expect((await first).stdout).toBe('first\n');
-    // Whoever is not told looks again after half a minute.
+    // Whoever is not notified looks again after half a minute.
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 

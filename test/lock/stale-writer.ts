@@ -5,7 +5,7 @@ import * as file from '../../examples/fenced-file.ts';
 import * as sql from '../../examples/fenced-sql.ts';
 import { acquire } from '../../source/features/lock/lock.ts';
 
-/** Takes the lock, then writes to both sinks when told, without looking whether it still holds it. */
+/** Takes the lock, then writes to both sinks when it is asked to, without looking whether it still holds it. */
 const [socket = '', database = '', target = ''] = process.argv.slice(2);
 const redis = new Redis({ path: socket });
 const held = await acquire(redis, 'sinks', { ttlMs: 300 });

@@ -9,7 +9,7 @@ import { scoresOf, sumOf } from './counts.ts';
 
 /**
  * Every command that the script of writers calls, denied by ACL one at a time: a batch is in or it is not, and its
- * writer was told which.
+ * error named which.
  */
 
 const server = await redisForThisFile();

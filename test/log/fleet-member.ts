@@ -4,8 +4,8 @@ import { LogWriter } from '../../source/features/log/writer.ts';
 import { syntheticLog } from './synthetic-log.ts';
 
 /**
- * One writer process of a fleet: says that it is ready, writes when told to, and says how much was acknowledged. Its
- * clock stands in for the server's: an hour ends when it is told.
+ * One writer process of a fleet: says that it is ready, writes when it is asked to, and says how much was acknowledged. Its
+ * clock stands in for the server's: an hour ends when a command ends it.
  */
 const [socket = '', member = '0', messages = '0'] = process.argv.slice(2);
 const redis = new Redis({ path: socket, maxRetriesPerRequest: null });
@@ -26,7 +26,7 @@ async function write(): Promise<void> {
   for (let id = 0; id < Number(messages); id += 1) {
     const line = log[(id * 8 + Number(member)) % log.length]?.line ?? '';
     if (!writer.write(line)) await writer.drained();
-    // However late that is told: there is something left to write afterwards.
+    // However late that command comes: there is something left to write afterwards.
     if (id === Math.floor(Number(messages) * 0.9)) await hourEnded.promise;
     // Gives messages and sockets a turn, as reading from a pipe would.
     if (id % 1000 === 0) await new Promise(setImmediate);

@@ -34,7 +34,7 @@ test('gathers up to a thousand messages into one call', async () => {
   expect((await callsOf('evalsha')) + (await callsOf('eval'))).toBeLessThanOrEqual(15);
 });
 
-test('a lone message is sent after a moment, without being told to', async () => {
+test('a lone message is sent after a moment, without being asked to', async () => {
   const writer = new LogWriter(server.client(), 'web', { flushMs: 20 });
   writer.write('upstream timed out');
   await vi.waitFor(async () => expect(await counts()).toEqual({ 'upstream timed out': 1 }));
@@ -169,7 +169,7 @@ test('nothing is lost while Redis is away', async () => {
   await own.close();
 });
 
-test('a refused batch is kept, told of, and counts once when it is taken', async () => {
+test('a refused batch is kept, reported, and counts once when it is taken', async () => {
   await redis.set('recent:web:info', 'mine');
   const writer = new LogWriter(redis, 'web', { flushMs: 60_000, onEvent: () => {} });
   writer.write('timed out');

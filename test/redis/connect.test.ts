@@ -100,7 +100,7 @@ test('TLS with an authority of one\u2019s own', async () => {
   expect(await trusting.ask.ping()).toBe('PONG');
 });
 
-test('a lost server is told with its next retry, and comes back by itself', async () => {
+test('a lost server is reported with its next retry, and comes back by itself', async () => {
   const going = await extra();
   const connection = open(settings({ url: [going.url] }));
   await connection.ready(5000);
@@ -153,16 +153,16 @@ test('sentinels that ask for a password of their own, and the database of their 
       code: 'REDIS_AUTH',
       hint: expect.stringContaining('--sentinel-password-file'),
     });
-    const told = { ...settings({ url, sentinel: group.name }), sentinelPassword: 'watch' };
-    const connection = open(told);
+    const named = { ...settings({ url, sentinel: group.name }), sentinelPassword: 'watch' };
+    const connection = open(named);
     await connection.ready(20_000);
     await connection.ask.set('k', 'v');
     expect(await group.primary.client({ db: 3 }).get('k')).toBe('v');
-    await expect(open({ ...told, sentinel: 'other' }).ready(20_000)).rejects.toMatchObject({
+    await expect(open({ ...named, sentinel: 'other' }).ready(20_000)).rejects.toMatchObject({
       code: 'SENTINEL_GROUP',
     });
     await group.stopSentinel();
-    await expect(open(told).ready(20_000)).rejects.toMatchObject({ code: 'REDIS_UNREACHABLE' });
+    await expect(open(named).ready(20_000)).rejects.toMatchObject({ code: 'REDIS_UNREACHABLE' });
   } finally {
     await group.close();
   }
@@ -182,26 +182,26 @@ test('a Sentinel group over TLS, to the sentinels and to the servers', async () 
   }
 });
 
-test('a failover that is told while the primary is being looked for does not end the client', async () => {
+test('a failover that is announced while the primary is being looked for does not end the client', async () => {
   const group = await startSentinel();
   const proxy = await holdAddresses(Number(new URL(group.url).port));
-  const told = group.client();
+  const listener = group.client();
   const print = vi.spyOn(console, 'error');
   try {
     const connection = open(settings({ url: [proxy.url], sentinel: group.name }));
     await connection.ready(5000);
-    await told.subscribe('+switch-master');
-    const switched = once(told, 'message');
+    await listener.subscribe('+switch-master');
+    const switched = once(listener, 'message');
     const release = proxy.hold();
     await group.primary.stop();
     await proxy.asked();
     await switched;
-    // What was told to one subscriber has reached the other before the sentinel answers a later question.
-    await told.ping();
+    // What was sent to one subscriber has reached the other before the sentinel answers a later question.
+    await listener.ping();
     await setImmediate();
     release();
     expect(await connection.ask.ping()).toBe('PONG');
-    const lost = once(told, 'close');
+    const lost = once(listener, 'close');
     await group.stopSentinel();
     await lost;
     await connection.ask.ping();

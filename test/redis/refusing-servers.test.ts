@@ -8,7 +8,7 @@ import { startCluster } from '../helpers/redis-cluster.ts';
 import { startSentinel } from '../helpers/redis-sentinel.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
-// Servers that answer, and not with what was asked for: what a command is told then, and when.
+// Servers that answer, and not with what was asked for: what a command reports then, and when.
 
 const opened: Connection[] = [];
 const servers: RedisServer[] = [];

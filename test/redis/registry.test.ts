@@ -88,7 +88,7 @@ test('that the server does not allow it fails nothing', async () => {
   expect(await registered(redis, 'full')).toEqual(['a']);
 });
 
-test('unregistering where it is not allowed says so', async () => {
+test('unregistering where it is not allowed is reported', async () => {
   const reader = server.client({ username: 'reader', password: 'pw' });
   await expect(unregister(reader, 'denied', 'a')).rejects.toThrow(DeniedError);
 });

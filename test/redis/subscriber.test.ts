@@ -55,7 +55,7 @@ test('it hears exactly the channels it wants', async () => {
   await vi.waitFor(() => expect(batches.flat().map(({ channel }) => channel)).toEqual(['b', 'c']));
 });
 
-test('a reconnect is told as a gap, and listening goes on', async () => {
+test('a reconnect is reported as a gap, and listening goes on', async () => {
   const { batches, gaps } = listen();
   subscriber.want(['news']);
   await vi.waitFor(() => expect(gaps).toHaveLength(1));
@@ -67,7 +67,7 @@ test('a reconnect is told as a gap, and listening goes on', async () => {
   await vi.waitFor(() => expect(batches.flat().some(({ message }) => message === 'again')).toBe(true));
 });
 
-test('a slot that moves in a cluster is told as a gap: it is heard again only after a while', async () => {
+test('a slot that moves in a cluster is reported as a gap: it is heard again only after a while', async () => {
   const cluster = await startCluster();
   try {
     const gaps: string[][] = [];

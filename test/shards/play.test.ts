@@ -97,7 +97,7 @@ test('the first of two servers stops: the pane goes on with what it learns of bo
   await play.shows(/┏━ \d shards(?: !\d+)? {2}2 servers ━+┓/);
 });
 
-test('servers given in another order are told of, and another list is too', async () => {
+test('servers given in another order are reported, and so is another list', async () => {
   const [one, two] = await startTwo();
   const first = startPlay({ args: [cli, 'hits', 'add', 'web', '--url', one.url, '--url', two.url] });
   expect((await first.ended()).exitCode).toBe(0);
@@ -106,7 +106,7 @@ test('servers given in another order are told of, and another list is too', asyn
   await play.shows(/! \d+ need you .*not read: The servers are not in the order/);
 });
 
-test('a primary of a cluster is killed: the failover is told, its slots are covered again, it comes back a replica', {
+test('a primary of a cluster is killed: the failover is reported, its slots are covered again, it comes back a replica', {
   timeout: 90_000,
 }, async () => {
   const cluster = await startCluster({ replicasEach: 1 });

@@ -53,8 +53,8 @@ test('several servers of the environment are several, and one --url is one', asy
   const env = { QUARTERDECK_URL: servers.map(({ url }) => url).join(' ') };
   const failed = await run(['topic', 'publish', 'news', 'hello', '--json'], { env });
   expect([failed.code, errorOf(failed).code]).toEqual([2, 'ONE_SERVER_ONLY']);
-  const told = await run(['topic', 'publish', 'news', 'hello', '--url', servers[1].url], { env });
-  expect(told.code).toBe(0);
+  const published = await run(['topic', 'publish', 'news', 'hello', '--url', servers[1].url], { env });
+  expect(published.code).toBe(0);
   expect(await servers[1].client().exists('topic:msgs:news')).toBe(1);
 });
 

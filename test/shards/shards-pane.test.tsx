@@ -70,7 +70,7 @@ test('figures that only jitter change nothing', () => {
   expect(learn(live, jittered, undefined, at + 1000)).toBe(live);
 });
 
-test('a failover is told in words', () => {
+test('a failover is shown in words', () => {
   const promoted = cluster.map((server) =>
     server.url === 'redis://10.0.0.4:6379' ? { ...server, role: 'primary', slots: 5461 } : server,
   );

@@ -49,7 +49,7 @@ async function over(
   if (!command) throw new Error(path);
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const streams = { stdin: Readable.from([stdin]), stdout, stderr };
-  const told = (stream: PassThrough): string => ((stream.read() ?? '') as string | Buffer).toString();
+  const textOf = (stream: PassThrough): string => ((stream.read() ?? '') as string | Buffer).toString();
   const config = configOf(order);
   try {
     const options = {
@@ -60,10 +60,10 @@ async function over(
       printFrame: async () => [],
     };
     const code = await runBatch(path, command, { words, flags, commandLine: [] }, options);
-    return { code, stdout: told(stdout), stderr: told(stderr) };
+    return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
   } catch (error) {
     if (!(error instanceof QuarterdeckError)) throw error;
-    return { code: error.code, stdout: told(stdout), stderr: told(stderr) };
+    return { code: error.code, stdout: textOf(stdout), stderr: textOf(stderr) };
   }
 }
 const configOf = (order: readonly RedisServer[]): Config =>

@@ -42,12 +42,12 @@ async function asideIn(channel: string): Promise<library.Aside[]> {
 async function consuming(
   refuse: (part: string) => string | undefined,
   options: { asideLimit?: number; signal?: AbortSignal } = {},
-): Promise<{ taken: string[]; told: string[] }> {
+): Promise<{ taken: string[]; reported: string[] }> {
   const taken: string[] = [];
-  const told: string[] = [];
+  const reported: string[] = [];
   const parts = consume(server.client(), 'logs:', {
     as: '0',
-    onAside: (text) => told.push(text),
+    onAside: (text) => reported.push(text),
     ...options,
   });
   for await (const delivery of parts) {
@@ -55,15 +55,15 @@ async function consuming(
     if (reason === undefined) taken.push(delivery.part);
     else delivery.setAside(reason);
   }
-  return { taken, told };
+  return { taken, reported };
 }
 
 test('one that is refused holds up no other file; it is listed, counted, and taken again', async () => {
   const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n', 'c.log': 'c\n' });
   const run = shipping(source);
-  const { taken, told } = await consuming((part) => (part === 'b.log' ? 'no such table' : undefined));
+  const { taken, reported } = await consuming((part) => (part === 'b.log' ? 'no such table' : undefined));
   expect(taken).toEqual(['a.log', 'c.log']);
-  expect(told).toEqual(['b.log is set aside: no such table']);
+  expect(reported).toEqual(['b.log is set aside: no such table']);
   expect(await only()).toMatchObject([
     { consumer: '0', part: 'b.log', file: 'b.log', bytes: 2, reason: 'no such table', tries: 1 },
   ]);
@@ -158,9 +158,9 @@ test('an entry of the ledger that nobody can work with', async () => {
   await vi.waitFor(async () => expect(await redis.hlen('ship-parts:logs:')).toBe(2));
   const entry = JSON.parse((await redis.hget('ship-parts:logs:', 'a.log')) ?? '') as object;
   await redis.hset('ship-parts:logs:', 'a.log', JSON.stringify({ ...entry, at: -1 }));
-  const { taken, told } = await consuming(() => undefined);
+  const { taken, reported } = await consuming(() => undefined);
   expect(taken).toEqual(['b.log']);
-  expect(told[0]).toMatch(/^a\.log is set aside: its entry in the ledger is not valid/);
+  expect(reported[0]).toMatch(/^a\.log is set aside: its entry in the ledger is not valid/);
   await dropAside(redis, 'logs:', '0', ['a.log']);
   await run;
 });

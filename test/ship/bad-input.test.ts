@@ -137,7 +137,7 @@ test('a command that fails: the part stays for the next start', async () => {
   expect((await running).code).toBe(0);
 });
 
-test('damaged gzip is told and ends with 4', async () => {
+test('damaged gzip is reported and ends with 4', async () => {
   const source = scratch.files('in', {
     'a.gz': Buffer.from([0x1f, 0x8b, 8, 0, ...Buffer.from('0123456789abcdefgh')]),
     'b.log': 'b\n',

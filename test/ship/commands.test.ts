@@ -88,8 +88,8 @@ test('run, three ways to consume, status, as JSON', async () => {
   ]);
   expect(lines.at(-1)).toEqual({ file: 'raw.bin', line: '\uFFFD', base64: '/w==' });
   expect(readFileSync(at('exec-b c.log'), 'utf8')).toBe('one\r\ntwo');
-  const told = JSON.parse((await ran('status', 'logs:', '--json')).stdout);
-  expect(told).toEqual([
+  const listed = JSON.parse((await ran('status', 'logs:', '--json')).stdout);
+  expect(listed).toEqual([
     expect.objectContaining({
       channel: 'logs:',
       budgetBytes: 1024 * 1024,

@@ -107,18 +107,18 @@ test('rotated while nobody followed: found again by what it is, not by its name'
   await third.ended();
 });
 
-test('rotated away where it cannot be found: that is told while following goes on', async () => {
+test('rotated away where it cannot be found: that is reported while following goes on', async () => {
   const first = follow();
   await arrives({ 'app.log': 'first\n' });
   await first.ended();
   appendFileSync(at('app.log'), 'lost\n');
   renameSync(at('app.log'), path.join(scratch.path, 'elsewhere'));
   writeFileSync(at('app.log'), 'new\n');
-  const told: string[] = [];
-  const second = follow((note) => told.push(note));
+  const reported: string[] = [];
+  const second = follow((note) => reported.push(note));
   await arrives({ 'app.log': 'first\nnew\n' });
   const notes = ['app.log: rotated while nobody followed; what came after byte 6 was not found'];
-  await vi.waitFor(() => expect(told).toEqual(notes), 10_000);
+  await vi.waitFor(() => expect(reported).toEqual(notes), 10_000);
   expect((await second.ended()).notes).toEqual(notes);
 });
 

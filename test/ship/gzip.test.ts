@@ -27,7 +27,7 @@ describe('gunzip', () => {
     expect(await decompress(padded)).toEqual({ text: text('a') + text('b'), damage: [] });
   });
 
-  test('what follows that is no gzip is told', async () => {
+  test('what follows that is no gzip is reported', async () => {
     const { text: found, damage } = await decompress(Buffer.concat([two, Buffer.from('something else')]));
     expect(found).toBe(text('a') + text('b'));
     expect(damage).toEqual(['14 bytes behind the last gzip member are no gzip']);

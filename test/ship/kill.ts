@@ -74,7 +74,7 @@ export async function shipUnderFire(options: KillOptions): Promise<KillReport> {
       });
       const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
       running.delete(name);
-      // Whoever has told its result is done, even if the kill came before its end.
+      // Whoever has printed its result is done, even if the kill came before its end.
       if (code === 0 || printed.endsWith('}\n')) return;
       if (signal !== 'SIGKILL') {
         failures.push(`${name} ended with ${code ?? signal}: ${said}`);

@@ -3,7 +3,7 @@ import type { ReadableFile } from '../../source/features/ship/files/open-file.ts
 import type { Part } from '../../source/features/ship/shipper/pipeline.ts';
 import { planFile, planGrowth } from '../../source/features/ship/shipper/plan.ts';
 
-/** Which parts become of a file, and what is told of them. */
+/** Which parts become of a file, and what is reported of them. */
 
 const content = Buffer.from('one\ntwo\nthree\n');
 const options = { partBytes: 24, wholeBytes: 24 };

@@ -5,7 +5,7 @@ export type Samples = {
   readonly count: number;
   /** used_memory of the whole server, above what it was before anybody shipped. */
   readonly peakMemoryBytes: number;
-  /** What `ship status` told. */
+  /** What `ship status` printed. */
   readonly peakUsedBytes: number;
   readonly budgetBytes: number;
 };

@@ -124,7 +124,7 @@ test('many small files go through a budget that holds few of them', async () => 
   expect(shipped).toMatchObject({ files: 400, parts: 400 });
 });
 
-test('a budget that is full of what nobody will free is told', async () => {
+test('a budget that is full of what nobody will free is reported', async () => {
   const channel = 'logs:';
   await shipAndCompare(scratch.files('in', { 'a.log': 'a\n' }), 1);
   await redis.hset('ship:logs:', 'closed', '', 'used', 1024 ** 2);
@@ -171,7 +171,7 @@ test.each([
   expect(await redis.dbsize()).toBe(0);
 });
 
-test('two files under one name are told of, and the others shipped', async () => {
+test('two files under one name are reported, and the others shipped', async () => {
   const directory = scratch.files('in', { 'a/x.log': 'a\n', 'b/x.log': 'b\n', 'y.log': 'y\n' });
   const copying = copyTo(server, at('copy'), { as: '0' });
   const paths = ['a/x.log', 'b/x.log', 'y.log'].map((file) => path.join(directory, file));
@@ -274,7 +274,7 @@ describe('files that change while they are shipped', () => {
     expect(shipped.files).toBe(2);
   });
 
-  test('shrunk: it ends where it ends now, and that is told', async () => {
+  test('shrunk: it ends where it ends now, and that is reported', async () => {
     const { shipped, copy } = await changeWhile((file) => truncateSync(file, 300_000));
     expect(copy['a.log']).toBe(logLines(300_000).toString());
     expect(copy['b.log']).toBe('b\n');

@@ -61,7 +61,7 @@ test('another shipper under other terms is refused, the same file twice is not s
   const [one, two] = await Promise.all([first, second]);
   await copying;
   expect(one).toMatchObject({ files: 1, bytes: 400_000, failed: [] });
-  // Either it was told whose file this is, or it came to it when it was shipped already.
+  // Either it was informed whose file this is, or it came to it when it was shipped already.
   expect(two.failed.length + two.files).toBe(1);
   expect(readTree(copy(0))).toEqual(readTree(directory));
 });
@@ -118,7 +118,7 @@ test('interrupted, and the file is another one by then: it is shipped anew', asy
   expect(readTree(copy(0))).toEqual({ 'a.log': 'quite another file\n' });
 });
 
-test('what a file left half shipped is told when it is gone', async () => {
+test('what a file left half shipped is reported when it is gone', async () => {
   const directory = scratch.files('in', { 'a.log': 900_000 });
   const ending = new AbortController();
   const first = shipOn(directory, { signal: ending.signal });

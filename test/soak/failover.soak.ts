@@ -71,7 +71,7 @@ function shipping(directory: string, flags: readonly string[]) {
   };
 }
 
-/** A runner that follows what is told, with its topic and its lock on the primary that dies. */
+/** A runner that follows what is notified, with its topic and its lock on the primary that dies. */
 async function syncing({ ask: redis }: Connection, directory: string, flags: readonly string[]) {
   const base = path.join(directory, 'base');
   mkdirSync(base);
@@ -106,15 +106,15 @@ async function syncing({ ask: redis }: Connection, directory: string, flags: rea
       await expect
         .poll(() => statSync(last, { throwIfNoEntry: false })?.isFile(), { timeout: 30_000 })
         .toBe(true);
-      const told = acknowledged - readdirSync(target).filter((file) => /^\d+\.txt$/.test(file)).length;
+      const missing = acknowledged - readdirSync(target).filter((file) => /^\d+\.txt$/.test(file)).length;
       runner.child.kill('SIGTERM');
       expect((await runner.ended).code).toBe(143);
-      // What no event told, the next full comparison finds.
+      // What no event reported, the next full comparison finds.
       const next = begin();
       await expect.poll(() => difference(base, target), { timeout: 30_000 }).toBe('');
       next.child.kill('SIGTERM');
       await next.ended;
-      return { lost: told, twice: 0 };
+      return { lost: missing, twice: 0 };
     },
   };
   return { load, arrivals: stillMs };

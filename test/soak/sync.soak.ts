@@ -51,7 +51,7 @@ test('500 changes a second for 30 s, watchers and rsyncs killed in between: the 
   const interrupting = (async () => {
     for (let round = 0; round < 6; round += 1) {
       await wait(4000);
-      // rsync dies in the middle; the watcher dies and what happens meanwhile is told by nobody.
+      // rsync dies in the middle; the watcher dies and what happens meanwhile is reported by nobody.
       spawnSync('pkill', ['-KILL', '-f', `rsync.*${target}`]);
       if (round % 2 === 0) {
         await ended(watcher, 'SIGKILL');

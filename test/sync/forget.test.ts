@@ -44,8 +44,8 @@ test('a forgotten target holds nothing back and is not shown; the others stay', 
     { target: 'typo:/srv', queued: 2, failed: 1 },
   ]);
 
-  const told = await forget(base, 'typo:/srv', '--yes');
-  expect(JSON.parse(told.stdout)).toEqual({ channel: 'new_files', base, target: 'typo:/srv', freed: 2 });
+  const answer = await forget(base, 'typo:/srv', '--yes');
+  expect(JSON.parse(answer.stdout)).toEqual({ channel: 'new_files', base, target: 'typo:/srv', freed: 2 });
   expect(await status(redis)).toMatchObject([{ target: 'cdn1:/srv', queued: 0, failed: 1 }]);
   expect((await topicStatus(redis, 'new_files')).subscribers).toMatchObject([
     { name: `sync:${base}>cdn1:/srv` },
@@ -63,8 +63,8 @@ test('its folder may be gone, and its channel another', async () => {
   await served('/mnt/old', 'images');
   rmSync(base, { recursive: true });
   expect(errorOf(await forget(base, '/mnt/old', '--yes'))).toMatchObject({ code: 'NO_TARGET' });
-  const told = await forget(base, '/mnt/old', '--channel', 'images', '--yes');
-  expect(JSON.parse(told.stdout)).toMatchObject({ channel: 'images', base });
+  const answer = await forget(base, '/mnt/old', '--channel', 'images', '--yes');
+  expect(JSON.parse(answer.stdout)).toMatchObject({ channel: 'images', base });
 });
 
 test('the record of another folder that copies to the same target is not touched', async () => {

@@ -33,10 +33,10 @@ test.each([
   });
   const ended = finished(child);
   const redis = server.client();
-  // It has begun: it listens for something, or has told something.
+  // It has begun: it listens for something, or has notified of something.
   await vi.waitFor(async () => {
-    const told = await redis.exists('topic:ids:new_files');
-    expect(told === 1 || (await redis.client('LIST', 'TYPE', 'PUBSUB'))).toBeTruthy();
+    const notified = await redis.exists('topic:ids:new_files');
+    expect(notified === 1 || (await redis.client('LIST', 'TYPE', 'PUBSUB'))).toBeTruthy();
   }, 10_000);
   await server.close();
   const { code, stderr } = await ended;

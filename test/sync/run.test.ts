@@ -74,7 +74,7 @@ test('what was there before is copied at the start, and nothing counts as missed
   expect(events.find((event) => 'full' in event)).toMatchObject({ full: 1, files: 1, missedByEvents: 0 });
 });
 
-test('told changes arrive: new, changed, renamed, gone, odd names, folders', async () => {
+test('notified changes arrive: new, changed, renamed, gone, odd names, folders', async () => {
   write('old/name.txt');
   write('stays');
   const { scanned } = sync();
@@ -185,7 +185,7 @@ test('a runner that was away catches up from the topic, without a full compariso
   expect(second.events.find((event) => 'full' in event)).toMatchObject({ missedByEvents: 0 });
 });
 
-test('what no event told of is counted as missed', async () => {
+test('what no event reported is counted as missed', async () => {
   const first = sync();
   await first.scanned;
   await running.pop()?.stop();
@@ -311,16 +311,16 @@ test('a watched folder is followed without anybody telling', async () => {
   const { scanned } = sync();
   await scanned;
   const controller = new AbortController();
-  let told = 0;
+  let notified = 0;
   const watching = watch(server.client(), base, 'new_files', {
     signal: controller.signal,
-    onNotified: (count) => (told += count),
+    onNotified: (count) => (notified += count),
     onTrouble: (text) => expect(text).toBe(''),
   });
   // The watcher has no signal for "ready": the first event it tells is one.
   await vi.waitFor(() => {
     write('probe', String(Math.random()));
-    expect(told).toBeGreaterThan(0);
+    expect(notified).toBeGreaterThan(0);
   }, 10_000);
   write('deep/er/file');
   renameSync(path.join(base, 'deep'), path.join(base, 'moved'));

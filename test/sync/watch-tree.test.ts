@@ -9,7 +9,7 @@ import { TreeWatch, type Watched } from '../../source/features/sync/watcher/watc
 
 let root: string;
 let base: string;
-let told: Change[];
+let reported: Change[];
 let lost: string[];
 let failures: unknown[];
 let watching: { close(): void | Promise<void> } | undefined;
@@ -17,7 +17,7 @@ beforeEach(() => {
   root = realpathSync(mkdtempSync(path.join(tmpdir(), 'quarterdeck-watch-')));
   base = path.join(root, 'base');
   mkdirSync(base);
-  told = [];
+  reported = [];
   lost = [];
   failures = [];
 });
@@ -27,14 +27,14 @@ afterEach(async () => {
 });
 
 const watched: Watched = {
-  onChanges: (changes) => told.push(...changes),
+  onChanges: (changes) => reported.push(...changes),
   onLost: (reason) => lost.push(reason),
   onTrouble: (sentence) => failures.push(sentence),
   onFailed: (error) => failures.push(error),
 };
 const at = (name: string): string => path.join(base, name);
 const tells = (change: Change): Promise<void> =>
-  vi.waitFor(() => expect(told).toContainEqual(change), 10_000);
+  vi.waitFor(() => expect(reported).toContainEqual(change), 10_000);
 
 test.runIf(process.platform === 'linux').each([
   ['made within a new folder', () => mkdirSync(at('a/b/c'), { recursive: true }), 'a', 'a/b/c/file'],
@@ -49,22 +49,22 @@ test.runIf(process.platform === 'linux').each([
 });
 
 test.runIf(process.platform === 'linux')(
-  'a folder that replaced another is to be compared whole, one removed is told of once',
+  'a folder that replaced another is to be compared whole, one removed is reported once',
   async () => {
     mkdirSync(at('album/one'), { recursive: true });
     watching = await TreeWatch.open(base, watched);
     renameSync(at('album'), path.join(root, 'away'));
     mkdirSync(at('album/two'), { recursive: true });
     await tells({ path: 'album', op: 'rescan' });
-    told = [];
+    reported = [];
     rmSync(at('album'), { recursive: true });
     await tells({ path: 'album', op: 'delete' });
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
   },
 );
 
 test.runIf(process.platform === 'linux')(
-  'a file that replaced another and was removed at once is told as gone',
+  'a file that replaced another and was removed at once is reported as gone',
   async () => {
     writeFileSync(at('page'), 'old');
     watching = await TreeWatch.open(base, watched);
@@ -75,7 +75,7 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test.runIf(process.platform === 'linux')('of a name that is not UTF-8 the folder is told', async () => {
+test.runIf(process.platform === 'linux')('of a name that is not UTF-8 the folder is reported', async () => {
   mkdirSync(at('a'));
   watching = await TreeWatch.open(base, watched);
   writeFileSync(Buffer.from(at('a/raw\xff'), 'latin1'), 'x');
@@ -84,16 +84,19 @@ test.runIf(process.platform === 'linux')('of a name that is not UTF-8 the folder
   await tells({ path: 'a', op: 'rescan' });
 });
 
-test.runIf(process.platform === 'linux')('more events than the kernel keeps are told as lost', async () => {
-  const kept = Number(await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
-  watching = await TreeWatch.open(base, watched);
-  // All in one turn of the loop, so that nobody reads meanwhile.
-  for (let index = 0; index <= kept / 2; index += 1) mkdirSync(at(`${index}`));
-  await vi.waitFor(() => expect(lost).toEqual(['too many events at once']), 30_000);
-  // What came meanwhile is followed.
-  writeFileSync(at('0/file'), 'x');
-  await tells({ path: '0/file', op: 'change' });
-});
+test.runIf(process.platform === 'linux')(
+  'more events than the kernel keeps are reported as lost',
+  async () => {
+    const kept = Number(await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+    watching = await TreeWatch.open(base, watched);
+    // All in one turn of the loop, so that nobody reads meanwhile.
+    for (let index = 0; index <= kept / 2; index += 1) mkdirSync(at(`${index}`));
+    await vi.waitFor(() => expect(lost).toEqual(['too many events at once']), 30_000);
+    // What came meanwhile is followed.
+    writeFileSync(at('0/file'), 'x');
+    await tells({ path: '0/file', op: 'change' });
+  },
+);
 
 test.runIf(process.platform === 'linux')('a base that is moved away ends the watch', async () => {
   watching = await TreeWatch.open(base, watched);

@@ -14,7 +14,7 @@ beforeEach(() => redis.flushall());
 const qd = (words: readonly string[]) => run(['topic', ...words], { url: server.url });
 const json = async (words: readonly string[]): Promise<unknown> =>
   JSON.parse((await qd([...words, '--json'])).stdout) as unknown;
-/** Fails for good on what says so. */
+/** Fails for good on lines that begin with `bad`. */
 const handler = 'read line; case "$line" in bad*) echo "no such row" >&2; exit 3;; esac';
 
 describe.each(['own', 'seed'] as const)('in the layout %s', (layout) => {

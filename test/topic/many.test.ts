@@ -16,7 +16,7 @@ const server = await redisForThisFile();
 const redis = server.client();
 const config = readConfig({ readOnly: true }, {});
 
-test('1,500 topics: listed all, counted all, and the oldest trouble is told', async () => {
+test('1,500 topics: listed all, counted all, and the oldest trouble is reported', async () => {
   await redis.flushall();
   const longAgo = Date.now() - 3_600_000;
   const pipeline = redis.pipeline();

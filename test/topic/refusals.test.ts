@@ -99,7 +99,7 @@ test('a subscriber that waits goes on when its server has been a replica for a w
 });
 
 describe('a server that lost everything', () => {
-  test('FLUSHALL: the subscriber is registered again, says so, and gets what is published from then on', async () => {
+  test('FLUSHALL: the subscriber is registered again, reports it, and gets what is published from then on', async () => {
     const server = await ownServer();
     const redis = server.client();
     await publish(redis, 'news', ['a', 'b', 'c']);

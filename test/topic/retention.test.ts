@@ -106,7 +106,7 @@ test('the floor is found in any mixture of entries', async () => {
   );
 });
 
-test('a lapsed subscriber holds nothing back, and is told what it missed', async () => {
+test('a lapsed subscriber holds nothing back, and gets a gap for what it missed', async () => {
   const redis = server.client();
   await register('lapse', 'gone');
   await setRetention(redis, 'lapse', { lapseMs: 60_000 });

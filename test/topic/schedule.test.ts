@@ -106,7 +106,7 @@ const handshake = new Set(['hello', 'client', 'info', 'select']);
 /** What ioredis sends again after a reconnect is not held back twice. */
 const sent = new WeakSet<Command>();
 
-/** A client whose commands leave when the scheduler says so; its duplicates too. */
+/** A client whose commands leave when the scheduler lets them; its duplicates too. */
 function heldBack(redis: Redis, scheduler: Scheduler): Redis {
   held.push(redis);
   const send = redis.sendCommand.bind(redis);

@@ -93,7 +93,7 @@ describe('table', () => {
     />
   );
 
-  test('one line a row, wide characters aligned, the chosen and the marked ones told', () => {
+  test('one line a row, wide characters aligned, the chosen and the marked ones distinguished', () => {
     expect(painted(table(34))).toMatchInlineSnapshot(`
       "  name                 held  queue
         deploy:web          5m41s      2

@@ -57,7 +57,7 @@ test.each([
 });
 
 describe('a slip', () => {
-  test('is found letter by letter when nothing else matches, and the list says so', () => {
+  test('is found letter by letter when nothing else matches, and the list marks it', () => {
     expect(found('dply')).toEqual({ names: 'Deploy', isLoose: true, mistake: undefined });
     expect(found('job:2')).toMatchObject({ names: 'job:2', isLoose: false });
   });
@@ -70,11 +70,11 @@ describe('a slip', () => {
 });
 
 describe('a regex', () => {
-  test('that is none hides nothing and says so', () => {
+  test('that is none hides nothing and is reported', () => {
     expect(found('~job(')).toEqual({ names: all, isLoose: false, mistake: 'not a regex' });
   });
 
-  test('that would take for ever is given up, hides nothing and says so', () => {
+  test('that would take for ever is given up, hides nothing and is reported', () => {
     const rows = Array.from({ length: 50 }, () => ({
       name: `${'a'.repeat(40)}!`,
       owner: '',

@@ -35,7 +35,7 @@ test('ascii is ASCII, whatever the text', () => {
   expect(drawn('┏━ lock ━┓ ▇▇░ ▁▂▃▄▅▆▇█ é 日 – …', 'ascii')).toBe('+= lock =+ ##. _..--=## e ?? - ~');
 });
 
-test('a frame in focus can be told from one that is not, in every set', () => {
+test('a frame in focus can be distinguished from one that is not, in every set', () => {
   for (const set of ['unicode', 'blocks', 'ascii'] as const) {
     expect(drawn('┏━━┓', set)).not.toBe(drawn('╭──╮', set));
   }

@@ -3,7 +3,7 @@ import { width } from '../../source/ui/text.ts';
 import { textTable } from '../../source/ui/text-table.ts';
 import { foreignSequences, payloads } from '../helpers/injections.ts';
 
-test('columns are aligned by cells, to the left unless told, and end without blanks', () => {
+test('columns are aligned by cells, to the left unless asked otherwise, and end without blanks', () => {
   const rows = [
     ['name', 'count', 'note'],
     ['日本語', '7', ''],

@@ -34,17 +34,17 @@ describe('moving about', () => {
   });
 
   test('quit, suspend and redraw are asked of the deck', () => {
-    const { press, told } = open();
+    const { press, calls } = open();
     press('ctrl+l', 'ctrl+z', 'q', 'ctrl+c');
-    expect(told).toEqual(['redraw', 'suspend', 'quit', 'quit']);
+    expect(calls).toEqual(['redraw', 'suspend', 'quit', 'quit']);
   });
 
   test('suspend and redraw work while something is typed, and leave it', () => {
-    const { press, type, told, mode } = open();
+    const { press, type, calls, mode } = open();
     press('i');
     type('half');
     press('ctrl+z', 'ctrl+l');
-    expect(told).toEqual(['suspend', 'redraw']);
+    expect(calls).toEqual(['suspend', 'redraw']);
     expect(mode()).toMatchObject({ name: 'ask', line: { text: 'half' } });
   });
 
@@ -61,14 +61,14 @@ describe('moving about', () => {
 
 describe('a sticky question', () => {
   test('runs its command with what was typed, and asks again', async () => {
-    const { press, type, mode, ran, status, told } = open();
+    const { press, type, mode, ran, status, calls } = open();
     press('i');
     type('hello there');
     press('enter');
     expect(mode()).toMatchObject({ name: 'ask', line: { text: '' } });
     await vi.waitFor(() => expect(status()).toBe('Said hello there'));
     expect(ran).toEqual([['say', { text: ['hello there'], loud: false }]]);
-    expect(told).toEqual(['refresh notes']);
+    expect(calls).toEqual(['refresh notes']);
     press('up');
     expect(mode()).toMatchObject({ line: { text: 'hello there' } });
     press('esc');
@@ -174,7 +174,7 @@ describe('the list of a pane', () => {
     expect(slice('notes')).toMatchObject({ list: { order: undefined, marks: ['one', 'two', 'three'] } });
   });
 
-  test('a key that does nothing says so', () => {
+  test('a key that does nothing reports it', () => {
     const { press, status } = open();
     press('f5');
     expect(status()).toBe('f5 does nothing here; ? shows keys');
@@ -257,7 +257,7 @@ describe('what takes something away asks first', () => {
     await vi.waitFor(() => expect(ran).toEqual([['say', { text: ['hello'], loud: false }]]));
   });
 
-  test('what changed while the question stood is not done, and how it is now is told', async () => {
+  test('what changed while the question stood is not done, and how it is now is shown', async () => {
     let state = 'held by a';
     const { press, pass, ran, isAsked, status } = await asking({ stateOf: () => state });
     press('x');

@@ -14,7 +14,7 @@ test('Tab completes what is chosen, word by word', () => {
   expect(mode()).toMatchObject({ line: { text: 'notes list ' } });
 });
 
-test('a mistake is told as the shell would tell it', async () => {
+test('a mistake is reported as the shell reports it', async () => {
   const { press, type, status } = open();
   press(':');
   type('notes say');
@@ -62,21 +62,21 @@ describe('what takes long', () => {
   };
 
   test('has a view before it prints, and leaving that stops it', async () => {
-    const { mode, press, done, told } = openSlow();
+    const { mode, press, done, calls } = openSlow();
     await vi.waitFor(() => expect(mode()).toMatchObject({ name: 'output', lines: [], isRunning: true }));
     press('esc');
     done();
-    await vi.waitFor(() => expect(told).toEqual(['refresh notes']));
+    await vi.waitFor(() => expect(calls).toEqual(['refresh notes']));
     expect(mode().name).toBe('browse');
   });
 
   test('does not take the keyboard from somebody who types', async () => {
-    const { mode, press, type, done, told } = openSlow();
+    const { mode, press, type, done, calls } = openSlow();
     await vi.waitFor(() => expect(mode().name).toBe('browse'));
     press('i');
     type('half');
     done();
-    await vi.waitFor(() => expect(told).toEqual(['refresh notes']));
+    await vi.waitFor(() => expect(calls).toEqual(['refresh notes']));
     expect(mode()).toMatchObject({ name: 'ask', line: { text: 'half' } });
     press('esc');
     await vi.waitFor(() => expect(mode()).toMatchObject({ name: 'output', title: 'notes list' }));
@@ -148,7 +148,7 @@ describe('the picker', () => {
   });
 
   test('knows the words of the config, and goes to panes', async () => {
-    const { press, type, mode, screen, status, told } = withNames();
+    const { press, type, mode, screen, status, calls } = withNames();
     press(':');
     type('stu');
     expect(mode()).toMatchObject({ offers: [{ word: 'stuck', summary: 'notes say' }] });
@@ -166,7 +166,7 @@ describe('the picker', () => {
     press(':');
     type('q');
     press('enter');
-    expect(told).toContain('quit');
+    expect(calls).toContain('quit');
   });
 
   test('brings back lines of before, the newest first, by any letters of them', async () => {

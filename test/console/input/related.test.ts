@@ -75,7 +75,7 @@ test('of a subscriber: its log, which is then shown', () => {
   expect(chosen('topic')).toBe('orders/audit');
 });
 
-test('where nothing has to do with a row that is said, and a pane without rows says so', () => {
+test('where nothing has to do with a row that is shown, and so is a pane without rows', () => {
   const { press, status, mode, store } = open();
   press('4', 'G', 'r');
   expect(status()).toMatch(/^Nothing that is known here has to do with ip:/);

@@ -79,13 +79,13 @@ test('however the bytes are cut, the same comes through', () => {
 });
 
 test('a paste comes through whole, or not at all and with a sentence', () => {
-  const told: string[] = [];
-  const filter = makeInputFilter((sentence) => told.push(sentence));
+  const refused: string[] = [];
+  const filter = makeInputFilter((sentence) => refused.push(sentence));
   const paste = (text: string): string => filter.push(`\u001B[200~${text}\u001B[201~q`);
   expect(paste('x'.repeat(200_000))).toHaveLength(200_000 + 13);
   expect(paste('x'.repeat(1_000_000))).toBe('q');
   expect(paste('half \uDCFF')).toBe('q');
-  expect(told).toEqual([
+  expect(refused).toEqual([
     'Not put in: it is too long (1,000,000 characters, at most 262,144)',
     'Not put in: it is not UTF-8',
   ]);
@@ -97,17 +97,17 @@ describe('bytes', () => {
     const input = new FilteredInput(source);
     input.setEncoding('utf8');
     const heard: string[] = [];
-    const told: string[] = [];
+    const refused: string[] = [];
     input.on('data', (text: string) => heard.push(text));
-    input.onRefused = (sentence) => told.push(sentence);
-    return { source, heard: () => heard.join(''), told };
+    input.onRefused = (sentence) => refused.push(sentence);
+    return { source, heard: () => heard.join(''), refused };
   };
 
   test('a character may come byte by byte', async () => {
-    const { source, heard, told } = listen();
+    const { source, heard, refused } = listen();
     for (const byte of Buffer.from('é日🙂\uFFFDq')) source.write(Buffer.of(byte));
     await vi.waitFor(() => expect(heard()).toBe('é日🙂\uFFFDq'));
-    expect(told).toEqual([]);
+    expect(refused).toEqual([]);
   });
 
   test.each([
@@ -115,18 +115,18 @@ describe('bytes', () => {
     ['a byte in the middle', Buffer.from([0x61, 0xff, 0x62]), 'ab'],
     ['an overlong form', Buffer.from([0x61, 0xc0, 0xaf, 0x62]), 'ab'],
     ['a surrogate', Buffer.from([0x61, 0xed, 0xa0, 0x80, 0x62]), 'ab'],
-  ])('%s that is no UTF-8 is told, not typed as something else', async (_, bytes, rest) => {
-    const { source, heard, told } = listen();
+  ])('%s that is no UTF-8 is reported, not typed as something else', async (_, bytes, rest) => {
+    const { source, heard, refused } = listen();
     source.write(bytes);
-    await vi.waitFor(() => expect(told).toEqual(['Not put in: the terminal sent what is not UTF-8']));
+    await vi.waitFor(() => expect(refused).toEqual(['Not put in: the terminal sent what is not UTF-8']));
     await vi.waitFor(() => expect(heard()).toBe(rest));
   });
 
   test('a paste of them is left out whole', async () => {
-    const { source, heard, told } = listen();
+    const { source, heard, refused } = listen();
     source.write(Buffer.concat([Buffer.from('\u001B[200~a'), Buffer.of(0xff), Buffer.from('b\u001B[201~q')]));
     await vi.waitFor(() => expect(heard()).toBe('q'));
-    expect(told).toEqual(['Not put in: it is not UTF-8']);
+    expect(refused).toEqual(['Not put in: it is not UTF-8']);
   });
 });
 

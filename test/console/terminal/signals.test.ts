@@ -200,7 +200,7 @@ test('woken while a command has the terminal, it leaves that alone', async () =>
   expect(console.raw().match(/\u001B\[\?1049h/g)).toHaveLength(2);
 });
 
-test('a terminal that nobody told its size is taken for 80x24', async () => {
+test('a terminal whose size is unknown is taken for 80x24', async () => {
   const console = await open({
     env: inject(
       `Object.defineProperties(process.stdout, { columns: { get: () => 0 }, rows: { get: () => 0 } });`,
@@ -210,7 +210,7 @@ test('a terminal that nobody told its size is taken for 80x24', async () => {
   expect(console.lines()[23]).toContain('? help');
 });
 
-test('a terminal that cannot move its cursor is told what else there is', async () => {
+test('a terminal that cannot move its cursor gets a hint of what else there is', async () => {
   const console = startPlay({
     command: 'env',
     args: ['TERM=dumb', process.execPath, cli, '--url', server.url],

@@ -38,7 +38,7 @@ async function holdLock(name: string): Promise<void> {
   await client.zadd('quarterdeck:lock', Date.now(), name);
 }
 
-test('frozen, the screen stands still and says so; it goes back in time, and acts are refused', async () => {
+test('frozen, the screen stands still and is marked as frozen; it goes back in time, and acts are refused', async () => {
   await holdLock('early');
   const console = play('--url', server.url, '--panes', 'lock,shards');
   await console.shows(/early/);

@@ -36,7 +36,7 @@ test('what was refused is said beside the question that stays open', () => {
   expect(painted({ mode, status })).toBe(' name › ann▏                        Not done: Redis is lost');
 });
 
-test('what just happened is told in full, before what goes on', () => {
+test('what just happened is shown in full, before what goes on', () => {
   const status = { text: 'There is no command `lokc list`', tone: 'bad' } as const;
   expect(painted({ status }, 40)).toBe(' There is no command `lokc list`');
 });

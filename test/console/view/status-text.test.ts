@@ -78,7 +78,7 @@ test('a pane is painted for now while it is fresh, and stands still from when it
     };
   };
   expect(at(400, 'fresh')).toEqual({ toNow: 0, isOld: false });
-  // While the clock ticks all panes move with it; what was read long after its last tick is told as of then.
+  // While the clock ticks all panes move with it; what was read long after its last tick is shown as of then.
   expect(at(-300, 'fresh')).toEqual({ toNow: 0, isOld: false });
   expect(at(-3000, 'fresh')).toEqual({ toNow: 3000, isOld: false });
   expect(at(bound + 4000, 'stale')).toEqual({ toNow: -4000, isOld: true });
