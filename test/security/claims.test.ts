@@ -16,6 +16,19 @@ test('every threat has a control and a proof', () => {
     expect({ threat, cells: rest.filter(Boolean).length }).toEqual({ threat, cells: 2 });
 });
 
+test('every test file that is named is there, and every command of a package script', () => {
+  const texts = [page, readFileSync('SECURITY.md', 'utf8')];
+  const named = texts.flatMap((text) => text.match(/`(?:test|docs|source)\/[\w./-]+`/g) ?? []);
+  expect(named.length).toBeGreaterThan(40);
+  const missing = named.map((name) => name.replaceAll('`', '')).filter((file) => !existsSync(file));
+  expect(missing).toEqual([]);
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+  const runs = texts.flatMap((text) =>
+    Array.from(text.matchAll(/`npm run ([\w:]+)/g), ([, script = '']) => script),
+  );
+  expect(runs.filter((script) => scripts[script] === undefined)).toEqual([]);
+});
+
 const proofs = rows.flatMap(([threat = '', , cell = '']) =>
   cell.split('; ').map((proof) => {
     const [, file = '', name = ''] = /^`([^`]+)`: (.+)$/.exec(proof) ?? [];
