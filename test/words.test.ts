@@ -36,8 +36,6 @@ const exceptions: readonly RegExp[] = [
   /`?\bbell`?[,\]]|'bell'|`bell`/,
   // Deprecated names of the library.
   /\bas survey\b|`survey`/,
-  // The helper of the tests with its long limits.
-  /helpers\/patience\.ts/,
 ];
 
 const product = [

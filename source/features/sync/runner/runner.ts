@@ -1,15 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { QuarterdeckError } from '../../../errors.ts';
 import { pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
-import { isPassing, type RefusalEpisode, rideOut } from '../../../redis/refusals.ts';
-import { shellWord } from '../../../shell-word.ts';
-import { counted, formatCount, formatDuration } from '../../../ui/format.ts';
+import { isPassing, type RefusalEpisode } from '../../../redis/refusals.ts';
+import { counted, formatDuration } from '../../../ui/format.ts';
 import { Subscription } from '../../topic/subscriber/subscription.ts';
 import { dropSubscriber, topicStatus } from '../../topic/topic.ts';
 import { type Change, cutPath, type Refused } from '../change.ts';
-import { folderAt } from '../copy/base.ts';
 import { type Copied, nothingCopied } from '../copy/copied.ts';
 import { copyAll, copyBatch, type Removal } from '../copy/copy.ts';
 import { type Rsync, silentSeconds } from '../copy/execute.ts';
@@ -19,21 +16,17 @@ import { BeforeError, RsyncError, RsyncMissingError, TargetRefusedError } from '
 import { targetName } from '../keys.ts';
 import type { RunnerOptions } from '../options.ts';
 import { cut, wantsFullScan } from '../pending.ts';
-import { type Halt, readRecord, type TargetRecord, takeResumption, unused, writeRecord } from '../record.ts';
-import { resumeFlags } from '../state.ts';
-import { adopt, lookAtBase } from './base-watch.ts';
-import { defaultCeiling, excessOf, isWithin } from './ceiling.ts';
-import { Failures } from './failures.ts';
+import { lookAtBase } from './base-watch.ts';
+import { FailedPaths } from './failed-paths.ts';
 import { Inbox } from './inbox.ts';
 import { MissedChanges } from './missed-changes.ts';
 import { runBefore } from './pre-copy-hook.ts';
-import { longestBackoffMs, Retries } from './retries.ts';
+import { Removals } from './removals.ts';
+import { longestBackoffMs } from './retries.ts';
+import { TargetMemory } from './target-memory.ts';
 
 /** How often a halted target looks whether it may go on. */
 const haltedLookMs = 1000;
-/** Paths of one batch that are reported by name when they fail. */
-const mostReported = 20;
-const mostSampled = 5;
 
 /**
  * Serves one target for as long as its lock is held. The order: look at the base, a batch, a full comparison when one is
@@ -43,14 +36,13 @@ export class Runner {
   readonly #redis: Client;
   readonly #options: RunnerOptions;
   readonly #signal: AbortSignal;
-  readonly #episode: RefusalEpisode;
   /** Aborted with what ended the subscription, such as that somebody dropped it. */
   readonly #deaf = new AbortController();
   readonly #inbox: Inbox;
-  readonly #failures: Failures;
-  readonly #retries: Retries;
+  readonly #memory: TargetMemory;
+  readonly #removals: Removals;
+  readonly #failed: FailedPaths;
   #rsync: Rsync;
-  #record: TargetRecord;
   #batches = 0;
   #fulls = 0;
   #needsFull = true;
@@ -60,26 +52,12 @@ export class Runner {
   #copyMs = 0;
   /** So many paths go into a batch: fewer after one that failed for a reason that may be one file's. */
   #batchFiles: number;
-  /** An operator said that so many files may be removed by the next comparison. */
-  #permitted: number | undefined;
-  readonly #reported = new Set<string>();
 
   /** @param options `base` is absolute; a symlink on the way to it is followed wherever it leads */
   constructor(redis: Client, options: RunnerOptions, held: AbortSignal, episode: RefusalEpisode) {
-    const {
-      base,
-      target,
-      channel,
-      everyMs,
-      batchFiles,
-      signal,
-      preserve = [],
-      silentAfterMs,
-      onTrouble,
-    } = options;
+    const { base, target, batchFiles, signal, preserve = [], silentAfterMs, onTrouble } = options;
     this.#redis = redis;
     this.#options = options;
-    this.#episode = episode;
     this.#signal = AbortSignal.any([signal, held, this.#deaf.signal]);
     this.#inbox = new Inbox(base, this.#signal);
     this.#rsync = {
@@ -93,14 +71,16 @@ export class Runner {
           `rsync to ${target} has printed nothing for ${formatDuration(sinceMs)}: it copies something large, or the target does not answer; after ${silentSeconds} s without a byte it is tried again`,
         ),
     };
-    this.#failures = new Failures(redis, channel, target);
-    this.#retries = new Retries({
-      everyMs,
-      onDue: (paths) => {
-        if (!this.#signal.aborted) this.#inbox.add(paths.map((path) => ({ path, op: 'change' })));
+    this.#memory = new TargetMemory(redis, options, { signal: this.#signal, episode });
+    this.#removals = new Removals(this.#memory, options, {
+      isBaseSure: () => this.#isBaseSure(),
+      needFull: () => {
+        this.#needsFull = true;
       },
     });
-    this.#record = unused(base);
+    this.#failed = new FailedPaths(redis, this.#memory, options, (paths) => {
+      if (!this.#signal.aborted) this.#inbox.add(paths.map((path) => ({ path, op: 'change' })));
+    });
     this.#batchFiles = batchFiles;
   }
 
@@ -114,15 +94,15 @@ export class Runner {
     if (this.#wasForgotten) return true;
     if (!this.hasCompared) return false;
     const { channel, base, target } = this.#options;
-    const { subscribers } = await this.#ride(() => topicStatus(this.#redis, channel));
+    const { subscribers } = await this.#memory.ride(() => topicStatus(this.#redis, channel));
     return !subscribers.some(({ name }) => name === targetName(base, target));
   }
 
   async run(): Promise<void> {
     const { channel, base, target, listen, fullEveryMs, everyMs, batchFiles } = this.#options;
-    this.#record = (await this.#ride(() => readRecord(this.#redis, channel, target))) ?? this.#record;
-    await this.#ride(() => this.#failures.load());
-    this.#inbox.add(this.#failures.paths().map((path) => ({ path, op: 'change' })));
+    await this.#memory.load();
+    await this.#failed.load();
+    this.#inbox.add(this.#failed.paths().map((path) => ({ path, op: 'change' })));
     await this.#untilDone('look at the base', async () => void (await this.#isBaseSure()));
     const subscription = await Subscription.open(this.#redis, channel, {
       as: targetName(base, target),
@@ -145,18 +125,18 @@ export class Runner {
       await this.#inbox.catchUp(subscription);
       taking = this.#inbox.follow(subscription).catch((error: unknown) => this.#deaf.abort(error));
       while (!this.#signal.aborted) {
-        await this.#untilDone('look for what an operator said', () => this.#takeResumption());
+        await this.#untilDone('look for what an operator said', () => this.#removals.takeResumption());
         await this.#untilDone('batch', () => this.#batch(subscription));
         if (this.#inbox.takeGap()) this.#needsFull = true;
         if (this.#needsFull || performance.now() >= fullAtMs) {
           await this.#untilDone('full comparison', () => this.#full());
           if (!this.#needsFull) fullAtMs = performance.now() + fullEveryMs * (0.75 + Math.random() * 0.5);
         }
-        if (this.#record.halted?.reason === 'base-replaced') {
+        if (this.#memory.record.halted?.reason === 'base-replaced') {
           await pause(haltedLookMs, this.#signal);
           continue;
         }
-        const isWaiting = this.#record.halted !== null || this.#needsFull;
+        const isWaiting = this.#memory.record.halted !== null || this.#needsFull;
         await this.#inbox.gathered({
           // What copying takes is part of the period, so that the first change of a batch arrives about `everyMs` later.
           everyMs: Math.max(everyMs - this.#copyMs, everyMs / 4),
@@ -183,11 +163,12 @@ export class Runner {
   async #isBaseSure(): Promise<boolean> {
     const { base, target, deletes, onTrouble } = this.#options;
     // Another folder that copied into this target led elsewhere of its own.
-    const known = this.#record.base === base ? this.#record : { ...this.#record, real: null };
+    const known =
+      this.#memory.record.base === base ? this.#memory.record : { ...this.#memory.record, real: null };
     const looked = await lookAtBase(base, { target, deletes, known });
     if (looked.mismatch !== undefined) {
       const message = `${base} is not the folder that ${target} was filled from: ${looked.mismatch}. Nothing is copied or removed until it is back, or is taken for the base from now on`;
-      await this.#halt({
+      await this.#removals.halt({
         reason: 'base-replaced',
         message,
         would: 0,
@@ -206,20 +187,21 @@ export class Runner {
     }
     this.#rsync = { ...this.#rsync, base: looked.real };
     this.#inbox.base = looked.real;
-    if (this.#record.base !== base) await this.#takeOver(looked.real);
-    const isBack = this.#record.halted?.reason === 'base-replaced';
+    if (this.#memory.record.base !== base) await this.#takeOver(looked.real);
+    const isBack = this.#memory.record.halted?.reason === 'base-replaced';
     if (isBack)
       onTrouble(`${base} is the folder that ${target} was filled from again: everything is compared`);
     const news = { base, ...looked.identity, ...(isBack && { halted: null }) };
-    const isNews = JSON.stringify({ ...this.#record, ...news }) !== JSON.stringify(this.#record);
-    if (isNews) await this.#remember(news);
+    const isNews =
+      JSON.stringify({ ...this.#memory.record, ...news }) !== JSON.stringify(this.#memory.record);
+    if (isNews) await this.#memory.remember(news);
     return true;
   }
 
   /** The subscriber was named by the real folder before, which another runner would hold back messages for. */
   async #takeOver(real: string): Promise<void> {
     const { channel, target } = this.#options;
-    if (this.#record.base !== real) return;
+    if (this.#memory.record.base !== real) return;
     await dropSubscriber(this.#redis, channel, targetName(real, target)).catch(() => {});
   }
 
@@ -277,7 +259,9 @@ export class Runner {
     const isEmpty = todo.changed.size + todo.swept.length + todo.listed.length === 0;
     if (before !== undefined && !isEmpty) await runBefore(before, changes, { base, signal: this.#signal });
     const mayRemove =
-      deletes && this.#record.halted === null ? (some: Removal) => this.#mayBatchRemove(some) : undefined;
+      deletes && this.#memory.record.halted === null
+        ? (some: Removal) => this.#removals.mayBatch(some)
+        : undefined;
     const copied = isEmpty ? nothingCopied : await copyBatch(this.#rsync, todo, mayRemove);
     await this.#finish(changes, copied, startedAtMs, todo.refused);
   }
@@ -291,23 +275,23 @@ export class Runner {
     const refused = [...this.#inbox.takeRefused(), ...outside];
     for (const each of refused)
       this.#options.onTrouble(`Refused \`${cutPath(each.refused)}\`: ${each.reason}`);
-    await this.#note(
+    await this.#failed.note(
       changes.map(({ path }) => path),
       copied,
     );
     this.#batches += 1;
-    const { known } = this.#record;
+    const { known } = this.#memory.record;
     const now = known === undefined ? undefined : Math.max(0, known + copied.created - copied.deletedFiles);
-    await this.#remember({
+    await this.#memory.remember({
       // A batch that found everything done already is no news.
       ...(copied.files + copied.deleted > 0 && {
         lastBatchAt: Date.now(),
         lastFiles: copied.files,
         lastBytes: copied.bytes,
       }),
-      ...(now !== undefined && { known: now, peak: Math.max(this.#record.peak, now) }),
-      synced: this.#record.synced + copied.files,
-      refused: this.#record.refused + refused.length,
+      ...(now !== undefined && { known: now, peak: Math.max(this.#memory.record.peak, now) }),
+      synced: this.#memory.record.synced + copied.files,
+      refused: this.#memory.record.refused + refused.length,
       error: null,
     });
     await this.#options.onEvent({
@@ -326,7 +310,7 @@ export class Runner {
     if (!(await this.#isBaseSure())) return;
     const startedAtMs = performance.now();
     this.#needsFull = false;
-    const isFirst = this.#record.lastFullAt === null;
+    const isFirst = this.#memory.record.lastFullAt === null;
     const missing = new MissedChanges(this.#inbox.pending);
     let counts: Removal['whole'];
     let copied: Copied & { readonly isRemoved: boolean };
@@ -335,7 +319,7 @@ export class Runner {
         mayRemove: deletes
           ? async (removal) => {
               counts = removal.whole;
-              return await this.#mayRemove(removal);
+              return await this.#removals.mayWhole(removal);
             }
           : undefined,
         ...(!isFirst && { onPath: (changed: string) => missing.note(changed) }),
@@ -349,18 +333,19 @@ export class Runner {
     const missed = missing.count();
     // What it did not complain of is as it should be.
     const named = copied.failed.filter(({ path }) => path !== undefined);
-    await this.#note(this.#failures.paths(), { ...copied, failed: named });
-    for (const { reason } of copied.failed.filter(({ path }) => path === undefined)) this.#reportOnce(reason);
-    if (copied.leftOut !== this.#record.leftOut && copied.leftOut > 0)
+    await this.#failed.note(this.#failed.paths(), { ...copied, failed: named });
+    for (const { reason } of copied.failed.filter(({ path }) => path === undefined))
+      this.#failed.reportOnce(reason);
+    if (copied.leftOut !== this.#memory.record.leftOut && copied.leftOut > 0)
       onTrouble(`Not copied, for they lead out of the base: ${counted(copied.leftOut, 'symlink')}`);
     this.#fulls += 1;
     const isCompleted = copied.isRemoved || !deletes;
     const known = counts && Math.max(0, counts.atTarget + copied.created - copied.deletedFiles);
-    const { peak } = this.#record;
-    await this.#remember({
+    const { peak } = this.#memory.record;
+    await this.#memory.remember({
       lastFullAt: Date.now(),
-      synced: this.#record.synced + copied.files,
-      missedByEvents: this.#record.missedByEvents + missed,
+      synced: this.#memory.record.synced + copied.files,
+      missedByEvents: this.#memory.record.missedByEvents + missed,
       leftOut: copied.leftOut,
       ...(known !== undefined && { known, peak: isCompleted ? known : Math.max(peak, known) }),
       error: null,
@@ -386,94 +371,7 @@ export class Runner {
     });
     if (notKept !== null && notKept !== '')
       onTrouble(`Not kept at ${target}: ${notKept}. \`--preserve\` keeps them`);
-    await this.#remember({ notKept });
-  }
-
-  /** Whether a batch may remove so much now; where it is too much for it, a comparison of everything decides. */
-  async #mayBatchRemove(removal: Removal): Promise<boolean> {
-    const { maxDelete: ceiling = defaultCeiling } = this.#options;
-    const { known, peak } = this.#record;
-    const may = known !== undefined && isWithin(removal.files, { ceiling, known, peak });
-    if (may && (await this.#isBaseSure())) return true;
-    this.#needsFull = true;
-    return false;
-  }
-
-  async #mayRemove({ whole, ...removal }: Removal): Promise<boolean> {
-    const { maxDelete: ceiling = defaultCeiling, base, target, onTrouble } = this.#options;
-    if (whole === undefined || !(await this.#isBaseSure())) {
-      this.#needsFull = true;
-      return false;
-    }
-    const excess = excessOf({ ...removal, whole }, { ceiling, peak: this.#record.peak });
-    if (excess && (this.#permitted === undefined || removal.files > this.#permitted)) {
-      const { would, of, most } = excess;
-      const what =
-        excess.reason === 'base-empty'
-          ? `${base} holds no file`
-          : `more are gone from ${base} than the ${formatCount(most)} that may be removed at a time`;
-      const message = `${formatCount(would)} of ${counted(of, 'file')} would be removed at ${target}: ${what}. New and changed files are copied, nothing is removed until somebody allows it`;
-      await this.#halt({ ...excess, message, sample: [...removal.sample] });
-      return false;
-    }
-    this.#permitted = undefined;
-    if (this.#record.halted) {
-      onTrouble(`Nothing is in the way of removing at ${target} any more`);
-      await this.#remember({ halted: null });
-    }
-    return true;
-  }
-
-  /** Says once why the target stands still; its figures follow. */
-  async #halt(news: Omit<Halt, 'sinceMs' | 'token'>): Promise<void> {
-    const { base, target, onTrouble, onEvent } = this.#options;
-    const before = this.#record.halted;
-    const isSame = before?.reason === news.reason;
-    const halted = { ...(isSame ? before : { sinceMs: Date.now(), token: randomUUID() }), ...news };
-    if (JSON.stringify(halted) !== JSON.stringify(before)) await this.#remember({ halted });
-    if (isSame) return;
-    const command = `quarterdeck sync resume ${shellWord(base)} ${shellWord(target)} ${resumeFlags(halted)} --yes`;
-    onTrouble(`Halted: ${news.message}. To go on as it is: \`${command}\``);
-    await onEvent({ halted });
-  }
-
-  /** Goes on as an operator said, if one did. */
-  async #takeResumption(): Promise<void> {
-    const { channel, base, target, onTrouble, onEvent } = this.#options;
-    const { halted } = this.#record;
-    if (!halted) return;
-    const said = await this.#ride(() => takeResumption(this.#redis, channel, target, halted.token));
-    if (!said || (halted.reason === 'base-replaced' && !said.adopt)) return;
-    this.#permitted = said.deletes ?? undefined;
-    this.#needsFull = true;
-    const identity = said.adopt ? await adopt(await folderAt(base)) : {};
-    await this.#remember({ base, halted: null, ...identity });
-    const may = said.deletes === null ? '' : `, and may remove ${counted(said.deletes, 'file')} once`;
-    onTrouble(`Resumed: ${target} goes on${may}`);
-    await onEvent({ resumed: { deletes: said.deletes, adopted: said.adopt } });
-  }
-
-  /** Keeps what failed, to be tried again, and reports what fails newly. */
-  async #note(batch: readonly string[], { failed, warnings }: Copied): Promise<void> {
-    const { onTrouble, target } = this.#options;
-    const news = await this.#ride(() => this.#failures.note(batch, failed));
-    const paths = failed.flatMap(({ path }) => path ?? []);
-    const isAll = paths.length < failed.length;
-    this.#retries.note(batch, isAll ? [...new Set([...batch, ...paths])] : paths);
-    for (const { path, reason } of news.slice(0, mostReported))
-      onTrouble(`Could not copy \`${cutPath(path)}\`: ${reason}; it is tried again`);
-    if (news.length > mostReported)
-      onTrouble(`Could not copy ${counted(news.length - mostReported, 'other path')}; they are tried again`);
-    for (const warning of warnings) this.#reportOnce(`rsync to ${target}: ${warning}`);
-    const { size } = this.#failures;
-    if (size !== this.#record.failed || news.length > 0)
-      this.#record = { ...this.#record, failed: size, failures: this.#failures.sample(mostSampled) };
-  }
-
-  #reportOnce(sentence: string): void {
-    if (this.#reported.has(sentence) || this.#reported.size >= 1000) return;
-    this.#reported.add(sentence);
-    this.#options.onTrouble(sentence);
+    await this.#memory.remember({ notKept });
   }
 
   /** Does it again, with back-off, until it succeeds: what is queued stays queued. */
@@ -486,9 +384,9 @@ export class Runner {
         if (this.#signal.aborted) return;
         if (!isMendable(error)) throw error;
         // A target that was there once comes back; one that never was is more likely a mistake.
-        const isNew = this.#record.lastFullAt === null;
+        const isNew = this.#memory.record.lastFullAt === null;
         if (isNew && error instanceof RsyncError && error.isRefusal) {
-          await this.#remember({ error: error.message });
+          await this.#memory.remember({ error: error.message });
           throw new TargetRefusedError(this.#options.target, error);
         }
         // Whatever the failed run left at the target, a full comparison clears.
@@ -497,22 +395,10 @@ export class Runner {
         this.#options.onTrouble(
           `The ${what} failed, again in ${Math.ceil(waitMs / 1000)}s: ${error.message} (${error.code}). ${error.hint}`,
         );
-        await this.#remember({ error: error.message });
+        await this.#memory.remember({ error: error.message });
         await wait(waitMs, undefined, { signal: this.#signal }).catch(() => {});
       }
     }
-  }
-
-  async #remember(news: Partial<TargetRecord>): Promise<void> {
-    const { channel, target } = this.#options;
-    this.#record = { ...this.#record, ...news };
-    await this.#ride(() => writeRecord(this.#redis, channel, target, this.#record));
-  }
-
-  /** Waits while the server refuses for now. */
-  #ride<Result>(run: () => Promise<Result>): Promise<Result> {
-    const { timeoutMs = Number.POSITIVE_INFINITY } = this.#options;
-    return rideOut(run, { signal: this.#signal, timeoutMs, episode: this.#episode });
   }
 }
 
