@@ -1,6 +1,6 @@
 import { defineCommand } from '../features/feature.ts';
+import { masters } from '../redis/client.ts';
 import type { Connection } from '../redis/connection/connect.ts';
-import { masters } from '../redis/connection/connect.ts';
 import { serverIn } from '../redis/server/server-version.ts';
 import { infoOf } from '../redis/server/support.ts';
 import { textTable } from '../ui/text-table.ts';

@@ -4,7 +4,7 @@ import { defineCommand, optionalFlag, type ReadContext, switchFlag } from '../fe
 import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { formatOf, frameFormats, frameText, serverName, writeFrame } from '../frames/frame-file.ts';
 import { didYouMean } from '../nearest.ts';
-import { masters } from '../redis/connection/connect.ts';
+import { masters } from '../redis/client.ts';
 import { serverIn } from '../redis/server/server-version.ts';
 import { infoOf } from '../redis/server/support.ts';
 import { plain } from '../ui/theme/sgr.ts';

@@ -1,4 +1,5 @@
-import { type Connection, masters } from '../redis/connection/connect.ts';
+import { masters } from '../redis/client.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 import type { Store } from '../store/store.ts';
 
 /**

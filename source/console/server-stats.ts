@@ -1,5 +1,5 @@
-import { isCluster } from '../redis/client.ts';
-import { type Connection, masters } from '../redis/connection/connect.ts';
+import { isCluster, masters } from '../redis/client.ts';
+import type { Connection } from '../redis/connection/connect.ts';
 import { countReceived } from '../redis/connection/received.ts';
 import type { Question } from '../redis/poller.ts';
 import { serverIn } from '../redis/server/server-version.ts';

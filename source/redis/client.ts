@@ -8,6 +8,14 @@ export function isCluster(client: Client): client is Cluster {
   return 'nodes' in client;
 }
 
+/** Every server that holds keys: the masters of a cluster, else the one server. Waits for a cluster's map. */
+export async function masters(client: Client): Promise<readonly Redis[]> {
+  if (!isCluster(client)) return [client];
+  // Before `ready` nodes() is empty, and a loop over nothing would silently do nothing.
+  if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
+  return client.nodes('master');
+}
+
 const supported = new WeakSet<Client>();
 
 /**

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Client } from './client.ts';
-import { masters } from './connection/connect.ts';
+import { type Client, masters } from './client.ts';
 
 /**
  * SCAN as an async iterator of batches, rate-bound: at most `perSecond` calls a second, so that looking for what

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { assertSupported, type Client } from './client.ts';
 import { commandsIn, refusedScript } from './refusals.ts';
 import { retryAborted } from './retry-aborted.ts';
+import { unbatched } from './unbatched.ts';
 
 export type ScriptArgument = string | number | Buffer;
 
@@ -131,23 +132,6 @@ export function wordsToCheck(name: string): readonly string[] {
   const named = name.split(' ').map((word) => `'${word}'`);
   const count = countOfWords[name] ?? named.length + 1;
   return [...named, ...Array.from({ length: count - named.length }, () => 'k')];
-}
-
-type Command = (script: string, ...words: Words) => Promise<unknown>;
-
-const unbatchedCommands = new WeakMap<Client, Map<string, Command>>();
-
-/** A command outside of any batch, made by the client itself; ioredis resends it, in its order. */
-function unbatched(client: Client, name: string, isBinary: boolean): Command {
-  const commands = unbatchedCommands.get(client) ?? new Map<string, Command>();
-  unbatchedCommands.set(client, commands);
-  const id = isBinary ? `${name} binary` : name;
-  const known = commands.get(id);
-  if (known) return known;
-  const made: { string: Command; buffer: Command } = client.createBuiltinCommand(name);
-  const command = (isBinary ? made.buffer : made.string).bind(client);
-  commands.set(id, command);
-  return command;
 }
 
 /** Only what runs the script can find out what in it was refused. */

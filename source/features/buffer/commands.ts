@@ -29,6 +29,7 @@ import type { FlushRun } from './flush/flusher.ts';
 import { dropGuard, flushGuard } from './guards.ts';
 import { isOwnType } from './keys.ts';
 import { type Pending, pendingOf } from './pending.ts';
+import { bringDriver } from './sql/driver.ts';
 import { byId, type TargetOptions } from './sql/target.ts';
 import { rowOf, stateOf } from './state.ts';
 import { ordinal, signed, took } from './status-text.ts';
@@ -104,6 +105,7 @@ const flush = defineCommand({
     if (/^postgres(?:ql)?:\/\/[^/?]*:[^/?]+@/.test(to)) {
       context.warn('A password in a URL is visible in the process list; use PGPASSWORD or ~/.pgpass');
     }
+    bringDriver(() => import('pg'));
     const { flushOnce } = await import('./flush/flusher.ts');
     const noted = new Set<string>();
     const run: FlushRun = {

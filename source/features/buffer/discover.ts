@@ -1,5 +1,4 @@
-import { type Client, isCluster } from '../../redis/client.ts';
-import { masters } from '../../redis/connection/connect.ts';
+import { type Client, isCluster, masters } from '../../redis/client.ts';
 import { scan } from '../../redis/scan.ts';
 import { isOwnType } from './keys.ts';
 

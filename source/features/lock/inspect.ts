@@ -1,7 +1,6 @@
 import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import type { Listed } from '../../library-types.ts';
-import { type Client, isCluster } from '../../redis/client.ts';
-import { masters } from '../../redis/connection/connect.ts';
+import { type Client, isCluster, masters } from '../../redis/client.ts';
 import { nameInKey } from '../../redis/keys.ts';
 import { refused } from '../../redis/refusals.ts';
 import { registered } from '../../redis/registry.ts';

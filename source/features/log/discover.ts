@@ -1,5 +1,4 @@
-import type { Client } from '../../redis/client.ts';
-import { masters } from '../../redis/connection/connect.ts';
+import { type Client, masters } from '../../redis/client.ts';
 import { scan } from '../../redis/scan.ts';
 import { joinLogName, type LogName, logOf } from './keys.ts';
 

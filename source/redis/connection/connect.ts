@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Config } from '../../config.ts';
 import { messageOf, type QuarterdeckError } from '../../errors.ts';
 import { backoffMs } from '../backoff.ts';
@@ -284,12 +283,4 @@ function lost(
     };
     const timer = setInterval(judge, Math.max(20, Math.min(250, timeoutMs / 4))).unref();
   });
-}
-
-/** Every server that holds keys: the masters of a cluster, else the one server. Waits for a cluster's map. */
-export async function masters(client: Client): Promise<readonly Redis[]> {
-  if (!isCluster(client)) return [client];
-  // Before `ready` nodes() is empty, and a loop over nothing would silently do nothing.
-  if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
-  return client.nodes('master');
 }

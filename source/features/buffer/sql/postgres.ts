@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client as PostgresClient } from 'pg';
-import { loadOptional, messageOf, QuarterdeckError } from '../../../errors.ts';
+import { messageOf, QuarterdeckError } from '../../../errors.ts';
 import {
   BadTargetError,
   SqlFailedError,
@@ -10,6 +10,7 @@ import {
   SqlUnreachableError,
   TooManyRefusedError,
 } from '../errors.ts';
+import { postgresDriver } from './driver.ts';
 import { refuseClearText, withTls } from './postgres-connect.ts';
 import { causeOf, detailOf, disguised, hintFor, isOfRow, isTimeout, sqlState } from './postgres-errors.ts';
 import { chunkLength, type OpenTable, writeChunk, writePage } from './postgres-rows.ts';
@@ -53,7 +54,7 @@ const settings = `SELECT
 /** @throws {SqlUnreachableError | SqlSchemaError | MissingPackageError} */
 export async function openPostgres(url: string, names: Names): Promise<Target> {
   const { label, to, scrub } = disguised(url);
-  const { default: pg } = await loadOptional('pg', 'A PostgreSQL target', () => import('pg'));
+  const { default: pg } = await postgresDriver();
   const socket = new Socket();
   let client: PostgresClient;
   try {

@@ -1,6 +1,5 @@
 import { QuarterdeckError, WrongTypeError } from '../../../errors.ts';
-import { type Client, isCluster } from '../../../redis/client.ts';
-import { masters } from '../../../redis/connection/connect.ts';
+import { type Client, isCluster, masters } from '../../../redis/client.ts';
 import { UnreadableReplyError } from '../../../redis/errors.ts';
 import { refused } from '../../../redis/refusals.ts';
 import { registerAll, registered } from '../../../redis/registry.ts';

@@ -1,5 +1,5 @@
-import { Command } from 'ioredis';
 import type { Client } from '../../../redis/client.ts';
+import { unbatched } from '../../../redis/unbatched.ts';
 import type { Ride } from '../channel/ride.ts';
 
 /** A string that is going to be read, in blocks. */
@@ -74,9 +74,8 @@ export class ReadAhead {
 
   /** Past autopipelining, which would hold a block back until the blocks before it have arrived. */
   async #read(key: string, offset: number, bytes: number): Promise<Buffer> {
-    const words = [key, String(offset), String(offset + bytes - 1)];
-    const reply: unknown = await this.#ride(
-      async () => await this.#redis.sendCommand(new Command('getrange', words, { replyEncoding: null })),
+    const reply = await this.#ride(() =>
+      unbatched(this.#redis, 'getrange', true)(key, offset, offset + bytes - 1),
     );
     if (!Buffer.isBuffer(reply)) throw new Error('Expected bytes from Redis');
     return reply;

@@ -1,5 +1,5 @@
-import { Command } from 'ioredis';
 import type { Client } from '../../../redis/client.ts';
+import { unsent } from '../../../redis/unbatched.ts';
 import type { Ride } from '../channel/ride.ts';
 import { fill, type ReadAt } from '../files/identity.ts';
 
@@ -53,19 +53,6 @@ export class ShrankError extends Error {
   }
 }
 
-class BlockCommand extends Command {
-  readonly #frame: Buffer;
-
-  constructor(key: string, offset: number, block: Buffer, frame: Buffer) {
-    super('setrange', [key, String(offset), block], { replyEncoding: 'utf8' });
-    this.#frame = frame;
-  }
-
-  override toWritable(): Buffer {
-    return this.#frame;
-  }
-}
-
 export type WriteOptions = {
   readonly position: number;
   readonly bytes: number;
@@ -100,7 +87,11 @@ export async function writeBlocks(
           throw new ShrankError(position + offset + got);
         }
         const frame = framed(buffer, key, offset, length);
-        await ride(async () => await redis.sendCommand(new BlockCommand(key, offset, block, frame)));
+        await ride(async () => {
+          const command = unsent(redis, 'setrange', [key, offset, block]);
+          command.toWritable = () => frame;
+          return await redis.sendCommand(command);
+        });
       } finally {
         pool.give(buffer);
       }
