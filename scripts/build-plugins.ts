@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import type { Plugin, PluginBuild } from 'esbuild';
@@ -38,12 +38,17 @@ function replaced(file: string, pattern: RegExp, replacement: string): string {
   return changed;
 }
 
-/** Lua files as their text, with their parts in place and without comments; lines keep their numbers. */
+/**
+ * Lua files as their text, with their parts in place, without comments and without what lines are indented by. Lines keep
+ * their numbers, which errors of the server name.
+ */
 export const luaAsText = changing('lua-as-text', ['script'], ({ onLoad }, count) => {
   onLoad({ filter: /\.lua$/ }, ({ path: file }) => {
     count('script');
     const { text, files } = readLua(file);
-    return { contents: text.replaceAll(/^\s*--(?!\[\[).*$/gm, ''), loader: 'text', watchFiles: [...files] };
+    if (/\[=*\[/.test(text)) throw new Error(`${file} has a long bracket, in which every space counts`);
+    const bare = text.replaceAll(/^[ \t]*--.*$/gm, '').replaceAll(/^[ \t]+|[ \t]+$/gm, '');
+    return { contents: bare, loader: 'text', watchFiles: [...files] };
   });
 });
 
@@ -145,13 +150,25 @@ export const quietIoredis = changing('quiet-ioredis', ['debug'], ({ onResolve },
   });
 });
 
-/** Yoga would fetch its own bytes from a data URL, and load all of undici for it. */
-export const yogaWithoutFetch = changing('yoga-without-fetch', ['binary'], ({ onLoad }, count) => {
-  onLoad({ filter: /yoga-layout[/\\]dist[/\\]binaries[/\\][\w-]+\.js$/ }, ({ path: file }) => {
-    count('binary');
-    return { contents: replaced(file, /typeof fetch\b/g, '"undefined"') };
+/**
+ * Yoga carries its own bytes as text, a third longer than they are, and would fetch them from there, which loads all of
+ * undici. They become a file beside the one that has the code.
+ */
+export function yogaApart(file: string): Plugin {
+  return changing('yoga-apart', ['binary'], ({ onLoad }, count) => {
+    onLoad({ filter: /yoga-layout[/\\]dist[/\\]binaries[/\\][\w-]+\.js$/ }, ({ path: source }) => {
+      count('binary');
+      const bytes = /"data:application\/octet-stream;base64,([\w+/=]+)"/;
+      const [, base64] = bytes.exec(readFileSync(source, 'utf8')) ?? [];
+      if (base64 === undefined) throw new Error(`${source} has no bytes in it`);
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, Buffer.from(base64, 'base64'));
+      const given = `loadYoga = { wasmBinary: readFileSync(new URL('./${path.basename(file)}', import.meta.url)) };`;
+      const contents = replaced(source, /^\s*loadYoga = loadYoga \|\| \{\};$/m, given).replace(bytes, '""');
+      return { contents: `import { readFileSync } from 'node:fs';\n${contents}` };
+    });
   });
-});
+}
 
 /** ink-table as it was published; see `ink-table-module.ts`. */
 export const inkTable = changing('ink-table', ['module'], ({ onLoad }, count) => {
@@ -169,39 +186,22 @@ export function besideChunks(file: string): string {
   return `quarterdeck-chunk:${file}`;
 }
 
-/**
- * Everything that paints is a file of its own, built beside the others; the command line loads it from there when it
- * opens the console or prints a frame. The panes come with it.
- */
-export const consoleApart = changing(
-  'console-apart',
-  ['console', 'panes'],
-  ({ onResolve, onLoad }, count) => {
-    onResolve({ filter: /console\/painted\.ts$/ }, ({ kind }) => {
-      if (kind !== 'dynamic-import') return;
-      count('console');
-      return { path: besideChunks('console.js'), external: true };
-    });
-    onResolve({ filter: /-pane\.tsx$/ }, ({ kind, path: file }) => {
-      if (kind !== 'dynamic-import') return;
-      count('panes');
-      return { path: file, namespace: 'pane-apart' };
-    });
-    onLoad({ filter: /.*/, namespace: 'pane-apart' }, () => ({
-      contents: `throw new Error('Panes are in chunks/console.js');`,
-    }));
-  },
-);
+/** Packages that the program brings, each a file of its own: `name` -> that file beside the chunks. */
+export const ownPackages = { ioredis: 'ioredis.js', pg: 'pg.js' } as const;
 
-/** Packages that both halves of the program need, built once: `name` -> the file beside the chunks that has it. */
-export const sharedPackages = { ioredis: 'ioredis.js', pg: 'pg.js' } as const;
+/** What the library imports, it finds where it is installed. */
+const peers: readonly RegExp[] = [/buffer[/\\]sql[/\\]driver\.ts$/];
 
 export const packagesApart = changing(
   'packages-apart',
-  Object.keys(sharedPackages),
+  [...Object.keys(ownPackages), 'peer'],
   ({ onResolve }, count) => {
-    for (const [name, file] of Object.entries(sharedPackages)) {
-      onResolve({ filter: new RegExp(`^${name}$`) }, () => {
+    for (const [name, file] of Object.entries(ownPackages)) {
+      onResolve({ filter: new RegExp(`^${name}$`) }, ({ importer }) => {
+        if (peers.some((pattern) => pattern.test(importer))) {
+          count('peer');
+          return { path: name, external: true };
+        }
         count(name);
         return { path: besideChunks(file), external: true };
       });
@@ -211,6 +211,8 @@ export const packagesApart = changing(
 
 /** Take milliseconds to load, and the first frame needs none of them. */
 const late = new Set(['assert', 'child_process', 'dns', 'readline', 'tls', 'worker_threads', 'zlib']);
+/** A target of SQL imports it, and with that may fail. */
+const atOnce = new Set(['node:sqlite']);
 
 /**
  * Node's own modules are fetched when the code that imports them runs, not when its file is loaded, as in one file
@@ -218,8 +220,11 @@ const late = new Set(['assert', 'child_process', 'dns', 'readline', 'tls', 'work
  * fetched when the first of their functions is called.
  */
 export const lateBuiltins = changing('late-builtins', ['builtin'], ({ onResolve, onLoad }, count) => {
-  onResolve({ filter: /^[a-z][\w:/]*$/ }, ({ path: name, kind }) => {
-    if (!isBuiltin(name)) return;
+  onResolve({ filter: /^[a-z][\w:/]*$/ }, ({ path: name, kind, importer }) => {
+    // A dynamic import is late by itself, as that of node:sqlite, which not every Node has.
+    if (!isBuiltin(name) || kind === 'dynamic-import' || atOnce.has(name)) return;
+    // The thread that keeps a lock has to have its port at once.
+    if (/lock[/\\]holder[/\\]keeper\.ts$/.test(importer)) return;
     count('builtin');
     const isRequired = kind === 'require-call' || kind === 'require-resolve';
     return { path: name.replace(/^node:/, ''), namespace: isRequired ? 'builtin-required' : 'builtin' };

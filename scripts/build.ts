@@ -12,19 +12,19 @@ import {
 import path from 'node:path';
 import { type BuildOptions, type BuildResult, build, type Plugin } from 'esbuild';
 import {
-  consoleApart,
   inkTable,
   lateBuiltins,
   leanMeow,
   luaAsText,
   ownComposition,
+  ownPackages,
   ownStandIns,
   packagesApart,
   quickTexts,
   quietIoredis,
-  sharedPackages,
-  yogaWithoutFetch,
+  yogaApart,
 } from './build-plugins.ts';
+import { buildInGroups } from './chunk-groups.ts';
 import { keepReachable, writeOutSchemaTypes } from './declarations.ts';
 import { bundledPackages, noticesOf, sbomOf } from './notices.ts';
 
@@ -53,13 +53,12 @@ const shared = {
 } as const satisfies BuildOptions;
 
 // What was CommonJS requires Node's own modules; `lateBuiltins` fetches them by the second name.
-const banner =
+const requires =
   "import{createRequire as quarterdeckRequire}from'node:module';const require=quarterdeckRequire(import.meta.url);";
-const lateBanner = `${banner}const quarterdeckBuiltin=process.getBuiltinModule;`;
+const builtins = 'const quarterdeckBuiltin=process.getBuiltinModule;';
 
 const program = {
   ...shared,
-  minify: true,
   define: {
     'process.env.NODE_ENV': '"production"',
     'process.env.DEV': '"false"',
@@ -67,21 +66,20 @@ const program = {
     'Intl.Segmenter': 'LazySegmenter',
   },
   inject: ['./scripts/lazy-segmenter.ts'],
-  banner: { js: banner },
   external: ['pg-native', '@parcel/watcher'],
 } as const satisfies BuildOptions;
 
-/** A package as a file that both halves of the program import; its names are listed, because CommonJS has none. */
+/** A package that the program brings, apart from ours; its names are listed, because CommonJS has none. */
 function buildPackage(
-  name: keyof typeof sharedPackages,
+  name: keyof typeof ownPackages,
   names: string,
   plugins: readonly Plugin[] = [],
 ): Promise<BuildResult> {
   return build({
     ...program,
+    minify: true,
     stdin: { contents: `export { ${names} } from '${name}';`, resolveDir: process.cwd(), loader: 'js' },
-    outfile: `dist/chunks/${sharedPackages[name]}`,
-    banner: { js: lateBanner },
+    outfile: `dist/chunks/${ownPackages[name]}`,
     // What a library has to say goes through its errors: a line of its own would stand in JSON or in a frame.
     drop: ['console'],
     plugins: [...plugins, lateBuiltins],
@@ -90,76 +88,77 @@ function buildPackage(
 
 const modules = Object.keys(manifest.exports).flatMap((entry) => /^\.\/(\w+)$/.exec(entry)?.[1] ?? []);
 
-const results = await Promise.all([
-  build({
-    ...program,
-    // The second entry is a worker thread, which needs a file of its own.
-    entryPoints: { cli: 'cli.tsx', 'lock-keeper': 'source/features/lock/holder/keeper.ts' },
-    outdir: 'dist',
-    // A command loads what it needs and no more.
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
-    plugins: [luaAsText, leanMeow, consoleApart, packagesApart],
-  }),
-  build({
-    ...program,
-    // The console needs nearly everything at once.
-    entryPoints: { console: 'source/console/painted.ts' },
-    outdir: 'dist/chunks',
-    banner: { js: lateBanner },
-    plugins: [
-      luaAsText,
-      leanMeow,
-      ownComposition,
-      ownStandIns,
-      quickTexts,
-      yogaWithoutFetch,
-      inkTable,
-      packagesApart,
-      lateBuiltins,
-    ],
-  }),
-  buildPackage('ioredis', 'Cluster, Command, Redis, SentinelConnector', [quietIoredis]),
-  buildPackage('pg', 'default'),
-  build({
-    ...shared,
-    entryPoints: {
-      index: 'source/index.ts',
-      ...Object.fromEntries(modules.map((noun) => [noun, `source/features/${noun}/library.ts`])),
+const [own, ...packages] = await Promise.all([
+  buildInGroups(
+    {
+      ...program,
+      entryPoints: {
+        cli: 'cli.tsx',
+        // A worker thread.
+        'lock-keeper': 'source/features/lock/holder/keeper.ts',
+        painted: 'source/console/painted.ts',
+        index: 'source/index.ts',
+        ...Object.fromEntries(modules.map((noun) => [noun, `source/features/${noun}/library.ts`])),
+      },
+      outdir: 'dist',
+      chunkNames: 'chunks/[name]-[hash]',
+      plugins: [
+        luaAsText,
+        leanMeow,
+        ownComposition,
+        ownStandIns,
+        quickTexts,
+        yogaApart('dist/chunks/yoga.wasm'),
+        inkTable,
+        packagesApart,
+        lateBuiltins,
+      ],
     },
-    outdir: 'dist',
-    // An error class exists once, whichever entries a program imports.
-    splitting: true,
-    chunkNames: 'chunks/library-[hash]',
-    minifyWhitespace: true,
-    minifySyntax: true,
-    // The client is the caller's; what the CLI bundles and a library needs comes with us.
-    external: ['ioredis', 'pg', '@parcel/watcher'],
-    plugins: [luaAsText],
-  }),
+    // Errors, and the lines of a stack, have the names that they have in the source.
+    { library: { minify: true, keepNames: true }, program: { minify: true } },
+  ),
+  buildPackage('ioredis', 'Cluster, Redis, SentinelConnector', [quietIoredis]),
+  buildPackage('pg', 'default'),
 ]);
 chmodSync('dist/cli.js', 0o755);
 
-const builds = results.map(({ metafile }) => {
+const builds = [own, ...packages].map(({ metafile }) => {
   if (!metafile) throw new Error('esbuild gave no metafile');
   return metafile;
 });
-for (const file of builds.flatMap(({ outputs }) => Object.keys(outputs))) {
-  const text = readFileSync(file, 'utf8');
-  const linked = text.replaceAll(/quarterdeck-chunk:([\w-]+\.js)/g, (_, chunk: string) => {
-    if (!existsSync(`dist/chunks/${chunk}`))
-      throw new Error(`${file} imports chunks/${chunk}, which nothing built`);
-    return path.dirname(file) === 'dist' ? `./chunks/${chunk}` : `./${chunk}`;
-  });
-  if (linked !== text) writeFileSync(file, linked);
+for (const { file, sources, isForLibrary } of own.files) {
+  const painting = sources.find((source) => /node_modules[/\\](ink|react)[/\\]/.test(source));
+  if (painting && !file.endsWith('console.js'))
+    throw new Error(`${painting} got into ${file}: only chunks/console.js paints`);
+  finishFile(file, isForLibrary);
 }
-for (const [file, { inputs }] of Object.entries(builds[0]?.outputs ?? {})) {
-  const painting = Object.keys(inputs).find((input) => /node_modules[/\\](ink|react)[/\\]/.test(input));
-  if (painting) throw new Error(`${painting} got into ${file}: only chunks/console.js paints`);
-}
+for (const file of Object.values(ownPackages)) finishFile(`dist/chunks/${file}`, false);
 const bundled = bundledPackages(builds);
 writeFileSync('dist/LICENSES.txt', noticesOf(bundled));
 writeFileSync('dist/sbom.cdx.json', sbomOf(manifest, bundled));
+
+/** Puts the paths to other files in place of their names, and before the code what it expects there. */
+function finishFile(file: string, isForLibrary: boolean): void {
+  const folder = path.relative('dist', path.dirname(file)) === '' ? './chunks' : '.';
+  const code = readFileSync(file, 'utf8').replaceAll(
+    /quarterdeck-chunk:([\w-]+\.js)/g,
+    (_, chunk: string) => {
+      if (!existsSync(`dist/chunks/${chunk}`))
+        throw new Error(`${file} imports chunks/${chunk}, which nothing built`);
+      if (isForLibrary && Object.values<string>(ownPackages).includes(chunk))
+        throw new Error(
+          `${file} imports chunks/${chunk}: the client and the driver of a library are its user's`,
+        );
+      return `${folder}/${chunk}`;
+    },
+  );
+  const [, start = ''] = /^(#!.*\n)?/.exec(code) ?? [];
+  const needed = [
+    ...(/(?<![.\w$])require\b/.test(code) ? [requires] : []),
+    ...(code.includes('quarterdeckBuiltin') ? [builtins] : []),
+  ];
+  writeFileSync(file, start + needed.join('') + code.slice(start.length));
+}
 
 if (process.argv.includes('--types')) {
   // Beside the old ones, so that these are there until the new are whole.

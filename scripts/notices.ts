@@ -34,7 +34,9 @@ export function bundledPackages(builds: readonly Metafile[]): readonly Bundled[]
       }
     }
   }
-  return Array.from(folders, describe).sort((one, other) => one.name.localeCompare(other.name, 'en'));
+  // A version may lie in several folders.
+  const found = new Map(Array.from(folders, describe).map((one) => [`${one.name} ${one.version}`, one]));
+  return Array.from(found.values()).sort((one, other) => one.name.localeCompare(other.name, 'en'));
 }
 
 function describe(folder: string): Bundled {
@@ -49,15 +51,44 @@ function describe(folder: string): Bundled {
   return { name: manifest.name, version: manifest.version, license, author, texts };
 }
 
-/** What `dist/LICENSES.txt` says: a bundle has to carry the notices of what it holds. */
+/**
+ * What `dist/LICENSES.txt` says: a bundle has to carry the notices of what it holds. A text that several packages have
+ * in common stands once, and each keeps its own lines of copyright; a licence asks for both, not for a copy of each.
+ */
 export function noticesOf(packages: readonly Bundled[]): string {
-  const parts = packages.map(({ name, version, license, author, texts }) => {
-    const by = author === undefined ? '' : `, by ${author}`;
-    const text =
-      texts.join('\n\n') || `Published under the licence ${license}${by}; it ships no licence file.`;
-    return `${'-'.repeat(72)}\n${name} ${version} (${license})\n\n${text}`;
+  const shared = Map.groupBy(
+    packages.flatMap((one) => one.texts.map((text) => ({ one, ...dividedText(text) }))),
+    ({ terms }) => terms,
+  );
+  const parts = Array.from(shared, ([terms, holders]) => {
+    const heads = holders.map(({ one, copyright }) => [headOf(one), ...copyright].join('\n'));
+    return `${heads.join('\n\n')}\n\n${terms}`;
   });
-  return `Quarterdeck's built files contain the following packages.\n\n${parts.join('\n\n')}\n`;
+  const bare = packages
+    .filter(({ texts }) => texts.length === 0)
+    .map((one) => {
+      const by = one.author === undefined ? '' : `, by ${one.author}`;
+      return `${headOf(one)}\n\nPublished under the licence ${one.license}${by}; it ships no licence file.`;
+    });
+  const line = `\n\n${'-'.repeat(72)}\n`;
+  return `Quarterdeck's built files contain the following packages.${line}${[...parts, ...bare].join(line)}\n`;
+}
+
+function headOf({ name, version, license }: Bundled): string {
+  return `${name} ${version} (${license})`;
+}
+
+/** Who holds the copyright, and the terms; these with their line breaks evened out, which differ between copies. */
+function dividedText(text: string): { readonly copyright: readonly string[]; readonly terms: string } {
+  const lines = text.split('\n').map((line) => line.trim());
+  const isCopyright = (line: string): boolean => /^(copyright|\(c\)|©)/i.test(line);
+  // A long licence may speak of copyright in its own words: only a short one is divided.
+  const isShort = lines.length < 40;
+  const copyright = isShort ? lines.filter(isCopyright) : [];
+  const rest = isShort ? lines.filter((line) => !isCopyright(line)) : lines;
+  const paragraphs = rest.join('\n').split(/\n{2,}/);
+  const terms = paragraphs.map((paragraph) => paragraph.trim().replaceAll(/\s*\n\s*/g, ' '));
+  return { copyright, terms: terms.filter((paragraph) => paragraph !== '').join('\n\n') };
 }
 
 /** The same as a software bill of materials, CycloneDX 1.6. */
@@ -82,5 +113,5 @@ export function sbomOf(self: { name: string; version: string }, packages: readon
     metadata: { component: { ...component(self, 'MIT'), type: 'application' } },
     components: packages.map((one) => component(one, one.license)),
   };
-  return `${JSON.stringify(bom, null, 2)}\n`;
+  return `${JSON.stringify(bom)}\n`;
 }

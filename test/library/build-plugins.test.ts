@@ -5,7 +5,8 @@ import { build, type Plugin } from 'esbuild';
 import { expect, test } from 'vitest';
 import * as plugins from '../../scripts/build-plugins.ts';
 
-const all = Object.entries(plugins).filter(
+const beside = path.join(tmpdir(), 'quarterdeck-yoga.wasm');
+const all = Object.entries({ ...plugins, yogaApart: plugins.yogaApart(beside) }).filter(
   (entry): entry is [string, Plugin] => typeof entry[1] === 'object' && 'setup' in entry[1],
 );
 
@@ -29,7 +30,7 @@ test.each(all.filter(([name]) => name !== 'luaAsText'))(
 
 test.each([
   ['leanMeow', 'meow/build/options.js'],
-  ['yogaWithoutFetch', 'yoga-layout/dist/binaries/yoga-wasm-base64-esm.js'],
+  ['yogaApart', 'yoga-layout/dist/binaries/yoga-wasm-base64-esm.js'],
   ['inkTable', 'ink-table/dist/index.js'],
 ])('%s fails when the file is there and says something else', async (name, file) => {
   const plugin = all.find(([found]) => found === name)?.[1];
