@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 import type { Plugin, PluginBuild } from 'esbuild';
 import { inkTableFile, inkTableModule } from './ink-table-module.ts';
 import { readLua } from './read-lua.ts';
@@ -152,7 +153,7 @@ export const quietIoredis = changing('quiet-ioredis', ['debug'], ({ onResolve },
 
 /**
  * Yoga carries its own bytes as text, a third longer than they are, and would fetch them from there, which loads all of
- * undici. They become a file beside the one that has the code.
+ * undici. They become a compressed file beside the one that has the code.
  */
 export function yogaApart(file: string): Plugin {
   return changing('yoga-apart', ['binary'], ({ onLoad }, count) => {
@@ -162,10 +163,12 @@ export function yogaApart(file: string): Plugin {
       const [, base64] = bytes.exec(readFileSync(source, 'utf8')) ?? [];
       if (base64 === undefined) throw new Error(`${source} has no bytes in it`);
       mkdirSync(path.dirname(file), { recursive: true });
-      writeFileSync(file, Buffer.from(base64, 'base64'));
-      const given = `loadYoga = { wasmBinary: readFileSync(new URL('./${path.basename(file)}', import.meta.url)) };`;
+      writeFileSync(file, brotliCompressSync(Buffer.from(base64, 'base64')));
+      const read = `readFileSync(new URL('./${path.basename(file)}', import.meta.url))`;
+      const given = `loadYoga = { wasmBinary: brotliDecompressSync(${read}) };`;
       const contents = replaced(source, /^\s*loadYoga = loadYoga \|\| \{\};$/m, given).replace(bytes, '""');
-      return { contents: `import { readFileSync } from 'node:fs';\n${contents}` };
+      const imports = `import { readFileSync } from 'node:fs';import { brotliDecompressSync } from 'node:zlib';`;
+      return { contents: `${imports}\n${contents}` };
     });
   });
 }
@@ -253,11 +256,14 @@ function valuesOf(builtin: string): readonly (readonly [string, unknown])[] {
 }
 
 function names(builtin: string): string {
-  const found = valuesOf(builtin).map(([name]) => name);
+  // `cli.tsx` puts another in its place while it loads what paints.
+  const live = builtin === 'process' ? ['cwd'] : [];
+  const found = valuesOf(builtin).flatMap(([name]) => (live.includes(name) ? [] : [name]));
   return `const all = quarterdeckBuiltin('node:${builtin}');
     export default all;
     const { ${found.map((name) => `${name}: _${name}`)} } = all;
-    export { ${found.map((name) => `_${name} as ${name}`)} };`;
+    export { ${found.map((name) => `_${name} as ${name}`)} };
+    ${live.map((name) => `export const ${name} = (...words) => all.${name}(...words);`).join('')}`;
 }
 
 function lateNames(builtin: string): string {

@@ -108,7 +108,7 @@ const [own, ...packages] = await Promise.all([
         ownComposition,
         ownStandIns,
         quickTexts,
-        yogaApart('dist/chunks/yoga.wasm'),
+        yogaApart('dist/chunks/yoga.wasm.br'),
         inkTable,
         packagesApart,
         lateBuiltins,

@@ -52,7 +52,7 @@ const isLibrary = (source: string): boolean => /^source\/(index|features\/\w+\/l
 const isFeatureIndex = (source: string): boolean => /^source\/features\/\w+\/index\.ts$/.test(source);
 const isCommand = (source: string): boolean => /^source\/commands\//.test(source);
 const isOfConsole = (source: string): boolean =>
-  /^source\/console\/|-pane\.tsx$|^node_modules\//.test(source);
+  /^source\/console\/|-pane\.tsx$|(^|\/)node_modules\//.test(source);
 const opensConsole = (source: string): boolean =>
   /^source\/console\/(painted\.ts|console-session\.tsx)$/.test(source);
 

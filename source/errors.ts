@@ -14,7 +14,7 @@ export type ErrorOptionsWithHint = {
   readonly isRetryable?: boolean;
 };
 
-/** On every error of ours, of whichever copy of this class: the console is a bundle of its own. */
+/** On every error of ours, of whichever copy of this package: a program may have two. */
 const brand = Symbol.for('quarterdeck.error');
 
 /**

@@ -5,7 +5,7 @@ import { build, type Plugin } from 'esbuild';
 import { expect, test } from 'vitest';
 import * as plugins from '../../scripts/build-plugins.ts';
 
-const beside = path.join(tmpdir(), 'quarterdeck-yoga.wasm');
+const beside = path.join(tmpdir(), 'quarterdeck-yoga.wasm.br');
 const all = Object.entries({ ...plugins, yogaApart: plugins.yogaApart(beside) }).filter(
   (entry): entry is [string, Plugin] => typeof entry[1] === 'object' && 'setup' in entry[1],
 );

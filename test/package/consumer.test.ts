@@ -119,7 +119,7 @@ describe.each(consumers)('beside $name', ({ name }) => {
       const { stdout, stderr } = await run(node, ['out-nodenext/five-modules.js', server.socket], {
         cwd: folder,
       });
-      expect({ stdout, stderr }).toEqual({ stdout: 'five modules work\n', stderr: '' });
+      expect({ stdout, stderr }).toEqual({ stdout: 'six modules work\n', stderr: '' });
     }
     expect(execFileSync(node22, ['--version'], { encoding: 'utf8' })).toBe('v22.12.0\n');
   });
@@ -202,8 +202,47 @@ describe('the package', () => {
     };
     for (const [what, bytes] of Object.entries(figures))
       process.stdout.write(`package: ${what}: ${(bytes / 1e6).toFixed(2)} MB\n`);
-    expect(figures.tarball).toBeLessThan(1.5e6);
-    expect(figures['code that quarterdeck/lock loads']).toBeLessThan(0.2e6);
+    // What was reached, and a twentieth for what is added: raise it knowingly.
+    expect(figures.tarball).toBeLessThan(1e6);
+    expect(figures.installed).toBeLessThan(2.08e6);
+    expect(figures['code that quarterdeck/lock loads']).toBeLessThan(0.13e6);
+  });
+
+  test.each(modules)('%s loads neither the client nor the driver that the program brings', (noun) => {
+    const names = reached(own, `dist/${noun}.js`).map((file) => path.basename(file));
+    expect(names).toContain('core.js');
+    for (const name of ['ioredis.js', 'pg.js', 'program.js', 'console.js']) expect(names).not.toContain(name);
+  });
+
+  test('an error is one class with the name it is exported by, whichever entries are imported', async () => {
+    const folder = path.join(work, 'ioredis-6');
+    const file = path.join(folder, 'errors.mjs');
+    const nouns = modules.filter((noun) => noun !== 'index');
+    writeFileSync(
+      file,
+      `import * as index from 'quarterdeck';
+const nouns = ${JSON.stringify(nouns)};
+const entries = await Promise.all(nouns.map((noun) => import('quarterdeck/' + noun)));
+const errorsOf = (entry) => Object.entries(entry).filter(([, value]) => value?.prototype instanceof Error);
+const all = [index, ...entries].flatMap(errorsOf);
+const isOurs = (value) => value === index.QuarterdeckError || value.prototype instanceof index.QuarterdeckError;
+console.log(JSON.stringify({
+  names: all.map(([name]) => name),
+  // An old name may stay beside the one that it has.
+  misnamed: all.filter(([, value]) => !all.some(([name, same]) => name === value.name && same === value)).map(([name]) => name),
+  foreign: all.filter(([, value]) => !isOurs(value)).map(([name]) => name),
+  doubled: entries.flatMap((entry, at) =>
+    errorsOf(entry).filter(([name, value]) => (index[nouns[at]][name] ?? index[name]) !== value)).map(([name]) => name),
+}));
+const refused = await entries[${nouns.indexOf('lock')}].acquire({}, 'x').catch((error) => error);
+console.log(refused.name, refused instanceof index.UnsupportedClientError);`,
+    );
+    const { stdout } = await run(process.execPath, [file], { cwd: folder });
+    const [found = '', refused] = stdout.split('\n');
+    const { names, ...wrong } = JSON.parse(found) as { names: string[] };
+    expect(names).toEqual(expect.arrayContaining(['LockLostError', 'UnsupportedClientError']));
+    expect(wrong).toEqual({ misnamed: [], foreign: [], doubled: [] });
+    expect(refused).toBe('UnsupportedClientError true');
   });
 
   test('its public surface is the one that `npm run api` wrote', () => {

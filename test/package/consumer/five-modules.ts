@@ -1,6 +1,9 @@
 // A program of somebody else, as strict as TypeScript can be: compiled and run by ../consumer.test.ts against the
 // packed package.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
 import { Redis } from 'ioredis';
 import { type Redis as AnyRedis, QuarterdeckError, UnsupportedClientError, UsageError } from 'quarterdeck';
@@ -9,6 +12,7 @@ import * as hits from 'quarterdeck/hits';
 import * as limit from 'quarterdeck/limit';
 import * as lock from 'quarterdeck/lock';
 import * as log from 'quarterdeck/log';
+import * as ship from 'quarterdeck/ship';
 
 const [path = ''] = process.argv.slice(2);
 const redis = new Redis({ path });
@@ -47,6 +51,16 @@ await assert.rejects(chat.send(redis, 'nowhere', 'hello', { as: 'ada' }), (error
   QuarterdeckError.is(error),
 );
 
+const folder = mkdtempSync(join(tmpdir(), 'quarterdeck-shipped-'));
+writeFileSync(join(folder, 'web.log'), 'a line\n'.repeat(100_000));
+const shipping = ship.run(redis, 'logs:', [folder], { consumers: 1, budgetBytes: 1_048_576 });
+let lines = 0;
+for await (const shipped of ship.consume(redis, 'logs:', { as: '0' }))
+  for await (const batch of shipped.lines()) lines += batch.length;
+assert.equal((await shipping).bytes, 700_000);
+assert.equal(lines, 100_000);
+rmSync(folder, { recursive: true });
+
 const prefixed = new Redis({ path, keyPrefix: 'app:', lazyConnect: true });
 await assert.rejects(lock.acquire(prefixed, 'x'), (error: unknown) => {
   assert.ok(error instanceof UnsupportedClientError && !(error instanceof UsageError));
@@ -54,4 +68,4 @@ await assert.rejects(lock.acquire(prefixed, 'x'), (error: unknown) => {
 });
 prefixed.disconnect();
 redis.disconnect();
-console.log('five modules work');
+console.log('six modules work');
