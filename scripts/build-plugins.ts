@@ -161,7 +161,7 @@ export function yogaApart(file: string): Plugin {
       count('binary');
       const bytes = /"data:application\/octet-stream;base64,([\w+/=]+)"/;
       const [, base64] = bytes.exec(readFileSync(source, 'utf8')) ?? [];
-      if (base64 === undefined) throw new Error(`${source} has no bytes in it`);
+      if (base64 === undefined) throw new Error(`${source} has nothing that matches ${bytes}`);
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, brotliCompressSync(Buffer.from(base64, 'base64')));
       const read = `readFileSync(new URL('./${path.basename(file)}', import.meta.url))`;
