@@ -244,6 +244,10 @@ export type Command<Input> = {
   readonly endsWithinMs?: number;
   /** Given this it starts without Redis and goes on without it, and reports that itself: `--timeout` does not end it. */
   readonly ridesOut?: (input: Input) => boolean;
+  /** What it does outside of Redis: a dry run then says this, and does not run it. */
+  readonly outside?: string;
+  /** What it does after its first write, for a dry run, which gets no answer to that one. */
+  readonly follows?: string;
   /** Lines of examples for `--help`. */
   readonly examples?: readonly string[];
   run(context: CommandContext, input: Input): Promise<Outcome>;

@@ -171,6 +171,8 @@ export type Mode =
       /** The first line shown; undefined: the newest ones. */
       readonly scroll: number | undefined;
       readonly isRunning: boolean;
+      /** The question it was called up from, which is asked again when it is left. */
+      readonly over?: Extract<Mode, { name: 'confirm' }>;
     };
 
 /** Something, here or in another pane, that has to do with a row. */

@@ -28,6 +28,8 @@ export type CommandRunner = {
    * `asked`: the question that was answered with yes; when what it is about has changed, nothing is done.
    */
   run(act: Act, options?: RunOptions): Promise<boolean>;
+  /** What it would send, and what is there now; nothing is changed. Rejects as a reading would. */
+  preview(act: Act): Promise<readonly string[]>;
   /** Runs it without a word, whatever comes of it; resolves with whether it went well. */
   runQuietly(path: string, input: Readonly<Record<string, unknown>>): Promise<boolean>;
   /** Ends what prints into the output view, as the view is left. */
@@ -60,6 +62,8 @@ export type CommandRunnerOptions = {
 };
 
 type Printing = Pick<CommandContext, 'emit' | 'write' | 'progress' | 'warn'>;
+
+const silent: Printing = { async emit() {}, async write() {}, progress() {}, warn() {} };
 
 /** How long a command of the palette may be silent before a view shows that it runs. */
 const showAfterMs = 300;
@@ -152,6 +156,18 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       if (!command || config.yes) return;
       return await questionOf(command, { redis: connection.ask, connections, config }, act.input);
     },
+    async preview(act) {
+      const reason = refusal(act.path, act.input);
+      const command = table().get(act.path);
+      if (reason !== undefined || !command) return [reason ?? ''];
+      const included = options.exclude();
+      try {
+        const { previewOf } = await import('../../commands/preview.ts');
+        return await previewOf(act.path, command, contextFor(act, leaving.signal, silent), act.input);
+      } finally {
+        included();
+      }
+    },
     async run(act, runOptions = {}) {
       const startedAt = performance.now();
       options.log?.write({ event: 'act', command: act.path });
@@ -165,7 +181,6 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       if (!command) return false;
       const act = { path, input, commandLine: [], json: false };
       const included = options.exclude();
-      const silent = { emit: async () => {}, write: async () => {}, progress() {}, warn() {} };
       try {
         await runCommand(path, command, input, contextFor(act, leaving.signal, silent));
         refresh(path.split(' ')[0] ?? '');

@@ -159,6 +159,10 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else setMode({ ...now, scroll: Math.max(0, scrolled(now.scroll, key, options.sizeOf('').rows)) });
     },
     output(key, now) {
+      if (now.over && (leaves(key) || key === 'p' || key === 'ctrl+p' || key === 'enter')) {
+        questions.resume(now.over);
+        return;
+      }
       if (leaves(key)) {
         runner.stop();
         browse();

@@ -46,7 +46,8 @@ export function makeListControl({ store, features, sizeOf }: ListControlOptions)
     clearTimeout(timers.get(noun));
     const timer = setTimeout(() => {
       // As long as a question stands about it, the list holds still.
-      if (store.getState().screen.mode.name === 'confirm') releaseSoon(noun);
+      const { mode } = store.getState().screen;
+      if (mode.name === 'confirm' || (mode.name === 'output' && mode.over)) releaseSoon(noun);
       else change(noun, release);
     }, heldMs);
     timers.set(noun, timer.unref());

@@ -1,6 +1,7 @@
 import type { CommandTable } from '../../commands/palette.ts';
 import type { Config } from '../../config.ts';
 import { type Act, changeScreen, type Mode, type Store } from '../../store/store.ts';
+import { safeLines } from '../../ui/text.ts';
 import { type CommandRunner, sentenceOf } from './command-runner.ts';
 import { edit, emptyLine } from './line-editor.ts';
 
@@ -18,6 +19,8 @@ export type Questions = {
   /** Takes these keys if they have to wait. */
   holds(keys: readonly string[]): boolean;
   answer(key: string, now: ConfirmMode): void;
+  /** Asks again, after something was shown over the question. */
+  resume(now: ConfirmMode): void;
   /** Whether what is typed into a question comes too early to be meant for it. */
   isTooSoon(): boolean;
 };
@@ -98,7 +101,31 @@ export function makeQuestions(options: QuestionsOptions): Questions {
     else tell('Not confirmed; nothing was done', 'info');
   };
 
+  /** Shows what a yes would send; the question stands meanwhile, and is gone back to. */
+  const preview = async (now: ConfirmMode): Promise<void> => {
+    tell('Looking at what it would send', 'info');
+    let lines: readonly string[];
+    try {
+      lines = await runner.preview({ ...now.act, input: now.asked.input });
+    } catch (error) {
+      tell(sentenceOf(error));
+      return;
+    }
+    const { mode: current, status } = store.getState().screen;
+    // It was answered meanwhile, or is another one.
+    if (current.name !== 'confirm' || current.asked !== now.asked) return;
+    if (status?.text === 'Looking at what it would send') changeScreen(store, { status: undefined });
+    const title = `dry run of ${now.act.path}`;
+    setMode({ name: 'output', title, lines: safeLines(lines), scroll: 0, isRunning: false, over: current });
+  };
+  const resume = (now: ConfirmMode): void => {
+    askedAtMs = clock();
+    strayAtMs = Number.NEGATIVE_INFINITY;
+    setMode(now);
+  };
+
   return {
+    resume,
     async begin(act, { isShown = false, isConfirmed = false } = {}) {
       const reason = runner.refusal(act.path, act.input);
       if (reason !== undefined) {
@@ -123,7 +150,8 @@ export function makeQuestions(options: QuestionsOptions): Questions {
     isTooSoon: () => clock() - askedAtMs < readMs,
     answer(key, now) {
       const isNo = key === 'esc' || key === 'ctrl+c' || key === 'ctrl+g';
-      if (isNo || (now.word === undefined && /^n$/i.test(key))) close(now, false);
+      if (key === 'ctrl+p' || (now.word === undefined && key === 'p')) void preview(now);
+      else if (isNo || (now.word === undefined && /^n$/i.test(key))) close(now, false);
       else if (now.word !== undefined && key === 'enter') {
         if (now.line.text.trim() === now.word) close(now, true);
         else tell(`Type ${now.word} for yes, or press Esc for no`, 'info');

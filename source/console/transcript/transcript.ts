@@ -97,7 +97,8 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       const all = helpLines({ features, focus: state.screen.focus, table: table(), columns: 100 });
       return all.map(lineText).filter((text) => text.trim() !== '');
     }
-    if (mode.name === 'output') return [mode.title, ...mode.lines];
+    if (mode.name === 'output')
+      return [mode.title, ...mode.lines, ...(mode.over ? ['Escape goes back to the question'] : [])];
     if (mode.name === 'needs') {
       if (state.needs.length === 0) return ['Nothing needs anybody, as far as has been read'];
       return [
@@ -125,7 +126,10 @@ export function startTranscript(options: TranscriptOptions): Transcript {
     }
     if (mode.name === 'panes') return ['Panes: a digit shows or hides one, Escape ends it'];
     if (mode.name === 'confirm') {
-      const how = mode.word === undefined ? 'y is yes, n is no' : `Type ${mode.word} for yes, Escape is no`;
+      const how =
+        mode.word === undefined
+          ? 'y is yes, n is no, p is a dry run'
+          : `Type ${mode.word} for yes, Escape is no, Control P is a dry run`;
       return [`${mode.asked.question} ${how}`];
     }
     return [];

@@ -60,12 +60,15 @@ export function hintsFor(
   if (mode.name === 'note') return [hint('enter', 'done'), hint('esc', 'back')];
   if (mode.name === 'palette') return [hint('enter', 'run'), hint('tab', 'complete'), hint('esc', 'back')];
   if (mode.name === 'help') return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];
+  if (mode.name === 'output' && mode.over)
+    return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'back to the question')];
   if (mode.name === 'output') {
     return [hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
   }
   if (mode.name === 'confirm') {
     const yes = mode.word === undefined ? { key: 'y', help: 'yes' } : hint('enter', 'yes, once it is typed');
-    return [yes, ...(mode.word === undefined ? [{ key: 'n', help: 'no' }] : []), hint('esc', 'no')];
+    const dry = hint(mode.word === undefined ? 'p' : 'ctrl+p', 'dry run');
+    return [yes, ...(mode.word === undefined ? [{ key: 'n', help: 'no' }] : []), hint('esc', 'no'), dry];
   }
   if (past) {
     const { nextNeed, next, zoom, help } = globalKeys;

@@ -91,13 +91,23 @@ export function QuestionView({ mode, area }: Area & { readonly mode: ModeOf<'con
           <Row key={index} columns={columns} spans={[text]} />
         ))}
         {word === undefined ? (
-          <Row columns={columns} spans={[{ text: 'y: yes   n: no   Esc: no', tone: 'strong' }]} />
+          <Row
+            columns={columns}
+            spans={[{ text: 'y: yes   n: no   Esc: no   p: dry run', tone: 'strong' }]}
+          />
         ) : (
-          <Prompt label={`Type ${word} for yes, Esc for no:`} line={line} columns={columns} />
+          <Prompt label={typedLabel(word, columns)} line={line} columns={columns} />
         )}
       </Frame>
     </Box>
   );
+}
+
+/** The dry run is named where there is room for it beside what is typed; the hints name it as well. */
+function typedLabel(word: string, columns: number): string {
+  const label = `Type ${sanitise(word)} for yes, Esc for no`;
+  const whole = `${label}, Ctrl+P for a dry run:`;
+  return width(whole) + width(sanitise(word)) + 2 <= columns ? whole : `${label}:`;
 }
 
 /** The views by name, with the panes they have. */

@@ -95,6 +95,7 @@ const flush = defineCommand({
   },
   writes: true,
   endsWithinMs: 4000,
+  outside: 'It writes to SQL, and only then takes what it wrote out of Redis: neither is done in a dry run.',
   examples: [
     'quarterdeck buffer flush project --to sqlite:app.db --column views',
     'PGPASSWORD=... quarterdeck buffer flush project --to postgres://app@db/app --every 10s',

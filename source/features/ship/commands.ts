@@ -197,6 +197,8 @@ const forgetCommand = defineCommand({
     consumer: word('CONSUMER', 'whom to forget', name),
   },
   writes: true,
+  follows:
+    'Then it is taken off every part that waits for it; parts that wait for nobody else are freed, and what it had set aside goes.',
   guard: forgetGuard,
   async run({ redis }, { channel, consumer }) {
     const freedBytes = await forget(redis, channel, consumer);

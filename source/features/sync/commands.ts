@@ -179,6 +179,8 @@ const forgetCommand = defineCommand({
   flags: { channel },
   writes: true,
   guard: forgetGuard,
+  follows:
+    'Once it has that lock it drops the subscriber of the target with what is queued for it, and removes what failed there and its record.',
   examples: ['quarterdeck sync forget /srv/img cdn9:/srv/img --yes'],
   async run({ redis, signal, listen, progress }, { channel, base: given, target }) {
     const about = { base: given, target, signal, listen, onWait: progress };
