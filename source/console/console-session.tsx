@@ -144,6 +144,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
       table: () => table,
       runner,
       begin: questions.begin,
+      beginMarked: questions.beginMarked,
       sizeOf,
     }),
     sizeOf,

@@ -339,6 +339,8 @@ export type KeyBinding<Slice> = {
   change?(slice: Slice, size: { columns: number; rows: number }): Slice;
   /** Runs one of the feature's commands, with this input (typed as the command's). */
   readonly verb?: string;
+  /** With rows marked it is done to each of them, as if that one were chosen. */
+  readonly eachMarked?: true;
   /** What it prints is shown over the panes; else its first line goes to the status line. */
   readonly shows?: boolean;
   input?(slice: Slice, typed: string): Record<string, unknown>;

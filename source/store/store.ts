@@ -138,6 +138,8 @@ export type Mode =
       /** What must be typed for a yes; undefined: `y` is enough. */
       readonly word: string | undefined;
       readonly line: Line;
+      /** It is about several things, each with what was seen of it; `act` is the first of theirs. */
+      readonly targets?: readonly Target[];
     }
   /** The list of what needs a human; `selected` is a need's id. */
   | { readonly name: 'needs'; readonly selected: string | undefined }
@@ -203,6 +205,16 @@ export type Question = {
   readonly name: string;
   readonly state: string;
   readonly input: Readonly<Record<string, unknown>>;
+};
+
+/** One of several rows that something is to be done to. */
+export type Target = {
+  /** The row's. */
+  readonly id: string;
+  readonly name: string;
+  readonly act: Act;
+  /** What was asked about it; undefined: it is not looked at before. */
+  readonly asked: Question | undefined;
 };
 
 /** A command waiting to be run, by the words that name it. */

@@ -94,6 +94,7 @@ export function makeFeature({
         key: 'x',
         help: 'wipe',
         verb: 'wipe',
+        eachMarked: true,
         refuse: (slice) => (chosenRow(noteList, slice) === undefined ? 'Nothing is selected' : undefined),
         input: (slice) => ({ name: chosenRow(noteList, slice) }),
       },

@@ -3,8 +3,10 @@ import type { Config } from '../../config.ts';
 import type { KeyBinding } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { type Act, changeScreen, changeSlice, type Mode, type Store } from '../../store/store.ts';
+import type { Listed } from '../../ui/list.ts';
 import { type CommandRunner, pastRefusal } from './command-runner.ts';
 import { emptyLine, submit } from './line-editor.ts';
+import { isOnMarked, type OnMarked, onMarked } from './marked.ts';
 import type { BeginOptions } from './questions.ts';
 
 export type AskMode = Extract<Mode, { name: 'ask' }>;
@@ -26,6 +28,8 @@ export type BindingsOptions = {
   readonly runner: CommandRunner;
   /** Runs it, or asks first; resolves with whether it was done or is asked about. */
   readonly begin: (act: Act, options?: BeginOptions) => Promise<boolean>;
+  /** The same for each marked row, asked about once. */
+  readonly beginMarked: (marked: OnMarked) => Promise<void>;
   /** The cells the feature's pane has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
 };
@@ -38,7 +42,16 @@ export function makeBindings(options: BindingsOptions): Bindings {
   const refuse = (text: string): void => changeScreen(store, { status: { text, tone: 'bad' } });
   const sliceOf = (noun: string): unknown => store.getState().slices[noun];
 
-  const press = ({ noun, feed }: AnyFeature, index: number, binding: Binding): void => {
+  const press = (feature: AnyFeature, index: number, binding: Binding): void => {
+    const { noun, feed } = feature;
+    // The console knows of every slice that it has a list.
+    const listed = sliceOf(noun) as Listed;
+    if (isOnMarked(feature, binding, listed) && store.getState().past === undefined) {
+      const marked = onMarked(feature, binding, listed);
+      if (typeof marked === 'string') refuse(marked);
+      else void options.beginMarked(marked);
+      return;
+    }
     const reason = binding.refuse?.(sliceOf(noun));
     if (reason !== undefined) {
       refuse(reason);

@@ -28,6 +28,13 @@ export type CommandRunner = {
    * `asked`: the question that was answered with yes; when what it is about has changed, nothing is done.
    */
   run(act: Act, options?: RunOptions): Promise<boolean>;
+  /**
+   * Does it without a word, once what was asked about was looked at again. Resolves with why it was not done; undefined:
+   * it was done. Never rejects.
+   */
+  attempt(act: Act, asked: Question | undefined): Promise<string | undefined>;
+  /** Posts what was done where the config wants a trail of it. */
+  trail(path: string, text: string): Promise<void>;
   /** What it would send, and what is there now; nothing is changed. Rejects as a reading would. */
   preview(act: Act): Promise<readonly string[]>;
   /** Runs it without a word, whatever comes of it; resolves with whether it went well. */
@@ -155,6 +162,33 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       const command = table().get(act.path);
       if (!command || config.yes) return;
       return await questionOf(command, { redis: connection.ask, connections, config }, act.input);
+    },
+    async attempt(act, asked) {
+      const reason = refusal(act.path, act.input);
+      const command = table().get(act.path);
+      if (reason !== undefined || !command) return reason ?? '';
+      const included = options.exclude();
+      try {
+        const context = contextFor(act, leaving.signal, silent);
+        if (asked) await assertUnchanged(act.path, command, context, asked);
+        const { exitCode = 0, text } = await runCommand(
+          act.path,
+          command,
+          asked?.input ?? act.input,
+          context,
+        );
+        return exitCode === 0 ? undefined : (safeLines(text)[0] ?? '');
+      } catch (error) {
+        return sentenceOf(error);
+      } finally {
+        included();
+        refresh(act.path.split(' ')[0] ?? '');
+      }
+    },
+    async trail(path, text) {
+      const act: Act = { path, input: {}, commandLine: [], json: false };
+      const warn = (warning: string): void => say(warning, 'bad');
+      await postTrail(act, { text }, contextFor(act, leaving.signal, { ...silent, warn }));
     },
     async preview(act) {
       const reason = refusal(act.path, act.input);

@@ -1,9 +1,10 @@
 import type { CommandTable } from '../../commands/palette.ts';
 import type { Config } from '../../config.ts';
-import { type Act, changeScreen, type Mode, type Store } from '../../store/store.ts';
+import { type Act, changeScreen, type Mode, type Store, type Target } from '../../store/store.ts';
 import { safeLines } from '../../ui/text.ts';
 import { type CommandRunner, sentenceOf } from './command-runner.ts';
 import { edit, emptyLine } from './line-editor.ts';
+import { type OnMarked, questionOfMarked, runMarked } from './marked.ts';
 
 /**
  * The questions before what takes something away, whether it came from a key or the palette.
@@ -14,6 +15,8 @@ import { edit, emptyLine } from './line-editor.ts';
 export type Questions = {
   /** Runs it, or asks first. Resolves with whether it was done or is asked about; never rejects. */
   begin(act: Act, options?: BeginOptions): Promise<boolean>;
+  /** Does it to every marked row, or asks first: once for all of them. Resolves when it is asked or done. */
+  beginMarked(marked: OnMarked): Promise<void>;
   /** Keys are held until the work has shown whether there is a question; then they are dropped, or go on. */
   holdWhile<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Takes these keys if they have to wait. */
@@ -43,6 +46,8 @@ export type QuestionsOptions = {
 
 /** Sooner nobody can have read the question. */
 const readMs = 150;
+/** Of so many marked rows a dry run is made; the others are named. */
+const mostPreviewed = 20;
 /** Whoever types goes on typing within this time. */
 const typingMs = 300;
 
@@ -53,6 +58,8 @@ export function makeQuestions(options: QuestionsOptions): Questions {
   /** Whoever still decides whether there is something to ask; Esc forgets them all. */
   let deciding = new Set<symbol>();
   let held: string[] = [];
+  /** What the question about marked rows is about. */
+  let asking: OnMarked | undefined;
 
   const mode = (): Mode => store.getState().screen.mode;
   const setMode = (next: Mode): void => changeScreen(store, { mode: next });
@@ -95,18 +102,70 @@ export function makeQuestions(options: QuestionsOptions): Questions {
     }
   };
 
+  /** Looks at each; what cannot be asked about is refused with the reason. */
+  const looked = async (marked: OnMarked): Promise<OnMarked> => {
+    const refused = [...marked.refused];
+    const targets: Target[] = [];
+    for (const target of marked.targets) {
+      try {
+        const asked = await runner.question(target.act);
+        const reason = `there is nothing of it that \`${marked.path}\` could act on`;
+        if (asked) targets.push({ ...target, asked });
+        else refused.push({ ...target, reason });
+      } catch (error) {
+        refused.push({ ...target, reason: sentenceOf(error) });
+      }
+    }
+    return { ...marked, targets, refused };
+  };
+  const askMarked = async (marked: OnMarked): Promise<OnMarked | undefined> => {
+    const before = deciding;
+    const found = await looked(marked);
+    const [first] = found.targets;
+    // Esc was faster.
+    if (before !== deciding) return;
+    if (!first) return found;
+    askedAtMs = clock();
+    strayAtMs = Number.NEGATIVE_INFINITY;
+    options.hold(found.noun);
+    const isHard = options.config.context?.production && table().get(found.path)?.guard?.loses;
+    asking = found;
+    setMode({
+      name: 'confirm',
+      act: first.act,
+      asked: { question: questionOfMarked(found), name: '', state: '', input: {} },
+      word: isHard ? `${found.does} ${found.targets.length}` : undefined,
+      line: emptyLine(),
+      targets: found.targets,
+    });
+    return undefined;
+  };
+
   const close = (now: ConfirmMode, isYes: boolean): void => {
     setMode({ name: 'browse' });
-    if (isYes) void runner.run({ ...now.act, input: now.asked.input }, { asked: now.asked });
+    if (isYes && now.targets && asking) void runMarked({ store, runner }, asking);
+    else if (isYes) void runner.run({ ...now.act, input: now.asked.input }, { asked: now.asked });
     else tell('Not confirmed; nothing was done', 'info');
   };
 
+  /** One after the other, each under its name. */
+  const previewMarked = async (targets: readonly Target[]): Promise<readonly string[]> => {
+    const lines: string[] = [];
+    for (const { name, act, asked } of targets.slice(0, mostPreviewed)) {
+      const own = await runner.preview({ ...act, input: asked?.input ?? act.input });
+      lines.push(`── ${name}`, ...own, '');
+    }
+    const others = targets.slice(mostPreviewed).map(({ name }) => name);
+    return others.length === 0 ? lines : [...lines, `The same for ${others.length} more:`, ...others];
+  };
   /** Shows what a yes would send; the question stands meanwhile, and is gone back to. */
   const preview = async (now: ConfirmMode): Promise<void> => {
     tell('Looking at what it would send', 'info');
     let lines: readonly string[];
     try {
-      lines = await runner.preview({ ...now.act, input: now.asked.input });
+      lines = now.targets
+        ? await previewMarked(now.targets)
+        : await runner.preview({ ...now.act, input: now.asked.input });
     } catch (error) {
       tell(sentenceOf(error));
       return;
@@ -136,6 +195,18 @@ export function makeQuestions(options: QuestionsOptions): Questions {
       const isFree = isConfirmed || options.config.yes || (guard ?? confirm) === undefined;
       const outcome = isFree ? 'free' : await holdWhile(() => ask(act));
       return outcome === 'free' ? await runner.run(act, { isShown }) : outcome === 'asked';
+    },
+    async beginMarked(marked) {
+      const reason = runner.refusal(marked.path, marked.targets[0]?.act.input);
+      if (reason !== undefined) {
+        tell(reason);
+        return;
+      }
+      const { guard, confirm } = table().get(marked.path) ?? {};
+      const isFree = options.config.yes || (guard ?? confirm) === undefined;
+      const rest = isFree ? marked : await holdWhile(() => askMarked(marked));
+      // There is nothing to ask about: it is done, or all of it is refused.
+      if (rest) await runMarked({ store, runner }, rest);
     },
     holdWhile,
     holds(keys) {

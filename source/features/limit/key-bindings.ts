@@ -7,6 +7,7 @@ export const keys: readonly KeyBinding<LimitSlice>[] = [
     key: ['x', 'delete'],
     help: 'reset: give the subject all of its limits back',
     verb: 'reset',
+    eachMarked: true,
     refuse: (slice) => (chosenRow(limitList, slice) ? undefined : 'There is no limit to reset'),
     input: (slice) => ({ subject: chosenRow(limitList, slice)?.subject }),
   },

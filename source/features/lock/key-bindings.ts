@@ -7,6 +7,7 @@ export const keys: readonly KeyBinding<LockSlice>[] = [
     key: ['x', 'delete'],
     help: 'break: take the lock from its holder',
     verb: 'break',
+    eachMarked: true,
     refuse(slice) {
       const lock = chosenRow(lockList, slice);
       if (!lock) return 'There is no lock to break';

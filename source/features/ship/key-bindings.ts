@@ -9,6 +9,7 @@ export const keys: readonly KeyBinding<ShipSlice>[] = [
     key: ['x', 'delete'],
     help: 'forget: a consumer that stays away, so that nothing waits for it any more',
     verb: 'forget',
+    eachMarked: true,
     refuse: (slice) => (chosenConsumer(slice) ? undefined : 'No consumer is chosen'),
     input: (slice) => ({ channel: selectedChannel(slice), consumer: chosenConsumer(slice)?.id }),
   },

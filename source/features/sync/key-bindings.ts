@@ -7,6 +7,7 @@ export const keys: readonly KeyBinding<SyncSlice>[] = [
     key: 'c',
     help: 'continue: let a halted target go on',
     verb: 'resume',
+    eachMarked: true,
     refuse(slice) {
       const chosen = chosenRow(syncList, slice);
       if (!chosen) return 'There is no target to resume';
@@ -22,6 +23,7 @@ export const keys: readonly KeyBinding<SyncSlice>[] = [
     key: ['x', 'delete'],
     help: 'forget: a target that nobody serves any more',
     verb: 'forget',
+    eachMarked: true,
     refuse(slice) {
       const chosen = chosenRow(syncList, slice);
       if (!chosen) return 'There is no target to forget';

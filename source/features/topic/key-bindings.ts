@@ -19,6 +19,7 @@ export const keys: readonly KeyBinding<TopicSlice>[] = [
     key: 'x',
     help: 'drop: this subscriber and what only it still has to read',
     verb: 'drop',
+    eachMarked: true,
     refuse(slice) {
       const line = chosenRow(topicList, slice);
       return line && !line.subscriber ? `Nobody is subscribed to ${line.topic.topic}` : noTopic(slice);
