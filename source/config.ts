@@ -318,6 +318,60 @@ function chosenContext(
   return { name, place, production, raw };
 }
 
+/** A named connection of the config file, as a person chooses it. */
+export type ContextChoice = {
+  readonly name: string;
+  /** Where it is, without user or password. */
+  readonly urls: readonly string[];
+  readonly production: boolean;
+  /** Whether a console on it begins without the right to write. */
+  readonly isReadOnly: boolean;
+  /** It is the one in use. */
+  readonly isCurrent: boolean;
+};
+
+/** The contexts of the config file, in its order; those of a file that cannot be read are none. */
+export function contextChoices(
+  flags: RawSettings,
+  env: NodeJS.ProcessEnv,
+): readonly Omit<ContextChoice, 'isCurrent'>[] {
+  const fromEnv = rawFromEnv(env);
+  const file = String(flags.config ?? fromEnv.config ?? defaultConfigFile(env));
+  const raw = rawFromFile(file, (flags.config ?? fromEnv.config) !== undefined, []);
+  const { contexts } = readFileSettings(raw, file, []);
+  return Object.entries(contexts).map(([name, settings]) => {
+    const { production = false, url = raw.url ?? [], readOnly = flags.readOnly ?? raw.readOnly } = settings;
+    const urls = (Array.isArray(url) ? url : [url]).map((one) => {
+      const parsed = parseUrl(String(one));
+      return typeof parsed === 'string' ? parsed : parsed.url;
+    });
+    const isReadOnly = readOnly === undefined ? production : readOnly !== false && readOnly !== 'false';
+    return { name, urls, production, isReadOnly };
+  });
+}
+
+/** What says where a server is and how it is entered. */
+const placeNames: readonly SettingName[] = [
+  ...(['url', 'cluster', 'sentinel', 'embedded', 'embeddedDirectory', 'router', 'context'] as const),
+  ...(['user', 'password', 'passwordFile', 'passwordCommand', 'sentinelPasswordFile'] as const),
+  ...(['tlsCa', 'tlsCert', 'tlsKey', 'tlsServername'] as const),
+];
+
+/** The same settings but for those: they are of the server that the console was opened on. */
+export function withoutPlace(
+  flags: RawSettings,
+  env: NodeJS.ProcessEnv,
+): { readonly flags: RawSettings; readonly env: NodeJS.ProcessEnv } {
+  const ownFlags = { ...flags };
+  const ownEnv = { ...env };
+  for (const name of placeNames) {
+    delete ownFlags[name];
+    delete ownEnv[envName(name)];
+  }
+  delete ownEnv.REDIS_URL;
+  return { flags: ownFlags, env: ownEnv };
+}
+
 /**
  * Takes what is secret out of the environment, once it was read: commands we run for somebody, such as the one of
  * `lock run`, inherit the rest of it. A URL stays without its password; one that cannot be read goes.

@@ -14,10 +14,12 @@ import { frameCells } from '../ui/frame-cells.ts';
 import { makeAccess } from './access.ts';
 import type { AppearanceControl } from './appearance.ts';
 import type { ConsoleLog } from './console-log.ts';
+import type { Elsewhere, Leaving } from './contexts.ts';
 import type { Engine } from './engine.ts';
 import { watchAttention } from './input/attention.ts';
 import { makeBindings } from './input/bindings.ts';
 import { makeCommandRunner } from './input/command-runner.ts';
+import { deafAtFirst } from './input/deaf-at-first.ts';
 import { makeJumps } from './input/jumps.ts';
 import { type Keyboard, makeKeyboard } from './input/keyboard.ts';
 import { makeListControl } from './input/list-control.ts';
@@ -30,6 +32,7 @@ import { watchNotify } from './notify.ts';
 import { paceStore } from './paced-store.ts';
 import { watchPanes } from './pane-watch.ts';
 import { accessCommands } from './session/access-commands.ts';
+import { contextCommands } from './session/context-commands.ts';
 import { openHistory } from './session/history.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
@@ -57,6 +60,10 @@ export type ConsoleSessionOptions = {
   readonly memory: Memory;
   readonly appearance: AppearanceControl;
   readonly log?: ConsoleLog | undefined;
+  /** The console was on another server a moment ago. */
+  readonly isSwitched?: boolean;
+  /** Where it may go from here; undefined: nowhere. */
+  readonly elsewhere?: Elsewhere | undefined;
 };
 
 /** Data changes paint at most ten frames a second; keys paint at once. */
@@ -70,11 +77,11 @@ const lastAnswer = /^\u001B\[\?[\d;]*c$/;
 const answerWithinMs = 500;
 
 /** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
-export async function openConsoleSession(options: ConsoleSessionOptions): Promise<number> {
+export async function openConsoleSession(options: ConsoleSessionOptions): Promise<number | Leaving> {
   const { terminal, connections, features, store, engine, endings, appearance, log } = options;
   const access = makeAccess(options.config, store);
   const { config } = access;
-  const left = Promise.withResolvers<number>();
+  const left = Promise.withResolvers<number | Leaving>();
   // What is only said loads no pane, and nothing that paints loads what says it.
   const loaded = config.screenReader ? [] : await loadPanes(features);
   const reader = config.screenReader ? await import('./transcript/transcript.ts') : undefined;
@@ -160,11 +167,11 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     redraw: () => terminal.screen.repaint(),
     log,
   });
-  terminal.onResize((columns, rows) => {
+  const stopResizing = terminal.onResize((columns, rows) => {
     changeScreen(store, { columns, rows });
     shown.publish();
   });
-  endings.onContinued(() => {
+  const stopContinuing = endings.onContinued(() => {
     // A program we run in the terminal was stopped and woken with us, and still has it.
     if (isLent) return;
     // After an outside SIGSTOP the shell has taken the terminal without our knowing.
@@ -201,6 +208,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     if (lastAnswer.test(reply)) allAnswered.resolve();
     if (appearance.hear(reply)) mounted.repaint();
   };
+  const heard: Keyboard = options.isSwitched ? deafAtFirst(keyboard, refuse) : keyboard;
   terminal.screen.onPainted = () => {
     // Out of the painting, which is still going on when its last bytes were written.
     queueMicrotask(attention.painted);
@@ -217,7 +225,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     write: (text) => terminal.send(text),
   });
   const mounted = transcript
-    ? mountKeys({ terminal, keyboard, onHandled: () => transcript.handled(shown.publish) })
+    ? mountKeys({ terminal, keyboard: heard, onHandled: () => transcript.handled(shown.publish) })
     : mount({
         terminal,
         shown,
@@ -225,7 +233,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
         context: config.context,
         table: () => table,
         views: views.views,
-        keyboard,
+        keyboard: heard,
         log,
       });
   const settling = setTimeout(() => {
@@ -258,6 +266,16 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
         ...own,
         ...options.timeCommands,
         ...accessCommands(access),
+        ...contextCommands({
+          config,
+          choices: options.elsewhere?.choices,
+          open: keyboard.openContexts,
+          go(name) {
+            const settings = options.elsewhere?.settings(name);
+            if (settings) left.resolve({ for: settings });
+          },
+          isBusy: runner.isBusy,
+        }),
       });
     },
   );
@@ -279,6 +297,10 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     stopPanes();
     forget();
     stopNotifying();
+    stopResizing();
+    stopContinuing();
+    // What was unlocked for a while is not unlocked on another server, nor after coming back.
+    access.lock();
     shown.stop();
     terminal.screen.hold();
     mounted.unmount();

@@ -39,7 +39,7 @@ export function watchNotify({ store, config, terminal, onFailure }: NotifyOption
 
   const tellTitle = (needs: readonly OpenNeed[], url: string): void => {
     const count = needs.filter(({ ack, severity }) => !ack && ways[severity].includes('title')).length;
-    const next = `${count > 0 ? `!${count} ` : ''}quarterdeck ${url.replace(/^rediss?:\/\/|\/$/g, '')}`;
+    const next = `${count > 0 ? `!${count} ` : ''}quarterdeck ${placeIn(config.context, url)}`;
     if (next === title) return;
     title = next;
     terminal.title(next);
@@ -89,6 +89,12 @@ export function watchNotify({ store, config, terminal, onFailure }: NotifyOption
     clearTimeout(timer);
     unsubscribe();
   };
+}
+
+/** The context, and that it is production, before anything that may be cut; else where it is. */
+function placeIn(context: Config['context'], url: string): string {
+  if (context) return `${context.production ? 'PRODUCTION ' : ''}${context.name}`;
+  return url.replace(/^rediss?:\/\/|\/$/g, '');
 }
 
 /** Runs it without a shell, with the need as JSON on its standard input. */

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { hideSecrets, readConfig } from '../config.ts';
 import { UsageError } from '../errors.ts';
 import { sanitise } from '../ui/text.ts';
+import { makeContexts } from './contexts.ts';
 import { runConsole } from './run-console.tsx';
 
 /**
@@ -11,6 +12,7 @@ import { runConsole } from './run-console.tsx';
  */
 export async function openConsole(globals: Record<string, unknown>, env: NodeJS.ProcessEnv): Promise<number> {
   const config = readConfig(globals, env);
+  const contexts = makeContexts(globals, { ...env });
   hideSecrets(env);
   for (const warning of config.warnings) process.stderr.write(`quarterdeck: ${sanitise(warning)}\n`);
   if (!process.stdout.isTTY || !process.stdin.isTTY) {
@@ -25,5 +27,5 @@ export async function openConsole(globals: Record<string, unknown>, env: NodeJS.
       hint: '`--screen-reader` opens it in any; commands work too, such as `quarterdeck snapshot`',
     });
   }
-  return await runConsole(config);
+  return await runConsole(config, contexts);
 }

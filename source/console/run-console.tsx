@@ -8,6 +8,7 @@ import { seeStore } from '../store/seen-store.ts';
 import { changeScreen, makeStore, type Store } from '../store/store.ts';
 import { sanitise } from '../ui/text.ts';
 import { type ConsoleLog, openConsoleLog } from './console-log.ts';
+import { type Contexts, type Elsewhere, type Leaving, makeJourney } from './contexts.ts';
 import { startEngine } from './engine.ts';
 import { recall } from './memory.ts';
 import { onTerminal, type Taken } from './terminal/on-terminal.ts';
@@ -23,7 +24,7 @@ const firstDataMs = 40;
  * the terminal is given back. Redis going away does not end it.
  * @throws what the private server of `--embedded` fails with, and our own bugs
  */
-export async function runConsole(config: Config): Promise<number> {
+export async function runConsole(config: Config, contexts?: Contexts): Promise<number> {
   let exitCode: number | undefined;
   let store: Store | undefined;
   const say = (text: string): void => {
@@ -34,15 +35,24 @@ export async function runConsole(config: Config): Promise<number> {
     config.log === undefined
       ? undefined
       : openConsoleLog(config.log, config, (error) => say(messageOf(error)));
-  const greeting = ` quarterdeck   ${config.urls.join(' ')}   ○ connecting`;
   try {
-    exitCode = await onTerminal(config, greeting, (taken) => {
+    exitCode = await onTerminal(config, greetingOf(config), async (taken) => {
       const tellIn = (made: Store): void => {
         store = made;
         if (log) logErrors(made, log);
         taken.tellIn(made);
       };
-      return openOn({ ...taken, tellIn }, config, log);
+      const journey = contexts && makeJourney(contexts, config);
+      let current = config;
+      for (;;) {
+        const isSwitched = current !== config;
+        const end = await openOn({ ...taken, tellIn }, { config: current, log, isSwitched, ...journey });
+        if (typeof end === 'number') return end;
+        current = end.for;
+        journey?.moved(current);
+        taken.terminal.begin(greetingOf(current));
+        showTheme(taken.appearance, current, say);
+      }
     });
     return exitCode;
   } catch (error) {
@@ -54,11 +64,33 @@ export async function runConsole(config: Config): Promise<number> {
   }
 }
 
+function greetingOf({ context, urls }: Config): string {
+  const name = context ? `   ${context.production ? 'PRODUCTION ' : ''}${context.name}` : '';
+  return ` quarterdeck${name}   ${urls.join(' ')}   ○ connecting`;
+}
+
+/** A context may have a theme of its own. */
+function showTheme(appearance: Taken['appearance'], { theme }: Config, say: (text: string) => void): void {
+  try {
+    appearance.show(theme);
+  } catch (error) {
+    say(messageOf(error));
+  }
+}
+
+type Opening = {
+  readonly config: Config;
+  readonly log: ConsoleLog | undefined;
+  /** It was on another server before. */
+  readonly isSwitched: boolean;
+  readonly elsewhere?: Elsewhere | undefined;
+};
+
+/** Everything of one server, from its connections to its panes; nothing of it is left when it ends. */
 async function openOn(
   { terminal, endings, appearance, tellIn }: Taken,
-  config: Config,
-  log: ConsoleLog | undefined,
-): Promise<number> {
+  { config, log, isSwitched, elsewhere }: Opening,
+): Promise<number | Leaving> {
   // What is asked of Redis travels while the rest is loaded: hence the turns in between, in which it is sent.
   const connections = await openConnections(config);
   const all: AnyFeature[] = [];
@@ -121,6 +153,8 @@ async function openOn(
         views,
         memory,
         log,
+        isSwitched,
+        elsewhere,
       });
     } finally {
       await keeping.stop();

@@ -67,7 +67,7 @@ async function replayOn(
   replay.begin();
   for (const text of warnings) changeScreen(store, { status: { text, tone: 'bad' } });
   try {
-    return await openConsoleSession({
+    const end = await openConsoleSession({
       config,
       terminal,
       connections: [noConnection(first.connection.url)],
@@ -82,6 +82,8 @@ async function replayOn(
       views,
       memory: { view: undefined, views: [], orders: {}, columns: {} },
     });
+    // There is nowhere to go from a replay.
+    return typeof end === 'number' ? end : 0;
   } finally {
     replay.stop();
   }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { ContextChoice } from '../config.ts';
 import type { OpenNeed, Severity } from '../need.ts';
 import type { ConnectionState } from '../redis/connection/connect.ts';
 
@@ -154,6 +155,8 @@ export type Mode =
   | { readonly name: 'columns'; readonly noun: string; readonly selected: string }
   /** The views by name; `choice` is a place in the list. */
   | { readonly name: 'views'; readonly choice: number }
+  /** The named connections of the config; `choice` is a place in the list. */
+  | { readonly name: 'contexts'; readonly choices: readonly ContextChoice[]; readonly choice: number }
   /** The panes are shown, hidden, sized and moved. */
   | { readonly name: 'panes' }
   /** The panes as they stand are given a name. */

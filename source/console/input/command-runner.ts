@@ -39,6 +39,8 @@ export type CommandRunner = {
   preview(act: Act): Promise<readonly string[]>;
   /** Runs it without a word, whatever comes of it; resolves with whether it went well. */
   runQuietly(path: string, input: Readonly<Record<string, unknown>>): Promise<boolean>;
+  /** Whether something that was begun runs, but for what needs no server. */
+  isBusy(): boolean;
   /** Ends what prints into the output view, as the view is left. */
   stop(): void;
   /** Ends everything that runs. */
@@ -114,6 +116,7 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
     ...out,
   });
 
+  let running = 0;
   const run = async (act: Act, { isShown = false, asked, as }: RunOptions): Promise<boolean> => {
     const reason = refusal(act.path, act.input);
     const command = as ?? table().get(act.path);
@@ -139,6 +142,8 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       warn: (text) => say(text, 'bad'),
     });
     const included = options.exclude();
+    const counts = command.offline === true ? 0 : 1;
+    running += counts;
     try {
       if (asked) await assertUnchanged(act.path, command, context, asked);
       const outcome = await execute(command, act, context, options);
@@ -150,6 +155,7 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       if (!signal.aborted) say(sentenceOf(error), 'bad');
       return false;
     } finally {
+      running -= counts;
       included();
       view.end();
       refresh(act.path.split(' ')[0] ?? '');
@@ -168,6 +174,7 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       const command = table().get(act.path);
       if (reason !== undefined || !command) return reason ?? '';
       const included = options.exclude();
+      running += 1;
       try {
         const context = contextFor(act, leaving.signal, silent);
         if (asked) await assertUnchanged(act.path, command, context, asked);
@@ -181,6 +188,7 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       } catch (error) {
         return sentenceOf(error);
       } finally {
+        running -= 1;
         included();
         refresh(act.path.split(' ')[0] ?? '');
       }
@@ -225,6 +233,7 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
         included();
       }
     },
+    isBusy: () => running > 0,
     stop: () => viewing?.abort(),
     close: () => leaving.abort(),
   };

@@ -1,5 +1,5 @@
 import type { CommandTable } from '../../commands/palette.ts';
-import type { Config } from '../../config.ts';
+import type { Config, ContextChoice } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, type Mode, type Store } from '../../store/store.ts';
 import type { Listed } from '../../ui/list.ts';
@@ -9,6 +9,7 @@ import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
 import { makeColumns } from './columns-control.ts';
 import { type CommandRunner, sentenceOf } from './command-runner.ts';
+import { makeContextsControl } from './contexts-control.ts';
 import type { Jumps } from './jumps.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
 import { globalKey, listKey, placeOf } from './keymap.ts';
@@ -25,6 +26,8 @@ import type { ViewControl } from './view-control.ts';
 export type Keyboard = {
   press(keys: readonly string[]): void;
   paste(text: string): void;
+  /** Opens the list of contexts, to choose one. */
+  openContexts(choices: readonly ContextChoice[]): void;
 };
 
 export type KeyboardOptions = {
@@ -57,6 +60,9 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   const related = makeRelated(options);
   const columns = makeColumns(store, features);
   let filters: readonly string[] = [];
+  const contexts = makeContextsControl(store, (name) => {
+    void questions.begin({ path: 'ctx', input: { name }, commandLine: [], json: false });
+  });
 
   const screen = () => store.getState().screen;
   const mode = (): Mode => screen().mode;
@@ -198,6 +204,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     related: related.press,
     columns: columns.press,
     views: views.choose,
+    contexts: contexts.press,
     panes: views.press,
     save(key, now) {
       if (key === 'enter') views.save(now);
@@ -251,6 +258,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   };
 
   return {
+    openContexts: contexts.open,
     press(keys) {
       let typed = '';
       for (const [index, key] of keys.entries()) {

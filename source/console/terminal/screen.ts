@@ -66,6 +66,12 @@ export class Screen extends Writable {
     this.#paint();
   }
 
+  /** Shows this line and nothing else, until the next frame: nothing of what was shown is any more. */
+  clear(line: string): void {
+    this.#newest = line;
+    this.release();
+  }
+
   /** Keeps frames back while somebody else has the terminal. */
   hold(): void {
     this.#isHeld = true;

@@ -5,8 +5,8 @@ import process from 'node:process';
 export type Endings = {
   /** Resolves with the exit code a signal asks for; rejects with an exception nobody caught. */
   readonly ended: Promise<number>;
-  /** Back from a suspension, by `fg` or an outside SIGCONT. */
-  onContinued(listener: () => void): void;
+  /** Back from a suspension, by `fg` or an outside SIGCONT; returns what ends that. */
+  onContinued(listener: () => void): () => void;
   release(): void;
 };
 
@@ -39,7 +39,10 @@ export function watchEndings(onRejection: (reason: unknown) => void): Endings {
   process.on('unhandledRejection', onRejection);
   return {
     ended: ended.promise,
-    onContinued: (listener) => listeners.add(listener),
+    onContinued(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     release() {
       for (const [signal, listener] of signals) process.off(signal, listener);
       process.off('SIGCONT', onContinue);

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import process from 'node:process';
 import type { WriteStream } from 'node:tty';
 import { sanitise, truncate } from '../../ui/text.ts';
+import { styled } from '../../ui/theme/style.ts';
 import { FilteredInput, type TerminalInput } from './input-filter.ts';
 import { type Output, Screen } from './screen.ts';
 import { catchStrays } from './strays.ts';
@@ -13,7 +14,10 @@ import { catchStrays } from './strays.ts';
 export type Terminal = {
   readonly stdin: FilteredInput;
   readonly screen: Screen;
-  onResize(listener: (columns: number, rows: number) => void): void;
+  /** Returns what ends that. */
+  onResize(listener: (columns: number, rows: number) => void): () => void;
+  /** Another screen begins on it: this line stands there until its first frame. */
+  begin(line: string): void;
   /** Gives the terminal back for a while, as for a suspension or another program. */
   pause(): void;
   resume(): void;
@@ -30,7 +34,9 @@ export type Terminal = {
   flushed(withinMs: number): Promise<boolean>;
 };
 
-const take = '\u001B[?1049h\u001B[?25l\u001B[?7l\u001B[2J\u001B[H';
+/** No cursor, and what is too long is not wrapped. */
+const shape = '\u001B[?25l\u001B[?7l';
+const take = `\u001B[?1049h${shape}\u001B[2J\u001B[H`;
 const pasteMarks = '\u001B[?2004h';
 const pasteMarksOff = '\u001B[?2004l';
 /** The title of the window put by, and brought back. */
@@ -129,7 +135,18 @@ export function openTerminal({
   return {
     stdin: input,
     screen,
-    onResize: (listener) => listeners.add(listener),
+    onResize(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    begin(line) {
+      // Ink gave the keys back when it ended.
+      stdin.setRawMode?.(true);
+      input.ref();
+      // And showed the cursor.
+      output.write((appendsOnly ? '' : shape) + pasteMarks);
+      screen.clear(styled({ text: sanitise(line) }));
+    },
     pause() {
       if (state !== 'ours') return;
       state = 'lent';

@@ -112,6 +112,9 @@ export function startTranscript(options: TranscriptOptions): Transcript {
           .map(({ name }) => name)
           .join(', ')}`,
       ];
+    if (mode.name === 'contexts') {
+      return [`${mode.choices.length} contexts; Enter connects, Escape goes back`, contextLine(mode)];
+    }
     if (mode.name === 'related') {
       return [
         `${mode.things.length} related to ${mode.of}; Enter goes there, Escape goes back`,
@@ -171,6 +174,7 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       const need = state.needs[index];
       if (need) say(needLine(need, index, state.needs.length));
     }
+    if (mode.name === 'contexts' && old.name === 'contexts') say(contextLine(mode));
     if (mode.name === 'related' && old.name === 'related') say(relatedLine(mode));
     if (mode.name === 'columns' && old.name === 'columns') say(columnLine(state));
     if (mode.name === 'views' && old.name === 'views') say(`view ${views()[mode.choice]?.name ?? ''}`);
@@ -189,7 +193,9 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       slice.list.order !== old.list.order ||
       slice.list.filter !== old.list.filter ||
       before.screen.mode.name === 'filter';
-    if (state.screen.focus !== before.screen.focus) say(place(state, true));
+    const wasWaiting =
+      before.freshness[noun]?.name === 'waiting' && state.freshness[noun]?.name !== 'waiting';
+    if (state.screen.focus !== before.screen.focus || wasWaiting) say(place(state, true));
     else if (slice.list.details !== old.list.details && slice.list.details !== 'closed') {
       const { rows, index } = arrange(list, slice, Date.now());
       const row = rows[index];
@@ -270,6 +276,20 @@ function relatedLine({ things, choice }: Extract<Mode, { name: 'related' }>): st
   if (!thing) return '';
   const by = thing.by === thing.name ? '' : `, ${thing.by}`;
   return `${choice + 1} of ${things.length}: ${thing.noun} ${thing.name}${by}`;
+}
+
+function contextLine({ choices, choice }: Extract<Mode, { name: 'contexts' }>): string {
+  const chosen = choices[choice];
+  if (!chosen) return '';
+  const { name, urls, production, isReadOnly, isCurrent } = chosen;
+  const words = [
+    name,
+    ...(isCurrent ? ['in use'] : []),
+    ...(production ? ['PRODUCTION'] : []),
+    ...(isReadOnly ? ['begins read-only'] : []),
+    urls.join(' '),
+  ];
+  return `${choice + 1} of ${choices.length}: ${words.join(', ')}`;
 }
 
 function needLine(need: OpenNeed, index: number, count: number): string {

@@ -16,6 +16,7 @@ import { markOf, markTone, NeedsLine } from './needs-line.tsx';
 import { NeedsView } from './needs-view.tsx';
 import {
   ColumnsView,
+  ContextsView,
   HelpView,
   OutputView,
   PaletteView,
@@ -85,6 +86,7 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
         </Box>
       )}
       {mode.name === 'views' && <ViewsView mode={mode} area={layout.area} views={views()} />}
+      {mode.name === 'contexts' && <ContextsView mode={mode} area={layout.area} />}
       {mode.name === 'related' && <RelatedView mode={mode} area={layout.area} features={features} />}
       {mode.name === 'columns' && <ColumnsView mode={mode} area={layout.area} features={features} />}
       {mode.name === 'help' && (

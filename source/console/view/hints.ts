@@ -42,6 +42,8 @@ export function hintsFor(
       hint('esc', 'close'),
     ];
   }
+  if (mode.name === 'contexts')
+    return [hint('enter', 'connect'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
   if (mode.name === 'views') {
     return [hint('enter', 'choose'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
   }

@@ -148,6 +148,50 @@ export function ViewsView({
   );
 }
 
+/** The named connections: which is in use, which are production, which begin without the right to write, and where. */
+export function ContextsView({ mode, area }: Area & { readonly mode: ModeOf<'contexts'> }): ReactNode {
+  const { choices, choice } = mode;
+  const columns = Math.max(0, area.columns - frameCells.columns);
+  const count = Math.max(1, Math.min(choices.length, area.rows - frameCells.rows));
+  const start = windowStart(choices.length, count, choice);
+  const longest = Math.max(0, ...choices.map(({ name }) => width(sanitise(name))));
+  const hasProduction = choices.some(({ production }) => production);
+  const hasReadOnly = choices.some(({ isReadOnly }) => isReadOnly);
+  return (
+    <Box position="absolute" left={area.left} top={area.top}>
+      <Frame
+        title={[{ text: 'contexts', tone: 'strong' }]}
+        position={count < choices.length ? `${choice + 1} of ${choices.length}` : undefined}
+        columns={area.columns}
+        rows={count + frameCells.rows}
+        focused
+      >
+        {choices
+          .slice(start, start + count)
+          .map(({ name, urls, production, isReadOnly, isCurrent }, index) => {
+            const isChosen = start + index === choice;
+            return (
+              <Row
+                key={name}
+                columns={columns}
+                spans={[
+                  { text: isChosen ? '> ' : '  ', tone: 'mark' },
+                  { text: padEnd(sanitise(name), longest), tone: isChosen ? 'selection' : 'text' },
+                  `  ${isCurrent ? '●' : ' '} `,
+                  ...(hasProduction
+                    ? [{ text: (production ? 'PRODUCTION' : '').padEnd(12), bold: true }]
+                    : []),
+                  ...(hasReadOnly ? [(isReadOnly ? 'read-only' : '').padEnd(11)] : []),
+                  { text: sanitise(urls.join(' ')), tone: 'muted' },
+                ]}
+              />
+            );
+          })}
+      </Frame>
+    </Box>
+  );
+}
+
 /** The columns of a pane's table: those that are shown, in their order, then the others. Headings stay in view. */
 export function ColumnsView({
   mode,
