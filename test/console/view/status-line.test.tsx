@@ -46,5 +46,7 @@ test('a question stands above, and here what answers it', () => {
   const asked = { question: 'Wipe one?', name: 'one', state: '', input: {} };
   const mode = { name: 'confirm', act, asked, word: undefined, line: emptyLine() } as const;
   expect(painted({ mode })).toBe(' y yes  n no  Esc no  p dry run');
-  expect(painted({ mode: { ...mode, word: 'one' } })).toBe(' Enter yes, once it is typed  Esc no  ^P dry run');
+  expect(painted({ mode: { ...mode, word: 'one' } })).toBe(
+    ' Enter yes, once it is typed  Esc no  ^P dry run',
+  );
 });
