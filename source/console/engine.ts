@@ -82,6 +82,10 @@ export function startEngine({ connections, config, store, features, log }: Engin
     const question = questions.get(noun);
     if (question) poller?.ring(question);
   };
+  const notified = (noun: string): void => {
+    const question = questions.get(noun);
+    if (question) poller?.notify(question);
+  };
 
   for (const feature of features) {
     const { noun, feed, spreads = false } = feature;
@@ -122,7 +126,7 @@ export function startEngine({ connections, config, store, features, log }: Engin
     log?.write({ event: 'notification', feature: feature.noun, messages: messages.length });
     const change = feature.feed.heard?.(messages);
     if (change) changeSlice(store, feature.noun, change);
-    else ring(feature.noun);
+    else notified(feature.noun);
   };
   const share = (messages: readonly Heard[]): void => {
     for (const feature of features) {

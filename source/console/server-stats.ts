@@ -22,7 +22,7 @@ export type ServerWatch = {
 
 const everyMs = 2000;
 /** Commands a second that polling may cost, and bytes of replies: how long those are, others decide. */
-const commandBudget = 18;
+const commandBudget = 16;
 const byteBudget = 400_000;
 const longestStretch = 5;
 /** How far back the rate is taken over: the longest interval comes round in it. */
@@ -32,7 +32,9 @@ const windowMs = 20_000;
  * How many readings the rates are shown over. What travels together with INFO is counted by one side and not yet by the
  * other, and questions have different intervals: one reading alone is another rate each time.
  */
-const shownReadings = 5;
+const shownReadings = 10;
+/** Fewer tell no rate of our own. */
+const leastReadings = 5;
 
 /** What was sent and received between two readings of INFO, as much as it would have been without stretching. */
 type Sample = { readonly ms: number; readonly commands: number; readonly bytes: number };
@@ -76,6 +78,7 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
           processed: info.processed,
           own: info.own,
           bytes: received(),
+          isStart: readings <= 2,
         };
         const before = counts.at(-1);
         if (before && readings > 2 && !isMixed) {
@@ -87,6 +90,7 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
         }
         counts = [...counts, now].slice(-1 - shownReadings);
         isMixed = excluding > 0;
+        const usual = counts.filter(({ isStart }) => !isStart);
         store.setState((state) => ({
           server: steady(state.server, {
             ...info.figures,
@@ -94,10 +98,9 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
           }),
           ownCommandsPerSecond: held(
             state.ownCommandsPerSecond,
-            // The start, in which everything is asked at once, is no rate.
-            readings > 2 + shownReadings ? Math.round(rateOf(counts, ({ own }) => own)) : 0,
-            0.2,
-            3,
+            usual.length > leastReadings ? Math.round(rateOf(usual, ({ own }) => own)) : 0,
+            0,
+            1,
           ),
         }));
       },
@@ -119,6 +122,8 @@ type Counts = {
   readonly processed: number;
   readonly own: number;
   readonly bytes: number;
+  /** Of the start, in which everything is asked at once. */
+  readonly isStart: boolean;
 };
 
 function othersOf({ processed, own }: Counts): number {

@@ -14,10 +14,22 @@ export type Question = {
 export type Poller = {
   /** Asks this question in the next tick, whatever its timer says; again after the reading in flight, if any. */
   ring(question: Question): void;
+  /**
+   * As `ring`, for what comes by itself, such as notifications: while intervals are stretched, not sooner than half
+   * of its own after it was last asked.
+   */
+  notify(question: Question): void;
   stop(): void;
 };
 
-type Asked = { dueAtMs: number; isAsking: boolean; isRung: boolean; failures: number };
+type Asked = {
+  dueAtMs: number;
+  askedAtMs: number;
+  isAsking: boolean;
+  isRung: boolean;
+  isNotified: boolean;
+  failures: number;
+};
 
 const gridMs = 250;
 /** What is rung for comes in bursts: between two rounds there is at least this long. */
@@ -27,7 +39,17 @@ const longestBackoffMs = 15_000;
 /** `stretch` (1 or more) lengthens every interval: how the caller keeps within its budget of commands. */
 export function startPoller(questions: readonly Question[], stretch: () => number = () => 1): Poller {
   const states = new Map<Question, Asked>(
-    questions.map((question) => [question, { dueAtMs: 0, isAsking: false, isRung: false, failures: 0 }]),
+    questions.map((question) => [
+      question,
+      {
+        dueAtMs: 0,
+        askedAtMs: Number.NEGATIVE_INFINITY,
+        isAsking: false,
+        isRung: false,
+        isNotified: false,
+        failures: 0,
+      },
+    ]),
   );
   // Each process has a grid of its own, or many consoles would ask one server in step.
   const phaseMs = Math.random() * gridMs;
@@ -39,8 +61,10 @@ export function startPoller(questions: readonly Question[], stretch: () => numbe
 
   const ask = async (question: Question, state: Asked): Promise<void> => {
     const askedAtMs = performance.now();
+    state.askedAtMs = askedAtMs;
     state.isAsking = true;
     state.isRung = false;
+    state.isNotified = false;
     try {
       await question.ask();
       state.failures = 0;
@@ -58,19 +82,25 @@ export function startPoller(questions: readonly Question[], stretch: () => numbe
     arm();
   };
 
+  const dueOf = (question: Question, state: Asked): number => {
+    if (state.isRung) return 0;
+    if (!state.isNotified) return state.dueAtMs;
+    const factor = stretch();
+    return factor <= 1 ? 0 : Math.min(state.dueAtMs, state.askedAtMs + (question.everyMs * factor) / 2);
+  };
   const arm = (): void => {
     if (isStopped) return;
     clearTimeout(timer);
-    const waiting = [...states.values()].filter(({ isAsking }) => !isAsking);
+    const waiting = [...states].filter(([, { isAsking }]) => !isAsking);
     if (waiting.length === 0) return;
-    const dueAtMs = Math.min(...waiting.map((state) => (state.isRung ? 0 : state.dueAtMs)));
+    const dueAtMs = Math.min(...waiting.map(([question, state]) => dueOf(question, state)));
     timer = setTimeout(round, Math.max(0, Math.max(dueAtMs, roundAtMs + betweenMs) - performance.now()));
   };
   const round = (): void => {
     roundAtMs = performance.now();
     // Timers come in whole milliseconds, and may be one early.
     const due = [...states].filter(
-      ([, { isAsking, isRung, dueAtMs }]) => !isAsking && (isRung || dueAtMs <= roundAtMs + 1),
+      ([question, state]) => !state.isAsking && dueOf(question, state) <= roundAtMs + 1,
     );
     for (const [question, state] of due) void ask(question, state);
     arm();
@@ -82,6 +112,12 @@ export function startPoller(questions: readonly Question[], stretch: () => numbe
       const state = states.get(question);
       if (!state) return;
       state.isRung = true;
+      if (!state.isAsking) arm();
+    },
+    notify(question) {
+      const state = states.get(question);
+      if (!state || state.isNotified) return;
+      state.isNotified = true;
       if (!state.isAsking) arm();
     },
     stop() {

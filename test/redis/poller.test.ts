@@ -119,3 +119,30 @@ test('an unchanging set of questions wakes the process as often as something is 
   expect(performance.now()).toBeGreaterThan(8000);
   poller.stop();
 });
+
+test('what comes by itself is asked at once, but not more often than half of a stretched interval', async () => {
+  let stretch = 1;
+  const ask = vi.fn(async () => {});
+  const question = { everyMs: 10_000, ask };
+  const poller = startPoller([question], () => stretch);
+  await pass(1000);
+  const notifyFor = async (ms: number): Promise<number> => {
+    const before = ask.mock.calls.length;
+    for (let passed = 0; passed < ms; passed += 100) {
+      poller.notify(question);
+      await pass(100);
+    }
+    return ask.mock.calls.length - before;
+  };
+  expect(await notifyFor(2000)).toBeGreaterThan(10);
+  stretch = 2;
+  // Half of 20 s since the last one.
+  expect(await notifyFor(9500)).toBeLessThanOrEqual(1);
+  expect(await notifyFor(30_500)).toBeLessThanOrEqual(4);
+  // What somebody did, or chose to look at, is read at once all the same.
+  const before = ask.mock.calls.length;
+  poller.ring(question);
+  await pass(200);
+  expect(ask.mock.calls.length).toBe(before + 1);
+  poller.stop();
+});
