@@ -110,13 +110,18 @@ function quoted(name: string): string {
 }
 
 /** Commands and keys whose name has these letters in this order, or whose summary has these words. */
-function soundingLike(text: string, table: CommandTable, { keys = [] }: Live): readonly Offer[] {
+function soundingLike(text: string, table: CommandTable, live: Live): readonly Offer[] {
+  return text.trim().length < 2 ? [] : finderOffers(text, table, live);
+}
+
+/** The same, and without a text all keys, then all commands; the likest first. */
+export function finderOffers(text: string, table: CommandTable, { keys = [] }: Live): readonly Offer[] {
   const wanted = text.trim().toLowerCase();
-  if (wanted.length < 2) return [];
   const commands = [...table].map(
     ([name, { summary }]): Offer => ({ word: name, summary, line: `${name} ` }),
   );
   const pressed = keys.map(({ key, label, help }): Offer => ({ word: label, summary: help, key }));
+  if (wanted === '') return [...pressed, ...commands];
   return [...commands, ...pressed]
     .map((offer) => ({ offer, rank: likeness(wanted, offer) }))
     .filter(({ rank }) => rank > 0)

@@ -126,6 +126,8 @@ export type Mode =
       readonly usage: string | undefined;
       /** Lines of before are offered. */
       readonly isHistory: boolean;
+      /** What is typed looks for keys and commands by name and meaning, out of the help. */
+      readonly isFinder?: boolean;
     }
   /** The list of a pane is filtered while a line is typed; Escape brings back what it was. */
   | { readonly name: 'filter'; readonly noun: string; readonly before: string; readonly line: Line }

@@ -162,6 +162,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
     help(key, now) {
       if (leaves(key)) browse();
+      else if (key === '/') palette.find();
       else setMode({ ...now, scroll: Math.max(0, scrolled(now.scroll, key, options.sizeOf('').rows)) });
     },
     output(key, now) {

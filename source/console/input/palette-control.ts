@@ -1,6 +1,7 @@
 import {
   type CommandTable,
   complete,
+  finderOffers,
   isAbbreviation,
   type Live,
   offersFor,
@@ -25,6 +26,8 @@ import { sessionKeys } from './session-keys.ts';
 /** The command line behind `:`: what it offers, what it remembers, and the short ways that are no command. */
 export type PaletteControl = {
   open(text?: string): void;
+  /** Keys and commands to find by what they are called or do; Enter does what the line says. */
+  find(): void;
   press(key: string, now: PaletteMode): void;
   /** Takes what was typed or pasted. */
   change(now: PaletteMode, line: Line): void;
@@ -54,6 +57,8 @@ export function makePalette(options: PaletteOptions): PaletteControl {
   const live: Live = {
     aliases: config.aliases,
     names(path, label, index) {
+      // Columns are of the pane that has the focus.
+      if (path === 'sort') return label === 'COLUMN' ? Object.keys(focused()?.list.fields ?? {}) : [];
       const feature = features.find(({ noun }) => noun === path.split(' ', 1)[0]);
       const owner = feature ?? features.find(({ names }) => names?.[label] !== undefined);
       if (!owner) return [];
@@ -73,7 +78,12 @@ export function makePalette(options: PaletteOptions): PaletteControl {
     },
   };
 
-  const show = (line: Line, isHistory: boolean): void => {
+  const show = (line: Line, isHistory: boolean, isFinder = false): void => {
+    if (isFinder) {
+      const offers = finderOffers(line.text, table(), live);
+      setMode({ name: 'palette', line, choice: 0, offers, usage: undefined, isHistory: false, isFinder });
+      return;
+    }
     if (isHistory) {
       const offers = remembered(line.text, history.lines());
       setMode({ name: 'palette', line, choice: 0, offers, usage: undefined, isHistory });
@@ -123,26 +133,35 @@ export function makePalette(options: PaletteOptions): PaletteControl {
 
   return {
     open: (text = '') => write(text),
-    change: (now, line) => show(line, now.isHistory),
+    find: () => show(emptyLine([]), false, true),
+    change: (now, line) => show(line, now.isHistory, now.isFinder),
     press(key, now) {
-      const { offers, line, isHistory } = now;
+      const { offers, line, isHistory, isFinder = false } = now;
       const chosen = offers[Math.min(now.choice, offers.length - 1)];
       const step = key === 'up' ? -1 : key === 'down' ? 1 : 0;
-      if (key === 'enter') {
+      if (isFinder && key === 'enter') {
+        if (chosen) take(chosen, now);
+      } else if (isFinder && key === 'backspace' && line.text === '') setMode({ name: 'help', scroll: 0 });
+      else if (key === 'enter') {
         if (isHistory && chosen?.line !== undefined) run(chosen.line);
         // It names no command, but what is offered does: it is put in, to be seen before it is run.
         else if (chosen && (chosen.line !== undefined || chosen.key !== undefined)) take(chosen, now);
         else run(line.text);
       } else if (key === 'tab') {
         if (chosen) take(chosen, now);
-      } else if (key === 'ctrl+r') show(line, !isHistory);
-      else if (step !== 0 && offers.length > 0 && (isHistory || line.text !== '') && !isRecalling(line)) {
+      } else if (key === 'ctrl+r' && !isFinder) show(line, !isHistory);
+      else if (
+        step !== 0 &&
+        offers.length > 0 &&
+        (isHistory || isFinder || line.text !== '') &&
+        !isRecalling(line)
+      ) {
         setMode({ ...now, choice: (now.choice + step + offers.length) % offers.length });
       } else if (key === 'esc' || key === 'ctrl+c' || key === 'ctrl+g') setMode({ name: 'browse' });
       else if (key === 'backspace' && line.text === '') setMode({ name: 'browse' });
       else {
         const edited = edit(line, key);
-        if (edited && edited !== line) show(edited, isHistory);
+        if (edited && edited !== line) show(edited, isHistory, isFinder);
       }
     },
   };

@@ -7,6 +7,7 @@ import type { AppearanceControl } from '../appearance.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { makeClipboard } from './clipboard.ts';
 import { currentFrame, type Looking } from './current-frame.ts';
+import { listCommands } from './list-commands.ts';
 import { lookCommands } from './look-commands.ts';
 
 export type OwnOptions = {
@@ -35,5 +36,8 @@ export function ownCommands(options: OwnOptions): Readonly<Record<string, AnyCom
   });
   const shareWith = (): AnyCommand | undefined =>
     features.find(({ noun }) => noun === 'chat')?.commands.find(({ verb }) => verb === 'share');
-  return lookCommands({ looking, clipboard, appearance, repaint, shareWith });
+  return {
+    ...lookCommands({ looking, clipboard, appearance, repaint, shareWith }),
+    ...listCommands({ store, features }),
+  };
 }

@@ -151,7 +151,8 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       }
       const texts = opened(mode, state);
       if (texts.length > 0) say(...texts);
-      if (line) beginTyping(labels[mode.name] ?? mode.name, line.text);
+      const isFinder = mode.name === 'palette' && mode.isFinder === true;
+      if (line) beginTyping(isFinder ? 'find' : (labels[mode.name] ?? mode.name), line.text);
     } else if (line && typed && line.text !== typed.text) {
       const { label, text } = typed;
       if (line.text.startsWith(text)) {
@@ -167,6 +168,15 @@ export function startTranscript(options: TranscriptOptions): Transcript {
     if (mode.name === 'palette' && old.name === 'palette' && mode.choice !== old.choice) {
       const offer = mode.offers[mode.choice];
       if (offer) say(`offered: ${[offer.word, offer.summary].filter(Boolean).join(', ')}`);
+    }
+    if (
+      mode.name === 'palette' &&
+      mode.isFinder &&
+      (old.name !== 'palette' || mode.line.text !== old.line.text)
+    ) {
+      const [first] = mode.offers;
+      const found = first ? `, first: ${[first.word, first.summary].filter(Boolean).join(', ')}` : '';
+      say(`${mode.offers.length} found${found}`);
     }
     if (mode.name === 'output' && old.name === 'output') say(...added(old.lines, mode.lines));
     if (mode.name === 'needs' && old.name === 'needs' && mode.selected !== old.selected) {

@@ -60,8 +60,11 @@ export function hintsFor(
   }
   if (mode.name === 'save') return [hint('enter', 'save'), hint('esc', 'back')];
   if (mode.name === 'note') return [hint('enter', 'done'), hint('esc', 'back')];
+  if (mode.name === 'palette' && mode.isFinder)
+    return [hint('enter', 'do it'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'back')];
   if (mode.name === 'palette') return [hint('enter', 'run'), hint('tab', 'complete'), hint('esc', 'back')];
-  if (mode.name === 'help') return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];
+  if (mode.name === 'help')
+    return [hint('/', 'find a key or command'), hint('up', 'up'), hint('down', 'down'), hint('esc', 'close')];
   if (mode.name === 'output' && mode.over)
     return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'back to the question')];
   if (mode.name === 'output') {

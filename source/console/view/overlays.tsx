@@ -293,27 +293,36 @@ export function RelatedView({
   );
 }
 
+function titleOf({ isHistory, isFinder }: { isHistory: boolean; isFinder: boolean }): string {
+  if (isFinder) return 'keys and commands';
+  return isHistory ? 'lines of before' : 'command';
+}
+
 /** What could come next in the command line, above it. */
 export function PaletteView({ mode, area }: Area & { readonly mode: ModeOf<'palette'> }): ReactNode {
-  const { offers, isHistory, usage } = mode;
-  const most = Math.max(1, Math.min(10, area.rows - frameCells.rows));
+  const { offers, isHistory, isFinder = false, usage } = mode;
+  const most = Math.max(1, Math.min(isFinder ? area.rows : 10, area.rows - frameCells.rows));
   const count = Math.min(offers.length, most);
-  if (count === 0 && usage === undefined) return null;
+  if (count === 0 && usage === undefined && !isFinder) return null;
+  const nothing = isFinder && count === 0 ? ['No key and no command is called or does so'] : [];
   const columns = Math.max(0, area.columns - frameCells.columns);
   const choice = Math.min(mode.choice, offers.length - 1);
   const start = windowStart(offers.length, count, choice);
   const longest = Math.min(columns, Math.max(0, ...offers.map(({ word }) => width(sanitise(word)))));
-  const rows = count + frameCells.rows;
+  const rows = count + nothing.length + frameCells.rows;
   const note = count < offers.length ? { text: `${choice + 1} of ${offers.length}` } : undefined;
   return (
     <Box position="absolute" left={area.left} top={area.top + area.rows - rows}>
       <Frame
-        title={[{ text: usage ?? (isHistory ? 'lines of before' : 'command'), tone: 'strong' }]}
+        title={[{ text: usage ?? titleOf({ isHistory, isFinder }), tone: 'strong' }]}
         note={note}
         columns={area.columns}
         rows={rows}
         focused
       >
+        {nothing.map((text) => (
+          <Row key={text} columns={columns} spans={[{ text, tone: 'muted' }]} />
+        ))}
         {offers.slice(start, start + count).map(({ word, summary }, index) => (
           <Row
             key={`${word} ${summary}`}

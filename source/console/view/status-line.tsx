@@ -53,7 +53,7 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
 type Asking = { readonly label: string; readonly line: { readonly text: string; readonly cursor: number } };
 
 function askingOf(label: string | undefined, mode: State['screen']['mode']): Asking | undefined {
-  if (mode.name === 'palette') return { label: ':', line: mode.line };
+  if (mode.name === 'palette') return { label: mode.isFinder ? 'find ›' : ':', line: mode.line };
   if (mode.name === 'filter') return { label: '/', line: mode.line };
   if (mode.name === 'save') return { label: 'save the panes as view ›', line: mode.line };
   if (mode.name === 'note') {
