@@ -35,6 +35,8 @@ test.each([
     play.press('y');
     await play.shows('Nothing was sent');
     expect(await redis.exists('lock:deploy')).toBe(1);
+    // A frame arrives in pieces.
+    await play.hides('y: yes');
     play.press('esc');
     await play.shows('y: yes');
     await play.answer('y');

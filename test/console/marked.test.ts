@@ -46,6 +46,8 @@ test.each([
       await play.shows(/Break 6 marked of lock: a, b, c, d, e, f\?/);
       await play.answer('p');
       await play.shows(/── a[\s\S]*script, which may/);
+      // A frame arrives in pieces.
+      await play.hides('y: yes');
       play.press('esc');
       await play.shows('y: yes');
       const key = where === 'one server' ? 'lock:c' : 'lock:{c}';
