@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 
@@ -47,13 +47,17 @@ test('/ in the help finds keys and commands, and Enter does what the line says',
   await play.shows(/> \* +mark everything shown/);
   play.press('enter');
   await play.shows('3 marked');
-  play.press('esc', '?');
+  play.press('esc');
+  await play.hides('3 marked');
+  play.press('?');
   await play.shows('In every pane');
   play.press('/', 'tpst');
   await play.shows(/> topic status/);
   play.press('enter');
   await play.shows(': topic status ▏');
-  play.press('esc', '?');
+  play.press('esc');
+  await play.hides(': topic status');
+  play.press('?');
   await play.shows('In every pane');
   play.press('/', 'zzzz');
   await play.shows('No key and no command is called or does so');
@@ -67,7 +71,8 @@ test('whoever hears the screen hears what was found', async () => {
   try {
     await reader.shows('q leaves');
     reader.press('?');
-    await reader.shows('In every pane');
+    // More than one screen: what has scrolled by was said all the same.
+    await vi.waitFor(() => expect(reader.raw()).toContain('In every pane'), 45_000);
     reader.press('/', 'everything shown');
     await reader.shows(/1 found, first: \*, mark everything shown/);
     reader.press('esc');
