@@ -45,7 +45,7 @@ test.each([
   },
 );
 
-test('whoever hears the screen is told what would be sent, and is asked again', async () => {
+test('whoever hears the screen hears what would be sent, and is asked again', async () => {
   const args = [cli, '--url', server.url, '--operator', 'ada', '--screen-reader'];
   play = startPlay({ args, columns: 200, rows: 60 });
   await play.shows('q leaves');

@@ -145,7 +145,7 @@ test('a password of the environment does not go to another server', async () => 
   }
 });
 
-test('whoever hears the screen is told where the console is', async () => {
+test('whoever hears the screen hears where the console is', async () => {
   const play = startPlay({
     args: [cli, '--config', config, '--context', 'stage', '--operator', 'ada', '--screen-reader'],
   });

@@ -73,7 +73,6 @@ export function makeShell(
     jumps,
     needs: makeNeedsControl({ ...shared, jumps, keep: (id) => calls.push(`keep ${id}`) }),
     bindings: makeBindings({ ...shared, begin: questions.begin, beginMarked: questions.beginMarked, sizeOf }),
-    bindings: makeBindings({ ...shared, begin: questions.begin, beginMarked: questions.beginMarked, sizeOf }),
     sizeOf,
     quit: () => calls.push('quit'),
     suspend: () => calls.push('suspend'),

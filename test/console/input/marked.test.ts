@@ -30,7 +30,7 @@ function open(feature: Parameters<typeof makeFeature>[0] = {}, options: Options 
 }
 
 test('one question names them all, and each is done', async () => {
-  const { press, asked, answer, ran, status, marks, told } = open();
+  const { press, asked, answer, ran, status, marks, calls } = open();
   press('*', 'x');
   const { asked: question, targets } = await asked();
   expect(question.question).toBe(
@@ -41,7 +41,7 @@ test('one question names them all, and each is done', async () => {
   await vi.waitFor(() => expect(status()).toBe('3 done'));
   expect(ran).toEqual(['one', 'two', 'three']);
   expect(marks()).toEqual([]);
-  expect(told).toContain('refresh notes');
+  expect(calls).toContain('refresh notes');
 });
 
 test('what has changed since the question is not done, and stays marked with the reason', async () => {
