@@ -69,7 +69,8 @@ export async function rightsOf(redis: Client, name: RoleName, names: readonly st
   const keys = distinct(found.flatMap((part) => part.keys));
   const commands = [
     ...everyone,
-    ...(isCluster(redis) ? ['cluster|slots'] : []),
+    // Asked before anything else: which servers there are, and whether they work together.
+    ...(isCluster(redis) ? ['cluster|info', 'cluster|slots'] : []),
     ...found.flatMap((part) => part.commands),
   ];
   return {
