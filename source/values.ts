@@ -77,18 +77,30 @@ export function wholeNumber({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: 
   );
 }
 
+const longestName = 512;
+
 /**
  * Why this is no name of a room, a lock, a series, a member ...; undefined if it is one. A name is text of 1 to 512
  * bytes with any characters; half of a surrogate pair would become another character on its way to Redis, and two names
  * one.
  */
-export function nameMistake(value: unknown): string | undefined {
-  if (typeof value !== 'string') return `Expected a name, got \`${String(value)}\``;
+export function nameMistake(value: unknown, longest = longestName): string | undefined {
+  if (typeof value !== 'string') return `Expected a name, got ${described(value)}`;
   if (value === '') return 'Expected a name, got nothing';
-  if (Buffer.byteLength(value) > 512) return 'Expected a name of at most 512 bytes';
+  if (Buffer.byteLength(value) > longest) return `Expected a name of at most ${longest} bytes`;
   return value.isWellFormed()
     ? undefined
     : 'Expected a name of whole characters, got half of a surrogate pair';
+}
+
+/** The same as what is said of it behind `got ...:`. */
+export function nameFault(value: unknown): string | undefined {
+  if (nameMistake(value) === undefined) return;
+  if (typeof value !== 'string') return 'it is no text';
+  if (value === '') return 'it is empty';
+  return value.isWellFormed()
+    ? `it is longer than ${longestName} bytes`
+    : 'it holds half of a surrogate pair';
 }
 
 /** @throws {UsageError} when this is no name */
@@ -104,6 +116,50 @@ export const name = v.pipe(
     ({ input }) => nameMistake(input) ?? '',
   ),
 );
+
+/** What a caller without types gave, for a message: never long, and no method of theirs is called. */
+export function described(value: unknown): string {
+  if (typeof value === 'string')
+    return `\`${value.length > mostDescribed ? `${value.slice(0, mostDescribed)}…` : value}\``;
+  if (typeof value === 'symbol' || typeof value === 'function') return `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return `\`${String(value)}\``;
+  return Array.isArray(value) ? 'an array' : 'an object';
+}
+
+const mostDescribed = 80;
+
+/**
+ * An option of a caller that counts something or lasts so long: a whole number, exact, in a range.
+ * @throws {UsageError} naming the option and what was given for it
+ */
+export function requireWhole(
+  option: string,
+  value: unknown,
+  { min = 0, max = Number.MAX_SAFE_INTEGER }: { readonly min?: number; readonly max?: number } = {},
+): asserts value is number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return;
+  const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `from ${min} to ${max}`;
+  throw new UsageError(`Expected \`${option}\` to be a whole number ${range}, got ${described(value)}`);
+}
+
+/** Text of a caller: of any length, of whole characters. @throws {UsageError} naming the option */
+export function requireText(option: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string')
+    throw new UsageError(`Expected \`${option}\` to be a text, got ${described(value)}`);
+  if (!value.isWellFormed())
+    throw new UsageError(
+      `Expected \`${option}\` to be of whole characters, got half of a surrogate pair in it`,
+    );
+}
+
+/** Each option of these that was given. @throws {UsageError} */
+export function requireWholes(
+  options: Readonly<Record<string, unknown>>,
+  range: { readonly min?: number; readonly max?: number } = {},
+): void {
+  for (const [option, value] of Object.entries(options))
+    if (value !== undefined) requireWhole(option, value, range);
+}
 
 /** A switch: a real boolean from flags and JSON; `1 true yes on` / `0 false no off` from the environment. */
 export const switchValue = v.union(

@@ -1,3 +1,5 @@
+import { UsageError } from '../errors.ts';
+import { described, nameMistake } from '../values.ts';
 import { assertSupported, type Client, isCluster } from './client.ts';
 
 /**
@@ -38,6 +40,33 @@ export function nameInKey(client: Client, written: string): string | undefined {
   if (!isCluster(client)) return written === '' ? undefined : written;
   const names = [/^\{(.+)\}$/s.exec(written)?.[1], written];
   return names.find((name) => name !== undefined && withHashTag(name) === written);
+}
+
+/**
+ * Why nothing can be called so in this Cluster, as what is said behind `got ...:`; undefined where it can, and on one
+ * server. `{a}` is how `a` stands in keys, so that both would be one thing; what begins with a closing brace would become
+ * `{}...}`, whose empty tag puts the keys of a family into different slots.
+ */
+export function clusterNameFault(client: Client, name: string): string | undefined {
+  if (!isCluster(client)) return;
+  if (name.startsWith('}')) return 'it begins with a closing brace';
+  const other = nameInKey(client, withHashTag(name));
+  return other === name ? undefined : `in a Cluster its keys are those of ${described(other)}`;
+}
+
+/**
+ * The name of a thing that has keys of its own, by the rule of its family.
+ * @throws {UsageError}
+ */
+export function requireKeyName(
+  client: Client,
+  name: unknown,
+  mistakeOf: (name: unknown) => string | undefined = nameMistake,
+): asserts name is string {
+  const mistake = mistakeOf(name);
+  if (mistake !== undefined) throw new UsageError(mistake);
+  const fault = clusterNameFault(client, String(name));
+  if (fault !== undefined) throw new UsageError(`Expected another name, got ${described(name)}: ${fault}`);
 }
 
 /** The part Redis Cluster hashes when a key carries a tag: between the first `{` and the next `}`, if not empty. */

@@ -195,10 +195,24 @@ test.each([
   [['drop', 'news', 'nobody'], 2, 'NOT_CONFIRMED'],
   [['publish', 'news', 'x', '--read-only'], 2, 'READ_ONLY'],
 ])('%j exits with %i, %s', async (words, code, name) => {
+  await topic(['publish', 'news', 'x']);
   const refused = await topic([...words, '--json']);
   expect(refused.code).toBe(code);
   expect(errorOf(refused)).toMatchObject({ code: name, message: expect.any(String) });
   expect(refused.stdout).toBe('');
+});
+
+test.each([
+  ['drop', 'nosuch', 'x', '--yes'],
+  ['retry', 'nosuch', 'x', '--all'],
+  ['discard', 'nosuch', 'x', '--all', '--yes'],
+])('%j: the topic is unknown, not its subscriber', async (...words) => {
+  await topic(['publish', 'nosuck', 'x']);
+  const refused = await topic([...words, '--json']);
+  expect(refused.code).toBe(4);
+  expect(errorOf(refused).message).toMatch(/`nosuch`/);
+  expect(errorOf(refused).message).not.toMatch(/subscriber|aside/);
+  expect(JSON.stringify(errorOf(refused))).toContain('nosuck');
 });
 
 test('a message over 16 MiB and a foreign key exit with 4', async () => {

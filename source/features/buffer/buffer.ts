@@ -5,9 +5,9 @@ import { guardLifeMs } from '../../redis/idempotency.ts';
 import { register } from '../../redis/registry.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { defineScript } from '../../redis/script.ts';
-import { BadCountError, BadIdError, CountTooLargeError, longestId, TooManyIdsError } from './errors.ts';
+import { BadCountError, BadIdError, CountTooLargeError, TooManyIdsError } from './errors.ts';
 import incrementLua from './increment.lua';
-import { type BufferKeys, bufferKeys } from './keys.ts';
+import { type BufferKeys, bufferKeys, isId } from './keys.ts';
 
 /**
  * Write buffers: many small increments become few SQL writes.
@@ -269,12 +269,6 @@ export async function increment(
     buffer.discard();
     throw error;
   }
-}
-
-/** Half of a surrogate pair would become another character on its way, and two ids one. */
-function isId(id: unknown): id is string {
-  if (typeof id !== 'string') return false;
-  return id !== '' && id.length <= longestId && !id.includes('\0') && id.isWellFormed();
 }
 
 function refusalOf(error: unknown, type: string, key: string): unknown {

@@ -22,24 +22,32 @@ import {
 import { increment } from './buffer.ts';
 import { countLines } from './count-lines.ts';
 import { discover } from './discover.ts';
-import { NotAsideError } from './errors.ts';
+import { BadIdError, NotAsideError } from './errors.ts';
 import { type Aside, asidePages, dropAside, retryAside } from './flush/aside.ts';
 import type { Flushed } from './flush/flush.ts';
 import type { FlushRun } from './flush/flusher.ts';
 import { dropGuard, flushGuard } from './guards.ts';
-import { isOwnType } from './keys.ts';
+import { isId, isOwnType } from './keys.ts';
 import { type Pending, pendingOf } from './pending.ts';
 import { bringDriver } from './sql/driver.ts';
 import { byId, type TargetOptions } from './sql/target.ts';
 import { rowOf, stateOf } from './state.ts';
 import { ordinal, signed, took } from './status-text.ts';
 
+const idValue = v.pipe(
+  v.string(),
+  v.check(
+    (id) => isId(id),
+    ({ input }) => new BadIdError(input).message,
+  ),
+);
+
 const incr = defineCommand({
   verb: 'incr',
   summary: 'count something; it waits in Redis until a flush writes it to SQL',
   words: {
     type: word('TYPE', 'what is counted, usually the name of the table', name),
-    id: word('ID', 'whose count grows; `-` reads lines `ID<TAB>BY` from stdin', name),
+    id: word('ID', 'whose count grows; `-` reads lines `ID<TAB>BY` from stdin', idValue),
     by: optionalWord('BY', 'by how much (1)', wholeNumber({ min: 1 })),
   },
   writes: true,
@@ -303,7 +311,9 @@ async function assertKnown(
 }
 
 async function allTypes(redis: Client, more: readonly string[] = []): Promise<string[]> {
-  return [...new Set([...(await registered(redis, 'buffer')), ...more])].filter(isOwnType).sort();
+  return [...new Set([...(await registered(redis, 'buffer')), ...more])]
+    .filter((type) => isOwnType(type, redis))
+    .sort();
 }
 
 /** Every type in the index and every one given; a type whose keys are something else is reported and left out. */

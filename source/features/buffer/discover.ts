@@ -1,4 +1,5 @@
-import { type Client, isCluster, masters } from '../../redis/client.ts';
+import { type Client, masters } from '../../redis/client.ts';
+import { nameInKey } from '../../redis/keys.ts';
 import { scan } from '../../redis/scan.ts';
 import { isOwnType } from './keys.ts';
 
@@ -8,8 +9,8 @@ export async function discover(redis: Client, signal: AbortSignal): Promise<stri
   for (const server of await masters(redis)) {
     for await (const keys of scan(server, { match: `${prefix}*`, type: 'zset', signal })) {
       for (const key of keys) {
-        const type = typeOf(key, isCluster(redis));
-        if (isOwnType(type)) types.add(type);
+        const type = nameInKey(redis, key.slice(prefix.length));
+        if (type !== undefined && isOwnType(type)) types.add(type);
       }
     }
   }
@@ -17,8 +18,3 @@ export async function discover(redis: Client, signal: AbortSignal): Promise<stri
 }
 
 const prefix = 'pending:';
-
-function typeOf(key: string, inCluster: boolean): string {
-  const name = key.slice(prefix.length);
-  return inCluster ? name.replace(/^\{([^{}]+)\}$/, '$1') : name;
-}

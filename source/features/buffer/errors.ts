@@ -1,10 +1,11 @@
 import { QuarterdeckError, UsageError } from '../../errors.ts';
 import { shellWord } from '../../shell-word.ts';
+import { described } from '../../values.ts';
 
 /** A type whose name would collide with the keys kept beside another type's counts, or none at all. */
 export class BadTypeError extends UsageError {
-  constructor(type: string, reason: string) {
-    super(`Expected the type of a buffer, got \`${type}\`: ${reason}`, { code: 'BAD_TYPE' });
+  constructor(type: unknown, reason: string) {
+    super(`Expected the type of a buffer, got ${described(type)}: ${reason}`, { code: 'BAD_TYPE' });
   }
 }
 
@@ -14,9 +15,8 @@ export const longestId = 512;
 /** An id that SQL would not take as a key. */
 export class BadIdError extends UsageError {
   constructor(given: unknown) {
-    const id = String(given);
-    const shown = id.length > 40 ? `${id.slice(0, 40)}…` : id.replaceAll('\0', '\\0');
-    super(`Expected \`id\` to be UTF-8 text of 1 to ${longestId} characters without NUL, got \`${shown}\``, {
+    const shown = described(given).replaceAll('\0', '\\0');
+    super(`Expected \`id\` to be UTF-8 text of 1 to ${longestId} characters without NUL, got ${shown}`, {
       code: 'BAD_ID',
     });
   }
@@ -25,7 +25,7 @@ export class BadIdError extends UsageError {
 /** Not a count: negative, zero, fractional, or past what a double counts exactly. */
 export class BadCountError extends UsageError {
   constructor(by: unknown) {
-    super(`Expected \`by\` to be a whole number from 1 to 2^53 - 1, got \`${String(by)}\``, {
+    super(`Expected \`by\` to be a whole number from 1 to 2^53 - 1, got ${described(by)}`, {
       code: 'BAD_COUNT',
       hint: 'Counts only grow; scale fractions up, such as cents instead of euros',
     });

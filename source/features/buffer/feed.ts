@@ -25,15 +25,18 @@ export const feed: Feed<BufferSlice> = {
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const last = round?.last(total);
     const elsewhere = (last ?? []).filter((type) => !names.includes(type));
-    const own = [...names, ...elsewhere.slice(0, mostTypes)].filter(isOwnType);
+    const own = [...names, ...elsewhere.slice(0, mostTypes)].filter((type) => isOwnType(type, redis));
     const [readings] = await Promise.all([
       glance(redis, own),
       round?.step(mostOfRound, async (some, totals) => {
-        const found: (Pending | Foreign)[] = await glance(redis, some.filter(isOwnType));
+        const found: (Pending | Foreign)[] = await glance(
+          redis,
+          some.filter((type) => isOwnType(type, redis)),
+        );
         totals.push(...found.filter(isTroubled).map(({ type }) => type));
       }),
     ]);
-    const others = names.filter((name) => !isOwnType(name)).length;
+    const others = names.filter((name) => !isOwnType(name, redis)).length;
     const nowMs = Date.now();
     const about = {
       total: total - others,

@@ -1,6 +1,7 @@
 import type { Client } from '../../redis/client.ts';
-import { keyFamily } from '../../redis/keys.ts';
-import { BadTypeError } from './errors.ts';
+import { clusterNameFault, keyFamily } from '../../redis/keys.ts';
+import { nameFault } from '../../values.ts';
+import { BadTypeError, longestId } from './errors.ts';
 
 const reserved = /:(?:inflight|batch|oldest|settled|status|aside)$|:aside:(?:why|due)$|:seq:[^:]*$/;
 
@@ -11,7 +12,7 @@ export type BufferKeys = ReturnType<typeof bufferKeys>;
  * @throws {BadTypeError} for an empty name, one past 512 bytes, or one that ends like the keys of another type
  */
 export function bufferKeys(redis: Client, type: string) {
-  const reason = reasonAgainst(type);
+  const reason = typeFault(type, redis);
   if (reason !== undefined) throw new BadTypeError(type, reason);
   return keyFamily(redis, type, {
     pending: 'pending:*',
@@ -28,12 +29,20 @@ export function bufferKeys(redis: Client, type: string) {
 }
 
 /** Whether `pending:<type>` may be a buffer, rather than something kept beside one. */
-export function isOwnType(type: string): boolean {
-  return reasonAgainst(type) === undefined;
+export function isOwnType(type: string, redis?: Client): boolean {
+  return typeFault(type, redis) === undefined;
 }
 
-function reasonAgainst(type: string): string | undefined {
-  if (type === '') return 'it is empty';
-  if (Buffer.byteLength(type) > 512) return 'it exceeds 512 bytes';
+/** Why no type can be called so, on this server if one is given; undefined if one can. */
+export function typeFault(type: unknown, redis?: Client): string | undefined {
+  const fault = nameFault(type);
+  if (fault !== undefined || typeof type !== 'string') return fault;
   if (reserved.test(type)) return 'a key kept beside another type ends like that';
+  return redis && clusterNameFault(redis, type);
+}
+
+/** Whether SQL would take it as a key. Half of a surrogate pair would become another character on its way, and two ids one. */
+export function isId(id: unknown): id is string {
+  if (typeof id !== 'string') return false;
+  return id !== '' && id.length <= longestId && !id.includes('\0') && id.isWellFormed();
 }

@@ -1,6 +1,7 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { didYouMean } from '../../nearest.ts';
 import { shellWord } from '../../shell-word.ts';
+import { described } from '../../values.ts';
 
 /** No such room: nobody created it, or its last member left. */
 export class UnknownRoomError extends QuarterdeckError {
@@ -63,13 +64,8 @@ export class MemberNameError extends QuarterdeckError {
 /** A name that cannot be a room's. */
 export class RoomNameError extends QuarterdeckError {
   constructor(room: unknown, reason: string) {
-    super(
-      'usage',
-      'CHAT_BAD_ROOM_NAME',
-      `Expected a name for a room, got \`${String(room).slice(0, 60)}\`: ${reason}`,
-      {
-        hint: 'Any other text of 1 to 512 bytes is fine',
-      },
-    );
+    super('usage', 'CHAT_BAD_ROOM_NAME', `Expected a name for a room, got ${described(room)}: ${reason}`, {
+      hint: 'Any other text of 1 to 512 bytes is fine',
+    });
   }
 }

@@ -93,7 +93,7 @@ async function readAll(redis: Client, operator: string): Promise<NonNullable<Rea
     registeredPage(redis, 'chat', mostRooms[kind]),
     ownRooms(redis, operator, mostRooms[kind]),
   ]);
-  const wanted = [...new Set([...own, ...names])].filter((room) => whyNoRoom(room) === undefined);
+  const wanted = [...new Set([...own, ...names])].filter((room) => whyNoRoom(room, redis) === undefined);
   const { rooms, wrong } = await inspect(redis, wanted.toSorted(), { limit: 0, always: operator });
   const isAll = total <= names.length;
   if (isAll) rounds.end(redis);
@@ -126,7 +126,7 @@ const rounds = new IndexRounds<Totals>('chat', () => ({ unread: 0, wrong: [] }))
 async function lookFurther(redis: Client, operator: string): Promise<void> {
   const most = isCluster(redis) ? mostRooms.cluster : mostOfRound;
   await rounds.of(redis).step(most, async (names, totals) => {
-    const possible = names.filter((room) => whyNoRoom(room) === undefined);
+    const possible = names.filter((room) => whyNoRoom(room, redis) === undefined);
     const { rooms, wrong } = await inspect(redis, possible, { limit: 0, always: operator });
     totals.wrong.push(...wrong.map(({ message }) => message));
     for (const { lastId, members } of rooms) {

@@ -1,7 +1,7 @@
 import { type Client, isCluster } from '../../redis/client.ts';
-import { keyFamily, nameInKey, singleKey } from '../../redis/keys.ts';
+import { clusterNameFault, keyFamily, nameInKey, singleKey } from '../../redis/keys.ts';
 import { existsAs } from '../../redis/registry.ts';
-import { nameMistake } from '../../values.ts';
+import { nameFault, nameMistake } from '../../values.ts';
 import { MemberNameError, RoomNameError } from './errors.ts';
 
 /** The keys of one room; in Cluster they share a slot. */
@@ -24,7 +24,7 @@ export function roomKeys(redis: Client, room: string): RoomKeys {
 }
 
 function joinKeys(redis: Client, room: string) {
-  const reason = whyNoRoom(room);
+  const reason = whyNoRoom(room, redis);
   if (reason !== undefined) throw new RoomNameError(room, reason);
   return keyFamily(redis, room, {
     members: 'chat:*',
@@ -36,13 +36,14 @@ function joinKeys(redis: Client, room: string) {
   });
 }
 
-/** Why there can be no room of that name; undefined if there can. */
-export function whyNoRoom(room: unknown): string | undefined {
-  const mistake = nameMistake(room);
-  if (mistake !== undefined || typeof room !== 'string') return mistake;
+/** Why there can be no room of that name, on this server if one is given; undefined if there can. */
+export function whyNoRoom(room: unknown, redis?: Client): string | undefined {
+  const fault = nameFault(room);
+  if (fault !== undefined || typeof room !== 'string') return fault;
   if (room === 'chat:') return 'its counter would be the one that numbers rooms';
   // In Cluster it would become `{}...}`, whose empty tag puts the room's keys into different slots.
   if (room.startsWith('}')) return 'it begins with a closing brace';
+  return redis && clusterNameFault(redis, room);
 }
 
 /** @throws {MemberNameError} for what cannot be a member's name */

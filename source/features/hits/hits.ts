@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs, learnServerMs } from '../../redis/clock.ts';
+import { requireKeyName } from '../../redis/keys.ts';
 import { register } from '../../redis/registry.ts';
 import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
-import { requireName } from '../../values.ts';
 import add from './add.lua';
 import addSeed from './add-seed.lua';
 import { bucketMs, dayMs, hourlyKey, hourMs, plainKey, rawKey, writersKey } from './keys.ts';
@@ -60,7 +60,7 @@ export class Hits {
     if (count === 0) return;
     let waiting = this.#series.get(series);
     if (!waiting) {
-      requireName(series);
+      requireKeyName(this.#client, series);
       waiting = {
         name: series,
         batches: [],

@@ -2,6 +2,7 @@ import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
+import { requireKeyName } from '../../redis/keys.ts';
 import { unregister } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
 import { discover } from './discover.ts';
@@ -130,6 +131,7 @@ export function watch(redis: Redis, options: Watched = {}): AsyncIterable<Status
 export async function remove(redis: Redis, series: string, options: Call = {}): Promise<boolean> {
   const client = clientOf(redis);
   return await cancellable(options, async () => {
+    requireKeyName(client, series);
     const hour = Math.floor(Date.now() / hourMs);
     const day = Math.floor(Date.now() / dayMs);
     const keys = [

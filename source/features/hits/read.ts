@@ -1,9 +1,11 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs, learnServerMs, serverMs } from '../../redis/clock.ts';
+import { requireKeyName } from '../../redis/keys.ts';
 import { registered, registryKey } from '../../redis/registry.ts';
 import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
+import { requireWhole } from '../../values.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import points from './points.lua';
 import sums from './sums.lua';
@@ -25,6 +27,8 @@ export type Overview = {
 };
 
 export const mostPoints = 10_000;
+/** No Date is later. */
+const latestMs = 8.64e15;
 /** As long as buckets are kept unless a writer says otherwise. */
 export const longestRawMs = 3 * dayMs;
 const hashesAtOnce = 48;
@@ -42,18 +46,24 @@ export async function sum(
   series: string,
   { sinceMs }: { readonly sinceMs: number },
 ): Promise<Sum> {
+  requireKeyName(client, series);
+  requireWhole('sinceMs', sinceMs);
   const nowMs = await serverMs(client);
   return await sumOf(client, series, { fromMs: nowMs - sinceMs, toMs: nowMs }, nowMs);
 }
 
 /** How many hits since local midnight. */
 export async function sumToday(client: Client, series: string): Promise<Sum> {
+  requireKeyName(client, series);
   const nowMs = await serverMs(client);
   return await sumOf(client, series, { fromMs: dayOf(nowMs).todayMs, toMs: nowMs }, nowMs);
 }
 
 /** The sum of any window; `toMs` in the future counts as now. */
 export async function sumBetween(client: Client, series: string, window: Window): Promise<Sum> {
+  requireKeyName(client, series);
+  requireWhole('fromAt', window.fromMs, { max: latestMs });
+  requireWhole('toAt', window.toMs, { max: latestMs });
   return await sumOf(client, series, window, await serverMs(client));
 }
 
@@ -145,6 +155,8 @@ export async function seriesPoints(
   series: string,
   { stepMs, sinceMs }: { readonly stepMs: number; readonly sinceMs: number },
 ): Promise<Points> {
+  requireKeyName(client, series);
+  requireWhole('sinceMs', sinceMs);
   requireSteps(stepMs, sinceMs);
   const nowMs = await serverMs(client);
   const fromMs = Math.floor((nowMs - sinceMs) / stepMs) * stepMs;
@@ -202,6 +214,7 @@ export function seriesNames(client: Client, limit?: number): Promise<string[]> {
 
 /** Whether a series of this name was ever counted here. */
 export async function isKnown(client: Client, series: string): Promise<boolean> {
+  requireKeyName(client, series);
   return (await client.zscore(registryKey('hits'), series)) !== null;
 }
 

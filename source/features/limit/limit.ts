@@ -1,5 +1,6 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { requireKeyName } from '../../redis/keys.ts';
 import { type Check, loads, runChecks, type Verdict } from './check/check.ts';
 import { Deadline } from './check/deadline.ts';
 import { Denials } from './check/denials.ts';
@@ -143,8 +144,7 @@ export class Limiter {
     const known = this.#known.get(subject);
     if (known) return known;
     for (const rule of this.#rules) {
-      const mistake = subjectMistake(subject, rule);
-      if (mistake !== undefined) throw new UsageError(mistake);
+      requireKeyName(this.#client, subject, (name) => subjectMistake(name, rule));
     }
     const hasWindow = this.#rules.some(({ algorithm }) => algorithm === 'seed');
     const fresh = {

@@ -1,11 +1,13 @@
 import { messageOf, QuarterdeckError, UsageError } from '../../errors.ts';
+import { described } from '../../values.ts';
 
 const shortestTtlMs = 100;
 
 /** A lock that lapses before a slow round trip ends protects nothing. */
 export class LockTtlError extends UsageError {
-  constructor(ttlMs: number) {
-    super(`Expected \`ttl\` to be a duration from ${shortestTtlMs}ms up, got \`${ttlMs}ms\``, {
+  constructor(ttlMs: unknown) {
+    const given = typeof ttlMs === 'number' ? `\`${ttlMs}ms\`` : described(ttlMs);
+    super(`Expected \`ttl\` to be a duration from ${shortestTtlMs}ms up, got ${given}`, {
       code: 'LOCK_TTL',
       hint: 'Use a TTL several times the longest pause you expect, such as 10s: a holder renews well before',
     });

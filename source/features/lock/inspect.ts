@@ -1,7 +1,7 @@
 import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import type { Listed } from '../../library-types.ts';
 import { type Client, isCluster, masters } from '../../redis/client.ts';
-import { nameInKey } from '../../redis/keys.ts';
+import { nameInKey, requireKeyName } from '../../redis/keys.ts';
 import { refused } from '../../redis/refusals.ts';
 import { registered } from '../../redis/registry.ts';
 import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
@@ -9,7 +9,7 @@ import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { warn } from '../../warnings.ts';
 import { ReplyError } from './batch.ts';
-import { lockKeys } from './holder/scripts.ts';
+import { lockKeys, lockMistake } from './holder/scripts.ts';
 import inspectLua from './inspect.lua';
 import { type Owner, ownerOf } from './token.ts';
 
@@ -175,6 +175,7 @@ export async function list(
  * @throws {WrongTypeError} if one of its keys belongs to something else
  */
 export async function status(redis: Client, name: string): Promise<Status> {
+  requireKeyName(redis, name, lockMistake);
   const { locks, unreadable } = await inspectAll(redis, [name]);
   const [first] = unreadable;
   if (first) throw first.error;

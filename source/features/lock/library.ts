@@ -1,6 +1,7 @@
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Listening, Redis, Watched } from '../../library-types.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
+import { requireName, requireWholes } from '../../values.ts';
 import { LockLostError } from './errors.ts';
 import type { Held as OwnHeld } from './holder/held.ts';
 import * as look from './inspect.ts';
@@ -49,6 +50,7 @@ export interface Held extends Handle {
  * @throws {WrongTypeError} if `lock:<name>` is not a lock
  */
 export async function acquire(redis: Redis, name: string, options: Options = {}): Promise<Held | undefined> {
+  requireName(name);
   return heldOf(await acquireOwn(clientOf(redis), name, ownOptions(redis, options)));
 }
 
@@ -57,6 +59,7 @@ export async function acquire(redis: Redis, name: string, options: Options = {})
  * Renewal runs on this thread: work that blocks it for longer than the TTL loses the lock.
  */
 export async function hold(redis: Redis, name: string, options: Options = {}): Promise<Held | undefined> {
+  requireName(name);
   return heldOf(await holdOwn(clientOf(redis), name, ownOptions(redis, options)));
 }
 
@@ -71,6 +74,7 @@ export async function extend(
   { ttlMs, ...call }: Call & { readonly ttlMs: number },
 ): Promise<{ readonly fence: number } | undefined> {
   const client = clientOf(redis);
+  requireName(name);
   return await cancellable(call, () => byToken.extend(client, name, token, ttlMs));
 }
 
@@ -82,6 +86,7 @@ export async function release(
   options: Call = {},
 ): Promise<boolean> {
   const client = clientOf(redis);
+  requireName(name);
   return await cancellable(options, () => byToken.release(client, name, token));
 }
 
@@ -96,12 +101,14 @@ export async function remove(
   { token, ...call }: Call & { readonly token?: string } = {},
 ): Promise<boolean> {
   const client = clientOf(redis);
+  requireName(name);
   return (await cancellable(call, () => byToken.breakLock(client, name, token))) !== undefined;
 }
 
 /** One lock, also when nobody holds it or waits for it. @throws {WrongTypeError} */
 export async function status(redis: Redis, name: string, options: Call = {}): Promise<look.Status> {
   const client = clientOf(redis);
+  requireName(name);
   return await cancellable(options, () => look.status(client, name));
 }
 
@@ -117,6 +124,7 @@ export function watch(redis: Redis, options: Watched = {}): AsyncIterable<look.S
 
 function ownOptions(redis: Redis, options: Options): LockOptions {
   const { ttlMs, timeoutMs, waitMs = timeoutMs, label, signal, subscriber } = options;
+  if (waitMs !== Number.POSITIVE_INFINITY) requireWholes({ timeoutMs: waitMs });
   return {
     ...(ttlMs !== undefined && { ttlMs }),
     ...(waitMs !== undefined && { waitMs }),

@@ -1,9 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '../../redis/client.ts';
+import { requireKeyName } from '../../redis/keys.ts';
 import { rideOut } from '../../redis/refusals.ts';
+import { requireText } from '../../values.ts';
 import { assertTtl } from './errors.ts';
 import { type Held, HeldLock } from './holder/held.ts';
-import { takeFree } from './holder/scripts.ts';
+import { lockMistake, takeFree } from './holder/scripts.ts';
 import { queueOf } from './holder/wait-queue.ts';
 import { mintToken } from './token.ts';
 
@@ -76,7 +78,9 @@ export async function hold(
 
 async function obtain(redis: Client, name: string, options: LockOptions): Promise<HeldLock | undefined> {
   const { ttlMs = 10_000, waitMs = 0, rideOutMs = 0, label = '', signal, listen } = options;
+  requireKeyName(redis, name, lockMistake);
   assertTtl(ttlMs);
+  requireText('label', label);
   signal?.throwIfAborted();
   const about: About = {
     redis,

@@ -1,8 +1,10 @@
 import type { Client } from '../../redis/client.ts';
+import { requireKeyName } from '../../redis/keys.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
+import { requireText } from '../../values.ts';
 import { assertTtl } from './errors.ts';
-import { extendTtl, giveUp, type LockKeys, lockKeys } from './holder/scripts.ts';
+import { extendTtl, giveUp, type LockKeys, lockKeys, lockMistake } from './holder/scripts.ts';
 
 /** What anybody may do who knows a lock's token, such as a command that was given `LOCK_TOKEN`. */
 
@@ -16,6 +18,7 @@ export async function extend(
   token: string,
   ttlMs: number,
 ): Promise<{ readonly fence: number } | undefined> {
+  requireLock(redis, name, token);
   assertTtl(ttlMs);
   const fence = await extendTtl(redis, lockKeys(redis, name), token, ttlMs);
   return fence > 0 ? { fence } : undefined;
@@ -23,6 +26,7 @@ export async function extend(
 
 /** Frees the lock and hands it to the next in line. False: the token did not hold it. */
 export async function release(redis: Client, name: string, token: string): Promise<boolean> {
+  requireLock(redis, name, token);
   return (await giveUp(redis, lockKeys(redis, name), token)).wasHeld;
 }
 
@@ -33,12 +37,18 @@ export async function release(redis: Client, name: string, token: string): Promi
  * @returns the token it was taken from; undefined if nobody (or another than `token`) held it
  */
 export async function breakLock(redis: Client, name: string, token?: string): Promise<string | undefined> {
+  requireLock(redis, name, token ?? '');
   const keys = lockKeys(redis, name);
   const holder = token ?? (await holderOf(redis, keys));
   if (holder === undefined) return;
   if (await release(redis, name, holder)) return holder;
   // It changed hands between looking and breaking.
   return token === undefined ? await breakLock(redis, name) : undefined;
+}
+
+function requireLock(redis: Client, name: string, token: string): void {
+  requireKeyName(redis, name, lockMistake);
+  requireText('token', token);
 }
 
 /** The token, or so much of a longer one as tells it from others. */

@@ -28,11 +28,16 @@ export function logNameMistake(name: unknown): string | undefined {
     : undefined;
 }
 
+/** The index, which holds names of 600 bytes, has one of a log with its severity. */
+const longestSeverity = 64;
+
 /** Why no log can have this severity; undefined if one can. */
 export function severityMistake(severity: unknown): string | undefined {
-  const text = typeof severity === 'number' ? String(severity) : severity;
+  const text = Number.isSafeInteger(severity) ? String(severity) : severity;
   const mistake = nameMistake(text);
   if (mistake !== undefined) return mistake.replace('a name', 'a severity');
+  if (Buffer.byteLength(String(text)) > longestSeverity)
+    return `Expected a severity of at most ${longestSeverity} bytes`;
   const name = severityName(String(text));
   if (name.includes(':')) return `Expected a severity without a colon, got \`${name}\``;
   if (parts.has(name)) {

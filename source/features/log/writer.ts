@@ -3,6 +3,7 @@ import { QuarterdeckError } from '../../errors.ts';
 import type { Warning } from '../../library-types.ts';
 import { backoffMs } from '../../redis/backoff.ts';
 import type { Client } from '../../redis/client.ts';
+import { requireKeyName } from '../../redis/keys.ts';
 import { register } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
 import { cut, short } from './cut.ts';
@@ -67,6 +68,7 @@ export class LogWriter {
     this.#redis = redis;
     this.#onEvent = onEvent;
     this.log = logName(name, severity);
+    requireKeyName(redis, joinLogName(this.log), () => undefined);
     this.#keys = logKeys(redis, this.log);
     this.#options = { raw: false, flushMs: 250, flushMessages: 1000, clock: () => undefined, ...others };
   }

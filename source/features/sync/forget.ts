@@ -5,9 +5,9 @@ import { unregister } from '../../redis/registry.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { NoSubscriberError } from '../topic/errors.ts';
-import { dropSubscriber } from '../topic/topic.ts';
+import { dropSubscriber, openTopic } from '../topic/topic.ts';
 import { NoTargetError } from './errors.ts';
-import { syncKeys, targetName } from './keys.ts';
+import { requireTarget, syncKeys, targetName } from './keys.ts';
 import { readRecord } from './record.ts';
 import { isBaseOf } from './resume.ts';
 import { Failures } from './runner/failures.ts';
@@ -25,6 +25,8 @@ export async function forgetTarget(
   options: Omit<ServingOptions, 'standby'>,
 ): Promise<{ readonly base: string; readonly freed: number }> {
   const { target } = options;
+  openTopic(redis, channel);
+  requireTarget(target);
   // The folder itself may be gone by now.
   const absolute = path.resolve(options.base);
   const real = await realpath(options.base).catch(() => absolute);

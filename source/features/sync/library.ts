@@ -5,6 +5,7 @@ import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
 import { NoTargetError } from './errors.ts';
 import { forgetTarget } from './forget.ts';
+import { requireTarget } from './keys.ts';
 import type { BeforeCopy, SyncEvent } from './options.ts';
 import type { Halt } from './record.ts';
 import { isBaseOf, resumeTarget } from './resume.ts';
@@ -209,7 +210,9 @@ export async function status(
   { onEvent, ...call }: Call & Reporting = {},
 ): Promise<Status | Status[] | undefined> {
   const client = clientOf(redis);
-  const { channel = defaultChannel, ...named } = typeof wanted === 'string' ? { channel: wanted } : wanted;
+  const { channel = defaultChannel, ...named } =
+    typeof wanted === 'object' && wanted !== null ? wanted : { channel: wanted };
+  if (typeof wanted === 'object') requireTarget(Reflect.get(named, 'target'));
   const found = await cancellable(call, () =>
     own.channelStatus(client, channel, (message) =>
       warn(onEvent, new QuarterdeckError('data', 'WRONG_TYPE', message)),

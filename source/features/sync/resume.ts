@@ -1,7 +1,10 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '../../redis/client.ts';
+import { requireWholes } from '../../values.ts';
+import { openTopic } from '../topic/topic.ts';
 import { NoTargetError, NotHaltedError, ResumeError } from './errors.ts';
+import { requireTarget } from './keys.ts';
 import { type Halt, readRecord, type TargetRecord, writeResumption } from './record.ts';
 
 export type ResumeOptions = {
@@ -24,6 +27,9 @@ export async function resumeTarget(
   redis: Client,
   { base, target, channel, deletes, adopt }: ResumeOptions,
 ): Promise<Halt> {
+  openTopic(redis, channel);
+  requireTarget(target);
+  requireWholes({ deletes });
   const record = await readRecord(redis, channel, target);
   if (!record || !(await isBaseOf(record, base))) throw new NoTargetError(channel, base, target);
   const { halted } = record;

@@ -8,6 +8,7 @@ import { typed } from '../../redis/wrong-type.ts';
 import { leftOutText } from '../../ui/format.ts';
 import type { SubscriberStatus } from '../topic/layout.ts';
 import { inspectSubscribers, inspectTopics } from '../topic/own-layout/own-layout.ts';
+import { openTopic } from '../topic/topic.ts';
 import countFailedLua from './count-failed.lua';
 import { syncKeys, targetName } from './keys.ts';
 import { parseRecord, type TargetRecord } from './record.ts';
@@ -92,6 +93,7 @@ export async function channelStatus(
   channel: string,
   warn: (message: string) => void = () => {},
 ): Promise<readonly TargetStatus[]> {
+  openTopic(redis, channel);
   const { targets, faults } = await inspectAll(redis, [channel]);
   const failed = faults.find(({ error }) => error instanceof WrongTypeError);
   if (failed) throw failed.error;

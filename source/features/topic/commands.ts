@@ -20,7 +20,7 @@ import {
   word,
 } from '../feature.ts';
 import { discover } from './discover.ts';
-import { LayoutError, StillAsideError } from './errors.ts';
+import { LayoutError, MessageNotAsideError, NoSubscriberError, StillAsideError } from './errors.ts';
 import { discardGuard, dropGuard } from './guards.ts';
 import {
   type Inspection,
@@ -266,6 +266,24 @@ async function inspectOne(redis: Client, name: string, layoutName: LayoutName): 
   return inspection;
 }
 
+/**
+ * Of a topic and its subscriber the topic is looked for first: where there is none, it is named.
+ * @throws {UnknownNameError} and what the work throws
+ */
+async function topicFirst<Value>(
+  redis: Client,
+  { topic: name, layout: layoutName }: { readonly topic: string; readonly layout: LayoutName },
+  work: Promise<Value>,
+): Promise<Value> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof NoSubscriberError || error instanceof MessageNotAsideError)
+      await inspectOne(redis, name, layoutName);
+    throw error;
+  }
+}
+
 /** Topics by their keys, put into the index; of what cannot be read one line on stderr. */
 async function discovered({ redis, config, signal, warn }: CommandContext): Promise<readonly string[]> {
   const { topics, foreign } = await discover(redis, signal);
@@ -285,7 +303,8 @@ const dropCommand = defineCommand({
   writes: true,
   guard: dropGuard,
   async run({ redis }, input) {
-    const freed = await dropSubscriber(redis, input.topic, input.subscriber, input.layout);
+    const dropping = dropSubscriber(redis, input.topic, input.subscriber, input.layout);
+    const freed = await topicFirst(redis, input, dropping);
     return {
       json: { topic: input.topic, name: input.subscriber, freed },
       text: `Dropped ${input.subscriber} of ${input.topic}; ${counted(freed, 'message')} freed`,
@@ -362,7 +381,8 @@ const retryCommand = defineCommand({
   examples: ["quarterdeck topic retry news mailer --all --exec './mail.sh'"],
   async run(context, input) {
     const store = openTopic(context.redis, input.topic, input.layout);
-    const found = await namedAside(store, input.subscriber, idsOf(input));
+    const named = namedAside(store, input.subscriber, idsOf(input));
+    const found = await topicFirst(context.redis, input, named);
     const attempt = async (one: AsideMessage): Promise<boolean> => {
       try {
         if (input.exec !== undefined) await runFor(context, one, input.exec, input.topic);
@@ -392,7 +412,7 @@ const discardCommand = defineCommand({
   examples: ['quarterdeck topic discard news mailer 17 --yes'],
   async run({ redis }, input) {
     const store = openTopic(redis, input.topic, input.layout);
-    const found = await namedAside(store, input.subscriber, idsOf(input));
+    const found = await topicFirst(redis, input, namedAside(store, input.subscriber, idsOf(input)));
     const discarded = await takeOut(
       store,
       input.subscriber,

@@ -1,11 +1,12 @@
 import { messageOf, QuarterdeckError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { shellWord } from '../../shell-word.ts';
+import { described } from '../../values.ts';
 
 /** A name that cannot be a topic's. */
 export class TopicNameError extends QuarterdeckError {
-  constructor(topic: string, reason: string) {
-    super('usage', 'TOPIC_NAME', `Expected a topic name, got \`${topic}\`: ${reason}`, {
+  constructor(topic: unknown, reason: string) {
+    super('usage', 'TOPIC_NAME', `Expected a topic name, got ${described(topic)}: ${reason}`, {
       hint: 'Colons, spaces and a hash tag such as `{news}:eu` are fine',
     });
   }

@@ -3,6 +3,7 @@ import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Listed, Listening, Redis, Reporting, Watched } from '../../library-types.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { registered, unregister } from '../../redis/registry.ts';
+import { requireName, requireWholes } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import type { Condition } from './condition.ts';
 import { discover } from './discover.ts';
@@ -205,6 +206,7 @@ export async function retry(
   { subscriber, ...call }: Call & { readonly subscriber: string },
   handler: (message: Message, call: { readonly signal: AbortSignal }) => unknown,
 ): Promise<number> {
+  requireName(subscriber);
   const store = own.openTopic(clientOf(redis), topic);
   const signal = call.signal ?? new AbortController().signal;
   const wanted = ids === 'all' ? undefined : ids;
@@ -254,6 +256,7 @@ export async function drop(
     return await own.dropSubscriber(client, topic, what, isOptions ? 'own' : options);
   }
   if (!isOptions) throw new TypeError('Expected `{ subscriber }`: for whom they are set aside');
+  requireName(options.subscriber);
   return await cancellable(options, () => takeOut(own.openTopic(client, topic), options.subscriber, what));
 }
 
@@ -308,6 +311,7 @@ export async function remove(
   topic: string,
   { subscriber, ...call }: Call & { readonly subscriber?: string } = {},
 ): Promise<boolean> {
+  if (subscriber !== undefined) requireName(subscriber);
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const names =
@@ -338,6 +342,8 @@ function subscriptionOptions({
   subscriber,
   onEvent,
 }: Options): Disposable & { readonly options: SubscriptionOptions } {
+  requireName(as);
+  requireWholes({ leaseMs });
   const listener = subscriber && clientOf(subscriber());
   return {
     options: {

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from '../../redis/client.ts';
 import { rideOut } from '../../redis/refusals.ts';
+import { requireText } from '../../values.ts';
 import { MessageTooLargeError } from './errors.ts';
 import type { LayoutName, TopicStore } from './layout.ts';
 import { largestMessageBytes, openTopic } from './topic.ts';
+import { requireTopicName } from './topic-name.ts';
 
 /**
  * A producer numbers its frames, so that one resent by the connection is recognised and not stored twice. What is
@@ -67,7 +69,9 @@ export async function publish(
   { layout = 'own', ...riding }: PublishOptions = {},
 ): Promise<Published> {
   const messages = typeof message === 'string' ? [message] : message;
+  requireTopicName(client, topic);
   for (const each of messages) {
+    requireText('message', each);
     if (each.length <= largestMessageBytes / 3) continue;
     const bytes = Buffer.byteLength(each);
     if (bytes > largestMessageBytes) throw new MessageTooLargeError(topic, bytes, largestMessageBytes);

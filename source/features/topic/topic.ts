@@ -5,6 +5,7 @@ import { NoSubscriberError, TopicNameError } from './errors.ts';
 import type { Inspection, LayoutName, TopicStatus, TopicStore } from './layout.ts';
 import { inspectTopics, ownLayout } from './own-layout/own-layout.ts';
 import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout/seed-layout.ts';
+import { requireTopicName } from './topic-name.ts';
 
 /**
  * Durable publish/subscribe.
@@ -43,10 +44,7 @@ export const largestMessageBytes = 16 * 1024 ** 2;
  * @throws {TopicNameError | LayoutError}
  */
 export function openTopic(client: Client, topic: string, layout: LayoutName = 'own'): TopicStore {
-  if (topic === '') throw new TopicNameError(topic, 'it is empty');
-  if (Buffer.byteLength(topic) > 512) throw new TopicNameError(topic.slice(0, 40), 'it has over 512 bytes');
-  // In Cluster it would become `{}...}`, whose empty tag puts the family's keys into different slots.
-  if (topic.startsWith('}')) throw new TopicNameError(topic, 'it begins with a closing brace');
+  requireTopicName(client, topic);
   return layout === 'seed' ? seedLayout(client, topic) : ownLayout(client, topic);
 }
 

@@ -129,6 +129,7 @@ export async function join(
  * @throws {UnknownRoomError | NotAMemberError | WrongTypeError}
  */
 export async function leave(redis: Client, room: string, member: string): Promise<number> {
+  assertMember(member);
   const keys = roomKeys(redis, room);
   const seen = seenKeys(redis, member);
   const reply = await checked(
@@ -180,6 +181,7 @@ export async function pending(
   member: string,
   { after, limit = pageLength }: { readonly after?: number | undefined; readonly limit?: number } = {},
 ): Promise<Pending> {
+  assertMember(member);
   const keys = roomKeys(redis, room);
   const reply = await checked(
     redis,
@@ -197,6 +199,7 @@ export async function pending(
  * @throws {UnknownRoomError | NotAMemberError | WrongTypeError}
  */
 export async function ack(redis: Client, room: string, member: string, id: number): Promise<number> {
+  assertMember(member);
   const keys = roomKeys(redis, room);
   const seen = seenKeys(redis, member);
   const reply = await checked(

@@ -36,7 +36,7 @@ export type MemberFigures = {
 export async function known(redis: Client, limit?: number): Promise<string[]> {
   const names = await registered(redis, 'chat', limit);
   // Anybody may write to the index, and one name that cannot be must not hide all others.
-  return names.filter((room) => whyNoRoom(room) === undefined);
+  return names.filter((room) => whyNoRoom(room, redis) === undefined);
 }
 
 /** Looks through every key for rooms, such as those of programs that follow Redis in Action; rate-bound, so it takes time. */

@@ -1,7 +1,7 @@
 import type { Client } from '../../../redis/client.ts';
 import { notifierOf } from '../../../redis/notifier.ts';
 import { rideOut } from '../../../redis/refusals.ts';
-import { channelOf } from '../keys.ts';
+import { assertMember, channelOf } from '../keys.ts';
 import type { Entry } from '../message.ts';
 import { ack, pending } from './chat.ts';
 
@@ -30,6 +30,7 @@ export async function* follow(
   member: string,
   { signal, timeoutMs, onRefused }: FollowOptions,
 ): AsyncGenerator<readonly Entry[]> {
+  assertMember(member);
   const hearing = notifierOf(redis, listen).hear(channelOf(redis, room));
   let isRefused = false;
   const ride = async <Result>(run: () => Promise<Result>): Promise<Result> => {

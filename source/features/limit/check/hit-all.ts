@@ -1,5 +1,6 @@
-import { UsageError, WrongTypeError } from '../../../errors.ts';
+import { WrongTypeError } from '../../../errors.ts';
 import type { Client } from '../../../redis/client.ts';
+import { requireKeyName } from '../../../redis/keys.ts';
 import { type Limit, memberOf, requireDistinct, requireWhole, ruleOf, subjectMistake } from '../rules.ts';
 import { Notes } from '../usage-index.ts';
 import { runChecks, type Verdict } from './check.ts';
@@ -17,8 +18,7 @@ export async function hitAll(client: Client, demands: readonly Demand[]): Promis
   for (const { cost = 1 } of demands) requireWhole('cost', cost, 1);
   const subjects = demands.map(({ subject }) => subject);
   for (const [i, rule] of rules.entries()) {
-    const mistake = subjectMistake(subjects[i], rule);
-    if (mistake !== undefined) throw new UsageError(mistake);
+    requireKeyName(client, subjects[i], (name) => subjectMistake(name, rule));
   }
   requireDistinct(rules.map((rule, i) => memberOf(subjects[i] ?? '', rule)));
   const check = { subjects, costs: demands.map(({ cost = 1 }) => cost) };

@@ -6,6 +6,7 @@ import { refusedScript } from '../../../redis/refusals.ts';
 import { asArray, asInteger, asText, asTexts } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
+import { nameMistake } from '../../../values.ts';
 import { batched } from '../batch.ts';
 import { nonceOf } from '../token.ts';
 import acquireLua from './acquire.lua';
@@ -28,6 +29,11 @@ export type LockKeys = {
 const leaseMs = 5000;
 /** How often a waiter asks at least that is notified of a grant on its channel, and one that is not. */
 export const heartbeatMs = { heard: 30_000, unheard: 1000 };
+
+/** Why no lock can be called so. Of any length, for locks that `sync` names after paths; what people name is a `name`. */
+export function lockMistake(name: unknown): string | undefined {
+  return nameMistake(name, Number.POSITIVE_INFINITY);
+}
 
 export function lockKeys(client: Client, name: string): LockKeys {
   const keys = keyFamily(client, name, {

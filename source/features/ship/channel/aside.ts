@@ -3,6 +3,7 @@ import type { Client } from '../../../redis/client.ts';
 import { asIntegers } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
+import { requireName } from '../../../values.ts';
 import dropLua from './drop.lua';
 import { budgetChannel, channelKeys, counterKey, dataKey, messageChannel, publishCommand } from './keys.ts';
 import { type AsideRecord, asideField, asideFieldParts, parseAside, scanHash } from './ledger.ts';
@@ -79,6 +80,7 @@ export async function retryAside(
   consumer: string,
   parts: readonly string[],
 ): Promise<{ readonly retried: number; readonly unknown: readonly string[] }> {
+  requireName(consumer);
   const keys = channelKeys(redis, channel);
   const unknown: string[] = [];
   for (let i = 0; i < parts.length; i += pageParts) {
@@ -107,6 +109,7 @@ export async function dropAside(
   readonly freedBytes: number;
   readonly unknown: readonly string[];
 }> {
+  requireName(consumer);
   const keys = channelKeys(redis, channel);
   const dropped: string[] = [];
   const unknown: string[] = [];

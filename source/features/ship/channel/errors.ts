@@ -1,9 +1,14 @@
 import { QuarterdeckError } from '../../../errors.ts';
 import { shellWord } from '../../../shell-word.ts';
+import { described } from '../../../values.ts';
 
 export class ChannelNameError extends QuarterdeckError {
-  constructor(channel: string, reason: string) {
-    super('usage', 'SHIP_BAD_CHANNEL_NAME', `Expected a name for a channel, got \`${channel}\`: ${reason}`);
+  constructor(channel: unknown, reason: string) {
+    super(
+      'usage',
+      'SHIP_BAD_CHANNEL_NAME',
+      `Expected a name for a channel, got ${described(channel)}: ${reason}`,
+    );
   }
 }
 

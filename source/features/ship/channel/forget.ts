@@ -1,6 +1,7 @@
 import type { Client } from '../../../redis/client.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
+import { requireName } from '../../../values.ts';
 import { NotExpectedError, UnknownChannelError } from './errors.ts';
 import forgetLua from './forget.lua';
 import { budgetChannel, channelKeys, counterKey, dataKey, publishCommand, seenKeys } from './keys.ts';
@@ -16,6 +17,7 @@ import unwantLua from './stop-expecting.lua';
  * @throws {UnknownChannelError | NotExpectedError}
  */
 export async function forget(redis: Client, channel: string, id: string): Promise<number> {
+  requireName(id);
   const keys = channelKeys(redis, channel);
   const reply = await forgetScript(
     redis,

@@ -1,5 +1,6 @@
 import { type Client, isCluster } from '../../../redis/client.ts';
-import { keyFamily, singleKey } from '../../../redis/keys.ts';
+import { clusterNameFault, keyFamily, singleKey } from '../../../redis/keys.ts';
+import { nameFault } from '../../../values.ts';
 import { ChannelNameError } from './errors.ts';
 
 /** The keys of one channel; in Cluster they share a slot. */
@@ -7,9 +8,8 @@ export type ChannelKeys = ReturnType<typeof channelKeys>;
 
 /** @throws {ChannelNameError} for a name whose keys would be somebody else's */
 export function channelKeys(redis: Client, channel: string) {
-  if (channel === '') throw new ChannelNameError(channel, 'it is empty');
-  if (channel === 'chat:')
-    throw new ChannelNameError(channel, 'its counter would be the one that numbers rooms');
+  const reason = channelFault(channel) ?? clusterNameFault(redis, channel);
+  if (reason !== undefined) throw new ChannelNameError(channel, reason);
   return keyFamily(redis, channel, {
     /** What a part's name is put behind. */
     data: '*',
@@ -26,6 +26,15 @@ export function channelKeys(redis: Client, channel: string) {
     /** What a stage's name is put behind. */
     stage: 'ship-stage:*:',
   });
+}
+
+/** Why no channel can be called so; undefined if one can. */
+export function channelFault(channel: unknown): string | undefined {
+  const fault = nameFault(channel);
+  if (fault !== undefined) return fault;
+  if (channel === 'chat:') return 'its counter would be the one that numbers rooms';
+  // In Cluster it would become `{}...}`, whose empty tag puts the channel's keys into different slots.
+  return String(channel).startsWith('}') ? 'it begins with a closing brace' : undefined;
 }
 
 export function dataKey(keys: ChannelKeys, part: string): string {

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { ownFolder, stateHome } from '../../../own-folders.ts';
 import type { Client } from '../../../redis/client.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
+import { requireName } from '../../../values.ts';
 import { ConsumerReplacedError } from '../channel/errors.ts';
 import { dataKey } from '../channel/keys.ts';
 import { type AsideRecord, faultOfName } from '../channel/ledger.ts';
@@ -73,6 +74,7 @@ export async function* consume(
   channel: string,
   options: ConsumeOptions,
 ): AsyncGenerator<Delivery, void, undefined> {
+  requireName(options.as);
   const signal = options.signal ?? new AbortController().signal;
   const session = new ConsumerSession(redis, channel, options.as, { ...options, signal });
   const consumer = new Consumer(redis, channel, session, signal, options);

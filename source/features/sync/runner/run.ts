@@ -3,11 +3,14 @@ import { messageOf } from '../../../errors.ts';
 import { backoffMs, pause } from '../../../redis/backoff.ts';
 import type { Client } from '../../../redis/client.ts';
 import { isPassing, type RefusalEpisode, rideOut } from '../../../redis/refusals.ts';
+import { requireText } from '../../../values.ts';
 import { LockLostError } from '../../lock/errors.ts';
 import type { Held } from '../../lock/lock.ts';
 import { SubscriberDroppedError, SubscriberLeaseLostError } from '../../topic/errors.ts';
+import { openTopic } from '../../topic/topic.ts';
 import { folderAt, isNested } from '../copy/base.ts';
 import { NestedError } from '../errors.ts';
+import { requireTarget } from '../keys.ts';
 import type { RunnerOptions } from '../options.ts';
 import { Runner } from './runner.ts';
 import { serve } from './target-lock.ts';
@@ -39,6 +42,9 @@ import { serve } from './target-lock.ts';
  */
 export async function runSync(redis: Client, options: RunnerOptions): Promise<void> {
   const { target, signal, timeoutMs = Number.POSITIVE_INFINITY, onTrouble } = options;
+  openTopic(redis, options.channel);
+  requireTarget(target);
+  requireText('base', options.base);
   const real = await folderAt(options.base);
   if (await isNested(real, target)) throw new NestedError(real, target);
   let failures = 0;

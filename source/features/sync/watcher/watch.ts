@@ -5,7 +5,9 @@ import { messageOf } from '../../../errors.ts';
 import type { Client } from '../../../redis/client.ts';
 import { rideOut } from '../../../redis/refusals.ts';
 import { counted } from '../../../ui/format.ts';
+import { requireText } from '../../../values.ts';
 import { type Published, publish, settlePublished } from '../../topic/publish.ts';
+import { openTopic } from '../../topic/topic.ts';
 import { type Change, confine, payloadOf } from '../change.ts';
 import { folderAt } from '../copy/base.ts';
 import { PathRefusedError } from '../errors.ts';
@@ -25,6 +27,7 @@ export async function notify(
   { base = process.cwd() }: { readonly base?: string } = {},
 ): Promise<Published> {
   const payloads = paths.map((given) => {
+    requireText('path', given);
     const inside = confine(given, base);
     if ('reason' in inside) throw new PathRefusedError(given, base, inside.reason);
     return payloadOf({ path: inside.path, op: 'change' });
@@ -60,6 +63,8 @@ export async function watch(
   options: WatchOptions,
 ): Promise<void> {
   const { signal, onTrouble } = options;
+  openTopic(redis, channel);
+  requireText('folder', folder);
   const outbox = new Outbox(redis, channel, options);
   try {
     while (!signal.aborted) {

@@ -6,6 +6,7 @@ import { register } from '../../../redis/registry.ts';
 import { asArray } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../../redis/script.ts';
+import { requireWholes } from '../../../values.ts';
 import { TopicNameError } from '../errors.ts';
 import type {
   AwaitRequest,
@@ -20,6 +21,7 @@ import type {
 } from '../layout.ts';
 import { byName, type ExpectedKeys, parseStatus, unreadableTopic, withKeys } from '../replies.ts';
 import { awaitEntries, decode, type Entry, entriesOf } from '../subscriber/entries.ts';
+import { requireTopicName } from '../topic-name.ts';
 import advanceLua from './advance.lua';
 import claimLua from './claim.lua';
 import dropLua from './drop.lua';
@@ -62,6 +64,12 @@ export function topicKeys(client: Client, topic: string) {
     sent: 'topic:sent:*:',
     aside: 'topic:aside:*:',
   });
+}
+
+/** Topic and subscriber may both hold colons: the last one in the key is the one between them. */
+function asideKey({ aside }: { readonly aside: string }, subscriber: string): string {
+  const escaped = subscriber.replaceAll('%', '%25').replaceAll(':', '%3A');
+  return singleKey(aside, escaped);
 }
 
 /** In the order in which the scripts of subscribers take them. */
@@ -227,7 +235,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
     async drop(name) {
       const dropped = await run(
         dropScript,
-        [keys.subs, keys.leases, keys.state, singleKey(keys.aside, name)],
+        [keys.subs, keys.leases, keys.state, asideKey(keys, name)],
         [name, publishing, keys.msgs],
       );
       return dropped === 1;
@@ -237,7 +245,7 @@ export function ownLayout(client: Client, topic: string): TopicStore {
       if (blocked) await retryAborted(() => client.hset(keys.state, field, JSON.stringify(blocked)));
       else await retryAborted(() => client.hdel(keys.state, field));
     },
-    asideKeys: (name) => [singleKey(keys.aside, name), keys.state],
+    asideKeys: (name) => [asideKey(keys, name), keys.state],
     async sweep() {
       const { maxAgeMs, maxLen, maxBytes, lapseMs } = defaultRetention;
       return await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);
@@ -253,8 +261,12 @@ export async function setRetention(
   topic: string,
   retention: Partial<Retention>,
 ): Promise<void> {
+  requireTopicName(client, topic);
+  requireWholes(retention);
   const { state } = keyFamily(client, topic, { state: 'topic:state:*' });
-  const fields = Object.entries(retention).flat();
+  const fields = Object.entries(retention).flatMap(([field, value]) =>
+    value === undefined ? [] : [field, value],
+  );
   if (fields.length > 0)
     await withKeys(
       client,
