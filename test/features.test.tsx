@@ -48,6 +48,21 @@ describe.each(all)('%s', (noun, feature) => {
     expect(feature.summary).not.toBe('');
   });
 
+  test('where there is nothing of it, it names its index and a command that makes the first', () => {
+    const { nothing, commands } = feature;
+    if (!nothing) {
+      expect(noun).toBe('shards');
+      return;
+    }
+    const [program, own, verb] = nothing.first.split(' ');
+    expect([program, own]).toEqual(['quarterdeck', noun]);
+    const command = commands.find((one) => one.verb === verb);
+    expect(command?.writes).toBe(true);
+    for (const [flag] of nothing.first.matchAll(/(?<=--)[a-z]+/g))
+      expect(command?.flags).toHaveProperty(flag);
+    expect(nothing.looked).toContain(`quarterdeck:${noun}`);
+  });
+
   test.each([
     [40, 10],
     [80, 24],

@@ -76,7 +76,10 @@ const wakeAfterMs = 200;
 const lastAnswer = /^\u001B\[\?[\d;]*c$/;
 const answerWithinMs = 500;
 
-/** Puts keyboard, panes and store together on the terminal, until somebody leaves. */
+/**
+ * Puts keyboard, panes and store together on the terminal, until somebody leaves.
+ * @throws {UnreachableError | AuthenticationError | RefusedError} when somebody left a console that reached no server
+ */
 export async function openConsoleSession(options: ConsoleSessionOptions): Promise<number | Leaving> {
   const { terminal, connections, features, store, engine, endings, appearance, log } = options;
   const access = makeAccess(options.config, store);
@@ -131,6 +134,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
   });
   const views = makeViewControl({ store, features, views: options.views, saved: options.memory.views });
   const jumps = makeJumps({ store, features });
+  let touchedAtMs = performance.now();
   const keyboard: Keyboard = makeKeyboard({
     store,
     features,
@@ -155,7 +159,16 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
       sizeOf,
     }),
     sizeOf,
-    quit: () => left.resolve(0),
+    quit() {
+      if (store.getState().screen.guide === 'unreached') left.reject(connections[0].whyUnreached());
+      else left.resolve(0);
+    },
+    retry() {
+      const isTried = connections[0].retryNow();
+      changeScreen(store, {
+        status: { text: isTried ? 'Trying again' : 'An attempt is on its way', tone: 'info' },
+      });
+    },
     async suspend() {
       await answered();
       terminal.pause();
@@ -192,7 +205,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     shown.publish();
   };
   terminal.stdin.onRefused = refuse;
-  const stopPanes = watchPanes(store, features);
+  const stopPanes = watchPanes(store, features, { untouchedMs: () => performance.now() - touchedAtMs });
   const forget = options.live
     ? keepMemory({ store, features, config, saved: views.saved, onFailure: refuse }, options.memory)
     : () => {};
@@ -224,8 +237,18 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     views: views.views,
     write: (text) => terminal.send(text),
   });
+  const touched: Keyboard = {
+    press(keys) {
+      touchedAtMs = performance.now();
+      heard.press(keys);
+    },
+    paste(text) {
+      touchedAtMs = performance.now();
+      heard.paste(text);
+    },
+  };
   const mounted = transcript
-    ? mountKeys({ terminal, keyboard: heard, onHandled: () => transcript.handled(shown.publish) })
+    ? mountKeys({ terminal, keyboard: touched, onHandled: () => transcript.handled(shown.publish) })
     : mount({
         terminal,
         shown,
@@ -233,7 +256,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
         context: config.context,
         table: () => table,
         views: views.views,
-        keyboard: heard,
+        keyboard: touched,
         log,
       });
   const settling = setTimeout(() => {
@@ -260,7 +283,9 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
   const stopWheel = config.mouse === 'wheel' && !transcript ? letWheel(store, terminal) : undefined;
   void Promise.all([loadConsoleCommands(), import('./session/own-commands.ts')]).then(
     ([whole, { ownCommands }]) => {
-      const own = ownCommands({ store, features, config, terminal, appearance, repaint: mounted.repaint });
+      const { repaint } = mounted;
+      const { refresh } = engine;
+      const own = ownCommands({ store, features, config, terminal, appearance, repaint, refresh });
       table = commandTable(features, {
         ...whole,
         ...own,

@@ -3,6 +3,7 @@ import type { AnyFeature } from '../features/index.ts';
 import { changeScreen, isFreshnessAlike, type Screen, type State, type Store } from '../store/store.ts';
 import { frameCells } from '../ui/frame-cells.ts';
 import { arrange, type Listed } from '../ui/list.ts';
+import { panesOf as nounsOf } from './view/views.ts';
 
 /**
  * Which panes have nothing in them, and how many lines the others would fill. Nothing moves while something is typed or
@@ -13,41 +14,60 @@ import { arrange, type Listed } from '../ui/list.ts';
 const keptMs = 60_000;
 const headingRows = 1;
 const togetherMs = 200;
+/** How often it is looked whether a pane gives its place up. */
+const betweenLooksMs = 5000;
+/** A server that has not answered for so long is not merely far away. */
+const patientMs = 1500;
 
-export function watchPanes(store: Store, features: readonly AnyFeature[]): () => void {
+export type PaneWatchOptions = {
+  /** For how long nobody has pressed a key. */
+  readonly untouchedMs: () => number;
+};
+
+export function watchPanes(
+  store: Store,
+  features: readonly AnyFeature[],
+  { untouchedMs }: PaneWatchOptions,
+): () => void {
   /** When each pane last had something in it. */
   const filledAtMs = new Map<string, number>();
   let isFirst = true;
   let lookedAtMs = 0;
   let timer: NodeJS.Timeout | undefined;
+  let reaching: NodeJS.Timeout | undefined;
 
   const look = (): void => {
     const state = store.getState();
     if (state.screen.mode.name !== 'browse') return;
     const nowMs = performance.now();
     lookedAtMs = nowMs;
+    const { focus } = state.screen;
+    const { wants, ...found } = panesOf(state, features);
     const empty: string[] = [];
-    const wants: Record<string, number> = {};
-    for (const feature of features) {
-      const { noun } = feature;
-      const isRead = state.freshness[noun]?.name !== 'waiting';
-      const isFilled = hasSomething(state, feature);
+    for (const { noun } of features) {
+      const isFilled = !found.empty.includes(noun);
       // What was not read yet has its place, but did not have something.
-      if (isFilled && isRead) filledAtMs.set(noun, nowMs);
-      const isKept = nowMs - (filledAtMs.get(noun) ?? Number.NEGATIVE_INFINITY) < keptMs;
+      if (isFilled && state.freshness[noun]?.name !== 'waiting') filledAtMs.set(noun, nowMs);
+      const sinceMs = nowMs - (filledAtMs.get(noun) ?? Number.NEGATIVE_INFINITY);
+      // What emptied under somebody's eyes does not go while they are at it.
+      const isKept = sinceMs < keptMs || (noun === focus && sinceMs < Infinity && untouchedMs() < keptMs);
       if (!isFilled && !isKept) empty.push(noun);
-      wants[noun] = Math.max(linesOf(state, feature), isKept ? (state.screen.wants[noun] ?? 0) : 0);
+      wants[noun] = Math.max(wants[noun] ?? 0, isKept ? (state.screen.wants[noun] ?? 0) : 0);
     }
     const isRead = Object.values(state.freshness).every(({ name }) => name !== 'waiting');
-    if (isFirst && isRead) {
+    const isLeft = empty.includes(focus) && !state.screen.empty.includes(focus);
+    if (isRead && (isFirst || isLeft)) {
       isFirst = false;
       const first = firstFilled(state, features, empty);
       if (first !== undefined) changeScreen(store, { focus: first });
     }
+    const next = { empty, wants, emptySinceMs: found.emptySinceMs, guide: guideOf(state, features, empty) };
     const { screen } = store.getState();
-    if (!isDeepStrictEqual(screen.empty, empty) || !isDeepStrictEqual(screen.wants, wants)) {
-      changeScreen(store, { empty, wants });
-    }
+    const isSame = isDeepStrictEqual(
+      { empty: screen.empty, wants: screen.wants, emptySinceMs: screen.emptySinceMs, guide: screen.guide },
+      next,
+    );
+    if (!isSame) changeScreen(store, next);
   };
   look();
   // Data that comes faster is looked at together.
@@ -57,25 +77,62 @@ export function watchPanes(store: Store, features: readonly AnyFeature[]): () =>
       look();
     }, togetherMs);
   };
+  if (isConnecting(store.getState())) reaching = setTimeout(soon, patientMs);
   /** What had something once gives its place up some time after. */
-  const isDue = (): boolean =>
-    [...filledAtMs.values()].some((atMs) => atMs > lookedAtMs - keptMs && performance.now() - atMs >= keptMs);
+  const isDue = (): boolean => {
+    const { empty } = store.getState().screen;
+    return [...filledAtMs].some(
+      ([noun, atMs]) =>
+        !empty.includes(noun) &&
+        performance.now() - atMs >= keptMs &&
+        performance.now() - lookedAtMs >= betweenLooksMs,
+    );
+  };
   const unsubscribe = store.subscribe((state, before) => {
     const isNews =
-      state.slices !== before.slices || !isFreshnessAlike(state.freshness, before.freshness) || isDue();
-    if (isNews || state.screen.mode !== before.screen.mode) soon();
+      state.slices !== before.slices ||
+      state.connection !== before.connection ||
+      !isFreshnessAlike(state.freshness, before.freshness) ||
+      isDue();
+    if (isNews || state.screen.mode !== before.screen.mode || state.screen.focus !== before.screen.focus)
+      soon();
   });
   return () => {
     clearTimeout(timer);
+    clearTimeout(reaching);
     unsubscribe();
   };
 }
 
-/** The same for what is read but once: which panes have nothing in them, how many lines the others would fill. */
-export function panesOf(state: State, features: readonly AnyFeature[]): Pick<Screen, 'empty' | 'wants'> {
+type Panes = {
+  readonly empty: readonly string[];
+  readonly emptySinceMs: Readonly<Record<string, number>>;
+  readonly wants: Record<string, number>;
+};
+
+/** Which panes have nothing in them and since when, and how many lines the others would fill. */
+function panesOf(state: State, features: readonly AnyFeature[]): Panes {
+  const empty = features.filter((feature) => !hasSomething(state, feature)).map(({ noun }) => noun);
+  const since = (noun: string): number =>
+    state.screen.emptySinceMs[noun] ?? state.freshness[noun]?.learnedAtMs ?? Date.now();
   return {
-    empty: features.filter((feature) => !hasSomething(state, feature)).map(({ noun }) => noun),
+    empty,
+    emptySinceMs: Object.fromEntries(empty.map((noun) => [noun, since(noun)])),
     wants: Object.fromEntries(features.map((feature) => [feature.noun, linesOf(state, feature)])),
+  };
+}
+
+/** The same for what is read but once, and what has the focus. */
+export function screenOf(
+  state: State,
+  features: readonly AnyFeature[],
+): Pick<Screen, keyof Panes | 'guide' | 'focus'> {
+  const panes = panesOf(state, features);
+  const { focus } = state.screen;
+  return {
+    ...panes,
+    guide: guideOf(state, features, panes.empty),
+    focus: firstFilled(state, features, panes.empty) ?? focus,
   };
 }
 
@@ -88,14 +145,39 @@ function hasSomething({ freshness, slices, marks }: State, feature: AnyFeature):
   return isEmpty ? !isEmpty(slice) : list.rows(slice).length > 0;
 }
 
-/** Where to begin when the pane that comes first has nothing in it; of servers there are always some. */
-export function firstFilled(
+/** Where to begin when the pane that comes first has nothing in it: where there is something, servers last. */
+function firstFilled(
   { screen }: State,
   features: readonly AnyFeature[],
   empty: readonly string[],
 ): string | undefined {
   if (!empty.includes(screen.focus)) return;
-  return features.find(({ noun }) => !empty.includes(noun) && noun !== 'shards')?.noun;
+  const wanted = nounsOf(screen.view.arrangement);
+  const filled = features.filter(
+    ({ noun }) => !empty.includes(noun) && (wanted.length === 0 || wanted.includes(noun)),
+  );
+  return (filled.find(({ nothing }) => nothing !== undefined) ?? filled[0])?.noun;
+}
+
+function guideOf(state: State, features: readonly AnyFeature[], empty: readonly string[]): Screen['guide'] {
+  const { connection, freshness, screen } = state;
+  const mayBeEmpty = features.filter(({ nothing }) => nothing !== undefined);
+  // Of the servers themselves it is known that they do not answer.
+  const isUnread = mayBeEmpty.every(({ noun }) => freshness[noun]?.name === 'waiting');
+  if (isConnecting(state) && isUnread) {
+    const isSlow = Date.now() - connection.sinceMs >= patientMs;
+    return connection.error !== undefined || isSlow ? 'unreached' : undefined;
+  }
+  if (nounsOf(screen.view.arrangement).length > 0) return;
+  const isUnused =
+    mayBeEmpty.length > 0 &&
+    mayBeEmpty.length < features.length &&
+    mayBeEmpty.every(({ noun }) => empty.includes(noun));
+  return isUnused ? 'unused' : undefined;
+}
+
+function isConnecting({ connection }: Pick<State, 'connection'>): boolean {
+  return connection.name === 'connecting';
 }
 
 /** Lines of the list with its heading, and of the frame. */

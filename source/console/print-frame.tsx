@@ -14,7 +14,7 @@ import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/format.ts';
 import { startAppearance } from './appearance.ts';
 import { loadPanes } from './mount.tsx';
-import { firstFilled, panesOf } from './pane-watch.ts';
+import { screenOf } from './pane-watch.ts';
 import { watchServer } from './server-stats.ts';
 import { App } from './view/app.tsx';
 
@@ -84,9 +84,8 @@ export async function printFrame(
   ]);
   const needs = await needsFor(context, chosen, store);
   store.setState({ needs, marks: marksOf(needs, {}) });
-  changeScreen(store, panesOf(store.getState(), chosen));
-  const first = firstFilled(store.getState(), chosen, store.getState().screen.empty);
-  if (zoomed === undefined && first !== undefined) changeScreen(store, { focus: first });
+  const { focus, ...panes } = screenOf(store.getState(), chosen);
+  changeScreen(store, { ...panes, ...(zoomed === undefined && { focus }) });
   const table = commandTable(chosen, {});
   const frame = renderToString(
     <StoreContext value={store}>

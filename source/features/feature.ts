@@ -5,6 +5,7 @@ import type { Client } from '../redis/client.ts';
 import type { Connection } from '../redis/connection/connect.ts';
 import type { KeyKind } from '../redis/key-types.ts';
 import type { List, Listed } from '../ui/list.ts';
+import type { Nothing } from '../ui/nothing.ts';
 import type { PaneFrameInfo } from '../ui/pane-frame.tsx';
 import type { Parameter } from './parameters.ts';
 
@@ -37,6 +38,14 @@ export type Feature<Slice extends Listed> = {
   readonly breadth?: number;
   /** Whether there is nothing of it at all; that its list has no rows, unless given. */
   isEmpty?(slice: Slice): boolean;
+  /** What is said when there is nothing of it. Without it there is some of it on every server. */
+  readonly nothing?: Nothing;
+  /** How what other programs made is found and put into the index: `d` in the console. */
+  readonly discovery?: {
+    /** What is looked for, such as `locks that other programs hold`. */
+    readonly what: string;
+    load(): Promise<Discovery>;
+  };
   /** The words in the pane's border beside its noun, such as `#ops  6 members`. */
   headline(slice: Slice): string;
   /** What of it needs a human, as far as the slice knows; none when all is well. */
@@ -99,6 +108,24 @@ export type Attention<Slice> = {
    * not run twice in a row. Not asked under `--read-only`.
    */
   tell(slice: Slice): { readonly verb: string; readonly input: Record<string, unknown> } | undefined;
+};
+
+export type Discovery = {
+  /** Looks through all keys at a bounded rate, and changes nothing. Rejects once the signal is aborted. */
+  find(context: ReadContext, signal: AbortSignal): Promise<Discovered>;
+  /** Puts names into the index, so that every console shows them. @throws what a server refuses it with */
+  register?(context: ReadContext, names: readonly string[]): Promise<void>;
+};
+
+export type Discovered = {
+  /** What the index does not know and can be put there. */
+  readonly names: readonly string[];
+  /** What is there, and tells too little to be listed by the pane. */
+  readonly unlisted?: readonly string[];
+  /** Keys that are named alike and hold something else. */
+  readonly passedOver?: readonly string[];
+  /** Which of several servers were not looked through, and why. */
+  readonly missing?: readonly string[];
 };
 
 /** A change rather than a value, so that a late reply cannot erase a newer neighbour. */
@@ -316,6 +343,14 @@ export type PrintFrame = (
  */
 export type Text = string | readonly string[];
 
+/** A command that follows from what another one printed. */
+export type Next = {
+  readonly path: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** A word for the hints. */
+  readonly help: string;
+};
+
 export type Outcome = {
   /** The one JSON value of `--json`; absent when everything went out through `emit`. */
   readonly json?: unknown;
@@ -325,6 +360,8 @@ export type Outcome = {
   readonly painted?: readonly string[];
   /** Exit 0 or 1 for yes/no questions; a child's own code for commands that run one. */
   readonly exitCode?: number;
+  /** What Enter begins while the console shows what was printed, such as registering what was found. */
+  readonly next?: Next;
   /** Runs once all of it was handed to the reader, such as marking messages as seen; not when that failed. */
   printed?(): Promise<void>;
 };

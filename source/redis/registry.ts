@@ -101,15 +101,35 @@ export async function register(
 
 /** Registers many names at once, such as those that a discovery found. That a server refuses it is no failure. */
 export async function registerAll(client: Client, family: string, names: readonly string[]): Promise<void> {
-  const now = Date.now();
   try {
-    for (let from = 0; from < names.length; from += pageLength) {
-      const pairs = names.slice(from, from + pageLength).flatMap((name) => [now, name]);
-      await retryAborted(() => client.zadd(registryKey(family), ...pairs));
-    }
+    await registerFound(client, family, names);
   } catch (error) {
     if (!isRefusal(error)) throw error;
   }
+}
+
+/** The same where that is what somebody asked for. @throws what the server refuses it with */
+export async function registerFound(client: Client, family: string, names: readonly string[]): Promise<void> {
+  const now = Date.now();
+  for (let from = 0; from < names.length; from += pageLength) {
+    const pairs = names.slice(from, from + pageLength).flatMap((name) => [now, name]);
+    await retryAborted(() => client.zadd(registryKey(family), ...pairs));
+  }
+}
+
+/** Which of these names are not registered, sorted. */
+export async function unregistered(
+  client: Client,
+  family: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (let from = 0; from < names.length; from += pageLength) {
+    const some = names.slice(from, from + pageLength);
+    const known = await registeredAmong(client, family, some);
+    missing.push(...some.filter((name) => !known.has(name)));
+  }
+  return missing.toSorted();
 }
 
 /** The server said no; a connection that ended is another matter. */

@@ -86,6 +86,10 @@ export type Screen = {
   readonly view: View;
   /** Nouns of panes with nothing in them: they take no tile. */
   readonly empty: readonly string[];
+  /** Epoch ms since when there has been nothing in a pane, by its noun. */
+  readonly emptySinceMs: Readonly<Record<string, number>>;
+  /** What stands instead of panes that would say nothing; undefined: the panes are shown. */
+  readonly guide: Guide | undefined;
   /** How many lines each pane would fill, by its noun. */
   readonly wants: Readonly<Record<string, number>>;
   readonly mode: Mode;
@@ -93,6 +97,9 @@ export type Screen = {
   /** Epoch ms; ticks while something on the screen is moved by the clock, and stands still otherwise. */
   readonly nowMs: number;
 };
+
+/** `unreached`: no server has answered yet. `unused`: the server has nothing of any feature. */
+export type Guide = 'unreached' | 'unused';
 
 /** A chosen set of panes. */
 export type View = { readonly name: string; readonly arrangement: Arrangement };
@@ -180,6 +187,8 @@ export type Mode =
       readonly isRunning: boolean;
       /** The question it was called up from, which is asked again when it is left. */
       readonly over?: Extract<Mode, { name: 'confirm' }>;
+      /** What Enter begins; its `help` stands in the hints. */
+      readonly next?: { readonly act: Act; readonly help: string } | undefined;
     };
 
 /** Something, here or in another pane, that has to do with a row. */
@@ -271,6 +280,8 @@ export function makeStore(initial: {
       isReadOnly: false,
       view: initial.view ?? { name: 'all', arrangement: { kind: 'all' } },
       empty: [],
+      emptySinceMs: {},
+      guide: undefined,
       wants: {},
       mode: { name: 'browse' },
       status: undefined,

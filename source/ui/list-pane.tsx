@@ -6,6 +6,8 @@ import { type Line, wrapLine } from './line.ts';
 import { type Arrangement, arrange, type List, type Listed, type ListState } from './list.ts';
 import { type ListPlan, planList } from './list-plan.ts';
 import { MarksContext } from './marks-context.ts';
+import { wrapSentences } from './nothing.ts';
+import { NothingContext } from './nothing-context.ts';
 import { PaneFrame, type PaneFrameInfo } from './pane-frame.tsx';
 import { Row } from './row.tsx';
 import {
@@ -19,7 +21,6 @@ import {
   type RowNeed,
   Table,
 } from './table.tsx';
-import { sanitise, wrap } from './text.ts';
 
 export type ListPaneProps<Slice extends Listed, Row> = {
   readonly list: List<Slice, Row>;
@@ -42,8 +43,8 @@ export type ListPaneProps<Slice extends Listed, Row> = {
   about?(row: Row, rows?: number): readonly Line[];
   /** Everything there is to say of the row. */
   details(row: Row, columns: number): readonly Line[];
-  /** What is said when no row is known: what was looked at, and the next step. */
-  readonly empty: readonly string[];
+  /** What is said when no row is known; undefined: there is nothing of it, which the feature has words for. */
+  readonly empty: readonly string[] | undefined;
 };
 
 /** From this width on details stand beside the list. */
@@ -115,7 +116,9 @@ export function ListPane<Slice extends Listed, Row>(props: ListPaneProps<Slice, 
 
   const body = (
     <Box flexDirection="column" width={listColumns} height={plan.list} overflow="hidden">
-      {shown.length === 0 && plan.list > 0 && <Empty {...props} arranged={arranged} columns={listColumns} />}
+      {shown.length === 0 && plan.list > 0 && (
+        <Empty {...props} arranged={arranged} columns={listColumns} rows={plan.list} />
+      )}
       {shown.length > 0 && !isNarrow && (
         <Table
           columns={table}
@@ -237,15 +240,18 @@ function Narrow({ lines, columns, isChosen, isMarked, need }: NarrowProps): Reac
 }
 
 type EmptyProps<Row> = {
-  readonly empty: readonly string[];
+  readonly empty: readonly string[] | undefined;
   readonly arranged: Arrangement<Row>;
   readonly slice: Listed;
   readonly columns: number;
+  readonly rows: number;
 };
 
-function Empty<Row>({ empty, arranged, slice, columns }: EmptyProps<Row>): ReactNode {
-  const words = arranged.known > 0 ? [`Nothing matches ${slice.list.filter}; Esc shows all`] : empty;
-  const lines = words.flatMap((text) => wrap(sanitise(text), columns));
+function Empty<Row>({ empty, arranged, slice, columns, rows }: EmptyProps<Row>): ReactNode {
+  const nothing = use(NothingContext);
+  const words =
+    arranged.known > 0 ? [`Nothing matches ${slice.list.filter}; Esc shows all`] : (empty ?? nothing);
+  const lines = wrapSentences(words, { columns, rows });
   // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
   return lines.map((text, index) => <Row key={index} columns={columns} spans={[{ text, tone: 'muted' }]} />);
 }

@@ -102,6 +102,29 @@ test('features with nothing in them take no tile, and one with something has the
   expect(none.paint({ columns: 120, rows: 40 })).toMatchSnapshot();
 });
 
+test.each([
+  [40, 10],
+  [80, 24],
+  [120, 40],
+])('a server with nothing of ours, and one that is not reached, at %ix%i', async (columns, rows) => {
+  const none = await filledConsole({ slices: emptySlices });
+  expect(none.store.getState().screen).toMatchObject({ guide: 'unused', focus: 'shards' });
+  expect(none.paint({ columns, rows })).toMatchSnapshot();
+  // The focus is where somebody wants it, and the pane has everything.
+  expect(none.paint({ columns, rows, focus: 'topic' })).toMatchSnapshot();
+  none.store.setState(({ connection }) => ({
+    connection: {
+      ...connection,
+      name: 'connecting',
+      sinceMs: nowMs - 12_000,
+      attempt: 5,
+      nextRetryAtMs: nowMs + 3000,
+      error: 'connect ECONNREFUSED 127.0.0.1:6379',
+    },
+  }));
+  expect(none.paint({ columns, rows, guide: 'unreached' })).toMatchSnapshot();
+});
+
 test('a snapshot shows what the console would: an empty feature in a line, not in a tile', async () => {
   await server.client().set('lock:migrate', 'somebody');
   await server.client().zadd('quarterdeck:lock', Date.now(), 'migrate');

@@ -3,7 +3,7 @@ import { makeRegistry } from '../../source/commands/needs/needs.ts';
 import { commandTable } from '../../source/commands/palette.ts';
 import { readConfig } from '../../source/config.ts';
 import { loadPanes } from '../../source/console/mount.tsx';
-import { firstFilled, panesOf } from '../../source/console/pane-watch.ts';
+import { screenOf } from '../../source/console/pane-watch.ts';
 import { App, type LoadedFeature } from '../../source/console/view/app.tsx';
 import * as buffer from '../../source/features/buffer/state.ts';
 import * as chat from '../../source/features/chat/state.ts';
@@ -428,9 +428,7 @@ export async function filledConsole({ slices = {}, ...news }: Partial<State> = {
     own: [],
   });
   store.setState({ needs, marks: marksOf(needs, {}) });
-  changeScreen(store, panesOf(store.getState(), features));
-  const first = firstFilled(store.getState(), features, store.getState().screen.empty);
-  if (first !== undefined) changeScreen(store, { focus: first });
+  changeScreen(store, screenOf(store.getState(), features));
   const table = commandTable(features, {});
   return {
     store,

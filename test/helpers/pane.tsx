@@ -5,6 +5,8 @@ import type { ComponentType } from 'react';
 import { expect } from 'vitest';
 import type { Feature, PaneProps } from '../../source/features/feature.ts';
 import type { Listed } from '../../source/ui/list.ts';
+import { nothingLines } from '../../source/ui/nothing.ts';
+import { NothingContext } from '../../source/ui/nothing-context.ts';
 import { width } from '../../source/ui/text.ts';
 
 /** The sizes every pane is snapshotted at. */
@@ -72,25 +74,31 @@ function paint<Slice extends Listed>(look: PaneLook<Slice>): string {
     nowMs = 10_000_000,
     typing,
   } = look;
+  const place = '127.0.0.1:6379, database 0';
+  const said = feature.nothing
+    ? nothingLines(feature.nothing, { place, since: '15:53:07', others: feature.discovery?.what })
+    : [];
   const frame = renderToString(
     <Box width={columns} height={rows}>
-      <Pane
-        slice={slice}
-        frame={{
-          title: [{ text: `1 ${feature.noun}`, bold: true }, `  ${feature.headline(slice)}`],
-          note: note === paneNotes.live ? undefined : note,
-          columns,
-          rows,
-          focused,
-          bare: false,
-        }}
-        columns={columns - 4}
-        rows={rows - 2}
-        focused={focused}
-        zoomed={zoomed}
-        nowMs={nowMs}
-        typing={typing}
-      />
+      <NothingContext value={said}>
+        <Pane
+          slice={slice}
+          frame={{
+            title: [{ text: `1 ${feature.noun}`, bold: true }, `  ${feature.headline(slice)}`],
+            note: note === paneNotes.live ? undefined : note,
+            columns,
+            rows,
+            focused,
+            bare: false,
+          }}
+          columns={columns - 4}
+          rows={rows - 2}
+          focused={focused}
+          zoomed={zoomed}
+          nowMs={nowMs}
+          typing={typing}
+        />
+      </NothingContext>
     </Box>,
     { columns },
   );

@@ -75,6 +75,7 @@ export function makeShell(
     bindings: makeBindings({ ...shared, begin: questions.begin, beginMarked: questions.beginMarked, sizeOf }),
     sizeOf,
     quit: () => calls.push('quit'),
+    retry: () => calls.push('retry'),
     suspend: () => calls.push('suspend'),
     redraw: () => calls.push('redraw'),
   });

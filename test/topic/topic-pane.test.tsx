@@ -26,8 +26,10 @@ const states: readonly (readonly [string, TopicSlice, keyof typeof paneNotes])[]
 
 test('that there are no topics is said only once they were read', () => {
   expect(paint(empty, 60, 8)).toMatch('Not read yet');
-  expect(paint(empty, 60, 8)).not.toMatch('No topics');
-  expect(paint(learn(empty, { topics: [], wrong: [], nowMs }), 60, 8)).toMatch('No topics yet');
+  expect(paint(empty, 60, 8)).not.toMatch('No topic');
+  expect(paint(learn(empty, { topics: [], wrong: [], nowMs }), 60, 8)).toMatch(
+    'No topic that Quarterdeck knows of',
+  );
 });
 
 describe.each(paneSizes)('%ix%i', (columns, rows) => {

@@ -144,10 +144,12 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
     const included = options.exclude();
     const counts = command.offline === true ? 0 : 1;
     running += counts;
+    let following: Outcome['next'];
     try {
       if (asked) await assertUnchanged(act.path, command, context, asked);
       const outcome = await execute(command, act, context, options);
       report(outcome, { act, isShown, view, say });
+      following = outcome.next;
       await outcome.printed?.();
       if (isForTrail(act, command)) await postTrail(act, outcome, context);
       return true;
@@ -157,7 +159,7 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
     } finally {
       running -= counts;
       included();
-      view.end();
+      view.end(following && { act: { ...following, commandLine: [], json: false }, help: following.help });
       refresh(act.path.split(' ')[0] ?? '');
     }
   };

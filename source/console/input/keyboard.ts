@@ -12,7 +12,7 @@ import { type CommandRunner, sentenceOf } from './command-runner.ts';
 import { makeContextsControl } from './contexts-control.ts';
 import type { Jumps } from './jumps.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
-import { globalKey, listKey, placeOf } from './keymap.ts';
+import { globalKey, type globalKeys, listKey, placeOf } from './keymap.ts';
 import { edit, emptyLine, insert, submit } from './line-editor.ts';
 import type { ListControl } from './list-control.ts';
 import type { NeedsControl } from './needs-control.ts';
@@ -48,6 +48,8 @@ export type KeyboardOptions = {
   /** The cells the feature's pane has, and those an overlay has. */
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
   readonly quit: () => void;
+  /** Tries to reach the server now. */
+  readonly retry: () => void;
   readonly suspend: () => void;
   readonly redraw: () => void;
   readonly log?: ConsoleLog | undefined;
@@ -80,7 +82,12 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   };
   /** A pane that the view does not have is shown alone; from there it goes back to one that it has. */
   const leavePeek = (): void => {
-    const { focus } = screen();
+    const { focus, guide } = screen();
+    const ground = features.find(({ nothing }) => nothing === undefined);
+    if (guide === 'unused' && ground) {
+      changeScreen(store, { focus: ground.noun });
+      return;
+    }
     if (layoutOf(screen(), features).kind === 'grid') return;
     for (const { noun } of features) {
       const layout = layoutOf({ ...screen(), focus: noun }, features);
@@ -107,6 +114,18 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     }
   };
 
+  /** In the pane of the servers, for everything that can be found. */
+  const discover = (feature: AnyFeature | undefined): void => {
+    if (!feature) return;
+    const { noun, nothing, discovery } = feature;
+    if (nothing && !discovery) {
+      refuse(`What ${noun} has cannot be found by its keys alone`);
+      return;
+    }
+    const input = { nouns: discovery ? [noun] : [] };
+    void questions.begin({ path: 'discover', input, commandLine: [], json: false }, { isShown: true });
+  };
+
   const palette = makePalette({
     ...options,
     run: runLine,
@@ -130,6 +149,11 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       const name = globalKey(key);
       const own = sessionKey(key);
       const feature = focused();
+      if (screen().guide === 'unreached' && (name === undefined || paneKeys.has(name)) && !own) {
+        if (key === 'enter') options.retry();
+        else refuse(`${keyLabel(key)} has nothing to show: Redis is not reached; Enter tries again now`);
+        return;
+      }
       if (options.time?.press(key)) return;
       if (own?.isBegun) palette.open(own.line);
       else if (own) void runLine(own.line);
@@ -155,6 +179,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       } else if (name === 'home') {
         if (!jumps.back()) refuse('There is no jump to go back from');
       } else if (name === 'needs') needs.open();
+      else if (name === 'discover') discover(feature);
       else if (name === 'freeze') refuse('This console knows of now alone');
       else if (name === 'help') setMode({ name: 'help', scroll: 0 });
       else if (name === 'palette') palette.open();
@@ -173,6 +198,11 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       if (leaves(key)) {
         runner.stop();
         browse();
+        return;
+      }
+      if (key === 'enter' && now.next) {
+        browse();
+        void questions.begin(now.next.act);
         return;
       }
       const rows = options.sizeOf('').rows;
@@ -284,6 +314,21 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
   };
 }
+
+/** What these are about is there once something was read. */
+const paneKeys: ReadonlySet<string> = new Set<keyof typeof globalKeys>([
+  'next',
+  'previous',
+  'pane',
+  'zoom',
+  'back',
+  'focusView',
+  'nextView',
+  'panes',
+  'freeze',
+  'related',
+  'home',
+]);
 
 function leaves(key: string): boolean {
   return key === 'esc' || key === 'q' || key === '?' || key === 'ctrl+c';

@@ -23,6 +23,10 @@ export const globalKeys = {
     key: ['r'],
     help: 'related: what has to do with the chosen row, in this pane and the others',
   },
+  discover: {
+    key: ['d'],
+    help: 'discover: look through all keys for what other programs made; asks first, and tells its cost',
+  },
   home: { key: ['ctrl+o'], help: 'back to where the last jump came from' },
   back: { key: ['esc'], help: 'back: one step, out of details, a filter, marks, the zoom' },
   redraw: { key: ['ctrl+l'], help: 'paint everything anew' },

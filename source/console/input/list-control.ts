@@ -91,7 +91,9 @@ export function makeListControl({ store, features, sizeOf }: ListControlOptions)
     },
     holdFor(noun) {
       const feature = features.find((one) => one.noun === noun);
-      if (feature) change(noun, (slice) => hold(feature.list, slice, Date.now()));
+      // A command of the console itself, such as `unlock`, is about no list.
+      if (!feature) return;
+      change(noun, (slice) => hold(feature.list, slice, Date.now()));
       releaseSoon(noun);
     },
     releaseSoon,

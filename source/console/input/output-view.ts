@@ -1,5 +1,5 @@
 import type { Text } from '../../features/feature.ts';
-import { changeScreen, type Store } from '../../store/store.ts';
+import { changeScreen, type Mode, type Store } from '../../store/store.ts';
 import { safeLines } from '../../ui/text.ts';
 
 /** Where a command of the palette prints: lines over the panes, which scroll and can be left. */
@@ -7,8 +7,11 @@ export type View = {
   /** Resolves at once, or after the next painting when much is waiting for it. */
   print(text: Text, from?: number): Promise<void>;
   isOpen(): boolean;
-  end(): void;
+  /** `next`: what Enter begins from here on. */
+  end(next?: Next): void;
 };
+
+type Next = Extract<Mode, { name: 'output' }>['next'];
 
 export type ViewOptions = {
   readonly store: Store;
@@ -35,6 +38,7 @@ export function openView({ store, title, signal, openAfterMs, onOpen }: ViewOpti
   let isOpen = false;
   let isRunning = true;
   let start: number | undefined;
+  let next: Next;
 
   const flush = (): void => {
     timer = undefined;
@@ -51,7 +55,7 @@ export function openView({ store, title, signal, openAfterMs, onOpen }: ViewOpti
     const scroll = mode.name === 'output' ? mode.scroll : start;
     if (!isOpen) onOpen();
     isOpen = true;
-    changeScreen(store, { mode: { name: 'output', title, lines, scroll, isRunning } });
+    changeScreen(store, { mode: { name: 'output', title, lines, scroll, isRunning, next } });
   };
   const timeout = openAfterMs === undefined ? undefined : setTimeout(flush, openAfterMs);
 
@@ -65,8 +69,9 @@ export function openView({ store, title, signal, openAfterMs, onOpen }: ViewOpti
       return backlog.length < longestBacklog ? Promise.resolve() : flushed.promise;
     },
     isOpen: () => isOpen || backlog.length > 0,
-    end() {
+    end(following) {
       isRunning = false;
+      next = following;
       clearTimeout(timeout);
       clearTimeout(timer);
       if (isOpen || backlog.length > 0) flush();

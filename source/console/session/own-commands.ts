@@ -7,6 +7,7 @@ import type { AppearanceControl } from '../appearance.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { makeClipboard } from './clipboard.ts';
 import { currentFrame, type Looking } from './current-frame.ts';
+import { discoveryCommands } from './discovery-commands.ts';
 import { listCommands } from './list-commands.ts';
 import { lookCommands } from './look-commands.ts';
 
@@ -17,11 +18,13 @@ export type OwnOptions = {
   readonly terminal: Terminal;
   readonly appearance: AppearanceControl;
   readonly repaint: () => void;
+  /** Asks this feature's feed at once. */
+  readonly refresh: (noun: string) => void;
 };
 
 /** The commands that only an open console has, by name. */
 export function ownCommands(options: OwnOptions): Readonly<Record<string, AnyCommand>> {
-  const { store, features, config, terminal, appearance, repaint } = options;
+  const { store, features, config, terminal, appearance, repaint, refresh } = options;
   const looking: Looking = {
     store,
     features,
@@ -38,6 +41,7 @@ export function ownCommands(options: OwnOptions): Readonly<Record<string, AnyCom
     features.find(({ noun }) => noun === 'chat')?.commands.find(({ verb }) => verb === 'share');
   return {
     ...lookCommands({ looking, clipboard, appearance, repaint, shareWith }),
+    ...discoveryCommands(features, refresh),
     ...listCommands({ store, features }),
   };
 }

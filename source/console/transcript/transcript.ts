@@ -2,15 +2,17 @@ import type { CommandTable } from '../../commands/palette.ts';
 import type { Config } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { needSentence, type OpenNeed } from '../../need.ts';
-import type { Mode, State, View } from '../../store/store.ts';
+import type { Guide, Mode, State, View } from '../../store/store.ts';
 import { formatClockSeconds } from '../../ui/format.ts';
 import { arrange, type Listed } from '../../ui/list.ts';
+import { nothingLines } from '../../ui/nothing.ts';
 import type { Span } from '../../ui/row.tsx';
 import { sanitise } from '../../ui/text.ts';
 import { columnRows } from '../input/columns-control.ts';
 import { keyLabel } from '../input/key-names.ts';
 import { digitOf } from '../input/keymap.ts';
 import type { PacedStore } from '../paced-store.ts';
+import { guideLines, lookingOf } from '../view/guide-lines.ts';
 import { helpLines } from '../view/help-lines.ts';
 import { isAnswering, paneNote, pastWords } from '../view/status-text.ts';
 import { type Announcer, makeAnnouncer } from './announcer.ts';
@@ -78,7 +80,10 @@ export function startTranscript(options: TranscriptOptions): Transcript {
     const note = paneNote(state, feature).text;
     const name = `${digitOf(features.indexOf(feature)) ?? ''} ${feature.noun}`.trim();
     const pane = withPane ? `${name}${note === 'live' ? '' : `, ${note}`}, ` : '';
-    if (row === undefined) return `${pane}${slice.list.filter === '' ? 'no rows' : 'no row matches'}`;
+    if (row === undefined) {
+      const words = slice.list.filter === '' ? emptyWords(state, feature) : 'no row matches';
+      return `${pane}${words}`;
+    }
     const need = needOf(state.needs, feature, feature.list.id(row));
     return `${pane}${index + 1} of ${rows.length}: ${rowSentence(feature.list, row, need, nowMs)}`;
   };
@@ -226,10 +231,16 @@ export function startTranscript(options: TranscriptOptions): Transcript {
     }
   };
 
+  const guideTexts = (guide: Guide, { connection, screen }: State): readonly string[] =>
+    guideLines(guide, { connection, emptySinceMs: screen.emptySinceMs }, features)
+      .map(({ spans }) => lineText(spans).trim().replaceAll(/ {2,}/g, ' '))
+      .filter((text) => text !== '');
+
   const sayState = (state: State, before: State): void => {
     sayScreen(state, before);
     sayList(state, before);
-    const { status } = state.screen;
+    const { guide, status } = state.screen;
+    if (guide && guide !== before.screen.guide) say(...guideTexts(guide, state));
     if (status && status !== before.screen.status) say(status.text);
     if (state.past !== before.past && state.past?.atMs !== before.past?.atMs) {
       say(state.past ? pastWords(state.past) : 'Now again');
@@ -249,6 +260,7 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       .join(', ')}. ${keyLabel('?')} says all keys, q leaves.`,
     isAnswering(first.connection) ? place(first, true) : 'Connecting',
   );
+  if (first.screen.guide) say(...guideTexts(first.screen.guide, first));
   announcer.needs(first.needs, (need) => labelled(need, features));
   const unsubscribe = shown.subscribe(sayState);
 
@@ -266,6 +278,13 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       if (typed) write('\n');
     },
   };
+}
+
+/** What a pane without rows says. */
+function emptyWords({ connection, screen }: State, feature: AnyFeature): string {
+  const { emptySinceMs } = screen;
+  if (!feature.nothing || emptySinceMs[feature.noun] === undefined) return 'no rows';
+  return nothingLines(feature.nothing, lookingOf({ connection, emptySinceMs }, feature)).join('. ');
 }
 
 const labels: Readonly<Partial<Record<Mode['name'], string>>> = {

@@ -9,6 +9,7 @@ import { useStore } from '../../store/use-store.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
 import { digitOf } from '../input/keymap.ts';
+import { GuideView } from './guide.tsx';
 import { Header } from './header.tsx';
 import { smallest } from './layout.ts';
 import { layoutOf } from './layout-of.ts';
@@ -53,9 +54,10 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
   const view = useStore(({ screen }) => screen.view);
   const empty = useStore(({ screen }) => screen.empty);
   const wants = useStore(({ screen }) => screen.wants);
+  const guide = useStore(({ screen }) => screen.guide);
   const layout = useMemo(
-    () => layoutOf({ columns, rows, focus, isZoomed, view, empty, wants }, features),
-    [columns, rows, features, focus, isZoomed, view, empty, wants],
+    () => layoutOf({ columns, rows, focus, isZoomed, view, empty, wants, guide }, features),
+    [columns, rows, features, focus, isZoomed, view, empty, wants, guide],
   );
   if (columns < smallest.columns || rows < smallest.rows) return <TooSmall columns={columns} rows={rows} />;
   return (
@@ -80,6 +82,7 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
           )
         );
       })}
+      {layout.guide && guide && <GuideView area={layout.guide} guide={guide} features={features} />}
       {layout.strip.length > 0 && (
         <Box position="absolute" left={0} top={layout.area.top + layout.area.rows}>
           <Strip columns={columns} features={features} strip={layout.strip} />

@@ -1,5 +1,5 @@
 import type { AnyFeature } from '../../features/index.ts';
-import type { Mode, Past } from '../../store/store.ts';
+import type { Guide, Mode, Past } from '../../store/store.ts';
 import type { Span } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
@@ -8,12 +8,19 @@ import { replayKeys, timeKeys } from '../input/time-keys.ts';
 
 export type Hint = { readonly key: string; readonly help: string };
 
+type Circumstances = {
+  readonly past?: Past | undefined;
+  readonly guide?: Guide | undefined;
+  /** The pane has nothing in it. */
+  readonly isEmpty?: boolean;
+};
+
 /** What the keys do right now, the most useful first. */
 export function hintsFor(
   mode: Mode,
   feature: AnyFeature | undefined,
   panes: number,
-  past?: Past,
+  { past, guide, isEmpty = false }: Circumstances = {},
 ): readonly Hint[] {
   if (mode.name === 'ask') {
     const binding = feature?.keys[mode.binding];
@@ -68,7 +75,8 @@ export function hintsFor(
   if (mode.name === 'output' && mode.over)
     return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'back to the question')];
   if (mode.name === 'output') {
-    return [hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
+    const next = mode.next ? [hint('enter', mode.next.help)] : [];
+    return [...next, hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
   }
   if (mode.name === 'confirm') {
     const yes = mode.word === undefined ? { key: 'y', help: 'yes' } : hint('enter', 'yes, once it is typed');
@@ -86,15 +94,29 @@ export function hintsFor(
       hint(one.key[0] ?? '', one.help),
     );
   }
+  if (guide === 'unreached') {
+    const { palette, needs, quit } = globalKeys;
+    return [hint('enter', 'try now'), ...[needs, palette, quit].map(({ key, help }) => hint(key[0], help))];
+  }
   // What does something comes before what only moves about, which arrow keys do as everybody expects.
   const keys = feature?.keys ?? [];
   const acts = keys.filter(
     ({ key, verb, ask }) => verb !== undefined || ask !== undefined || keyList(key).includes('enter'),
   );
   const moves = keys.filter((binding) => !acts.includes(binding));
-  const { nextNeed, next, zoom, related, palette, quit } = globalKeys;
+  const { nextNeed, next, zoom, related, discover, palette, quit } = globalKeys;
   const isTaken = keys.some(({ key }) => keyList(key).includes('enter'));
   const { details, filter } = listKeys;
+  const toHint = ({ key, help }: { key: string | readonly string[]; help: string }): Hint =>
+    hint(keyList(key)[0] ?? '', help);
+  if (isEmpty) {
+    // What needs a row has none.
+    const making = acts.filter(({ refuse }) => !refuse);
+    const isFound = feature?.discovery !== undefined || feature?.nothing === undefined;
+    return [...(isFound ? [discover] : []), ...making, ...(panes > 1 ? [next] : []), palette, quit].map(
+      toHint,
+    );
+  }
   const general = [
     nextNeed,
     ...(isTaken ? [] : [details]),
@@ -105,8 +127,6 @@ export function hintsFor(
     palette,
     quit,
   ];
-  const toHint = ({ key, help }: { key: string | readonly string[]; help: string }): Hint =>
-    hint(keyList(key)[0] ?? '', help);
   return [...acts.slice(0, 2), ...general, ...acts.slice(2), ...moves].map(toHint);
 }
 

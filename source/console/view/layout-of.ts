@@ -2,11 +2,14 @@ import type { AnyFeature } from '../../features/index.ts';
 import type { Screen } from '../../store/store.ts';
 import { type Layout, layOut } from './layout.ts';
 
-export type LaidScreen = Pick<Screen, 'columns' | 'rows' | 'focus' | 'isZoomed' | 'view' | 'empty' | 'wants'>;
+export type LaidScreen = Pick<
+  Screen,
+  'columns' | 'rows' | 'focus' | 'isZoomed' | 'view' | 'empty' | 'wants' | 'guide'
+>;
 
 /** Who gets which cells of the screen as it stands. */
 export function layoutOf(screen: LaidScreen, features: readonly AnyFeature[]): Layout {
-  const { columns, rows, focus, isZoomed, view, empty, wants } = screen;
+  const { columns, rows, focus, isZoomed, view, empty, wants, guide } = screen;
   return layOut({
     columns,
     rows,
@@ -15,6 +18,7 @@ export function layoutOf(screen: LaidScreen, features: readonly AnyFeature[]): L
     isZoomed,
     arrangement: view.arrangement,
     empty,
+    guide,
     ...(Object.keys(wants).length > 0 && { wants }),
   });
 }

@@ -1,4 +1,4 @@
-import type { Arrangement, PaneRow } from '../../store/store.ts';
+import type { Arrangement, Guide, PaneRow } from '../../store/store.ts';
 import { frameCells } from '../../ui/frame-cells.ts';
 
 /**
@@ -30,6 +30,8 @@ export type Layout = {
   readonly strip: readonly string[];
   /** What lies between header and status line, but for the strip. */
   readonly area: Rectangle;
+  /** Where it says what to do on a server that is not reached, or not used yet. */
+  readonly guide?: Rectangle;
 };
 
 export type Placed = { readonly noun: string; readonly breadth: number };
@@ -46,6 +48,7 @@ export type LayoutInput = {
   readonly empty?: readonly string[];
   /** How many lines panes would fill, by noun; what is not known gets its share. */
   readonly wants?: Readonly<Record<string, number>>;
+  readonly guide?: Guide | undefined;
 };
 
 export const smallest = { columns: 40, rows: 10 };
@@ -55,6 +58,7 @@ const leastGridColumns = 100;
 const broadColumns = 160;
 const leastStackedRows = 12;
 const leastNeedsRows = 16;
+const leastGuideRows = 4;
 
 /** How many panes stand in each row, by the number of panes, while there is room for it. */
 const patterns: Readonly<Record<number, readonly number[]>> = {
@@ -81,11 +85,22 @@ export function layOut(input: LayoutInput): Layout {
     columns,
     rows: Math.max(0, rows - top - below - 1),
   });
-  const wanted = wantedPanes(input);
-  // The pane in focus is never away: whoever chose it is looking at it.
-  const there = wanted.filter(({ noun }) => noun === focus || !empty.includes(noun));
+  if (input.guide === 'unreached') {
+    const whole = area(header, 0);
+    return {
+      kind: 'grid',
+      headerRows: header,
+      tabs: false,
+      needs,
+      tiles: [],
+      strip: [],
+      area: whole,
+      guide: whole,
+    };
+  }
+  const there = wantedPanes(input).filter(({ noun }) => !empty.includes(noun));
   const isPeeking = !there.some(({ noun }) => noun === focus);
-  if (!isZoomed && !isPeeking) {
+  if (!isZoomed && !isPeeking && input.guide === undefined) {
     const whole = there.length === panes.length ? gridOf(there, area(header, 0), input) : undefined;
     const isWhole = whole?.length === panes.length;
     const isCut = whole !== undefined || there.length < panes.length;
@@ -105,8 +120,19 @@ export function layOut(input: LayoutInput): Layout {
   const top = header + (tabs ? 1 : 0);
   const shown = panes.find(({ noun }) => noun === focus) ?? panes[0];
   const framed = rows >= 16;
-  const tiles = shown ? [{ ...area(top, 0), noun: shown.noun, framed }] : [];
-  return { kind: 'tabs', headerRows: top, tabs, needs, tiles, strip: [], area: area(top, 0) };
+  const whole = area(top, 0);
+  const about = { kind: 'tabs', headerRows: top, tabs, needs, strip: [], area: whole } as const;
+  if (!shown) return { ...about, tiles: [] };
+  const ownRows = (input.wants?.[shown.noun] ?? leastTile.rows) + (framed ? 0 : 1 - frameCells.rows);
+  const isGuided = input.guide === 'unused' && !isZoomed && !isPeeking;
+  if (!isGuided || whole.rows < ownRows + leastGuideRows) {
+    return { ...about, tiles: [{ ...whole, noun: shown.noun, framed }] };
+  }
+  return {
+    ...about,
+    tiles: [{ ...whole, rows: ownRows, noun: shown.noun, framed }],
+    guide: { ...whole, top: whole.top + ownRows, rows: whole.rows - ownRows },
+  };
 }
 
 /** The panes of the view, in its order. */

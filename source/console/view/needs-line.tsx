@@ -16,11 +16,17 @@ export function NeedsLine({ columns, features }: NeedsLineProps): ReactNode {
   const needs = useStore((state) => state.past?.needsNow ?? state.needs);
   const isNow = useStore((state) => state.past?.needsNow !== undefined);
   const unread = useStore((state) => unreadOf(state));
+  const isUnused = useStore(({ screen }) => screen.guide === 'unused');
   const nouns = features.map(({ noun }) => noun);
   // What stands below is of another moment; this is not.
   const now: readonly Span[] = isNow ? [{ text: ' now:', bold: true }] : [];
   const room = columns - cells(now);
-  return <Row columns={columns} spans={[...now, ...needSpans(needs, { nouns, unread, columns: room })]} />;
+  return (
+    <Row
+      columns={columns}
+      spans={[...now, ...needSpans(needs, { nouns, unread, isUnused, columns: room })]}
+    />
+  );
 }
 
 /** How many panes have not been read yet: until then nobody knows that nothing is wrong. */
@@ -28,9 +34,18 @@ function unreadOf({ freshness }: State): number {
   return Object.values(freshness).filter(({ name }) => name === 'waiting').length;
 }
 
-type Around = { readonly nouns: readonly string[]; readonly unread: number; readonly columns: number };
+type Around = {
+  readonly nouns: readonly string[];
+  readonly unread: number;
+  /** The server has nothing of any feature. */
+  readonly isUnused?: boolean;
+  readonly columns: number;
+};
 
-export function needSpans(needs: readonly OpenNeed[], { nouns, unread, columns }: Around): readonly Span[] {
+export function needSpans(
+  needs: readonly OpenNeed[],
+  { nouns, unread, isUnused = false, columns }: Around,
+): readonly Span[] {
   const open = needs.filter(({ ack }) => !ack);
   const acked = needs.length - open.length;
   const isRead = unread === 0;
@@ -43,7 +58,16 @@ export function needSpans(needs: readonly OpenNeed[], { nouns, unread, columns }
           bold: true,
         },
       ]
-    : [{ text: isRead ? ' nothing needs you' : ' not all read yet', tone: 'muted' }];
+    : [
+        {
+          text: isUnused
+            ? ' nothing of Quarterdeck on this server yet'
+            : isRead
+              ? ' nothing needs you'
+              : ' not all read yet',
+          tone: 'muted',
+        },
+      ];
   const end = acked > 0 ? [{ text: `   ${acked} acked`, tone: 'muted' } as const] : [];
   let room = columns - cells(count) - cells(end) - 1;
   const shown: Span[] = [];

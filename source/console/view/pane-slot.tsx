@@ -1,13 +1,16 @@
-import { Component, memo, type ReactNode } from 'react';
+import { Component, memo, type ReactNode, useMemo } from 'react';
 import { messageOf } from '../../errors.ts';
 import type { State } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { FadedContext } from '../../ui/faded-context.ts';
 import { MarksContext } from '../../ui/marks-context.ts';
+import { nothingLines } from '../../ui/nothing.ts';
+import { NothingContext } from '../../ui/nothing-context.ts';
 import { PaneFrame, type PaneFrameInfo } from '../../ui/pane-frame.tsx';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { digitOf } from '../input/keymap.ts';
 import type { LoadedFeature } from './app.tsx';
+import { lookingOf } from './guide-lines.ts';
 import { innerOf, type Tile } from './layout.ts';
 import { markOf, markTone } from './needs-line.tsx';
 import { isAnswering, isOldPane, paneNote, paneNow } from './status-text.ts';
@@ -39,6 +42,8 @@ export const PaneSlot = memo(function PaneSlot({
   const error = useStore((state) => errorOf(state, noun));
   const typing = useStore((state) => typingOf(state, noun));
   const marks = useStore((state) => state.marks[noun]);
+  const nothing = useStore((state) => nothingOf(state, feature));
+  const said = useMemo(() => nothing.split('\n'), [nothing]);
   const { columns, rows } = innerOf(tile);
   const isSticky = typing && feature.keys[typing.binding]?.ask?.sticky === true;
   const frame: PaneFrameInfo = {
@@ -54,16 +59,18 @@ export const PaneSlot = memo(function PaneSlot({
     <Guard frame={frame} columns={columns}>
       <FadedContext value={isOld}>
         <MarksContext value={marks?.rows ?? noRows}>
-          <Pane
-            slice={slice}
-            frame={frame}
-            nowMs={nowMs}
-            columns={columns}
-            rows={rows}
-            focused={focused}
-            zoomed={zoomed}
-            typing={isSticky ? typing.line : undefined}
-          />
+          <NothingContext value={said}>
+            <Pane
+              slice={slice}
+              frame={frame}
+              nowMs={nowMs}
+              columns={columns}
+              rows={rows}
+              focused={focused}
+              zoomed={zoomed}
+              typing={isSticky ? typing.line : undefined}
+            />
+          </NothingContext>
         </MarksContext>
       </FadedContext>
     </Guard>
@@ -71,6 +78,13 @@ export const PaneSlot = memo(function PaneSlot({
 });
 
 const noRows = {};
+
+/** As text, which the store compares by itself. */
+function nothingOf({ connection, screen }: State, feature: LoadedFeature['feature']): string {
+  const { emptySinceMs } = screen;
+  if (!feature.nothing || emptySinceMs[feature.noun] === undefined) return '';
+  return nothingLines(feature.nothing, lookingOf({ connection, emptySinceMs }, feature)).join('\n');
+}
 
 function titleOf(
   place: number | undefined,

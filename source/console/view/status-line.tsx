@@ -17,6 +17,10 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
   const mode = useStore((state) => state.screen.mode);
   const status = useStore((state) => state.screen.status);
   const past = useStore((state) => state.past);
+  const guide = useStore(({ screen }) => screen.guide);
+  const isEmpty = useStore(
+    ({ screen: { guide, emptySinceMs, focus } }) => guide === 'unused' || emptySinceMs[focus] !== undefined,
+  );
   const focus = useStore((state) => state.screen.focus);
   const feature = loaded.find((one) => one.feature.noun === focus)?.feature;
   const noun = feature?.noun ?? '';
@@ -43,7 +47,7 @@ export function StatusLine({ columns, loaded }: StatusLineProps): ReactNode {
   const left = status
     ? said
     : hintSpans(
-        hintsFor(mode, feature, loaded.length, past),
+        hintsFor(mode, feature, loaded.length, { past, guide, isEmpty }),
         inner,
         mode.name === 'browse' ? helpHint : undefined,
       );

@@ -22,11 +22,7 @@ export function BufferPane(props: PaneProps<BufferSlice>): ReactNode {
       narrow={{ below: tableColumns, lines: (row) => narrowOf(row, nowMs) }}
       about={aboutOf}
       details={(row, columns) => detailsOf(row, columns, nowMs)}
-      empty={
-        slice.total === undefined
-          ? ['Not read yet']
-          : ['Nothing buffered yet', 'quarterdeck buffer incr TYPE ID counts']
-      }
+      empty={slice.total === undefined ? ['Not read yet'] : undefined}
     />
   );
 }

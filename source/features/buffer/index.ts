@@ -1,3 +1,4 @@
+import { registryKey } from '../../redis/registry.ts';
 import { formatShort } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { allPending, commands, pendingJson } from './commands.ts';
@@ -31,5 +32,14 @@ export default defineFeature<BufferSlice>({
   },
   clocks: ['oldestAgeMs'],
   doctor,
+  nothing: {
+    words: 'Nothing is buffered yet',
+    looked: [registryKey('buffer')],
+    first: 'quarterdeck buffer incr TYPE ID',
+  },
+  discovery: {
+    what: 'buffers that only other programs fill',
+    load: async () => (await import('./discovery.ts')).discovery,
+  },
   pane: async () => (await import('./buffer-pane.tsx')).BufferPane,
 });

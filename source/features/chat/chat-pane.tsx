@@ -1,8 +1,10 @@
 import { Box } from 'ink';
-import type { ReactNode } from 'react';
+import { type ReactNode, use } from 'react';
 import { windowStart } from '../../ui/columns.ts';
 import { type Arrangement, arrange } from '../../ui/list.ts';
 import { filterText } from '../../ui/list-pane.tsx';
+import { wrapSentences } from '../../ui/nothing.ts';
+import { NothingContext } from '../../ui/nothing-context.ts';
 import { PaneFrame } from '../../ui/pane-frame.tsx';
 import { Prompt } from '../../ui/prompt.tsx';
 import { Row, type Span } from '../../ui/row.tsx';
@@ -15,7 +17,8 @@ import { type ChatSlice, chatList, type Member, type Room, selectedHistory, sele
 export function ChatPane({ slice, frame, columns, rows, typing }: PaneProps<ChatSlice>): ReactNode {
   const arranged = arrange(chatList, slice, 0);
   const { shown } = viewHistory(slice, layOut(columns).history, historyRows(rows));
-  const layout = layOut(columns);
+  // Without a room there is nothing to put beside what is said of that.
+  const layout = slice.rooms.length > 0 ? layOut(columns) : { rooms: 0, history: columns, members: 0 };
   const body = historyRows(rows);
   return (
     <PaneFrame frame={frame} filter={filterText(slice.list, arranged)} position={positionOf(arranged, shown)}>
@@ -81,7 +84,7 @@ function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
   const { lines } = viewHistory(slice, columns, rows);
   return (
     <Column columns={columns}>
-      {lines.length === 0 && <Row columns={columns} spans={[{ text: emptiness(slice), tone: 'muted' }]} />}
+      {lines.length === 0 && <Nothing slice={slice} columns={columns} rows={rows} />}
       {lines.map((spans, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
         <Row key={index} columns={columns} spans={spans} />
@@ -90,13 +93,23 @@ function History({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
   );
 }
 
-function emptiness(slice: ChatSlice): string {
+type NothingProps = { readonly slice: ChatSlice; readonly columns: number; readonly rows: number };
+
+function Nothing({ slice, columns, rows }: NothingProps): ReactNode {
+  const nothing = use(NothingContext);
+  return wrapSentences(emptiness(slice) ?? nothing, { columns, rows }).map((text, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
+    <Row key={index} columns={columns} spans={[{ text, tone: 'muted' }]} />
+  ));
+}
+
+function emptiness(slice: ChatSlice): readonly string[] | undefined {
   const { hasLearned, rooms, list } = slice;
-  if (!hasLearned) return 'Looking for rooms';
-  if (rooms.length === 0) return 'No rooms yet';
+  if (!hasLearned) return ['Looking for rooms'];
+  if (rooms.length === 0) return;
   const isLoaded = selectedHistory(slice) !== undefined;
-  if (isLoaded && list.filter !== '') return `Nothing matches ${list.filter}; Esc shows all`;
-  return isLoaded ? 'No messages yet' : 'Looking for messages';
+  if (isLoaded && list.filter !== '') return [`Nothing matches ${list.filter}; Esc shows all`];
+  return [isLoaded ? 'No messages yet' : 'Looking for messages'];
 }
 
 function Members({ slice, columns, rows }: { slice: ChatSlice; columns: number; rows: number }): ReactNode {

@@ -1,3 +1,4 @@
+import { registryKey } from '../../redis/registry.ts';
 import { formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands, roomJson } from './commands.ts';
@@ -64,6 +65,15 @@ export default defineFeature<ChatSlice>({
     const { rooms, wrong } = await inspect(redis, (await known(redis)).toSorted());
     for (const { message } of wrong) warn?.(message);
     return rooms.map(roomJson);
+  },
+  nothing: {
+    words: 'No room that Quarterdeck knows of',
+    looked: [registryKey('chat')],
+    first: 'quarterdeck chat create ROOM --members NAME',
+  },
+  discovery: {
+    what: 'rooms that other programs made',
+    load: async () => (await import('./discovery.ts')).discovery,
   },
   pane: async () => (await import('./chat-pane.tsx')).ChatPane,
 });

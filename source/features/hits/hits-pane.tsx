@@ -29,11 +29,7 @@ export function HitsPane(props: PaneProps<HitsSlice>): ReactNode {
       narrow={{ below: tableColumns, lines: narrowOf }}
       about={(row, lines = tallest) => chartLines(row, columns, Math.min(tallest, lines))}
       details={(row, cells) => detailsOf(row, slice, cells)}
-      empty={
-        slice.total === undefined
-          ? ['Not read yet']
-          : ['Nothing is counted yet', 'quarterdeck hits add SERIES']
-      }
+      empty={slice.total === undefined ? ['Not read yet'] : undefined}
     />
   );
 }

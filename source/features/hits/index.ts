@@ -1,3 +1,4 @@
+import { registryKey } from '../../redis/registry.ts';
 import { defineFeature } from '../feature.ts';
 import { missingHeadline } from '../shards/open-shards.ts';
 import { formatStep } from './chart.ts';
@@ -26,6 +27,15 @@ export default defineFeature<HitsSlice>({
     [...missingHeadline(missing), `bars of ${formatStep(stepMs)}`].join('  '),
   async snapshot(context) {
     return (await overviewOver(context)).found.map(seriesJson);
+  },
+  nothing: {
+    words: 'Nothing is counted yet',
+    looked: [registryKey('hits')],
+    first: 'quarterdeck hits add SERIES',
+  },
+  discovery: {
+    what: 'series that other programs count',
+    load: async () => (await import('./discovery.ts')).discovery,
   },
   pane: async () => (await import('./hits-pane.tsx')).HitsPane,
 });

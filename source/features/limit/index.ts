@@ -1,3 +1,4 @@
+import { registryKey } from '../../redis/registry.ts';
 import { defineFeature } from '../feature.ts';
 import { missingHeadline } from '../shards/open-shards.ts';
 import { commands, limitJson } from './commands.ts';
@@ -31,6 +32,15 @@ export default defineFeature<LimitSlice>({
   async snapshot(context) {
     const { limits } = await listOver(context);
     return limits.toSorted(byNearness).map(limitJson);
+  },
+  nothing: {
+    words: 'Nothing is limited yet',
+    looked: [registryKey('limit')],
+    first: 'quarterdeck limit hit SUBJECT --max 100 --per 1m',
+  },
+  discovery: {
+    what: 'limits that other programs count',
+    load: async () => (await import('./discovery.ts')).discovery,
   },
   pane: async () => (await import('./limit-pane.tsx')).LimitPane,
 });

@@ -27,11 +27,7 @@ export function LimitPane(props: PaneProps<LimitSlice>): ReactNode {
       narrow={{ below: tableColumns, lines: (meter, columns) => narrowOf(meter, columns, nowMs) }}
       about={(meter) => (props.columns < tableColumns ? [aboutOf(meter, nowMs)] : [])}
       details={(meter) => detailsOf(meter, nowMs)}
-      empty={
-        slice.total === undefined
-          ? ['Not read yet']
-          : ['Nothing is limited yet', 'quarterdeck limit hit SUBJECT --max 100 --per 1m']
-      }
+      empty={slice.total === undefined ? ['Not read yet'] : undefined}
     />
   );
 }

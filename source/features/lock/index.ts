@@ -1,4 +1,4 @@
-import { registered } from '../../redis/registry.ts';
+import { registered, registryKey } from '../../redis/registry.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -29,5 +29,14 @@ export default defineFeature<LockSlice>({
   ticks: ({ locks }) => locks.length > 0,
   clocks: ['heldMs', 'ttlMs', 'waitedMs'],
   doctor,
+  nothing: {
+    words: 'No lock is held that Quarterdeck knows of',
+    looked: [registryKey('lock')],
+    first: 'quarterdeck lock run NAME -- COMMAND',
+  },
+  discovery: {
+    what: 'locks that other programs hold',
+    load: async () => (await import('./discovery.ts')).discovery,
+  },
   pane: async () => (await import('./lock-pane.tsx')).LockPane,
 });

@@ -28,13 +28,9 @@ export function LockPane(props: PaneProps<LockSlice>): ReactNode {
   );
 }
 
-function nothing({ known, looked }: LockSlice): readonly string[] {
+function nothing({ known, looked }: LockSlice): readonly string[] | undefined {
   if (known === undefined) return ['Not read yet'];
-  if (looked < known) return [`Of the ${formatCount(looked)} used last none is held`];
-  return [
-    'No lock is held, of those that were taken through Quarterdeck',
-    'quarterdeck lock run NAME -- CMD',
-  ];
+  return looked < known ? [`Of the ${formatCount(looked)} used last none is held`] : undefined;
 }
 
 /** `host:pid` with so much of a long host name that the process is not cut off. */

@@ -1,3 +1,4 @@
+import { registryKey } from '../../redis/registry.ts';
 import { formatClock, formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands, listLogs } from './commands.ts';
@@ -38,6 +39,15 @@ export default defineFeature<LogSlice>({
     const { found, wrong } = await listLogs(context);
     for (const { message } of wrong) context.warn?.(message);
     return found;
+  },
+  nothing: {
+    words: 'No log that Quarterdeck knows of',
+    looked: [registryKey('log')],
+    first: 'quarterdeck log write NAME MESSAGE',
+  },
+  discovery: {
+    what: 'logs that only other programs write',
+    load: async () => (await import('./discovery.ts')).discovery,
   },
   pane: async () => (await import('./log-pane.tsx')).LogPane,
 });

@@ -24,9 +24,9 @@ export function LogPane(props: PaneProps<LogSlice>): ReactNode {
   );
 }
 
-function nothing({ logs, selected, board }: LogSlice): readonly string[] {
+function nothing({ logs, selected, board }: LogSlice): readonly string[] | undefined {
   if (!logs) return ['Not read yet'];
-  if (!selected) return ['No logs yet', 'quarterdeck log write NAME MESSAGE makes one'];
+  if (!selected) return;
   return [board ? 'Nothing was written this hour' : 'Reading'];
 }
 

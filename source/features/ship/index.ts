@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.ts';
+import { registryKey } from '../../redis/registry.ts';
 import { formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { statuses } from './channel/status.ts';
@@ -38,5 +39,10 @@ export default defineFeature<ShipSlice>({
     return found;
   },
   doctor,
+  nothing: {
+    words: 'Nothing was shipped yet',
+    looked: [registryKey('ship')],
+    first: 'quarterdeck ship run PATH --channel logs: --consumers 1',
+  },
   pane: async () => (await import('./ship-pane.tsx')).ShipPane,
 });

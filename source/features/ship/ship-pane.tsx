@@ -49,11 +49,9 @@ function tailOf({ shown, wrong }: ShipSlice): readonly Line[] {
   return texts.map((span) => ({ spans: [span] }));
 }
 
-function nothing({ channels, shown, wrong }: ShipSlice): readonly string[] {
+function nothing({ channels, shown, wrong }: ShipSlice): readonly string[] | undefined {
   if (channels === undefined) return ['Not read yet'];
-  if (channels.length === 0) {
-    return ['Nothing was shipped yet', 'quarterdeck ship run PATH --channel logs: --consumers 1'];
-  }
+  if (channels.length === 0) return;
   return shown || wrong.length > 0 ? [] : ['Reading the channel'];
 }
 

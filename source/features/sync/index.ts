@@ -1,3 +1,4 @@
+import { registryKey } from '../../redis/registry.ts';
 import { counted } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
@@ -32,5 +33,10 @@ export default defineFeature<SyncSlice>({
   needs: needsOf,
   doctor,
   snapshot: ({ redis, warn }) => status(redis, warn),
+  nothing: {
+    words: 'Nothing is synced yet',
+    looked: [registryKey('sync')],
+    first: 'quarterdeck sync run DIR DEST',
+  },
   pane: async () => (await import('./sync-pane.tsx')).SyncPane,
 });

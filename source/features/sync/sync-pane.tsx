@@ -44,11 +44,7 @@ export function SyncPane(props: PaneProps<SyncSlice>): ReactNode {
         ...detailsOf(target),
       ]}
       tail={props.slice.wrong.map((text) => ({ spans: [{ text, tone: 'bad' as const }] }))}
-      empty={
-        props.slice.targets === undefined
-          ? ['Not read yet']
-          : ['Nothing is synced', 'quarterdeck sync run DIR DEST copies a folder as it changes']
-      }
+      empty={props.slice.targets === undefined ? ['Not read yet'] : undefined}
     />
   );
 }

@@ -1,3 +1,4 @@
+import { registryKey } from '../../redis/registry.ts';
 import { counted, formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
@@ -47,6 +48,15 @@ export default defineFeature<TopicSlice>({
     const { topics, unreadable } = await inspectAll(redis);
     for (const one of unreadable) warn?.(unreadableText(one));
     return topics.map(topicJson);
+  },
+  nothing: {
+    words: 'No topic that Quarterdeck knows of',
+    looked: [registryKey('topic')],
+    first: 'quarterdeck topic publish TOPIC MESSAGE',
+  },
+  discovery: {
+    what: 'topics that the index does not know',
+    load: async () => (await import('./discovery.ts')).discovery,
   },
   pane: async () => (await import('./topic-pane.tsx')).TopicPane,
 });

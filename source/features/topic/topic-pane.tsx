@@ -25,11 +25,7 @@ export function TopicPane(props: PaneProps<TopicSlice>): ReactNode {
         ...slice.wrong.map((text) => ({ spans: [{ text, tone: 'bad' as const }] })),
         ...(isEmpty ? [] : [{ spans: [retainedOf(slice)] }]),
       ]}
-      empty={
-        slice.isRead
-          ? ['No topics yet', 'quarterdeck topic publish TOPIC MESSAGE makes one']
-          : ['Not read yet']
-      }
+      empty={slice.isRead ? undefined : ['Not read yet']}
     />
   );
 }

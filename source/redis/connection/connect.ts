@@ -43,6 +43,10 @@ export type Connection = {
    * @throws {LostError | RefusedError} with what the server, or the network, last said
    */
   lost(timeoutMs: number): Promise<never>;
+  /** Does the next attempt to connect now; whether that was waited for. */
+  retryNow(): boolean;
+  /** Why it never answered, as far as anybody knows. */
+  whyUnreached(): QuarterdeckError;
   /** How many commands this process has sent on the asking connection. */
   sent(): number;
   close(): void;
@@ -161,6 +165,16 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
     },
     ready: (timeoutMs) => ready(connection, timeoutMs, lastWords),
     lost: (timeoutMs) => lost(connection, timeoutMs, unanswered, lastWords),
+    retryNow() {
+      const isWaiting = ask.status === 'reconnecting';
+      if (isWaiting) ask.connect().catch(() => {});
+      return isWaiting;
+    },
+    whyUnreached() {
+      const error = lastWords();
+      const wholeSecondsMs = Math.ceil((Date.now() - current.sinceMs) / 1000) * 1000;
+      return (error && refusalOf(url, error)) ?? unreached(url, error, wholeSecondsMs);
+    },
     sent: () => sent,
     close() {
       clearInterval(heartbeat);
@@ -209,12 +223,7 @@ function ready(connection: Connection, timeoutMs: number, lastWords: () => Error
     const ended = (): void =>
       finish(() => reject(new UnreachableError(url, lastWords(), 'the connection was closed')));
     const timer = setTimeout(() => {
-      const error = lastWords();
-      const refusal = refused(error, `Redis at ${url}`);
-      const detail = error ? messageOf(error) : `no answer within ${timeoutMs / 1000}s`;
-      finish(() =>
-        reject(refusal instanceof RefusedError ? refusal : new UnreachableError(url, error, detail)),
-      );
+      finish(() => reject(unreached(url, lastWords(), timeoutMs)));
     }, timeoutMs);
     const stop = connection.onState((state) => {
       if (state.name === 'live') finish(resolve);
@@ -224,6 +233,14 @@ function ready(connection: Connection, timeoutMs: number, lastWords: () => Error
     const error = lastWords();
     if (error) judge(error);
   });
+}
+
+/** That nothing was reached in this time, and why. */
+function unreached(url: string, error: Error | undefined, ms: number): QuarterdeckError {
+  const refusal = refused(error, `Redis at ${url}`);
+  if (refusal instanceof RefusedError) return refusal;
+  const detail = error ? messageOf(error) : `no answer within ${ms / 1000}s`;
+  return new UnreachableError(url, error, detail);
 }
 
 /** Failures that waiting does not mend; a server that is still loading or failing over is waited for. */

@@ -23,6 +23,8 @@ export function noConnection(url: string, kind: Connection['kind'] = 'standalone
     ready: refuse,
     // It never was there to be lost.
     lost: () => new Promise(() => {}),
+    retryNow: () => false,
+    whyUnreached: () => new UnreachableError(url, undefined, 'this runs without Redis'),
     sent: () => 0,
     close() {},
   };
