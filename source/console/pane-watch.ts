@@ -31,6 +31,7 @@ export function watchPanes(
 ): () => void {
   /** When each pane last had something in it. */
   const filledAtMs = new Map<string, number>();
+  const begun = { focus: store.getState().screen.focus, atMs: performance.now() };
   let isFirst = true;
   let lookedAtMs = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -55,12 +56,14 @@ export function watchPanes(
       wants[noun] = Math.max(wants[noun] ?? 0, isKept ? (state.screen.wants[noun] ?? 0) : 0);
     }
     const isRead = Object.values(state.freshness).every(({ name }) => name !== 'waiting');
-    const isLeft = empty.includes(focus) && !state.screen.empty.includes(focus);
-    if (isRead && (isFirst || isLeft)) {
-      isFirst = false;
+    // Where somebody went stays where they are, be there nothing.
+    const isUntouched = focus === begun.focus && untouchedMs() >= nowMs - begun.atMs;
+    const hasEmptied = empty.includes(focus) && filledAtMs.has(focus) && !state.screen.empty.includes(focus);
+    if (isRead && ((isFirst && isUntouched) || hasEmptied)) {
       const first = firstFilled(state, features, empty);
       if (first !== undefined) changeScreen(store, { focus: first });
     }
+    if (isRead) isFirst = false;
     const next = { empty, wants, emptySinceMs: found.emptySinceMs, guide: guideOf(state, features, empty) };
     const { screen } = store.getState();
     const isSame = isDeepStrictEqual(

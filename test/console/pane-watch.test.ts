@@ -92,6 +92,17 @@ test('whoever goes to an empty pane stays there, also when something comes', () 
   stop();
 });
 
+test('whoever goes to an empty pane before all was read is left there', () => {
+  const { store, screen, touch, stop } = watch(['servers'], { isRead: false });
+  vi.advanceTimersByTime(100);
+  touch();
+  changeScreen(store, { focus: 'two' });
+  read(store);
+  vi.advanceTimersByTime(500);
+  expect(screen()).toMatchObject({ focus: 'two', empty: ['one', 'two'], guide: 'unused' });
+  stop();
+});
+
 test('that a server is not reached is said once it refused, or was silent for a while', () => {
   const { store, screen, stop } = watch(['servers'], { isRead: false });
   stop();
