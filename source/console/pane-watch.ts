@@ -31,7 +31,8 @@ export function watchPanes(
 ): () => void {
   /** When each pane last had something in it. */
   const filledAtMs = new Map<string, number>();
-  const begun = { focus: store.getState().screen.focus, atMs: performance.now() };
+  const begunAt = store.getState().screen.focus;
+  let untouchedFromMs = performance.now();
   let isFirst = true;
   let lookedAtMs = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -42,13 +43,17 @@ export function watchPanes(
     if (state.screen.mode.name !== 'browse') return;
     const nowMs = performance.now();
     lookedAtMs = nowMs;
-    const { focus } = state.screen;
+    const { focus, guide } = state.screen;
+    // What was pressed while there was no pane chose none.
+    if (guide === 'unreached') untouchedFromMs = nowMs;
     const { wants, ...found } = panesOf(state, features);
     const empty: string[] = [];
-    for (const { noun } of features) {
+    for (const feature of features) {
+      const { noun } = feature;
       const isFilled = !found.empty.includes(noun);
-      // What was not read yet has its place, but did not have something.
-      if (isFilled && state.freshness[noun]?.name !== 'waiting') filledAtMs.set(noun, nowMs);
+      // What was not read yet, or could not be, has its place, but did not have something.
+      const { name = 'waiting' } = state.freshness[noun] ?? {};
+      if (name !== 'waiting' && name !== 'failed' && holdsRows(state, feature)) filledAtMs.set(noun, nowMs);
       const sinceMs = nowMs - (filledAtMs.get(noun) ?? Number.NEGATIVE_INFINITY);
       // What emptied under somebody's eyes does not go while they are at it.
       const isKept = sinceMs < keptMs || (noun === focus && sinceMs < Infinity && untouchedMs() < keptMs);
@@ -57,13 +62,13 @@ export function watchPanes(
     }
     const isRead = Object.values(state.freshness).every(({ name }) => name !== 'waiting');
     // Where somebody went stays where they are, be there nothing.
-    const isUntouched = focus === begun.focus && untouchedMs() >= nowMs - begun.atMs;
+    const isUntouched = focus === begunAt && untouchedMs() >= nowMs - untouchedFromMs;
     const hasEmptied = empty.includes(focus) && filledAtMs.has(focus) && !state.screen.empty.includes(focus);
     if (isRead && ((isFirst && isUntouched) || hasEmptied)) {
       const first = firstFilled(state, features, empty);
       if (first !== undefined) changeScreen(store, { focus: first });
     }
-    if (isRead) isFirst = false;
+    if (isRead && state.freshness[focus]?.learnedAtMs !== undefined) isFirst = false;
     const next = { empty, wants, emptySinceMs: found.emptySinceMs, guide: guideOf(state, features, empty) };
     const { screen } = store.getState();
     const isSame = isDeepStrictEqual(
@@ -140,10 +145,14 @@ export function screenOf(
 }
 
 /** What was not read yet, could not be read, or needs somebody is not empty; what is stale is as it was last. */
-function hasSomething({ freshness, slices, marks }: State, feature: AnyFeature): boolean {
-  const { noun, list, isEmpty } = feature;
-  const { name = 'waiting' } = freshness[noun] ?? {};
-  if (name === 'waiting' || name === 'failed' || marks[noun]) return true;
+function hasSomething(state: State, feature: AnyFeature): boolean {
+  const { freshness, marks } = state;
+  const { name = 'waiting' } = freshness[feature.noun] ?? {};
+  if (name === 'waiting' || name === 'failed' || marks[feature.noun]) return true;
+  return holdsRows(state, feature);
+}
+
+function holdsRows({ slices }: State, { noun, list, isEmpty }: AnyFeature): boolean {
   const slice = slices[noun];
   return isEmpty ? !isEmpty(slice) : list.rows(slice).length > 0;
 }

@@ -92,6 +92,20 @@ test('whoever goes to an empty pane stays there, also when something comes', () 
   stop();
 });
 
+test('a reading that fails at first keeps nobody from being led to where something is', () => {
+  const { store, screen, stop } = watch(['servers'], { isRead: false });
+  read(store);
+  store.setState(({ freshness }) => ({
+    freshness: { ...freshness, one: { name: 'failed', error: 'CLUSTERDOWN' } },
+  }));
+  vi.advanceTimersByTime(500);
+  expect(screen()).toMatchObject({ focus: 'one', empty: ['two'], guide: undefined });
+  read(store);
+  vi.advanceTimersByTime(500);
+  expect(screen()).toMatchObject({ focus: 'servers', empty: ['one', 'two'], guide: 'unused' });
+  stop();
+});
+
 test('whoever goes to an empty pane before all was read is left there', () => {
   const { store, screen, touch, stop } = watch(['servers'], { isRead: false });
   vi.advanceTimersByTime(100);

@@ -121,7 +121,7 @@ test('a primary of a cluster is killed: the failover is reported, its slots are 
 
   play.press('down', 'down', 'j');
   play.press('z');
-  await play.shows(/─ nothing in ─ 1 chat/);
+  await play.shows('This server has nothing that Quarterdeck knows of');
   play.press('z');
   await play.shows(/^┏━ \d shards .*┓$/m);
 

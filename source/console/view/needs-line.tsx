@@ -59,14 +59,10 @@ export function needSpans(
         },
       ]
     : [
-        {
-          text: isUnused
-            ? ' nothing of Quarterdeck on this server yet'
-            : isRead
-              ? ' nothing needs you'
-              : ' not all read yet',
-          tone: 'muted',
-        },
+        { text: isRead ? ' nothing needs you' : ' not all read yet', tone: 'muted' },
+        ...(isUnused
+          ? [{ text: '   nothing of Quarterdeck on this server yet', tone: 'muted' } as const]
+          : []),
       ];
   const end = acked > 0 ? [{ text: `   ${acked} acked`, tone: 'muted' } as const] : [];
   let room = columns - cells(count) - cells(end) - 1;

@@ -78,6 +78,9 @@ test('what is related to a row, and the columns of a table, are said one by one'
   await send(redis, 'ops', 'bob', 'who broke deploy ?');
   const play = reader();
   await hears(play, /lock (deploy|migrate) no TTL/i);
+  // The console may have begun before anything was read.
+  play.press('6');
+  await hears(play, /6 lock, 1 of 2/);
   play.press('1');
   await hears(play, /1 chat, .*who broke deploy/);
   play.press('r');
