@@ -35,7 +35,7 @@ async function fillByOthers(): Promise<void> {
 test.each([
   [80, 24],
   [120, 40],
-])('a server with nothing of ours says so, and how to begin, at %ix%i', async (columns, rows) => {
+])('a server with nothing of ours has it in line 2, and how to begin, at %ix%i', async (columns, rows) => {
   const play = open([], { columns, rows });
   await play.shows(/^ nothing needs you {3}nothing of Quarterdeck on this server yet/m);
   await play.shows(/┏━ 0 shards {2}1 server/);
@@ -161,7 +161,7 @@ test('it goes on trying, and shows the panes once the server is there', async ()
   }
 });
 
-test('a password that is wrong is told as that', async () => {
+test('a password that is wrong is reported as that', async () => {
   await client.config('SET', 'requirepass', 'secret');
   try {
     const play = open([], { columns: 100, rows: 30 });

@@ -37,7 +37,7 @@ function eventsIn(file: string): (LogEvent & { readonly at: number })[] {
 test('tells what was asked, pressed, run and painted, and nothing that was typed', async () => {
   const file = path.join(folder, 'console.log');
   const play = open(file);
-  await play.shows('nothing in');
+  await play.shows('nothing of Quarterdeck');
   play.press('6', ':');
   await play.shows('━ command ━');
   play.press('lock break vault', 'enter');
