@@ -238,6 +238,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     write: (text) => terminal.send(text),
   });
   const touched: Keyboard = {
+    ...heard,
     press(keys) {
       touchedAtMs = performance.now();
       heard.press(keys);

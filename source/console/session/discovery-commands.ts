@@ -3,7 +3,7 @@ import type { AnyCommand } from '../../commands/run-command.ts';
 import { UsageError } from '../../errors.ts';
 import { type CommandContext, defineCommand, list, type ReadContext } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
-import { masters } from '../../redis/connection/connect.ts';
+import { masters } from '../../redis/client.ts';
 import { isReplyError } from '../../redis/refusals.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { counted, formatCount, formatDuration } from '../../ui/format.ts';
