@@ -175,7 +175,7 @@ function guideOf(state: State, features: readonly AnyFeature[], empty: readonly 
   const { connection, freshness, screen } = state;
   const mayBeEmpty = features.filter(({ nothing }) => nothing !== undefined);
   // Of the servers themselves it is known that they do not answer.
-  const isUnread = mayBeEmpty.every(({ noun }) => freshness[noun]?.name === 'waiting');
+  const isUnread = mayBeEmpty.every(({ noun }) => freshness[noun]?.learnedAtMs === undefined);
   if (isConnecting(state) && isUnread) {
     const isSlow = Date.now() - connection.sinceMs >= patientMs;
     return connection.error !== undefined || isSlow ? 'unreached' : undefined;

@@ -129,6 +129,13 @@ test('that a server is not reached is said once it refused, or was silent for a 
   expect(screen().guide).toBeUndefined();
   vi.advanceTimersByTime(1000);
   expect(screen().guide).toBe('unreached');
+  // A server that refuses us may refuse a reading as well, and nothing was learned by that.
+  store.setState(({ connection, freshness }) => ({
+    connection: { ...connection, error: 'NOAUTH' },
+    freshness: { ...freshness, one: { name: 'failed', error: 'NOAUTH' } },
+  }));
+  vi.advanceTimersByTime(250);
+  expect(screen().guide).toBe('unreached');
   store.setState(({ connection }) => ({ connection: { ...connection, name: 'live' } }));
   read(store);
   vi.advanceTimersByTime(250);
