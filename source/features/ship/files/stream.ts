@@ -43,6 +43,8 @@ export class Stream {
   readonly inspecting = new Set<RawPath>();
   /** They have ended, and Redis does not know yet: until the past is stored they are in the record. */
   readonly leaving = new Set<Generation>();
+  /** Its log was found just now: nothing is read before the files that were found with it are told apart. */
+  isBeginning = false;
   hasToldOfCompressed = false;
   /** Another shipper has it in hand, or it cannot be shipped for another reason. */
   hasFailed = false;
@@ -77,10 +79,12 @@ export class Stream {
     return this.chain.find(({ isLive, path }) => isLive && path !== undefined);
   }
 
-  /** Puts an earlier generation in: before the log itself, as whatever else is known is older. */
-  insert(generation: Generation): void {
-    const at = this.chain.findIndex(({ isLive, path }) => isLive && path !== undefined);
-    this.chain.splice(at === -1 ? this.chain.length : at, 0, generation);
+  /** Puts an earlier generation in: before the log itself, as whatever else is known is older unless it is said not to be. */
+  insert(generation: Generation, isBefore: (other: Generation) => boolean = () => false): void {
+    const live = this.chain.findIndex(({ isLive, path }) => isLive && path !== undefined);
+    let at = live === -1 ? this.chain.length : live;
+    for (let other = this.chain[at - 1]; other && isBefore(other); other = this.chain[at - 1]) at -= 1;
+    this.chain.splice(at, 0, generation);
   }
 
   /** What was read and not announced is to be read again. */

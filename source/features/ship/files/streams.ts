@@ -1,7 +1,7 @@
 import { messageOf } from '../../../errors.ts';
 import type { FileRecord, StoredGeneration } from '../channel/ledger.ts';
 import { hasCode } from './errno.ts';
-import { endingOf, inOrder, type Rotated, rotatedNames } from './family.ts';
+import { byAge, endingOf, inOrder, type Rotated, rotatedNames } from './family.ts';
 import { Generation } from './generation.ts';
 import { looksLikeGzip } from './gzip.ts';
 import { FileMovedError, type Handles } from './handles.ts';
@@ -113,6 +113,8 @@ export class Streams {
   #confirmed = new Map<Generation, Promise<boolean>>();
   /** How they begin, meanwhile; undefined of what cannot be read. */
   #begins = new Map<Generation, Promise<Buffer | undefined>>();
+  /** Streams with a new log: other files of the same look may be older. */
+  readonly #beginning = new Set<Stream>();
   /** To be looked at again, changed or not. */
   #again = new Set<RawPath>();
 
@@ -361,6 +363,18 @@ export class Streams {
   async #identify(opened: readonly Unknown[]): Promise<void> {
     this.#confirmed = new Map();
     this.#begins = new Map();
+    try {
+      await this.#tellApart(opened);
+    } finally {
+      for (const stream of this.#beginning) {
+        stream.isBeginning = false;
+        this.#options.onReady(stream);
+      }
+      this.#beginning.clear();
+    }
+  }
+
+  async #tellApart(opened: readonly Unknown[]): Promise<void> {
     const others: Unknown[] = [];
     if (opened.length > 0) await this.#checkAllHeld();
     for (const one of opened) {
@@ -637,14 +651,15 @@ export class Streams {
     stream.chain.push(generation);
     this.#known.add(generation, stream);
     stream.isUnsaved = true;
-    this.#options.onReady(stream);
+    stream.isBeginning = true;
+    this.#beginning.add(stream);
   }
 
   /** A generation that came and went between two looks: older than the log itself, and younger than what is known. */
   async #insert(stream: Stream, one: Unknown): Promise<void> {
     const generation = Generation.found(one.file.path, one, one.ending);
     await this.#options.handles.pass(one.opened, generation);
-    stream.insert(generation);
+    stream.insert(generation, (other) => this.#isOlder(generation, other, stream));
     this.#known.add(generation, stream);
     this.#restless.add(generation);
     stream.isUnsaved = true;
@@ -655,6 +670,14 @@ export class Streams {
       );
     }
     this.#options.onReady(stream);
+  }
+
+  /** By their names, of two generations of which nothing was read. */
+  #isOlder(one: Generation, other: Generation, stream: Stream): boolean {
+    if (other.planned > 0 || one.path === undefined || other.path === undefined) return false;
+    const [a, b] = [this.homes.familyOf(one.path), this.homes.familyOf(other.path)];
+    if (a?.stream !== stream || b?.stream !== stream) return false;
+    return byAge({ rotated: a.rotated, mtimeMs: 0 }, { rotated: b.rotated, mtimeMs: 0 }) < 0;
   }
 
   /** A log that was not known, if it is to be followed under its own name. */

@@ -226,7 +226,7 @@ export class Follower {
 
   /** Reads a stream's generations in their order. Resolves to whether there is more at once. */
   async #readSome(stream: Stream): Promise<boolean> {
-    if (stream.hasFailed || stream.inspecting.size > 0) return false;
+    if (stream.hasFailed || stream.isBeginning || stream.inspecting.size > 0) return false;
     let parts = 0;
     for (const generation of [...stream.chain]) {
       if (generation.planned >= generation.seen || generation.isUnreadable) continue;
