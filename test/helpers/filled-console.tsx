@@ -306,7 +306,7 @@ function bufferSlice(): buffer.BufferSlice {
 }
 
 function syncSlice(): sync.SyncSlice {
-  const { marker: _marker, place: _place, peak: _peak, ...shown } = unused('/srv/img');
+  const { marker: _marker, place: _place, highs: _highs, ...shown } = unused('/srv/img');
   const target = (news: Partial<sync.Target>): sync.Target => {
     const whole = {
       ...shown,

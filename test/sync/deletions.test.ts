@@ -286,6 +286,36 @@ describe('more than may be removed', () => {
     );
   });
 
+  test('in waves, each followed by a full comparison: what is removed within a day counts together', async () => {
+    fill(base, 0, 300);
+    const runner = sync();
+    await vi.waitFor(() => expect(count()).toBe(300));
+    const gone = (from: number, to: number): void => {
+      for (let index = from; index < to; index += 1) rmSync(path.join(base, `f${index}`));
+    };
+    gone(0, 90);
+    await vi.waitFor(() => expect(count()).toBe(210));
+    await later(runner);
+    gone(90, 180);
+    expect(await halted('too-many-deletions')).toMatchObject({ would: 90, of: 300, most: 150 });
+    await later(runner);
+    expect(count()).toBe(210);
+    // A new process knows it as well.
+    await runner.stop();
+    const second = sync();
+    await later(second);
+    expect(count()).toBe(210);
+    // What somebody allowed is the measure from then on.
+    expect((await resume('--deletes', '90')).code).toBe(0);
+    await vi.waitFor(() => expect(count()).toBe(120));
+    await later(second);
+    gone(180, 240);
+    await vi.waitFor(() => expect(count()).toBe(60));
+    await later(second);
+    gone(240, 299);
+    expect(await halted('too-many-deletions')).toMatchObject({ would: 59, of: 120, most: 100 });
+  });
+
   test('files that come and go in the same number are no loss', async () => {
     fill(base, 0, 150);
     sync({ fullEveryMs: 3_600_000 });
@@ -402,7 +432,7 @@ describe('a base behind a symlink', () => {
     expect(seen.join('\n')).toContain('leads to another folder by now');
     expect((await only()).halted).toBeNull();
     switchTo('three');
-    expect(await halted('too-many-deletions')).toMatchObject({ would: 291, of: 291 });
+    expect(await halted('too-many-deletions')).toMatchObject({ would: 291, of: 300 });
     await vi.waitFor(() => expect(count()).toBe(291 + 300));
     controller.abort();
     await watching;

@@ -18,7 +18,7 @@ beforeAll(() => {
   process.env.TZ = 'UTC';
 });
 
-const { marker: _marker, place: _place, peak: _peak, ...shown } = unused('/srv/img');
+const { marker: _marker, place: _place, highs: _highs, ...shown } = unused('/srv/img');
 const live0: Target = {
   ...shown,
   channel: 'new_files',
@@ -40,7 +40,7 @@ function target(news: Partial<Target> = {}): Target {
 }
 const halted = {
   reason: 'too-many-deletions',
-  message: '4,210 of 5,000 files would be removed at /mnt/b: more are gone than may be removed at a time',
+  message: '4,210 of 5,000 files would be removed at /mnt/b: more are gone than may be removed within a day',
   would: 4210,
   of: 5000,
   most: 2500,

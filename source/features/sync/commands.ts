@@ -6,7 +6,8 @@ import { settlePublished } from '../topic/publish.ts';
 import { preservable } from './copy/execute.ts';
 import { forgetTarget } from './forget.ts';
 import { forgetGuard, resumeGuard } from './guards.ts';
-import type { SyncEvent } from './options.ts';
+import { type SyncEvent, targetMarkerName } from './options.ts';
+import type { Halt } from './record.ts';
 import { resumeTarget } from './resume.ts';
 import { defaultCeiling } from './runner/ceiling.ts';
 import { runSync } from './runner/run.ts';
@@ -93,8 +94,13 @@ const runSyncCommand = defineCommand({
     delete: switchFlag('remove at the target what is gone from the folder'),
     maxDelete: optionalFlag(
       'N|P%',
-      'halt instead of removing more files at a time, or of those there are (50%, at least 100)',
+      'halt instead of removing more files within a day, or of those there were (50%, at least 100)',
       ceiling,
+    ),
+    targetMarker: optionalFlag(
+      'NAME',
+      'copy and remove nothing unless this file is at the top of the target',
+      targetMarkerName,
     ),
     preserve: flagOr('LIST', `also keep ${preservable.join(', ')}`, preserved, ''),
     standby: switchFlag('wait while another process serves this target'),
@@ -145,10 +151,15 @@ function statusLines(status: TargetStatus): string[] {
   const { halted, error, failures } = status;
   return [
     `${channel}  ${base} > ${target}  ${condition}  ${queued} queued  ${synced} synced  ${failed} failed  ${refused} refused  ${missedByEvents} missed by events`,
-    ...(halted ? [`  halted: ${halted.message}; sync resume ${base} ${target} ${resumeFlags(halted)}`] : []),
+    ...(halted ? [`  halted: ${halted.message}${resumption(status, halted)}`] : []),
     ...(error === null ? [] : [`  ${error}`]),
     ...failures.map(({ path, reason }) => `  ${path}: ${reason}`),
   ];
+}
+
+function resumption({ base, target }: TargetStatus, halted: Halt): string {
+  const flags = resumeFlags(halted);
+  return flags === undefined ? '' : `; sync resume ${base} ${target} ${flags}`;
 }
 
 const resumeCommand = defineCommand({

@@ -37,12 +37,16 @@ function examineTarget({ channel, base, target, condition, halted, queued, faile
   const findings: Finding[] = [];
   if (halted) {
     const ago = formatDuration(Math.max(0, Date.now() - halted.sinceMs));
+    const flags = resumeFlags(halted);
     findings.push({
       code: 'SYNC_HALTED',
       severity: 'error',
       key,
       message: `${target} has been halted for ${ago}: ${halted.message}`,
-      fix: `Look at ${base}; to go on as it is: quarterdeck sync resume ${shellWord(base)} ${shellWord(target)} ${resumeFlags(halted)} --channel ${shellWord(channel)} --yes`,
+      fix:
+        flags === undefined
+          ? `Mount the disk of ${target}; by itself it goes on then`
+          : `Look at ${base}; to go on as it is: quarterdeck sync resume ${shellWord(base)} ${shellWord(target)} ${flags} --channel ${shellWord(channel)} --yes`,
     });
   }
   if (condition === 'down') {

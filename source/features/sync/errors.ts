@@ -1,6 +1,7 @@
 import { QuarterdeckError, UsageError } from '../../errors.ts';
 import { shellWord } from '../../shell-word.ts';
 import { cutPath } from './change.ts';
+import { markerHint, missingMarker } from './target-marker.ts';
 
 /** The folder to sync from is not one. */
 export class BaseError extends QuarterdeckError {
@@ -107,6 +108,13 @@ export class BeforeError extends QuarterdeckError {
   }
 }
 
+/** The target lacks the file by which it is recognised. */
+export class TargetMarkerError extends QuarterdeckError {
+  constructor(target: string, marker: string) {
+    super('data', 'TARGET_MARKER', missingMarker(target, marker), { hint: markerHint(target, marker) });
+  }
+}
+
 /** Somebody else already brings this target up to date. */
 export class TargetInUseError extends QuarterdeckError {
   constructor(target: string, owner: string) {
@@ -131,6 +139,20 @@ export class NotHaltedError extends QuarterdeckError {
     super('data', 'SYNC_NOT_HALTED', `The target ${target} is not halted`, {
       hint: '`quarterdeck sync status` says how it goes',
     });
+  }
+}
+
+/** It is halted until the target holds its marker again: no word of an operator puts it there. */
+export class TargetAwayError extends QuarterdeckError {
+  constructor(target: string) {
+    super(
+      'data',
+      'TARGET_MARKER',
+      `The target ${target} does not hold the file that \`--target-marker\` names`,
+      {
+        hint: 'Mount its disk, or make the file if it is the right folder: `sync status` says how',
+      },
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { counted } from '../../ui/format.ts';
 import type { Guard, ReadContext } from '../feature.ts';
 import { isBaseOf } from './resume.ts';
+import { resumeFlags } from './state.ts';
 import { channelStatus, type TargetStatus } from './status.ts';
 
 type Input = { readonly base: string; readonly target: string; readonly channel: string };
@@ -24,7 +25,7 @@ export const resumeGuard: Guard<Input & { readonly deletes: number | undefined; 
   async look(context, input) {
     const { base, target, deletes, adopt } = input;
     const halted = (await statusOf(context, input))?.halted;
-    if (!halted) return;
+    if (!halted || resumeFlags(halted) === undefined) return;
     const removes = `Remove up to ${counted(deletes ?? 0, 'file')} at ${target}, of ${counted(halted.of, 'file')} there, that are gone from ${base}?`;
     const takes = `Take ${base} as it is now for the folder that ${target} is filled from?`;
     return {

@@ -11,7 +11,8 @@ export const keys: readonly KeyBinding<SyncSlice>[] = [
     refuse(slice) {
       const chosen = chosenRow(syncList, slice);
       if (!chosen) return 'There is no target to resume';
-      return chosen.halted === null ? `${chosen.target} is not halted` : undefined;
+      if (chosen.halted === null) return `${chosen.target} is not halted`;
+      return chosen.halted.reason === 'target-missing' ? `${chosen.target} lacks its marker` : undefined;
     },
     input(slice) {
       const { channel, base, target, halted } = chosenRow(syncList, slice) ?? {};

@@ -42,7 +42,7 @@ export type Event =
 
 /** Why a target stands still. */
 export interface Halted {
-  readonly reason: 'base-replaced' | 'base-empty' | 'too-many-deletions';
+  readonly reason: 'base-replaced' | 'target-missing' | 'base-empty' | 'too-many-deletions';
   /** A sentence, with figures. */
   readonly message: string;
   /** How many files would be removed, how many there are, and how many may be without a word of yours. */
@@ -93,8 +93,10 @@ export interface Options extends Daemon<Event> {
   readonly before?: string | BeforeCopy;
   /** Remove at the target what is gone from the base. */
   readonly deletes?: boolean;
-  /** Halt instead of removing more at a time: half of the files at the target, and at least 100. */
+  /** Halt instead of removing more within a day: half of the files at the target, and at least 100. */
   readonly maxDelete?: Ceiling;
+  /** A file that must be at the top of the target before anything is copied or removed, such as on a disk that is mounted. */
+  readonly targetMarker?: string;
   /** Wait while another process serves the target, instead of failing. */
   readonly standby?: boolean;
 }
@@ -165,6 +167,7 @@ export async function run(redis: Redis, base: string, target: string, options: O
     before: options.before,
     deletes: options.deletes ?? false,
     ...(options.maxDelete && { maxDelete: options.maxDelete }),
+    targetMarker: options.targetMarker,
     standby: options.standby ?? false,
     listen: listenerOf(client, options),
     onEvent: async (event) => onEvent?.(asEvent(event)),

@@ -1,7 +1,23 @@
+import * as v from 'valibot';
+import { UsageError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { described } from '../../values.ts';
 import type { Preserved } from './copy/execute.ts';
 import type { Halt } from './record.ts';
 import type { Ceiling } from './runner/ceiling.ts';
+
+/** A plain name: it is part of a pattern for rsync and of a path. */
+export const targetMarkerName = v.pipe(
+  v.string(),
+  v.regex(/^[\w.-]{1,100}$/, 'Expected the name of a file: letters, digits, `.`, `_` and `-`'),
+  v.regex(/[^.]/, 'Expected the name of a file'),
+);
+
+/** @throws {UsageError} */
+export function requireTargetMarker(name: unknown): void {
+  const { success, issues } = v.safeParse(v.optional(targetMarkerName), name);
+  if (!success) throw new UsageError(`targetMarker: ${issues[0].message}, got ${described(name)}`);
+}
 
 /** Sees a batch before it is copied, such as to make thumbnails; a batch it refuses by throwing is tried again. */
 export type BeforeCopy = (
@@ -25,6 +41,8 @@ export type RunnerOptions = {
   readonly deletes: boolean;
   /** How much of it may be removed before somebody has to allow it. */
   readonly maxDelete?: Ceiling;
+  /** A file that must be at the top of the target before anything is copied or removed. */
+  readonly targetMarker?: string | undefined;
   /** Of what `rsync --archive` leaves out. */
   readonly preserve?: readonly Preserved[];
   readonly standby: boolean;

@@ -16,7 +16,7 @@ const absent = <Schema extends v.GenericSchema, const Default>(schema: Schema, v
 
 /** Nothing is removed at the target, or nothing copied to it, until somebody says how to go on. */
 const halt = v.object({
-  reason: v.picklist(['base-replaced', 'base-empty', 'too-many-deletions']),
+  reason: v.picklist(['base-replaced', 'target-missing', 'base-empty', 'too-many-deletions']),
   /** For people, with figures. */
   message: v.string(),
   /** How many files would be removed, how many there are, and how many may be. */
@@ -60,8 +60,8 @@ const record = v.object({
   place: absent(v.nullable(place), null),
   /** Files at the target; undefined until a comparison has counted them. */
   known: v.optional(count),
-  /** The most there were since the last comparison that was completed. */
-  peak: absent(count, 0),
+  /** The most there were in each hour of the last day, or since somebody allowed a removal. */
+  highs: absent(v.array(v.object({ at: v.number(), files: count })), []),
 });
 
 /** What a runner remembers of its target; survives the runner. */
@@ -84,7 +84,7 @@ export const unused = (base: string): TargetRecord => ({
   real: null,
   marker: null,
   place: null,
-  peak: 0,
+  highs: [],
 });
 
 /** @throws {WrongTypeError} */

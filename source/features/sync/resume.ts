@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Client } from '../../redis/client.ts';
 import { requireWholes } from '../../values.ts';
 import { openTopic } from '../topic/topic.ts';
-import { NoTargetError, NotHaltedError, ResumeError } from './errors.ts';
+import { NoTargetError, NotHaltedError, ResumeError, TargetAwayError } from './errors.ts';
 import { requireTarget } from './keys.ts';
 import { type Halt, readRecord, type TargetRecord, writeResumption } from './record.ts';
 
@@ -21,7 +21,7 @@ export type ResumeOptions = {
  * Lets a halted target go on: its runner takes it up within a second or so, or at its next start. It is about this halt
  * alone: a later one is not resumed by it.
  * @returns the halt as it was
- * @throws {NoTargetError | NotHaltedError | ResumeError | WrongTypeError}
+ * @throws {NoTargetError | NotHaltedError | ResumeError | TargetAwayError | WrongTypeError}
  */
 export async function resumeTarget(
   redis: Client,
@@ -35,6 +35,7 @@ export async function resumeTarget(
   const { halted } = record;
   if (!halted) throw new NotHaltedError(target);
   const { reason, would, token } = halted;
+  if (reason === 'target-missing') throw new TargetAwayError(target);
   if (reason === 'base-replaced' && !adopt)
     throw new ResumeError(target, 'its base is not the folder it was filled from', '--adopt');
   if (reason !== 'base-replaced' && (deletes === undefined || deletes < would))

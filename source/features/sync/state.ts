@@ -49,7 +49,8 @@ export type Condition = 'live' | 'idle' | 'down' | 'halted' | 'retrying' | 'fail
 /**
  * In one word: how it goes.
  *
- * - `halted`: something would be removed that an operator has to allow first, or the base is not the one it was
+ * - `halted`: something would be removed that an operator has to allow first, the base is not the one it was, or the target
+ *   lacks its marker
  * - `down`: nobody serves it, and something waits or went wrong
  * - `idle`: nobody serves it, and nothing waits
  * - `retrying`: nothing can be copied just now, and it is tried again
@@ -74,8 +75,9 @@ export function conditionText(condition: Condition): string {
   return condition === 'live' || condition === 'idle' ? condition : condition.toUpperCase();
 }
 
-/** What `sync resume` is to be given for this halt. */
-export function resumeFlags({ reason, would }: Halt): string {
+/** What `sync resume` is to be given for this halt; undefined for one that only the target itself ends. */
+export function resumeFlags({ reason, would }: Halt): string | undefined {
+  if (reason === 'target-missing') return;
   return reason === 'base-replaced' ? '--adopt' : `--deletes ${would}`;
 }
 

@@ -15,7 +15,7 @@ import { parseRecord, type TargetRecord } from './record.ts';
 import { type Condition, conditionOf } from './state.ts';
 
 /** How one target of one channel is. */
-export type TargetStatus = Omit<TargetRecord, 'failed' | 'known' | 'peak' | 'place' | 'marker'> & {
+export type TargetStatus = Omit<TargetRecord, 'failed' | 'known' | 'highs' | 'place' | 'marker'> & {
   readonly channel: string;
   readonly target: string;
   /** Change messages not done for this target yet. */
@@ -165,7 +165,7 @@ async function targetsOf(
 ): Promise<readonly TargetStatus[]> {
   const failures = await countFailed(redis, channel, records);
   return [...records].map(
-    ([target, { known: _known, peak: _peak, place: _place, marker: _marker, ...shown }]) => {
+    ([target, { known: _known, highs: _highs, place: _place, marker: _marker, ...shown }]) => {
       const subscriber = subscribers.get(targetName(shown.base, target));
       const status = {
         ...shown,

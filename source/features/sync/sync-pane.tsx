@@ -102,7 +102,9 @@ function detailsOf(target: Target): readonly Line[] {
   const lines: (readonly Span[])[] = [];
   if (halted !== null) {
     lines.push([{ text: `halted since ${formatClock(halted.sinceMs)}: ${halted.message}`, tone: 'bad' }]);
-    lines.push([{ text: `if it is meant: c, or sync resume … ${resumeFlags(halted)} --yes`, tone: 'warn' }]);
+    const flags = resumeFlags(halted);
+    if (flags !== undefined)
+      lines.push([{ text: `if it is meant: c, or sync resume … ${flags} --yes`, tone: 'warn' }]);
     const [first] = halted.sample;
     if (first !== undefined) lines.push([{ text: `such as ${halted.sample.join(', ')}`, tone: 'muted' }]);
   }

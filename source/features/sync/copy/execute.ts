@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ExecFileException, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { RsyncError, RsyncMissingError } from '../errors.ts';
@@ -15,6 +15,8 @@ export type Rsync = {
   readonly base: string;
   readonly destination: string;
   readonly signal: AbortSignal;
+  /** A file at the top of the target that is neither copied nor removed: its marker. */
+  readonly targetMarker?: string | undefined;
   /** What `--preserve` asked for besides what `--archive` keeps. */
   readonly preserve?: readonly Preserved[];
   /** Called when nothing was heard of it for so long; what stands still for `silentSeconds` is given up on. */
@@ -89,10 +91,10 @@ export async function execute(
   names: readonly string[] | undefined,
   { onEntry, onLeftOut, onStatistic }: Listeners,
 ): Promise<Executed> {
-  const { destination, signal, preserve = [] } = rsync;
-  const target = destination.endsWith('/') ? destination : `${destination}/`;
+  const { signal, preserve = [], targetMarker } = rsync;
   const more = preserve.map((each) => preserving[each]);
-  const child = spawn('rsync', [...always, ...more, ...words, '--', sourceOf(rsync), target], {
+  if (targetMarker !== undefined) more.push(`--exclude=/${targetMarker}`);
+  const child = spawn('rsync', [...always, ...more, ...words, '--', sourceOf(rsync), targetOf(rsync)], {
     stdio: ['pipe', 'pipe', 'pipe'],
     signal,
     killSignal: 'SIGTERM',
@@ -134,6 +136,32 @@ export async function execute(
   throw errorOf(rsync, exitCode, ended, lines);
 }
 
+/**
+ * Whether the target holds its marker; true where none was asked for. Without it, it may be the folder below a disk that is
+ * not mounted.
+ * @throws {RsyncError | RsyncMissingError} where that cannot be found out
+ */
+export async function hasTargetMarker(rsync: Rsync): Promise<boolean> {
+  const { targetMarker, signal } = rsync;
+  if (targetMarker === undefined) return true;
+  const words = ['--list-only', `--timeout=${silentSeconds}`, '--', `${targetOf(rsync)}${targetMarker}`];
+  const { error, stdout, stderr } = await new Promise<{
+    error: ExecFileException | null;
+    stdout: string;
+    stderr: string;
+  }>((resolve) => {
+    execFile('rsync', words, { signal, killSignal: 'SIGTERM' }, (error, stdout, stderr) =>
+      resolve({ error, stdout, stderr }),
+    );
+  });
+  signal.throwIfAborted();
+  if (error === null) return stdout.startsWith('-');
+  // Where it could not be started the code is a text.
+  if (typeof error.code === 'string') throw new RsyncMissingError(error);
+  if (error.code === partial && stderr.includes('No such file or directory')) return false;
+  throw errorOf(rsync, error.code ?? null, error.signal ?? null, stderr.trim().split('\n'));
+}
+
 function errorOf(rsync: Rsync, exitCode: number | null, ended: string | null, lines: readonly string[]) {
   const { destination } = rsync;
   if (exitCode === null) return new RsyncError(destination, undefined, `by ${ended}`);
@@ -153,6 +181,10 @@ function errorOf(rsync: Rsync, exitCode: number | null, ended: string | null, li
     sort: ofFiles.has(exitCode) ? cause : 'connection',
     about: complaint?.quoted,
   });
+}
+
+function targetOf({ destination }: Rsync): string {
+  return destination.endsWith('/') ? destination : `${destination}/`;
 }
 
 export function sourceOf({ base }: Rsync): string {

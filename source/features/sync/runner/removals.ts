@@ -4,16 +4,16 @@ import { counted, formatCount } from '../../../ui/format.ts';
 import { folderAt } from '../copy/base.ts';
 import type { Removal } from '../copy/copy.ts';
 import type { RunnerOptions } from '../options.ts';
-import { type Halt, takeResumption } from '../record.ts';
+import { type Halt, type TargetRecord, takeResumption } from '../record.ts';
 import { resumeFlags } from '../state.ts';
 import { adopt } from './base-watch.ts';
-import { defaultCeiling, excessOf, isWithin } from './ceiling.ts';
+import { defaultCeiling, excessOf, highsWith, isWithin, peakOf } from './ceiling.ts';
 import type { TargetMemory } from './target-memory.ts';
 
 /** What decides over a removal besides its size. */
 type Base = {
-  /** Whether the base is the folder that the target was filled from. */
-  readonly isBaseSure: () => Promise<boolean>;
+  /** Whether the base is the folder that the target was filled from, and the target has its marker. */
+  readonly areEndsSure: () => Promise<boolean>;
   /** Everything is to be compared. */
   readonly needFull: () => void;
 };
@@ -25,6 +25,8 @@ export class Removals {
   readonly #base: Base;
   /** An operator said that so many files may be removed by the next comparison. */
   #permitted: number | undefined;
+  /** The comparison that goes on removes what somebody allowed. */
+  #isAllowed = false;
 
   constructor(memory: TargetMemory, options: RunnerOptions, base: Base) {
     this.#memory = memory;
@@ -35,9 +37,10 @@ export class Removals {
   /** Whether a batch may remove so much now; where it is too much for it, a comparison of everything decides. */
   async mayBatch(removal: Removal): Promise<boolean> {
     const { maxDelete: ceiling = defaultCeiling } = this.#options;
-    const { known, peak } = this.#memory.record;
+    const { known, highs } = this.#memory.record;
+    const peak = peakOf(highs, Date.now());
     const may = known !== undefined && isWithin(removal.files, { ceiling, known, peak });
-    if (may && (await this.#base.isBaseSure())) return true;
+    if (may && (await this.#base.areEndsSure())) return true;
     this.#base.needFull();
     return false;
   }
@@ -45,27 +48,37 @@ export class Removals {
   /** Whether a comparison of everything may remove so much; where it may not, the target is halted. */
   async mayWhole({ whole, ...removal }: Removal): Promise<boolean> {
     const { maxDelete: ceiling = defaultCeiling, base, target, onTrouble } = this.#options;
-    if (whole === undefined || !(await this.#base.isBaseSure())) {
+    if (whole === undefined || !(await this.#base.areEndsSure())) {
       this.#base.needFull();
       return false;
     }
-    const excess = excessOf({ ...removal, whole }, { ceiling, peak: this.#memory.record.peak });
+    const peak = peakOf(this.#memory.record.highs, Date.now());
+    const excess = excessOf({ ...removal, whole }, { ceiling, peak });
     if (excess && (this.#permitted === undefined || removal.files > this.#permitted)) {
       const { would, of, most } = excess;
       const what =
         excess.reason === 'base-empty'
           ? `${base} holds no file`
-          : `more are gone from ${base} than the ${formatCount(most)} that may be removed at a time`;
+          : `more are gone from ${base} than the ${formatCount(most)} that may be removed within a day`;
       const message = `${formatCount(would)} of ${counted(of, 'file')} would be removed at ${target}: ${what}. New and changed files are copied, nothing is removed until somebody allows it`;
       await this.halt({ ...excess, message, sample: [...removal.sample] });
       return false;
     }
+    this.#isAllowed = excess !== undefined;
     this.#permitted = undefined;
     if (this.#memory.record.halted) {
       onTrouble(`Nothing is in the way of removing at ${target} any more`);
       await this.#memory.remember({ halted: null });
     }
     return true;
+  }
+
+  /** What is known of the number of files at the target, after a batch or a comparison. */
+  counted(before: number, now: number): Pick<TargetRecord, 'known' | 'highs'> {
+    // What somebody allowed is the measure from now on.
+    const [highs, counts] = this.#isAllowed ? [[], [now]] : [this.#memory.record.highs, [before, now]];
+    this.#isAllowed = false;
+    return { known: now, highs: highsWith(highs, counts, Date.now()) };
   }
 
   /** Says once why the target stands still; its figures follow. */
@@ -76,8 +89,9 @@ export class Removals {
     const halted = { ...(isSame ? before : { sinceMs: Date.now(), token: randomUUID() }), ...news };
     if (JSON.stringify(halted) !== JSON.stringify(before)) await this.#memory.remember({ halted });
     if (isSame) return;
+    const mayResume = resumeFlags(halted) !== undefined;
     const command = `quarterdeck sync resume ${shellWord(base)} ${shellWord(target)} ${resumeFlags(halted)} --yes`;
-    onTrouble(`Halted: ${news.message}. To go on as it is: \`${command}\``);
+    onTrouble(`Halted: ${news.message}${mayResume ? `. To go on as it is: \`${command}\`` : ''}`);
     await onEvent({ halted });
   }
 
@@ -89,7 +103,8 @@ export class Removals {
     const said = await this.#memory.ride(() =>
       takeResumption(this.#memory.redis, channel, target, halted.token),
     );
-    if (!said || (halted.reason === 'base-replaced' && !said.adopt)) return;
+    if (!said || halted.reason === 'target-missing' || (halted.reason === 'base-replaced' && !said.adopt))
+      return;
     this.#permitted = said.deletes ?? undefined;
     this.#base.needFull();
     const identity = said.adopt ? await adopt(await folderAt(base)) : {};

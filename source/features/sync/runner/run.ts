@@ -11,7 +11,7 @@ import { openTopic } from '../../topic/topic.ts';
 import { folderAt, isNested } from '../copy/base.ts';
 import { NestedError } from '../errors.ts';
 import { requireTarget } from '../keys.ts';
-import type { RunnerOptions } from '../options.ts';
+import { type RunnerOptions, requireTargetMarker } from '../options.ts';
 import { Runner } from './runner.ts';
 import { serve } from './target-lock.ts';
 
@@ -45,6 +45,7 @@ export async function runSync(redis: Client, options: RunnerOptions): Promise<vo
   openTopic(redis, options.channel);
   requireTarget(target);
   requireText('base', options.base);
+  requireTargetMarker(options.targetMarker);
   const real = await folderAt(options.base);
   if (await isNested(real, target)) throw new NestedError(real, target);
   let failures = 0;

@@ -9,13 +9,21 @@ import { dropSubscriber, topicStatus } from '../../topic/topic.ts';
 import { type Change, cutPath, type Refused } from '../change.ts';
 import { type Copied, nothingCopied } from '../copy/copied.ts';
 import { copyAll, copyBatch, type Removal } from '../copy/copy.ts';
-import { type Rsync, silentSeconds } from '../copy/execute.ts';
+import { hasTargetMarker, type Rsync, silentSeconds } from '../copy/execute.ts';
 import { plan } from '../copy/plan.ts';
 import { lost as lostAttributes } from '../copy/preservation.ts';
-import { BeforeError, RsyncError, RsyncMissingError, TargetRefusedError } from '../errors.ts';
+import {
+  BeforeError,
+  RsyncError,
+  RsyncMissingError,
+  TargetMarkerError,
+  TargetRefusedError,
+} from '../errors.ts';
 import { targetName } from '../keys.ts';
 import type { RunnerOptions } from '../options.ts';
 import { cut, wantsFullScan } from '../pending.ts';
+import type { Halt } from '../record.ts';
+import { markerHint, missingMarker } from '../target-marker.ts';
 import { lookAtBase } from './base-watch.ts';
 import { FailedPaths } from './failed-paths.ts';
 import { Inbox } from './inbox.ts';
@@ -55,7 +63,16 @@ export class Runner {
 
   /** @param options `base` is absolute; a symlink on the way to it is followed wherever it leads */
   constructor(redis: Client, options: RunnerOptions, held: AbortSignal, episode: RefusalEpisode) {
-    const { base, target, batchFiles, signal, preserve = [], silentAfterMs, onTrouble } = options;
+    const {
+      base,
+      target,
+      targetMarker,
+      batchFiles,
+      signal,
+      preserve = [],
+      silentAfterMs,
+      onTrouble,
+    } = options;
     this.#redis = redis;
     this.#options = options;
     this.#signal = AbortSignal.any([signal, held, this.#deaf.signal]);
@@ -64,6 +81,7 @@ export class Runner {
       base,
       destination: target,
       signal: this.#signal,
+      targetMarker,
       preserve,
       ...(silentAfterMs !== undefined && { silentAfterMs }),
       onSilent: (sinceMs) =>
@@ -73,7 +91,7 @@ export class Runner {
     };
     this.#memory = new TargetMemory(redis, options, { signal: this.#signal, episode });
     this.#removals = new Removals(this.#memory, options, {
-      isBaseSure: () => this.#isBaseSure(),
+      areEndsSure: () => this.#areEndsSure(),
       needFull: () => {
         this.#needsFull = true;
       },
@@ -103,7 +121,7 @@ export class Runner {
     await this.#memory.load();
     await this.#failed.load();
     this.#inbox.add(this.#failed.paths().map((path) => ({ path, op: 'change' })));
-    await this.#untilDone('look at the base', async () => void (await this.#isBaseSure()));
+    await this.#untilDone('look at the base', async () => void (await this.#areEndsSure()));
     const subscription = await Subscription.open(this.#redis, channel, {
       as: targetName(base, target),
       from: 'now',
@@ -132,7 +150,7 @@ export class Runner {
           await this.#untilDone('full comparison', () => this.#full());
           if (!this.#needsFull) fullAtMs = performance.now() + fullEveryMs * (0.75 + Math.random() * 0.5);
         }
-        if (this.#memory.record.halted?.reason === 'base-replaced') {
+        if (isOfEnds(this.#memory.record.halted)) {
           await pause(haltedLookMs, this.#signal);
           continue;
         }
@@ -153,6 +171,34 @@ export class Runner {
     }
     this.#options.signal.throwIfAborted();
     this.#signal.throwIfAborted();
+  }
+
+  /** Whether both are what they were. */
+  async #areEndsSure(): Promise<boolean> {
+    return (await this.#isBaseSure()) && (await this.#isTargetSure());
+  }
+
+  /**
+   * Looks whether the target holds its marker. While it does not, nothing at all is copied, and everything waits.
+   * @throws {TargetMarkerError} about one that was never filled
+   * @throws {RsyncError} where it cannot be found out
+   */
+  async #isTargetSure(): Promise<boolean> {
+    const { target, targetMarker, onTrouble } = this.#options;
+    const { halted, lastFullAt, known = 0 } = this.#memory.record;
+    if (targetMarker === undefined || (await hasTargetMarker(this.#rsync))) {
+      if (halted?.reason !== 'target-missing') return true;
+      if (targetMarker !== undefined) onTrouble(`${target} holds its marker again: everything is compared`);
+      this.#needsFull = true;
+      await this.#memory.remember({ halted: null });
+      return true;
+    }
+    if (lastFullAt === null) throw new TargetMarkerError(target, targetMarker);
+    const message = `${missingMarker(target, targetMarker)}. ${markerHint(target, targetMarker)}`;
+    const none = { would: 0, of: known, most: 0, sample: [] };
+    await this.#removals.halt({ reason: 'target-missing', message, ...none });
+    this.#needsFull = true;
+    return false;
   }
 
   /**
@@ -207,7 +253,7 @@ export class Runner {
 
   async #batch(subscription: Subscription): Promise<void> {
     const { onTrouble, everyMs, batchFiles, batchBytes } = this.#options;
-    if (!this.#inbox.isEmpty && !(await this.#isBaseSure())) return;
+    if (!this.#inbox.isEmpty && !(await this.#areEndsSure())) return;
     const startedAtMs = performance.now();
     const taken = this.#inbox.takenId;
     let left: readonly Change[] = this.#inbox.takeChanges();
@@ -289,7 +335,7 @@ export class Runner {
         lastFiles: copied.files,
         lastBytes: copied.bytes,
       }),
-      ...(now !== undefined && { known: now, peak: Math.max(this.#memory.record.peak, now) }),
+      ...(known !== undefined && now !== undefined && this.#removals.counted(known, now)),
       synced: this.#memory.record.synced + copied.files,
       refused: this.#memory.record.refused + refused.length,
       error: null,
@@ -307,7 +353,7 @@ export class Runner {
 
   async #full(): Promise<void> {
     const { deletes, onTrouble, everyMs } = this.#options;
-    if (!(await this.#isBaseSure())) return;
+    if (!(await this.#areEndsSure())) return;
     const startedAtMs = performance.now();
     this.#needsFull = false;
     const isFirst = this.#memory.record.lastFullAt === null;
@@ -339,15 +385,13 @@ export class Runner {
     if (copied.leftOut !== this.#memory.record.leftOut && copied.leftOut > 0)
       onTrouble(`Not copied, for they lead out of the base: ${counted(copied.leftOut, 'symlink')}`);
     this.#fulls += 1;
-    const isCompleted = copied.isRemoved || !deletes;
     const known = counts && Math.max(0, counts.atTarget + copied.created - copied.deletedFiles);
-    const { peak } = this.#memory.record;
     await this.#memory.remember({
       lastFullAt: Date.now(),
       synced: this.#memory.record.synced + copied.files,
       missedByEvents: this.#memory.record.missedByEvents + missed,
       leftOut: copied.leftOut,
-      ...(known !== undefined && { known, peak: isCompleted ? known : Math.max(peak, known) }),
+      ...(counts && known !== undefined && this.#removals.counted(counts.atTarget, known)),
       error: null,
     });
     await this.#options.onEvent({
@@ -407,9 +451,15 @@ function isOfItems(error: unknown): error is BeforeError | RsyncError {
   return error instanceof BeforeError || (error instanceof RsyncError && error.sort !== 'connection');
 }
 
+/** Nothing at all is copied. */
+function isOfEnds(halted: Halt | null): boolean {
+  return halted?.reason === 'base-replaced' || halted?.reason === 'target-missing';
+}
+
 /** What may be otherwise in a while. What the server refuses for now is not for here: the lock may lapse meanwhile. */
 function isMendable(error: unknown): error is QuarterdeckError {
-  return QuarterdeckError.is(error) && !(error instanceof RsyncMissingError) && !isPassing(error);
+  if (error instanceof RsyncMissingError || error instanceof TargetMarkerError) return false;
+  return QuarterdeckError.is(error) && !isPassing(error);
 }
 
 async function nextPart(
