@@ -12,9 +12,10 @@ local most, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARG
 local bytes = 0
 
 local function read(key, cursor)
-  local reply, met = { cursor, 0, 0 }, 0
+  local reply, met, count = { cursor, 0, 0 }, 0, 1
   repeat
-    local page = redis.call('HSCAN', key, reply[1], 'COUNT', 4)
+    local page = redis.call('HSCAN', key, reply[1], 'COUNT', count)
+    local before = bytes
     reply[1] = page[1]
     for i = 1, #page[2], 2 do
       local size = #page[2][i] + #page[2][i + 1]
@@ -26,6 +27,8 @@ local function read(key, cursor)
         reply[#reply + 1], reply[#reply + 2] = page[2][i], page[2][i + 1]
       end
     end
+    -- Large ones come one at a time, so that the last of them is little more than the budget.
+    count = bytes - before < 2048 and 4 or 1
   until reply[1] == '0' or met >= most or bytes >= budget
   return reply
 end

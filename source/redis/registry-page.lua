@@ -5,13 +5,13 @@
 -- ARGV[2] most: no more than so many names, or little more in a scan
 -- ARGV[3] longest: bytes of a name
 -- ARGV[4] budget: bytes; with this many the reply ends
--- Reply: {cursor, '0' at the end; how many were left out; name, epoch ms, ...}
+-- Reply: {cursor, '0' at the end; how many were left out; how many bytes those have; name, epoch ms, ...}
 local most, longest, budget = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local reply, bytes = { '0', 0 }, 0
+local reply, bytes = { '0', 0, 0 }, 0
 
 local function take(name, registered)
   if #name > longest then
-    reply[2] = reply[2] + 1
+    reply[2], reply[3] = reply[2] + 1, reply[3] + #name
   else
     reply[#reply + 1], reply[#reply + 2] = name, registered
     bytes = bytes + #name
@@ -19,7 +19,7 @@ local function take(name, registered)
 end
 
 local function isFull()
-  return #reply >= 2 + 2 * most or bytes >= budget
+  return #reply >= 3 + 2 * most or bytes >= budget
 end
 
 if ARGV[1] ~= '' then

@@ -1,3 +1,4 @@
+import { mostOfNames } from './allowance.ts';
 import type { Client } from './client.ts';
 import { keyFamily, singleKey } from './keys.ts';
 import { isReplyError, refusalSort } from './refusals.ts';
@@ -15,8 +16,8 @@ import { typed } from './wrong-type.ts';
  * registered. It is derived data: losing it loses nothing, and the next use of each thing registers it again. So
  * registering never decides what an act answers: a server that refuses it is left alone for a while.
  *
- * Nothing here has a bound of its own: lists go through all names, a page at a time, and a page that is bounded comes
- * with the total. Where names come and go, whoever registers them also takes old ones out (`stillThere`).
+ * Lists go through all names, a page at a time, as long as those are not very many megabytes, and say how many they did
+ * not read; a page that is bounded comes with the total. Where names come and go, whoever registers them also takes old ones out (`stillThere`).
  */
 
 /** For each name, whether what it names still exists. */
@@ -168,7 +169,19 @@ export function existsAs(...patterns: readonly string[]): StillThere {
 }
 
 type Registered = { readonly name: string; readonly registeredMs: number };
-type Page = { readonly cursor: string; readonly leftOut: number; readonly names: readonly Registered[] };
+type Page = LeftOut & { readonly cursor: string; readonly names: readonly Registered[] };
+/** What is longer than a name can be. */
+type LeftOut = { readonly leftOut: number; readonly leftOutBytes: number };
+/** The names of one family, and what is missing. */
+export type Names = LeftOut & {
+  /** Most recently registered first. */
+  readonly names: readonly string[];
+  readonly index: string;
+  /** Of the names, together. */
+  readonly bytes: number;
+  /** How many names were not read because there are too many. */
+  readonly unread: number;
+};
 
 /** A scan's first cursor. */
 const start = '0';
@@ -178,10 +191,11 @@ const newest = '';
 const pageScript = defineScript({
   lua: pageLua,
   parse(reply): Page {
-    const [cursor, leftOut, ...flat] = asArray(reply);
+    const [cursor, leftOut, leftOutBytes, ...flat] = asArray(reply);
     return {
       cursor: asText(cursor),
       leftOut: asInteger(leftOut),
+      leftOutBytes: asInteger(leftOutBytes),
       names: asPairs(flat).map(([name, ms]) => ({ name, registeredMs: asNumber(ms) })),
     };
   },
@@ -224,17 +238,34 @@ export async function overlongCount(client: Client, family: string): Promise<num
   return count;
 }
 
-/** The names of one family, most recently registered first: all of them, or at most `limit`. */
-export async function registered(client: Client, family: string, limit?: number): Promise<string[]> {
+/** The names of one family, most recently registered first: all of them, or at most `limit`; as `listed` reads them. */
+export async function registered(client: Client, family: string, limit?: number): Promise<readonly string[]> {
+  return (await listed(client, family, limit)).names;
+}
+
+/** The names of one family: all of them, or at most `limit`; no more than 16 MiB of them. */
+export async function listed(client: Client, family: string, limit?: number): Promise<Names> {
+  const index = registryKey(family);
   if (limit !== undefined) {
-    const { names } = await readPage(client, registryKey(family), newest, limit, limit * longestName);
-    return names.map(({ name }) => name);
+    const most = Math.min(limit * longestName, mostOfNames);
+    const { names, leftOut, leftOutBytes } = await readPage(client, index, newest, limit, most);
+    return { names: names.map(({ name }) => name), index, leftOut, leftOutBytes, bytes: 0, unread: 0 };
   }
   const found = new Map<string, number>();
-  for await (const page of registeredPages(client, family)) {
-    for (const { name, registeredMs } of page) found.set(name, registeredMs);
+  let [bytes, leftOut, leftOutBytes, isWhole] = [0, 0, 0, true];
+  for await (const page of scan(client, family)) {
+    leftOut += page.leftOut;
+    leftOutBytes += page.leftOutBytes;
+    for (const { name, registeredMs } of page.names) {
+      bytes += Buffer.byteLength(name);
+      found.set(name, registeredMs);
+    }
+    isWhole = bytes < mostOfNames;
+    if (!isWhole) break;
   }
-  return [...found].sort(([, a], [, b]) => b - a).map(([name]) => name);
+  const names = [...found].sort(([, a], [, b]) => b - a).map(([name]) => name);
+  const unread = isWhole ? 0 : Math.max(0, (await registeredCount(client, family)) - names.length - leftOut);
+  return { names, index, leftOut, leftOutBytes, bytes, unread };
 }
 
 /** Which of these names are registered: one command, with as many words as there are names. */

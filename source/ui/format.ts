@@ -15,6 +15,38 @@ export function leftOutText(count: number, bytes: number): string {
   return `${formatCount(count)} ${count === 1 ? 'entry' : 'entries'} too large to be read (${formatBytes(bytes)}, cut)`;
 }
 
+/** Of what was read as far as is bearable: `Only 4,100 of 200,000 waiters of `big` were read (8.0M, cut)`. */
+export function onlyText(read: number, total: number, what: string, bytes: number): string {
+  return `Only ${formatCount(read)} of ${formatCount(total)} ${what} were read (${formatBytes(bytes)}, cut)`;
+}
+
+/** What the names of an index lack, a sentence each. */
+export function namesCutTexts({
+  index,
+  names,
+  bytes,
+  unread,
+  leftOut,
+  leftOutBytes,
+}: {
+  readonly index: string;
+  readonly names: readonly string[];
+  readonly bytes: number;
+  readonly unread: number;
+  readonly leftOut: number;
+  readonly leftOutBytes: number;
+}): readonly string[] {
+  const long = leftOut === 1 ? 'entry is longer than a name' : 'entries are longer than names';
+  return [
+    ...(unread > 0 ? [onlyText(names.length, names.length + unread, `names in \`${index}\``, bytes)] : []),
+    ...(leftOut > 0
+      ? [
+          `${formatCount(leftOut)} ${long} can be in \`${index}\`, and not listed (${formatBytes(leftOutBytes)}, cut)`,
+        ]
+      : []),
+  ];
+}
+
 /** `8,412`: every digit, grouped. */
 export function formatCount(count: number): string {
   const digits = String(Math.round(Math.abs(count))).replaceAll(/\B(?=(\d{3})+$)/g, ',');

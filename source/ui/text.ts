@@ -94,6 +94,49 @@ export function escapeJson(json: string): string {
   );
 }
 
+/** For each byte of ASCII 0 where it stands for itself, else what stands behind a backslash; `u` before four digits. */
+const asciiEscapes = Uint8Array.from({ length: 128 }, (_, byte) => {
+  const json = safeJson(String.fromCharCode(byte));
+  return json.length === 3 ? 0 : json.charCodeAt(2);
+});
+const digits = Buffer.from('0123456789abcdef');
+const [backslash, quote, unicode, zero] = [0x5c, 0x22, 0x75, 0x30];
+
+/** The same as `safeJson` of a text that is ASCII, from its bytes and as bytes: much faster where most of it is escaped. */
+export function asciiJson(text: Uint8Array): Buffer {
+  // As long as it can become; what is not written to is never taken from the system.
+  const json = Buffer.allocUnsafeSlow(6 * text.length + 2);
+  json[0] = quote;
+  let at = 1;
+  for (let index = 0; index < text.length; index += 1) {
+    const byte = text[index] ?? 0;
+    const escaped = asciiEscapes[byte] ?? 0;
+    if (escaped === 0) {
+      json[at] = byte;
+      at += 1;
+      continue;
+    }
+    json[at] = backslash;
+    json[at + 1] = escaped;
+    at += 2;
+    if (escaped !== unicode) continue;
+    json[at] = zero;
+    json[at + 1] = zero;
+    json[at + 2] = digits[byte >> 4] ?? zero;
+    json[at + 3] = digits[byte & 15] ?? zero;
+    at += 4;
+    let end = index + 1;
+    while (text[end] === byte) end += 1;
+    // What compresses well is the same byte over and over.
+    const more = 6 * (end - index - 1);
+    if (more > 0) json.fill(json.subarray(at - 6, at), at, at + more);
+    at += more;
+    index = end - 1;
+  }
+  json[at] = quote;
+  return json.subarray(0, at + 1);
+}
+
 export { cellWidth as width, isNarrow };
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });

@@ -1,9 +1,10 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
 import { history, inspect, known } from '../../source/features/chat/room/rooms.ts';
 import { longestMessageBytes, send } from '../../source/features/chat/room/send.ts';
 import type { Client } from '../../source/redis/client.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { memberNames } from './member-names.ts';
 
 const server = await redisForThisFile();
 const redis = server.client({ enableAutoPipelining: true });

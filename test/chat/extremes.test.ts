@@ -6,12 +6,13 @@ import { DeniedError } from '../../source/errors.ts';
 import { doctor } from '../../source/features/chat/doctor.ts';
 import { feed } from '../../source/features/chat/feed.ts';
 import feature from '../../source/features/chat/index.ts';
-import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
 import { history, inspect } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import { historyOf, initial } from '../../source/features/chat/state.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { memberNames } from './member-names.ts';
 
 /** However many rooms and members there are, however they are called, and whatever others keep in them. */
 

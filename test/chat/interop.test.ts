@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { isMalformed, type Message } from '../../source/features/chat/message.ts';
-import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
 import { inspect } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import {
@@ -13,6 +13,7 @@ import {
   bookSend,
 } from '../helpers/book-chat.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
+import { memberNames } from './member-names.ts';
 
 /** A program that follows the book and ours share rooms. */
 

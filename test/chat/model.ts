@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { isMalformed } from '../../source/features/chat/message.ts';
-import { ack, create, join, leave, memberNames, pending } from '../../source/features/chat/room/chat.ts';
+import { ack, create, join, leave, pending } from '../../source/features/chat/room/chat.ts';
 import { send } from '../../source/features/chat/room/send.ts';
 import type { FaultProxy } from '../helpers/fault-proxy.ts';
+import { memberNames } from './member-names.ts';
 
 /**
  * One room as it should be, in memory, and the acts that are tried on it and on the real one.

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readAcks } from '../../source/commands/needs/acks.ts';
 import { readConfig } from '../../source/config.ts';
 import { QuarterdeckError } from '../../source/errors.ts';
@@ -19,6 +19,16 @@ const url = server.url;
 
 const amount = 4_000_000;
 const most = 600_000;
+/** Of small things without number: lists read as much as is bearable, and say what they did not. */
+const many = { amount: 8_000_000, most: 3_000_000 };
+
+// The same with less: what is bearable is a sixteenth here.
+vi.mock('../../source/redis/allowance.ts', async (original) => ({
+  ...(await original<typeof import('../../source/redis/allowance.ts')>()),
+  mostOfOne: 512 * 1024,
+  mostOfAll: 1024 ** 2,
+  mostOfNames: 1024 ** 2,
+}));
 
 const config = readConfig({}, { USER: 'tester', XDG_CONFIG_HOME: '/nonexistent', QUARTERDECK_URL: url });
 const [connection] = connect(config);
@@ -51,11 +61,17 @@ async function sent(): Promise<number> {
   return Number(/total_net_output_bytes:(\d+)/.exec(await admin.info('stats'))?.[1]);
 }
 
-async function expectLittle(what: string, act: () => Promise<void>): Promise<void> {
+async function expectLittle(what: string, act: () => Promise<void>, bound = most): Promise<void> {
   const before = await sent();
   await act();
   const bytes = (await sent()) - before;
-  expect({ what, bytes: bytes < most ? 'few' : bytes }).toEqual({ what, bytes: 'few' });
+  expect({ what, bytes: bytes < bound ? 'few' : bytes }).toEqual({ what, bytes: 'few' });
+}
+
+async function expectDone(words: readonly string[]): Promise<void> {
+  const { code, stderr } = await runHere([...words], { url });
+  expect({ words, code }).toEqual({ words, code: expect.toBeOneOf([0, 1, 4]) });
+  expect(stderr).not.toMatch(/bug of quarterdeck/);
 }
 
 const nouns = [...new Set(places.map(({ noun }) => noun))];
@@ -68,8 +84,13 @@ describe.each(nouns)('%s', (noun) => {
       await Promise.all(features.map(({ feed, initial }) => feed.read(context, initial(config))));
       await readAcks(context.redis).catch((error: unknown) => expect(error).toBeInstanceOf(QuarterdeckError));
     });
-    // These go through everything there is; the console shows a page, and says of how many.
-    if (isMany) return;
+    if (isMany) {
+      await put(admin, many.amount);
+      for (const words of lists[noun] ?? []) {
+        await expectLittle(words.join(' '), async () => await expectDone(words), many.most);
+      }
+      return;
+    }
     const questions = [
       ...(lists[noun] ?? []),
       ['snapshot', '--json'],
@@ -77,11 +98,45 @@ describe.each(nouns)('%s', (noun) => {
       ['needs', '--json'],
     ];
     for (const words of questions) {
-      await expectLittle(words.join(' '), async () => {
-        const { code, stderr } = await runHere([...words], { url });
-        expect({ words, code }).toEqual({ words, code: expect.toBeOneOf([0, 1, 4]) });
-        expect(stderr).not.toMatch(/bug of quarterdeck/);
-      });
+      await expectLittle(words.join(' '), async () => await expectDone(words));
     }
   });
+});
+
+test.each([
+  [
+    ['lock', 'list', '--json'],
+    'lock',
+    'waiters',
+    /^quarterdeck: Only [\d,]+ of [\d,]+ waiters of `big` were read \(512K, cut\)$/m,
+  ],
+  [
+    ['lock', 'list'],
+    'lock',
+    'long names in the index',
+    /Only [\d,]+ of [\d,]+ names in `quarterdeck:lock` were read/,
+  ],
+  [
+    ['lock', 'list'],
+    'lock',
+    'names in the index',
+    /longer than names can be in `quarterdeck:lock`, and not listed/,
+  ],
+  [['chat', 'list', '--json'], 'chat', 'members', /Only [\d,]+ of [\d,]+ members of `big` were read/],
+  [['topic', 'status'], 'topic', 'subscribers', /Only [\d,]+ of [\d,]+ subscribers of `big` were read/],
+  [
+    ['topic', 'aside', 'big'],
+    'topic',
+    'messages aside',
+    /Only [\d,]+ of [\d,]+ messages aside of `slow` were read/,
+  ],
+  [['buffer', 'aside'], 'buffer', 'ids set aside', /Only [\d,]+ of [\d,]+ ids aside of `big` were read/],
+  [['ship', 'aside'], 'ship', 'parts aside', /Only [\d,]+ of [\d,]+ parts aside of `big:` were read/],
+  [['limit', 'list'], 'limit', 'limits', /Only [\d,]+ of [\d,]+ limits in `quarterdeck:limit` were read/],
+  [['sync', 'status'], 'sync', 'records', /targets of 1 channel were not read/],
+] as const)('%s says that %s: %s are cut', async (words, noun, what, said) => {
+  await reset();
+  await places.find((place) => place.noun === noun && place.what === what)?.put(admin, many.amount);
+  const { stderr } = await runHere([...words], { url });
+  expect(stderr).toMatch(said);
 });

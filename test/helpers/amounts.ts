@@ -28,7 +28,10 @@ export const lists: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['chat', 'list'],
     ['chat', 'read', 'big', '--as', 'tester', '--peek'],
   ],
-  ship: [['ship', 'status']],
+  ship: [
+    ['ship', 'status'],
+    ['ship', 'aside'],
+  ],
   log: [
     ['log', 'list'],
     ['log', 'common', 'big'],
@@ -206,10 +209,49 @@ const acks = (length: number) => (redis: Redis, bytes: number) =>
     Math.ceil(bytes / length),
   );
 
+/** Parts of which somebody counts who reports by no name. */
+const counters = (count: number) => (redis: Redis, bytes: number) =>
+  redis.eval(
+    `local text = string.rep('9', ARGV[2])
+    for i = 1, ARGV[1] do
+      local entry = { file = 'f', generation = 'g', at = 0, bytes = 1, kind = 'lines', id = i, want = ' 0 ' }
+      redis.call('HSET', KEYS[1], 'p' .. i, cjson.encode(entry))
+      redis.call('SET', KEYS[2] .. 'p' .. i .. ':done', text)
+    end`,
+    2,
+    'ship-parts:big:',
+    'big:',
+    count,
+    Math.floor(bytes / count),
+  );
+
+const shipAsides = (redis: Redis, bytes: number) =>
+  redis.eval(
+    `local json = cjson.encode({ id = 1, file = 'f', bytes = 1, reason = string.rep('x', ${each}), since = 1, tries = 1 })
+    for i = 1, ARGV[1] do redis.call('HSET', KEYS[1], '0:p' .. i, json) end`,
+    1,
+    'ship-aside:big:',
+    Math.ceil(bytes / each),
+  );
+
+const topicAsides =
+  (counts: (bytes: number) => readonly [count: number, length: number]) => (redis: Redis, bytes: number) =>
+    redis.eval(
+      `local json = '{"sinceMs":1,"at":1,"message":"' .. string.rep('x', ARGV[2]) .. '","reason":"why","tries":2}'
+      for i = 1, ARGV[1] do redis.call('HSET', KEYS[1], i, json) end
+      redis.call('ZADD', KEYS[2], 0, 'slow')
+      redis.call('HSET', KEYS[3], 'aside:slow', ARGV[1])`,
+      3,
+      'topic:aside:big:slow',
+      'topic:subs:big',
+      'topic:state:big',
+      ...counts(bytes),
+    );
+
 const nouns = ['chat', 'ship', 'log', 'limit', 'hits', 'lock', 'topic', 'buffer', 'sync'];
 
 const many =
-  /^(waiters|what waiters say|members|messages|settings|parts|files|consumers|recent lines|samples|counts|subscribers|ids|short ids|fields of a batch|ids set aside|records|large records|failed paths|rooms of the operator|(large )?acknowledgements|names in the index)$/;
+  /^(waiters|what waiters say|tokens of many|messages aside|parts aside|limits|long names in the index|members|messages|settings|parts|files|consumers|recent lines|samples|counts|subscribers|ids|short ids|fields of a batch|ids set aside|records|large records|failed paths|rooms of the operator|(large )?acknowledgements|names in the index)$/;
 
 function place(noun: string, what: string, put: Place['put']): Place {
   return { noun, what, isMany: many.test(what), put };
@@ -223,6 +265,18 @@ export const places: readonly Place[] = [
       1,
       'lock:big',
       bytes,
+    ),
+  ),
+  place('lock', 'tokens of many', (redis, bytes) =>
+    redis.eval(
+      `local text = string.rep('x', 2000)
+      for i = 1, ARGV[1] do
+        redis.call('SET', 'lock:many' .. i, text)
+        redis.call('ZADD', KEYS[1], 9e15, 'many' .. i)
+      end`,
+      1,
+      'quarterdeck:lock',
+      Math.ceil(bytes / 2000),
     ),
   ),
   place('lock', 'waiter', member('lock-queue:big')),
@@ -243,6 +297,10 @@ export const places: readonly Place[] = [
   place('ship', 'settings', withRun(fields('ship:big:'))),
   place('ship', 'part', withRun(value('ship-parts:big:', 'p'))),
   place('ship', 'parts', withRun(fields('ship-parts:big:'))),
+  place('ship', 'counter of a part', withRun(counters(1))),
+  place('ship', 'counters of parts', withRun(counters(100))),
+  place('ship', 'part aside', withRun(value('ship-aside:big:', '0:p'))),
+  place('ship', 'parts aside', withRun(shipAsides)),
   place('ship', 'nested part', withRun(nested('ship-parts:big:', 'p'))),
   place('ship', 'name of a part', withRun(fieldName('ship-parts:big:'))),
   place('ship', 'file', withRun(value('ship-files:big:', 'f'))),
@@ -265,6 +323,15 @@ export const places: readonly Place[] = [
     const [name = 'big'] = await redis.zrevrange('quarterdeck:limit', 0, 0);
     await value('quarterdeck:limit:denied', name)(redis, bytes);
   }),
+  place('limit', 'limits', (redis, bytes) =>
+    redis.eval(
+      `local text = string.rep('x', 490)
+      for i = 1, ARGV[1] do redis.call('ZADD', KEYS[1], 9e15, 'fixed:3600000:' .. text .. i) end`,
+      1,
+      'quarterdeck:limit',
+      Math.ceil(bytes / 500),
+    ),
+  ),
   place('hits', 'count', async (redis, bytes) => {
     const [key = 'hits:big'] = await redis.keys('hits:big:1h:*');
     await value(key, '0')(redis, bytes);
@@ -288,6 +355,17 @@ export const places: readonly Place[] = [
     await redis.zadd('topic:subs:big', 0, 'slow');
     await value('topic:state:big', 'blocked:slow')(redis, bytes);
   }),
+  place(
+    'topic',
+    'message aside',
+    topicAsides((bytes) => [1, bytes]),
+  ),
+  place(
+    'topic',
+    'messages aside',
+    topicAsides((bytes) => [Math.ceil(bytes / each), each]),
+  ),
+  place('topic', 'lock of the legacy layout', text('pubsub:lock')),
   place('topic', 'floor', value('topic:state:big', 'floor')),
   place('topic', 'counter', text('topic:ids:big')),
   place('buffer', 'id', member('pending:big')),
@@ -331,6 +409,15 @@ export const places: readonly Place[] = [
         1,
         `quarterdeck:${noun}`,
         Math.ceil(bytes / each),
+      ),
+    ),
+    place(noun, 'long names in the index', (redis, bytes) =>
+      redis.eval(
+        `local text = string.rep('x', 490)
+        for i = 1, ARGV[1] do redis.call('ZADD', KEYS[1], 9e15, text .. i) end`,
+        1,
+        `quarterdeck:${noun}`,
+        Math.ceil(bytes / 500),
       ),
     ),
   ]),

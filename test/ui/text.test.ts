@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import {
+  asciiJson,
   fitTo,
   graphemes,
   safeJson,
@@ -160,4 +161,12 @@ describe('columns', () => {
     expect(wrap('antidisestablishmentarianism', 10)).toEqual(['antidisest', 'ablishment', 'arianism']);
     expect(wrap('', 10)).toEqual(['']);
   });
+});
+
+test('bytes of ASCII become the same JSON as their text', () => {
+  const all = Array.from({ length: 128 }, (_, byte) => byte);
+  for (const bytes of [[], [0], all, all.flatMap((byte) => [byte, byte, byte]), [0x22, 0x22, 0x5c, 0x5c]]) {
+    const text = Buffer.from(bytes);
+    expect(asciiJson(text).toString()).toBe(safeJson(text.toString()));
+  }
 });

@@ -1,9 +1,10 @@
 import * as v from 'valibot';
 import { messageOf, UsageError, WrongTypeError } from '../../errors.ts';
+import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
-import { registered } from '../../redis/registry.ts';
+import { listed } from '../../redis/registry.ts';
 import { shellWord } from '../../shell-word.ts';
-import { counted, formatClock, formatCount, formatDuration } from '../../ui/format.ts';
+import { counted, formatClock, formatCount, formatDuration, namesCutTexts } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
@@ -23,7 +24,7 @@ import { increment } from './buffer.ts';
 import { countLines } from './count-lines.ts';
 import { discover } from './discover.ts';
 import { BadIdError, NotAsideError } from './errors.ts';
-import { type Aside, asidePages, dropAside, retryAside } from './flush/aside.ts';
+import { type Aside, asideOf, dropAside, retryAside } from './flush/aside.ts';
 import type { Flushed } from './flush/flush.ts';
 import type { FlushRun } from './flush/flusher.ts';
 import { dropGuard, flushGuard } from './guards.ts';
@@ -203,12 +204,15 @@ const aside = defineCommand({
   writes: false,
   examples: ['quarterdeck buffer aside project'],
   async run({ redis, warn }, { type }) {
-    const types = type === undefined ? await allTypes(redis) : [type];
+    const types = type === undefined ? await allTypes(redis, [], warn) : [type];
     if (type !== undefined) await assertKnown(redis, await pendingOf(redis, type));
     const rows: Aside[] = [];
+    const allowance = new Allowance(mostOfAll);
     for (const each of types) {
       try {
-        for await (const page of asidePages(redis, each)) rows.push(...page);
+        const { rows: found, cuts } = await asideOf(redis, each, allowance);
+        for (const cut of cuts) warn(cut);
+        for (const row of found) rows.push(row);
       } catch (error) {
         if (type !== undefined || !(error instanceof WrongTypeError)) throw error;
         warn(error.message);
@@ -310,10 +314,14 @@ async function assertKnown(
   throw new UnknownNameError('buffer', 'buffer', type, known, { listedBy: 'buffer pending' });
 }
 
-async function allTypes(redis: Client, more: readonly string[] = []): Promise<string[]> {
-  return [...new Set([...(await registered(redis, 'buffer')), ...more])]
-    .filter((type) => isOwnType(type, redis))
-    .sort();
+async function allTypes(
+  redis: Client,
+  more: readonly string[] = [],
+  warn: (message: string) => void = () => {},
+): Promise<string[]> {
+  const known = await listed(redis, 'buffer');
+  for (const text of namesCutTexts(known)) warn(text);
+  return [...new Set([...known.names, ...more])].filter((type) => isOwnType(type, redis)).sort();
 }
 
 /** Every type in the index and every one given; a type whose keys are something else is reported and left out. */
@@ -322,7 +330,7 @@ export async function allPending(
   more: readonly string[] = [],
   warn: (message: string) => void = () => {},
 ): Promise<Pending[]> {
-  const types = await allTypes(redis, more);
+  const types = await allTypes(redis, more, warn);
   const found = await Promise.allSettled(types.map((type) => pendingOf(redis, type)));
   return found.flatMap((outcome) => {
     if (outcome.status === 'fulfilled') return [outcome.value];

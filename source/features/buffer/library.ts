@@ -1,9 +1,11 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Daemon, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
+import { CutError } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
-import { registered } from '../../redis/registry.ts';
+import { listed } from '../../redis/registry.ts';
+import { namesCutTexts } from '../../ui/format.ts';
 import { warn } from '../../warnings.ts';
 import * as own from './buffer.ts';
 import { discover as discoverTypes } from './discover.ts';
@@ -209,7 +211,9 @@ export async function list(
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const found = also ? await discoverTypes(client, call.signal ?? new AbortController().signal) : [];
-    const names = [...new Set([...(await registered(client, 'buffer', limit)), ...found])].slice(0, limit);
+    const known = await listed(client, 'buffer', limit);
+    for (const cut of namesCutTexts(known)) warn(onEvent, new CutError(cut));
+    const names = [...new Set([...known.names, ...found])].slice(0, limit);
     return await statusesOf(client, names.toSorted(), onEvent);
   });
 }

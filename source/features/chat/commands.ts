@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { messageOf } from '../../errors.ts';
-import type { Client } from '../../redis/client.ts';
+import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import { rideOut } from '../../redis/refusals.ts';
-import { formatAge, formatClock, formatCount } from '../../ui/format.ts';
+import { formatAge, formatBytes, formatClock, formatCount } from '../../ui/format.ts';
 import { sanitise } from '../../ui/text.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
@@ -22,8 +22,8 @@ import { UnknownRoomError } from './errors.ts';
 import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts';
 import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
-import { ack, create, join, leave, memberNames, pending } from './room/chat.ts';
-import { adopt, discover, inspect, known, type RoomFigures } from './room/rooms.ts';
+import { ack, create, join, leave, pending } from './room/chat.ts';
+import { adopt, discover, inspect, known, knownRooms, type RoomFigures } from './room/rooms.ts';
 import { send } from './room/send.ts';
 import { follow } from './room/tail.ts';
 
@@ -49,9 +49,10 @@ const createCommand = defineCommand({
     'quarterdeck chat create ops --members ann,bob',
     'quarterdeck chat create alarms --members oncall --writers monitor,backup',
   ],
-  async run({ redis, config }, input) {
+  async run(context, input) {
+    const { redis, config } = context;
     const made = await create(redis, input.room, input.members, { writers: input.writers ?? [] });
-    const { members, count } = await whoIsIn(redis, made, config.json);
+    const { members, count } = await whoIsIn(context, made, config.json);
     return { json: { room: made, members }, text: `Room ${made} has ${people(members, count)}` };
   },
 });
@@ -62,11 +63,12 @@ const joinCommand = defineCommand({
   words: { room },
   flags: { as, writesOnly: switchFlag('never read: no message waits for you') },
   writes: true,
-  async run({ redis, config }, input) {
+  async run(context, input) {
+    const { redis, config } = context;
     const member = input.as ?? config.operator;
     await join(redis, input.room, member, { writesOnly: input.writesOnly });
     // Whoever does not ask for it is not given the whole list.
-    const members = config.json ? await memberNames(redis, input.room) : [];
+    const { members } = config.json ? await whoIsIn(context, input.room, true) : { members: [] };
     return { json: { room: input.room, name: member, members }, text: `${member} is in ${input.room}` };
   },
 });
@@ -78,10 +80,11 @@ const leaveCommand = defineCommand({
   flags: { as },
   writes: true,
   guard: leaveGuard,
-  async run({ redis, config }, input) {
+  async run(context, input) {
+    const { redis, config } = context;
     const member = input.as ?? config.operator;
     const left = await leave(redis, input.room, member);
-    const { members, count } = await whoIsIn(redis, input.room, left > 0 && config.json);
+    const { members, count } = await whoIsIn(context, input.room, left > 0 && config.json);
     const text = count === 0 ? '; the room is gone' : `; still in it: ${people(members, count)}`;
     return { json: { room: input.room, name: member, members }, text: `${member} left ${input.room}${text}` };
   },
@@ -139,10 +142,21 @@ const readCommand = defineCommand({
     const { redis, config } = context;
     const member = input.as ?? config.operator;
     const entries: Entry[] = [];
+    const allowance = new Allowance(mostOfAll);
     for (;;) {
       const page = await pending(redis, input.room, member, { after: entries.at(-1)?.id });
-      entries.push(...page.entries);
       if (page.entries.length === 0) break;
+      if (allowance.isSpent) {
+        const next = input.peek ? 'mark those as seen and read again' : 'read again';
+        context.warn(
+          `Only messages up to ${entries.at(-1)?.id} were read (${formatBytes(mostOfAll)}, cut): ${next} for what follows`,
+        );
+        break;
+      }
+      for (const entry of page.entries) {
+        entries.push(entry);
+        allowance.take(Object.values(entry));
+      }
     }
     const last = entries.at(-1);
     const messages = readable(context, entries);
@@ -247,9 +261,12 @@ const listCommand = defineCommand({
     const { redis, config, signal } = context;
     const found = input.discover ? await discover(redis, signal) : [];
     if (!config.readOnly) await adopt(redis, found);
-    const names = new Set([...(await known(redis)), ...found]);
-    const { rooms, wrong } = await inspect(redis, [...names].toSorted());
-    for (const { message } of wrong) context.warn(message);
+    const listed = await knownRooms(redis);
+    const names = new Set([...listed.rooms, ...found]);
+    // The table names some of many members; JSON has them all.
+    const limit = config.json ? {} : { limit: mostListed };
+    const { rooms, wrong, cuts } = await inspect(redis, [...names].toSorted(), limit);
+    for (const text of [...listed.cuts, ...cuts, ...wrong.map(({ message }) => message)]) context.warn(text);
     return { json: rooms.map(roomJson), text: roomTable(rooms) };
   },
 });
@@ -285,10 +302,12 @@ function suggesting<Input>(command: Command<Input>): Command<Input> {
 }
 
 /** A room as `chat list --json` and the snapshot tell of it. */
-export function roomJson({ room, members, messages, lastId }: RoomFigures) {
+export function roomJson({ room, memberCount, members, messages, lastId }: RoomFigures) {
   return {
     room,
     members: members.map(({ name, seen, unread }) => ({ name, seen, unread })),
+    // Only where those above are not all.
+    ...(members.length < memberCount && { memberCount }),
     messages,
     lastId,
   };
@@ -297,12 +316,12 @@ export function roomJson({ room, members, messages, lastId }: RoomFigures) {
 /** One room a line. */
 function roomTable(rooms: readonly RoomFigures[]): Text {
   if (rooms.length === 0) return 'No rooms';
-  const rows = rooms.map(({ room, members, messages, lastId }) => [
-    room,
-    String(messages),
-    String(lastId),
-    members.map(({ name, unread }) => (unread === 0 ? name : `${name} (${unread} unread)`)).join(', '),
-  ]);
+  const rows = rooms.map(({ room, memberCount, members, messages, lastId }) => {
+    const who = members.map(({ name, unread }) => (unread === 0 ? name : `${name} (${unread} unread)`));
+    const more = memberCount - members.length;
+    const names = who.join(', ') + (more > 0 ? ` and ${formatCount(more)} more` : '');
+    return [room, String(messages), String(lastId), names];
+  });
   return textTable([['ROOM', 'STORED', 'LAST', 'MEMBERS'], ...rows], { right: [1, 2] });
 }
 
@@ -334,18 +353,15 @@ function stamp(at: number): string {
   return `${parts.map((part) => String(part).padStart(2, '0')).join('-')} ${formatClock(at)}`;
 }
 
-/** Everybody where they are asked for; else some, and how many there are, however many that is. */
+/** Everybody where they are asked for, as far as that is bearable; else some, and how many there are. */
 async function whoIsIn(
-  redis: Client,
+  { redis, warn }: CommandContext,
   room: string,
   isAll: boolean,
 ): Promise<{ readonly members: readonly string[]; readonly count: number }> {
-  if (isAll) {
-    const members = await memberNames(redis, room);
-    return { members, count: members.length };
-  }
-  const { rooms, wrong } = await inspect(redis, [room], { limit: mostNamed });
+  const { rooms, wrong, cuts } = await inspect(redis, [room], isAll ? {} : { limit: mostNamed });
   if (wrong[0]) throw wrong[0];
+  for (const cut of cuts) warn(cut);
   const [found] = rooms;
   return { members: found?.members.map(({ name }) => name) ?? [], count: found?.memberCount ?? 0 };
 }
@@ -360,3 +376,5 @@ function people(members: readonly string[], count: number): string {
 
 /** In a sentence; JSON has them all. */
 const mostNamed = 20;
+/** Of one room in a list of them. */
+const mostListed = 100;

@@ -24,8 +24,8 @@ export const doctor: Doctor = {
 
 async function examineRoom(redis: Client, room: string): Promise<Finding[]> {
   const keys = roomKeys(redis, room);
-  const { rooms, wrong } = await inspect(redis, [room]);
-  const findings = wrong.map(unreadable);
+  const { rooms, wrong, cuts } = await inspect(redis, [room]);
+  const findings = [...wrong.map(unreadable), ...cuts.map((cut) => unexamined(keys.members, cut))];
   const [found] = rooms;
   if (!found) return findings;
   const [first, time] = await Promise.all([oldest(redis, room), redis.time()]);
@@ -95,6 +95,17 @@ async function seenBy(
     );
   }
   return found;
+}
+
+function unexamined(key: string, cut: string): Finding {
+  const fix = 'See who writes so much there';
+  return {
+    code: 'NOT_CHECKED',
+    severity: 'warning',
+    key,
+    message: `${cut}; the others were not examined`,
+    fix,
+  };
 }
 
 function unreadable(error: QuarterdeckError): Finding {

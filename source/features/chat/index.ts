@@ -7,7 +7,7 @@ import { feed } from './feed.ts';
 import { keys } from './key-bindings.ts';
 import { historyRows, layOut, viewHistory } from './layout.ts';
 import { roles } from './roles.ts';
-import { inspect, known } from './room/rooms.ts';
+import { inspect, knownRooms } from './room/rooms.ts';
 import {
   type ChatSlice,
   chatList,
@@ -62,8 +62,9 @@ export default defineFeature<ChatSlice>({
   },
   doctor,
   async snapshot({ redis, warn }) {
-    const { rooms, wrong } = await inspect(redis, (await known(redis)).toSorted());
-    for (const { message } of wrong) warn?.(message);
+    const known = await knownRooms(redis);
+    const { rooms, wrong, cuts } = await inspect(redis, known.rooms.toSorted());
+    for (const text of [...known.cuts, ...cuts, ...wrong.map(({ message }) => message)]) warn?.(text);
     return rooms.map(roomJson);
   },
   nothing: {

@@ -1,6 +1,7 @@
 import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Listed, Listening, Redis, Reporting, Watched } from '../../library-types.ts';
+import { CutError } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
@@ -37,7 +38,7 @@ export interface Status {
   /** How many messages are stored because somebody has not seen them. */
   readonly messages: number;
   readonly memberCount: number;
-  /** All of them; after `create`, `join` and `leave` at most 100, those furthest behind first. */
+  /** All of them as far as they are no more than 8 MiB; after `create`, `join` and `leave` at most 100. Those furthest behind first. */
   readonly members: readonly Member[];
 }
 
@@ -206,9 +207,11 @@ export async function list(
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const others = also ? await rooms.discover(client, call.signal) : [];
-    const names = [...new Set([...(await rooms.known(client, limit)), ...others])].slice(0, limit);
+    const known = await rooms.knownRooms(client, limit);
+    const names = [...new Set([...known.rooms, ...others])].slice(0, limit);
     const found = await rooms.inspect(client, names);
     for (const error of found.wrong) warn(onEvent, error);
+    for (const text of [...known.cuts, ...found.cuts]) warn(onEvent, new CutError(text));
     return found.rooms.map(asStatus);
   });
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { beginningsOf } from '../../redis/beginnings.ts';
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
 import { nameInKey } from '../../redis/keys.ts';
@@ -6,7 +7,6 @@ import { typedKeys } from '../../redis/scan.ts';
 import { name as nameValue } from '../../values.ts';
 import { bucketMs, hourMs, plainCounter } from './keys.ts';
 import { longestRawMs, type Overview } from './read.ts';
-import { textsIn } from './read-seed.ts';
 import { dayOf, type Window } from './windows.ts';
 
 /**
@@ -48,7 +48,7 @@ export async function discover(client: Client, signal?: AbortSignal): Promise<Fo
   for (const [series, buckets] of counters) {
     const hits: [bucket: number, count: number][] = [];
     const keys = [...buckets.keys()];
-    for (const [index, text] of (await textsIn(client, keys)).entries()) {
+    for (const [index, text] of (await beginningsOf(client, keys)).entries()) {
       const key = keys[index] ?? '';
       // Expired meanwhile.
       if (text === '') continue;

@@ -1,6 +1,7 @@
 import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
+import { CutError } from '../../redis/allowance.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { requireKeyName } from '../../redis/keys.ts';
 import { unregister } from '../../redis/registry.ts';
@@ -101,7 +102,7 @@ export async function list(
 ): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const named = await read.seriesNames(client, limit);
+    const named = await read.seriesNames(client, limit, (cut) => warn(onEvent, new CutError(cut)));
     const found = also ? await discover(client, call.signal) : { own: [], foreign: [] };
     const names = [...new Set([...named, ...found.own])].slice(0, limit);
     const foreign = new Set(found.foreign);

@@ -1,10 +1,9 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
+import { beginningsOf } from '../../redis/beginnings.ts';
 import type { Client } from '../../redis/client.ts';
 import { guessServerMs, serverMs } from '../../redis/clock.ts';
-import { asInteger, asTexts } from '../../redis/reply.ts';
-import { defineScript } from '../../redis/script.ts';
+import { asInteger } from '../../redis/reply.ts';
 import { bucketMs, plainKeys } from './keys.ts';
-import plainCounts from './plain-counts.lua';
 import { longestRawMs, type Points, type Sum } from './read.ts';
 import { dayOf } from './windows.ts';
 
@@ -12,7 +11,6 @@ import { dayOf } from './windows.ts';
  * Sums over plain counters, one key for each 10 s: `<series>:<epoch>`, rounded down to 10 s, and `<series>:<epoch / 10>`
  * of programs that divide. A day costs 17,280 keys, read a thousand at a time, so that nobody else waits long.
  */
-const keysAtOnce = 1000;
 
 export async function seedSum(client: Client, series: string, sinceMs: number | 'today'): Promise<Sum> {
   await serverMs(client);
@@ -82,17 +80,8 @@ async function buckets(
  * @throws {UnreadableReplyError} when a number is too large to be exact
  */
 export async function countsIn(client: Client, keys: readonly string[]): Promise<number[]> {
-  const texts = await textsIn(client, keys);
+  const texts = await beginningsOf(client, keys);
   return texts.map((text, i) => countOf(text, keys[i] ?? ''));
-}
-
-/** The beginnings of what plain counters hold; empty where there is none. */
-export async function textsIn(client: Client, keys: readonly string[]): Promise<string[]> {
-  const pages: Promise<readonly string[]>[] = [];
-  for (let from = 0; from < keys.length; from += keysAtOnce) {
-    pages.push(readCounts(client, keys.slice(from, from + keysAtOnce), []));
-  }
-  return (await Promise.all(pages)).flat();
 }
 
 function countOf(text: string, key: string): number {
@@ -100,5 +89,3 @@ function countOf(text: string, key: string): number {
   if (!/^-?\d+$/.test(text)) throw new WrongTypeError(key, 'hit counter');
   return asInteger(text, key);
 }
-
-const readCounts = defineScript({ lua: plainCounts, parse: asTexts });

@@ -2,9 +2,10 @@ import { UsageError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs, learnServerMs, serverMs } from '../../redis/clock.ts';
 import { requireKeyName } from '../../redis/keys.ts';
-import { registered, registryKey } from '../../redis/registry.ts';
+import { listed, registryKey } from '../../redis/registry.ts';
 import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
+import { namesCutTexts } from '../../ui/format.ts';
 import { requireWhole } from '../../values.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import points from './points.lua';
@@ -207,9 +208,18 @@ export async function plot(
   return rows;
 }
 
-/** The series there are, most recently counted first: all of them, or at most `limit`. */
-export function seriesNames(client: Client, limit?: number): Promise<string[]> {
-  return registered(client, 'hits', limit);
+/**
+ * The series there are, most recently counted first: all of them, or at most `limit`.
+ * @param onCut called with a sentence that says what is missing, where there is too much of it
+ */
+export async function seriesNames(
+  client: Client,
+  limit?: number,
+  onCut?: (text: string) => void,
+): Promise<readonly string[]> {
+  const known = await listed(client, 'hits', limit);
+  for (const text of namesCutTexts(known)) onCut?.(text);
+  return known.names;
 }
 
 /** Whether a series of this name was ever counted here. */

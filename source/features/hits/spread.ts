@@ -16,7 +16,7 @@ import { countsIn, type ReadCounts, seedPointsBy, seedSumBy } from './read-seed.
  * spread each by its own name, so that a day's sum is asked of all servers at once. With one server everything is
  * asked of that one, as if there were no shards.
  */
-type Context = Pick<ReadContext, 'redis' | 'connections' | 'config'>;
+type Context = Pick<ReadContext, 'redis' | 'connections' | 'config' | 'warn'>;
 
 /** What was found, and which servers' part of it is missing. */
 export type Part<Value> = { readonly found: Value; readonly missing: readonly ShardDownError[] };
@@ -69,7 +69,8 @@ export async function pointsOver(
 /** Every series of every server at a glance, by name. */
 export async function overviewOver(context: Context): Promise<Part<readonly Overview[]>> {
   const shards = await openShards(context);
-  const all = async (client: Client) => await overview(client, (await seriesNames(client)).toSorted());
+  const all = async (client: Client) =>
+    await overview(client, (await seriesNames(client, undefined, (cut) => context.warn?.(cut))).toSorted());
   const { values, missing } = partsOf(await everywhere(shards, all));
   const found = values.flat();
   return {
@@ -91,7 +92,7 @@ export async function discoverOver(
   const look = async (client: Client) => {
     const { own, seed, foreign } = await discover(client, signal);
     if (!readOnly) await Promise.all(own.map((series) => register(client, 'hits', series, { isNew: true })));
-    const names = new Set([...(await seriesNames(client)), ...own]);
+    const names = new Set([...(await seriesNames(client, undefined, (cut) => context.warn?.(cut))), ...own]);
     return { own: await overview(client, [...names].toSorted()), seed, foreign };
   };
   const { values, missing } = partsOf(await everywhere(shards, look, { deadlineMs, isLong: true }));

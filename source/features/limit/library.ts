@@ -1,6 +1,7 @@
 import { WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Watched } from '../../library-types.ts';
+import { CutError } from '../../redis/allowance.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { warn } from '../../warnings.ts';
 import type * as check from './check/check.ts';
@@ -162,7 +163,9 @@ export async function list(
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const { limits, foreign } =
-      limit === undefined ? await uses.listAll(client) : await uses.list(client, { count: limit, skip });
+      limit === undefined
+        ? await uses.listAll(client, (cut) => warn(onEvent, new CutError(cut)))
+        : await uses.list(client, { count: limit, skip });
     const found = discover ? await discoverLimits(client, call.signal) : { limits: [], foreign: [] };
     for (const key of new Set([...foreign, ...found.foreign]))
       warn(onEvent, new WrongTypeError(key, 'rate limit'));

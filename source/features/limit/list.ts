@@ -1,9 +1,11 @@
 import { WrongTypeError } from '../../errors.ts';
+import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
 import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
+import { counted, onlyText } from '../../ui/format.ts';
 import { requireName } from '../../values.ts';
 import { lookAt } from './check/check.ts';
 import indexed from './indexed.lua';
@@ -49,13 +51,13 @@ const readPage = defineScript({
 const scanIndex = defineScript({
   lua: scanIndexLua,
   parse(reply) {
-    const [serverMs, cursor, , ...words] = asArray(reply);
+    const [serverMs, cursor, leftOut, ...words] = asArray(reply);
     const entries: (Entry & { readonly notedMs: number })[] = [];
     for (let at = 0; at + 3 < words.length; at += 4) {
       const notedMs = asNumber(words[at + 1]);
       entries.push({ ...entryOf(words[at], words[at + 2], words[at + 3]), notedMs });
     }
-    return { serverMs: asInteger(serverMs), cursor: asText(cursor), entries };
+    return { serverMs: asInteger(serverMs), cursor: asText(cursor), leftOut: asInteger(leftOut), entries };
   },
 });
 
@@ -96,10 +98,21 @@ export async function list(
 /** All limits in use, most recently noted first, read some at a time; `foreign` are keys that hold something else. */
 export async function listAll(
   client: Client,
+  onCut: (text: string) => void = () => {},
 ): Promise<{ readonly limits: readonly LimitUse[]; readonly foreign: readonly string[] }> {
+  const { index } = indexKeys(client);
+  const allowance = new Allowance(mostOfAll);
+  let met = 0;
   const found = new Map<string, { readonly use: LimitUse; readonly notedMs: number }>();
   const allForeign: string[] = [];
-  for await (const entries of indexPages(client)) {
+  for await (const entries of indexPages(client, '*', onCut)) {
+    if (allowance.isSpent) {
+      const total = await client.zcard(index);
+      onCut(onlyText(met, total, `limits in \`${index}\``, mostOfAll));
+      break;
+    }
+    met += entries.length;
+    allowance.takeBytes(entries.reduce((sum, { member }) => sum + member.length + 32, 0));
     const { uses, foreign } = await usesOf(client, entries);
     allForeign.push(...foreign);
     const notedMs = new Map(entries.map((entry) => [entry.member, entry.notedMs]));
@@ -136,19 +149,25 @@ function membersOf(subject: string): string {
   return `*:${subject.replaceAll(/[\\*?[\]^-]/g, '\\$&')}`;
 }
 
-async function* indexPages(client: Client, match = '*') {
+async function* indexPages(client: Client, match = '*', onCut: (text: string) => void = () => {}) {
   const { index, most, denied } = indexKeys(client);
   let next = '0';
+  let left = 0;
   do {
-    const { serverMs, cursor, entries } = await typed(
+    const { serverMs, cursor, leftOut, entries } = await typed(
       client,
       { [index]: 'zset', [most]: 'hash', [denied]: 'hash' },
       scanIndex(client, [index, most, denied], [next, match, longestMember]),
     );
     learnServerMs(client, serverMs);
     next = cursor;
+    left += leftOut;
     if (entries.length > 0) yield entries;
   } while (next !== '0');
+  if (left > 0)
+    onCut(
+      `${counted(left, 'entry').replace('entrys', 'entries')} longer than the name of a limit in \`${index}\` not listed (cut)`,
+    );
 }
 
 async function usesOf(

@@ -12,7 +12,7 @@ import { type Limit, ruleOf, stateKey, windowOf } from './rules.ts';
  * Limits over several servers. A subject lives, with all of its limits, on the one its name is routed to; a plain key
  * (`--layout seed`) on the one of that key. With one server everything is asked of that one.
  */
-type Context = Pick<ReadContext, 'redis' | 'connections' | 'config'>;
+type Context = Pick<ReadContext, 'redis' | 'connections' | 'config' | 'warn'>;
 
 /** Asks about one subject where it lives. @throws {ShardDownError} when that server, of several, is down */
 export async function askSubject<Value>(
@@ -45,7 +45,9 @@ type Listed = {
 
 /** All limits of every server, the servers whose part is missing, and keys that hold something else. */
 export async function listOver(context: Context): Promise<Listed & { readonly foreign: readonly string[] }> {
-  const { values, missing } = partsOf(await everywhere(await openShards(context), listAll));
+  const { values, missing } = partsOf(
+    await everywhere(await openShards(context), (client) => listAll(client, (cut) => context.warn?.(cut))),
+  );
   const limits =
     values.length === 1 ? (values[0]?.limits ?? []) : merged(values.flatMap((part) => part.limits));
   return { total: limits.length, limits, missing, foreign: values.flatMap((part) => part.foreign) };

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import * as v from 'valibot';
 import { UsageError } from '../../errors.ts';
-import { registerAll, registered } from '../../redis/registry.ts';
+import { listed, registerAll } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
-import { formatDuration } from '../../ui/format.ts';
+import { formatDuration, namesCutTexts } from '../../ui/format.ts';
 import { durationMs, name as nameValue, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
@@ -191,8 +191,11 @@ const listCommand = defineCommand({
   async run(context, input) {
     const { redis, config, signal } = context;
     const found = input.discover ? await discoverNames(redis, signal) : { names: [], passedOver: [] };
-    const names = new Set([...(await registered(redis, 'lock')), ...found.names]);
-    const { locks, unreadable } = await inspectAll(redis, [...names]);
+    const known = await listed(redis, 'lock');
+    const names = new Set([...known.names, ...found.names]);
+    // The table says who is next; JSON has them all.
+    const most = config.json ? undefined : 1;
+    const { locks, unreadable, cuts } = await inspectAll(redis, [...names], most);
     if (!config.readOnly && found.names.length > 0) {
       const there = new Set(locks.map(({ name }) => name));
       await registerAll(
@@ -203,7 +206,8 @@ const listCommand = defineCommand({
     }
     const passed = passedOver(found.passedOver, 'a lock');
     if (passed !== undefined) context.warn(passed);
-    for (const one of unreadable) context.warn(unreadableText(one));
+    for (const text of [...namesCutTexts(known), ...cuts, ...unreadable.map(unreadableText)])
+      context.warn(text);
     return { json: locks.map(lockJson), text: lockTable(locks) };
   },
 });
@@ -225,7 +229,7 @@ async function tokenFrom({ stdin }: CommandContext, given: string): Promise<stri
 }
 
 async function whoHolds({ redis }: CommandContext, name: string): Promise<string> {
-  const { locks } = await inspect(redis, [name], 0);
+  const { locks } = await inspect(redis, [name], { most: 0 });
   const [held] = locks;
   if (held?.token === undefined) return `Lock ${name} was not obtained in time`;
   const left = held.ttlMs === undefined ? 'without a TTL' : `${formatDuration(held.ttlMs)} left`;

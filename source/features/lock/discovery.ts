@@ -7,7 +7,7 @@ export const discovery: Discovery = {
     const found = await discoverNames(redis, signal);
     const names = await unregistered(redis, 'lock', found.names);
     // What is free again meanwhile, or no lock at all, is not worth an entry.
-    const { locks, unreadable } = await inspect(redis, names, 0);
+    const { locks, unreadable } = await inspect(redis, names, { most: 0 });
     return {
       names: locks.map(({ name }) => name).toSorted(),
       passedOver: [...found.passedOver, ...unreadable.map(({ key }) => key)],

@@ -1,3 +1,4 @@
+import { Allowance, mostOfReading } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
 import { IndexRounds } from '../../redis/round.ts';
@@ -28,23 +29,29 @@ export const feed: Feed<LockSlice> = {
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'standalone';
     const { names, total } = await registeredPage(redis, 'lock', mostLocks[kind]);
-    const round = total > names.length ? rounds.of(redis) : undefined;
-    if (!round) rounds.end(redis);
+    const isMany = total > names.length;
+    const round = rounds.of(redis);
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
-    const last = round?.last(total);
+    const last = round.last(total);
     const troubled = last?.endless ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostEndless)]);
-    const [{ locks, unreadable }] = await Promise.all([
-      inspect(redis, [...wanted], mostWaiters),
-      round?.step(mostOfRound[kind], (some, totals) => count(redis, some, totals)),
+    const goOn = () => round.step(mostOfRound[kind], (some, totals) => count(redis, some, totals));
+    const [{ locks, unreadable, rest }] = await Promise.all([
+      inspect(redis, [...wanted], { most: mostWaiters, allowance: new Allowance(mostOfReading) }),
+      isMany ? goOn() : undefined,
     ]);
+    const left = new Set(rest);
+    const looked = new Set([...wanted].filter((name) => !left.has(name)));
+    const isAll = !isMany && rest.length === 0;
+    if (isAll) rounds.end(redis);
+    else if (!isMany) await goOn();
     const reading = {
       nowMs: Date.now(),
       known: total,
-      looked: wanted.size,
-      round: last && { held: last.held, waiting: last.waiting },
-      moreEndless: troubled.filter((name) => !wanted.has(name)).length,
-      wrong: [...new Set([...unreadable.map(unreadableText), ...(last?.wrong ?? [])])],
+      looked: looked.size,
+      round: isAll ? undefined : last && { held: last.held, waiting: last.waiting },
+      moreEndless: isAll ? 0 : troubled.filter((name) => !looked.has(name)).length,
+      wrong: [...new Set([...unreadable.map(unreadableText), ...(isAll ? [] : (last?.wrong ?? []))])],
       locks: locks.map(asRow),
     };
     return (slice) => learn(slice, reading);
@@ -52,7 +59,8 @@ export const feed: Feed<LockSlice> = {
 };
 
 async function count(redis: Client, names: readonly string[], totals: Totals): Promise<void> {
-  const { locks, unreadable } = await inspect(redis, names, 0);
+  // Whether somebody holds it is enough.
+  const { locks, unreadable } = await inspect(redis, names, { most: 0, longest: 1 });
   for (const { name, token, ttlMs, waiting } of locks) {
     totals.held += token === undefined ? 0 : 1;
     totals.waiting += waiting;

@@ -5,7 +5,7 @@ import { place } from './token.ts';
 export const breakGuard: Guard<{ readonly name: string; readonly token: string | undefined }> = {
   loses: true,
   async look({ redis }, input) {
-    const { locks } = await inspect(redis, [input.name], 1);
+    const { locks } = await inspect(redis, [input.name], { most: 1 });
     const [lock] = locks;
     if (lock?.token === undefined) return;
     // The fence alone tells one holding from the next of the same process.

@@ -1,9 +1,9 @@
-import { registered, registryKey } from '../../redis/registry.ts';
+import { registryKey } from '../../redis/registry.ts';
 import { defineFeature } from '../feature.ts';
 import { commands } from './commands.ts';
 import { doctor } from './doctor.ts';
 import { feed } from './feed.ts';
-import { inspectAll, unreadableText } from './inspect.ts';
+import { inspectListed, unreadableText } from './inspect.ts';
 import { keys } from './key-bindings.ts';
 import { lockJson } from './list.ts';
 import { needsOf } from './needs.ts';
@@ -22,8 +22,8 @@ export default defineFeature<LockSlice>({
   headline: totals,
   needs: needsOf,
   async snapshot({ redis, warn }) {
-    const { locks, unreadable } = await inspectAll(redis, await registered(redis, 'lock'));
-    for (const one of unreadable) warn?.(unreadableText(one));
+    const { locks, unreadable, cuts } = await inspectListed(redis);
+    for (const text of [...cuts, ...unreadable.map(unreadableText)]) warn?.(text);
     return locks.map(lockJson);
   },
   ticks: ({ locks }) => locks.length > 0,

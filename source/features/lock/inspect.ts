@@ -1,12 +1,14 @@
 import { messageOf, QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import type { Listed } from '../../library-types.ts';
+import { Allowance, CutError, mostOfAll, mostOfOne } from '../../redis/allowance.ts';
 import { type Client, isCluster, masters } from '../../redis/client.ts';
 import { nameInKey, requireKeyName } from '../../redis/keys.ts';
 import { refused } from '../../redis/refusals.ts';
-import { registered } from '../../redis/registry.ts';
+import { listed } from '../../redis/registry.ts';
 import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
+import { namesCutTexts, onlyText } from '../../ui/format.ts';
 import { warn } from '../../warnings.ts';
 import { ReplyError } from './batch.ts';
 import { lockKeys, lockMistake } from './holder/scripts.ts';
@@ -27,7 +29,7 @@ export type Status = {
   readonly ttlMs: number | undefined;
   /** The length of the queue. */
   readonly waiting: number;
-  /** From the head of the queue; all of them unless fewer were asked for. */
+  /** From the head of the queue; all of them unless fewer were asked for, or they are more than 8 MiB. */
   readonly waiters: readonly Waiter[];
 };
 
@@ -40,32 +42,49 @@ export type Inspection = {
   /** Those that are held or waited for. */
   readonly locks: readonly Status[];
   readonly unreadable: readonly Unreadable[];
+  /** The names that were not looked at because the allowance was spent. */
+  readonly rest: readonly string[];
+};
+
+/** How much of each lock is wanted, and of all. */
+export type Look = {
+  /** How many waiters of each. */
+  readonly most: number;
+  /** Bytes of a token: with fewer than 2048 only whether a lock is held is known, and not by whom. */
+  readonly longest?: number;
+  /** Unless given, all are looked at. */
+  readonly allowance?: Allowance;
 };
 
 /** Of three keys each: no command has more than 3,000 words. */
 const namesAtOnce = 990;
 const waitersAtOnce = 1000;
 
+/** What is read of a token; no token of ours is longer. */
+const longestToken = 2048;
+const replyBytes = 262_144;
+
 const inspectScript = defineScript({ lua: inspectLua, parse: asArray });
 
-/**
- * Looks at these locks: a thousand of them a command, in Cluster one.
- * @param most how many waiters of each to name
- */
-export async function inspect(redis: Client, names: readonly string[], most: number): Promise<Inspection> {
+/** Looks at these locks: a thousand of them a command where that is no long reply, in Cluster one. */
+export async function inspect(redis: Client, names: readonly string[], look: Look): Promise<Inspection> {
   const pages: Inspection[] = [];
   // In Cluster each lock lies in a slot of its own.
   const [step, abreast] = isCluster(redis) ? [1, 64] : [namesAtOnce, 2];
-  for (let start = 0; start < names.length; start += step * abreast) {
-    const some = names.slice(start, start + step * abreast);
+  let rest = names;
+  while (rest.length > 0 && !look.allowance?.isSpent) {
+    const some = rest.slice(0, step * abreast);
     const asked = Array.from({ length: Math.ceil(some.length / step) }, (_, index) =>
-      inspectPage(redis, some.slice(index * step, (index + 1) * step), 0, most),
+      inspectPage(redis, some.slice(index * step, (index + 1) * step), 0, look),
     );
-    pages.push(...(await Promise.all(asked)));
+    const found = await Promise.all(asked);
+    pages.push(...found);
+    rest = [...found.flatMap((page) => page.rest), ...rest.slice(some.length)];
   }
   return {
     locks: pages.flatMap(({ locks }) => locks),
     unreadable: pages.flatMap(({ unreadable }) => unreadable),
+    rest,
   };
 }
 
@@ -73,11 +92,13 @@ async function inspectPage(
   redis: Client,
   names: readonly string[],
   first: number,
-  most: number,
+  { most, longest = longestToken, allowance }: Look,
 ): Promise<Inspection> {
   const keys = names.map((name) => lockKeys(redis, name));
   const words = keys.flatMap(({ lock, queue, fence }) => [lock, queue, fence]);
-  const [nowUs, ...each] = await inspectScript(redis, words, [first, most]);
+  const budget = Math.min(replyBytes, allowance?.bytes ?? replyBytes);
+  const [nowUs, ...each] = await inspectScript(redis, words, [first, most, longest, budget]);
+  allowance?.take(each);
   const locks: Status[] = [];
   const unreadable: Unreadable[] = [];
   for (const [index, reply] of each.entries()) {
@@ -94,7 +115,7 @@ async function inspectPage(
     const status = statusOf(name, asInteger(nowUs), found);
     if (status.token !== undefined || status.waiting > 0) locks.push(status);
   }
-  return { locks, unreadable };
+  return { locks, unreadable, rest: names.slice(each.length) };
 }
 
 function errorOf(key: string, expected: string, reply: unknown): Error {
@@ -133,21 +154,50 @@ function elapsedMs(nowUs: number, thenUs: number): number {
 /** How many waiters come with the lock itself; of the few longer queues the rest is asked for. */
 const waitersAtFirst = 20;
 
-/** These locks, by name, with everybody who waits. */
-export async function inspectAll(redis: Client, names: readonly string[]): Promise<Inspection> {
-  const { locks, unreadable } = await inspect(redis, names.toSorted(), waitersAtFirst);
+/** Locks, and what is missing, in sentences. */
+export type Listing = Omit<Inspection, 'rest'> & { readonly cuts: readonly string[] };
+
+/**
+ * These locks, by name, with everybody who waits, as far as that is bearable.
+ * @param most how many waiters of each, if not all are wanted
+ */
+export async function inspectAll(
+  redis: Client,
+  names: readonly string[],
+  most = Number.POSITIVE_INFINITY,
+): Promise<Listing> {
+  const allowance = new Allowance(mostOfAll);
+  const look = { most: Math.min(most, waitersAtFirst), allowance };
+  const { locks, unreadable, rest } = await inspect(redis, names.toSorted(), look);
   const complete: Status[] = [];
-  for (const lock of locks) complete.push(await withAllWaiters(redis, lock));
-  return { locks: complete, unreadable };
+  const cuts: string[] = [];
+  for (const lock of locks) {
+    const one = await withAllWaiters(redis, lock, most, allowance);
+    complete.push(one);
+    const [read, wanted] = [one.waiters.length, Math.min(most, one.waiting)];
+    if (read < wanted) cuts.push(onlyText(read, wanted, `waiters of \`${one.name}\``, mostOfOne));
+  }
+  if (rest.length > 0) cuts.push(onlyText(names.length - rest.length, names.length, 'locks', mostOfAll));
+  return { locks: complete, unreadable, cuts };
 }
 
-async function withAllWaiters(redis: Client, lock: Status): Promise<Status> {
+/** Every lock in the index. */
+export async function inspectListed(redis: Client, most?: number): Promise<Listing> {
+  const known = await listed(redis, 'lock');
+  const found = await inspectAll(redis, known.names, most);
+  return { ...found, cuts: [...namesCutTexts(known), ...found.cuts] };
+}
+
+async function withAllWaiters(redis: Client, lock: Status, most: number, all: Allowance): Promise<Status> {
+  const wanted = Math.min(lock.waiting, most);
+  const allowance = new Allowance(mostOfOne, all);
   const waiters = [...lock.waiters];
-  while (waiters.length < lock.waiting) {
-    const { locks } = await inspectPage(redis, [lock.name], waiters.length, waitersAtOnce);
+  while (waiters.length < wanted && !allowance.isSpent) {
+    const look = { most: Math.min(waitersAtOnce, wanted - waiters.length), allowance };
+    const { locks } = await inspectPage(redis, [lock.name], waiters.length, look);
     const next = locks[0]?.waiters ?? [];
     // The queue has become shorter meanwhile.
-    if (next.length === 0) break;
+    if (next.length === 0) return { ...lock, waiters, waiting: waiters.length };
     waiters.push(...next);
   }
   return { ...lock, waiters };
@@ -164,9 +214,11 @@ export async function list(
 ): Promise<Status[]> {
   const found = discover ? (await discoverNames(redis, signal)).names : [];
   signal?.throwIfAborted();
-  const names = new Set([...(await registered(redis, 'lock', limit)), ...found]);
-  const { locks, unreadable } = await inspectAll(redis, [...names].slice(0, limit));
+  const known = await listed(redis, 'lock', limit);
+  const names = new Set([...known.names, ...found]);
+  const { locks, unreadable, cuts } = await inspectAll(redis, [...names].slice(0, limit));
   for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(onEvent, error);
+  for (const cut of [...namesCutTexts(known), ...cuts]) warn(onEvent, new CutError(cut));
   return [...locks];
 }
 

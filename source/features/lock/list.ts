@@ -5,7 +5,7 @@ import type { Status } from './inspect.ts';
 import { place } from './token.ts';
 
 /** A lock as `lock list --json` and the snapshot tell of it. */
-export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiters }: Status) {
+export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiting, waiters }: Status) {
   return {
     name,
     owner: owner
@@ -17,6 +17,8 @@ export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiters }: 
     heldMs: heldMs ?? null,
     ttlMs: ttlMs ?? null,
     waiters: waiters.map(({ host, pid, label, waitedMs }) => ({ host, pid, label, waitedMs })),
+    // Only where those above are not all.
+    ...(waiters.length < waiting && { waiting }),
   };
 }
 

@@ -139,7 +139,8 @@ const listCommand = defineCommand({
   writes: false,
   async run(context, { discover: isThorough }) {
     const others = isThorough ? await discover(context.redis, context.signal) : [];
-    const { found, wrong, strange } = await listLogs(context, others);
+    const { found, wrong, strange, cuts } = await listLogs(context, others);
+    for (const cut of cuts) context.warn(cut);
     for (const { message } of wrong) context.warn(message);
     const [first] = strange;
     if (first !== undefined) {
@@ -163,6 +164,8 @@ export type Listed = {
   readonly wrong: readonly WrongTypeError[];
   /** What stands in the index and is no name of a log. */
   readonly strange: readonly string[];
+  /** What is missing because there is too much of it, in sentences. */
+  readonly cuts: readonly string[];
 };
 
 /** As `log list --json` and the snapshot report it. */
@@ -170,7 +173,7 @@ export async function listLogs(
   { redis }: Pick<ReadContext, 'redis'>,
   others: readonly LogName[] = [],
 ): Promise<Listed> {
-  const { logs: known, strange } = await indexedLogs(redis);
+  const { logs: known, strange, cuts } = await indexedLogs(redis);
   const names = new Set(known.map(joinLogName));
   const all = [...known, ...others.filter((log) => !names.has(joinLogName(log)))];
   const found: Listed['found'][number][] = [];
@@ -191,7 +194,7 @@ export async function listLogs(
         });
     }
   }
-  return { found, wrong, strange };
+  return { found, wrong, strange, cuts };
 }
 
 /** One pipeline of so many questions at a time. */

@@ -36,7 +36,8 @@ export default defineFeature<LogSlice>({
   },
   doctor,
   async snapshot(context) {
-    const { found, wrong } = await listLogs(context);
+    const { found, wrong, cuts } = await listLogs(context);
+    for (const cut of cuts) context.warn?.(cut);
     for (const { message } of wrong) context.warn?.(message);
     return found;
   },

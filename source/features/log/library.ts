@@ -1,6 +1,7 @@
 import { WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
+import { CutError } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { unregister } from '../../redis/registry.ts';
@@ -137,7 +138,9 @@ export async function list(
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const signal = call.signal ?? new AbortController().signal;
-    const all = [...(await read.logs(client)), ...(also ? await discover(client, signal) : [])];
+    const known = await read.indexedLogs(client);
+    for (const cut of known.cuts) warn(onEvent, new CutError(cut));
+    const all = [...known.logs, ...(also ? await discover(client, signal) : [])];
     const names = new Map(all.map((log) => [joinLogName(log), log]));
     const wanted = [...names.values()].slice(0, limit);
     const statuses: Status[] = [];

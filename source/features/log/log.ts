@@ -1,11 +1,11 @@
 import { compareNames } from '../../compare-names.ts';
 import type { Client } from '../../redis/client.ts';
 import { guardLifeMs } from '../../redis/idempotency.ts';
-import { registered, registeredPage } from '../../redis/registry.ts';
+import { listed, registeredPage } from '../../redis/registry.ts';
 import { asInteger, asTexts } from '../../redis/reply.ts';
 import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { cutMark } from '../../ui/format.ts';
+import { cutMark, namesCutTexts } from '../../ui/format.ts';
 
 import heaviestLua from './heaviest.lua';
 import { type LogKeys, type LogName, logKeys, logName, parseLogName } from './keys.ts';
@@ -184,14 +184,19 @@ export async function heaviest(redis: Client, keys: LogKeys): Promise<readonly s
 const mostLearnedFrom = 1000;
 
 /** The logs in the index, by name and severity; some may be gone. `strange` is what cannot be the name of a log. */
-export async function indexedLogs(
-  redis: Client,
-): Promise<{ readonly logs: readonly LogName[]; readonly strange: readonly string[] }> {
-  const names = await registered(redis, 'log');
+export async function indexedLogs(redis: Client): Promise<{
+  readonly logs: readonly LogName[];
+  readonly strange: readonly string[];
+  /** What is missing because there is too much of it, in sentences. */
+  readonly cuts: readonly string[];
+}> {
+  const known = await listed(redis, 'log');
+  const { names } = known;
   const logs = names.flatMap((name) => parseLogName(name) ?? []);
   return {
     logs: logs.toSorted(byName),
     strange: names.filter((name) => !parseLogName(name)),
+    cuts: namesCutTexts(known),
   };
 }
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { messageOf, UsageError, WrongTypeError } from '../../errors.ts';
+import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { registered } from '../../redis/registry.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
@@ -177,8 +178,8 @@ const statusCommand = defineCommand({
       const known = await registered(redis, 'ship');
       throw new UnknownNameError('ship', 'channel', channel, known, { listedBy: 'ship status' });
     }
-    const { found, faults } = await statuses(redis);
-    for (const { error } of faults) warn(messageOf(error));
+    const { found, faults, cuts } = await statuses(redis);
+    for (const text of [...cuts, ...faults.map(({ error }) => messageOf(error))]) warn(text);
     return {
       json: found,
       text:
@@ -218,9 +219,10 @@ const asideCommand = defineCommand({
   async run({ redis, warn }, { channel }) {
     if (channel !== undefined) await assertKnown(redis, channel);
     const rows: Aside[] = [];
+    const allowance = new Allowance(mostOfAll);
     for (const each of channel === undefined ? await channels(redis) : [channel]) {
       try {
-        rows.push(...(await asideParts(redis, each)));
+        for (const one of await asideParts(redis, each, warn, allowance)) rows.push(one);
       } catch (error) {
         if (channel !== undefined || !(error instanceof WrongTypeError)) throw error;
         warn(error.message);

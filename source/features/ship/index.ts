@@ -34,8 +34,8 @@ export default defineFeature<ShipSlice>({
     show: showChannel,
   },
   async snapshot({ redis, warn }) {
-    const { found, faults } = await statuses(redis);
-    for (const { error } of faults) warn?.(messageOf(error));
+    const { found, faults, cuts } = await statuses(redis);
+    for (const text of [...cuts, ...faults.map(({ error }) => messageOf(error))]) warn?.(text);
     return found;
   },
   doctor,

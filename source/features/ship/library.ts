@@ -10,7 +10,10 @@ import type {
   Reporting,
   Watched,
 } from '../../library-types.ts';
+import { CutError } from '../../redis/allowance.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
+import { listed } from '../../redis/registry.ts';
+import { namesCutTexts } from '../../ui/format.ts';
 import { warn } from '../../warnings.ts';
 import { type Aside as AsideRow, asideOf, asideParts, dropAside, retryAside } from './channel/aside.ts';
 import { forget } from './channel/forget.ts';
@@ -191,7 +194,8 @@ export function openDirectory(directory: string): Handle & {
 /** What the consumers of a channel have set aside, in the order they get it. @throws {WrongTypeError} */
 export async function* aside(redis: Redis, name: string, options: Call = {}): AsyncGenerator<Aside> {
   const client = clientOf(redis);
-  const rows = await cancellable(options, () => asideParts(client, name));
+  const cut = (text: string): void => warn(undefined, new CutError(text));
+  const rows = await cancellable(options, () => asideParts(client, name, cut));
   yield* rows.map(asAside);
 }
 
@@ -240,8 +244,10 @@ export async function list(
 ): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const names = (await channel.channels(client)).toSorted().slice(0, limit);
-    const { found, faults } = await channel.statuses(client, names);
+    const known = await listed(client, 'ship');
+    const names = known.names.toSorted().slice(0, limit);
+    const { found, faults, cuts } = await channel.statuses(client, names);
+    for (const cut of [...namesCutTexts(known), ...cuts]) warn(onEvent, new CutError(cut));
     for (const { error } of faults) {
       if (!QuarterdeckError.is(error)) throw error;
       warn(onEvent, error);

@@ -1,3 +1,4 @@
+import beginnings from '../../redis/beginnings.lua';
 import type { Client } from '../../redis/client.ts';
 import hashPage from '../../redis/hash-page.lua';
 import { registryKey } from '../../redis/registry.ts';
@@ -55,8 +56,20 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'consumer',
-    scripts: [aside, done, doneMany, drop, hashPage, heartbeat, join, leaveConsumer, pending, retry],
-    commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'MGET', 'STRLEN', 'ZRANGE'],
+    scripts: [
+      aside,
+      beginnings,
+      done,
+      doneMany,
+      drop,
+      hashPage,
+      heartbeat,
+      join,
+      leaveConsumer,
+      pending,
+      retry,
+    ],
+    commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'STRLEN', 'ZMSCORE'],
     keys: (redis, channel) => {
       const { data, stage: _, ids: __, lock: ___, files: ____, ...keys } = channelKeys(redis, channel);
       return [`${data}*`, ...Object.values(keys)];
@@ -68,13 +81,13 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'viewer',
-    scripts: [hashPage, pending, registryPage, status],
-    commands: ['EXISTS', 'GETRANGE', 'MGET', 'PTTL', 'TYPE'],
+    scripts: [beginnings, hashPage, pending, registryPage, status],
+    commands: ['EXISTS', 'GETRANGE', 'PTTL', 'TYPE'],
   },
   {
     name: 'doctor',
-    scripts: [clearCounter, hashPage, registryPage, status],
-    commands: ['DEL', 'EXISTS', 'GETRANGE', 'MGET', 'PTTL', 'TYPE'],
+    scripts: [beginnings, clearCounter, hashPage, registryPage, status],
+    commands: ['DEL', 'EXISTS', 'GETRANGE', 'PTTL', 'TYPE'],
   },
 ];
 

@@ -1,11 +1,12 @@
 import { messageOf, WrongTypeError } from '../../errors.ts';
+import { Allowance, mostOfAll, sizeOf } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { type HashPage, pagesOfHashes } from '../../redis/hash-pages.ts';
-import { registered } from '../../redis/registry.ts';
+import { listed } from '../../redis/registry.ts';
 import { asIntegers } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
-import { leftOutText } from '../../ui/format.ts';
+import { counted, formatBytes, leftOutText, namesCutTexts } from '../../ui/format.ts';
 import type { SubscriberStatus } from '../topic/layout.ts';
 import { inspectSubscribers, inspectTopics } from '../topic/own-layout/own-layout.ts';
 import { openTopic } from '../topic/topic.ts';
@@ -33,6 +34,8 @@ export type Fault = { readonly key: string; readonly message: string; readonly e
 
 /** What a look at some channels found, and where it goes on: with more targets of one channel, or with the next. */
 export type Inspection = {
+  /** About as many as the records take. */
+  readonly bytes: number;
   readonly targets: readonly TargetStatus[];
   readonly faults: readonly Fault[];
   readonly more: readonly Place[];
@@ -56,7 +59,9 @@ export async function status(
   redis: Client,
   warn: (message: string) => void = () => {},
 ): Promise<readonly TargetStatus[]> {
-  const { targets, faults } = await inspectAll(redis, await registered(redis, 'sync'));
+  const known = await listed(redis, 'sync');
+  for (const text of namesCutTexts(known)) warn(text);
+  const { targets, faults } = await inspectAll(redis, known.names);
   for (const { message } of faults) warn(message);
   return targets;
 }
@@ -66,7 +71,7 @@ export function wholly(channel: string): Place {
   return { channel, cursor: '0' };
 }
 
-/** Every target of these channels, by channel and target. */
+/** Every target of these channels, by channel and target, as far as that is bearable; what is missing is a fault. */
 export async function inspectAll(
   redis: Client,
   channels: readonly string[],
@@ -74,12 +79,19 @@ export async function inspectAll(
   // A target may come twice while they change.
   const targets = new Map<string, TargetStatus>();
   const faults: Fault[] = [];
+  const allowance = new Allowance(mostOfAll);
   let left: readonly Place[] = channels.toSorted().map(wholly);
-  while (left.length > 0) {
-    const { more, ...found } = await inspect(redis, left.slice(0, channelsAtOnce));
+  while (left.length > 0 && !allowance.isSpent) {
+    const { more, bytes, ...found } = await inspect(redis, left.slice(0, channelsAtOnce));
+    allowance.takeBytes(bytes);
     for (const each of found.targets) targets.set(JSON.stringify([each.channel, each.target]), each);
     faults.push(...found.faults);
     left = [...more, ...left.slice(channelsAtOnce)];
+  }
+  if (left.length > 0) {
+    const cut = `targets of ${counted(left.length, 'channel')} were not read, \`${shortened(left[0]?.channel ?? '')}\` first`;
+    const message = `Only ${counted(targets.size, 'target')} of ${counted(channels.length, 'channel')} were read (${formatBytes(mostOfAll)}, cut): ${cut}`;
+    faults.push({ key: syncKeys(redis, left[0]?.channel ?? '').targets, message });
   }
   return { targets: [...targets.values()].sort(byChannelAndTarget), faults: distinct(faults) };
 }
@@ -110,6 +122,7 @@ export async function inspect(redis: Client, places: readonly Place[]): Promise<
   const faults: Fault[] = [];
   const more: Place[] = [];
   const found: Records[] = [];
+  let bytes = 0;
   for (const [index, place] of places.entries()) {
     const { channel } = place;
     const looked = pages[index];
@@ -123,6 +136,7 @@ export async function inspect(redis: Client, places: readonly Place[]): Promise<
       continue;
     }
     if (next !== '0') more.push({ channel, cursor: next });
+    bytes += sizeOf(page.entries);
     const read = readRecords(key, page);
     faults.push(...read.faults);
     if (read.records.size > 0) found.push({ channel, records: read.records });
@@ -133,7 +147,7 @@ export async function inspect(redis: Client, places: readonly Place[]): Promise<
     const own = subscribers.get(channel);
     if (own) targets.push(...(await targetsOf(redis, channel, records, own)));
   }
-  return { targets, faults, more };
+  return { targets, faults, more, bytes };
 }
 
 type Records = { readonly channel: string; readonly records: ReadonlyMap<string, TargetRecord> };

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { messageOf, UsageError } from '../../errors.ts';
+import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { registerAll } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
@@ -248,10 +249,10 @@ const statusCommand = defineCommand({
   writes: false,
   async run(context, input) {
     const also = input.discover ? await discovered(context) : [];
-    const { topics, unreadable } = await (input.topic === undefined
+    const { topics, unreadable, cuts } = await (input.topic === undefined
       ? inspectAll(context.redis, also)
       : inspectOne(context.redis, input.topic, input.layout));
-    for (const one of unreadable) context.warn(unreadableText(one));
+    for (const text of [...cuts, ...unreadable.map(unreadableText)]) context.warn(text);
     const text = topics.length === 0 ? 'No topics' : statusTable(topics, Date.now());
     return { json: topics.map(topicJson), text };
   },
@@ -321,17 +322,19 @@ const asideCommand = defineCommand({
   examples: ['quarterdeck topic aside news --json | jq -r .[].reason'],
   async run(context, input) {
     const { redis } = context;
-    const { topics, unreadable } = await (input.topic === undefined
+    const { topics, unreadable, cuts } = await (input.topic === undefined
       ? inspectAll(redis)
       : inspectOne(redis, input.topic, input.layout));
-    for (const one of unreadable) context.warn(unreadableText(one));
+    for (const text of [...cuts, ...unreadable.map(unreadableText)]) context.warn(text);
+    const allowance = new Allowance(mostOfAll);
     const rows: AsideRow[] = [];
     for (const { topic: topicName, layout: layoutName, subscribers } of topics) {
       const store = openTopic(redis, topicName, layoutName);
       for (const { name: subscriber, aside } of subscribers) {
         if (aside === 0) continue;
-        const found = await asideOf(store, subscriber);
-        rows.push(...found.map((one) => ({ topic: topicName, name: subscriber, ...one })));
+        const found = await asideOf(store, subscriber, undefined, allowance);
+        for (const cut of found.cuts) context.warn(cut);
+        for (const one of found.messages) rows.push({ topic: topicName, name: subscriber, ...one });
       }
     }
     return { json: rows, text: asideText(rows) };
@@ -382,12 +385,16 @@ const retryCommand = defineCommand({
   async run(context, input) {
     const store = openTopic(context.redis, input.topic, input.layout);
     const named = namedAside(store, input.subscriber, idsOf(input));
-    const found = await topicFirst(context.redis, input, named);
+    const { messages, cuts } = await topicFirst(context.redis, input, named);
+    for (const cut of cuts) context.warn(cut);
+    const failing = (id: number, error: unknown): void => {
+      if (!context.signal.aborted) context.warn(`message ${id}: ${messageOf(error)}; it stays aside`);
+    };
     const attempt = async (one: AsideMessage): Promise<boolean> => {
       try {
         if (input.exec !== undefined) await runFor(context, one, input.exec, input.topic);
       } catch (error) {
-        if (!context.signal.aborted) context.warn(`message ${one.id}: ${messageOf(error)}; it stays aside`);
+        failing(one.id, error);
         return false;
       }
       const { id, at, message } = one;
@@ -395,9 +402,13 @@ const retryCommand = defineCommand({
         await context.emit({ id, at, message }, itemLine(one));
       return true;
     };
-    const { failed } = await retryAside(store, input.subscriber, found, attempt, context.signal);
+    const { done, failed } = await retryAside(store, input.subscriber, messages, {
+      attempt,
+      onTooLarge: failing,
+      signal: context.signal,
+    });
     if (failed > 0) throw new StillAsideError(input.topic, input.subscriber, failed);
-    context.progress(`${formatCount(found.length)} done`);
+    context.progress(`${formatCount(done)} done`);
     return { text: '' };
   },
 });
@@ -410,13 +421,15 @@ const discardCommand = defineCommand({
   writes: true,
   guard: discardGuard,
   examples: ['quarterdeck topic discard news mailer 17 --yes'],
-  async run({ redis }, input) {
-    const store = openTopic(redis, input.topic, input.layout);
-    const found = await topicFirst(redis, input, namedAside(store, input.subscriber, idsOf(input)));
+  async run(context, input) {
+    const store = openTopic(context.redis, input.topic, input.layout);
+    const named = namedAside(store, input.subscriber, idsOf(input));
+    const { messages, cuts } = await topicFirst(context.redis, input, named);
+    for (const cut of cuts) context.warn(cut);
     const discarded = await takeOut(
       store,
       input.subscriber,
-      found.map(({ id }) => id),
+      messages.map(({ id }) => id),
     );
     return {
       json: { topic: input.topic, name: input.subscriber, discarded },

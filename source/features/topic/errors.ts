@@ -113,6 +113,18 @@ export class StillAsideError extends QuarterdeckError {
   }
 }
 
+/** What is stored in the place of a message is longer than a message can be, and is not read. */
+export class AsideTooLargeError extends QuarterdeckError {
+  constructor(topic: string, subscriber: string, id: number) {
+    super(
+      'data',
+      'ASIDE_TOO_LARGE',
+      `Message ${id} set aside for \`${subscriber}\` of topic \`${topic}\` is longer than a message can be`,
+      { hint: 'Another program wrote it; `quarterdeck topic discard` forgets it' },
+    );
+  }
+}
+
 /** None of these messages is set aside. */
 export class MessageNotAsideError extends QuarterdeckError {
   constructor(topic: string, subscriber: string, ids: readonly number[]) {

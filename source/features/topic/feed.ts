@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { atMost, type Need } from '../../need.ts';
+import { Allowance, mostOfReading } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
 import { type IndexRound, IndexRounds } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
-import { type Inspection, isThere, type SubscriberStatus } from './layout.ts';
+import { type Inspection, isThere, type SubscriberStatus, type TopicStatus } from './layout.ts';
 import { needsOfSubscriber } from './needs.ts';
 import { inspectPage, inspectTopics } from './own-layout/own-layout.ts';
 import { unreadableText } from './replies.ts';
@@ -26,7 +27,7 @@ type Totals = {
   subscribers: number;
   trouble: Trouble[];
   wrong: string[];
-  /** Topics with more subscribers than a look takes in, and where the next look begins. */
+  /** Topics with more than a look takes in, and the subscriber with whom the next look begins. */
   more: { readonly topic: string; readonly first: number }[];
 };
 
@@ -49,14 +50,17 @@ export const feed: Feed<TopicSlice> = {
     const wanted = new Set([...names, ...troubled.slice(0, mostElsewhere).map(({ topic }) => topic)]);
     const looking = total > names.length ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
     const [own, legacy] = await Promise.all([
-      inspectTopics(redis, [...wanted].sort(), mostSubscribers),
-      inspectLegacy(redis, mostSubscribers),
+      inspectTopics(redis, [...wanted], mostSubscribers, new Allowance(mostOfReading)),
+      inspectLegacy(redis, mostSubscribers, new Allowance(mostOfReading)),
       looking,
     ]);
     // One that was in trouble may be gone by now.
-    const found = [...own.topics.filter(isThere), ...legacy.topics];
+    const found = [...own.topics.filter(isThere).sort(byTopic), ...legacy.topics];
     // A topic with more subscribers than are shown is looked at further even if there is no other.
-    const isAll = total <= names.length && found.every((each) => each.subscriberCount <= mostSubscribers);
+    const isAll =
+      total <= names.length &&
+      own.rest.length === 0 &&
+      found.every((each) => each.subscribers.length >= each.subscriberCount);
     if (isAll) rounds.end(redis);
     else if (!looking) await lookFurther(redis, round, mostOfRound[kind]);
     const unreadable = [...own.unreadable, ...legacy.unreadable].map(unreadableText);
@@ -74,6 +78,10 @@ export const feed: Feed<TopicSlice> = {
   },
 };
 
+function byTopic(one: TopicStatus, other: TopicStatus): number {
+  return one.topic < other.topic ? -1 : 1;
+}
+
 function totalsOf(found: Inspection['topics'], total: number, last: Totals | undefined) {
   const subscribers = found.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
   return {
@@ -87,17 +95,29 @@ function totalsOf(found: Inspection['topics'], total: number, last: Totals | und
 async function lookFurther(redis: Client, round: IndexRound<Totals>, most: number): Promise<void> {
   const next = round.totals.more.pop();
   if (next) {
-    take(await inspectPage(redis, [next.topic], next.first, subscribersOfRound), round.totals, next.first);
+    const page = await inspectPage(redis, [next.topic], { first: next.first, most: subscribersOfRound });
+    if (next.first === 0) count(page, round.totals);
+    take(page, round.totals, next.first);
     return;
   }
   await round.step(most, async (names, totals) => {
-    const inspection = await inspectTopics(redis, names, mostSubscribers);
-    totals.subscribers += inspection.topics.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
-    take(inspection, totals, 0);
+    const look = { most: mostSubscribers };
+    const pages = isCluster(redis)
+      ? await Promise.all(names.map((name) => inspectPage(redis, [name], look)))
+      : [await inspectPage(redis, names, look)];
+    for (const page of pages) {
+      count(page, totals);
+      take(page, totals, 0);
+    }
   });
 }
 
-function take({ topics, unreadable }: Inspection, totals: Totals, first: number): void {
+function count({ topics }: Inspection, totals: Totals): void {
+  totals.subscribers += topics.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
+}
+
+function take({ topics, unreadable, rest }: Inspection, totals: Totals, first: number): void {
+  totals.more.push(...rest.map((topic) => ({ topic, first: 0 })));
   totals.wrong.push(...unreadable.map(unreadableText));
   for (const { topic, layout, subscribers, subscriberCount } of topics) {
     for (const each of subscribers) {

@@ -2,7 +2,7 @@ import { counted } from '../../ui/format.ts';
 import type { Guard } from '../feature.ts';
 import type { LayoutName } from './layout.ts';
 import { asideOf } from './subscriber/aside.ts';
-import { openTopic, topicStatus } from './topic.ts';
+import { openTopic } from './topic.ts';
 
 type Input = { readonly topic: string; readonly subscriber: string; readonly layout: LayoutName };
 
@@ -12,7 +12,7 @@ export const discardGuard: Guard<Discard> = {
   loses: true,
   async look({ redis }, input) {
     const store = openTopic(redis, input.topic, input.layout);
-    const found = await asideOf(store, input.subscriber, input.all ? undefined : input.ids);
+    const { messages: found } = await asideOf(store, input.subscriber, input.all ? undefined : input.ids);
     if (found.length === 0) return;
     return {
       name: input.subscriber,
@@ -27,8 +27,8 @@ export const discardGuard: Guard<Discard> = {
 export const dropGuard: Guard<Input> = {
   loses: true,
   async look({ redis }, input) {
-    const { subscribers } = await topicStatus(redis, input.topic, input.layout);
-    const subscriber = subscribers.find(({ name }) => name === input.subscriber);
+    const { topics } = await openTopic(redis, input.topic, input.layout).inspect([input.subscriber]);
+    const subscriber = topics[0]?.subscribers.find(({ name }) => name === input.subscriber);
     if (!subscriber) return;
     const { lag, state, owner, aside } = subscriber;
     const by = owner === '' ? 'another program' : owner;

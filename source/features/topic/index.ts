@@ -45,8 +45,8 @@ export default defineFeature<TopicSlice>({
   clocks: ['at'],
   doctor,
   async snapshot({ redis, warn }) {
-    const { topics, unreadable } = await inspectAll(redis);
-    for (const one of unreadable) warn?.(unreadableText(one));
+    const { topics, unreadable, cuts } = await inspectAll(redis);
+    for (const text of [...cuts, ...unreadable.map(unreadableText)]) warn?.(text);
     return topics.map(topicJson);
   },
   nothing: {

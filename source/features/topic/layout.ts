@@ -115,7 +115,7 @@ export type TopicStatus = {
   readonly bytes: number | null;
   /** A subscriber unseen for so long holds nothing back; 0: it always does. */
   readonly lapseMs: number;
-  /** How many there are; `subscribers` holds them all unless fewer were asked for. */
+  /** How many there are; `subscribers` holds them all unless fewer were asked for, or they are more than 8 MiB. */
   readonly subscriberCount: number;
   /** By name. */
   readonly subscribers: readonly SubscriberStatus[];
@@ -127,6 +127,10 @@ export type Unreadable = { readonly topic: string; readonly key: string; readonl
 export type Inspection = {
   readonly topics: readonly TopicStatus[];
   readonly unreadable: readonly Unreadable[];
+  /** What is missing because there is too much of it, in sentences. */
+  readonly cuts: readonly string[];
+  /** Topics that were not looked at because of that. */
+  readonly rest: readonly string[];
 };
 
 /** One topic in one key layout: the acts everything else is made of. Each is one script, safe to be sent twice. */
@@ -164,16 +168,14 @@ export type TopicStore = {
   sweep(): Promise<number>;
   /** Puts the topic into the index of what exists; at most once a minute. */
   register(): Promise<void>;
-  /** Its status, unless it cannot be read. */
-  inspect(): Promise<Inspection>;
+  /** Its status, unless it cannot be read; with these subscribers where names are given and the layout allows it. */
+  inspect(names?: readonly string[]): Promise<Inspection>;
 };
 
-/** A topic as `topic status --json` and the snapshot tell of it: with every subscriber, so without their number. */
-export function topicJson({
-  subscriberCount: _,
-  ...topic
-}: TopicStatus): Omit<TopicStatus, 'subscriberCount'> {
-  return topic;
+/** A topic as `topic status --json` and the snapshot tell of it: how many subscribers there are only where some are missing. */
+export function topicJson(status: TopicStatus): Partial<TopicStatus> {
+  const { subscriberCount, ...topic } = status;
+  return topic.subscribers.length < subscriberCount ? status : topic;
 }
 
 /** Whether anybody ever published or subscribed to it, as far as the server knows. */

@@ -1,8 +1,10 @@
 import { QuarterdeckError, WrongTypeError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Listed, Listening, Redis, Reporting, Watched } from '../../library-types.ts';
+import { CutError } from '../../redis/allowance.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
-import { registered, unregister } from '../../redis/registry.ts';
+import { listed, unregister } from '../../redis/registry.ts';
+import { namesCutTexts } from '../../ui/format.ts';
 import { requireName, requireWholes } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import type { Condition } from './condition.ts';
@@ -210,7 +212,8 @@ export async function retry(
   const store = own.openTopic(clientOf(redis), topic);
   const signal = call.signal ?? new AbortController().signal;
   const wanted = ids === 'all' ? undefined : ids;
-  const found = await cancellable(call, () => asideOf(store, subscriber, wanted));
+  const { messages, cuts } = await cancellable(call, () => asideOf(store, subscriber, wanted));
+  for (const cut of cuts) warn(undefined, new CutError(cut));
   const failures: unknown[] = [];
   const attempt = async ({ id, at, message }: AsideMessage): Promise<boolean> => {
     try {
@@ -221,7 +224,11 @@ export async function retry(
       return false;
     }
   };
-  const { done, failed } = await retryAside(store, subscriber, found, attempt, signal);
+  const { done, failed } = await retryAside(store, subscriber, messages, {
+    attempt,
+    onTooLarge: (_id, error) => failures.push(error),
+    signal,
+  });
   signal.throwIfAborted();
   if (failed > 0) throw new errors.StillAsideError(topic, subscriber, failed, failures[0]);
   return done;
@@ -288,12 +295,13 @@ export async function list(
 ): Promise<Status[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const names = await registered(client, 'topic', limit);
+    const known = await listed(client, 'topic', limit);
     const found = also ? await discover(client, call.signal) : { topics: [], foreign: [] };
     for (const key of found.foreign) warn(onEvent, new WrongTypeError(key, 'topic'));
-    const wanted = [...new Set([...names, ...found.topics])].slice(0, limit);
-    const { topics, unreadable } = await inspectTopics(client, wanted.sort());
+    const wanted = [...new Set([...known.names, ...found.topics])].slice(0, limit);
+    const { topics, unreadable, cuts } = await inspectTopics(client, wanted.sort());
     for (const { error } of unreadable) if (QuarterdeckError.is(error)) warn(onEvent, error);
+    for (const text of [...namesCutTexts(known), ...cuts]) warn(onEvent, new CutError(text));
     return topics.filter(isThere).map(asStatus);
   });
 }

@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import { messageOf, WrongTypeError } from '../../errors.ts';
+import { mostOfOne } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { UnreadableReplyError } from '../../redis/errors.ts';
 import { refusedScript } from '../../redis/refusals.ts';
 import { asInteger, asNumber, asText } from '../../redis/reply.ts';
-
+import { onlyText } from '../../ui/format.ts';
 import { conditionOf } from './condition.ts';
 import type { Blocked, LayoutName, SubscriberStatus, TopicStatus, Unreadable } from './layout.ts';
 import statusLua from './own-layout/status.lua';
@@ -126,6 +127,16 @@ export function parseStatus(
     subscribers: byName(subscribers),
   };
   return { status, unreadable };
+}
+
+/** Whether a topic has fewer subscribers than were wanted, in a sentence. */
+export function cutOf(
+  { topic, subscribers, subscriberCount }: TopicStatus,
+  most = Number.POSITIVE_INFINITY,
+): readonly string[] {
+  const wanted = Math.min(most, subscriberCount);
+  if (subscribers.length >= wanted) return [];
+  return [onlyText(subscribers.length, wanted, `subscribers of \`${topic}\``, mostOfOne)];
 }
 
 export function byName(subscribers: readonly SubscriberStatus[]): SubscriberStatus[] {

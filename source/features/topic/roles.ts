@@ -10,6 +10,7 @@ import release from './own-layout/release.lua';
 import status from './own-layout/status.lua';
 import sweep from './own-layout/sweep.lua';
 import seedStatus from './seed-layout/seed-status.lua';
+import asidePage from './subscriber/aside-page.lua';
 import setAside from './subscriber/set-aside.lua';
 import takeOut from './subscriber/take-out.lua';
 
@@ -27,7 +28,7 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'subscriber',
-    scripts: [advance, claim, drop, release, setAside, status, sweep, takeOut],
+    scripts: [advance, asidePage, claim, drop, release, setAside, status, sweep, takeOut],
     commands: ['HDEL', 'HSCAN', 'HSET', 'XREAD', 'ZADD'],
     keys: (redis, topic) => {
       const { sent: _, aside, ...keys } = topicKeys(redis, topic);
@@ -39,8 +40,8 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'viewer',
-    scripts: [registryPage, status, seedStatus],
-    commands: ['EXISTS', 'GET', 'HSCAN', 'TYPE', 'ZCARD'],
+    scripts: [registryPage, asidePage, status, seedStatus],
+    commands: ['EXISTS', 'GET', 'TYPE', 'ZCARD'],
   },
   {
     name: 'doctor',

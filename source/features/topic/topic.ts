@@ -1,5 +1,7 @@
+import type { Allowance } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
-import { registered } from '../../redis/registry.ts';
+import { listed, registered } from '../../redis/registry.ts';
+import { namesCutTexts } from '../../ui/format.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
 import { NoSubscriberError, TopicNameError } from './errors.ts';
 import type { Inspection, LayoutName, TopicStatus, TopicStore } from './layout.ts';
@@ -65,26 +67,36 @@ export async function topicStatus(
 
 /** The topics that were published to or subscribed to, by name. */
 export async function topics(client: Client): Promise<string[]> {
-  return (await registered(client, 'topic')).sort();
+  return (await registered(client, 'topic')).toSorted();
 }
 
 /**
  * The status of every topic, also of the one in the legacy layout if anybody uses it.
  * @param also topics that the index may not know
  */
-export async function inspectAll(client: Client, also: readonly string[] = []): Promise<Inspection> {
-  const names = new Set([...(await registered(client, 'topic')), ...also]);
+export async function inspectAll(
+  client: Client,
+  also: readonly string[] = [],
+): Promise<Omit<Inspection, 'rest'>> {
+  const known = await listed(client, 'topic');
+  const names = new Set([...known.names, ...also]);
   const [own, legacy] = await Promise.all([inspectTopics(client, [...names].sort()), inspectLegacy(client)]);
   return {
     topics: [...own.topics, ...legacy.topics],
     unreadable: [...own.unreadable, ...legacy.unreadable],
+    cuts: [...namesCutTexts(known), ...own.cuts, ...legacy.cuts],
   };
 }
 
 /** The one topic of the legacy layout, called `pubsub` here, if there is one. */
-export async function inspectLegacy(client: Client, most?: number): Promise<Inspection> {
+export async function inspectLegacy(
+  client: Client,
+  most?: number,
+  allowance?: Allowance,
+): Promise<Inspection> {
   const isThere = !isCluster(client) && (await isSeedInUse(client));
-  return isThere ? await inspectSeed(client, 'pubsub', most) : { topics: [], unreadable: [] };
+  const none = { topics: [], unreadable: [], cuts: [], rest: [] };
+  return isThere ? await inspectSeed(client, 'pubsub', most, allowance) : none;
 }
 
 /**

@@ -1,10 +1,11 @@
 import * as v from 'valibot';
+import { Allowance, mostOfOne } from '../../../redis/allowance.ts';
 import type { Client } from '../../../redis/client.ts';
 import { asArray, asInteger, asNumber, asText } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
-import { cutMark } from '../../../ui/format.ts';
+import { cutMark, onlyText } from '../../../ui/format.ts';
 import { bufferKeys } from '../keys.ts';
 import pageLua from './aside-page.lua';
 import dropLua from './drop.lua';
@@ -98,6 +99,31 @@ export async function* asidePages(redis: Client, type: string): AsyncGenerator<r
     from = cursor;
     if (rows.length > 0) yield rows.map((row) => ({ type, ...row }));
   } while (from !== '0');
+}
+
+/**
+ * The ids of a type that are set aside, and what is missing because there is too much of it, in sentences.
+ * @throws {BadTypeError | WrongTypeError}
+ */
+export async function asideOf(
+  redis: Client,
+  type: string,
+  all: Allowance,
+): Promise<{ readonly rows: readonly Aside[]; readonly cuts: readonly string[] }> {
+  const allowance = new Allowance(mostOfOne, all);
+  const rows = new Map<string, Aside>();
+  for await (const page of asidePages(redis, type)) {
+    if (allowance.isSpent) {
+      const total = await retryAborted(() => redis.zcard(bufferKeys(redis, type).aside));
+      const cut = onlyText(rows.size, total, `ids aside of \`${type}\``, mostOfOne);
+      return { rows: [...rows.values()], cuts: [cut] };
+    }
+    for (const row of page) {
+      rows.set(row.id, row);
+      allowance.takeBytes(row.id.length + (row.reason?.length ?? 0) + 64);
+    }
+  }
+  return { rows: [...rows.values()], cuts: [] };
 }
 
 /**

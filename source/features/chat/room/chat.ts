@@ -153,23 +153,6 @@ export async function leave(redis: Client, room: string, member: string): Promis
   return stay;
 }
 
-const namesAtOnce = 1000;
-
-/** Everybody in a room, those furthest behind first; none when there is no such room. @throws {WrongTypeError} */
-export async function memberNames(redis: Client, room: string): Promise<string[]> {
-  const { members } = roomKeys(redis, room);
-  const names = new Set<string>();
-  for (let from = 0; ; from += namesAtOnce) {
-    const page = await typed(
-      redis,
-      { [members]: 'zset' },
-      retryAborted(() => redis.zrange(members, String(from), String(from + namesAtOnce - 1))),
-    );
-    for (const name of page) names.add(name);
-    if (page.length < namesAtOnce) return [...names];
-  }
-}
-
 /**
  * What a member has not seen, oldest first, at most `limit` of it; marks nothing. `after` begins behind that id
  * instead of behind what was marked.

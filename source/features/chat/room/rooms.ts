@@ -1,12 +1,14 @@
 import { QuarterdeckError, WrongTypeError } from '../../../errors.ts';
+import { Allowance, mostOfAll, mostOfOne } from '../../../redis/allowance.ts';
 import { type Client, isCluster, masters } from '../../../redis/client.ts';
 import { UnreadableReplyError } from '../../../redis/errors.ts';
 import { refused } from '../../../redis/refusals.ts';
-import { registerAll, registered } from '../../../redis/registry.ts';
+import { listed, registerAll } from '../../../redis/registry.ts';
 import { asArray, asInteger, asNumber, asText, asTexts } from '../../../redis/reply.ts';
 import { scan } from '../../../redis/scan.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
+import { namesCutTexts, onlyText } from '../../../ui/format.ts';
 import { type RoomKeys, roomKeys, roomOf, whyNoRoom } from '../keys.ts';
 import { type Entry, parseEntries } from '../message.ts';
 import historyLua from './history.lua';
@@ -33,10 +35,19 @@ export type MemberFigures = {
 };
 
 /** The rooms that Quarterdeck has met, most recently used first, at most `limit`. Some may be gone. */
-export async function known(redis: Client, limit?: number): Promise<string[]> {
-  const names = await registered(redis, 'chat', limit);
+export async function known(redis: Client, limit?: number): Promise<readonly string[]> {
+  return (await knownRooms(redis, limit)).rooms;
+}
+
+/** The same, and what is missing, in sentences. */
+export async function knownRooms(
+  redis: Client,
+  limit?: number,
+): Promise<{ readonly rooms: readonly string[]; readonly cuts: readonly string[] }> {
+  const found = await listed(redis, 'chat', limit);
   // Anybody may write to the index, and one name that cannot be must not hide all others.
-  return names.filter((room) => whyNoRoom(room, redis) === undefined);
+  const rooms = found.names.filter((room) => whyNoRoom(room, redis) === undefined);
+  return { rooms, cuts: namesCutTexts(found) };
 }
 
 /** Looks through every key for rooms, such as those of programs that follow Redis in Action; rate-bound, so it takes time. */
@@ -64,50 +75,82 @@ const roomsAtOnce = 990;
 /** What comes with the room itself; of the few that have more the rest is asked for. */
 const membersAtFirst = 20;
 const membersAtOnce = 1000;
+const replyBytes = 262_144;
 
 export type Inspection = {
   readonly rooms: readonly RoomFigures[];
   /** Rooms that cannot be read, each with the key that is in the way. */
   readonly wrong: readonly QuarterdeckError[];
+  /** What is missing because there is too much of it, in sentences. */
+  readonly cuts: readonly string[];
+};
+
+type InspectOptions = {
+  /** How many members of each; unless given all of them, as far as that is bearable. */
+  readonly limit?: number;
+  /** One who is given in any case. */
+  readonly always?: string;
 };
 
 /**
  * What these rooms hold: members with what they have not read, and what is stored. Rooms that are gone are left out.
- * `limit` bounds the members of each (-1: all of them); `always` names one who is given in any case.
  */
 export async function inspect(
   redis: Client,
   names: readonly string[],
-  { limit = -1, always = '' }: { readonly limit?: number; readonly always?: string } = {},
+  { limit = Number.POSITIVE_INFINITY, always = '' }: InspectOptions = {},
 ): Promise<Inspection> {
   const rooms: RoomFigures[] = [];
   const wrong: QuarterdeckError[] = [];
+  const cuts: string[] = [];
+  const allowance = new Allowance(mostOfAll);
+  const most = Number.isFinite(limit) ? limit : membersAtFirst;
   // In Cluster each room lies in a slot of its own.
   const [step, abreast] = isCluster(redis) ? [1, 64] : [roomsAtOnce, 2];
-  for (let start = 0; start < names.length; start += step * abreast) {
-    const some = names.slice(start, start + step * abreast);
-    const pages = Array.from({ length: Math.ceil(some.length / step) }, (_, index) => {
+  let rest = names;
+  while (rest.length > 0 && !allowance.isSpent) {
+    const some = rest.slice(0, step * abreast);
+    const asked = Array.from({ length: Math.ceil(some.length / step) }, (_, index) => {
       const page = some.slice(index * step, (index + 1) * step);
-      return inspectPage(redis, page, 0, limit < 0 ? membersAtFirst : limit, always);
+      return inspectPage(redis, page, { first: 0, most, always, allowance });
     });
-    for (const page of await Promise.all(pages)) {
+    const pages = await Promise.all(asked);
+    rest = [...pages.flatMap((page) => page.rest), ...rest.slice(some.length)];
+    for (const page of pages) {
       wrong.push(...page.wrong);
-      for (const room of page.rooms) rooms.push(limit < 0 ? await withAllMembers(redis, room) : room);
+      for (const room of page.rooms) {
+        const whole = limit <= most ? room : await withAllMembers(redis, room, allowance);
+        const [read, wanted] = [whole.members.length, Math.min(limit, whole.memberCount)];
+        if (read < wanted) cuts.push(onlyText(read, wanted, `members of \`${room.room}\``, mostOfOne));
+        rooms.push(whole);
+      }
     }
   }
-  return { rooms, wrong };
+  if (rest.length > 0) cuts.push(onlyText(names.length - rest.length, names.length, 'rooms', mostOfAll));
+  return { rooms, wrong, cuts };
 }
+
+type Page = Pick<Inspection, 'rooms' | 'wrong'> & {
+  /** Those that the reply had no room for. */
+  readonly rest: readonly string[];
+};
+
+type PageOptions = {
+  readonly first: number;
+  readonly most: number;
+  readonly always: string;
+  readonly allowance: Allowance;
+};
 
 async function inspectPage(
   redis: Client,
   names: readonly string[],
-  first: number,
-  most: number,
-  always: string,
-): Promise<Inspection> {
+  { first, most, always, allowance }: PageOptions,
+): Promise<Page> {
   const families = names.map((room) => roomKeys(redis, room));
   const keys = families.flatMap(({ members, ids, messages }) => [members, ids, messages]);
-  const replies = await surveyScript(redis, keys, [first, most, always]);
+  const replies = await surveyScript(redis, keys, [first, most, always, replyBytes]);
+  allowance.take(replies);
   const rooms: RoomFigures[] = [];
   const wrong: QuarterdeckError[] = [];
   for (const [index, reply] of replies.entries()) {
@@ -125,17 +168,21 @@ async function inspectPage(
       wrong.push(error);
     }
   }
-  return { rooms, wrong };
+  return { rooms, wrong, rest: names.slice(replies.length) };
 }
 
-async function withAllMembers(redis: Client, room: RoomFigures): Promise<RoomFigures> {
+async function withAllMembers(redis: Client, room: RoomFigures, all: Allowance): Promise<RoomFigures> {
+  const allowance = new Allowance(mostOfOne, all);
   const members = new Map(room.members.map((member) => [member.name, member]));
-  for (let first = room.members.length; first < room.memberCount; first += membersAtOnce) {
-    const { rooms } = await inspectPage(redis, [room.room], first, membersAtOnce, '');
+  let first = room.members.length;
+  while (first < room.memberCount && !allowance.isSpent) {
+    const page = { first, most: membersAtOnce, always: '', allowance };
+    const { rooms } = await inspectPage(redis, [room.room], page);
     const next = rooms[0]?.members ?? [];
     for (const member of next) members.set(member.name, member);
+    first += next.length;
     // Some have left meanwhile.
-    if (next.length === 0) break;
+    if (next.length === 0) return { ...room, memberCount: members.size, members: [...members.values()] };
   }
   return { ...room, members: [...members.values()] };
 }

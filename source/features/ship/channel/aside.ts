@@ -1,8 +1,11 @@
 import { compareNames } from '../../../compare-names.ts';
+import { Allowance, mostOfAll, mostOfOne } from '../../../redis/allowance.ts';
 import type { Client } from '../../../redis/client.ts';
 import { asIntegers } from '../../../redis/reply.ts';
+import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
+import { onlyText } from '../../../ui/format.ts';
 import { requireName } from '../../../values.ts';
 import dropLua from './drop.lua';
 import { budgetChannel, channelKeys, counterKey, dataKey, messageChannel, publishCommand } from './keys.ts';
@@ -31,17 +34,39 @@ export type Aside = {
   readonly isRetried: boolean;
 };
 
-/** The parts of a channel that are aside, those of one consumer together in the order they were announced in. */
-export async function asideParts(redis: Client, channel: string): Promise<Aside[]> {
+/**
+ * The parts of a channel that are aside, those of one consumer together in the order they were announced in.
+ * @param onCut called with a sentence that says what is missing, where there is too much of it
+ */
+export async function asideParts(
+  redis: Client,
+  channel: string,
+  onCut: (text: string) => void = () => {},
+  all = new Allowance(mostOfAll),
+): Promise<Aside[]> {
+  const { aside: key } = channelKeys(redis, channel);
+  const allowance = new Allowance(mostOfOne, all);
+  let met = 0;
+  let isCut = false;
   const found: { readonly id: number; readonly aside: Aside }[] = [];
   const collect = async (): Promise<void> => {
-    for await (const [field, record] of asideRecords(redis, channel)) {
+    for await (const [field, json] of scanHash(redis, key)) {
+      isCut = allowance.isSpent;
+      if (isCut) return;
+      met += 1;
+      allowance.takeBytes(field.length + json.length);
+      const record = parseAside(json);
+      if (!record) continue;
       const { id, file, bytes, reason, since, tries, retry } = record;
       const at = { channel, ...asideFieldParts(field) };
       found.push({ id, aside: { ...at, file, bytes, reason, sinceMs: since, tries, isRetried: retry } });
     }
   };
-  await typed(redis, { [channelKeys(redis, channel).aside]: 'hash' }, collect());
+  await typed(redis, { [key]: 'hash' }, collect());
+  if (isCut) {
+    const total = await retryAborted(() => redis.hlen(key));
+    onCut(onlyText(met, total, `parts aside of \`${channel}\``, mostOfOne));
+  }
   return found
     .sort((a, b) => compareNames(a.aside.consumer, b.aside.consumer) || a.id - b.id)
     .map(({ aside }) => aside);
@@ -115,7 +140,7 @@ export async function dropAside(
   const unknown: string[] = [];
   let freedBytes = 0;
   for (const part of parts) {
-    const [outcome, , freed] = await dropScript(
+    const [outcome, freed] = await dropScript(
       redis,
       [keys.settings, keys.parts, keys.aside, dataKey(keys, part), counterKey(keys, part)],
       [consumer, part, publishCommand(redis), budgetChannel(keys)],

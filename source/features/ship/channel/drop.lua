@@ -9,7 +9,7 @@
 -- ARGV[2] part: its name
 -- ARGV[3] publish: PUBLISH, or SPUBLISH in Cluster
 -- ARGV[4] budget channel: the channel that is notified when room was given back
--- Reply: {'dropped', the JSON it was kept as, bytes freed} or {'unknown'}
+-- Reply: {'dropped', bytes freed} or {'unknown'}
 -- @include ../consumer/finish-part.lua
 local field = ARGV[1] .. ':' .. ARGV[2]
 local stored = redis.call('HGET', KEYS[3], field)
@@ -21,4 +21,4 @@ if freed > 0 then
   redis.call('HINCRBY', KEYS[1], 'used', -freed)
   redis.pcall(ARGV[3], ARGV[4], 'room')
 end
-return { 'dropped', stored, freed }
+return { 'dropped', freed }

@@ -11,7 +11,7 @@
 local expect = redis.call('HGET', KEYS[1], 'expect')
 if not expect then return { 'unknown' } end
 local from, to = expect:find(' ' .. ARGV[2] .. ' ', 1, true)
-if not from then return { 'unexpected', expect } end
+if not from then return { 'unexpected', string.sub(expect, 1, 32768) } end
 redis.call('HSET', KEYS[1], 'expect', expect:sub(1, from) .. expect:sub(to + 1))
 redis.call('HDEL', KEYS[2], 'c:' .. ARGV[2])
 redis.call('ZREM', KEYS[3], ARGV[2])

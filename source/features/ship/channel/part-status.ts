@@ -1,5 +1,5 @@
+import { beginningsOf } from '../../../redis/beginnings.ts';
 import { type Client, isCluster } from '../../../redis/client.ts';
-import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { type ChannelKeys, counterKey } from './keys.ts';
 import { type Entry, idsOf, type Process } from './ledger.ts';
 
@@ -62,8 +62,6 @@ export function partStatus(
   };
 }
 
-const countersAtOnce = 1000;
-
 type Counting = {
   readonly channel: string;
   readonly keys: ChannelKeys;
@@ -86,20 +84,24 @@ export async function countsOf(
       .map(({ part }) => ({ channel, part, key: counterKey(keys, part) })),
   );
   // In Cluster each channel has a slot of its own.
-  const groups = isCluster(redis)
-    ? [...Map.groupBy(unclear, ({ channel }) => channel).values()]
-    : Array.from({ length: Math.ceil(unclear.length / countersAtOnce) }, (_, index) =>
-        unclear.slice(index * countersAtOnce, (index + 1) * countersAtOnce),
-      );
+  const groups = isCluster(redis) ? [...Map.groupBy(unclear, ({ channel }) => channel).values()] : [unclear];
   const counts = new Map<string, Map<string, number>>();
   await Promise.all(
     groups.map(async (group) => {
-      const found = await retryAborted(() => redis.mget(group.map(({ key }) => key)));
+      const found = await beginningsOf(
+        redis,
+        group.map(({ key }) => key),
+      );
       for (const [index, { channel, part }] of group.entries()) {
         const own = counts.get(channel) ?? new Map<string, number>();
-        counts.set(channel, own.set(part, Number(found[index] ?? 0)));
+        counts.set(channel, own.set(part, countIn(found[index])));
       }
     }),
   );
   return counts;
+}
+
+/** What a legacy counter holds; anybody may have written there. */
+export function countIn(text = ''): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }

@@ -1,11 +1,12 @@
+import { Allowance, mostOfAll } from '../../../redis/allowance.ts';
 import { type Client, isCluster } from '../../../redis/client.ts';
 import { hashPages, pagesOfHashes } from '../../../redis/hash-pages.ts';
 import { isReplyError, refusalSort } from '../../../redis/refusals.ts';
-import { registered } from '../../../redis/registry.ts';
+import { listed, registered } from '../../../redis/registry.ts';
 import { asText } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { failureOf, type KeyTypes } from '../../../redis/wrong-type.ts';
-import { leftOutText } from '../../../ui/format.ts';
+import { leftOutText, namesCutTexts, onlyText } from '../../../ui/format.ts';
 import { type ChannelState, type ConsumerStatus, stateOf } from './channel-state.ts';
 import { ChannelNameError } from './errors.ts';
 import { type ChannelKeys, channelKeys } from './keys.ts';
@@ -67,6 +68,8 @@ export type ChannelStatus = ChannelSummary & {
 export type ChannelView = ChannelSummary & {
   readonly parts: readonly PartStatus[];
   readonly partsInRedis: number;
+  /** Of a ledger that was to be read whole, and is too large for that. */
+  readonly partsUnread: number;
   readonly filesKnown: number;
   /** The server's clock. */
   readonly at: number;
@@ -96,44 +99,60 @@ export type Fault = { readonly channel: string; readonly error: Error };
 const channelsAtOnce = 100;
 
 /** These channels, or all that are known; what is wrong with one hides no others. */
-export async function statuses(
-  redis: Client,
-  names?: readonly string[],
-): Promise<{ readonly found: readonly ChannelStatus[]; readonly faults: readonly Fault[] }> {
+export async function statuses(redis: Client, names?: readonly string[]): Promise<Statuses> {
   const found: ChannelStatus[] = [];
   const faults: Fault[] = [];
-  let left = names ?? (await channels(redis));
-  while (left.length > 0) {
-    const looked = await lookAll(redis, left.slice(0, channelsAtOnce), { wholeLedgers: true });
+  const known = names ? undefined : await listed(redis, 'ship');
+  const all = names ?? known?.names ?? [];
+  const allowance = new Allowance(2 * mostOfAll);
+  let left = all;
+  while (left.length > 0 && !allowance.isSpent) {
+    const looked = await lookAll(redis, left.slice(0, channelsAtOnce), { ledgers: allowance });
     left = [...looked.more, ...left.slice(channelsAtOnce)];
     faults.push(...looked.faults);
-    const files = await filesOf(redis, looked.views);
+    const files = await filesOf(redis, looked.views, allowance);
     for (const view of looked.views) {
       const known = files.get(view.channel);
       if (known instanceof Error) faults.push({ channel: view.channel, error: known });
       else found.push(withFiles(view, known));
     }
   }
-  return { found, faults };
+  const cuts = known ? [...namesCutTexts(known)] : [];
+  if (left.length > 0) cuts.push(onlyText(all.length - left.length, all.length, 'channels', allowance.bytes));
+  return { found, faults, cuts };
 }
 
-type Files = { readonly records: FileRecord[]; leftOut: number; leftOutBytes: number };
+type Statuses = {
+  readonly found: readonly ChannelStatus[];
+  readonly faults: readonly Fault[];
+  /** What is missing because there is too much of it, in sentences. */
+  readonly cuts: readonly string[];
+};
+
+type Files = {
+  readonly records: FileRecord[];
+  leftOut: number;
+  leftOutBytes: number;
+  /** Whether there are more, which were not read. */
+  isCut: boolean;
+};
 
 /** What is known of the files of some channels, or why that cannot be read. */
 async function filesOf(
   redis: Client,
   views: readonly ChannelView[],
+  all: Allowance,
 ): Promise<ReadonlyMap<string, Files | Error>> {
   const byKey = new Map<string, { readonly channel: string; readonly files: Files }>();
   const byChannel = new Map<string, Files | Error>();
   for (const { channel, filesKnown } of views) {
     if (filesKnown === 0) continue;
-    const files: Files = { records: [], leftOut: 0, leftOutBytes: 0 };
+    const files: Files = { records: [], leftOut: 0, leftOutBytes: 0, isCut: false };
     byKey.set(channelKeys(redis, channel).files, { channel, files });
     byChannel.set(channel, files);
   }
   let left = Array.from(byKey.keys(), (key) => ({ key, cursor: '0' }));
-  while (left.length > 0) {
+  while (left.length > 0 && !all.isSpent) {
     const pages = await pagesOfHashes(redis, left, { longest: longestRecord });
     const rest: typeof left = [];
     for (const { key, page, next } of pages) {
@@ -145,6 +164,7 @@ async function filesOf(
         continue;
       }
       for (const [name, json] of page.entries) {
+        all.takeBytes(name.length + json.length);
         const record = parseRecord(name, json);
         if (record) files.records.push(record);
       }
@@ -153,6 +173,10 @@ async function filesOf(
       if (next !== '0') rest.push({ key, cursor: next });
     }
     left = [...rest, ...left.slice(pages.length)];
+  }
+  for (const { key } of left) {
+    const cut = byKey.get(key);
+    if (cut) cut.files.isCut = true;
   }
   return byChannel;
 }
@@ -170,6 +194,8 @@ function withFiles(view: ChannelView, known: Files | undefined): ChannelStatus {
     if (state === 'rotated') continue;
     const owing = missing.get(name)?.size;
     const isWhole = state === 'shipped';
+    // Its parts may be among those that were not read: whether everybody has it is not known.
+    if (isWhole && owing === undefined && view.partsUnread > 0) continue;
     files.set(name, {
       name,
       bytes,
@@ -180,11 +206,15 @@ function withFiles(view: ChannelView, known: Files | undefined): ChannelStatus {
     });
   }
   const shipped = [...files.values()].filter(({ state }) => state !== 'shipping');
-  const { parts: _, partsInRedis: __, filesKnown: ___, at: ____, ...summary } = view;
-  const left = known && known.leftOut > 0 ? leftOutText(known.leftOut, known.leftOutBytes) : '';
+  const { parts, partsInRedis: _, partsUnread, filesKnown, at: __, ...summary } = view;
+  const cuts = [
+    ...(known && known.leftOut > 0 ? [leftOutText(known.leftOut, known.leftOutBytes)] : []),
+    ...(known?.isCut ? [onlyText(known.records.length, filesKnown, 'files', 2 * mostOfAll)] : []),
+    ...(partsUnread > 0 ? [onlyText(parts.length, parts.length + partsUnread, 'parts', 2 * mostOfAll)] : []),
+  ];
   return {
     ...summary,
-    reason: sentence(summary.reason, left),
+    reason: sentence(summary.reason, ...cuts),
     files: [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     unlisted: Math.max(0, view.totals.files - shipped.length),
   };
@@ -196,7 +226,7 @@ function sentence(...texts: readonly string[]): string {
 
 /** Every channel that is known, the last used first. */
 export async function channels(redis: Client): Promise<string[]> {
-  return await registered(redis, 'ship');
+  return [...(await registered(redis, 'ship'))];
 }
 
 /**
@@ -221,12 +251,12 @@ export type Looks = {
 /**
  * Some channels without their files, in one question, in Cluster in one for each; one more where consumers of the
  * legacy layout take part.
- * @param wholeLedgers reads on where a ledger has more parts than one look tells of
+ * @param ledgers reads on where a ledger has more parts than one look tells of, as long as this is not spent
  */
 export async function lookAll(
   redis: Client,
   names: readonly string[],
-  { wholeLedgers = false }: { readonly wholeLedgers?: boolean } = {},
+  { ledgers }: { readonly ledgers?: Allowance } = {},
 ): Promise<Looks> {
   const faults: Fault[] = [];
   const asked: Asked[] = [];
@@ -247,7 +277,8 @@ export async function lookAll(
     if (reply instanceof Error) faults.push({ channel: one.channel, error: reply });
     else found.push(...(outlined(one, reply) ?? []));
   }
-  if (wholeLedgers) for (const one of found) await readLedger(redis, one);
+  ledgers?.take(replies);
+  if (ledgers) for (const one of found) await readLedger(redis, one, ledgers);
   const counts = await countsOf(redis, found);
   const views = found.map((each) => viewOf(each, counts.get(each.channel) ?? new Map()));
   return { views, faults, more: asked.slice(replies.length).map(({ channel }) => channel) };
@@ -297,17 +328,25 @@ type Outlined = Asked & {
   readonly settings: ReadonlyMap<string, string>;
   readonly who: ReadonlyMap<string, Process | undefined>;
   entries: readonly { readonly part: string; readonly entry: Entry }[];
+  partsUnread: number;
 };
 
 /** Every part, where the look had some of them: a file of which no part is listed would count as delivered. */
-async function readLedger(redis: Client, one: Outlined): Promise<void> {
+async function readLedger(redis: Client, one: Outlined, allowance: Allowance): Promise<void> {
   const [, , , , , partsInRedis] = one.reply;
   if (one.entries.length >= Number(partsInRedis)) return;
   const entries = new Map<string, Entry>();
+  let met = 0;
   for await (const page of hashPages(redis, one.keys.parts, { longest: longestEntry })) {
+    met += page.entries.length + page.leftOut;
     for (const [part, json] of page.entries) {
+      allowance.takeBytes(part.length + json.length);
       const entry = parseEntry(json);
       if (entry) entries.set(part, entry);
+    }
+    if (!page.isLast && allowance.isSpent) {
+      one.partsUnread = Math.max(1, Number(partsInRedis) - met);
+      break;
     }
   }
   one.entries = Array.from(entries, ([part, entry]) => ({ part, entry }));
@@ -323,11 +362,11 @@ function outlined(asked: Asked, reply: readonly unknown[]): [Outlined] | undefin
     const entry = parseEntry(json);
     return entry ? [{ part, entry }] : [];
   });
-  return [{ ...asked, reply, settings, who, entries }];
+  return [{ ...asked, reply, settings, who, entries, partsUnread: 0 }];
 }
 
 function viewOf(
-  { channel, reply, settings, who, entries }: Outlined,
+  { channel, reply, settings, who, entries, partsUnread }: Outlined,
   counts: ReadonlyMap<string, number>,
 ): ChannelView {
   const [at, , , members, , partsInRedis, filesKnown, asideWords, asides, leftOut, leftOutBytes] = reply;
@@ -391,6 +430,7 @@ function viewOf(
     parts: parts.map(({ id: _, announced: __, ...part }) => part),
     aside: Number(asides),
     partsInRedis: Number(partsInRedis),
+    partsUnread,
     filesKnown: Number(filesKnown),
     at: now,
   };

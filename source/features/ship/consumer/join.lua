@@ -18,19 +18,26 @@ if redis.call('EXISTS', KEYS[3]) == 0 then
   redis.call('HLEN', KEYS[1])
   return { 'absent' }
 end
+-- Anybody may have written there.
+local function short(text, most)
+  return string.sub(text or '', 1, most)
+end
 local settings = redis.call('HMGET', KEYS[1], 'run', 'closed', 'done', 'window', 'expect', 'retries')
 local cursor = redis.call('ZSCORE', KEYS[3], ARGV[1])
 local isExpected = not settings[5] or settings[5]:find(' ' .. ARGV[1] .. ' ', 1, true)
-if not cursor or not isExpected then return { 'unexpected', settings[5] or '', settings[2] or '' } end
+if not cursor or not isExpected then return { 'unexpected', short(settings[5], 32768), short(settings[2], 1) } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stored = redis.call('HGET', KEYS[2], 'c:' .. ARGV[1])
 local holder = stored and cjson.decode(stored) or {}
 if holder.token and holder.token ~= ARGV[2] and holder.token ~= ARGV[5] and now - holder.at <= tonumber(ARGV[4]) then
-  return { 'busy', stored, now - holder.at }
+  return { 'busy', short(stored, 4096), now - holder.at }
 end
 local consumer = cjson.decode(ARGV[3])
 consumer.token = ARGV[2]
 consumer.at = now
 redis.call('HSET', KEYS[2], 'c:' .. ARGV[1], cjson.encode(consumer))
-return { 'joined', settings[1] or '', settings[2] or '', settings[3] or '', cursor, settings[4] or '', settings[6] or '' }
+return {
+  'joined', short(settings[1], 1024), short(settings[2], 1), short(settings[3], 32), cursor, short(settings[4], 32),
+  short(settings[6], 1024),
+}

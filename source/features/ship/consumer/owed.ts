@@ -1,9 +1,11 @@
+import { beginningsOf } from '../../../redis/beginnings.ts';
 import type { Client } from '../../../redis/client.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { asideOf } from '../channel/aside.ts';
 import { PartsUncountedError } from '../channel/errors.ts';
 import { type ChannelKeys, counterKey, dataKey } from '../channel/keys.ts';
 import { type AsideRecord, asideField, type Entry, idsOf, parseEntry, scanHash } from '../channel/ledger.ts';
+import { countIn } from '../channel/part-status.ts';
 
 /** A part behind the cursor that a consumer has not finished. */
 export type Owed = { readonly id: number; readonly part: string; readonly entry: Entry | undefined };
@@ -59,18 +61,17 @@ async function uncounted(
   found: readonly (Owed & { readonly entry: Entry & { readonly id: number } })[],
 ): Promise<Owed[]> {
   if (found.length === 0) return [];
-  const cursors = new Map<string, number>();
-  const words = await retryAborted(() => redis.zrange(keys.members, '0', '-1', 'WITHSCORES'));
-  for (let i = 0; i + 1 < words.length; i += 2) cursors.set(words[i] ?? '', Number(words[i + 1]));
+  const cursors = await cursorsOf(redis, keys, new Set(found.flatMap(({ entry }) => idsOf(entry.want))));
   const owed: Owed[] = [];
   const unclear: string[] = [];
   for (let i = 0; i < found.length; i += pageParts) {
     const page = found.slice(i, i + pageParts);
-    const counts = await retryAborted(() => redis.mget(page.map(({ part }) => counterKey(keys, part))));
+    const counters = page.map(({ part }) => counterKey(keys, part));
+    const counts = await beginningsOf(redis, counters);
     page.forEach((each, index) => {
       const { want, finished, id: message } = each.entry;
       // Legacy consumers count without a name: any of them who has fetched the message.
-      const nameless = Number(counts[index] ?? 0) - idsOf(finished).length;
+      const nameless = countIn(counts[index]) - idsOf(finished).length;
       const fetchers = idsOf(want).filter(
         (one) => !finished.includes(` ${one} `) && (cursors.get(one) ?? 0) >= message,
       );
@@ -83,3 +84,22 @@ async function uncounted(
 }
 
 const pageParts = 500;
+
+/** How far these consumers are, of those that have a cursor. */
+async function cursorsOf(
+  redis: Client,
+  keys: ChannelKeys,
+  ids: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, number>> {
+  const cursors = new Map<string, number>();
+  const all = [...ids];
+  for (let i = 0; i < all.length; i += pageParts) {
+    const page = all.slice(i, i + pageParts);
+    const scores = await retryAborted(() => redis.zmscore(keys.members, ...page));
+    for (const [index, id] of page.entries()) {
+      const score = scores[index];
+      if (score !== null && score !== undefined) cursors.set(id, Number(score));
+    }
+  }
+  return cursors;
+}

@@ -187,18 +187,19 @@ export class ConsumerSession {
       pendingScript(
         this.#redis,
         [keys.settings, keys.parts, keys.members, keys.messages],
-        [this.#id, after, pageMessages],
+        [this.#id, after, pageMessages, longestMessage, pageBytes],
       ),
     );
     const words = Array.isArray(found) ? found : [];
     const messages = [];
     for (let i = 0; i + 2 < words.length; i += 3) {
       const stored = words[i + 2];
+      const fault = stored === tooLong ? 'its entry is longer than one can be' : faultOfEntry(stored);
       messages.push({
         json: String(words[i]),
         id: Number(words[i + 1]),
         entry: parseEntry(stored),
-        fault: stored === null ? undefined : faultOfEntry(stored),
+        fault: stored === null ? undefined : fault,
       });
     }
     return {
@@ -344,6 +345,11 @@ export class ConsumerSession {
 
 const defaultWindowBytes = 512 * 1024;
 const pageMessages = 64;
+/** Of a message that names a part, and of what the ledger says of it: ours are shorter. */
+const longestMessage = 65_536;
+const pageBytes = 1_048_576;
+/** What the script says in the place of such an entry. */
+const tooLong = 'too long';
 
 function typesOf(keys: ChannelKeys) {
   return {

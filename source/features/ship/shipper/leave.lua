@@ -35,4 +35,4 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
     isOver = 1
   end
 end
-return { isOver, redis.call('HGET', KEYS[1], 'peak') or '0' }
+return { isOver, string.sub(redis.call('HGET', KEYS[1], 'peak') or '0', 1, 32) }

@@ -43,8 +43,8 @@ local settings = redis.call('HMGET', KEYS[1], 'run', 'closed', 'budget', 'consum
 local run, closed, theirs = settings[1], settings[2] == '1', { budget = settings[3], consumers = settings[4] }
 local kind = (not run or closed) and 'fresh' or others > 0 and 'joined' or 'resumed'
 if kind == 'joined' then
-  if theirs.budget ~= ARGV[7] then return { 'differs', 'budget', theirs.budget } end
-  if theirs.consumers ~= ARGV[12] then return { 'differs', 'consumers', theirs.consumers } end
+  if theirs.budget ~= ARGV[7] then return { 'differs', 'budget', string.sub(theirs.budget or '', 1, 64) } end
+  if theirs.consumers ~= ARGV[12] then return { 'differs', 'consumers', string.sub(theirs.consumers or '', 1, 64) } end
 end
 
 local last = tonumber(redis.call('GET', KEYS[7]) or 0)

@@ -40,15 +40,15 @@ if old then
   if old.id then return { 'busy' } end
   if old.token == ARGV[1] then return { 'granted', used } end -- sent again
   local owner = alive(old.token)
-  if owner then return { 'owned', owner } end
-  return { 'stale', old.stage }
+  if owner then return { 'owned', string.sub(owner, 1, 4096) } end
+  return { 'stale', string.sub(old.stage or '', 1, 128) }
 end
 local known = redis.call('HGET', KEYS[3], entry.file)
 local before = known and cjson.decode(known)
 local isOwn = before and before.token == ARGV[1] and before.generation == record.generation
 if before and not isOwn then
   local owner = before.token ~= ARGV[1] and before.state == 'open' and alive(before.token)
-  if owner then return { 'owned', owner } end
+  if owner then return { 'owned', string.sub(owner, 1, 4096) } end
   if before.generation == record.generation and before.shipped ~= record.shipped then return { 'fenced' } end
 end
 local kind = redis.call('TYPE', KEYS[6]).ok

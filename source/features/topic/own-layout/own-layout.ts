@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { Allowance, mostOfAll, mostOfOne } from '../../../redis/allowance.ts';
 import { publishCommand } from '../../../redis/channels.ts';
 import { type Client, isCluster } from '../../../redis/client.ts';
 import { keyFamily, singleKey } from '../../../redis/keys.ts';
@@ -6,6 +7,7 @@ import { register } from '../../../redis/registry.ts';
 import { asArray } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../../redis/script.ts';
+import { onlyText } from '../../../ui/format.ts';
 import { requireWholes } from '../../../values.ts';
 import { TopicNameError } from '../errors.ts';
 import type {
@@ -19,7 +21,7 @@ import type {
   Turn,
   Unreadable,
 } from '../layout.ts';
-import { byName, type ExpectedKeys, parseStatus, unreadableTopic, withKeys } from '../replies.ts';
+import { byName, cutOf, type ExpectedKeys, parseStatus, unreadableTopic, withKeys } from '../replies.ts';
 import { awaitEntries, decode, type Entry, entriesOf } from '../subscriber/entries.ts';
 import { requireTopicName } from '../topic-name.ts';
 import advanceLua from './advance.lua';
@@ -88,51 +90,58 @@ const topicsAtOnce = 590;
 const subscribersAtOnce = 500;
 /** What comes with the topic itself; of the few that have more the rest is asked for. */
 const subscribersAtFirst = 20;
+const replyBytes = 262_144;
 
 /**
  * The status of many topics: some hundreds a command on one server, one for each topic in Cluster.
- * @param most how many subscribers of each, the slowest; all of them unless given
+ * @param most how many subscribers of each, the slowest; all of them unless given, as far as is bearable
  */
 export async function inspectTopics(
   client: Client,
   topics: readonly string[],
   most = Number.POSITIVE_INFINITY,
+  allowance = new Allowance(mostOfAll),
 ): Promise<Inspection> {
   const found: Inspection[] = [];
   const [step, abreast] = isCluster(client) ? [1, 64] : [topicsAtOnce, 2];
   const atFirst = Math.min(most, Number.isFinite(most) ? subscribersAtOnce : subscribersAtFirst);
-  for (let start = 0; start < topics.length; start += step * abreast) {
-    const some = topics.slice(start, start + step * abreast);
-    const pages = Array.from({ length: Math.ceil(some.length / step) }, (_, index) =>
-      inspectPage(client, some.slice(index * step, (index + 1) * step), 0, atFirst),
+  let rest = topics;
+  while (rest.length > 0 && !allowance.isSpent) {
+    const some = rest.slice(0, step * abreast);
+    const asked = Array.from({ length: Math.ceil(some.length / step) }, (_, index) =>
+      inspectPage(client, some.slice(index * step, (index + 1) * step), { most: atFirst, allowance }),
     );
-    found.push(...(await Promise.all(pages)));
+    const pages = await Promise.all(asked);
+    found.push(...pages);
+    rest = [...pages.flatMap((page) => page.rest), ...rest.slice(some.length)];
   }
   const complete: TopicStatus[] = [];
+  const cuts: string[] = [];
   const unreadable = found.flatMap((page) => [...page.unreadable]);
   for (const status of found.flatMap((page) => page.topics)) {
+    const own = new Allowance(mostOfOne, allowance);
     const wanted = Math.min(most, status.subscriberCount);
     const subscribers = [...status.subscribers];
+    let isCut = false;
     while (subscribers.length < wanted) {
-      const page = await inspectPage(
-        client,
-        [status.topic],
-        subscribers.length,
-        Math.min(subscribersAtOnce, wanted - subscribers.length),
-      );
+      isCut = own.isSpent;
+      if (isCut) break;
+      const count = Math.min(subscribersAtOnce, wanted - subscribers.length);
+      const look = { first: subscribers.length, most: count, allowance: own };
+      const page = await inspectPage(client, [status.topic], look);
       unreadable.push(...page.unreadable);
       const next = page.topics[0]?.subscribers ?? [];
       // Some have been dropped meanwhile.
       if (next.length === 0) break;
       subscribers.push(...next);
     }
-    complete.push(
-      subscribers.length > status.subscribers.length
-        ? { ...status, subscribers: byName(subscribers) }
-        : status,
-    );
+    const isLonger = subscribers.length > status.subscribers.length;
+    const whole = isLonger ? { ...status, subscribers: byName(subscribers) } : status;
+    if (isCut) cuts.push(...cutOf(whole, most));
+    complete.push(whole);
   }
-  return { topics: complete, unreadable };
+  if (rest.length > 0) cuts.push(onlyText(topics.length - rest.length, topics.length, 'topics', mostOfAll));
+  return { topics: complete, unreadable, cuts, rest };
 }
 
 /** One topic with these of its subscribers. @throws {WrongTypeError | UnreadableReplyError} */
@@ -141,28 +150,38 @@ export async function inspectSubscribers(
   topic: string,
   names: readonly string[],
 ): Promise<TopicStatus> {
-  const { topics, unreadable } = await inspectPage(client, [topic], 0, names.length, names);
+  const { topics, unreadable } = await inspectPage(client, [topic], { most: names.length, names });
   const [status] = topics;
   if (!status) throw unreadable[0]?.error ?? new TopicNameError(topic, 'it cannot be read');
   return status;
 }
 
-/** `most` subscribers of each from the place `first` on, the slowest being the first; or those with these names. */
+type Page = {
+  /** The place of the first subscriber that is wanted, the slowest being 0. */
+  readonly first?: number;
+  readonly most: number;
+  /** Instead of a page those with these names. */
+  readonly names?: readonly string[];
+  readonly allowance?: Allowance;
+};
+
+/** A page of the subscribers of each, as long as the reply is not long; at least of the first topic. */
 export async function inspectPage(
   client: Client,
   topics: readonly string[],
-  first: number,
-  most: number,
-  names: readonly string[] = [],
+  { first = 0, most, names = [], allowance }: Page,
 ): Promise<Inspection> {
   const keys = topics.map((topic) => topicKeys(client, topic));
   const types = keys.map(typesOf);
-  const args = [defaultRetention.lapseMs, first, most, ...names];
+  // Who is asked for by name is not passed over.
+  const budget = names.length > 0 ? replyBytes * 16 : Math.min(replyBytes, allowance?.bytes ?? replyBytes);
+  const args = [defaultRetention.lapseMs, first, most, budget, ...names];
   const replies = await statusScript(client, types.flatMap(Object.keys), args);
+  allowance?.take(replies);
   const statuses: TopicStatus[] = [];
   const unreadable: Unreadable[] = [];
-  for (const [index, topic] of topics.entries()) {
-    const reply = replies[index];
+  for (const [index, reply] of replies.entries()) {
+    const topic = topics[index] ?? '';
     const expected = types[index] ?? {};
     if (typeof reply === 'string') {
       unreadable.push(await unreadableTopic(client, topic, expected, reply));
@@ -178,7 +197,7 @@ export async function inspectPage(
       unreadable.push({ topic, key: keys[index]?.ids ?? '', error });
     }
   }
-  return { topics: statuses, unreadable };
+  return { topics: statuses, unreadable, cuts: [], rest: topics.slice(replies.length) };
 }
 
 /** Keys under `topic:`, messages in a stream. The layout of `topic.ts`'s design note. */
@@ -251,7 +270,8 @@ export function ownLayout(client: Client, topic: string): TopicStore {
       return await run(sweepScript, subscriberKeys, [maxAgeMs, maxLen, maxBytes, lapseMs]);
     },
     register: () => register(client, 'topic', topic),
-    inspect: () => inspectTopics(client, [topic]),
+    inspect: (names) =>
+      names ? inspectPage(client, [topic], { most: names.length, names }) : inspectTopics(client, [topic]),
   };
 }
 

@@ -9,11 +9,13 @@
 -- ARGV[1] lapseMs: unless set in the state
 -- ARGV[2] first: the place of the first subscriber wanted, the slowest being 0
 -- ARGV[3] most: how many subscribers of a topic are wanted
--- ARGV[4..] names: only these subscribers, instead of a page
--- Reply: for each topic {now ms, last, floor, retained, bytes or false where they may not be asked for, lapse ms, how many
+-- ARGV[4] budget: bytes; with this many the reply ends: there are fewer subscribers, and topics after it are not looked at
+-- ARGV[5..] names: only these subscribers, instead of a page
+-- Reply: for each topic that was looked at {now ms, last, floor, retained, bytes or false where they may not be asked for, lapse ms, how many
 -- Reply: subscribers there are; name, position, lease, oldest waiting ms, blocked, pace, aside of each}, or the text of its
 -- Reply: error
-local first, most = tonumber(ARGV[2]), tonumber(ARGV[3])
+local first, most, budget = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local spent = 0
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -34,11 +36,11 @@ local function read(msgs, subs, leases, ids, state)
   local reply = { now, last, floor, last - floor, bytes, whole(known[3], ARGV[1]), redis.call('ZCARD', subs) }
   if most == 0 then return reply end
   local page = {}
-  for i = 4, #ARGV do
+  for i = 5, #ARGV do
     local position = redis.call('ZSCORE', subs, ARGV[i])
     if position then page[#page + 1], page[#page + 2] = ARGV[i], position end
   end
-  if #ARGV < 4 then page = redis.call('ZRANGE', subs, first, first + most - 1, 'WITHSCORES') end
+  if #ARGV < 5 then page = redis.call('ZRANGE', subs, first, first + most - 1, 'WITHSCORES') end
   local asked, oldest
   for i = 1, #page, 2 do
     local name = page[i]
@@ -55,12 +57,16 @@ local function read(msgs, subs, leases, ids, state)
     reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = string.sub(name, 1, 1024), page[i + 1], served, oldest
     reply[n + 5], reply[n + 6] = string.sub(about[1] or '', 1, 4096), string.sub(about[2] or '', 1, 64)
     reply[n + 7] = string.sub(about[3] or '', 1, 16)
+    spent = spent + #reply[n + 1] + #served + #reply[n + 5] + 64
+    if spent >= budget then break end
   end
   return reply
 end
 
 local topics = {}
 for i = 1, #KEYS, 5 do
+  if i > 1 and spent >= budget then break end
+  spent = spent + 64
   local isRead, reply = pcall(read, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4])
   if not isRead then reply = type(reply) == 'table' and reply.err or tostring(reply) end
   topics[#topics + 1] = reply

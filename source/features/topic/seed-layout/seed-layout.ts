@@ -1,15 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { DeniedError, WrongTypeError } from '../../../errors.ts';
+import { Allowance, mostOfAll, mostOfOne } from '../../../redis/allowance.ts';
 import { type Client, isCluster } from '../../../redis/client.ts';
 import { singleKey } from '../../../redis/keys.ts';
 import { asArray } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../../redis/script.ts';
 import { LayoutError, SeedLockError } from '../errors.ts';
-import type { Inspection, Message, TopicStatus, TopicStore, Turn, Unreadable } from '../layout.ts';
+import type {
+  Inspection,
+  Message,
+  SubscriberStatus,
+  TopicStatus,
+  TopicStore,
+  Turn,
+  Unreadable,
+} from '../layout.ts';
 import { dropScript, fromWords, parseClaim, releaseScript } from '../own-layout/own-layout.ts';
-import { byName, type ExpectedKeys, parseStatus, withKeys } from '../replies.ts';
+import { byName, cutOf, type ExpectedKeys, parseStatus, withKeys } from '../replies.ts';
 import advanceLua from './seed-advance.lua';
 import claimLua from './seed-claim.lua';
 import publishLua from './seed-publish.lua';
@@ -52,6 +61,7 @@ const claimScript = defineScript({ lua: claimLua, parse: parseClaim });
 const advanceScript = defineScript({ lua: advanceLua, parse: (reply) => reply as AdvanceReply });
 const sweepScript = defineScript({ lua: sweepLua, parse: Number });
 const statusScript = defineScript({ lua: statusLua, parse: asArray });
+const replyBytes = 262_144;
 const subscribersAtOnce = 500;
 
 type AdvanceReply = [state: number, detail: number | string, ...entries: string[]];
@@ -132,36 +142,38 @@ export function seedLayout(client: Client, topic: string): TopicStore {
   };
 }
 
-/** The status of this one topic, whatever it is called here; everything of it that can be read. */
+/** The status of this one topic, whatever it is called here; everything of it that can be read, as far as is bearable. */
 export async function inspectSeed(
   client: Client,
   topic: string,
   most = Number.POSITIVE_INFINITY,
+  all = new Allowance(mostOfAll),
 ): Promise<Inspection> {
   const names = [keys.msgs, keys.subs, keys.leases, keys.ids, keys.state];
+  const allowance = new Allowance(mostOfOne, all);
+  const budget = Math.min(replyBytes, all.bytes);
   const unreadable: Unreadable[] = [];
+  const cuts: string[] = [];
+  const subscribers: SubscriberStatus[] = [];
   let status: TopicStatus | undefined;
   try {
-    for (let first = 0; ; first += subscribersAtOnce) {
-      const count = Math.min(subscribersAtOnce, most - first);
-      const reply = await withKeys(client, types, statusScript(client, names, [first, count]));
+    do {
+      const args = [subscribers.length, Math.min(subscribersAtOnce, most - subscribers.length), budget];
+      const reply = await withKeys(client, types, statusScript(client, names, args));
+      allowance.take(reply);
       const page = parseStatus(topic, 'seed', reply, keys.state);
       unreadable.push(...page.unreadable);
-      status = {
-        ...page.status,
-        subscribers: byName([...(status?.subscribers ?? []), ...page.status.subscribers]),
-      };
-      if (
-        page.status.subscribers.length === 0 ||
-        status.subscribers.length >= Math.min(most, status.subscriberCount)
-      )
-        break;
-    }
+      subscribers.push(...page.status.subscribers);
+      status = page.status;
+      if (page.status.subscribers.length === 0) break;
+    } while (subscribers.length < Math.min(most, status.subscriberCount) && !allowance.isSpent);
+    if (allowance.isSpent) cuts.push(...cutOf({ ...status, subscribers }, most));
   } catch (error) {
     if (!(error instanceof WrongTypeError)) throw error;
     unreadable.push({ topic, key: error.key, error });
   }
-  return { topics: status ? [status] : [], unreadable };
+  const topics = status ? [{ ...status, subscribers: byName(subscribers) }] : [];
+  return { topics, unreadable, cuts, rest: [] };
 }
 
 /** Whether any program uses these keys; no where this user may not look, who then does not use them. */

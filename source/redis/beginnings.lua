@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- What plain counters hold: the beginning of each, which is all of a number.
+-- The beginnings of plain strings, which are all of a counter.
 -- KEYS[1] counter: string; KEYS[2] and on likewise
 -- Reply: for each its first 21 bytes, empty where there is none, or `!` where it is no string
 local reply = {}
