@@ -170,6 +170,7 @@ test('what the terminal says by itself is not typed', async () => {
 
 describe('help, palette and modes', () => {
   test('? shows every command and key, made from the tables', async () => {
+    await makeRoom();
     const play = open();
     await play.shows('● live');
     play.press('?');
