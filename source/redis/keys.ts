@@ -44,14 +44,11 @@ export function nameInKey(client: Client, written: string): string | undefined {
 
 /**
  * Why nothing can be called so in this Cluster, as what is said behind `got ...:`; undefined where it can, and on one
- * server. `{a}` is how `a` stands in keys, so that both would be one thing; what begins with a closing brace would become
- * `{}...}`, whose empty tag puts the keys of a family into different slots.
+ * server. A tag that somebody wrote is respected: `{a}` is `a`, spelled with it. What begins with a closing brace would
+ * become `{}...}`, whose empty tag puts the keys of a family into different slots.
  */
 export function clusterNameFault(client: Client, name: string): string | undefined {
-  if (!isCluster(client)) return;
-  if (name.startsWith('}')) return 'it begins with a closing brace';
-  const other = nameInKey(client, withHashTag(name));
-  return other === name ? undefined : `in a Cluster its keys are those of ${described(other)}`;
+  return isCluster(client) && name.startsWith('}') ? 'it begins with a closing brace' : undefined;
 }
 
 /**

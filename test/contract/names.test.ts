@@ -529,13 +529,12 @@ describe('names that would be one text when joined stay two', () => {
         sync: (channel: string) => sync.notify(client, ['x'], { channel, base }),
       };
       for (const [what, make] of Object.entries(makes)) {
-        for (const name of ['{a}', '{{}', '}a'])
-          expect([what, name, await refusalOf(() => make(name))]).toEqual([
-            what,
-            name,
-            expect.stringMatching(/keys are those of|closing brace/),
-          ]);
-        for (const name of ['a', '{', '{}', '{a}b', 'a{b}'])
+        expect([what, await refusalOf(() => make('}a'))]).toEqual([
+          what,
+          expect.stringContaining('closing brace'),
+        ]);
+        // A tag that somebody wrote is theirs.
+        for (const name of ['a', '{a}', '{x}}', '{', '{}', '{a}b', 'a{b}'])
           expect([what, name, await refusalOf(() => make(name))]).toEqual([what, name, undefined]);
       }
       await expect(refusalOf(async () => log.open(client, '}a'))).resolves.toMatch(/closing brace/);

@@ -193,23 +193,21 @@ test('in a cluster a name whose keys cannot share a slot is refused by every com
       'hits add }x',
       'lock acquire }x',
       'buffer incr }x home',
+      'topic publish }x hello',
+      'sync notify file --channel }x',
+      'chat create }x --members ada,bob',
+      'chat send }x hello --as ada',
     ]) {
       const failed = await run([...line.split(' '), ...flags]);
-      expect({ line, ...errorOf(failed) }).toEqual({
+      const { message } = errorOf(failed);
+      expect([line, failed.code, failed.stdout, message]).toEqual([
         line,
-        code: 'CROSS_SLOT',
-        message: "CROSSSLOT Keys in request don't hash to the same slot",
-        hint: 'In Cluster these names need one hash tag, such as {name}',
-      });
-      expect([failed.code, failed.stdout, failed.stderr.trim().split('\n').length]).toEqual([4, '', 1]);
-    }
-    for (const line of ['topic publish }x hello', 'sync notify file --channel }x']) {
-      const failed = await run([...line.split(' '), ...flags]);
-      expect([failed.code, errorOf(failed).code]).toEqual([2, 'TOPIC_NAME']);
-    }
-    for (const line of ['chat create }x --members ada,bob', 'chat send }x hello --as ada']) {
-      const failed = await run([...line.split(' '), ...flags]);
-      expect([failed.code, errorOf(failed).code]).toEqual([2, 'CHAT_BAD_ROOM_NAME']);
+        2,
+        '',
+        expect.stringContaining('`}x'),
+      ]);
+      expect(message).toContain('begins with a closing brace');
+      expect(failed.stderr.trim().split('\n')).toHaveLength(1);
     }
     // With a tag of one's own the same commands go through.
     expect((await run(['lock', 'acquire', '{x}}', ...flags])).code).toBe(0);
