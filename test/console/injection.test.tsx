@@ -151,6 +151,8 @@ test('names and messages in every feature, painted by the whole console', async 
       }
       play.press('z');
     }
+    // Where there is nothing, as in the last one, the pane stands alone.
+    play.press('6');
     await play.shows(/╭─ 0 shards/);
     expect(foreignSequences(play.raw())).toEqual([]);
     // A frame may arrive in two reads.

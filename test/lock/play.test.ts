@@ -53,8 +53,8 @@ test('a waiter appears, the holder dies, the next one gets it; then it is broken
 
   play.press('x');
   await play.shows(/Break deploy, held by \S+/);
-  // No other key answers.
-  play.press(...'deplo', 'enter');
+  // No other key answers; p, which shows what would be sent, is not among these.
+  play.press(...'delo', 'enter');
   await play.shows(/Break deploy, held by \S+/);
   await play.answer('n');
   await play.hides('Break deploy');
