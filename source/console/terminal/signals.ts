@@ -12,11 +12,12 @@ export type Endings = {
 
 /**
  * Every signal that would end the process where it stands, with the screen left as it is; but those that tell of a
- * fault in the process itself, after which nothing can be relied on, and those of profilers.
+ * fault in the process itself, after which nothing can be relied on, and those of profilers. By both names where there are
+ * two: Ink takes one that nobody else listens to for the end of the program, and which is heard first is left to chance.
  */
 const ending = [
   ...['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGABRT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGTERM'],
-  ...['SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ', 'SIGVTALRM', 'SIGIO', 'SIGPWR'],
+  ...['SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ', 'SIGVTALRM', 'SIGIO', 'SIGPWR', 'SIGIOT', 'SIGPOLL'],
 ];
 
 export const exitCodeOf = { SIGHUP: 128 + constants.signals.SIGHUP } as const;
