@@ -234,3 +234,20 @@ test('a compressed generation is known by what was written to it before, however
   await world.quiet();
   expect(world.lines()).toEqual(first);
 });
+
+test('a copy in the making is not the growth of another log that held no more than the banner of both', async () => {
+  world = new World(folder);
+  const banner = '#'.repeat(300);
+  const written = lines(1, 20);
+  writeFileSync(log(), text([banner, ...written]));
+  writeFileSync(at('other.log'), text([banner]));
+  world.start();
+  await arrived([banner, ...written, banner]);
+  unlinkSync(at('other.log'));
+  writeFileSync(at('app.log.1'), text([banner, ...written.slice(0, 10)]));
+  await looked(5);
+  appendFileSync(at('app.log.1'), text(written.slice(10)));
+  truncateSync(log());
+  await world.quiet();
+  expect(world.lines()).toEqual([banner, ...written, banner]);
+});

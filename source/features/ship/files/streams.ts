@@ -386,8 +386,8 @@ export class Streams {
     }
     const matches = await matchByContent(others, (one) => this.#candidatesFor(one));
     for (const [one, { generation, isFull }] of matches) {
-      // What it ends with says more than that both begin alike.
-      if (!isFull && (await this.#isCopy(one))) continue;
+      // What it ends with says more than that both begin alike, or that it holds all of what was seen and more.
+      if ((!isFull || one.size > generation.seen) && (await this.#isCopy(one))) continue;
       // A better one may just not have been looked at yet.
       if (isFull || generation.lostLooks > 0) await this.#adopt(generation, one);
       else this.#later(one.file.path, this.#waits.lookMs);
