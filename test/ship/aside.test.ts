@@ -275,3 +275,18 @@ test('a cursor that another program moved: what the ledger owes is delivered all
   ]);
   await run;
 });
+
+test('a record that is none hides no others, and is reported', async () => {
+  const source = scratch.files('in', { 'a.log': 'one\n' });
+  const shipped = shipping(source);
+  await consuming(() => 'no such table');
+  await redis.hset('ship-aside:logs:', 'nonsense', '{');
+  const { code, stdout, stderr } = await ran('aside');
+  expect([code, stdout.split('\n').filter((line) => line.includes('a.log'))]).toEqual([
+    0,
+    [expect.any(String)],
+  ]);
+  expect(stderr).toContain('1 record in `ship-aside:logs:` cannot be read');
+  await dropAside(redis, 'logs:', '0', ['a.log']);
+  await shipped;
+});

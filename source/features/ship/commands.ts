@@ -2,9 +2,9 @@ import * as v from 'valibot';
 import { messageOf, UsageError, WrongTypeError } from '../../errors.ts';
 import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
-import { registered } from '../../redis/registry.ts';
+import { listed, registered } from '../../redis/registry.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
-import { counted, formatBytes, formatDuration } from '../../ui/format.ts';
+import { counted, formatBytes, formatDuration, namesCutTexts } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
 import { name, sizeBytes, wholeNumber } from '../../values.ts';
@@ -24,7 +24,7 @@ import { type Aside, asideOf, asideParts, dropAside, retryAside } from './channe
 import { FilesDamagedError, FilesFailedError, NotAsideError, PartsAsideError } from './channel/errors.ts';
 import { forget } from './channel/forget.ts';
 import { channelKeys } from './channel/keys.ts';
-import { type ChannelStatus, channels, look, status, statuses } from './channel/status.ts';
+import { type ChannelStatus, look, status, statuses } from './channel/status.ts';
 import { deliverTo } from './consumer/sinks.ts';
 import { dropGuard, forgetGuard } from './guards.ts';
 import { type ShipProgress, type Shipped, ship } from './ship.ts';
@@ -217,10 +217,18 @@ const asideCommand = defineCommand({
   writes: false,
   examples: ['quarterdeck ship aside logs:'],
   async run({ redis, warn }, { channel }) {
-    if (channel !== undefined) await assertKnown(redis, channel);
+    let names: readonly string[];
+    if (channel === undefined) {
+      const known = await listed(redis, 'ship');
+      for (const text of namesCutTexts(known)) warn(text);
+      ({ names } = known);
+    } else {
+      await assertKnown(redis, channel);
+      names = [channel];
+    }
     const rows: Aside[] = [];
     const allowance = new Allowance(mostOfAll);
-    for (const each of channel === undefined ? await channels(redis) : [channel]) {
+    for (const each of names) {
       try {
         for (const one of await asideParts(redis, each, warn, allowance)) rows.push(one);
       } catch (error) {

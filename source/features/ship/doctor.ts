@@ -1,6 +1,7 @@
 import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
+import { registeredPages } from '../../redis/registry.ts';
 import { defineScript } from '../../redis/script.ts';
 import { shellWord } from '../../shell-word.ts';
 import { counted } from '../../ui/format.ts';
@@ -9,7 +10,7 @@ import clearCounter from './channel/clear-counter.lua';
 import { ChannelNameError } from './channel/errors.ts';
 import { channelKeys } from './channel/keys.ts';
 import { parseEntry, scanHash } from './channel/ledger.ts';
-import { type ChannelView, channels, look, lookAll } from './channel/status.ts';
+import { type ChannelView, look, lookAll } from './channel/status.ts';
 
 const settings = /^ship:(.+)$/s;
 const counter = /^(.+):done$/s;
@@ -140,12 +141,14 @@ const clear = defineScript({ lua: clearCounter, parse: Number });
 /** Channels on which something is under way. */
 async function busyChannels(redis: Client): Promise<string[]> {
   const busy: string[] = [];
-  let left: readonly string[] = await channels(redis);
-  while (left.length > 0) {
-    const { views, more } = await lookAll(redis, left.slice(0, 100));
-    left = [...more, ...left.slice(100)];
-    for (const { channel, state } of views)
-      if (['shipping', 'waiting', 'stalled'].includes(state)) busy.push(channel);
+  for await (const page of registeredPages(redis, 'ship')) {
+    let left: readonly string[] = page.map(({ name }) => name);
+    while (left.length > 0) {
+      const { views, more } = await lookAll(redis, left.slice(0, 100));
+      left = [...more, ...left.slice(100)];
+      for (const { channel, state } of views)
+        if (['shipping', 'waiting', 'stalled'].includes(state)) busy.push(channel);
+    }
   }
   return busy;
 }

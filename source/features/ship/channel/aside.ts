@@ -5,7 +5,7 @@ import { asIntegers } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
-import { onlyText } from '../../../ui/format.ts';
+import { counted, onlyText } from '../../../ui/format.ts';
 import { requireName } from '../../../values.ts';
 import dropLua from './drop.lua';
 import { budgetChannel, channelKeys, counterKey, dataKey, messageChannel, publishCommand } from './keys.ts';
@@ -36,7 +36,7 @@ export type Aside = {
 
 /**
  * The parts of a channel that are aside, those of one consumer together in the order they were announced in.
- * @param onCut called with a sentence that says what is missing, where there is too much of it
+ * @param onCut called with a sentence that says what is missing: where there is too much of it, or no such record
  */
 export async function asideParts(
   redis: Client,
@@ -47,6 +47,7 @@ export async function asideParts(
   const { aside: key } = channelKeys(redis, channel);
   const allowance = new Allowance(mostOfOne, all);
   let met = 0;
+  let unreadable = 0;
   let isCut = false;
   const found: { readonly id: number; readonly aside: Aside }[] = [];
   const collect = async (): Promise<void> => {
@@ -56,13 +57,18 @@ export async function asideParts(
       met += 1;
       allowance.takeBytes(field.length + json.length);
       const record = parseAside(json);
-      if (!record) continue;
+      if (!record) {
+        unreadable += 1;
+        continue;
+      }
       const { id, file, bytes, reason, since, tries, retry } = record;
       const at = { channel, ...asideFieldParts(field) };
       found.push({ id, aside: { ...at, file, bytes, reason, sinceMs: since, tries, isRetried: retry } });
     }
   };
   await typed(redis, { [key]: 'hash' }, collect());
+  if (unreadable > 0)
+    onCut(`${counted(unreadable, 'record')} in \`${key}\` cannot be read: something else writes there`);
   if (isCut) {
     const total = await retryAborted(() => redis.hlen(key));
     onCut(onlyText(met, total, `parts aside of \`${channel}\``, mostOfOne));

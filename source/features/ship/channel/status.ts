@@ -224,11 +224,6 @@ function sentence(...texts: readonly string[]): string {
   return texts.filter((text) => text !== '').join('; ');
 }
 
-/** Every channel that is known, the last used first. */
-export async function channels(redis: Client): Promise<string[]> {
-  return [...(await registered(redis, 'ship'))];
-}
-
 /**
  * One channel without its files, in one question.
  * @throws {ChannelNameError | WrongTypeError}
@@ -238,6 +233,11 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
   const [fault] = faults;
   if (fault) throw fault.error;
   return views[0];
+}
+
+/** The channels that are known, the last used first; no more than 16 MiB of names. */
+export async function channels(redis: Client): Promise<string[]> {
+  return [...(await registered(redis, 'ship'))];
 }
 
 /** What a look at some channels found; those on which nothing was ever shipped are not among them. */
