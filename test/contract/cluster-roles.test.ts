@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { endedBy } from '../../source/cli/ending.ts';
 import { runHere } from '../helpers/batch.ts';
-import { type Run, run } from '../helpers/cli.ts';
 import { type RedisCluster, startCluster } from '../helpers/redis-cluster.ts';
 import { type Stage, scenarios } from './role-scenarios.ts';
+import { makeStage, ownFolders, userOf } from './role-stage.ts';
 
 /**
  * The same on a Cluster: `quarterdeck acl ROLE --cluster` is enough on each of its servers, and nothing else is
@@ -34,13 +33,7 @@ describe.each(roles)('%s', (role) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-roles-'));
   let acl: Acl;
   let log: readonly string[];
-  const common = {
-    XDG_STATE_HOME: folder,
-    XDG_CACHE_HOME: folder,
-    QUARTERDECK_CLUSTER: '1',
-    QUARTERDECK_TIMEOUT: '6s',
-  };
-  const env = { ...common, QUARTERDECK_USER: role, QUARTERDECK_PASSWORD: 'pw' };
+  const settings = { QUARTERDECK_CLUSTER: '1', QUARTERDECK_TIMEOUT: '6s' };
   const logs = async (): Promise<readonly string[]> =>
     (await Promise.all(nodes.map((node) => node.call('ACL', 'LOG') as Promise<unknown[]>)))
       .flat()
@@ -61,41 +54,11 @@ describe.each(roles)('%s', (role) => {
   }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  function stage(): Stage {
+  const stage = (): Stage => {
     const url = cluster.urls[0] ?? '';
-    const checked = async (words: string, { code, stdout, stderr }: Run): Promise<string> => {
-      if (code === 0 || code === 1) return stdout;
-      throw new Error(`${words}: ${code} ${stderr}\n${(await logs()).join('\n')}`);
-    };
-    return {
-      admin: cluster.client() as unknown as Redis,
-      folder,
-      does: async (words, stdin = '') =>
-        await checked(words, await runHere(words.split(' '), { url, stdin, env })),
-      tries: async (words) => {
-        const ran = await runHere(words.split(' '), { url, env });
-        if (ran.code !== 4) await checked(words, ran);
-      },
-      opens: async () => {},
-      starts: async (words) => await checked(words, await run(words.split(' '), { url, env })),
-      other: async (words, stdin = '') =>
-        await checked(words, await runHere(words.split(' '), { url, stdin, env: common })),
-      begins(words) {
-        const controller = new AbortController();
-        const ended = runHere(words.split(' '), { url, env, ended: controller.signal }).then(async (ran) => {
-          if (!controller.signal.aborted) await checked(words, ran);
-          return ran;
-        });
-        return {
-          ended,
-          stop: () => {
-            controller.abort(endedBy('SIGTERM'));
-            return ended;
-          },
-        };
-      },
-    };
-  }
+    const admin = cluster.client() as unknown as Redis;
+    return makeStage({ admin, folder, role, url, otherUrl: url, env: settings, denials: logs });
+  };
 
   test('nothing that it does is refused, on none of the servers', () => {
     expect(log).toEqual([]);
@@ -131,7 +94,7 @@ describe.each(roles)('%s', (role) => {
   test('and so are other keys', async () => {
     const { code, stderr } = await runHere([...refused.split(' '), '--json', '--timeout', '5s'], {
       url: cluster.urls[0] ?? '',
-      env: { ...env },
+      env: { ...settings, ...ownFolders(folder), ...userOf(role) },
     });
     expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('REDIS_DENIED') });
   });

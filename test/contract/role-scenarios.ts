@@ -277,9 +277,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       writeFileSync(path.join(logs, 'a.log'), 'one line\n'.repeat(300_000));
       const shipped = other(`ship run ${logs} --channel logs: --consumers 2 --budget 1MiB --part 64KiB`);
       const consumer = begins(`ship consume logs: --as 0 --out ${path.join(folder, 'out')}`);
-      // It says that it lives while it waits for the other one.
-      const states = new Set<string | null>();
-      await until(async () => states.add(await admin.hget('ship-who:logs:', 'c:0')).size > 3);
+      // It says that it lives while it waits for the other one, and acknowledges nothing.
+      const states = new Map<string | null, Set<string | null>>();
+      await until(async () => {
+        const cursor = await admin.zscore('chat:logs:', '0');
+        const state = await admin.hget('ship-who:logs:', 'c:0');
+        const seen = states.get(cursor)?.add(state) ?? new Set([state]);
+        states.set(cursor, seen);
+        return seen.size > 3;
+      });
       await other(`ship consume logs: --as 1 --out ${path.join(folder, 'other')}`);
       await Promise.all([shipped, consumer.ended]);
 

@@ -2,17 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { endedBy } from '../../source/cli/ending.ts';
 import { isNotifying, roleNames } from '../../source/commands/acl-rights.ts';
 import { features } from '../../source/features/index.ts';
 import { commandsIn } from '../../source/redis/refusals.ts';
 import { runHere } from '../helpers/batch.ts';
-import { type Run, run } from '../helpers/cli.ts';
 import { type RecordingProxy, startRecordingProxy } from '../helpers/recording-proxy.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, startPlay } from '../helpers/terminal.ts';
 import { exerciseAll, scriptOf } from './recording.ts';
 import { type Stage, scenarios } from './role-scenarios.ts';
+import { makeStage } from './role-stage.ts';
 
 /**
  * Each role does all that it is for with the rights that `quarterdeck acl` prints, and nothing else: every command and
@@ -82,24 +81,15 @@ describe.each(Object.entries(scenarios))('%s', (role, { names, act, refused }) =
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function stage(): Stage {
-    const common = { XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
-    const env = { ...common, QUARTERDECK_USER: role, QUARTERDECK_PASSWORD: 'pw' };
-    const checked = async (words: string, { code, stdout, stderr }: Run): Promise<string> => {
-      if (code === 0 || code === 1) return stdout;
-      const entries = (await admin.call('ACL', 'LOG')) as unknown[];
-      throw new Error(`${words}: ${code} ${stderr}\n${entries.map(String).join('\n')}`);
-    };
-    return {
+  const stage = (): Stage =>
+    makeStage({
       admin,
       folder,
-      does: async (words, stdin = '') =>
-        await checked(words, await runHere(words.split(' '), { url: proxy.url, stdin, env })),
-      tries: async (words) => {
-        const ran = await runHere(words.split(' '), { url: proxy.url, env });
-        if (ran.code !== 4) await checked(words, ran);
-      },
-      async opens(use) {
+      role,
+      url: proxy.url,
+      otherUrl: server.url,
+      denials: async () => ((await admin.call('ACL', 'LOG')) as unknown[]).map(String),
+      async opens(use, env) {
         const play = startPlay({
           args: [cli, '--url', proxy.url, '--read-only'],
           env,
@@ -112,27 +102,7 @@ describe.each(Object.entries(scenarios))('%s', (role, { names, act, refused }) =
           await play.close();
         }
       },
-      starts: async (words) => await checked(words, await run(words.split(' '), { url: proxy.url, env })),
-      other: async (words, stdin = '') =>
-        await checked(words, await runHere(words.split(' '), { url: server.url, stdin, env: common })),
-      begins(words) {
-        const controller = new AbortController();
-        const ended = runHere(words.split(' '), { url: proxy.url, env, ended: controller.signal }).then(
-          async (ran) => {
-            if (!controller.signal.aborted) await checked(words, ran);
-            return ran;
-          },
-        );
-        return {
-          ended,
-          stop: () => {
-            controller.abort(endedBy('SIGTERM'));
-            return ended;
-          },
-        };
-      },
-    };
-  }
+    });
 
   test('nothing that it does is refused', () => {
     expect(log.map(String)).toEqual([]);
