@@ -77,12 +77,17 @@ const tableOf = (nowMs: number): readonly Column<BufferRow>[] => [
 ];
 
 function narrowOf(row: BufferRow, nowMs: number): readonly Line[] {
-  const figures = row.ids === 0 ? [] : [`  ${counted(row.ids, 'id')}`, `  ${totalText(row)}`];
+  const figures = figuresOf(row).map((text) => `  ${text}`);
   const state = stateSpan(row, nowMs);
   return [
     { spans: [{ ...state, text: state.text.padEnd(9) }, row.type], named: 1, right: figures },
     { spans: [secondOf(row, nowMs)] },
   ];
+}
+
+/** How much waits, in words. */
+function figuresOf(row: BufferRow): readonly string[] {
+  return row.ids === 0 ? [] : [counted(row.ids, 'id'), totalText(row)];
 }
 
 function secondOf(row: BufferRow, nowMs: number): string {
@@ -124,7 +129,7 @@ function aboutOf(row: BufferRow): readonly Line[] {
         ? asideLine(row)
         : last
           ? lastLine(row)
-          : 'never flushed');
+          : [...figuresOf(row), 'never flushed'].join('  '));
   return [{ spans: [`${row.type}  `, flushed] }, { spans: [{ text: `  ${placeOf(row)}`, tone: 'muted' }] }];
 }
 
