@@ -25,7 +25,7 @@ import { openSpool } from '../../source/features/ship/consumer/spool.ts';
 import { defaultFile, writeFrame } from '../../source/frames/frame-file.ts';
 import { FolderError, ownFolder } from '../../source/own-folders.ts';
 import { changeSlice, makeStore } from '../../source/store/store.ts';
-import { type CliOptions, kill, run, start } from '../helpers/cli.ts';
+import { type CliOptions, finished, kill, run, start } from '../helpers/cli.ts';
 import { makeFeature, type Notes } from '../helpers/feature.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
@@ -351,7 +351,10 @@ describe.runIf(isRoot)('a second user of this machine', () => {
     const socket = at('state/quarterdeck/embedded/redis.sock');
     await expect.poll(() => existsSync(socket)).toBe(true);
     expect(theirs(`redis-cli -s ${socket} ping`).printed).not.toContain('PONG');
-    await kill(child);
+    // In order, so that the server ends with it.
+    const ended = finished(child);
+    child.kill('SIGTERM');
+    await ended;
   });
 
   test('a history and views that they left are not offered as ours', async () => {
