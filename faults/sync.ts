@@ -76,6 +76,7 @@ async function tryFault(fault: Fault, server: Server): Promise<Row> {
       '200ms',
       '--full-every',
       fault.fullEvery ?? '1s',
+      ...(fault.options ?? []),
     ];
     for (const more of [runner, ['sync', 'watch', place.base]]) {
       const child = spawn(process.execPath, [...words, ...more], { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -98,7 +99,10 @@ async function tryFault(fault: Fault, server: Server): Promise<Row> {
     );
     await wait(quietMs);
     state = /"condition":"(\w+)"/.exec(cli('sync', 'status', '--json'))?.[1] ?? 'unknown';
-    deleted = [...before].filter((file) => !existsSync(path.join(place.target, file))).length;
+    const held = fault.filesDuring?.(place) ?? place.target;
+    deleted = [...before].filter((file) => !existsSync(path.join(held, file))).length;
+    const wrongBefore = fault.wrongBefore?.(place);
+    if (wrongBefore !== undefined) expects(false, wrongBefore);
     expects(deleted <= fault.mayDelete, `it deleted ${deleted}, and may ${fault.mayDelete}`);
     expects(!/[\x00-\x08\x0b-\x1f\x7f]/.test(text), 'it printed raw control characters');
     const said = sentenceIn(text, fault.said) ?? sentenceIn(cli('sync', 'status'), fault.said) ?? '';

@@ -35,6 +35,12 @@ export type Fault = {
   /** How many files of the target may be deleted by it. */
   readonly mayDelete: number;
   readonly fullEvery?: string;
+  /** More words for `sync run`. */
+  readonly options?: readonly string[];
+  /** Where the files of the target lie during the fault. */
+  readonly filesDuring?: (place: Place) => string;
+  /** What else is wrong before it is mended. */
+  readonly wrongBefore?: (place: Place) => string | undefined;
   readonly mend?: (place: Place, cli: Cli) => unknown;
   /** Files at the target once it is mended. */
   readonly after?: number;
@@ -53,6 +59,14 @@ export const fill = (folder: string, from: number, to: number): void => {
 };
 export const inFolder = (folder: string): string[] =>
   existsSync(folder) ? sh('cd "$1" && find . -type f ! -name ".*"', folder).split('\n').filter(Boolean) : [];
+
+/** Where what is taken away is kept. */
+const keptIn = (root: string): string => path.join(root, 'kept');
+/** What was copied into the folder that is left of a target. */
+function belowIt(target: string): string | undefined {
+  const copied = inFolder(target).length;
+  return copied > 0 ? `it copied ${copied} files into what is left of the target` : undefined;
+}
 
 /** A program in the place of rsync, which may end by running the real one. */
 function insteadOfRsync({ root }: Place, script: string): Readonly<Record<string, string>> {
@@ -215,6 +229,52 @@ export const faults: readonly Fault[] = [
     said: /full comparison \d+: (20[01]|200) files/,
     mayDelete: 0,
     after: files + 1,
+  },
+  {
+    name: 'target unmounted, with --target-marker',
+    needsMount: true,
+    options: ['--target-marker', '.mounted'],
+    prepare({ root, target }) {
+      sh(
+        'mount -t tmpfs -o size=8m tmpfs "$1" && mkdir "$2" && mount --bind "$1" "$2"',
+        target,
+        keptIn(root),
+      );
+      writeFileSync(path.join(target, '.mounted'), '');
+    },
+    strike({ base, target }) {
+      sh('umount -l "$1"', target);
+      fill(base, files, files + 1);
+      rmSync(path.join(base, 'f0'));
+    },
+    said: /holds no file \.mounted: its disk may not be mounted/,
+    mayDelete: 0,
+    filesDuring: ({ root }) => keptIn(root),
+    wrongBefore: ({ target }) => belowIt(target),
+    mend: ({ root, target }) => sh('mount --bind "$2" "$1"', target, keptIn(root)),
+    after: files,
+    isMended: ({ target }) => existsSync(path.join(target, `f${files}`)),
+  },
+  {
+    name: 'an empty folder in the place of the target, with --target-marker',
+    options: ['--target-marker', '.mounted'],
+    prepare: ({ target }) => writeFileSync(path.join(target, '.mounted'), ''),
+    strike({ root, base, target }) {
+      renameSync(target, keptIn(root));
+      mkdirSync(target);
+      fill(base, files, files + 1);
+      rmSync(path.join(base, 'f0'));
+    },
+    said: /holds no file \.mounted: its disk may not be mounted/,
+    mayDelete: 0,
+    filesDuring: ({ root }) => keptIn(root),
+    wrongBefore: ({ target }) => belowIt(target),
+    mend({ root, target }) {
+      rmSync(target, { recursive: true });
+      renameSync(keptIn(root), target);
+    },
+    after: files,
+    isMended: ({ target }) => existsSync(path.join(target, `f${files}`)),
   },
   {
     name: 'target slow: each rsync takes 3 s longer',
