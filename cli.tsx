@@ -13,6 +13,7 @@ const exitCodes = { usage: 2, connection: 3, data: 4, program: 5, bug: 70 } as c
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'embedded-keeper' && argv[1] !== undefined) return await keep(argv[1]);
+  if (argv[0] === 'complete-names' && argv[1] !== undefined) return await completeNames(argv[1], argv[2]);
   // Before anything is loaded: scripts ask for the version on every start.
   if (argv.length === 1 && argv[0] === '--version') return await printVersion();
   keepCompiled();
@@ -76,6 +77,19 @@ async function print(text: string): Promise<number> {
 async function keep(directory: string): Promise<number> {
   const { keepEmbedded } = await import('./source/redis/embedded.ts');
   await keepEmbedded(directory);
+  return 0;
+}
+
+/** Not a command either: what completion scripts ask while somebody types. */
+async function completeNames(shell: string, withinMs?: string): Promise<number> {
+  keepCompiled();
+  const names = await import('./source/cli/complete-names.ts');
+  await names.completeNames(
+    shell,
+    process,
+    process.env,
+    withinMs === undefined ? undefined : Number(withinMs),
+  );
   return 0;
 }
 

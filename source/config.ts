@@ -159,9 +159,14 @@ const schema = v.object({
 
 /**
  * Flag, then environment, then config file, then default. Every mistake is reported together.
+ * @param runsCommands whether the password is asked of the command that prints it
  * @throws {UsageError} naming each bad value and where it came from
  */
-export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
+export function readConfig(
+  flags: RawSettings,
+  env: NodeJS.ProcessEnv,
+  { runsCommands = true }: { readonly runsCommands?: boolean } = {},
+): Config {
   const mistakes: string[] = [];
   const warnings: string[] = [];
   checkVariables(env, mistakes);
@@ -208,7 +213,7 @@ export function readConfig(flags: RawSettings, env: NodeJS.ProcessEnv): Config {
   const { passwordFile, passwordCommand, sentinelPasswordFile } = settings;
   if (source === 'passwordFile' && passwordFile !== undefined)
     password = attempt(() => passwordIn(passwordFile));
-  if (source === 'passwordCommand' && passwordCommand !== undefined)
+  if (source === 'passwordCommand' && passwordCommand !== undefined && runsCommands)
     password = attempt(() => passwordFrom(passwordCommand));
   const sentinelPassword =
     sentinelPasswordFile === undefined ? undefined : attempt(() => passwordIn(sentinelPasswordFile));

@@ -12,6 +12,8 @@ export type Completions = {
   readonly valued: readonly string[];
   /** The paths behind whose `--` a command line of its own stands. */
   readonly commandLines: readonly string[];
+  /** Where names of the server may stand, which `complete-names` finds: words of these paths, values of these flags. */
+  readonly live: { readonly words: ReadonlySet<string>; readonly flags: ReadonlySet<string> };
 };
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -48,6 +50,16 @@ function cases({ words, values }: Completions): string {
   ].join('\n');
 }
 
+/** Whether names of the server may stand there. */
+function liveCases({ values, live }: Completions): string {
+  const flags = [...live.flags].map(behind);
+  const others = [...values.keys()].filter((flag) => !live.flags.has(flag)).map(behind);
+  const paths = [...live.words].map((path) => `'${path} '*`);
+  return `    ${flags.join('|')}) live=1 ;;
+    ${others.join('|')}) ;;
+    ${paths.join('|')}) live=1 ;;`;
+}
+
 /** `noun verb flag`; a command of one word may have any other where the verb stands. */
 function behind(flag: string): string {
   const [noun, verb, last] = flag.split(' ');
@@ -58,7 +70,7 @@ function behind(flag: string): string {
 function bashScript(known: Completions): string {
   // Bash takes `--pane=l` for three words.
   return `_quarterdeck() {
-  local word skip noun verb found behind
+  local word skip noun verb found behind live
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
   if [ "$current" = '=' ]; then current=''
   elif [ "$previous" = '=' ]; then previous="\${COMP_WORDS[COMP_CWORD-2]}"
@@ -74,6 +86,18 @@ function bashScript(known: Completions): string {
     return
   fi
   case "$noun $verb $previous" in
+${liveCases(known)}
+  esac
+  case "$current" in -*) live='' ;; esac
+  if [ -n "$live" ]; then
+    COMPREPLY=()
+    # By stdin: what stands in a command line is seen by everybody.
+    while IFS= read -r word; do COMPREPLY+=("$word"); done < <(
+      printf '%s\\0' "$2" "\${COMP_LINE:0:COMP_POINT}" | command quarterdeck complete-names bash 2>/dev/null
+    )
+    if [ "\${#COMPREPLY[@]}" -gt 0 ]; then return; fi
+  fi
+  case "$noun $verb $previous" in
 ${cases(known)}
   esac
   COMPREPLY=($(compgen -W "$found" -- "$current"))
@@ -84,7 +108,8 @@ complete -o default -F _quarterdeck quarterdeck`;
 function zshScript(known: Completions): string {
   return `#compdef quarterdeck
 _quarterdeck() {
-  local word skip noun verb found behind previous="\${words[CURRENT-1]}"
+  local word skip noun verb found behind live previous="\${words[CURRENT-1]}"
+  local -a names
   if [[ "\${words[CURRENT]}" == --*=* ]]; then
     previous="\${words[CURRENT]%%=*}"
     compset -P '*='
@@ -100,6 +125,17 @@ _quarterdeck() {
     return
   fi
   case "$noun $verb $previous" in
+${liveCases(known)}
+  esac
+  case "$PREFIX" in -*) live='' ;; esac
+  if [ -n "$live" ]; then
+    # By stdin: what stands in a command line is seen by everybody.
+    names=("\${(@f)$(printf '%s\\0' "\${(@)words[1,CURRENT-1]}" "$IPREFIX$QIPREFIX$PREFIX" |
+      command quarterdeck complete-names zsh 2>/dev/null)}")
+    names=("\${(@)names:#}")
+    if (( \${#names} )); then compadd -- "\${(@)names}"; return; fi
+  fi
+  case "$noun $verb $previous" in
 ${cases(known)}
   esac
   compadd -- \${=found} || _files
@@ -107,8 +143,8 @@ ${cases(known)}
 if [ "$funcstack[1]" = _quarterdeck ]; then _quarterdeck "$@"; else compdef _quarterdeck quarterdeck; fi`;
 }
 
-function fishScript({ words, values, nouns }: Completions): string {
-  const lines: string[] = [];
+function fishScript({ words, values, nouns, live, commandLines }: Completions): string {
+  const lines: string[] = [fishNames];
   for (const [path, known] of words) {
     const [noun, verb] = path.split(' ');
     const verbs = words.get(noun ?? '') ?? [];
@@ -124,12 +160,26 @@ function fishScript({ words, values, nouns }: Completions): string {
     const plain = known.filter((word) => !word.startsWith('--'));
     // Files are offered where words are free, such as those of `ship run`.
     if (plain.length > 0) lines.push(`complete -c quarterdeck -n '${condition}' -f -a '${plain.join(' ')}'`);
+    if (live.words.has(path)) {
+      const files = commandLines.includes(path) ? '' : ' -f';
+      lines.push(`complete -c quarterdeck -n '${condition}'${files} -k -a '(__quarterdeck_names)'`);
+    }
     for (const flag of known.filter((word) => word.startsWith('--'))) {
       const choices = values.get(`${path} ${flag}`) ?? values.get(flag);
-      const taken =
-        choices === undefined ? '' : choices.length === 0 ? ' -r' : ` -x -a '${choices.join(' ')}'`;
+      const names = live.flags.has(`${path} ${flag}`) || live.flags.has(flag);
+      const listed = names ? '(__quarterdeck_names)' : choices?.join(' ');
+      // What is free may be a file, also where the words before it are none.
+      const taken = listed === undefined ? '' : listed === '' ? ' -r -F' : ` -x -a '${listed}'`;
       lines.push(`complete -c quarterdeck -n '${condition}' -l ${flag.slice(2)}${taken}`);
     }
   }
   return lines.join('\n');
 }
+
+/** By stdin: what stands in a command line is seen by everybody. */
+const fishNames = `function __quarterdeck_names
+  begin
+    printf '%s\\0' (commandline -opc)
+    printf '%s\\0' (commandline -ct)
+  end | command quarterdeck complete-names fish 2>/dev/null
+end`;

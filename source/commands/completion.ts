@@ -33,14 +33,17 @@ async function completions(consoleCommands: CommandLoaders): Promise<Completions
   const valued = globals.flatMap(([name, { kind }]) => (kind === 'switch' ? [] : [`--${spelled(name)}`]));
   const values = new Map<string, readonly string[]>(valued.map((name) => [name, []]));
   values.set('--router', routers);
+  const live = { words: new Set<string>(), flags: new Set(['--context']) };
   const commandLines: string[] = [];
   const add = (path: string, command: AnyCommand): void => {
     const choices = Object.values(command.words).flatMap(choicesOf);
     const own = Object.keys(command.flags).map((name) => `--${dashed(name)}`);
     words.set(path, [...choices, ...own, ...globalNames]);
     if (command.takesCommandLine) commandLines.push(path);
+    if (Object.values(command.words).some(({ names }) => names !== undefined)) live.words.add(path);
     for (const [name, parameter] of Object.entries(command.flags)) {
       if (parameter.kind === 'switch') continue;
+      if (parameter.names !== undefined) live.flags.add(`${path} --${dashed(name)}`);
       const known = name === 'pane' ? Object.keys(features) : choicesOf(parameter);
       values.set(`${path} --${dashed(name)}`, known);
     }
@@ -61,5 +64,6 @@ async function completions(consoleCommands: CommandLoaders): Promise<Completions
     nouns: [...Object.keys(features), ...Object.keys(consoleCommands)],
     valued,
     commandLines,
+    live,
   };
 }

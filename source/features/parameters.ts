@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { Client } from '../redis/client.ts';
 
 /** A positional word or a flag of a command, with the schema that turns its text into a value. */
 export type Parameter<Value> = {
@@ -10,7 +11,24 @@ export type Parameter<Value> = {
   readonly schema: v.GenericSchema<unknown, Value>;
   /** The flag's one letter, such as `n` in `lock run -n`. */
   readonly short?: string;
+  /** Names of the server in use that may stand for it, for a shell that completes it: an index of them, or where else they are. */
+  readonly names?: string | NamesOf;
 };
+
+/**
+ * What may stand there, with all that begins so; more does no harm. `given` are the other words and flags of the command,
+ * by their names in its declaration, as they were typed. Never anything secret, such as a lock's token.
+ */
+export type NamesOf = (
+  redis: Client,
+  beginning: string,
+  given: Readonly<Record<string, string>>,
+) => Promise<readonly string[]>;
+
+/** The parameter, completed with names of an index such as `lock`, or with what is found. */
+export function named<Value>(parameter: Parameter<Value>, names: string | NamesOf): Parameter<Value> {
+  return { ...parameter, names };
+}
 
 export function word<Value>(
   label: string,

@@ -5,6 +5,7 @@
 -- ARGV[2] most: no more than so many names, or little more in a scan
 -- ARGV[3] longest: bytes of a name
 -- ARGV[4] budget: bytes; with this many the reply ends
+-- ARGV[5] match: of a scan, a pattern of names; all names unless given
 -- Reply: {cursor, '0' at the end; how many were left out; how many bytes those have; name, epoch ms, ...}
 local most, longest, budget = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local reply, bytes = { '0', 0, 0 }, 0
@@ -24,11 +25,14 @@ end
 
 if ARGV[1] ~= '' then
   reply[1] = ARGV[1]
+  local pages = 0
   repeat
-    local page = redis.call('ZSCAN', KEYS[1], reply[1], 'COUNT', 100)
+    local page = redis.call('ZSCAN', KEYS[1], reply[1], 'MATCH', ARGV[5] or '*', 'COUNT', 100)
     reply[1] = page[1]
     for i = 1, #page[2], 2 do take(page[2][i], page[2][i + 1]) end
-  until reply[1] == '0' or isFull() or reply[2] >= most
+    pages = pages + 1
+    -- Where few names fit, it ends all the same: others wait meanwhile.
+  until reply[1] == '0' or isFull() or reply[2] >= most or pages == 100
   return reply
 end
 

@@ -207,14 +207,16 @@ function readPage(
   cursor: string,
   most: number,
   bytes = pageBytes,
+  match = '*',
 ): Promise<Page> {
-  return typed(client, { [index]: 'zset' }, pageScript(client, [index], [cursor, most, longestName, bytes]));
+  const words = [cursor, most, longestName, bytes, match];
+  return typed(client, { [index]: 'zset' }, pageScript(client, [index], words));
 }
 
-async function* scan(client: Client, family: string): AsyncGenerator<Page> {
+async function* scan(client: Client, family: string, match?: string): AsyncGenerator<Page> {
   let cursor = start;
   do {
-    const page = await readPage(client, registryKey(family), cursor, pageLength);
+    const page = await readPage(client, registryKey(family), cursor, pageLength, pageBytes, match);
     cursor = page.cursor;
     yield page;
   } while (cursor !== start);
@@ -229,6 +231,32 @@ export async function* registeredPages(
   family: string,
 ): AsyncGenerator<readonly Registered[]> {
   for await (const { names } of scan(client, family)) if (names.length > 0) yield names;
+}
+
+/** More of them than a person picks from. */
+const mostAlike = 2000;
+
+/**
+ * The names of one family that have `beginning` behind `lead`, a pattern, in no order; none where they are too many to
+ * pick from: some of them would look like all.
+ */
+export async function namesBeginning(
+  client: Client,
+  family: string,
+  beginning: string,
+  lead = '',
+): Promise<readonly string[]> {
+  const found = new Set<string>();
+  for await (const { names } of scan(client, family, `${lead}${literally(beginning)}*`)) {
+    for (const { name } of names) found.add(name);
+    if (found.size > mostAlike) return [];
+  }
+  return [...found];
+}
+
+/** A pattern that fits this text alone. */
+export function literally(text: string): string {
+  return text.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`);
 }
 
 /** How many entries of the index are longer than a name can be: no list shows them. */

@@ -14,6 +14,7 @@ import {
   flag,
   flagOr,
   list,
+  named,
   optionalFlag,
   optionalWord,
   switchFlag,
@@ -47,7 +48,7 @@ const incr = defineCommand({
   verb: 'incr',
   summary: 'count something; it waits in Redis until a flush writes it to SQL',
   words: {
-    type: word('TYPE', 'what is counted, usually the name of the table', name),
+    type: named(word('TYPE', 'what is counted, usually the name of the table', name), 'buffer'),
     id: word('ID', 'whose count grows; `-` reads lines `ID<TAB>BY` from stdin', idValue),
     by: optionalWord('BY', 'by how much (1)', wholeNumber({ min: 1 })),
   },
@@ -71,7 +72,7 @@ const incr = defineCommand({
 const pending = defineCommand({
   verb: 'pending',
   summary: 'what waits to be written to SQL',
-  words: { type: optionalWord('TYPE', 'only this type', name) },
+  words: { type: named(optionalWord('TYPE', 'only this type', name), 'buffer') },
   flags: { discover: switchFlag('also look for buffers that only others have written, by a slow SCAN') },
   writes: false,
   examples: ['quarterdeck buffer pending', "quarterdeck snapshot --fail-if 'buffer.oldestAgeMs > 10m'"],
@@ -90,7 +91,7 @@ const pending = defineCommand({
 const flush = defineCommand({
   verb: 'flush',
   summary: 'write what is pending to SQL, exactly once in effect',
-  words: { type: word('TYPE', 'what to flush', name) },
+  words: { type: named(word('TYPE', 'what to flush', name), 'buffer') },
   flags: {
     to: flag('TARGET', 'sqlite:FILE or postgres://USER@HOST/DATABASE (password: PGPASSWORD)', v.string()),
     table: optionalFlag('TABLE', 'the table, or schema.table (called like TYPE)', v.string()),
@@ -200,7 +201,7 @@ function flushedText({ type, batch, rows, total, durationMs, refused }: Flushed)
 const aside = defineCommand({
   verb: 'aside',
   summary: 'what SQL refuses: each id with its count and the reason',
-  words: { type: optionalWord('TYPE', 'only this type', name) },
+  words: { type: named(optionalWord('TYPE', 'only this type', name), 'buffer') },
   writes: false,
   examples: ['quarterdeck buffer aside project'],
   async run({ redis, warn }, { type }) {
@@ -227,7 +228,7 @@ const retry = defineCommand({
   verb: 'retry',
   summary: 'let the next flush try again what SQL refused',
   words: {
-    type: word('TYPE', 'the type', name),
+    type: named(word('TYPE', 'the type', name), 'buffer'),
     ids: list('ID', 'as `buffer aside` lists them', name, { min: 0 }),
   },
   flags: { all: switchFlag('everything that is aside') },
@@ -255,7 +256,7 @@ const drop = defineCommand({
   verb: 'drop',
   summary: 'forget counts that SQL refuses',
   words: {
-    type: word('TYPE', 'the type', name),
+    type: named(word('TYPE', 'the type', name), 'buffer'),
     ids: list('ID', 'as `buffer aside` lists them', name, { min: 1 }),
   },
   writes: true,

@@ -12,6 +12,7 @@ import {
   defineCommand,
   flagOr,
   list,
+  named,
   optionalFlag,
   optionalWord,
   switchFlag,
@@ -27,8 +28,16 @@ import { adopt, discover, inspect, known, knownRooms, type RoomFigures } from '.
 import { send } from './room/send.ts';
 import { follow } from './room/tail.ts';
 
-const room = word('ROOM', 'the room', name);
-const as = optionalFlag('NAME', 'who you are in the room (--operator)', name);
+const room = named(word('ROOM', 'the room', name), 'chat');
+const as = named(
+  optionalFlag('NAME', 'who you are in the room (--operator)', name),
+  async (redis, _beginning, { room = '' }) => {
+    const { rooms, cuts } = await inspect(redis, [room]);
+    // Some of them would look like all.
+    if (cuts.length > 0) return [];
+    return rooms.flatMap(({ members }) => members.map((member) => member.name));
+  },
+);
 const names = v.pipe(
   v.string(),
   v.transform((text) => text.split(',').filter((part) => part !== '')),

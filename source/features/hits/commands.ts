@@ -6,7 +6,7 @@ import { passedOver } from '../../redis/scan.ts';
 import { counted, formatClockSeconds, formatCount } from '../../ui/format.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { durationMs, name } from '../../values.ts';
-import { defineCommand, flagOr, optionalFlag, optionalWord, switchFlag, word } from '../feature.ts';
+import { defineCommand, flagOr, named, optionalFlag, optionalWord, switchFlag, word } from '../feature.ts';
 import { tellMissing } from '../shards/open-shards.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import { count, readLines, readNamed } from './lines.ts';
@@ -23,7 +23,7 @@ import {
 } from './spread.ts';
 import { change } from './state.ts';
 
-const series = word('SERIES', 'what is counted, such as web', name);
+const series = named(word('SERIES', 'what is counted, such as web', name), 'hits');
 const layout = optionalFlag(
   'NAME',
   'seed: plain keys SERIES:<epoch of each 10 s>, shared with programs that INCR them',
@@ -53,10 +53,9 @@ const addCommand = defineCommand({
   verb: 'add',
   summary: 'count hits; with `-`, one for each line of stdin, or as many as the line says',
   words: {
-    series: word(
-      'SERIES',
-      'what is counted; `-`: each line of stdin names it, with a count behind a tab',
-      name,
+    series: named(
+      word('SERIES', 'what is counted; `-`: each line of stdin names it, with a count behind a tab', name),
+      'hits',
     ),
     count: optionalWord('N', 'how many (1); `-`: read stdin', countOrStdin),
   },

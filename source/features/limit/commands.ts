@@ -1,11 +1,22 @@
 import * as v from 'valibot';
 import { messageOf, UsageError } from '../../errors.ts';
+import { namesBeginning } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { formatDuration } from '../../ui/format.ts';
 import { fitTo, sanitise } from '../../ui/text.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
-import { defineCommand, flag, flagOr, list as listOf, optionalFlag, switchFlag, word } from '../feature.ts';
+import {
+  defineCommand,
+  flag,
+  flagOr,
+  list as listOf,
+  type NamesOf,
+  named,
+  optionalFlag,
+  switchFlag,
+  word,
+} from '../feature.ts';
 import { tellMissing } from '../shards/open-shards.ts';
 import type { Verdict } from './check/check.ts';
 import type { FoundLimit } from './discover.ts';
@@ -13,11 +24,16 @@ import { resetGuard } from './guards.ts';
 import { Limiter } from './limit.ts';
 import type { LimitUse } from './list.ts';
 import { formatPeriod } from './period.ts';
-import { algorithms, type Limit, largestMax, longestPerMs, shortestPerMs } from './rules.ts';
+import { algorithms, type Limit, largestMax, limitOfMember, longestPerMs, shortestPerMs } from './rules.ts';
 import { askSubject, discoverOver, listOver, resetOver } from './spread.ts';
 import { byNearness } from './state.ts';
 
-const subject = word('SUBJECT', 'who is limited, such as key:7f3', name);
+/** The index has them behind the algorithm and the period. */
+const knownSubjects: NamesOf = async (redis, beginning) => {
+  const found = await namesBeginning(redis, 'limit', beginning, '*:');
+  return found.flatMap((member) => limitOfMember(member, 0)?.subject ?? []);
+};
+const subject = named(word('SUBJECT', 'who is limited, such as key:7f3', name), knownSubjects);
 const max = wholeNumber({ min: 1, max: largestMax });
 const per = v.pipe(
   durationMs,

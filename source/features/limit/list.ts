@@ -2,6 +2,7 @@ import { WrongTypeError } from '../../errors.ts';
 import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
+import { literally } from '../../redis/registry.ts';
 import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
@@ -146,7 +147,7 @@ export async function usesOfSubject(client: Client, subject: string): Promise<re
 /** A pattern that fits every member of the index that names this subject, and some that do not. */
 function membersOf(subject: string): string {
   requireName(subject);
-  return `*:${subject.replaceAll(/[\\*?[\]^-]/g, '\\$&')}`;
+  return `*:${literally(subject)}`;
 }
 
 async function* indexPages(client: Client, match = '*', onCut: (text: string) => void = () => {}) {

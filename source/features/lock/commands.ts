@@ -10,6 +10,7 @@ import {
   defineCommand,
   flag,
   flagOr,
+  named,
   optionalFlag,
   switchFlag,
   word,
@@ -23,7 +24,7 @@ import { runLocked } from './run.ts';
 import { describe, ownerOf } from './token.ts';
 import { breakLock, extend, release } from './token-commands.ts';
 
-const lock = word('NAME', 'the lock', nameValue);
+const lock = named(word('NAME', 'the lock', nameValue), 'lock');
 const tokenValue = v.pipe(
   v.string(),
   v.nonEmpty('Expected a token, got nothing'),

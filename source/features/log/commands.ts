@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { BackgroundFailure, rideOut } from '../../redis/refusals.ts';
+import { namesBeginning } from '../../redis/registry.ts';
 import { counted, formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
@@ -11,6 +12,7 @@ import {
   defineCommand,
   flagOr,
   list,
+  named,
   type ReadContext,
   switchFlag,
   type Text,
@@ -18,21 +20,34 @@ import {
 } from '../feature.ts';
 import { shorten } from './cut.ts';
 import { discover } from './discover.ts';
-import { joinLogName, type LogName, logNameMistake, severityMistake, severityName } from './keys.ts';
+import {
+  joinLogName,
+  type LogName,
+  logNameMistake,
+  parseLogName,
+  severityMistake,
+  severityName,
+} from './keys.ts';
 import { type Common, common, indexedLogs, isKnown, logs, recent } from './log.ts';
 import { formatMovement, movement } from './movement.ts';
 import { LogWriter } from './writer.ts';
 
-const logName = word(
-  'NAME',
-  'the log, such as web',
-  v.pipe(
-    v.string(),
-    v.check(
-      (text) => logNameMistake(text) === undefined,
-      ({ input }) => logNameMistake(input) ?? '',
+const logName = named(
+  word(
+    'NAME',
+    'the log, such as web',
+    v.pipe(
+      v.string(),
+      v.check(
+        (text) => logNameMistake(text) === undefined,
+        ({ input }) => logNameMistake(input) ?? '',
+      ),
     ),
   ),
+  async (redis, beginning) => {
+    const found = await namesBeginning(redis, 'log', beginning);
+    return found.flatMap((text) => parseLogName(text)?.name ?? []);
+  },
 );
 const severity = flagOr(
   'NAME',

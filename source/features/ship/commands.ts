@@ -14,6 +14,8 @@ import {
   flag,
   flagOr,
   list,
+  type NamesOf,
+  named,
   optionalFlag,
   optionalWord,
   switchFlag,
@@ -39,12 +41,17 @@ const partBytes = v.pipe(
 const file = v.pipe(v.string(), v.nonEmpty('Expected a path, got nothing'));
 const glob = v.pipe(v.string(), v.nonEmpty('Expected a glob such as `*.log`, got nothing'));
 
+const knownConsumers: NamesOf = async (redis, _beginning, { channel = '' }) => {
+  const view = await look(redis, channel);
+  return view?.consumers.map(({ id }) => id) ?? [];
+};
+
 const runCommand = defineCommand({
   verb: 'run',
   summary: 'ship files to every consumer of a channel, within a budget of bytes of Redis',
   words: { paths: list('PATH', 'files, or directories of files', file, { min: 1 }) },
   flags: {
-    channel: flag('NAME', 'where the consumers listen, such as logs:', name),
+    channel: named(flag('NAME', 'where the consumers listen, such as logs:', name), 'ship'),
     consumers: flag('N', 'who must get every file: consumers 0 to N-1', wholeNumber({ min: 1, max: 1000 })),
     budget: flagOr('SIZE', 'bytes of Redis to use at most', sizeBytes, '1GiB'),
     part: optionalFlag(
@@ -98,9 +105,9 @@ const runCommand = defineCommand({
 const consumeCommand = defineCommand({
   verb: 'consume',
   summary: 'get every file shipped to a channel: its lines on stdout, copies, or a command for each part',
-  words: { channel: word('CHANNEL', 'where it is shipped to', name) },
+  words: { channel: named(word('CHANNEL', 'where it is shipped to', name), 'ship') },
   flags: {
-    as: flag('ID', 'which consumer this is: 0 to N-1', name),
+    as: named(flag('ID', 'which consumer this is: 0 to N-1', name), knownConsumers),
     out: optionalFlag('DIR', 'rebuild the files in this directory', file),
     exec: optionalFlag('CMD', 'run this for each part, with its content as input', v.string()),
     retries: optionalFlag(
@@ -169,7 +176,7 @@ const consumeCommand = defineCommand({
 const statusCommand = defineCommand({
   verb: 'status',
   summary: 'what every channel is doing: budget, files, consumers and who is waited for',
-  words: { channel: optionalWord('CHANNEL', 'only this one', name) },
+  words: { channel: named(optionalWord('CHANNEL', 'only this one', name), 'ship') },
   writes: false,
   async run({ redis, warn }, { channel }) {
     if (channel !== undefined) {
@@ -194,8 +201,8 @@ const forgetCommand = defineCommand({
   verb: 'forget',
   summary: 'stop waiting for a consumer, and free what only it was missing',
   words: {
-    channel: word('CHANNEL', 'where it is shipped to', name),
-    consumer: word('CONSUMER', 'whom to forget', name),
+    channel: named(word('CHANNEL', 'where it is shipped to', name), 'ship'),
+    consumer: named(word('CONSUMER', 'whom to forget', name), knownConsumers),
   },
   writes: true,
   follows:
@@ -213,7 +220,7 @@ const forgetCommand = defineCommand({
 const asideCommand = defineCommand({
   verb: 'aside',
   summary: 'parts that a consumer could not take: each with the reason',
-  words: { channel: optionalWord('CHANNEL', 'only this one', name) },
+  words: { channel: named(optionalWord('CHANNEL', 'only this one', name), 'ship') },
   writes: false,
   examples: ['quarterdeck ship aside logs:'],
   async run({ redis, warn }, { channel }) {
@@ -241,8 +248,8 @@ const asideCommand = defineCommand({
 });
 
 const asideWords = {
-  channel: word('CHANNEL', 'where it is shipped to', name),
-  consumer: word('CONSUMER', 'who set them aside', name),
+  channel: named(word('CHANNEL', 'where it is shipped to', name), 'ship'),
+  consumer: named(word('CONSUMER', 'who set them aside', name), knownConsumers),
 };
 
 const retryCommand = defineCommand({

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { counted } from '../../ui/format.ts';
 import { durationMs, name, sizeBytes, wholeNumber } from '../../values.ts';
-import { defineCommand, flagOr, list, optionalFlag, switchFlag, word } from '../feature.ts';
+import { defineCommand, flagOr, list, named, optionalFlag, switchFlag, word } from '../feature.ts';
 import { settlePublished } from '../topic/publish.ts';
 import { preservable } from './copy/execute.ts';
 import { forgetTarget } from './forget.ts';
@@ -15,7 +15,7 @@ import { resumeFlags } from './state.ts';
 import { status, type TargetStatus } from './status.ts';
 import { notify, watch } from './watcher/watch.ts';
 
-const channel = flagOr('CHANNEL', 'the topic that tells of changes', name, 'new_files');
+const channel = named(flagOr('CHANNEL', 'the topic that tells of changes', name, 'new_files'), 'sync');
 const folder = v.pipe(v.string(), v.nonEmpty('Expected a folder'));
 const base = word('DIR', 'the folder to copy from', folder);
 const target = word('DEST', 'a local path, host:path or rsync://host/module', folder);

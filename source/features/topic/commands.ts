@@ -14,6 +14,8 @@ import {
   defineCommand,
   flagOr,
   list,
+  type NamesOf,
+  named,
   optionalFlag,
   optionalWord,
   switchFlag,
@@ -44,7 +46,13 @@ import { runExec } from './subscriber/exec.ts';
 import { subscribe } from './subscriber/subscribe.ts';
 import { dropSubscriber, inspectAll, openTopic, unknownTopic } from './topic.ts';
 
-const topic = word('TOPIC', 'the topic', name);
+const knownSubscribers: NamesOf = async (redis, _beginning, { topic = '', layout }) => {
+  const { topics: found } = await openTopic(redis, topic, layout === 'seed' ? 'seed' : 'own').inspect();
+  const { subscribers = [], subscriberCount = 0 } = found[0] ?? {};
+  // Some of them would look like all.
+  return subscribers.length < subscriberCount ? [] : subscribers.map((subscriber) => subscriber.name);
+};
+const topic = named(word('TOPIC', 'the topic', name), 'topic');
 const layout = flagOr(
   'own|seed',
   'which keys: `topic:…`, or the one topic under `pubsub:` that Python programs share',
@@ -133,7 +141,7 @@ const subscribeCommand = defineCommand({
   summary: 'print every message, in order; each is acknowledged after it was written or CMD exited with 0',
   words: { topic },
   flags: {
-    as: word('NAME', 'the subscriber: its position is kept under this name', name),
+    as: named(word('NAME', 'the subscriber: its position is kept under this name', name), knownSubscribers),
     from: flagOr(
       'start|now',
       'where a name never seen before begins',
@@ -244,7 +252,7 @@ function itemLine(item: Item): string {
 const statusCommand = defineCommand({
   verb: 'status',
   summary: 'how far each subscriber is, and what is retained for them',
-  words: { topic: optionalWord('TOPIC', 'only this one', name) },
+  words: { topic: named(optionalWord('TOPIC', 'only this one', name), 'topic') },
   flags: { layout, discover: switchFlag('look through all keys for topics that the index does not know') },
   writes: false,
   async run(context, input) {
@@ -299,7 +307,7 @@ async function discovered({ redis, config, signal, warn }: CommandContext): Prom
 const dropCommand = defineCommand({
   verb: 'drop',
   summary: 'forget a subscriber, and remove what only it held back',
-  words: { topic, subscriber: word('NAME', 'the subscriber', name) },
+  words: { topic, subscriber: named(word('NAME', 'the subscriber', name), knownSubscribers) },
   flags: { layout },
   writes: true,
   guard: dropGuard,
@@ -316,7 +324,7 @@ const dropCommand = defineCommand({
 const asideCommand = defineCommand({
   verb: 'aside',
   summary: 'the messages that a subscriber could not do, and why',
-  words: { topic: optionalWord('TOPIC', 'only of this one', name) },
+  words: { topic: named(optionalWord('TOPIC', 'only of this one', name), 'topic') },
   flags: { layout },
   writes: false,
   examples: ['quarterdeck topic aside news --json | jq -r .[].reason'],
@@ -374,7 +382,11 @@ const retryCommand = defineCommand({
   verb: 'retry',
   summary:
     'do messages again that were set aside: print them, or run CMD for each; what was done is aside no longer',
-  words: { topic, subscriber: word('NAME', 'the subscriber', name), ids: messageIds },
+  words: {
+    topic,
+    subscriber: named(word('NAME', 'the subscriber', name), knownSubscribers),
+    ids: messageIds,
+  },
   flags: {
     all: everything,
     exec: optionalFlag('CMD', 'run this shell command for each message, which is on its stdin', v.string()),
@@ -416,7 +428,11 @@ const retryCommand = defineCommand({
 const discardCommand = defineCommand({
   verb: 'discard',
   summary: 'forget messages that were set aside, without doing them',
-  words: { topic, subscriber: word('NAME', 'the subscriber', name), ids: messageIds },
+  words: {
+    topic,
+    subscriber: named(word('NAME', 'the subscriber', name), knownSubscribers),
+    ids: messageIds,
+  },
   flags: { all: everything, layout },
   writes: true,
   guard: discardGuard,
