@@ -48,9 +48,13 @@ export function needSentence({ name, words }: Pick<Need, 'name' | 'words'>): str
   return name === words ? words : `${name} ${words}`;
 }
 
-/** So many of them, and how many more there are as a need of its own. @param name what they are of: `other topics` */
-export function atMost(needs: readonly Need[], most: number, name: string): readonly Need[] {
-  const more = needs.length - most;
+/**
+ * So many of them, and how many more there are as a need of its own.
+ * @param name what they are of: `other topics`
+ * @param unkept how many there are besides
+ */
+export function atMost(needs: readonly Need[], most: number, name: string, unkept = 0): readonly Need[] {
+  const more = Math.max(0, needs.length - most) + unkept;
   return more > 0 ? [...needs.slice(0, most), othersNeed(more, name)] : needs;
 }
 

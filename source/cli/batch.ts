@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
 import { assertUnchanged, needsYes, questionOf } from '../commands/confirm.ts';
 import {
   type AnyCommand,
@@ -48,6 +49,7 @@ export async function runBatch(
   { config, streams, ended, printFrame }: BatchOptions,
 ): Promise<number> {
   const input = parseInput(path, command, raw);
+  if (!command.writes) keepHeapSmall();
   if (!command.offline) await assertServers(path, config);
   const output = makeOutput(streams.stdout, ended);
   const lost = new AbortController();
@@ -243,4 +245,12 @@ async function confirm(
   }
   await assertUnchanged(path, command, context, asked);
   return asked.input;
+}
+
+/**
+ * V8 lets the space for new objects grow to 16 MB three times over before it looks for garbage, whatever is left of them.
+ * A listing leaves little of much: with the space as it is at first it takes 100 MB less, and no longer.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }

@@ -8,7 +8,7 @@ import { refusalSort } from '../redis/refusals.ts';
 import { overlongCount, registryKey } from '../redis/registry.ts';
 import { scan } from '../redis/scan.ts';
 import { shellWord } from '../shell-word.ts';
-import { counted } from '../ui/format.ts';
+import { counted, formatCount } from '../ui/format.ts';
 import { examineServer } from './doctor-server.ts';
 import { failureOf } from './failure.ts';
 import { ReadOnlyError } from './run-command.ts';
@@ -74,6 +74,7 @@ async function examineKeys(
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const findings = await examineIndexes(redis, chosen);
+  const counts = new Counts();
   /** By key: what has another type than the feature reads. */
   const mistyped = new Map<string, Finding>();
   /** Features of which nothing can be examined here. */
@@ -84,12 +85,13 @@ async function examineKeys(
     for (const { noun, doctor } of chosen) {
       if (!doctor) continue;
       for (const finding of await examineTypes(redis, doctor, { noun, keys: distinct, signal }))
-        mistyped.set(finding.key, finding);
+        if (counts.takes(noun, finding)) mistyped.set(finding.key, finding);
       const own = closed.has(noun) ? [] : distinct.filter((key) => doctor.claims(key));
       if (own.length === 0) continue;
-      const examined = await examine(doctor, redis, { noun, keys: own, signal });
+      const look = { noun, keys: own, signal, isBrief: counts.isFull(noun) };
+      const examined = await examine(doctor, redis, look);
       // One at a time: a room may have more members than a call takes arguments.
-      for (const finding of examined.findings) findings.push(finding);
+      for (const finding of examined.findings) if (counts.takes(noun, finding)) findings.push(finding);
       if (examined.isClosed) closed.add(noun);
     }
   }
@@ -98,8 +100,46 @@ async function examineKeys(
   // One key may have several patients, such as the members of a room, each with a cure of its own.
   const identity = ({ code, key, fix }: Finding): string => JSON.stringify([code, key, fix]);
   return [
+    ...counts.rest(),
     ...new Map([...mistyped.values(), ...others].map((finding) => [identity(finding), finding])).values(),
   ];
+}
+
+/** Findings of one code that are listed: what is wrong with as many keys has one cause. */
+const mostOfCode = 10_000;
+
+/** How often each thing was found. */
+class Counts {
+  readonly #counts = new Map<string, { readonly noun: string; readonly finding: Finding; count: number }>();
+
+  /** Counts it. @returns whether it is to be listed */
+  takes(noun: string, finding: Finding): boolean {
+    const key = JSON.stringify([noun, finding.code]);
+    const known = this.#counts.get(key) ?? { noun, finding, count: 0 };
+    known.count += 1;
+    this.#counts.set(key, known);
+    return known.count <= mostOfCode;
+  }
+
+  /** Whether something of this feature was found more often than is listed. */
+  isFull(noun: string): boolean {
+    return this.#counts.values().some((each) => each.noun === noun && each.count > mostOfCode);
+  }
+
+  /** How many are not listed, for each code a finding. */
+  rest(): readonly Finding[] {
+    return [...this.#counts.values()]
+      .filter(({ count }) => count > mostOfCode)
+      .map(({ noun, count, finding: { code, severity, repair } }) => ({
+        code: 'MORE_FOUND',
+        severity,
+        key: noun,
+        message: `${formatCount(count - mostOfCode)} more of ${code} were found in ${noun}, and are not listed`,
+        fix: repair
+          ? 'Mend the first ones with `quarterdeck doctor --fix`, and run it again'
+          : `See what writes so many, mend those that are listed, and run it again`,
+      }));
+  }
 }
 
 /** Types of keys as people call them. */
@@ -191,15 +231,22 @@ async function examineIndex(redis: Client, noun: string): Promise<Finding[]> {
   ];
 }
 
+type Look = {
+  readonly noun: string;
+  readonly keys: readonly string[];
+  readonly signal: AbortSignal;
+  readonly isBrief: boolean;
+};
+
 type Examined = { readonly findings: readonly Finding[]; readonly isClosed?: boolean };
 
 async function examine(
   doctor: Doctor,
   redis: Client,
-  { noun, keys, signal }: { noun: string; keys: readonly string[]; signal: AbortSignal },
+  { noun, keys, signal, isBrief }: Look,
 ): Promise<Examined> {
   try {
-    return { findings: await doctor.examine(redis, keys) };
+    return { findings: await doctor.examine(redis, keys, isBrief) };
   } catch (error) {
     // Nobody answers any more, or not for now: that is no finding about a key.
     if (signal.aborted || refusalSort(error) === 'passing') throw error;
@@ -214,8 +261,8 @@ async function examine(
     // The others are well: the bad ones are found by halves.
     const half = Math.ceil(keys.length / 2);
     const parts = [
-      await examine(doctor, redis, { noun, keys: keys.slice(0, half), signal }),
-      await examine(doctor, redis, { noun, keys: keys.slice(half), signal }),
+      await examine(doctor, redis, { noun, keys: keys.slice(0, half), signal, isBrief }),
+      await examine(doctor, redis, { noun, keys: keys.slice(half), signal, isBrief }),
     ];
     return {
       findings: parts.flatMap(({ findings }) => findings),

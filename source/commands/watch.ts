@@ -1,5 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { defineCommand, flagOr } from '../features/feature.ts';
+import { countReceived } from '../redis/connection/received.ts';
+import { formatBytes, formatDuration } from '../ui/format.ts';
 import { safeJson } from '../ui/text.ts';
 import { waitMs } from '../values.ts';
 import { countNeeds } from './needs/needs.ts';
@@ -22,6 +24,9 @@ function withoutClocks(value: unknown, clocks: readonly string[] = []): string {
   );
 }
 
+/** What looks may take of a server, whatever is stored there: after a large one the next comes later. */
+const bytesPerMs = 1000;
+
 /** Watches the whole: a line for each part that changed, until stopped or `--fail-if` holds. */
 export const watchCommand = defineCommand({
   verb: 'watch',
@@ -43,7 +48,10 @@ export const watchCommand = defineCommand({
     warnOfServer(context, chosen);
     const seen = new Map<string, string>();
     const reader = condition?.noun === 'needs' ? makeNeedsReader(chosen, context.config) : undefined;
+    const counts = context.connections.map(({ ask }) => countReceived(ask));
+    let isSlowed = false;
     for (;;) {
+      const before = counts.map((count) => count());
       const snapshot = await takeSnapshot(context, chosen);
       if (reader) Object.assign(snapshot, { needs: countNeeds(await reader.read(context)) });
       const isMissing = context.connections.some(({ state }) => state().name !== 'live');
@@ -70,7 +78,14 @@ export const watchCommand = defineCommand({
         context.warn(`${condition.text} holds`);
         return { text: '', exitCode: 1 };
       }
-      await wait(every, undefined, { signal: context.signal });
+      const bytes = Math.max(0, ...counts.map((count, index) => count() - (before[index] ?? 0)));
+      const pauseMs = Math.max(every, bytes / bytesPerMs);
+      if (pauseMs > every && !isSlowed)
+        context.warn(
+          `A look takes ${formatBytes(bytes)} of the server: the next ones come every ${formatDuration(pauseMs)}, not every ${formatDuration(every)}`,
+        );
+      isSlowed = pauseMs > every;
+      await wait(pauseMs, undefined, { signal: context.signal });
     }
   },
 });

@@ -150,6 +150,8 @@ export type Feed<Slice> = {
   read(context: ReadContext, slice: Slice): Promise<Change<Slice>>;
   /** Whether the slice knows of everything there is, not only of what was used last. After every reading unless given. */
   isWhole?(slice: Slice): boolean;
+  /** How many names the readings towards that have looked at to the end, and how many there are. */
+  progress?(redis: Client): { readonly looked: number; readonly known: number } | undefined;
   /** What the readings are about, such as the selected room: when it changes, the feed is read at once. */
   subject?(slice: Slice): unknown;
   /** Channels to hear; asked again whenever the slice changes. */
@@ -174,8 +176,11 @@ export type Doctor = {
   readonly kindOf?: (key: string) => KeyKind | undefined;
   /** How the index calls the thing that such a key is of; its name unless given. */
   readonly listedAs?: (kind: KeyKind, key: string) => string;
-  /** Looks at a batch of claimed keys; `redis` is the server or cluster they were found on. */
-  examine(redis: Client, keys: readonly string[]): Promise<readonly Finding[]>;
+  /**
+   * Looks at a batch of claimed keys; `redis` is the server or cluster they were found on.
+   * @param isBrief so much was found already that the findings are only counted
+   */
+  examine(redis: Client, keys: readonly string[], isBrief?: boolean): Promise<readonly Finding[]>;
 };
 
 export type Finding = {

@@ -8,9 +8,9 @@ import { QuarterdeckError } from '../errors.ts';
 /** Of one thing, such as the members of a room: some hundred thousand ordinary ones. */
 export const mostOfOne = 8 * 1024 ** 2;
 /** Of all things that one listing looks at. */
-export const mostOfAll = 32 * 1024 ** 2;
+export const mostOfAll = 16 * 1024 ** 2;
 /** Of the names of one kind of things. */
-export const mostOfNames = 16 * 1024 ** 2;
+export const mostOfNames = 8 * 1024 ** 2;
 /** Of a reading that is repeated every second. */
 export const mostOfReading = 131_072;
 

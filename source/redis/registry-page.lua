@@ -2,7 +2,7 @@
 -- Names of an index. What is longer than a name can be is left out and counted: anybody may write there.
 -- KEYS[1] index: zset name -> epoch ms when it was last registered
 -- ARGV[1] cursor: of a scan, '0' to begin one; '' for the names that were registered last
--- ARGV[2] most: no more than so many names, or little more in a scan
+-- ARGV[2] most: no more than so many names, or little more in a scan; 0 in a scan that only counts what is left out
 -- ARGV[3] longest: bytes of a name
 -- ARGV[4] budget: bytes; with this many the reply ends
 -- ARGV[5] match: of a scan, a pattern of names; all names unless given
@@ -13,14 +13,14 @@ local reply, bytes = { '0', 0, 0 }, 0
 local function take(name, registered)
   if #name > longest then
     reply[2], reply[3] = reply[2] + 1, reply[3] + #name
-  else
+  elseif most > 0 then
     reply[#reply + 1], reply[#reply + 2] = name, registered
     bytes = bytes + #name
   end
 end
 
 local function isFull()
-  return #reply >= 3 + 2 * most or bytes >= budget
+  return most > 0 and (#reply >= 3 + 2 * most or bytes >= budget)
 end
 
 if ARGV[1] ~= '' then
@@ -32,7 +32,7 @@ if ARGV[1] ~= '' then
     for i = 1, #page[2], 2 do take(page[2][i], page[2][i + 1]) end
     pages = pages + 1
     -- Where few names fit, it ends all the same: others wait meanwhile.
-  until reply[1] == '0' or isFull() or reply[2] >= most or pages == 100
+  until reply[1] == '0' or isFull() or reply[2] >= math.max(most, 1000) or pages == 100
   return reply
 end
 

@@ -213,10 +213,15 @@ function readPage(
   return typed(client, { [index]: 'zset' }, pageScript(client, [index], words));
 }
 
-async function* scan(client: Client, family: string, match?: string): AsyncGenerator<Page> {
+async function* scan(
+  client: Client,
+  family: string,
+  match?: string,
+  most = pageLength,
+): AsyncGenerator<Page> {
   let cursor = start;
   do {
-    const page = await readPage(client, registryKey(family), cursor, pageLength, pageBytes, match);
+    const page = await readPage(client, registryKey(family), cursor, most, pageBytes, match);
     cursor = page.cursor;
     yield page;
   } while (cursor !== start);
@@ -262,7 +267,7 @@ export function literally(text: string): string {
 /** How many entries of the index are longer than a name can be: no list shows them. */
 export async function overlongCount(client: Client, family: string): Promise<number> {
   let count = 0;
-  for await (const { leftOut } of scan(client, family)) count += leftOut;
+  for await (const { leftOut } of scan(client, family, undefined, 0)) count += leftOut;
   return count;
 }
 
@@ -271,7 +276,7 @@ export async function registered(client: Client, family: string, limit?: number)
   return (await listed(client, family, limit)).names;
 }
 
-/** The names of one family: all of them, or at most `limit`; no more than 16 MiB of them. */
+/** The names of one family: all of them, or at most `limit`; no more than 8 MiB of them. */
 export async function listed(client: Client, family: string, limit?: number): Promise<Names> {
   const index = registryKey(family);
   if (limit !== undefined) {

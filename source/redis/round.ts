@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Client } from './client.ts';
 import { registeredPages } from './registry.ts';
 
@@ -18,7 +19,9 @@ export class IndexRound<Totals> {
   readonly #empty: () => Totals;
   #pages: ReturnType<typeof registeredPages> | undefined;
   #names: string[] = [];
-  #seen = new Set<string>();
+  /** Of the names; where they are long, what stands for them: somebody may have written very many. */
+  readonly #seen = new Set<string>();
+  #known = 0;
   #totals: Totals;
   #restarts = 0;
   #steppedAtMs = Number.NEGATIVE_INFINITY;
@@ -36,6 +39,11 @@ export class IndexRound<Totals> {
     return this.#totals;
   }
 
+  /** How many names this round has looked at, and how many there are. */
+  get progress(): Progress {
+    return { looked: this.#seen.size - this.#names.length, known: this.#known };
+  }
+
   /** Whether the last step is so long ago; always before the first round is finished. */
   isDue(everyMs: number): boolean {
     return this.#last === undefined || performance.now() - this.#steppedAtMs >= everyMs;
@@ -46,6 +54,7 @@ export class IndexRound<Totals> {
    * @param there how many names the index has now: with far fewer than were counted, nothing is known
    */
   last(there: number): Totals | undefined {
+    this.#known = there;
     if (this.#last && hasCollapsed(this.#last.seen, there)) this.#last = undefined;
     if (this.#restarts < mostRestarts && hasCollapsed(this.#seen.size, there)) {
       this.#restart();
@@ -66,8 +75,12 @@ export class IndexRound<Totals> {
         if (pages !== this.#pages) return;
         if (done) return this.#finish();
         // A name may come twice while the index changes.
-        for (const { name } of value) if (!this.#seen.has(name)) this.#names.push(name);
-        for (const name of this.#names) this.#seen.add(name);
+        for (const { name } of value) {
+          const mark = markOf(name);
+          if (this.#seen.has(mark)) continue;
+          this.#seen.add(mark);
+          this.#names.push(name);
+        }
       }
       await look(this.#take(most), this.#totals);
     } catch (error) {
@@ -94,9 +107,39 @@ export class IndexRound<Totals> {
   #restart(): void {
     this.#pages = undefined;
     this.#names = [];
-    this.#seen = new Set();
+    this.#seen.clear();
     this.#totals = this.#empty();
   }
+}
+
+export type Progress = { readonly looked: number; readonly known: number };
+
+const digestLength = 28;
+
+/** A short name itself, and what nobody makes twice instead of a long one. */
+function markOf(name: string): string {
+  return name.length < digestLength ? name : createHash('sha1').update(name).digest('base64');
+}
+
+const mostKept = 200;
+
+/** What a round finds, as much as is ever shown, and how much more there was: others decide how much that is. */
+export class Kept<Item> {
+  readonly items: Item[] = [];
+  /** How many were not kept. */
+  more = 0;
+
+  add(...found: readonly Item[]): void {
+    const room = Math.max(0, mostKept - this.items.length);
+    this.items.push(...found.slice(0, room));
+    this.more += Math.max(0, found.length - room);
+  }
+}
+
+/** Sentences that are each kept once, with one more for those that were not kept. */
+export function sentencesOf({ items, more }: Kept<string>): readonly string[] {
+  const rest = more === 0 ? [] : [`${more.toLocaleString('en')} more of the kind`];
+  return [...new Set(items), ...rest];
 }
 
 /** More than half of what was seen is gone. */
@@ -120,6 +163,17 @@ export class IndexRounds<Totals> {
     const known = this.#rounds.get(client) ?? new IndexRound(client, this.#family, this.#empty);
     this.#rounds.set(client, known);
     return known;
+  }
+
+  /**
+   * How far the round is; undefined where none goes on.
+   * @param unfinished how many of those it has looked at it has not seen to their end
+   */
+  progress(client: Client, unfinished: (totals: Totals) => number = () => 0): Progress | undefined {
+    const round = this.#rounds.get(client);
+    if (!round) return;
+    const { looked, known } = round.progress;
+    return { looked: Math.max(0, looked - unfinished(round.totals)), known };
   }
 
   /** One reading shows everything there is: what was counted before is not to be shown later. */

@@ -96,3 +96,18 @@ test('what this user may not ask is not checked, and said; the rest is', async (
     ]),
   );
 });
+
+test('what very many keys have alike is listed for the first of them, and counted for the others', async () => {
+  await server.client().eval("for i = 1, 10050 do redis.call('SET', 'lock:' .. i, 'somebody') end", 0);
+  const { code, stdout } = await run(['doctor', '--json'], { url: server.url });
+  const findings = JSON.parse(stdout) as Finding[];
+  expect(code).toBe(1);
+  expect(findings.filter(({ code: each }) => each === 'LOCK_WITHOUT_TTL')).toHaveLength(10_000);
+  expect(findings.filter(({ code: each }) => each === 'MORE_FOUND')).toEqual([
+    expect.objectContaining({
+      key: 'lock',
+      severity: 'error',
+      message: '50 more of LOCK_WITHOUT_TTL were found in lock, and are not listed',
+    }),
+  ]);
+});

@@ -86,7 +86,12 @@ describe.each(nouns)('%s', (noun) => {
     });
     if (isMany) {
       await put(admin, many.amount);
-      for (const words of lists[noun] ?? []) {
+      const whole = [
+        ['snapshot', '--json'],
+        ['doctor', '--json'],
+        ['needs', '--json'],
+      ];
+      for (const words of [...(lists[noun] ?? []), ...whole]) {
         await expectLittle(words.join(' '), async () => await expectDone(words), many.most);
       }
       return;
@@ -139,4 +144,40 @@ test.each([
   await places.find((place) => place.noun === noun && place.what === what)?.put(admin, many.amount);
   const { stderr } = await runHere([...words], { url });
   expect(stderr).toMatch(said);
+});
+
+test('needs stop as lists do, and that they did is the first of them', async () => {
+  await reset();
+  await places.find((place) => place.what === 'records')?.put(admin, many.amount);
+  const { code, stdout } = await runHere(['needs', '--json'], { url });
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toContainEqual(
+    expect.objectContaining({
+      id: 'sync.unread sync',
+      severity: 'bad',
+      words: expect.stringMatching(
+        /^not read: only 0 of 1 names were looked at to the end \(1.0M, cut\), and \d+ rows are known$/,
+      ),
+    }),
+  );
+});
+
+test('watch looks more seldom where a look is long, and says how often', async () => {
+  await reset();
+  await places.find((place) => place.what === 'records')?.put(admin, many.amount);
+  const ended = new AbortController();
+  const words = ['watch', '--pane', 'sync', '--json', '--every', '10ms'];
+  const watching = runHere(words, { url, ended: ended.signal });
+  await vi.waitFor(async () => expect(await sent()).toBeGreaterThan(1024 ** 2), { timeout: 20_000 });
+  const before = await sent();
+  const beganAtMs = performance.now();
+  await vi.waitFor(async () => expect(await sent()).toBeGreaterThan(before + 2 * 1024 ** 2), {
+    timeout: 20_000,
+  });
+  const ms = performance.now() - beganAtMs;
+  ended.abort();
+  expect((await watching).stderr).toMatch(
+    /A look takes 1\.\dM of the server: the next ones come every 1\.\ds, not every 0\.0s/,
+  );
+  expect(((await sent()) - before) / ms).toBeLessThan(2500);
 });

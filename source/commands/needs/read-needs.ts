@@ -2,6 +2,9 @@ import { messageOf } from '../../errors.ts';
 import type { ReadContext } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { Ack, OpenNeed } from '../../need.ts';
+import { mostOfAll } from '../../redis/allowance.ts';
+import { countReceived } from '../../redis/connection/received.ts';
+import { formatBytes, formatCount } from '../../ui/format.ts';
 import { canAsk } from '../unreachable.ts';
 import { acksKey, readAcks } from './acks.ts';
 import { type FoundNeed, makeRegistry } from './needs.ts';
@@ -23,13 +26,20 @@ export function makeNeedsReader(features: readonly AnyFeature[], config: ReadCon
   for (const feature of features) slices[feature.noun] = feature.initial(config);
   const whole = new Set<string>();
 
-  const learn = async (feature: AnyFeature, context: ReadContext): Promise<string | undefined> => {
+  const learn = async (
+    feature: AnyFeature,
+    context: ReadContext,
+    isSpent: () => boolean,
+  ): Promise<string | undefined> => {
     const { noun, feed } = feature;
     try {
       for (let reading = 0; reading < mostReadings; reading += 1) {
         const change = await feed.read(context, slices[noun]);
         slices[noun] = change(slices[noun]);
-        if (!whole.has(noun) && !(feed.isWhole?.(slices[noun]) ?? true)) continue;
+        if (!whole.has(noun) && !(feed.isWhole?.(slices[noun]) ?? true)) {
+          if (isSpent()) return partText(feature, slices[noun], context);
+          continue;
+        }
         whole.add(noun);
         return undefined;
       }
@@ -42,9 +52,10 @@ export function makeNeedsReader(features: readonly AnyFeature[], config: ReadCon
   return {
     async read(context) {
       const chosen = features.filter((feature) => canAsk(context, feature));
+      const isSpent = allowanceOf(context);
       const [{ acks, unreadAcks }, ...failures] = await Promise.all([
         readAcksIfPossible(context),
-        ...chosen.map(async (feature) => ({ feature, failure: await learn(feature, context) })),
+        ...chosen.map(async (feature) => ({ feature, failure: await learn(feature, context, isSpent) })),
       ]);
       const own = failures.flatMap(({ feature, failure }) =>
         failure === undefined ? [] : [unread(feature.noun, failure)],
@@ -58,6 +69,22 @@ export function makeNeedsReader(features: readonly AnyFeature[], config: ReadCon
       });
     },
   };
+}
+
+/** Whether the servers have sent as much as one look takes in: others decide how much there is. */
+function allowanceOf({ connections }: ReadContext): () => boolean {
+  const counts = connections.map(({ ask }) => countReceived(ask));
+  const received = () => counts.reduce((sum, count) => sum + count(), 0);
+  const before = received();
+  return () => received() - before > mostOfAll;
+}
+
+/** `only 340 of 1,500 names were looked at to the end (16M, cut), and 51 rows are known` */
+function partText({ list, feed }: AnyFeature, slice: unknown, { redis }: ReadContext): string {
+  const { looked, known } = feed.progress?.(redis) ?? { looked: 0, known: 0 };
+  const names = known > 0 ? `${formatCount(looked)} of ${formatCount(known)} names` : 'a part';
+  const rows = formatCount(list.rows(slice).length);
+  return `only ${names} were looked at to the end (${formatBytes(mostOfAll)}, cut), and ${rows} rows are known`;
 }
 
 /** Who is on what; where that cannot be read, nobody is known to be, and that is a need of its own. */

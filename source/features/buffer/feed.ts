@@ -1,5 +1,5 @@
 import { registeredPage } from '../../redis/registry.ts';
-import { IndexRounds } from '../../redis/round.ts';
+import { IndexRounds, Kept } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { isOwnType } from './keys.ts';
 import { type Foreign, glance, type Pending } from './pending.ts';
@@ -9,7 +9,7 @@ const mostTypes = 50;
 const mostOfRound = 200;
 
 /** Names of the types that need somebody, as a round through all of them found. */
-const rounds = new IndexRounds<string[]>('buffer', () => []);
+const rounds = new IndexRounds<Kept<string>>('buffer', () => new Kept());
 
 /**
  * Three commands for each reading, however many types there are (in Cluster one for each type). Where there are more
@@ -18,13 +18,14 @@ const rounds = new IndexRounds<string[]>('buffer', () => []);
 export const feed: Feed<BufferSlice> = {
   everyMs: 2000,
   isWhole: ({ total, types, isWhole }) => total !== undefined && (types.length >= total || isWhole),
+  progress: (redis) => rounds.progress(redis),
   async read({ redis }) {
     const { names, total } = await registeredPage(redis, 'buffer', mostTypes);
     const round = total > names.length ? rounds.of(redis) : undefined;
     if (!round) rounds.end(redis);
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const last = round?.last(total);
-    const elsewhere = (last ?? []).filter((type) => !names.includes(type));
+    const elsewhere = (last?.items ?? []).filter((type) => !names.includes(type));
     const own = [...names, ...elsewhere.slice(0, mostTypes)].filter((type) => isOwnType(type, redis));
     const [readings] = await Promise.all([
       glance(redis, own),
@@ -33,7 +34,7 @@ export const feed: Feed<BufferSlice> = {
           redis,
           some.filter((type) => isOwnType(type, redis)),
         );
-        totals.push(...found.filter(isTroubled).map(({ type }) => type));
+        totals.add(...found.filter(isTroubled).map(({ type }) => type));
       }),
     ]);
     const others = names.filter((name) => !isOwnType(name, redis)).length;
@@ -41,7 +42,7 @@ export const feed: Feed<BufferSlice> = {
     const about = {
       total: total - others,
       isWhole: round === undefined || last !== undefined,
-      moreTroubled: Math.max(0, elsewhere.length - mostTypes),
+      moreTroubled: Math.max(0, elsewhere.length - mostTypes) + (last?.more ?? 0),
     };
     return (slice) => learn(slice, readings, nowMs, about);
   },

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { highestNames, registeredPage } from '../../redis/registry.ts';
-import { IndexRounds } from '../../redis/round.ts';
+import { IndexRounds, Kept, sentencesOf } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { channelOf, seenKey, whyNoRoom } from './keys.ts';
 import { parseEntry } from './message.ts';
@@ -39,6 +39,8 @@ export const feed: Feed<ChatSlice> = {
   everyMs,
 
   isWhole: ({ totals }) => totals === undefined || totals.unread !== undefined,
+
+  progress: (redis) => rounds.progress(redis),
 
   subject: ({ selected }) => selected,
 
@@ -99,7 +101,7 @@ async function readAll(redis: Client, operator: string): Promise<NonNullable<Rea
   if (isAll) rounds.end(redis);
   const last = isAll ? undefined : rounds.of(redis).last(total);
   return {
-    wrong: [...new Set([...wrong.map(({ message }) => message), ...(last?.wrong ?? [])])],
+    wrong: [...new Set([...wrong.map(({ message }) => message), ...(last ? sentencesOf(last.wrong) : [])])],
     totals: isAll ? undefined : { rooms: total, unread: last?.unread },
     rooms: rooms.map(({ room, memberCount, lastId, members }) => {
       const me = members.find(({ name }) => name === operator);
@@ -119,16 +121,16 @@ async function ownRooms(redis: Client, operator: string, most: number): Promise<
 }
 
 /** What a round through every room counts: what the operator has not read, and what cannot be read at all. */
-type Totals = { unread: number; wrong: string[] };
+type Totals = { unread: number; readonly wrong: Kept<string> };
 
-const rounds = new IndexRounds<Totals>('chat', () => ({ unread: 0, wrong: [] }));
+const rounds = new IndexRounds<Totals>('chat', () => ({ unread: 0, wrong: new Kept() }));
 
 async function lookFurther(redis: Client, operator: string): Promise<void> {
   const most = isCluster(redis) ? mostRooms.cluster : mostOfRound;
   await rounds.of(redis).step(most, async (names, totals) => {
     const possible = names.filter((room) => whyNoRoom(room, redis) === undefined);
     const { rooms, wrong } = await inspect(redis, possible, { limit: 0, always: operator });
-    totals.wrong.push(...wrong.map(({ message }) => message));
+    totals.wrong.add(...wrong.map(({ message }) => message));
     for (const { lastId, members } of rooms) {
       const me = members.find(({ name }) => name === operator);
       if (me) totals.unread += Math.max(0, lastId - me.seen);

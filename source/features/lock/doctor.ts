@@ -15,18 +15,21 @@ export const doctor: Doctor = {
     'lock-waiting:*': 'hash',
   }),
   claims: (key) => key.startsWith(prefix),
-  async examine(redis, keys) {
+  async examine(redis, keys, isBrief = false) {
     const lives = await Promise.all(keys.map((key) => redis.pttl(key)));
     const endless = keys.filter((_, index) => lives[index] === -1);
-    const found = await Promise.all(endless.map((key) => examineEndless(redis, key)));
+    const found = await Promise.all(endless.map((key) => examineEndless(redis, key, isBrief)));
     return found.filter((finding) => finding !== undefined);
   },
 };
 
-async function examineEndless(redis: Client, key: string): Promise<Finding | undefined> {
+/** Enough for who holds it; of a longer token the label is cut. */
+const longestHead = 400;
+
+async function examineEndless(redis: Client, key: string, isBrief: boolean): Promise<Finding | undefined> {
   if ((await redis.type(key)) !== 'string') return;
-  // No more than tells a token of ours: what another program keeps there may be large.
-  const owner = ownerOf(await redis.getrange(key, 0, 2047));
+  // What another program keeps there may be large.
+  const owner = isBrief ? undefined : ownerOf(await redis.getrange(key, 0, longestHead - 1));
   const who = owner ? `${owner.host}:${owner.pid}` : 'another program';
   return {
     code: 'LOCK_WITHOUT_TTL',

@@ -1,7 +1,7 @@
 import { Allowance, mostOfReading } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
-import { IndexRounds } from '../../redis/round.ts';
+import { IndexRounds, Kept, sentencesOf } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { inspect, type Status, unreadableText } from './inspect.ts';
 import { type LockSlice, learn } from './state.ts';
@@ -15,9 +15,14 @@ const mostWaiters = 20;
 const mostEndless = 100;
 
 /** What a round through the whole index counts. */
-type Totals = { held: number; waiting: number; endless: string[]; wrong: string[] };
+type Totals = { held: number; waiting: number; readonly endless: Kept<string>; readonly wrong: Kept<string> };
 
-const rounds = new IndexRounds<Totals>('lock', () => ({ held: 0, waiting: 0, endless: [], wrong: [] }));
+const rounds = new IndexRounds<Totals>('lock', () => ({
+  held: 0,
+  waiting: 0,
+  endless: new Kept(),
+  wrong: new Kept(),
+}));
 
 /**
  * The names used last, and a look at them. Where the index holds more than are shown, each reading also looks at the
@@ -26,6 +31,7 @@ const rounds = new IndexRounds<Totals>('lock', () => ({ held: 0, waiting: 0, end
 export const feed: Feed<LockSlice> = {
   everyMs: 1000,
   isWhole: ({ known, looked, round }) => known !== undefined && (looked >= known || round !== undefined),
+  progress: (redis) => rounds.progress(redis),
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'standalone';
     const { names, total } = await registeredPage(redis, 'lock', mostLocks[kind]);
@@ -33,7 +39,7 @@ export const feed: Feed<LockSlice> = {
     const round = rounds.of(redis);
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const last = round.last(total);
-    const troubled = last?.endless ?? [];
+    const troubled = last?.endless.items ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostEndless)]);
     const goOn = () => round.step(mostOfRound[kind], (some, totals) => count(redis, some, totals));
     const [{ locks, unreadable, rest }] = await Promise.all([
@@ -50,8 +56,12 @@ export const feed: Feed<LockSlice> = {
       known: total,
       looked: looked.size,
       round: isAll ? undefined : last && { held: last.held, waiting: last.waiting },
-      moreEndless: isAll ? 0 : troubled.filter((name) => !looked.has(name)).length,
-      wrong: [...new Set([...unreadable.map(unreadableText), ...(isAll ? [] : (last?.wrong ?? []))])],
+      moreEndless: isAll
+        ? 0
+        : troubled.filter((name) => !looked.has(name)).length + (last?.endless.more ?? 0),
+      wrong: [
+        ...new Set([...unreadable.map(unreadableText), ...(isAll || !last ? [] : sentencesOf(last.wrong))]),
+      ],
       locks: locks.map(asRow),
     };
     return (slice) => learn(slice, reading);
@@ -64,9 +74,9 @@ async function count(redis: Client, names: readonly string[], totals: Totals): P
   for (const { name, token, ttlMs, waiting } of locks) {
     totals.held += token === undefined ? 0 : 1;
     totals.waiting += waiting;
-    if (token !== undefined && ttlMs === undefined && waiting > 0) totals.endless.push(name);
+    if (token !== undefined && ttlMs === undefined && waiting > 0) totals.endless.add(name);
   }
-  totals.wrong.push(...unreadable.map(unreadableText));
+  totals.wrong.add(...unreadable.map(unreadableText));
 }
 
 function asRow({ name, token, owner, fence, heldMs, ttlMs, waiting, waiters }: Status) {

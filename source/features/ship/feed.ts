@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../errors.ts';
-import type { Need } from '../../need.ts';
+import { atMost, type Need } from '../../need.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
-import { type IndexRound, IndexRounds } from '../../redis/round.ts';
+import { type IndexRound, IndexRounds, Kept, sentencesOf } from '../../redis/round.ts';
 import { steadyMoment } from '../../ui/moment.ts';
 import type { Feed } from '../feature.ts';
 import type { ConsumerStatus } from './channel/channel-state.ts';
@@ -29,9 +29,19 @@ const mostElsewhere = 50;
 const roundEveryMs = 1400;
 
 /** What a round through every channel finds. */
-type Totals = { troubled: string[]; needs: Need[]; wrong: string[]; more: string[] };
+type Totals = {
+  readonly troubled: Kept<string>;
+  readonly needs: Kept<Need>;
+  readonly wrong: Kept<string>;
+  more: string[];
+};
 
-const rounds = new IndexRounds<Totals>('ship', () => ({ troubled: [], needs: [], wrong: [], more: [] }));
+const rounds = new IndexRounds<Totals>('ship', () => ({
+  troubled: new Kept(),
+  needs: new Kept(),
+  wrong: new Kept(),
+  more: [],
+}));
 
 /**
  * Everything about the selected channel; of the others how they are and who is missed. Where there are many, each
@@ -40,6 +50,7 @@ const rounds = new IndexRounds<Totals>('ship', () => ({ troubled: [], needs: [],
 export const feed: Feed<ShipSlice> = {
   everyMs: 750,
   isWhole: ({ channels, isCounted }) => channels !== undefined && isCounted,
+  progress: (redis) => rounds.progress(redis, ({ more }) => more.length),
 
   async read({ redis }, slice) {
     const kind = isCluster(redis) ? 'cluster' : 'server';
@@ -49,7 +60,7 @@ export const feed: Feed<ShipSlice> = {
     const channel = selected ?? names[0];
     const round = rounds.of(redis);
     const last = round.last(total);
-    const troubled = (last?.troubled ?? []).slice(0, mostElsewhere);
+    const troubled = (last?.troubled.items ?? []).slice(0, mostElsewhere);
     const isMany = total > names.length;
     const wanted = (isMany ? troubled : names).filter((one) => one !== channel);
     const looking =
@@ -71,8 +82,11 @@ export const feed: Feed<ShipSlice> = {
         total,
         shown: view && rowOf(view, before.shown, nowMs),
         others: others.views.map((each) => elsewhereOf(each, before.elsewhere, nowMs)),
-        further: isAll ? [] : (last?.needs ?? []),
-        wrong: [...new Set([...wrong, ...(isAll ? [] : (last?.wrong ?? []))])],
+        further:
+          isAll || !last
+            ? []
+            : atMost(last.needs.items, last.needs.items.length, 'other channels', last.needs.more),
+        wrong: [...new Set([...wrong, ...(isAll || !last ? [] : sentencesOf(last.wrong))])],
         isCounted: isAll || last !== undefined,
         at: view?.at ?? 0,
       };
@@ -95,13 +109,13 @@ async function lookFurther(redis: Client, round: IndexRound<Totals>, most: numbe
 
 function take({ views, faults, more }: Looks, totals: Totals): void {
   totals.more.push(...more);
-  totals.wrong.push(...faults.map(({ error }) => messageOf(error)));
+  totals.wrong.add(...faults.map(({ error }) => messageOf(error)));
   const nowMs = Date.now();
   for (const view of views) {
     const needs = needsOfChannel(elsewhereOf(view, [], nowMs));
     if (needs.length === 0) continue;
-    totals.troubled.push(view.channel);
-    totals.needs.push(...needs);
+    totals.troubled.add(view.channel);
+    totals.needs.add(...needs);
   }
 }
 

@@ -1,7 +1,7 @@
 import { atMost, type Need } from '../../need.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
-import { type IndexRound, IndexRounds } from '../../redis/round.ts';
+import { type IndexRound, IndexRounds, Kept, sentencesOf } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { needOf } from './needs.ts';
 import { learn, type SyncSlice, syncList, type Target } from './state.ts';
@@ -16,13 +16,18 @@ const mostElsewhere = 50;
 /** What a round through every channel counts. */
 type Totals = {
   targets: number;
-  trouble: { readonly channel: string; readonly row: string; readonly need: Need }[];
-  wrong: string[];
+  readonly trouble: Kept<{ readonly channel: string; readonly row: string; readonly need: Need }>;
+  readonly wrong: Kept<string>;
   /** What a reply did not hold any more. */
   more: Place[];
 };
 
-const rounds = new IndexRounds<Totals>('sync', () => ({ targets: 0, trouble: [], wrong: [], more: [] }));
+const rounds = new IndexRounds<Totals>('sync', () => ({
+  targets: 0,
+  trouble: new Kept(),
+  wrong: new Kept(),
+  more: [],
+}));
 
 /**
  * The channels used last: some four commands, however many there are. Where there is more than that shows, each reading
@@ -31,6 +36,7 @@ const rounds = new IndexRounds<Totals>('sync', () => ({ targets: 0, trouble: [],
 export const feed: Feed<SyncSlice> = {
   everyMs: 2000,
   isWhole: ({ targets, totals }) => targets !== undefined && (!totals || totals.targets !== undefined),
+  progress: (redis) => rounds.progress(redis, ({ more }) => more.length),
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'server';
     const { names, total } = await registeredPage(redis, 'sync', mostChannels[kind]);
@@ -38,7 +44,7 @@ export const feed: Feed<SyncSlice> = {
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const last = round.last(total);
     const troubled = new Set(
-      last?.trouble.map(({ channel }) => channel).filter((one) => !names.includes(one)),
+      last?.trouble.items.map(({ channel }) => channel).filter((one) => !names.includes(one)),
     );
     const wanted = [...names, ...[...troubled].slice(0, mostElsewhere)].sort();
     const looking = total > names.length ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
@@ -48,8 +54,11 @@ export const feed: Feed<SyncSlice> = {
     if (isAll) rounds.end(redis);
     else if (!looking) await lookFurther(redis, round, mostOfRound[kind]);
     const rows = new Set(found.targets.map(syncList.id));
-    const elsewhere = isAll || !last ? [] : last.trouble.filter(({ row }) => !rows.has(row));
-    const wrong = [...found.faults.map(({ message }) => message), ...(isAll ? [] : (last?.wrong ?? []))];
+    const elsewhere = isAll || !last ? [] : last.trouble.items.filter(({ row }) => !rows.has(row));
+    const wrong = [
+      ...found.faults.map(({ message }) => message),
+      ...(isAll || !last ? [] : sentencesOf(last.wrong)),
+    ];
     const reading = {
       targets: found.targets.toSorted(byName),
       wrong: [...new Set(wrong)],
@@ -58,6 +67,7 @@ export const feed: Feed<SyncSlice> = {
         elsewhere.map(({ need }) => need),
         mostElsewhere,
         'other targets',
+        isAll ? 0 : last?.trouble.more,
       ),
     };
     return (slice) => learn(slice, reading);
@@ -78,11 +88,11 @@ async function lookFurther(redis: Client, round: IndexRound<Totals>, most: numbe
 
 function take({ targets, faults, more }: Inspection, totals: Totals): void {
   totals.targets += targets.length;
-  totals.wrong.push(...faults.map(({ message }) => message));
+  totals.wrong.add(...faults.map(({ message }) => message));
   totals.more.push(...more);
   for (const target of targets) {
     const need = needOf(target);
-    if (need) totals.trouble.push({ channel: target.channel, row: syncList.id(target), need });
+    if (need) totals.trouble.add({ channel: target.channel, row: syncList.id(target), need });
   }
 }
 

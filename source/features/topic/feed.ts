@@ -3,7 +3,7 @@ import { atMost, type Need } from '../../need.ts';
 import { Allowance, mostOfReading } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
-import { type IndexRound, IndexRounds } from '../../redis/round.ts';
+import { type IndexRound, IndexRounds, Kept, sentencesOf } from '../../redis/round.ts';
 import type { Feed } from '../feature.ts';
 import { type Inspection, isThere, type SubscriberStatus, type TopicStatus } from './layout.ts';
 import { needsOfSubscriber } from './needs.ts';
@@ -25,13 +25,18 @@ type Trouble = { readonly topic: string; readonly name: string; readonly needs: 
 /** What a round through every topic counts. */
 type Totals = {
   subscribers: number;
-  trouble: Trouble[];
-  wrong: string[];
+  readonly trouble: Kept<Trouble>;
+  readonly wrong: Kept<string>;
   /** Topics with more than a look takes in, and the subscriber with whom the next look begins. */
   more: { readonly topic: string; readonly first: number }[];
 };
 
-const rounds = new IndexRounds<Totals>('topic', () => ({ subscribers: 0, trouble: [], wrong: [], more: [] }));
+const rounds = new IndexRounds<Totals>('topic', () => ({
+  subscribers: 0,
+  trouble: new Kept(),
+  wrong: new Kept(),
+  more: [],
+}));
 
 /**
  * The topics used last, with their slowest subscribers. Where there are more, each reading also looks at the next part
@@ -40,13 +45,14 @@ const rounds = new IndexRounds<Totals>('topic', () => ({ subscribers: 0, trouble
 export const feed: Feed<TopicSlice> = {
   everyMs: 1000,
   isWhole: ({ totals }) => totals === undefined || totals.isCounted,
+  progress: (redis) => rounds.progress(redis, ({ more }) => more.length),
   async read({ redis }) {
     const kind = isCluster(redis) ? 'cluster' : 'server';
     const { names, total } = await registeredPage(redis, 'topic', mostTopics[kind]);
     const round = rounds.of(redis);
     // What this reading's look finishes is shown by the next one, which has those in trouble as well.
     const last = round.last(total);
-    const troubled = last?.trouble ?? [];
+    const troubled = last?.trouble.items ?? [];
     const wanted = new Set([...names, ...troubled.slice(0, mostElsewhere).map(({ topic }) => topic)]);
     const looking = total > names.length ? lookFurther(redis, round, mostOfRound[kind]) : undefined;
     const [own, legacy] = await Promise.all([
@@ -66,10 +72,10 @@ export const feed: Feed<TopicSlice> = {
     const unreadable = [...own.unreadable, ...legacy.unreadable].map(unreadableText);
     const reading = {
       topics: found,
-      wrong: [...new Set([...unreadable, ...(isAll ? [] : (last?.wrong ?? []))])],
+      wrong: [...new Set([...unreadable, ...(isAll || !last ? [] : sentencesOf(last.wrong))])],
       nowMs: Date.now(),
       totals: isAll ? undefined : totalsOf(found, total, last),
-      elsewhere: isAll ? [] : elsewhere(found, troubled),
+      elsewhere: isAll ? [] : elsewhere(found, last?.trouble),
     };
     return (slice) => {
       const next = learn(slice, reading);
@@ -118,11 +124,11 @@ function count({ topics }: Inspection, totals: Totals): void {
 
 function take({ topics, unreadable, rest }: Inspection, totals: Totals, first: number): void {
   totals.more.push(...rest.map((topic) => ({ topic, first: 0 })));
-  totals.wrong.push(...unreadable.map(unreadableText));
+  totals.wrong.add(...unreadable.map(unreadableText));
   for (const { topic, layout, subscribers, subscriberCount } of topics) {
     for (const each of subscribers) {
       const needs = needsOfSubscriber(topic, layout, each);
-      if (needs.length > 0) totals.trouble.push({ topic, name: each.name, needs });
+      if (needs.length > 0) totals.trouble.add({ topic, name: each.name, needs });
     }
     const after = first + subscribers.length;
     if (after < subscriberCount && subscribers.length > 0) totals.more.push({ topic, first: after });
@@ -130,13 +136,14 @@ function take({ topics, unreadable, rest }: Inspection, totals: Totals, first: n
 }
 
 /** The trouble of those that are not among the ones shown. */
-function elsewhere(found: Inspection['topics'], troubled: readonly Trouble[]): readonly Need[] {
+function elsewhere(found: Inspection['topics'], trouble: Kept<Trouble> = new Kept()): readonly Need[] {
   const shown = new Map(found.map(({ topic, subscribers }) => [topic, namesOf(subscribers)]));
-  const others = troubled.filter(({ topic, name }) => !shown.get(topic)?.has(name));
+  const others = trouble.items.filter(({ topic, name }) => !shown.get(topic)?.has(name));
   return atMost(
     others.flatMap((each) => each.needs),
     mostElsewhere,
     'other subscribers',
+    trouble.more,
   );
 }
 

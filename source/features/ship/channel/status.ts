@@ -104,7 +104,7 @@ export async function statuses(redis: Client, names?: readonly string[]): Promis
   const faults: Fault[] = [];
   const known = names ? undefined : await listed(redis, 'ship');
   const all = names ?? known?.names ?? [];
-  const allowance = new Allowance(2 * mostOfAll);
+  const allowance = new Allowance(mostOfAll);
   let left = all;
   while (left.length > 0 && !allowance.isSpent) {
     const looked = await lookAll(redis, left.slice(0, channelsAtOnce), { ledgers: allowance });
@@ -209,8 +209,8 @@ function withFiles(view: ChannelView, known: Files | undefined): ChannelStatus {
   const { parts, partsInRedis: _, partsUnread, filesKnown, at: __, ...summary } = view;
   const cuts = [
     ...(known && known.leftOut > 0 ? [leftOutText(known.leftOut, known.leftOutBytes)] : []),
-    ...(known?.isCut ? [onlyText(known.records.length, filesKnown, 'files', 2 * mostOfAll)] : []),
-    ...(partsUnread > 0 ? [onlyText(parts.length, parts.length + partsUnread, 'parts', 2 * mostOfAll)] : []),
+    ...(known?.isCut ? [onlyText(known.records.length, filesKnown, 'files', mostOfAll)] : []),
+    ...(partsUnread > 0 ? [onlyText(parts.length, parts.length + partsUnread, 'parts', mostOfAll)] : []),
   ];
   return {
     ...summary,
@@ -235,7 +235,7 @@ export async function look(redis: Client, channel: string): Promise<ChannelView 
   return views[0];
 }
 
-/** The channels that are known, the last used first; no more than 16 MiB of names. */
+/** The channels that are known, the last used first; no more than 8 MiB of names. */
 export async function channels(redis: Client): Promise<string[]> {
   return [...(await registered(redis, 'ship'))];
 }
