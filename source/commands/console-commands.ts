@@ -13,6 +13,7 @@ export const consoleCommands: Readonly<Record<string, () => Promise<AnyCommand>>
   completion: async () => (await import('./completion.ts')).completionCommand(consoleCommands),
   ping: async () => (await import('./ping.ts')).pingCommand,
   metrics: async () => (await import('./metrics/metrics.ts')).metricsCommand,
+  audit: async () => (await import('./audit.ts')).auditCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   acl: async () => (await import('./acl.ts')).aclCommand,
   config: async () => (await import('./show-config.ts')).configCommand,

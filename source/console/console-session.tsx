@@ -34,6 +34,8 @@ import { watchPanes } from './pane-watch.ts';
 import { accessCommands } from './session/access-commands.ts';
 import { contextCommands } from './session/context-commands.ts';
 import { openHistory } from './session/history.ts';
+import { makeJournal } from './session/journal.ts';
+import { undoCommand } from './session/undo-command.ts';
 import { type Endings, exitCodeOf } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { letWheel } from './terminal/wheel.ts';
@@ -101,7 +103,10 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     limit.abort();
   };
 
+  const server = serverName(connections[0].url);
+  const journal = makeJournal({ config, server });
   const runner = makeCommandRunner({
+    journal,
     store,
     table: () => table,
     config,
@@ -145,7 +150,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
     lists,
     views,
     time: options.time,
-    history: openHistory(config.stateDirectory, serverName(connections[0].url)),
+    history: openHistory(config.stateDirectory, server),
     jumps,
     needs: makeNeedsControl({ store, features, config, runner, jumps, keep: engine.needs.keep }),
     bindings: makeBindings({
@@ -292,6 +297,7 @@ export async function openConsoleSession(options: ConsoleSessionOptions): Promis
         ...own,
         ...options.timeCommands,
         ...accessCommands(access),
+        undo: undoCommand(journal),
         ...contextCommands({
           config,
           choices: options.elsewhere?.choices,

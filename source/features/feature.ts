@@ -280,6 +280,8 @@ export type Command<Input> = {
   readonly outside?: string;
   /** What it does after its first write, for a dry run, which gets no answer to that one. */
   readonly follows?: string;
+  /** Why what it did cannot be taken back; said by `:undo`. */
+  readonly final?: string;
   /** Lines of examples for `--help`. */
   readonly examples?: readonly string[];
   run(context: CommandContext, input: Input): Promise<Outcome>;
@@ -356,6 +358,17 @@ export type Next = {
   readonly help: string;
 };
 
+/** What takes back what a command did. */
+export type Undo = {
+  /** What is so afterwards, for the question: `key:7f3 has used up again what it had used`. */
+  readonly effect: string;
+  /**
+   * Resolves with what was confirmed to be taken back. Not run again once its answer did not come.
+   * @throws when nothing was taken back, such as because others have gone on from there; says why
+   */
+  run(context: CommandContext): Promise<Text>;
+};
+
 export type Outcome = {
   /** The one JSON value of `--json`; absent when everything went out through `emit`. */
   readonly json?: unknown;
@@ -367,6 +380,8 @@ export type Outcome = {
   readonly exitCode?: number;
   /** What Enter begins while the console shows what was printed, such as registering what was found. */
   readonly next?: Next;
+  /** How it can be taken back for an hour, where it can. */
+  readonly undo?: Undo;
   /** Runs once all of it was handed to the reader, such as marking messages as seen; not when that failed. */
   printed?(): Promise<void>;
 };

@@ -70,7 +70,7 @@ const acts: readonly (readonly [path: string, words: readonly string[], sees: Re
   [
     'limit reset',
     ['a'],
-    /DEL\n +key +\S*limit:\S+ +string, expires in .*: 1\n\n2 {2}HDEL[\s\S]*That is all it writes/,
+    /script, which may RENAME, PEXPIRE\n +key +\S*limit:\S+ +string, expires in .*: 1\n +key +\S*limit:\S+:reset:\S+ +is not there[\s\S]*its refusals are forgotten/,
   ],
   [
     'topic drop',

@@ -146,6 +146,9 @@ export async function exerciseAll(url: string): Promise<void> {
       const words = `limited --max 2 --per 1m --algorithm ${algorithm}`;
       for (const command of ['hit', 'hit', 'hit', 'peek']) await qd(`limit ${command} ${words}`);
     }
+    const { undo = '' } = await json('limit reset limited');
+    await qd('limit hit limited --max 2 --per 1m --algorithm gcra');
+    await qd(`limit restore limited ${undo}`);
     await qd('limit reset limited');
     await qd('limit hit again --max 2 --per 1m');
 

@@ -119,6 +119,9 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         for (const verb of ['hit', 'hit', 'peek']) await does(`limit ${verb} ${words}`);
       }
       await does('limit list');
+      const { undo } = JSON.parse(await does('limit reset ann --json')) as { undo: string };
+      await does('limit hit ann --max 1 --per 1m --algorithm gcra');
+      await does(`limit restore ann ${undo}`);
       await does('limit reset ann');
     },
     refused: 'limit hit elsewhere --max 1 --per 1m',

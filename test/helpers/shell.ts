@@ -41,6 +41,10 @@ export function makeShell(
     refresh: (noun) => calls.push(`refresh ${noun}`),
     exclude: () => () => {},
     lendTerminal: (run) => run(),
+    journal: {
+      begin: () => ({ done: () => undefined, failed: () => undefined }),
+      entries: () => [],
+    },
   });
   const shared = { store, features, config: whole, table: () => table, runner };
   const sizeOf = () => ({ columns: 50, rows: 10 });

@@ -44,6 +44,7 @@ test('hit until there is no room, peek, list, reset, as JSON', async () => {
   expect(JSON.parse((await limit('reset', 'key:7f3', '--json')).stdout)).toEqual({
     subject: 'key:7f3',
     cleared: 1,
+    undo: expect.any(String),
   });
   expect((await limit('hit', ...words)).code).toBe(0);
 });
@@ -71,6 +72,7 @@ test('a subject nobody limited has none to give back: exit 4, with the nearest o
   expect(JSON.parse((await limit('reset', 'customer:7', '--json')).stdout)).toEqual({
     subject: 'customer:7',
     cleared: 1,
+    undo: expect.any(String),
   });
 });
 

@@ -48,7 +48,10 @@ test('an operator filters, resets a subject after being asked, and sees it gone'
   await play.shows('key:7f3 has its limit back');
   await play.hides('20/20');
   await play.shows(/┏━ \d limit ━/);
-  expect(await server.client().keys('limit:*')).toEqual(['limit:key:a10:fixed:86400000']);
+  // What it had used is kept for an hour, so that the reset can be taken back.
+  expect((await server.client().keys('limit:*')).filter((key) => !key.includes(':reset:'))).toEqual([
+    'limit:key:a10:fixed:86400000',
+  ]);
   play.press('q');
   expect((await play.ended()).exitCode).toBe(0);
   expectRestored(play);

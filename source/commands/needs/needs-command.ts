@@ -6,6 +6,7 @@ import {
   flagOr,
   type Outcome,
   optionalFlag,
+  type Undo,
   word,
 } from '../../features/feature.ts';
 import { loadFeature } from '../../features/index.ts';
@@ -15,7 +16,7 @@ import { formatAge, formatClock } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { durationMs } from '../../values.ts';
 import { chosenFeatures, paneFlag } from '../snapshot.ts';
-import { removeAck, writeAck } from './acks.ts';
+import { readAcks, removeAck, writeAck } from './acks.ts';
 import { countNeeds } from './needs.ts';
 import { makeNeedsReader } from './read-needs.ts';
 
@@ -107,7 +108,51 @@ export async function acknowledge(
   return {
     json: { id: need.id, by, note, atMs, untilMs },
     text: `${need.name} is yours until ${formatClock(untilMs)}`,
+    undo: need.ack ? putBack(need.id, need.ack, ack) : takenOff(need, ack),
   };
+}
+
+function takenOff({ id, name }: OpenNeed, ack: Ack): Undo {
+  return {
+    effect: `Nobody is on ${name} then`,
+    async run(context) {
+      await assertStill(context, id, ack);
+      await removeAck(context.redis, id);
+      await tellRoom(context, `* ${context.config.operator} is not on ${id} any more`);
+      return `${name} is nobody's again`;
+    },
+  };
+}
+
+/** @param now what it replaced it with; undefined: nothing */
+function putBack(id: string, before: Ack, now: Ack | undefined): Undo {
+  const until = formatClock(before.untilMs);
+  return {
+    effect: `${before.by} is on it then, until ${until}`,
+    async run(context) {
+      await assertStill(context, id, now);
+      if (before.untilMs <= Date.now()) throw new AckChangedError(id, `that was until ${until}, and is over`);
+      await writeAck(context.redis, id, before);
+      await tellRoom(context, `* ${context.config.operator} puts back that ${before.by} is on ${id}`);
+      return `${id} is ${before.by}'s until ${until}`;
+    },
+  };
+}
+
+/** @throws {AckChangedError} when somebody else has said something of it meanwhile */
+async function assertStill(context: CommandContext, id: string, expected: Ack | undefined): Promise<void> {
+  const found = (await readAcks(context.redis)).get(id);
+  if (found?.by === expected?.by && found?.atMs === expected?.atMs) return;
+  throw new AckChangedError(id, found ? `${found.by} has said so meanwhile` : 'nobody is on it any more');
+}
+
+/** Others have gone on from what was to be taken back. */
+export class AckChangedError extends QuarterdeckError {
+  constructor(id: string, reason: string) {
+    super('data', 'ACK_CHANGED', `Nothing was taken back of \`${id}\`: ${reason}`, {
+      hint: '`quarterdeck needs` shows who is on what',
+    });
+  }
 }
 
 export function ackOf(
@@ -125,12 +170,18 @@ export const unackCommand = defineCommand({
   words: { id: which },
   writes: true,
   async run(context, { id }) {
+    // Only for taking it back: where they cannot be read, they can be removed all the same.
+    const before = await readAcks(context.redis).then(
+      (acks) => acks.get(id),
+      () => undefined,
+    );
     const removed = await removeAck(context.redis, id);
     if (removed) await tellRoom(context, `* ${context.config.operator} is not on ${id} any more`);
     return {
       json: { id, removed },
       text: removed ? `${id} is nobody's again` : `Nobody was on ${id}`,
       exitCode: removed ? 0 : 1,
+      ...(before && removed && { undo: putBack(id, before, undefined) }),
     };
   },
 });

@@ -3,7 +3,7 @@ import type { CommandTable } from '../../commands/palette.ts';
 import { type AnyCommand, isWriting, ReadOnlyError, runCommand } from '../../commands/run-command.ts';
 import type { Config } from '../../config.ts';
 import { messageOf, QuarterdeckError } from '../../errors.ts';
-import type { CommandContext, Outcome } from '../../features/feature.ts';
+import type { CommandContext, Outcome, Text } from '../../features/feature.ts';
 import type { Connection } from '../../redis/connection/connect.ts';
 import {
   type Act,
@@ -15,6 +15,7 @@ import {
 } from '../../store/store.ts';
 import { safeJson, safeLines, sanitise } from '../../ui/text.ts';
 import type { ConsoleLog } from '../console-log.ts';
+import type { BegunEntry, Journal } from '../session/journal.ts';
 import { openView, type View } from './output-view.ts';
 
 /** Runs commands for the keyboard: what they say goes to the status line, what they print to the output view. */
@@ -68,6 +69,7 @@ export type CommandRunnerOptions = {
   /** Lends the terminal to a command that runs another program in it. */
   readonly lendTerminal: (run: () => Promise<void>) => Promise<void>;
   readonly log?: ConsoleLog | undefined;
+  readonly journal: Journal;
 };
 
 type Printing = Pick<CommandContext, 'emit' | 'write' | 'progress' | 'warn'>;
@@ -141,20 +143,33 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       progress: (text) => say(text, 'info'),
       warn: (text) => say(text, 'bad'),
     });
+    let noted: BegunEntry;
+    try {
+      noted = options.journal.begin(act, command, asked);
+    } catch (error) {
+      view.end(undefined);
+      say(`Not done: ${sentenceOf(error)}`, 'bad');
+      return false;
+    }
     const included = options.exclude();
     const counts = command.offline === true ? 0 : 1;
     running += counts;
     let following: Outcome['next'];
+    let isDone = false;
     try {
       if (asked) await assertUnchanged(act.path, command, context, asked);
       const outcome = await execute(command, act, context, options);
+      isDone = true;
+      const missing = noted.done(outcome);
       report(outcome, { act, isShown, view, say });
+      if (missing !== undefined) say(`${firstLine(outcome.text)}; but ${missing}`, 'bad');
       following = outcome.next;
       await outcome.printed?.();
       if (isForTrail(act, command)) await postTrail(act, outcome, context);
       return true;
     } catch (error) {
-      if (!signal.aborted) say(sentenceOf(error), 'bad');
+      const missing = isDone ? undefined : noted.failed(error);
+      if (!signal.aborted) say([sentenceOf(error), missing].filter(Boolean).join('; and '), 'bad');
       return false;
     } finally {
       running -= counts;
@@ -175,20 +190,25 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
       const reason = refusal(act.path, act.input);
       const command = table().get(act.path);
       if (reason !== undefined || !command) return reason ?? '';
+      const meant = { ...act, input: asked?.input ?? act.input };
+      let noted: BegunEntry;
+      try {
+        noted = options.journal.begin(meant, command, asked);
+      } catch (error) {
+        return sentenceOf(error);
+      }
       const included = options.exclude();
       running += 1;
       try {
         const context = contextFor(act, leaving.signal, silent);
         if (asked) await assertUnchanged(act.path, command, context, asked);
-        const { exitCode = 0, text } = await runCommand(
-          act.path,
-          command,
-          asked?.input ?? act.input,
-          context,
-        );
-        return exitCode === 0 ? undefined : (safeLines(text)[0] ?? '');
+        const outcome = await runCommand(act.path, command, meant.input, context);
+        const missing = noted.done(outcome);
+        if (missing !== undefined) say(`${act.path}: done, but ${missing}`, 'bad');
+        return (outcome.exitCode ?? 0) === 0 ? undefined : firstLine(outcome.text);
       } catch (error) {
-        return sentenceOf(error);
+        const missing = noted.failed(error);
+        return [sentenceOf(error), missing].filter(Boolean).join('; and ');
       } finally {
         running -= 1;
         included();
@@ -252,6 +272,10 @@ export function pastRefusal(past: State['past']): string | undefined {
 function isForTrail({ path, input }: Act, command: AnyCommand): boolean {
   const [noun = ''] = path.split(' ', 1);
   return isWriting(command, input) && !['chat', 'ack', 'unack', 'share'].includes(noun);
+}
+
+function firstLine(text: Text): string {
+  return safeLines(text)[0] ?? '';
 }
 
 /** What was done here, in the room that the config names: a trail for everybody. */

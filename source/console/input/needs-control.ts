@@ -97,8 +97,8 @@ export function makeNeedsControl(options: NeedsControlOptions): NeedsControl {
       else void runner.run(actOf('unack', { id }));
     },
     m(need) {
-      const as = commandOf('ack', (context) => sayInRoom(context, needSentence(need)));
-      void runner.run(actOf('ack', {}), { as });
+      const as = commandOf('send', (context) => sayInRoom(context, needSentence(need)));
+      void runner.run(actOf('chat send', {}), { as });
     },
   };
 

@@ -19,6 +19,7 @@ import {
   optionalWord,
   switchFlag,
   type Text,
+  type Undo,
   word,
 } from '../feature.ts';
 import { increment } from './buffer.ts';
@@ -234,6 +235,7 @@ const retry = defineCommand({
   flags: { all: switchFlag('everything that is aside') },
   writes: true,
   examples: ['quarterdeck buffer retry project 42', 'quarterdeck buffer retry project --all'],
+  final: 'the next flush tries them; what SQL refuses is set aside again',
   async run({ redis }, { type, ids, all }) {
     if (all === ids.length > 0)
       throw new UsageError('Expected ids to try again, or --all', {
@@ -267,6 +269,7 @@ const drop = defineCommand({
     const { dropped, unknown } = await dropAside(redis, type, ids);
     if (dropped.length === 0) throw new NotAsideError(type, unknown);
     return {
+      ...undoOfDrop(type, dropped),
       json: { type, dropped, unknown },
       text: [
         ...dropped.map(({ id, count }) => `${type}: forgot ${signed(count)} of \`${id}\``),
@@ -275,6 +278,25 @@ const drop = defineCommand({
     };
   },
 });
+
+/** They are counted again, and the next flush tries them; counts that never grew by an increment cannot be. */
+function undoOfDrop(type: string, dropped: readonly { readonly id: string; readonly count: number }[]) {
+  if (dropped.some(({ count }) => !Number.isSafeInteger(count) || count < 1)) return {};
+  const total = signed(dropped.reduce((sum, { count }) => sum + count, 0));
+  const what = `${total} of ${counted(dropped.length, 'id')}`;
+  const undo: Undo = {
+    effect: `${what} waits in ${type} again, and the next flush tries it`,
+    async run({ redis }) {
+      await increment(
+        redis,
+        type,
+        dropped.map(({ id, count }) => [id, count] as const),
+      );
+      return `${type}: ${what} waits again`;
+    },
+  };
+  return { undo };
+}
 
 function asideJson({ type, id, count, code, reason, sinceMs, tries, nextRetryMs }: Aside) {
   return {

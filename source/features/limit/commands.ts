@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { messageOf, UsageError } from '../../errors.ts';
+import { messageOf, QuarterdeckError, UsageError } from '../../errors.ts';
 import { namesBeginning } from '../../redis/registry.ts';
 import { passedOver } from '../../redis/scan.ts';
 import { formatDuration } from '../../ui/format.ts';
@@ -14,6 +14,7 @@ import {
   type NamesOf,
   named,
   optionalFlag,
+  type ReadContext,
   switchFlag,
   word,
 } from '../feature.ts';
@@ -25,8 +26,22 @@ import { Limiter } from './limit.ts';
 import type { LimitUse } from './list.ts';
 import { formatPeriod } from './period.ts';
 import { algorithms, type Limit, largestMax, limitOfMember, longestPerMs, shortestPerMs } from './rules.ts';
-import { askSubject, discoverOver, listOver, resetOver } from './spread.ts';
+import { askSubject, discoverOver, listOver, resetOver, restoreOver } from './spread.ts';
 import { byNearness } from './state.ts';
+
+/** What a reset took away is kept no more: it has ended by itself, or was given back already. */
+export class NothingKeptError extends QuarterdeckError {
+  constructor(subject: string, id: string) {
+    super(
+      'data',
+      'NOTHING_KEPT',
+      `Nothing is kept of the reset \`${id}\` of \`${subject}\` that could count again`,
+      {
+        hint: 'It is kept for an hour, and no longer than it would have counted; `limit list` shows what counts now',
+      },
+    );
+  }
+}
 
 /** The index has them behind the algorithm and the period. */
 const knownSubjects: NamesOf = async (redis, beginning) => {
@@ -127,24 +142,51 @@ const resetCommand = defineCommand({
   words: { subject },
   writes: true,
   partial: true,
+  follows:
+    'The same for each of its limits; what was used is kept for an hour, and its refusals are forgotten (HDEL).',
   guard: resetGuard,
   async run(context, input) {
-    const { cleared, missing } = await resetOver(context, input.subject);
+    const { cleared, id, missing } = await resetOver(context, input.subject);
     if (cleared === 0 && missing.length === 0) {
       const known = new Set((await listOver(context)).limits.map(({ subject }) => subject));
       throw new UnknownNameError('limit', 'limit of', input.subject, [...known]);
     }
     const limits = cleared === 1 ? 'its limit' : `its ${cleared} limits`;
     return {
-      json: { subject: input.subject, cleared },
+      json: { subject: input.subject, cleared, undo: id ?? null },
       text:
         cleared === 0
           ? `No limit of ${sanitise(input.subject)} is known where we could look`
           : `${sanitise(input.subject)} has ${limits} back`,
+      ...(id !== undefined && {
+        undo: {
+          effect: `What ${input.subject} had used counts again, beside what it has used since; its refusals stay forgotten`,
+          run: async (again: ReadContext) => (await restored(again, input.subject, id)).text,
+        },
+      }),
       ...tellMissing(context, missing),
     };
   },
 });
+
+const restoreCommand = defineCommand({
+  verb: 'restore',
+  summary: 'take a reset back within an hour: what was used before counts again, beside what was used since',
+  words: { subject, id: word('ID', 'the reset, as `limit reset --json` calls it (`undo`)', name) },
+  writes: true,
+  examples: ['quarterdeck limit restore key:7f3 9f3c21aa07b4'],
+  run: async (context, input) => await restored(context, input.subject, input.id),
+});
+
+async function restored(context: ReadContext, subject: string, id: string) {
+  const count = await restoreOver(context, subject, id);
+  if (count === 0) throw new NothingKeptError(subject, id);
+  const what = count === 1 ? 'one limit' : `${count} limits`;
+  return {
+    json: { subject, restored: count },
+    text: `${sanitise(subject)} has used again what it had used of ${what} before the reset`,
+  };
+}
 
 const listCommand = defineCommand({
   verb: 'list',
@@ -171,7 +213,7 @@ const listCommand = defineCommand({
   },
 });
 
-export const commands = [hitCommand, peekCommand, resetCommand, listCommand] as const;
+export const commands = [hitCommand, peekCommand, resetCommand, restoreCommand, listCommand] as const;
 
 /** A limit as `limit list --json` and the snapshot tell of it. */
 export function limitJson(use: LimitUse) {

@@ -210,6 +210,16 @@ async function usesOf(
  * @throws {WrongTypeError} when a key holds something else by now; nothing is deleted then
  */
 export async function reset(client: Client, subject: string): Promise<number> {
+  const rules = await rulesOf(client, subject);
+  if (rules.length === 0) return 0;
+  await client.del(...rules.map((rule) => stateKey(client, subject, rule, windowOf(client, rule))));
+  // It stays in the index: who is busy is still of interest, and would not be noted again for a minute.
+  await client.hdel(indexKeys(client).denied, ...rules.map((rule) => memberOf(subject, rule)));
+  return rules.length;
+}
+
+/** The limits of a subject that the index knows. @throws {WrongTypeError} when a key of them holds something else by now */
+export async function rulesOf(client: Client, subject: string): Promise<readonly Rule[]> {
   const found = new Map<string, Rule>();
   for await (const entries of indexPages(client, membersOf(subject))) {
     for (const { member, max } of entries) {
@@ -218,16 +228,12 @@ export async function reset(client: Client, subject: string): Promise<number> {
     }
   }
   const rules = [...found.values()];
-  if (rules.length === 0) return 0;
-  const keys = rules.map((rule) => stateKey(client, subject, rule, windowOf(client, rule)));
   const looks = await lookAt(
     client,
     rules.map((rule) => ({ subject, rule })),
   );
-  const foreign = keys.find((_, i) => !looks[i]);
-  if (foreign !== undefined) throw new WrongTypeError(foreign, 'rate limit');
-  await client.del(...keys);
-  // It stays in the index: who is busy is still of interest, and would not be noted again for a minute.
-  await client.hdel(indexKeys(client).denied, ...rules.map((rule) => memberOf(subject, rule)));
-  return rules.length;
+  const foreign = rules.find((_, i) => !looks[i]);
+  if (foreign)
+    throw new WrongTypeError(stateKey(client, subject, foreign, windowOf(client, foreign)), 'rate limit');
+  return rules;
 }

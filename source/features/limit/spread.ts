@@ -6,6 +6,7 @@ import { openShards } from '../shards/open-shards.ts';
 import { askOwner, everywhere, partsOf } from '../shards/shards.ts';
 import { discover, type FoundLimit } from './discover.ts';
 import { type LimitUse, list, listAll, reset } from './list.ts';
+import { type Reset, resetKept, restore } from './reset/keep.ts';
 import { type Limit, ruleOf, stateKey, windowOf } from './rules.ts';
 
 /**
@@ -96,18 +97,26 @@ export async function discoverOver(
 export async function resetOver(
   context: Context,
   subject: string,
-): Promise<{ readonly cleared: number; readonly missing: readonly ShardDownError[] }> {
+): Promise<Reset & { readonly missing: readonly ShardDownError[] }> {
   const shards = await openShards(context, { mark: true });
-  const cleared = await askOwner(shards, subject, (client) => reset(client, subject), {
+  const own = await askOwner(shards, subject, (client) => resetKept(client, subject), {
     deadlineMs: context.config.timeoutMs,
   });
-  if (shards.urls.length === 1) return { cleared, missing: [] };
+  if (shards.urls.length === 1) return { ...own, missing: [] };
   const owner = shards.route(subject);
   const answers = await everywhere(shards, async (client, shard) =>
     shard === owner ? 0 : await reset(client, subject),
   );
   const { values, missing } = partsOf(answers);
-  return { cleared: values.reduce((sum, count) => sum + count, cleared), missing };
+  return { cleared: values.reduce((sum, count) => sum + count, own.cleared), id: own.id, missing };
+}
+
+/** Takes one reset back, as far as something is kept of it. @returns how many limits that are */
+export async function restoreOver(context: Context, subject: string, id: string): Promise<number> {
+  const shards = await openShards(context, { mark: true });
+  return await askOwner(shards, subject, (client) => restore(client, subject, id), {
+    deadlineMs: context.config.timeoutMs,
+  });
 }
 
 /** A subject of the seed layout is known to every server that held one of its minutes. */

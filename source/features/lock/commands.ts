@@ -152,6 +152,7 @@ const releaseCommand = defineCommand({
   summary: 'free a lock, and hand it to the next in line',
   words: { name: lock, token },
   writes: true,
+  final: 'it was freed or handed on, and may be held by somebody else',
   async run(context, { name, token: given }) {
     const { redis } = context;
     const token = await tokenFrom(context, given);
@@ -167,6 +168,7 @@ const breakCommand = defineCommand({
   flags: { token: optionalFlag('TOKEN', 'only if this token holds it', tokenValue) },
   writes: true,
   guard: breakGuard,
+  final: 'it was freed or handed on, and its fencing token went up: whoever held it must not go on',
   async run({ redis }, input) {
     const broken = await breakLock(redis, input.name, input.token);
     if (broken === undefined) {

@@ -208,6 +208,7 @@ const forgetCommand = defineCommand({
   follows:
     'Then it is taken off every part that waits for it; parts that wait for nobody else are freed, and what it had set aside goes.',
   guard: forgetGuard,
+  final: 'the parts that only it was missing are freed',
   async run({ redis }, { channel, consumer }) {
     const freedBytes = await forget(redis, channel, consumer);
     return {
@@ -259,6 +260,7 @@ const retryCommand = defineCommand({
   flags: { all: switchFlag('every part that it has set aside') },
   writes: true,
   examples: ['quarterdeck ship retry logs: 0 --all'],
+  final: 'the consumer takes them with its next look; what it cannot take it sets aside again',
   async run({ redis }, { channel, consumer, parts, all }) {
     if (all === parts.length > 0)
       throw new UsageError('Expected parts to take again, or --all', {
@@ -285,6 +287,7 @@ const dropCommand = defineCommand({
   writes: true,
   guard: dropGuard,
   examples: ['quarterdeck ship drop logs: 0 app.log --yes'],
+  final: 'the parts that only it was missing are freed',
   async run({ redis }, { channel, consumer, parts }) {
     await assertKnown(redis, channel);
     const { dropped, freedBytes, unknown } = await dropAside(redis, channel, consumer, parts);

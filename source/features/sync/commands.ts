@@ -174,6 +174,7 @@ const resumeCommand = defineCommand({
   writes: true,
   guard: resumeGuard,
   examples: ['quarterdeck sync resume /srv/img cdn1:/srv/img --deletes 4210 --yes'],
+  final: 'the target goes on at once',
   async run({ redis }, { base, target, channel, deletes, adopt }) {
     const { reason } = await resumeTarget(redis, { base, target, channel, deletes, adopt });
     return {
@@ -193,6 +194,7 @@ const forgetCommand = defineCommand({
   follows:
     'Once it has that lock it drops the subscriber of the target with what is queued for it, and removes what failed there and its record.',
   examples: ['quarterdeck sync forget /srv/img cdn9:/srv/img --yes'],
+  final: 'what was queued for it is removed; when it is served again it is compared in full',
   async run({ redis, signal, listen, progress }, { channel, base: given, target }) {
     const about = { base: given, target, signal, listen, onWait: progress };
     const { base, freed } = await forgetTarget(redis, channel, about);

@@ -20,6 +20,7 @@ import {
   optionalWord,
   switchFlag,
   type Text,
+  type Undo,
   word,
 } from '../feature.ts';
 import { discover } from './discover.ts';
@@ -41,7 +42,7 @@ import { type Published, publish, settlePublished } from './publish.ts';
 import { publishLines } from './publish-lines.ts';
 import { unreadableText } from './replies.ts';
 import { statusTable } from './status-table.ts';
-import { type AsideMessage, asideOf, namedAside, retryAside, takeOut } from './subscriber/aside.ts';
+import { type AsideMessage, asideOf, namedAside, retryAside, setAside, takeOut } from './subscriber/aside.ts';
 import { runExec } from './subscriber/exec.ts';
 import { subscribe } from './subscriber/subscribe.ts';
 import { dropSubscriber, inspectAll, openTopic, unknownTopic } from './topic.ts';
@@ -311,6 +312,7 @@ const dropCommand = defineCommand({
   flags: { layout },
   writes: true,
   guard: dropGuard,
+  final: 'the messages that only it held back are removed; under its name it begins anew',
   async run({ redis }, input) {
     const dropping = dropSubscriber(redis, input.topic, input.subscriber, input.layout);
     const freed = await topicFirst(redis, input, dropping);
@@ -435,6 +437,7 @@ const discardCommand = defineCommand({
   },
   flags: { all: everything, layout },
   writes: true,
+  final: 'they were too long or too many to be kept here',
   guard: discardGuard,
   examples: ['quarterdeck topic discard news mailer 17 --yes'],
   async run(context, input) {
@@ -447,12 +450,41 @@ const discardCommand = defineCommand({
       input.subscriber,
       messages.map(({ id }) => id),
     );
+    const gone = new Set(discarded);
+    const undo = undoOfDiscard(
+      input,
+      messages.filter(({ id }) => gone.has(id)),
+    );
     return {
       json: { topic: input.topic, name: input.subscriber, discarded },
       text: `Discarded ${counted(discarded.length, 'message')} of ${input.subscriber}`,
+      ...(undo && { undo }),
     };
   },
 });
+
+/** As much as is kept in memory for an hour, so that it can be set aside again. */
+const mostKept = 1024 ** 2;
+
+function undoOfDiscard(
+  { topic: name, subscriber, layout }: { topic: string; subscriber: string; layout: LayoutName },
+  messages: readonly AsideMessage[],
+): Undo | undefined {
+  const size = messages.reduce((sum, { message }) => sum + message.length, 0);
+  if (messages.length === 0 || size > mostKept || messages.some(({ isCut }) => isCut)) return;
+  const what = counted(messages.length, 'message');
+  return {
+    effect: `${what} ${messages.length === 1 ? 'is' : 'are'} set aside again for ${subscriber}, from now on`,
+    async run({ redis }) {
+      const store = openTopic(redis, name, layout);
+      const [found] = (await store.inspect([subscriber])).topics;
+      const known = found?.subscribers.map((one) => one.name) ?? [];
+      if (!known.includes(subscriber)) throw new NoSubscriberError(name, subscriber, known);
+      for (const one of messages) await setAside(store, subscriber, one, one, Number.MAX_SAFE_INTEGER);
+      return `${what} of ${subscriber} set aside again`;
+    },
+  };
+}
 
 export const commands = [
   publishCommand,
