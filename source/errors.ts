@@ -70,7 +70,7 @@ export class WrongTypeError extends QuarterdeckError {
 export class UnsupportedClientError extends QuarterdeckError {
   constructor(detail: string, options: ErrorOptionsWithHint = {}) {
     super('usage', 'UNSUPPORTED_CLIENT', `This Redis client cannot be used: ${detail}`, {
-      hint: 'Pass a client of ioredis (5.11 or newer) or iovalkey without `keyPrefix` and `stringNumbers`',
+      hint: 'Pass a client of ioredis (5.11 or newer) or iovalkey without `keyPrefix`, `stringNumbers` and `scaleReads`',
       ...options,
     });
   }

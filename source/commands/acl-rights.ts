@@ -113,14 +113,19 @@ export function isNotifying(lua: string): boolean {
   return /\bcall\((?!')|\bpcall\((?:ARGV|publish)/.test(lua.replaceAll(/--.*$/gm, ''));
 }
 
-function channelCommands(redis: Client, { scripts, listens }: Role): readonly string[] {
+function channelCommands(
+  redis: Client,
+  { scripts, listens, hasPlainChannels = false }: Role,
+): readonly string[] {
   const commands = [
     ...(scripts.some(isNotifying) ? ['publish'] : []),
     ...(listens === undefined ? [] : ['subscribe']),
     ...(listens === 'changing' ? ['unsubscribe'] : []),
   ];
   const sharded = { publish: 'spublish', subscribe: 'ssubscribe', unsubscribe: 'sunsubscribe' };
-  return isCluster(redis) ? commands.map((name) => sharded[name as keyof typeof sharded]) : commands;
+  return isCluster(redis) && !hasPlainChannels
+    ? commands.map((name) => sharded[name as keyof typeof sharded])
+    : commands;
 }
 
 /** A word that no name holds. */

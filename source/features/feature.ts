@@ -214,6 +214,8 @@ export type Role = {
   channels?(redis: Client, name: string): readonly string[];
   /** Listens on them, and stops with each or only with the connection. Scripts that notify publish there. */
   readonly listens?: 'changing' | 'once';
+  /** Other programs publish there, so that they are no sharded channels in a Cluster, either. */
+  readonly hasPlainChannels?: boolean;
   /** What of other features it does: their roles, for names made from one of its own. */
   readonly uses?: readonly { readonly role: string; nameOf(name: string): string }[];
   /** Its name has to be given: its keys begin with the name. */

@@ -1,3 +1,4 @@
+import { UnsupportedClientError } from '../errors.ts';
 import { type Client, isCluster } from './client.ts';
 import { quietReadyCheck } from './connection/ready-check.ts';
 import { refreshSlots } from './slots.ts';
@@ -15,8 +16,24 @@ export function messageEvent(client: Client): 'message' | 'smessage' {
   return isCluster(client) ? 'smessage' : 'message';
 }
 
-/** Resolves once the server confirmed all of them. */
+/**
+ * Refuses a cluster that sends SSUBSCRIBE to any of its servers, where it ends in redirections: the one of iovalkey, and
+ * one of ioredis without `shardedSubscribers`.
+ * @throws {UnsupportedClientError}
+ */
+export function assertHears(client: Client): void {
+  if (!isCluster(client) || typeof Reflect.get(client, 'shardedSubscribers') === 'object') return;
+  throw new UnsupportedClientError('it is a Cluster that hears no sharded channels', {
+    hint: 'Pass `subscriber` with a Cluster of ioredis and `shardedSubscribers: true`; until then Redis is asked about once a second',
+  });
+}
+
+/**
+ * Resolves once the server confirmed all of them.
+ * @throws {UnsupportedClientError} for a cluster that cannot hear them
+ */
 export async function subscribeTo(client: Client, channels: readonly string[]): Promise<void> {
+  assertHears(client);
   // Channels of one call must share a slot in Cluster, so there they go one by one.
   if (isCluster(client)) await Promise.all(channels.map((channel) => client.ssubscribe(channel)));
   else await client.subscribe(...channels);

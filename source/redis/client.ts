@@ -23,7 +23,8 @@ const supported = new WeakSet<Client>();
  * call; everything that joins keys or runs a script comes through here.
  *
  * `keyPrefix` reaches neither channels, nor SCAN, nor names that scripts join, so that one thing would lie in two
- * namespaces; with `stringNumbers` no reply can be distinguished from a text.
+ * namespaces; with `stringNumbers` no reply can be distinguished from a text; with `scaleReads` what was just written
+ * is looked for on a replica; the Cluster of iovalkey pipelines scripts by their digests, as if these were keys.
  * @throws {UnsupportedClientError} for these options, and for clients that are no ioredis or iovalkey
  */
 export function assertSupported(client: Client): void {
@@ -39,6 +40,10 @@ function whyUnsupported(client: unknown): string | undefined {
   if (typeof Reflect.get(client, 'createBuiltinCommand') !== 'function')
     return 'it is no client of ioredis or iovalkey';
   const options = objectIn(client, 'options');
+  // Where these clients learned of sharded channels, they also learned to sort scripts by their keys.
+  const isEarlyCluster = 'nodes' in client && !('shardedSubscribers' in options);
+  if (isEarlyCluster && Reflect.get(options, 'enableAutoPipelining') === true)
+    return 'its option `enableAutoPipelining` sends scripts for several slots of a Cluster together';
   // A cluster hands these to the connection of each node.
   for (const found of [options, objectIn(options, 'redisOptions')]) {
     const prefix: unknown = Reflect.get(found, 'keyPrefix');
@@ -46,6 +51,9 @@ function whyUnsupported(client: unknown): string | undefined {
       return `its option \`keyPrefix\` (\`${prefix}\`) would reach only some of the keys and no channel`;
     if (Reflect.get(found, 'stringNumbers') === true)
       return 'its option `stringNumbers` makes numbers into texts';
+    const readsFrom: unknown = Reflect.get(found, 'scaleReads');
+    if (readsFrom !== undefined && readsFrom !== 'master')
+      return 'its option `scaleReads` reads from replicas, which may lack what was just written';
   }
 }
 

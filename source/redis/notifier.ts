@@ -1,4 +1,4 @@
-import { DeniedError, type QuarterdeckError } from '../errors.ts';
+import { DeniedError, QuarterdeckError } from '../errors.ts';
 import { warn } from '../warnings.ts';
 import { channelRule, ownListener } from './channels.ts';
 import type { Client } from './client.ts';
@@ -17,7 +17,7 @@ import { startSubscriber } from './subscriber.ts';
  *     hearing.close();
  *
  * Where channels are refused (a user of Redis 7 has none unless granted) or do not exist (some proxies), it polls:
- * `wait` then lasts `pollMs` at most, and one note names the rule to grant. All of a client share one connection that
+ * `wait` then lasts `pollMs` at most, and one note names the rule to grant. So it does with a client that hears none. All of a client share one connection that
  * listens, made when the first channel is heard.
  */
 export type Notifier = { hear(channel: string, listener?: Listener): Hearing };
@@ -156,10 +156,10 @@ class ChannelHearing implements Hearing {
     this.#settled.resolve(false);
     // Those who wait go on at the pace of polling.
     this.#wake();
-    const error = new DeniedError('channel', this.#channel, {
-      cause,
-      hint: `Grant \`${channelRule(this.#channel)}\` to this user; until then Redis is asked about once a second`,
-    });
+    const hint = `Grant \`${channelRule(this.#channel)}\` to this user; until then Redis is asked about once a second`;
+    const error = QuarterdeckError.is(cause)
+      ? cause
+      : new DeniedError('channel', this.#channel, { cause, hint });
     if (this.#listener.onDenied) this.#listener.onDenied(error);
     else warn(undefined, error);
   }

@@ -1,3 +1,4 @@
+import { UnsupportedClientError } from '../errors.ts';
 import { messageEvent, subscribeTo, unsubscribeFrom } from './channels.ts';
 import type { Client } from './client.ts';
 import { refusalSort } from './refusals.ts';
@@ -107,7 +108,7 @@ export function startSubscriber(
   // Unless the server refuses it, a failure means that the connection is going: the reconnect subscribes again.
   const join = (channels: readonly string[]): void => {
     subscribe(channels).catch((error: unknown) => {
-      const isDenied = refusalSort(error) === 'lasting';
+      const isDenied = refusalSort(error) === 'lasting' || error instanceof UnsupportedClientError;
       // One that is refused takes the others with it.
       if (isDenied && channels.length > 1) {
         for (const channel of channels) join([channel]);

@@ -1,130 +1,193 @@
-import { Redis } from 'ioredis';
-import { Redis as Redis5 } from 'ioredis-5';
-import { Redis as Valkey } from 'iovalkey';
-import { afterAll, describe, expect, test } from 'vitest';
-import {
-  buffer,
-  chat,
-  hits,
-  type Redis as LibraryClient,
-  limit,
-  lock,
-  log,
-  topic,
-  UnsupportedClientError,
-} from '../../source/index.ts';
-import { redisForThisFile } from '../helpers/redis-server.ts';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Cluster, Redis } from 'ioredis';
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
+import { Redis as Valkey, Cluster as ValkeyCluster } from 'iovalkey';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Redis as LibraryClient, UnsupportedClientError } from '../../source/index.ts';
+import { runHere } from '../helpers/batch.ts';
+import { startCluster } from '../helpers/redis-cluster.ts';
+import { startSentinel } from '../helpers/redis-sentinel.ts';
+import { startRedis } from '../helpers/redis-server.ts';
+import { acts } from './client-acts.ts';
 
-/** One act of each module with every kind of client that a program may hand us, against a real server. */
+/** Every module with every kind of client that a program may hand us, on one server, behind Sentinel, on a Cluster. */
 
-const server = await redisForThisFile();
-const path = server.socket;
-await server.client().call('ACL', 'SETUSER', 'app', 'on', '>pw', '~*', '&*', '+@all', '-@dangerous');
-
-const clients: Readonly<Record<string, () => LibraryClient & { disconnect(): void }>> = {
-  'ioredis 6': () => new Redis({ path }),
-  'ioredis 6, autopipelining': () => new Redis({ path, enableAutoPipelining: true }),
-  'ioredis 6, lazyConnect': () => new Redis({ path, lazyConnect: true }),
-  'ioredis 6, RESP2': () => new Redis({ path, protocol: 2 }),
-  'ioredis 6, a user without @dangerous': () =>
-    new Redis({ path, username: 'app', password: 'pw', enableReadyCheck: false }),
-  'ioredis 5': () => new Redis5({ path }),
-  'ioredis 5, autopipelining': () => new Redis5({ path, enableAutoPipelining: true }),
-  iovalkey: () => new Valkey({ path }),
+type Made = LibraryClient & { disconnect(): void };
+/** What all the packages know. */
+type Options = {
+  readonly username?: string;
+  readonly password?: string;
+  readonly keyPrefix?: string;
+  readonly stringNumbers?: boolean;
+  readonly protocol?: 2 | 3;
+  readonly enableAutoPipelining?: boolean;
+  readonly lazyConnect?: boolean;
 };
 
-const refused: Readonly<Record<string, () => LibraryClient & { disconnect(): void }>> = {
-  'ioredis 6, keyPrefix': () => new Redis({ path, lazyConnect: true, keyPrefix: 'app:' }),
-  'ioredis 6, stringNumbers': () => new Redis({ path, lazyConnect: true, stringNumbers: true }),
-  'ioredis 5, keyPrefix': () => new Redis5({ path, lazyConnect: true, keyPrefix: 'app:' }),
+type Place = {
+  /** A client of each package. */
+  readonly make: Readonly<Record<Package, (options: Options) => Made>>;
+  readonly flags: readonly string[];
+  /** Gives every server a user with these rules. */
+  grant(user: string, rules: readonly string[]): Promise<void>;
+  close(): Promise<void>;
 };
 
-/** Each takes a name of its own, and says what it came to. */
-const acts: Readonly<
-  Record<string, { act(redis: LibraryClient, name: string): Promise<unknown>; gives: unknown }>
-> = {
-  lock: {
-    async act(redis, name) {
-      const held = await lock.acquire(redis, name, { ttlMs: 60_000 });
-      const second = await lock.acquire(redis, name);
-      await held?.extend();
-      return [second, (await lock.status(redis, name)).token === held?.token, await held?.close()];
-    },
-    gives: [undefined, true, undefined],
+const packages = ['ioredis 6', 'ioredis 5', 'iovalkey'] as const;
+type Package = (typeof packages)[number];
+
+const places: Readonly<Record<string, () => Promise<Place>>> = {
+  async 'one server'() {
+    const server = await startRedis();
+    const admin = server.client();
+    return {
+      make: {
+        'ioredis 6': (options) => new Redis({ path: server.socket, ...options }),
+        'ioredis 5': (options) => new Redis5({ path: server.socket, ...options }),
+        iovalkey: (options) => new Valkey({ path: server.socket, ...options }),
+      },
+      flags: [],
+      async grant(user, rules) {
+        await admin.call('ACL', 'SETUSER', user, ...rules);
+      },
+      close: () => server.close(),
+    };
   },
-  limit: {
-    async act(redis, name) {
-      await using limiter = limit.open(redis, { max: 2, perMs: 60_000 });
-      return [await limiter.hit(name), await limiter.hit(name), await limiter.hit(name)].map(
-        (hit) => hit.allowed,
-      );
-    },
-    gives: [true, true, false],
+  async Sentinel() {
+    const group = await startSentinel();
+    const { hostname: host, port } = new URL(group.url);
+    const where = { sentinels: [{ host, port: Number(port) }], name: group.name };
+    const admin = group.primary.client();
+    return {
+      make: {
+        'ioredis 6': (options) => new Redis({ ...where, ...options }),
+        'ioredis 5': (options) => new Redis5({ ...where, ...options }),
+        iovalkey: (options) => new Valkey({ ...where, ...options }),
+      },
+      flags: [],
+      async grant(user, rules) {
+        await admin.call('ACL', 'SETUSER', user, ...rules);
+      },
+      close: () => group.close(),
+    };
   },
-  hits: {
-    async act(redis, name) {
-      {
-        await using counter = hits.open(redis);
-        counter.add(name, 3);
-      }
-      return (await hits.sum(redis, name, { sinceMs: 60_000 })).sum;
-    },
-    gives: 3,
-  },
-  log: {
-    async act(redis, name) {
-      {
-        await using writer = log.open(redis, name);
-        writer.write('a line');
-      }
-      return (await log.recent(redis, name)).map(({ message }) => message);
-    },
-    gives: ['a line'],
-  },
-  chat: {
-    async act(redis, room) {
-      await chat.create(redis, { room, members: ['ann', 'bob'] });
-      return (await chat.send(redis, room, 'hello', { as: 'ann' })).id;
-    },
-    gives: 1,
-  },
-  topic: {
-    async act(redis, name) {
-      await topic.publish(redis, name, ['a', 'b']);
-      await topic.publish(redis, name, 'c');
-      const read: unknown[] = [];
-      await topic.subscribe(redis, name, { as: 'one', from: 'start', untilCaughtUp: true }, (item) => {
-        read.push(item.type === 'message' ? item.text : item);
-      });
-      return read;
-    },
-    gives: ['a', 'b', 'c'],
-  },
-  buffer: {
-    act: (redis, name) => buffer.increment(redis, name, [['7', 3]]),
-    gives: 3,
+  async Cluster() {
+    const cluster = await startCluster();
+    const admins = cluster.primaries.map((server) => server.client());
+    const where = cluster.urls.map((url) => ({ host: '127.0.0.1', port: Number(new URL(url).port) }));
+    return {
+      make: {
+        'ioredis 6': ({ enableAutoPipelining = false, lazyConnect = false, ...redisOptions }) =>
+          new Cluster(where, { enableAutoPipelining, lazyConnect, redisOptions }),
+        'ioredis 5': ({ enableAutoPipelining = false, lazyConnect = false, ...redisOptions }) =>
+          new Cluster5(where, { enableAutoPipelining, lazyConnect, redisOptions }),
+        iovalkey: ({ enableAutoPipelining = false, lazyConnect = false, ...redisOptions }) =>
+          new ValkeyCluster(where, { enableAutoPipelining, lazyConnect, redisOptions }),
+      },
+      flags: ['--cluster'],
+      async grant(user, rules) {
+        for (const admin of admins) await admin.call('ACL', 'SETUSER', user, ...rules);
+      },
+      close: () => cluster.close(),
+    };
   },
 };
 
-const made: { disconnect(): void }[] = [];
-afterAll(() => {
-  for (const client of made) client.disconnect();
-});
+const kinds: Readonly<Record<string, readonly [Package, Options]>> = {
+  'ioredis 6': ['ioredis 6', {}],
+  'ioredis 6, RESP2': ['ioredis 6', { protocol: 2 }],
+  ...Object.fromEntries(
+    packages.flatMap((name) => [
+      [name, [name, {}] as const],
+      [`${name}, autopipelining`, [name, { enableAutoPipelining: true }] as const],
+      [`${name}, lazyConnect`, [name, { lazyConnect: true }] as const],
+    ]),
+  ),
+  'ioredis 6, a user without @dangerous': ['ioredis 6', { username: 'app', password: 'pw' }],
+};
 
-describe.each(Object.entries(clients))('%s', (kind, make) => {
-  const redis = make();
-  made.push(redis);
-  redis.on('error', () => {});
-  test.each(Object.entries(acts))('%s', async (module, { act, gives }) => {
-    expect(await act(redis, `${module} of ${kind}`)).toEqual(gives);
+/** Whose autopipelining sorts by the digest of a script. */
+const refusedOnCluster = 'iovalkey, autopipelining';
+
+const refused: Readonly<Record<string, readonly [Package, Options]>> = Object.fromEntries(
+  packages.flatMap((name) => [
+    [`${name}, keyPrefix`, [name, { lazyConnect: true, keyPrefix: 'app:' }] as const],
+    [`${name}, stringNumbers`, [name, { lazyConnect: true, stringNumbers: true }] as const],
+  ]),
+);
+
+describe.each(Object.entries(places))('%s', (where, open) => {
+  let place: Place;
+  let folder: string;
+  const made: Made[] = [];
+  const make = ([name, options]: readonly [Package, Options]): Made => {
+    const redis = place.make[name](options);
+    redis.on('error', () => {});
+    made.push(redis);
+    return redis;
+  };
+  /** A folder of its own for each act. */
+  const within = (): string => {
+    const own = path.join(folder, String(made.length), String(Math.random()));
+    mkdirSync(own, { recursive: true });
+    return own;
+  };
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-clients-'));
+    place = await open();
+    await place.grant('app', ['on', '>pw', '~*', '&*', '+@all', '-@dangerous', '+cluster|slots']);
+  }, 60_000);
+  afterAll(async () => {
+    for (const redis of made) redis.disconnect();
+    await place.close();
+    rmSync(folder, { recursive: true, force: true });
   });
-});
 
-describe.each(Object.entries(refused))('%s is refused', (kind, make) => {
-  const redis = make();
-  made.push(redis);
-  test.each(Object.entries(acts))('%s, at the first call', async (module, { act }) => {
-    await expect(act(redis, `${module} of ${kind}`)).rejects.toThrow(UnsupportedClientError);
-    expect(redis.status).toBe('wait');
+  describe.each(Object.entries(kinds))('%s', (kind, terms) => {
+    let redis: Made;
+    beforeAll(() => {
+      redis = make(terms);
+    });
+    test.each(Object.entries(acts))('%s', async (module, { act, gives, refusedOn }) => {
+      const done = act(redis, `${module} of ${kind}`, within());
+      if (refusedOn === where || (where === 'Cluster' && kind === refusedOnCluster))
+        await expect(done).rejects.toThrow(UnsupportedClientError);
+      else expect(await done).toEqual(gives);
+    });
+  });
+
+  const possible = Object.entries(acts).filter(([, { refusedOn }]) => refusedOn !== where);
+  describe.each(possible)('%s, a user with the least rights', (module, { act, gives, roles }) => {
+    const nameOf = (name: Package) => `${module}-of-${name.replace(' ', '-')}`;
+    beforeAll(async () => {
+      const names = packages.map((name) => (module === 'ship' ? `${nameOf(name)}:` : nameOf(name)));
+      for (const [index, role] of roles.entries()) {
+        const { stdout } = await runHere(['acl', role, ...names, ...place.flags, '--json']);
+        const { line } = JSON.parse(stdout) as { line: string };
+        const rules = line.split(' ').slice(3);
+        // The second role comes on top of the first.
+        await place.grant(module, [
+          ...(index === 0 ? rules : rules.filter((rule) => !/^(reset|clear|-@all)/.test(rule))),
+          '>pw',
+        ]);
+      }
+    });
+    test.each(packages)('%s', async (name) => {
+      const redis = make([name, { username: module, password: 'pw' }]);
+      expect(await act(redis, nameOf(name), within())).toEqual(gives);
+    });
+  });
+
+  describe.each(Object.entries(refused))('%s is refused', (kind, terms) => {
+    let redis: Made;
+    beforeAll(() => {
+      redis = make(terms);
+    });
+    test.each(Object.entries(acts))('%s, at the first call', async (module, { act }) => {
+      await expect(act(redis, `${module} of ${kind}`, within())).rejects.toThrow(UnsupportedClientError);
+      expect(redis.status).toBe('wait');
+    });
   });
 });

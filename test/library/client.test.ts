@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
-import { Redis as Valkey } from 'iovalkey';
+import { Redis as Valkey, Cluster as ValkeyCluster } from 'iovalkey';
 import { afterAll, expect, test } from 'vitest';
 import { QuarterdeckError, UnsupportedClientError } from '../../source/errors.ts';
 import type { Redis as AnyRedis } from '../../source/library-types.ts';
@@ -36,6 +36,11 @@ test.each([
   ['stringNumbers', () => new Redis({ ...options, stringNumbers: true })],
   ['keyPrefix', () => new Cluster([{ port: 1 }], { lazyConnect: true, redisOptions: { keyPrefix: 'a:' } })],
   ['keyPrefix', () => new Cluster([{ port: 1 }], { lazyConnect: true, keyPrefix: 'a:' })],
+  ['scaleReads', () => new Cluster([{ port: 1 }], { lazyConnect: true, scaleReads: 'all' })],
+  [
+    'enableAutoPipelining',
+    () => new ValkeyCluster([{ port: 1 }], { lazyConnect: true, enableAutoPipelining: true }),
+  ],
 ])('%s is refused, and named', (name, make) => {
   const client = keep(make());
   expect(() => clientOf(client)).toThrow(UnsupportedClientError);
@@ -58,6 +63,16 @@ test('a second connection is made as the caller says, and looked at as well', ()
   const odd = keep(new Redis({ ...options, keyPrefix: 'x' }));
   expect(() => listenerOf(redis, { subscriber: () => odd })()).toThrow(UnsupportedClientError);
   expect(keep(listenerOf(redis, {})())).not.toBe(redis);
+});
+
+test('a second connection that would hear nothing of the first is refused', () => {
+  const [one, all] = [keep(new Redis(options)), keep(new Cluster([{ port: 1 }], options))];
+  const deaf = keep(new Cluster([{ port: 1 }], options));
+  const hearing = keep(new Cluster([{ port: 1 }], { ...options, shardedSubscribers: true }));
+  expect(() => listenerOf(all, { subscriber: () => one })()).toThrow('not both a Cluster');
+  expect(() => listenerOf(one, { subscriber: () => hearing })()).toThrow('not both a Cluster');
+  expect(() => listenerOf(all, { subscriber: () => deaf })()).toThrow('hears no sharded channels');
+  expect(listenerOf(all, { subscriber: () => hearing })()).toBe(hearing);
 });
 
 test('an error is known as ours by what it carries, whichever copy of the class made it', () => {

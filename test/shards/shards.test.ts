@@ -1,8 +1,11 @@
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { open } from '../../source/features/shards/library.ts';
+import { makeRouter } from '../../source/features/shards/router.ts';
 import { checkOrder } from '../../source/features/shards/shard-fingerprint.ts';
 import { everywhere, map, shardsOf, together } from '../../source/features/shards/shards.ts';
 import { errorOf, run } from '../helpers/cli.ts';
+import { startSentinel } from '../helpers/redis-sentinel.ts';
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts';
 
 let servers: RedisServer[];
@@ -131,3 +134,19 @@ test('shards status shows every server, the one that is down in words', async ()
     await down?.start();
   }
 });
+
+test('a shard behind sentinels goes by the name of its group, whoever is its primary', async () => {
+  const group = await startSentinel();
+  const { hostname: host, port } = new URL(group.url);
+  const behind = new Redis({ sentinels: [{ host, port: Number(port) }], name: group.name });
+  try {
+    const other = servers[0]?.client() as Redis;
+    await using ring = await open([behind, other], { router: 'ketama' });
+    const route = makeRouter('ketama', ['redis+sentinel://main', servers[0]?.url ?? '']);
+    const keys = Array.from({ length: 50 }, (_, index) => `key:${index}`);
+    expect(keys.map(ring.indexOf)).toEqual(keys.map(route));
+  } finally {
+    behind.disconnect();
+    await group.close();
+  }
+}, 30_000);

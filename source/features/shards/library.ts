@@ -1,6 +1,7 @@
+import { UnsupportedClientError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Redis, Watched } from '../../library-types.ts';
-import type { Client } from '../../redis/client.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { parseInfo } from '../../redis/server/parse-info.ts';
 import type { RouterName } from './router.ts';
@@ -32,13 +33,14 @@ export interface Status {
  * @param clients in the original order; closing the ring leaves them open
  * @param options.router how keys are spread: `crc32-signed` unless given, as the command line does
  * @throws {ShardOrderError} when these servers' data was written with another list
+ * @throws {UnsupportedClientError} for a Cluster, which spreads its keys itself
  */
 export async function open(
   clients: readonly Redis[],
   { router = 'crc32-signed', ...call }: Call & { readonly router?: RouterName } = {},
 ): Promise<Ring> {
   const shards = shardsOf(
-    clients.map((redis) => ({ url: addressOf(redis), ask: clientOf(redis) })),
+    clients.map((redis) => ({ url: addressOf(redis), ask: serverOf(redis) })),
     router,
   );
   if (clients.length > 1) await cancellable(call, () => checkOrder(shards, { mark: true }));
@@ -102,12 +104,25 @@ async function look(client: Client): Promise<Omit<Status, 'shard'>> {
   };
 }
 
-/** How the command line would name this server: `ketama` spreads keys by these names. */
+function serverOf(redis: Redis): Client {
+  const client = clientOf(redis);
+  if (isCluster(client))
+    throw new UnsupportedClientError('a Cluster is no shard: it spreads its keys itself');
+  return client;
+}
+
+/**
+ * How the command line would name this server: `ketama` spreads keys by these names. Behind sentinels a shard is a group,
+ * and keeps its name when another server takes over.
+ */
 function addressOf(redis: Redis): string {
   const options: unknown = Reflect.get(redis, 'options');
-  const { host, port, path } = (typeof options === 'object' && options !== null ? options : {}) as {
+  const { host, port, path, sentinels, name } = (
+    typeof options === 'object' && options !== null ? options : {}
+  ) as {
     readonly [name: string]: unknown;
   };
+  if (Array.isArray(sentinels)) return `redis+sentinel://${encodeURIComponent(String(name))}`;
   return typeof path === 'string' ? `unix://${path}` : `redis://${String(host)}:${String(port)}`;
 }
 

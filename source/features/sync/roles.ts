@@ -14,6 +14,7 @@ export const roles: readonly Role[] = [
     // Where programs of the legacy layout notify.
     channels: (_redis, channel) => [channel],
     listens: 'changing',
+    hasPlainChannels: true,
     sharedKeys: () => [registryKey('sync')],
     uses: [
       { role: 'publisher', nameOf: (channel) => channel },

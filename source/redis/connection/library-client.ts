@@ -1,6 +1,7 @@
+import { UnsupportedClientError } from '../../errors.ts';
 import type { Listening, Redis } from '../../library-types.ts';
-import { ownListener } from '../channels.ts';
-import { assertSupported, type Client } from '../client.ts';
+import { assertHears, ownListener } from '../channels.ts';
+import { assertSupported, type Client, isCluster } from '../client.ts';
 
 /**
  * The client of a library user as the one that our primitives take; what comes in is looked at once.
@@ -13,8 +14,20 @@ export function clientOf(redis: Redis): Client {
   return client;
 }
 
-/** How to make the second connection that a call needs: the one the caller gave, or one like the first. */
+/**
+ * How to make the second connection that a call needs: the one the caller gave, or one like the first. Making it throws
+ * an `UnsupportedClientError` for one that hears nothing of what the first one says.
+ */
 export function listenerOf(redis: Client, { subscriber }: Listening): () => Client {
-  if (subscriber) return () => clientOf(subscriber());
+  if (subscriber)
+    return () => {
+      const listener = clientOf(subscriber());
+      if (isCluster(listener) !== isCluster(redis))
+        throw new UnsupportedClientError('`subscriber` and the client are not both a Cluster', {
+          hint: 'Let `subscriber` connect to the same servers in the same way',
+        });
+      assertHears(listener);
+      return listener;
+    };
   return ownListener(redis);
 }
