@@ -132,6 +132,8 @@ async function openOn(
     const keeping = startKeeping(live, {
       config,
       onFailure: (text) => changeScreen(store, { status: { text, tone: 'bad' } }),
+      features: all,
+      shownMs: () => store.getState().past?.atMs,
     });
     const engine = startEngine({ connections, config, store: live, features: all, log });
     try {

@@ -3,7 +3,9 @@ import type { AnyCommand } from '../../commands/run-command.ts';
 import type { Config } from '../../config.ts';
 import { UsageError } from '../../errors.ts';
 import { defineCommand, list, optionalWord } from '../../features/feature.ts';
+import type { AnyFeature } from '../../features/index.ts';
 import type { Store } from '../../store/store.ts';
+import { changesCommand } from './changes.ts';
 import type { Course } from './course.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
 import { makeRing } from './ring.ts';
@@ -12,7 +14,7 @@ import { startSampler } from './sampler.ts';
 /** Keeps what was known: the last hour in memory, and in a file where one is asked for. */
 export type Keeping = {
   readonly course: Course;
-  /** `:record` and `:mark`. */
+  /** `:record`, `:mark` and `:changes`. */
   readonly commands: Readonly<Record<string, AnyCommand>>;
   /** Resolves when the recording is written. */
   stop(): Promise<void>;
@@ -21,10 +23,13 @@ export type Keeping = {
 export type KeepingOptions = {
   readonly config: Config;
   readonly onFailure: (text: string) => void;
+  readonly features: readonly AnyFeature[];
+  /** The moment that is shown, where it is another one than now. */
+  readonly shownMs: () => number | undefined;
 };
 
 /** @throws {RecordingError} when the file of `--record` is there already, or cannot be made */
-export function startKeeping(live: Store, { config, onFailure }: KeepingOptions): Keeping {
+export function startKeeping(live: Store, { config, onFailure, features, shownMs }: KeepingOptions): Keeping {
   const sampler = startSampler(live);
   const ring = makeRing();
   sampler.to(ring.add);
@@ -77,7 +82,7 @@ export function startKeeping(live: Store, { config, onFailure }: KeepingOptions)
   if (config.record !== undefined) begin(config.record);
   return {
     course: ring,
-    commands: { record, mark },
+    commands: { record, mark, changes: changesCommand({ features, course: ring, live, shownMs }) },
     async stop() {
       await sampler.stop();
       await end();
