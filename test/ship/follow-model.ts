@@ -69,7 +69,7 @@ export type Outcome = {
   readonly doubled: readonly string[];
   /** Lines that lie in a file at the end and never came. */
   readonly missing: readonly string[];
-  /** Lines that came behind a younger line of the same generation. */
+  /** Lines that came behind a younger line of the same log. */
   readonly disordered: readonly string[];
   /** What came that is no line that was written. */
   readonly torn: readonly string[];
@@ -115,12 +115,14 @@ export async function followAtRandom(seed: number, steps = 120): Promise<Outcome
     (_, index) => new Log(folder, `app${index}.log`, styles[pick(styles.length)] ?? 'rename', random),
   );
   const written = new Set<string>();
+  const lateLines = new Set<string>();
   const writeTo = (log: Log, target: string | number, generation: number, lines: number): void => {
     let text = '';
     for (let i = 0; i < lines; i += 1) {
       log.line += 1;
       const line = `${log.name} g${generation} l${log.line} ${'.'.repeat(pick(60))}`;
       written.add(line);
+      if (generation < log.generation) lateLines.add(line);
       text += `${line}\n`;
     }
     if (typeof target === 'number') writeSync(target, text);
@@ -206,7 +208,7 @@ export async function followAtRandom(seed: number, steps = 120): Promise<Outcome
   const notes = world.notes;
   await world.stop();
   if (world.failure !== undefined) throw world.failure;
-  const outcome = judge(logs, folder, written, world.lines(), notes, story);
+  const outcome = judge(logs, folder, { written, lateLines }, world.lines(), notes, story);
   rmSync(folder, { recursive: true });
   return outcome;
 }
@@ -226,7 +228,7 @@ async function copySlowly(from: string, to: string, pauseMs: number, random: () 
 function judge(
   logs: readonly Log[],
   folder: string,
-  written: ReadonlySet<string>,
+  { written, lateLines }: { readonly written: ReadonlySet<string>; readonly lateLines: ReadonlySet<string> },
   delivered: readonly string[],
   notes: readonly string[],
   story: readonly string[],
@@ -238,8 +240,10 @@ function judge(
   const absent = [...written].filter((line) => !counts.has(line));
   const last = new Map<string, number>();
   const disordered = lines.filter((line) => {
-    const [name, generation, number] = line.split(' ');
-    const key = `${name} ${generation}`;
+    const [name = '', generation, number] = line.split(' ');
+    // A late line comes behind what was read meanwhile of the generation that is the log by then.
+    const isLate = lateLines.has(line);
+    const key = isLate ? `${name} ${generation} late` : name;
     const value = Number(number?.slice(1));
     const isBehind = value < (last.get(key) ?? 0);
     last.set(key, Math.max(value, last.get(key) ?? 0));

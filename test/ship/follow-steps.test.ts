@@ -6,10 +6,12 @@ import {
   rmSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { World } from './follow-model.ts';
@@ -250,4 +252,57 @@ test('a copy in the making is not the growth of another log that held no more th
   truncateSync(log());
   await world.quiet();
   expect(world.lines()).toEqual([banner, ...written, banner]);
+});
+
+test('a compressed generation that was written just now is read before the log behind it', async () => {
+  world = new World(folder, { compressedMs: 400 });
+  const [first, second] = [lines(1, 5), lines(101, 5)] as const;
+  writeFileSync(at('app.log.1.gz'), gzipSync(text(first)));
+  writeFileSync(log(), text(second));
+  world.start();
+  await arrived([...first, ...second]);
+});
+
+test('of compressed generations that become whole one after the other the older is read first', async () => {
+  world = new World(folder, { compressedMs: 400, damagedMs: 10_000 });
+  const [first, second, third] = [lines(1, 5), lines(101, 5), lines(201, 5)] as const;
+  const older = gzipSync(text(first));
+  const half = Math.floor(older.length / 2);
+  writeFileSync(at('app.log.2.gz'), older.subarray(0, half));
+  writeFileSync(at('app.log.1.gz'), gzipSync(text(second)));
+  writeFileSync(log(), text(third));
+  world.start();
+  // By then the younger one is known to be whole.
+  await wait(1000);
+  expect(world.lines()).toEqual([]);
+  appendFileSync(at('app.log.2.gz'), older.subarray(half));
+  await arrived([...first, ...second, ...third]);
+  expect(world.notes).toHaveLength(1);
+});
+
+test('one that never becomes whole holds up its log for a while only, and that is said', async () => {
+  world = new World(folder, { compressedMs: 50, damagedMs: 500 });
+  const [first, second] = [lines(1, 50), lines(101, 5)] as const;
+  const zipped = gzipSync(text(first));
+  writeFileSync(at('app.log.1.gz'), zipped.subarray(0, 20));
+  // As if it were written to all the time.
+  const later = new Date(Date.now() + 3_600_000);
+  utimesSync(at('app.log.1.gz'), later, later);
+  writeFileSync(log(), text(second));
+  world.start();
+  await arrived(second);
+  expect(world.notes).toEqual([
+    'app.log: app.log.1.gz is not whole yet, and is shipped behind what was written after it',
+  ]);
+});
+
+test('the unfinished line of a log that is removed comes before the first of the next one', async () => {
+  world = new World(folder);
+  const [first, second] = [lines(1, 5), lines(101, 5)] as const;
+  writeFileSync(log(), `${text(first)}unfinished`);
+  world.start();
+  await arrived(first);
+  unlinkSync(log());
+  writeFileSync(log(), text(second));
+  await arrived([...first, 'unfinished', ...second]);
 });

@@ -15,6 +15,7 @@ export type Rotated = {
   readonly date: string | undefined;
 };
 
+export const endings = ['.gz', '.zst', '.xz', '.bz2'] as const;
 const compressed = /\.(gz|zst|xz|bz2)$/;
 const date = String.raw`(?:\d{4}-\d{2}-\d{2}|\d{8,10})(?:[-_.T]?\d{1,6})*`;
 const forms: readonly RegExp[] = [

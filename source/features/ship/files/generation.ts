@@ -52,6 +52,8 @@ export class Generation implements Openable {
   /** Read, and on its way or announced. */
   planned: number;
   hasEnded = false;
+  /** Met in the last look: an earlier one may still be found, and nothing of it is read before. */
+  isFresh = false;
   /** Known from the ledger only: this process has not met its file yet. */
   isLoaded = false;
   /** Its file is there and cannot be read for now. */

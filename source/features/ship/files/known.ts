@@ -34,8 +34,8 @@ export class Known {
     this.#headOf.delete(generation);
   }
 
-  ownerOf(generation: Generation): Stream | undefined {
-    return this.#owners.get(generation);
+  ownerOf(generation: Generation | undefined): Stream | undefined {
+    return generation && this.#owners.get(generation);
   }
 
   find(id: FileId): Generation | undefined {

@@ -63,6 +63,8 @@ export class Listing {
   readonly #links = new Map<RawPath, RawPath>();
   /** Reported and not looked at. */
   #reported = new Set<RawPath>();
+  /** Folders to be read anew. */
+  #unread = new Set<RawPath>();
   #onTold: () => void = () => {};
 
   constructor(options: ListingOptions) {
@@ -98,6 +100,11 @@ export class Listing {
   /** Looks at what was notified of. Returns the paths whose file is another one than before, changed or gone. */
   async look(): Promise<Set<RawPath>> {
     const changed = new Set<RawPath>();
+    for (const path of this.#unread) {
+      const folder = this.#folders.get(path);
+      if (folder) for (const entry of await this.#entriesOf(path, folder)) this.#reported.add(entry);
+    }
+    this.#unread = new Set();
     // Folders that are found tell of what is in them.
     while (this.#reported.size > 0) {
       const reported = this.#reported;
@@ -131,6 +138,12 @@ export class Listing {
     const link = this.#links.get(path);
     if (link !== undefined) this.#reported.add(link);
     this.#onTold();
+  }
+
+  /** Looks at one path at the next `look`, and at what else is in its folder when the system does not tell what changed. */
+  recheckAround(path: RawPath): void {
+    this.recheck(path);
+    if (this.isBlind) this.#unread.add(folderOf(path));
   }
 
   close(): void {

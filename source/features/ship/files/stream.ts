@@ -39,12 +39,13 @@ export class Stream {
   /** The record in Redis lacks something. */
   isUnsaved = false;
   isPastUnsaved = false;
-  /** Compressed generations of which it is not known yet what they are: nothing is read before. */
-  readonly inspecting = new Set<RawPath>();
+  /**
+   * Compressed generations of which it is not known yet what they are, since when: nothing is read before, unless one
+   * takes so long that it is passed by.
+   */
+  readonly inspecting = new Map<RawPath, { readonly sinceMs: number; isPassedBy: boolean }>();
   /** They have ended, and Redis does not know yet: until the past is stored they are in the record. */
   readonly leaving = new Set<Generation>();
-  /** Its log was found just now: nothing is read before the files that were found with it are told apart. */
-  isBeginning = false;
   hasToldOfCompressed = false;
   /** Another shipper has it in hand, or it cannot be shipped for another reason. */
   hasFailed = false;
@@ -75,15 +76,29 @@ export class Stream {
     this.openPlanned = this.open;
   }
 
+  /** Files that agree with a generation, but not well: they are decided when no better one was found. */
+  readonly doubtful = new Set<RawPath>();
+
+  /** A generation may still be found that is to be read before those that were not begun. */
+  get isWaiting(): boolean {
+    if (this.doubtful.size > 0) return true;
+    return [...this.inspecting.values()].some(({ isPassedBy }) => !isPassedBy);
+  }
+
   get live(): Generation | undefined {
     return this.chain.find(({ isLive, path }) => isLive && path !== undefined);
   }
 
   /** Puts an earlier generation in: before the log itself, as whatever else is known is older unless it is said not to be. */
-  insert(generation: Generation, isBefore: (other: Generation) => boolean = () => false): void {
+  insert(generation: Generation, isBefore: (other: Generation) => boolean | undefined = () => false): void {
     const live = this.chain.findIndex(({ isLive, path }) => isLive && path !== undefined);
     let at = live === -1 ? this.chain.length : live;
-    for (let other = this.chain[at - 1]; other && isBefore(other); other = this.chain[at - 1]) at -= 1;
+    for (let index = at - 1; index >= 0; index -= 1) {
+      const other = this.chain[index];
+      const is = other && isBefore(other);
+      if (is === false) break;
+      if (is) at = index;
+    }
     this.chain.splice(at, 0, generation);
   }
 

@@ -1,7 +1,7 @@
 import { messageOf } from '../../../errors.ts';
 import type { FileRecord, StoredGeneration } from '../channel/ledger.ts';
 import { hasCode } from './errno.ts';
-import { byAge, endingOf, inOrder, type Rotated, rotatedNames } from './family.ts';
+import { byAge, endingOf, endings, inOrder, type Rotated, rotatedNames } from './family.ts';
 import { Generation } from './generation.ts';
 import { looksLikeGzip } from './gzip.ts';
 import { FileMovedError, type Handles } from './handles.ts';
@@ -106,6 +106,16 @@ export class Streams {
   >();
   /** Files named as earlier generations of logs that are not there, since when they are known. */
   readonly #orphans = new Map<RawPath, number>();
+  /** What is looked at again once there is such a log. */
+  readonly #awaitedBy = new Map<RawPath, Set<RawPath>>();
+  /** When a path is looked at again whether it changed or not. */
+  readonly #due = new Map<RawPath, { readonly dueMs: number; readonly timer: NodeJS.Timeout }>();
+  /** Generations that were met in the last look. */
+  #fresh = new Map<Generation, Stream>();
+  /** Logs with files that are being looked at: nothing is read before it is known what each of these is. */
+  readonly #changing = new Set<Stream>();
+  /** Logs of which a file was another one by the time when it was opened. */
+  readonly #moved = new Set<Stream>();
   readonly #unreadable = new Map<RawPath, { reason: string; nextMs: number; waitMs: number }>();
   /** Records that do not say where their file is, until it is met. */
   readonly #records = new Map<string, { record: FileRecord; past: readonly StoredGeneration[] }>();
@@ -113,8 +123,6 @@ export class Streams {
   #confirmed = new Map<Generation, Promise<boolean>>();
   /** How they begin, meanwhile; undefined of what cannot be read. */
   #begins = new Map<Generation, Promise<Buffer | undefined>>();
-  /** Streams with a new log: other files of the same look may be older. */
-  readonly #beginning = new Set<Stream>();
   /** To be looked at again, changed or not. */
   #again = new Set<RawPath>();
 
@@ -165,6 +173,11 @@ export class Streams {
     }
   }
 
+  /** What is known of a log is complete for now. Otherwise it will be reported as ready. */
+  mayRead(stream: Stream): boolean {
+    return !this.#changing.has(stream);
+  }
+
   /** Something was read of a generation that is not right: its file is to be looked at. */
   suspect(generation: Generation): void {
     this.#suspects.add(generation);
@@ -174,10 +187,15 @@ export class Streams {
   /** Takes in what changed on disk: paths whose file is another one, changed or gone. */
   async look(changed: ReadonlySet<RawPath>): Promise<void> {
     const { files } = this.#options.listing;
+    const settled = this.#fresh;
+    this.#fresh = new Map();
     const paths = [...new Set([...changed, ...this.#again])].sort();
     this.#again = new Set();
     for (const path of paths) {
       const generation = this.#known.at(path);
+      const stream =
+        this.#known.ownerOf(generation) ?? this.homes.at(path) ?? this.homes.familyOf(path)?.stream;
+      if (stream) this.#changing.add(stream);
       if (generation && !isSameFile(generation, files.get(path))) this.#displace(generation);
       if (!files.has(path)) this.#forget(path);
     }
@@ -196,7 +214,18 @@ export class Streams {
       if (file && !unknown.has(path)) await recognise(file);
     }
     this.#again = new Set();
-    await this.#takeIn([...unknown.values()]);
+    await this.#takeIn([...unknown.values()], paths);
+    for (const [generation, stream] of settled) {
+      if (this.#moved.has(stream)) this.#fresh.set(generation, stream);
+      else {
+        generation.isFresh = false;
+        this.#options.onReady(stream);
+      }
+    }
+    this.#moved.clear();
+    const looked = [...this.#changing];
+    this.#changing.clear();
+    for (const stream of looked) this.#options.onReady(stream);
     await this.settle();
   }
 
@@ -239,9 +268,18 @@ export class Streams {
     this.#copies.delete(path);
     this.#links.delete(path);
     this.#orphans.delete(path);
+    for (const { live } of rotatedNames(path)) {
+      const awaiting = this.#awaitedBy.get(live);
+      awaiting?.delete(path);
+      if (awaiting?.size === 0) this.#awaitedBy.delete(live);
+    }
     this.#inspections.forget(path);
-    this.#goOn(path);
     this.#unreadable.delete(path);
+    // What was made of it decides from now on.
+    for (const ending of endings) {
+      const compressed = `${path}${ending}` as RawPath;
+      if (this.#options.listing.files.has(compressed)) this.#again.add(compressed);
+    }
   }
 
   /** Finds the generation that a file is by what the system says of it. Resolves to false when that is none. */
@@ -291,16 +329,17 @@ export class Streams {
         generation.isUnreadable = true;
       }
       this.#known.headChanged(generation);
-      if (generation.seen > before) this.#grew(generation, stream);
+      if (generation.seen > before) this.#grew(generation, stream, before);
     }
     generation.seenAtMs = Date.now();
     this.#setLive(generation, stream, file.path === stream.path || file.path === stream.real);
-    if (!generation.isLive && !generation.hasEnded && !generation.isComplete) await this.#hold(generation);
+    if (!generation.isLive && !generation.hasEnded && (!generation.isComplete || generation.isUnread))
+      await this.#hold(generation);
     this.#options.onReady(stream);
     return true;
   }
 
-  /** Rotation may remove it any moment, behind late lines that somebody writes to it. */
+  /** Rotation may remove it any moment, unread or behind late lines that somebody writes to it. */
   async #hold(generation: Generation): Promise<void> {
     const { handles } = this.#options;
     if (!handles.has(generation)) await handles.use(generation, async () => {}).catch(() => {});
@@ -316,15 +355,17 @@ export class Streams {
     else this.#restless.add(generation);
   }
 
-  #grew(generation: Generation, stream: Stream): void {
+  #grew(generation: Generation, stream: Stream, before: number): void {
     stream.isUnsaved = true;
+    // Of what was empty nobody knows whether it was filled and truncated meanwhile: what it held then is in a copy.
+    if (before === 0 && generation.isLive) this.#isFresh(generation, stream);
     generation.isFlushed = false;
     if (!generation.hasEnded) return;
     // It was done, and somebody still writes to it.
     generation.hasEnded = false;
     stream.past = stream.past.filter((each) => each !== generation);
     stream.leaving.delete(generation);
-    stream.insert(generation);
+    stream.insert(generation, (other) => this.#isOlder(generation, other, stream));
     stream.isPastUnsaved = true;
   }
 
@@ -349,12 +390,21 @@ export class Streams {
   }
 
   /** Files of which nothing is known by their identity: a log's new generation, known content, or something new. */
-  async #takeIn(files: readonly Listed[]): Promise<void> {
+  async #takeIn(files: readonly Listed[], looked: readonly RawPath[]): Promise<void> {
     const opened: Unknown[] = [];
     for (const file of files) {
       const one = await this.#probe(file);
       if (one) opened.push(one);
     }
+    const waiting = new Set<Stream>();
+    for (const path of [...looked, ...files.map((file) => file.path)]) {
+      const stream = this.homes.familyOf(path)?.stream;
+      if (stream && endingOf(path) !== '') waiting.add(stream);
+      stream?.doubtful.delete(path);
+      // Only now: it may have another name, under which it is waited for.
+      if (!this.#options.listing.files.has(path)) this.#goOn(path);
+    }
+    for (const stream of waiting) opened.push(...this.#inspectedOf(stream));
     await this.#identify(opened);
     for (const { file } of opened) this.#goOn(file.path);
     for (const one of opened) await this.#options.handles.close(one.opened);
@@ -363,19 +413,8 @@ export class Streams {
   async #identify(opened: readonly Unknown[]): Promise<void> {
     this.#confirmed = new Map();
     this.#begins = new Map();
-    try {
-      await this.#tellApart(opened);
-    } finally {
-      for (const stream of this.#beginning) {
-        stream.isBeginning = false;
-        this.#options.onReady(stream);
-      }
-      this.#beginning.clear();
-    }
-  }
-
-  async #tellApart(opened: readonly Unknown[]): Promise<void> {
     const others: Unknown[] = [];
+    const unlike = new Set<Unknown>();
     if (opened.length > 0) await this.#checkAllHeld();
     for (const one of opened) {
       const { file } = one;
@@ -384,17 +423,21 @@ export class Streams {
       if (!isLive) others.push(one);
       else if (!(await this.#recognise(file))) await this.#begin(home, one);
     }
+    this.#sortByAge(others);
     const matches = await matchByContent(others, (one) => this.#candidatesFor(one));
     for (const [one, { generation, isFull }] of matches) {
       // What it ends with says more than that both begin alike, or that it holds all of what was seen and more.
       if ((!isFull || one.size > generation.seen) && (await this.#isCopy(one))) continue;
       // A better one may just not have been looked at yet.
-      if (isFull || generation.lostLooks > 0) await this.#adopt(generation, one);
-      else this.#later(one.file.path, this.#waits.lookMs);
+      if (!isFull && generation.lostLooks === 0 && !generation.hasEnded) {
+        this.homes.familyOf(one.file.path)?.stream.doubtful.add(one.file.path);
+        this.#later(one.file.path, this.#waits.lookMs);
+      } else if (isFull || this.#isInPlace(generation, one)) await this.#adopt(generation, one);
+      else unlike.add(one);
     }
     const members: Unknown[] = [];
     for (const one of others) {
-      if (matches.has(one)) continue;
+      if (matches.has(one) && !unlike.has(one)) continue;
       const isMember = this.#isMember(one.file.path);
       // What is empty may be the beginning of a copy.
       if ((isMember && one.size === 0) || (await this.#isCopy(one))) continue;
@@ -415,6 +458,35 @@ export class Streams {
     for (const [stream, list] of families) {
       for (const { one } of inOrder(list)) await this.#insert(stream, one);
     }
+  }
+
+  /** Of files that agree with the same generations, which may all begin with one banner, the older are the earlier ones. */
+  #sortByAge(files: Unknown[]): void {
+    const ages = new Map<Unknown, number>();
+    const families = Map.groupBy(files, ({ file }) => this.homes.familyOf(file.path)?.stream);
+    for (const [stream, ones] of families) {
+      if (!stream) continue;
+      const aged = ones.flatMap((one) => {
+        const rotated = this.homes.familyOf(one.file.path)?.rotated;
+        return rotated ? [{ one, rotated, mtimeMs: one.file.mtimeMs }] : [];
+      });
+      for (const [age, { one }] of inOrder(aged).entries()) ages.set(one, age);
+    }
+    files.sort((a, b) => (ages.get(a) ?? -1) - (ages.get(b) ?? -1));
+  }
+
+  /** Whether a file is by its name between those of the generations before and behind this one. */
+  #isInPlace(generation: Generation, { file }: Unknown): boolean {
+    const stream = this.#known.ownerOf(generation);
+    const own = this.homes.familyOf(file.path);
+    if (!stream || own?.stream !== stream) return true;
+    const at = stream.chain.indexOf(generation);
+    return stream.chain.every(({ path }, index) => {
+      const other = path === undefined || index === at ? undefined : this.homes.familyOf(path);
+      if (other?.stream !== stream) return true;
+      const age = byAge({ rotated: own.rotated, mtimeMs: 0 }, { rotated: other.rotated, mtimeMs: 0 });
+      return age === 0 || age < 0 === at < index;
+    });
   }
 
   /**
@@ -442,31 +514,64 @@ export class Streams {
   async #probe(file: Listed): Promise<Unknown | undefined> {
     const ending = endingOf(file.path);
     try {
-      if (ending !== '' && this.#isMember(file.path)) return this.#inspected(file, ending);
+      if (ending !== '' && this.#isMember(file.path)) return this.#compressed(file);
       const one = await probe(file, this.#options.handles);
       this.#canRead(file.path);
       return one;
     } catch (error) {
-      if (error instanceof FileMovedError) this.#lookAgain(file.path);
-      else this.#cannotRead(file, error);
+      if (error instanceof FileMovedError) {
+        this.#lookAgain(file.path);
+        const stream = this.homes.familyOf(file.path)?.stream;
+        if (stream) this.#moved.add(stream);
+      } else this.#cannotRead(file, error);
     }
   }
 
+  /** A compressed generation of a log that is known is taken in with the others of that log. */
+  #compressed(file: Listed): Unknown | undefined {
+    const stream = this.homes.familyOf(file.path)?.stream;
+    if (!stream) {
+      this.#awaitsLog(file.path);
+      return this.#inspected(file, undefined);
+    }
+    if (!stream.inspecting.has(file.path)) {
+      stream.inspecting.set(file.path, { sinceMs: performance.now(), isPassedBy: false });
+    }
+  }
+
+  /** The compressed generations of a log, when all that it waits for are whole: so they come in the order of their names. */
+  #inspectedOf(stream: Stream): readonly Unknown[] {
+    const ones: Unknown[] = [];
+    for (const path of [...stream.inspecting.keys()]) {
+      const file = this.#options.listing.files.get(path);
+      const one = file && this.#inspected(file, stream);
+      if (one) ones.push(one);
+    }
+    const whole = new Set(ones.map(({ file }) => file.path));
+    const isWaiting = [...stream.inspecting].some(
+      ([path, { isPassedBy }]) => !isPassedBy && !whole.has(path),
+    );
+    return isWaiting ? [] : ones;
+  }
+
   /** What a compressed generation holds, once it is whole and what it was made of is gone. */
-  #inspected(file: Listed, ending: string): Unknown | undefined {
+  #inspected(file: Listed, family: Stream | undefined): Unknown | undefined {
     const { listing, handles } = this.#options;
+    const ending = endingOf(file.path);
     const plain = file.path.slice(0, -ending.length) as RawPath;
     const restMs = Date.now() - Math.max(file.mtimeMs, file.ctimeMs);
-    const family = this.homes.familyOf(file.path)?.stream;
-    const result = this.#inspections.resultFor(file);
     const isOwnPlain = family?.path === plain || family?.real === plain;
-    if ((listing.files.has(plain) && !isOwnPlain) || restMs < this.#waits.compressedMs) {
-      this.#later(
-        file.path,
-        restMs < this.#waits.compressedMs ? this.#waits.compressedMs : this.#waits.tailMs,
-      );
+    if (listing.files.has(plain) && !isOwnPlain) {
+      this.#goOn(file.path);
+      this.#later(file.path, this.#waits.tailMs);
       return;
     }
+    if (restMs < this.#waits.compressedMs) {
+      if (family) this.#passBy(file.path, family);
+      this.#later(file.path, this.#waits.compressedMs);
+      return;
+    }
+    const result = this.#inspections.resultFor(file);
     // Of those that may lie in it: that have no file, and are not read to their end.
     const wanted = (family?.chain ?? [])
       .filter(({ path }) => path === undefined)
@@ -474,13 +579,12 @@ export class Streams {
     const lacks =
       result && wanted.some((at) => at <= result.size && at !== result.size && !result.anchors.has(at));
     if (!result || lacks) {
-      if (family) family.inspecting.add(file.path);
       this.#inspections.start(file, ending, wanted);
       return;
     }
     if (result.damage !== undefined) {
       if (restMs < this.#waits.damagedMs) {
-        this.#goOn(file.path);
+        if (family) this.#passBy(file.path, family);
         this.#later(file.path, this.#waits.tailMs);
         return;
       }
@@ -491,6 +595,17 @@ export class Streams {
     return asUnknown(file, ending, result, handles);
   }
 
+  /** One that is written to and never whole holds up its log for no longer than one that is damaged does. */
+  #passBy(path: RawPath, stream: Stream): void {
+    const waiting = stream.inspecting.get(path);
+    if (!waiting || waiting.isPassedBy || performance.now() - waiting.sinceMs < this.#waits.damagedMs) return;
+    waiting.isPassedBy = true;
+    this.#options.note(
+      `${stream.name}: ${baseOf(path)} is not whole yet, and is shipped behind what was written after it`,
+    );
+    this.#options.onReady(stream);
+  }
+
   /** Whatever a compressed file was: what waited for it is read on. */
   #goOn(path: RawPath): void {
     const stream = this.homes.familyOf(path)?.stream;
@@ -498,7 +613,15 @@ export class Streams {
   }
 
   #later(path: RawPath, waitMs: number): void {
-    setTimeout(() => this.#lookAgain(path), waitMs).unref();
+    const dueMs = performance.now() + waitMs;
+    const before = this.#due.get(path);
+    if (before && before.dueMs <= dueMs) return;
+    clearTimeout(before?.timer);
+    const timer = setTimeout(() => {
+      this.#due.delete(path);
+      this.#lookAgain(path);
+    }, waitMs).unref();
+    this.#due.set(path, { dueMs, timer });
   }
 
   /** Generations without a file that begin as this one; those of the log it is named after first. */
@@ -507,7 +630,7 @@ export class Streams {
     const family = this.homes.familyOf(file.path)?.stream;
     const alike = [...this.#known.beginningAs(begin)].filter(({ path }) => path === undefined);
     const isOfFamily = (generation: Generation): boolean => this.#known.ownerOf(generation) === family;
-    yield* alike.filter(isOfFamily);
+    yield* alike.filter(isOfFamily).sort((a, b) => placeIn(family, a) - placeIn(family, b));
     // Of a copy that is shorter than what was truncated only the beginning is compared, which other logs may share.
     const named = new Set(this.homes.prefixesOf(file.path));
     const mayBeOf = (generation: Generation): boolean => {
@@ -544,8 +667,14 @@ export class Streams {
         `${stream.name}: truncated; its copy is shorter than what was read: what followed byte ${seen} is lost unless it was empty`,
       );
     }
-    if (generation.hasEnded && generation.seen > position) this.#grew(generation, stream);
+    if (generation.hasEnded && generation.seen > position) this.#grew(generation, stream, seen);
     this.#setLive(generation, stream, false);
+    // Where only a banner was seen of it, it may as well be another one that begins so.
+    if (generation.planned === 0 && !generation.hasEnded && !this.#isInPlace(generation, one)) {
+      stream.chain = stream.chain.filter((each) => each !== generation);
+      stream.insert(generation, (other) => this.#isOlder(generation, other, stream));
+    }
+    if (generation.isUnread) await this.#hold(generation);
     this.#options.onReady(stream);
     stream.isUnsaved = true;
     stream.isPastUnsaved = true;
@@ -563,6 +692,8 @@ export class Streams {
         // It was truncated just now, perhaps after this copy of it was made: decided when that was looked at.
         this.suspect(generation);
         this.#lookAgain(path);
+        const stream = this.#known.ownerOf(generation);
+        if (stream) this.#moved.add(stream);
         return true;
       }
       const sinceMs =
@@ -635,7 +766,7 @@ export class Streams {
     if (!isIntact || !stream) return isIntact;
     this.#known.headChanged(generation);
     if (generation.seen > before) {
-      this.#grew(generation, stream);
+      this.#grew(generation, stream, before);
       this.#options.onReady(stream);
     }
     return true;
@@ -651,8 +782,17 @@ export class Streams {
     stream.chain.push(generation);
     this.#known.add(generation, stream);
     stream.isUnsaved = true;
-    stream.isBeginning = true;
-    this.#beginning.add(stream);
+    this.#isFresh(generation, stream);
+  }
+
+  /**
+   * What was listed may be older than what was opened then, and an earlier generation have been on its way from one name to
+   * another: what is met is read when the next look has found no earlier one.
+   */
+  #isFresh(generation: Generation, stream: Stream): void {
+    generation.isFresh = true;
+    this.#fresh.set(generation, stream);
+    this.#options.listing.recheckAround(generation.lastPath);
   }
 
   /** A generation that came and went between two looks: older than the log itself, and younger than what is known. */
@@ -662,19 +802,21 @@ export class Streams {
     stream.insert(generation, (other) => this.#isOlder(generation, other, stream));
     this.#known.add(generation, stream);
     this.#restless.add(generation);
+    await this.#hold(generation);
     stream.isUnsaved = true;
+    this.#isFresh(generation, stream);
     if (one.ending !== '' && !stream.hasToldOfCompressed) {
       stream.hasToldOfCompressed = true;
       this.#options.note(
         `${stream.name}: compressed generations such as ${baseOf(one.file.path)} are shipped as a part of it, not as files`,
       );
     }
-    this.#options.onReady(stream);
   }
 
-  /** By their names, of two generations of which nothing was read. */
-  #isOlder(one: Generation, other: Generation, stream: Stream): boolean {
-    if (other.planned > 0 || one.path === undefined || other.path === undefined) return false;
+  /** By their names, of two generations of which nothing was read; undefined when the other one may be anywhere. */
+  #isOlder(one: Generation, other: Generation, stream: Stream): boolean | undefined {
+    if (other.planned > 0 || one.path === undefined) return false;
+    if (other.path === undefined) return this.#options.handles.has(other) ? false : undefined;
     const [a, b] = [this.homes.familyOf(one.path), this.homes.familyOf(other.path)];
     if (a?.stream !== stream || b?.stream !== stream) return false;
     return byAge({ rotated: a.rotated, mtimeMs: 0 }, { rotated: b.rotated, mtimeMs: 0 }) < 0;
@@ -705,6 +847,8 @@ export class Streams {
   ): Promise<Stream> {
     const stream = new Stream(at, record, past);
     this.byName.set(stream.name, stream);
+    for (const path of this.#awaitedBy.get(stream.path) ?? []) this.#lookAgain(path);
+    this.#awaitedBy.delete(stream.path);
     for (const generation of [...stream.chain, ...stream.past]) this.#known.add(generation, stream);
     for (const generation of stream.chain) this.#restless.add(generation);
     await this.#home(stream, stream.path);
@@ -730,9 +874,17 @@ export class Streams {
     if (ending !== '' || rotatedNames(path).length === 0) return false;
     const sinceMs = this.#orphans.get(path) ?? performance.now();
     this.#orphans.set(path, sinceMs);
+    this.#awaitsLog(path);
     if (performance.now() - sinceMs >= this.#waits.lookMs) return false;
     this.#later(path, this.#waits.lookMs);
     return true;
+  }
+
+  #awaitsLog(path: RawPath): void {
+    for (const { live } of rotatedNames(path)) {
+      const paths = this.#awaitedBy.get(live) ?? new Set();
+      this.#awaitedBy.set(live, paths.add(path));
+    }
   }
 
   /** Whether this is the name of an earlier generation of a log that is known or there. */
@@ -813,7 +965,7 @@ export class Streams {
       throw error;
     }
     this.#known.headChanged(generation);
-    if (generation.seen > before) this.#grew(generation, stream);
+    if (generation.seen > before) this.#grew(generation, stream, before);
     return true;
   }
 
@@ -838,7 +990,7 @@ export class Streams {
     }
     if (now - generation.lostAtMs < this.#waits.lookMs * (generation.lostLooks + 1)) return;
     generation.lostLooks += 1;
-    if (generation.lostLooks < lostLooks || stream.inspecting.size > 0) return;
+    if (generation.lostLooks < lostLooks || stream.isWaiting) return;
     const { position, seen, wasTruncated, isLoaded, isLive, isComplete } = generation;
     const { note } = this.#options;
     const what = `bytes ${position} to ${seen}`;
@@ -873,6 +1025,11 @@ export class Streams {
     stream.isPastUnsaved = true;
     this.#options.onReady(stream);
   }
+}
+
+/** Where in its log a generation is; those that are done come first. */
+function placeIn(stream: Stream | undefined, generation: Generation): number {
+  return stream?.chain.indexOf(generation) ?? -1;
 }
 
 function isSameFile(generation: Generation, file: Listed | undefined): boolean {

@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { FileRecord } from '../channel/ledger.ts';
 import { pastFieldOf, storedRecord } from '../channel/ledger.ts';
 import { hasCode } from '../files/errno.ts';
@@ -153,6 +153,8 @@ export class Follower {
         signal,
       );
       await wait(this.#waits.settleMs, undefined, { signal });
+      // However late the timer was: what the system had to tell by then is known.
+      await nextTurn();
       if (performance.now() >= sweptAtMs + (isUrgent ? this.#waits.soonMs : this.#waits.sweepMs)) {
         await this.#streams.look(await this.#listing.sweep());
         sweptAtMs = performance.now();
@@ -226,31 +228,27 @@ export class Follower {
 
   /** Reads a stream's generations in their order. Resolves to whether there is more at once. */
   async #readSome(stream: Stream): Promise<boolean> {
-    if (stream.hasFailed || stream.isBeginning || stream.inspecting.size > 0) return false;
-    let parts = 0;
-    for (const generation of [...stream.chain]) {
+    if (stream.hasFailed || !this.#streams.mayRead(stream)) return false;
+    for (const generation of stream.chain) {
+      // What was begun comes before whatever may still be found.
+      if (generation.isFresh || (stream.isWaiting && generation.planned === 0)) return false;
       if (generation.planned >= generation.seen || generation.isUnreadable) continue;
       // Its file is gone, and looked for: nothing behind it is read before that is decided.
       if (generation.path === undefined && !this.#handles.has(generation)) return false;
       try {
-        const read = await this.#readGeneration(stream, generation, partsAtOnce - parts);
-        // What was planned was dropped: it is read again when its file was looked at.
-        if (read === undefined) return false;
-        parts += read;
+        // What comes behind it may be another one by the time it was read. Dropped, it is read when its file was looked at.
+        return (await this.#readGeneration(stream, generation)) > 0;
       } catch (error) {
         if (!(error instanceof FileMovedError || isOfFile(error))) throw error;
         this.#streams.suspect(generation);
-        return false;
       }
-      if (parts >= partsAtOnce) return true;
-      // The line at its end may still be finished: what comes next is behind it.
-      if (generation.planned < generation.seen && !generation.isLive) return false;
+      return false;
     }
     return false;
   }
 
-  /** Resolves to how many parts were planned; undefined when they were dropped meanwhile, with all that is behind them. */
-  async #readGeneration(stream: Stream, generation: Generation, most: number): Promise<number | undefined> {
+  /** Resolves to how many parts were planned; none when they were dropped meanwhile, with all that is behind them. */
+  async #readGeneration(stream: Stream, generation: Generation): Promise<number> {
     const { pipeline, plan } = this.#options;
     const openFile = this.#shipmentOf(stream);
     const { planned } = stream;
@@ -259,7 +257,7 @@ export class Follower {
       read: generation.reader(this.#handles),
       position: generation.planned,
       end: generation.seen,
-      isEnding: generation.isFlushed && !generation.isLive,
+      isEnding: generation.isFlushed && (!generation.isLive || generation.path === undefined),
       begins: stream.openPlanned !== undefined && stream.openPlanned !== generation,
     };
     const record = { ...stream.record, ...planned, bytes: planned.shipped + growth.end - growth.position };
@@ -273,8 +271,8 @@ export class Follower {
       openFile.stopped = undefined;
       await pipeline.add(openFile, part);
       parts += 1;
-      if (generation.planned !== part.after.position) return;
-      if (parts >= most) return parts;
+      if (generation.planned !== part.after.position) return 0;
+      if (parts >= partsAtOnce) return parts;
     }
     return parts;
   }
