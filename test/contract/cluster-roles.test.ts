@@ -99,3 +99,34 @@ describe.each(roles)('%s', (role) => {
     expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('REDIS_DENIED') });
   });
 });
+
+test.each([
+  ['viewer', ['snapshot --json', 'doctor', 'lock list', 'topic status', 'chat read ops --as bob --peek']],
+  ['doctor', ['doctor --fix', 'doctor']],
+])(
+  'what %s looks at is refused on none of the servers',
+  async (role, looks) => {
+    await cluster.flush();
+    const url = cluster.urls[0] ?? '';
+    const env = { QUARTERDECK_CLUSTER: '1', QUARTERDECK_TIMEOUT: '6s' };
+    const things = [
+      'chat create ops --members ann,bob',
+      'lock acquire deploy --ttl 1m',
+      'topic publish news a',
+    ];
+    for (const words of [...things, 'log write app one', 'hits add visits 3', 'buffer incr project 7'])
+      expect(await runHere(words.split(' '), { url, env })).toMatchObject({ code: 0, stderr: '' });
+    const { stdout } = await runHere(['acl', role, '--cluster', '--json']);
+    const [, , user = '', ...rules] = (JSON.parse(stdout) as Acl).line.split(' ');
+    for (const node of nodes) {
+      await node.call('ACL', 'SETUSER', user, ...rules, '>pw');
+      await node.call('ACL', 'LOG', 'RESET');
+    }
+    for (const words of looks) {
+      const { code, stderr } = await runHere(words.split(' '), { url, env: { ...env, ...userOf(role) } });
+      expect({ words, stderr, hasAnswered: code < 2 }).toEqual({ words, stderr: '', hasAnswered: true });
+    }
+    for (const node of nodes) expect(await node.call('ACL', 'LOG')).toEqual([]);
+  },
+  60_000,
+);
