@@ -22,7 +22,7 @@ const store = /^source\/store\//;
 const ui = /^source\/ui\//;
 /** Text, numbers and widths: what of `ui/` needs no Ink. */
 const uiText = /^source\/ui\/(theme\/)?[^/]+\.ts$/;
-const contract = /^source\/features\/(feature|parameters)\.ts$/;
+const contract = /^source\/features\/(feature|parameters|printed)\.ts$/;
 const featureList = /^source\/features\/index\.ts$/;
 const commands = /^source\/commands\//;
 /** Frames outside of the console: text, pictures, recordings. */

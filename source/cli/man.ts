@@ -1,5 +1,6 @@
 import type { CommandLoaders } from '../commands/completion.ts';
 import { exitCodeRows, flagRows, globalRows, purpose, type Row, wordRows } from '../commands/manual.ts';
+import * as printed from '../commands/printed.ts';
 import { type AnyCommand, usageOf } from '../commands/run-command.ts';
 import { defineCommand } from '../features/feature.ts';
 import { features } from '../features/index.ts';
@@ -9,6 +10,7 @@ export const manCommand = (shellCommands: CommandLoaders) =>
   defineCommand({
     verb: 'man',
     summary: 'print the man page, for `man -l -` or a directory of your MANPATH',
+    prints: printed.page,
     writes: false,
     offline: true,
     examples: [

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { UsageError } from '../errors.ts';
 import { defineCommand, list, optionalFlag, word } from '../features/feature.ts';
 import { type Rights, type RoleName, rightsOf, roleNames, rolesOf } from './acl-rights.ts';
+import * as printed from './printed.ts';
 
 export const aclCommand = defineCommand({
   verb: 'acl',
@@ -15,6 +16,7 @@ export const aclCommand = defineCommand({
     names: list('NAME', 'what it is for, such as the names of locks; `*` stands for any text', v.string()),
   },
   flags: { as: optionalFlag('USER', 'how the user is called (as the role)', v.string()) },
+  prints: printed.acl,
   writes: false,
   offline: true,
   examples: [

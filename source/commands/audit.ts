@@ -3,6 +3,7 @@ import { formatClockSeconds } from '../ui/format.ts';
 import { textTable } from '../ui/text-table.ts';
 import { durationMs } from '../values.ts';
 import { type AuditedAct, auditFolder, readAudit } from './audit-trail.ts';
+import * as printed from './printed.ts';
 
 /** What was done from this user's consoles. */
 export const auditCommand = defineCommand({
@@ -10,6 +11,7 @@ export const auditCommand = defineCommand({
   summary:
     'what was done from your consoles: who, when, on which server, and what was answered; the newest first',
   flags: { since: optionalFlag('DURATION', 'only what was begun within so long', durationMs) },
+  emits: printed.audited,
   writes: false,
   offline: true,
   examples: ['quarterdeck audit --since 8h', "quarterdeck audit --json | jq 'select(.production)'"],
@@ -30,7 +32,7 @@ export const auditCommand = defineCommand({
 });
 
 /** As scripts see it. */
-export function auditJson(act: AuditedAct): object {
+export function auditJson(act: AuditedAct) {
   const { id, atMs, endedAtMs, operator, user, host, pid, server, context, production } = act;
   const { command, input, question, outcome, answer } = act;
   return {

@@ -5,6 +5,7 @@ import { features } from '../features/index.ts';
 import { dashed, type GlobalFlag, globalFlags, spelled } from '../global-flags.ts';
 import { choicesOf } from './choices.ts';
 import { type Completions, scripts, shells } from './completion-scripts.ts';
+import * as printed from './printed.ts';
 import type { AnyCommand } from './run-command.ts';
 
 export type CommandLoaders = Readonly<Record<string, () => Promise<AnyCommand>>>;
@@ -17,6 +18,7 @@ export const completionCommand = (consoleCommands: CommandLoaders) =>
     words: {
       shell: word('SHELL', 'bash, zsh or fish', v.picklist(shells, 'Expected bash, zsh or fish')),
     },
+    prints: printed.completion,
     writes: false,
     offline: true,
     examples: ['source <(quarterdeck completion bash)', 'quarterdeck completion fish | source'],

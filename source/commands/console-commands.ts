@@ -11,6 +11,7 @@ export const consoleCommands: Readonly<Record<string, () => Promise<AnyCommand>>
   ack: async () => (await import('./needs/needs-command.ts')).ackCommand,
   unack: async () => (await import('./needs/needs-command.ts')).unackCommand,
   completion: async () => (await import('./completion.ts')).completionCommand(consoleCommands),
+  schema: async () => (await import('./schema.ts')).schemaCommand(consoleCommands),
   ping: async () => (await import('./ping.ts')).pingCommand,
   metrics: async () => (await import('./metrics/metrics.ts')).metricsCommand,
   audit: async () => (await import('./audit.ts')).auditCommand,

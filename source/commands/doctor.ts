@@ -11,6 +11,7 @@ import { shellWord } from '../shell-word.ts';
 import { counted, formatCount } from '../ui/format.ts';
 import { examineServer } from './doctor-server.ts';
 import { failureOf } from './failure.ts';
+import * as printed from './printed.ts';
 import { ReadOnlyError } from './run-command.ts';
 
 /**
@@ -21,6 +22,7 @@ export const doctorCommand = defineCommand({
   verb: 'doctor',
   summary: 'look for what went wrong in every family of keys; exit 1 if something is found',
   flags: { fix: switchFlag('mend what can be mended without losing anything') },
+  prints: printed.findings,
   writes: false,
   examples: ['quarterdeck doctor', 'quarterdeck doctor --fix --json'],
   async run(context, { fix }) {

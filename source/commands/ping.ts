@@ -5,6 +5,7 @@ import { serverIn } from '../redis/server/server-version.ts';
 import { infoOf } from '../redis/server/support.ts';
 import { textTable } from '../ui/text-table.ts';
 import { failureOf } from './failure.ts';
+import * as printed from './printed.ts';
 
 /** How many round trips are measured; the median is printed. */
 const rounds = 5;
@@ -24,6 +25,7 @@ type Pinged = {
 export const pingCommand = defineCommand({
   verb: 'ping',
   summary: 'whether Redis answers, what it is, and how long an answer takes; exit 3 if it does not',
+  prints: printed.ping,
   writes: false,
   partial: true,
   examples: ['quarterdeck ping --timeout 2s'],

@@ -1,9 +1,11 @@
 import { defineCommand } from '../features/feature.ts';
 import { textTable } from '../ui/text-table.ts';
+import * as printed from './printed.ts';
 
 export const configCommand = defineCommand({
   verb: 'config',
   summary: 'show the settings in force, after flags, environment, config file and defaults',
+  prints: printed.settings,
   writes: false,
   offline: true,
   async run({ config }) {

@@ -1,4 +1,5 @@
 import type { ComponentType } from 'react';
+import type * as v from 'valibot';
 import type { Config } from '../config.ts';
 import type { Need } from '../need.ts';
 import type { Client } from '../redis/client.ts';
@@ -8,6 +9,7 @@ import type { List, Listed } from '../ui/list.ts';
 import type { Nothing } from '../ui/nothing.ts';
 import type { PaneFrameInfo } from '../ui/pane-frame.tsx';
 import type { Parameter } from './parameters.ts';
+import type { Printed } from './printed.ts';
 
 export * from './parameters.ts';
 
@@ -284,6 +286,10 @@ export type Command<Input> = {
   readonly follows?: string;
   /** Why what it did cannot be taken back; said by `:undo`. */
   readonly final?: string;
+  /** What it prints with `--json`; without one it prints none, such as a command that only runs another. */
+  readonly prints?: v.GenericSchema;
+  /** What each line is where it prints NDJSON. */
+  readonly emits?: v.GenericSchema;
   /** Lines of examples for `--help`. */
   readonly examples?: readonly string[];
   run(context: CommandContext, input: Input): Promise<Outcome>;
@@ -371,9 +377,9 @@ export type Undo = {
   run(context: CommandContext): Promise<Text>;
 };
 
-export type Outcome = {
+export type Outcome<Json = unknown> = {
   /** The one JSON value of `--json`; absent when everything went out through `emit`. */
-  readonly json?: unknown;
+  readonly json?: Json;
   /** The same for people; in the console its first line goes to the status line. */
   readonly text: Text;
   /** The text as it is painted where it goes to a terminal: our own sequences around text that was made safe. */
@@ -420,12 +426,18 @@ export function defineFeature<Slice extends Listed>(feature: Feature<Slice>): Fe
   return feature;
 }
 
-/** Infers a command's input from its words and flags. */
+/** Infers a command's input from its words and flags, and what its `run` returns from what it prints. */
 export function defineCommand<
   const Words extends Parameters = Record<never, never>,
   const Flags extends Parameters = Record<never, never>,
+  const Prints extends v.GenericSchema = v.GenericSchema<unknown>,
 >(
-  command: Omit<Command<InputOf<Words, Flags>>, 'words' | 'flags'> & { words?: Words; flags?: Flags },
+  command: Omit<Command<InputOf<Words, Flags>>, 'words' | 'flags' | 'prints' | 'run'> & {
+    words?: Words;
+    flags?: Flags;
+    prints?: Prints;
+    run(context: CommandContext, input: InputOf<Words, Flags>): Promise<Outcome<Printed<Prints>>>;
+  },
 ): Command<InputOf<Words, Flags>> {
   return { ...command, words: command.words ?? {}, flags: command.flags ?? {} };
 }

@@ -11,6 +11,7 @@ import {
   type ReadContext,
 } from '../../features/feature.ts';
 import { waitMs, wholeNumber } from '../../values.ts';
+import * as printed from '../printed.ts';
 import { askParts, chosenFeatures } from '../snapshot.ts';
 import { exposition, type Family } from './exposition.ts';
 import { type MetricsOptions, parts } from './families.ts';
@@ -57,6 +58,7 @@ export const metricsCommand = defineCommand({
     ),
     maxSeries: flagOr('N', 'print at most N series', wholeNumber({ min: 100 }), '5000'),
   },
+  prints: printed.metrics,
   writes: false,
   partial: true,
   ridesOut: ({ listen, every }) => listen !== undefined || every !== undefined,

@@ -10,11 +10,13 @@ import {
   word,
 } from '../../features/feature.ts';
 import { loadFeature } from '../../features/index.ts';
+import type { Printed } from '../../features/printed.ts';
 import { didYouMean } from '../../nearest.ts';
 import { type Ack, needSentence, type OpenNeed } from '../../need.ts';
 import { formatAge, formatClock } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { durationMs } from '../../values.ts';
+import * as printed from '../printed.ts';
 import { chosenFeatures, paneFlag } from '../snapshot.ts';
 import { readAcks, removeAck, writeAck } from './acks.ts';
 import { countNeeds } from './needs.ts';
@@ -32,6 +34,7 @@ export const needsCommand = defineCommand({
   verb: 'needs',
   summary: 'list what needs a human, the most urgent first; exit 1 if something bad is among it',
   flags: { pane: paneFlag },
+  prints: printed.needs,
   writes: false,
   partial: true,
   examples: ['quarterdeck needs --json', "quarterdeck watch --fail-if 'needs.bad > 0'"],
@@ -44,7 +47,7 @@ export const needsCommand = defineCommand({
 });
 
 /** As scripts see it. */
-export function needJson({ id, feature, name, severity, words, sinceMs, ack, kind }: OpenNeed): object {
+export function needJson({ id, feature, name, severity, words, sinceMs, ack, kind }: OpenNeed) {
   return {
     id,
     feature,
@@ -82,6 +85,7 @@ export const ackCommand = defineCommand({
     note: optionalFlag('TEXT', 'what you are doing about it', v.pipe(v.string(), v.maxLength(400))),
     for: flagOr('DURATION', 'for how long', durationMs, '24h'),
   },
+  prints: printed.ack,
   writes: true,
   examples: ["quarterdeck ack 'topic.dead orders/audit' --note 'vm-7 restarts' --for 1h"],
   async run(context, { id, note = '', for: forMs }) {
@@ -99,7 +103,7 @@ export async function acknowledge(
   context: CommandContext,
   need: OpenNeed,
   { note, forMs }: { readonly note: string; readonly forMs: number },
-): Promise<Outcome> {
+): Promise<Outcome<Printed<typeof printed.ack>>> {
   const ack = ackOf(context.config.operator, need, { note, forMs });
   await writeAck(context.redis, need.id, ack);
   const about = note === '' ? '' : `: ${note}`;
@@ -168,6 +172,7 @@ export const unackCommand = defineCommand({
   verb: 'unack',
   summary: 'take back that somebody is on it',
   words: { id: which },
+  prints: printed.unack,
   writes: true,
   async run(context, { id }) {
     // Only for taking it back: where they cannot be read, they can be removed all the same.

@@ -32,6 +32,7 @@ import type { FlushRun } from './flush/flusher.ts';
 import { dropGuard, flushGuard } from './guards.ts';
 import { isId, isOwnType } from './keys.ts';
 import { type Pending, pendingOf } from './pending.ts';
+import * as printed from './printed.ts';
 import { bringDriver } from './sql/driver.ts';
 import { byId, type TargetOptions } from './sql/target.ts';
 import { rowOf, stateOf } from './state.ts';
@@ -53,6 +54,7 @@ const incr = defineCommand({
     id: word('ID', 'whose count grows; `-` reads lines `ID<TAB>BY` from stdin', idValue),
     by: optionalWord('BY', 'by how much (1)', wholeNumber({ min: 1 })),
   },
+  prints: printed.counted,
   writes: true,
   examples: [
     'quarterdeck buffer incr project 42',
@@ -75,6 +77,7 @@ const pending = defineCommand({
   summary: 'what waits to be written to SQL',
   words: { type: named(optionalWord('TYPE', 'only this type', name), 'buffer') },
   flags: { discover: switchFlag('also look for buffers that only others have written, by a slow SCAN') },
+  prints: printed.pending,
   writes: false,
   examples: ['quarterdeck buffer pending', "quarterdeck snapshot --fail-if 'buffer.oldestAgeMs > 10m'"],
   async run(context, { type, discover: isThorough }) {
@@ -104,6 +107,8 @@ const flush = defineCommand({
       v.pipe(durationMs, v.minValue(100, 'Expected a duration from 100ms up')),
     ),
   },
+  prints: printed.flushed,
+  emits: printed.flushed,
   writes: true,
   endsWithinMs: 4000,
   outside: 'It writes to SQL, and only then takes what it wrote out of Redis: neither is done in a dry run.',
@@ -203,6 +208,7 @@ const aside = defineCommand({
   verb: 'aside',
   summary: 'what SQL refuses: each id with its count and the reason',
   words: { type: named(optionalWord('TYPE', 'only this type', name), 'buffer') },
+  prints: printed.aside,
   writes: false,
   examples: ['quarterdeck buffer aside project'],
   async run({ redis, warn }, { type }) {
@@ -233,6 +239,7 @@ const retry = defineCommand({
     ids: list('ID', 'as `buffer aside` lists them', name, { min: 0 }),
   },
   flags: { all: switchFlag('everything that is aside') },
+  prints: printed.retried,
   writes: true,
   examples: ['quarterdeck buffer retry project 42', 'quarterdeck buffer retry project --all'],
   final: 'the next flush tries them; what SQL refuses is set aside again',
@@ -261,6 +268,7 @@ const drop = defineCommand({
     type: named(word('TYPE', 'the type', name), 'buffer'),
     ids: list('ID', 'as `buffer aside` lists them', name, { min: 1 }),
   },
+  prints: printed.dropped,
   writes: true,
   guard: dropGuard,
   examples: ['quarterdeck buffer drop project undefined --yes'],

@@ -23,6 +23,7 @@ import { UnknownRoomError } from './errors.ts';
 import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts';
 import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
+import * as printed from './printed.ts';
 import { ack, create, join, leave, pending } from './room/chat.ts';
 import { adopt, discover, inspect, known, knownRooms, type RoomFigures } from './room/rooms.ts';
 import { send } from './room/send.ts';
@@ -53,6 +54,7 @@ const createCommand = defineCommand({
     members: word('a,b,c', 'who is in it', names),
     writers: optionalFlag('d,e', 'who only writes to it: no message waits for them', names),
   },
+  prints: printed.made,
   writes: true,
   examples: [
     'quarterdeck chat create ops --members ann,bob',
@@ -71,6 +73,7 @@ const joinCommand = defineCommand({
   summary: 'become a member; what was sent before stays unseen by you',
   words: { room },
   flags: { as, writesOnly: switchFlag('never read: no message waits for you') },
+  prints: printed.membership,
   writes: true,
   async run(context, input) {
     const { redis, config } = context;
@@ -87,6 +90,7 @@ const leaveCommand = defineCommand({
   summary: 'stop being a member; the last one takes the room away',
   words: { room },
   flags: { as },
+  prints: printed.membership,
   writes: true,
   guard: leaveGuard,
   async run(context, input) {
@@ -113,6 +117,8 @@ const sendCommand = defineCommand({
     ),
     unseen: switchFlag('it stays unseen by yourself too, until you read it'),
   },
+  prints: printed.sent,
+  emits: printed.sent,
   writes: true,
   examples: [
     'quarterdeck chat send ops disk full on db3 --as monitor',
@@ -145,6 +151,7 @@ const readCommand = defineCommand({
   summary: 'print what you have not seen yet, and mark it as seen',
   words: { room },
   flags: { as, peek: switchFlag('leave it unseen') },
+  prints: printed.messages,
   writes: true,
   onlyReads: ({ peek }) => peek,
   async run(context, input) {
@@ -187,6 +194,7 @@ const tailCommand = defineCommand({
   summary: 'print what you have not seen, then every message as it is sent',
   words: { room },
   flags: { as },
+  emits: printed.message,
   writes: true,
   async run(context, input) {
     const { redis, config, signal } = context;
@@ -204,6 +212,7 @@ const markCommand = defineCommand({
   summary: 'mark everything up to a message as seen, such as after `read --peek`',
   words: { room, id: word('ID', 'the message', wholeNumber()) },
   flags: { as },
+  prints: printed.seen,
   writes: true,
   async run({ redis, config }, input) {
     const member = input.as ?? config.operator;
@@ -223,6 +232,7 @@ const shareCommand = defineCommand({
     as,
     frame: optionalFlag('JSON', 'the frame, instead of stdin', v.string()),
   },
+  prints: printed.shared,
   writes: true,
   examples: ['quarterdeck snapshot --pane topic --format json | quarterdeck chat share ops audit is dead'],
   async run(context, input) {
@@ -241,6 +251,7 @@ const frameCommand = defineCommand({
   verb: 'frame',
   summary: 'show a frame that somebody shared, as it was',
   words: { room, frame: word('FRAME', 'as the message names it, such as 7f3a09bc', v.string()) },
+  prints: printed.frame,
   writes: false,
   async run({ redis }, input) {
     const frame = await openFrame(redis, input.room, input.frame);
@@ -265,6 +276,7 @@ const listCommand = defineCommand({
   verb: 'list',
   summary: 'rooms, who is in them, and what each has not seen',
   flags: { discover: switchFlag('look through all keys for rooms that others made') },
+  prints: printed.rooms,
   writes: false,
   async run(context, input) {
     const { redis, config, signal } = context;

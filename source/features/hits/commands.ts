@@ -10,6 +10,7 @@ import { defineCommand, flagOr, named, optionalFlag, optionalWord, switchFlag, w
 import { tellMissing } from '../shards/open-shards.ts';
 import { bucketMs, dayMs, hourMs } from './keys.ts';
 import { count, readLines, readNamed } from './lines.ts';
+import * as printed from './printed.ts';
 import { type Overview, requireSteps, seriesPoints, sum, sumToday } from './read.ts';
 import {
   askSeries,
@@ -64,6 +65,7 @@ const addCommand = defineCommand({
     keepHourly: flagOr('DURATION', 'how long hours stay', atLeast(dayMs, '1d'), '400d'),
     layout,
   },
+  prints: printed.added,
   writes: true,
   partial: true,
   examples: [
@@ -117,6 +119,7 @@ const sumCommand = defineCommand({
     today: switchFlag('since midnight here'),
     layout,
   },
+  prints: printed.sum,
   writes: false,
   partial: true,
   examples: ['quarterdeck hits sum web --since 7d', 'TZ=UTC quarterdeck hits sum web --today --json'],
@@ -147,6 +150,7 @@ const seriesCommand = defineCommand({
     since: flagOr('DURATION', 'up to now', atLeast(bucketMs, '10s'), '1h'),
     layout,
   },
+  prints: printed.points,
   writes: false,
   partial: true,
   examples: ['quarterdeck hits series web --step 1m --since 6h --json'],
@@ -174,6 +178,7 @@ const listCommand = defineCommand({
   verb: 'list',
   summary: 'every series: today, yesterday up to the same time, the last hour',
   flags: { discover: switchFlag('look through all keys for series that other programs count') },
+  prints: printed.all,
   writes: false,
   partial: true,
   async run(context, input) {

@@ -25,6 +25,7 @@ import { resetGuard } from './guards.ts';
 import { Limiter } from './limit.ts';
 import type { LimitUse } from './list.ts';
 import { formatPeriod } from './period.ts';
+import * as printed from './printed.ts';
 import { algorithms, type Limit, largestMax, limitOfMember, longestPerMs, shortestPerMs } from './rules.ts';
 import { askSubject, discoverOver, listOver, resetOver, restoreOver } from './spread.ts';
 import { byNearness } from './state.ts';
@@ -100,6 +101,7 @@ const hitCommand = defineCommand({
   summary: 'spend from a limit; exit 1 when there is no room, and nothing is spent then',
   words: { subject },
   flags,
+  prints: printed.verdict,
   writes: true,
   partial: true,
   examples: [
@@ -125,6 +127,7 @@ const peekCommand = defineCommand({
   summary: 'whether a hit would be allowed, without spending',
   words: { subject },
   flags,
+  prints: printed.verdict,
   writes: false,
   partial: true,
   async run(context, input) {
@@ -140,6 +143,7 @@ const resetCommand = defineCommand({
   verb: 'reset',
   summary: 'give a subject all of its limits back',
   words: { subject },
+  prints: printed.cleared,
   writes: true,
   partial: true,
   follows:
@@ -173,6 +177,7 @@ const restoreCommand = defineCommand({
   verb: 'restore',
   summary: 'take a reset back within an hour: what was used before counts again, beside what was used since',
   words: { subject, id: word('ID', 'the reset, as `limit reset --json` calls it (`undo`)', name) },
+  prints: printed.restored,
   writes: true,
   examples: ['quarterdeck limit restore key:7f3 9f3c21aa07b4'],
   run: async (context, input) => await restored(context, input.subject, input.id),
@@ -192,6 +197,7 @@ const listCommand = defineCommand({
   verb: 'list',
   summary: 'subjects and what they have used, nearest to the limit first',
   flags: { discover: switchFlag('look through all keys for limits that other programs count') },
+  prints: printed.limits,
   writes: false,
   partial: true,
   async run(context, input) {

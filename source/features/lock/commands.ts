@@ -20,6 +20,7 @@ import { breakGuard } from './guards.ts';
 import { discoverNames, inspect, inspectAll, unreadableText } from './inspect.ts';
 import { lockJson, lockTable } from './list.ts';
 import { acquire } from './lock.ts';
+import * as printed from './printed.ts';
 import { runLocked } from './run.ts';
 import { describe, ownerOf } from './token.ts';
 import { breakLock, extend, release } from './token-commands.ts';
@@ -107,6 +108,7 @@ const acquireCommand = defineCommand({
     wait: flagOr('DURATION', 'wait so long for the lock', durationMs, '0s'),
     label,
   },
+  prints: printed.acquired,
   writes: true,
   examples: ['quarterdeck lock acquire nightly --ttl 1h --json'],
   async run(context, input) {
@@ -134,6 +136,7 @@ const extendCommand = defineCommand({
   summary: 'hold a lock for another TTL from now',
   words: { name: lock, token },
   flags: { ttl: flag('DURATION', 'the new lease, from now; from 100ms up', durationMs) },
+  prints: printed.extended,
   writes: true,
   async run(context, { name, token: given, ttl: ttlMs }) {
     const { redis } = context;
@@ -151,13 +154,14 @@ const releaseCommand = defineCommand({
   verb: 'release',
   summary: 'free a lock, and hand it to the next in line',
   words: { name: lock, token },
+  prints: printed.released,
   writes: true,
   final: 'it was freed or handed on, and may be held by somebody else',
   async run(context, { name, token: given }) {
     const { redis } = context;
     const token = await tokenFrom(context, given);
     if (!(await release(redis, name, token))) throw new LockNotHeldError(name, token);
-    return { json: { name, released: true }, text: `Released ${name}` };
+    return { json: { name, released: true as const }, text: `Released ${name}` };
   },
 });
 
@@ -166,6 +170,7 @@ const breakCommand = defineCommand({
   summary: 'take a lock away from whoever holds it, and hand it to the next in line',
   words: { name: lock },
   flags: { token: optionalFlag('TOKEN', 'only if this token holds it', tokenValue) },
+  prints: printed.broken,
   writes: true,
   guard: breakGuard,
   final: 'it was freed or handed on, and its fencing token went up: whoever held it must not go on',
@@ -190,6 +195,7 @@ const listCommand = defineCommand({
   verb: 'list',
   summary: 'locks that are held, by whom, and who waits for them',
   flags: { discover: switchFlag('look through all keys for locks that other programs hold') },
+  prints: printed.locks,
   writes: false,
   async run(context, input) {
     const { redis, config, signal } = context;

@@ -30,6 +30,7 @@ import {
 } from './keys.ts';
 import { type Common, common, indexedLogs, isKnown, logs, recent } from './log.ts';
 import { formatMovement, movement } from './movement.ts';
+import * as printed from './printed.ts';
 import { LogWriter } from './writer.ts';
 
 const logName = named(
@@ -71,6 +72,7 @@ const writeCommand = defineCommand({
     message: list('MESSAGE', 'the message; without it, or with `-`, each line of stdin', v.string()),
   },
   flags: { severity, raw: switchFlag('count exact texts instead of templates') },
+  prints: printed.written,
   writes: true,
   examples: [
     'quarterdeck log write web --severity error upstream timed out',
@@ -118,6 +120,7 @@ const commonCommand = defineCommand({
     top: flagOr('N', 'how many', wholeNumber({ min: 1, max: 10_000 }), '20'),
     raw: switchFlag('show a line each template stands for instead of the template'),
   },
+  prints: printed.common,
   writes: false,
   examples: ['quarterdeck log common web --severity error', 'quarterdeck log common web --top 5 --json'],
   async run({ redis }, { top, raw, name, severity }) {
@@ -136,6 +139,7 @@ const recentCommand = defineCommand({
   summary: 'the last lines, newest first',
   words: { name: logName },
   flags: { severity, count: flagOr('N', 'how many', wholeNumber({ min: 1 }), '100') },
+  prints: printed.recent,
   writes: false,
   async run({ redis }, { name, severity, count }) {
     const lines = await recent(redis, { name, severity }, count);
@@ -151,6 +155,7 @@ const listCommand = defineCommand({
   verb: 'list',
   summary: 'logs by name and severity, and how much they hold of this hour',
   flags: { discover: switchFlag('also look for logs that only others write, by a slow SCAN') },
+  prints: printed.logs,
   writes: false,
   async run(context, { discover: isThorough }) {
     const others = isThorough ? await discover(context.redis, context.signal) : [];

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { name } from '../../values.ts';
 import { type Command, defineCommand, list, optionalFlag } from '../feature.ts';
+import * as printed from './printed.ts';
 import { routerNames } from './router.ts';
 import { checkOrder } from './shard-fingerprint.ts';
 import { shardsOf } from './shards.ts';
@@ -17,6 +18,7 @@ const routeCommand = defineCommand({
       v.picklist(routerNames, `Expected one of ${routerNames.join(', ')}`),
     ),
   },
+  prints: printed.routes,
   writes: false,
   offline: true,
   examples: ['quarterdeck shards route user:1 user:2 --router ketama --url redis://a --url redis://b'],
@@ -33,6 +35,7 @@ const routeCommand = defineCommand({
 const statusCommand = defineCommand({
   verb: 'status',
   summary: 'show every server: role, state, memory, load',
+  prints: printed.servers,
   writes: false,
   partial: true,
   async run({ connections, config, warn }) {

@@ -29,6 +29,7 @@ import { channelKeys } from './channel/keys.ts';
 import { type ChannelStatus, look, status, statuses } from './channel/status.ts';
 import { deliverTo } from './consumer/sinks.ts';
 import { dropGuard, forgetGuard } from './guards.ts';
+import * as printed from './printed.ts';
 import { type ShipProgress, type Shipped, ship } from './ship.ts';
 
 const KiB = 1024;
@@ -67,6 +68,7 @@ const runCommand = defineCommand({
     exclude: list('GLOB', 'of directories, no files of such names; GLOB/: no such directories', glob),
     archive: optionalFlag('DIR', 'with --follow: where rotation moves earlier generations', file),
   },
+  prints: printed.shipped,
   writes: true,
   examples: [
     'quarterdeck ship run /var/log --recursive --channel logs: --consumers 3 --budget 64MiB',
@@ -124,6 +126,8 @@ const consumeCommand = defineCommand({
       file,
     ),
   },
+  prints: printed.consumed,
+  emits: printed.line,
   writes: true,
   endsWithinMs: 4000,
   examples: [
@@ -177,6 +181,7 @@ const statusCommand = defineCommand({
   verb: 'status',
   summary: 'what every channel is doing: budget, files, consumers and who is waited for',
   words: { channel: named(optionalWord('CHANNEL', 'only this one', name), 'ship') },
+  prints: printed.channels,
   writes: false,
   async run({ redis, warn }, { channel }) {
     if (channel !== undefined) {
@@ -204,6 +209,7 @@ const forgetCommand = defineCommand({
     channel: named(word('CHANNEL', 'where it is shipped to', name), 'ship'),
     consumer: named(word('CONSUMER', 'whom to forget', name), knownConsumers),
   },
+  prints: printed.forgotten,
   writes: true,
   follows:
     'Then it is taken off every part that waits for it; parts that wait for nobody else are freed, and what it had set aside goes.',
@@ -222,6 +228,7 @@ const asideCommand = defineCommand({
   verb: 'aside',
   summary: 'parts that a consumer could not take: each with the reason',
   words: { channel: named(optionalWord('CHANNEL', 'only this one', name), 'ship') },
+  prints: printed.aside,
   writes: false,
   examples: ['quarterdeck ship aside logs:'],
   async run({ redis, warn }, { channel }) {
@@ -258,6 +265,7 @@ const retryCommand = defineCommand({
   summary: 'let a consumer take again what it had set aside',
   words: { ...asideWords, parts: list('PART', 'as `ship aside` lists them', name, { min: 0 }) },
   flags: { all: switchFlag('every part that it has set aside') },
+  prints: printed.retried,
   writes: true,
   examples: ['quarterdeck ship retry logs: 0 --all'],
   final: 'the consumer takes them with its next look; what it cannot take it sets aside again',
@@ -284,6 +292,7 @@ const dropCommand = defineCommand({
   verb: 'drop',
   summary: 'give up parts that a consumer had set aside: it never gets them',
   words: { ...asideWords, parts: list('PART', 'as `ship aside` lists them', name, { min: 1 }) },
+  prints: printed.dropped,
   writes: true,
   guard: dropGuard,
   examples: ['quarterdeck ship drop logs: 0 app.log --yes'],

@@ -7,6 +7,7 @@ import { preservable } from './copy/execute.ts';
 import { forgetTarget } from './forget.ts';
 import { forgetGuard, resumeGuard } from './guards.ts';
 import { type SyncEvent, targetMarkerName } from './options.ts';
+import * as printed from './printed.ts';
 import type { Halt } from './record.ts';
 import { resumeTarget } from './resume.ts';
 import { defaultCeiling } from './runner/ceiling.ts';
@@ -41,6 +42,7 @@ const notifyCommand = defineCommand({
     channel,
     base: optionalFlag('DIR', 'what the paths are relative to (the current folder)', folder),
   },
+  prints: printed.notified,
   writes: true,
   examples: ['quarterdeck sync notify img/logo.png --base /srv/site'],
   async run({ redis }, { paths, channel, base }) {
@@ -59,6 +61,7 @@ const watchCommand = defineCommand({
   summary: 'publish changes of a folder as they happen, until stopped',
   words: { folder: word('DIR', 'the folder', folder) },
   flags: { channel },
+  prints: printed.watched,
   writes: true,
   async run({ redis, config, signal, progress, warn }, { folder, channel }) {
     let sum = 0;
@@ -105,6 +108,7 @@ const runSyncCommand = defineCommand({
     preserve: flagOr('LIST', `also keep ${preservable.join(', ')}`, preserved, ''),
     standby: switchFlag('wait while another process serves this target'),
   },
+  emits: printed.event,
   writes: true,
   endsWithinMs: 4000,
   examples: ['quarterdeck sync run /srv/img cdn1:/srv/img --delete'],
@@ -138,6 +142,7 @@ function sentenceOf(event: SyncEvent): string {
 const statusCommand = defineCommand({
   verb: 'status',
   summary: 'show every target: what is queued, what was done, what events missed',
+  prints: printed.targets,
   writes: false,
   async run({ redis, warn }) {
     const targets = await status(redis, (message) => warn(message));
@@ -171,6 +176,7 @@ const resumeCommand = defineCommand({
     deletes: optionalFlag('N', 'at most so many files may be removed, once', wholeNumber({ min: 0 })),
     adopt: switchFlag('the folder that is there now is the base from now on'),
   },
+  prints: printed.resumed,
   writes: true,
   guard: resumeGuard,
   examples: ['quarterdeck sync resume /srv/img cdn1:/srv/img --deletes 4210 --yes'],
@@ -189,6 +195,7 @@ const forgetCommand = defineCommand({
   summary: 'forget a target that nobody serves any more, and what is queued for it',
   words: { base, target },
   flags: { channel },
+  prints: printed.forgotten,
   writes: true,
   guard: forgetGuard,
   follows:

@@ -38,6 +38,7 @@ import {
   topicJson,
 } from './layout.ts';
 import { setRetention } from './own-layout/own-layout.ts';
+import * as printed from './printed.ts';
 import { type Published, publish, settlePublished } from './publish.ts';
 import { publishLines } from './publish-lines.ts';
 import { unreadableText } from './replies.ts';
@@ -84,6 +85,7 @@ const publishCommand = defineCommand({
     maxBytes: optionalFlag('SIZE', 'from now on let messages take at most so much memory (1GiB)', sizeBytes),
     lapse: optionalFlag('DURATION', 'a subscriber unseen for so long holds nothing back (7d)', durationMs),
   },
+  prints: printed.published,
   writes: true,
   examples: [
     'quarterdeck topic publish news "disk full on db3"',
@@ -113,7 +115,7 @@ const publishCommand = defineCommand({
       : await publish(redis, input.topic, input.messages, options);
     await settlePublished(redis);
     const { isComplete, ...stored } = published;
-    const json = { topic: input.topic, ...stored, ...(isComplete && { complete: true }) };
+    const json = { topic: input.topic, ...stored, ...(isComplete && { complete: true as const }) };
     return { json, text: publishedText(input.topic, published) };
   },
 });
@@ -173,6 +175,7 @@ const subscribeCommand = defineCommand({
     ),
     layout,
   },
+  emits: printed.item,
   writes: true,
   endsWithinMs: 4000,
   examples: [
@@ -255,6 +258,7 @@ const statusCommand = defineCommand({
   summary: 'how far each subscriber is, and what is retained for them',
   words: { topic: named(optionalWord('TOPIC', 'only this one', name), 'topic') },
   flags: { layout, discover: switchFlag('look through all keys for topics that the index does not know') },
+  prints: printed.topics,
   writes: false,
   async run(context, input) {
     const also = input.discover ? await discovered(context) : [];
@@ -310,6 +314,7 @@ const dropCommand = defineCommand({
   summary: 'forget a subscriber, and remove what only it held back',
   words: { topic, subscriber: named(word('NAME', 'the subscriber', name), knownSubscribers) },
   flags: { layout },
+  prints: printed.dropped,
   writes: true,
   guard: dropGuard,
   final: 'the messages that only it held back are removed; under its name it begins anew',
@@ -328,6 +333,7 @@ const asideCommand = defineCommand({
   summary: 'the messages that a subscriber could not do, and why',
   words: { topic: named(optionalWord('TOPIC', 'only of this one', name), 'topic') },
   flags: { layout },
+  prints: printed.aside,
   writes: false,
   examples: ['quarterdeck topic aside news --json | jq -r .[].reason'],
   async run(context, input) {
@@ -394,6 +400,7 @@ const retryCommand = defineCommand({
     exec: optionalFlag('CMD', 'run this shell command for each message, which is on its stdin', v.string()),
     layout,
   },
+  emits: printed.message,
   writes: true,
   examples: ["quarterdeck topic retry news mailer --all --exec './mail.sh'"],
   async run(context, input) {
@@ -436,6 +443,7 @@ const discardCommand = defineCommand({
     ids: messageIds,
   },
   flags: { all: everything, layout },
+  prints: printed.discarded,
   writes: true,
   final: 'they were too long or too many to be kept here',
   guard: discardGuard,

@@ -173,7 +173,9 @@ export type TopicStore = {
 };
 
 /** A topic as `topic status --json` and the snapshot tell of it: how many subscribers there are only where some are missing. */
-export function topicJson(status: TopicStatus): Partial<TopicStatus> {
+export function topicJson(
+  status: TopicStatus,
+): Omit<TopicStatus, 'subscriberCount'> & Partial<Pick<TopicStatus, 'subscriberCount'>> {
   const { subscriberCount, ...topic } = status;
   return topic.subscribers.length < subscriberCount ? status : topic;
 }

@@ -1,0 +1,30 @@
+import * as v from 'valibot';
+import { absent, count, list, moment, number, object, text, texts } from '../printed.ts';
+
+export const made = object({ room: text, members: texts });
+export const membership = object({ room: text, name: text, members: texts });
+export const sent = object({ room: text, id: number, at: moment });
+export const shared = object({ room: text, id: number, at: moment, frame: text });
+export const message = object({ id: number, at: moment, sender: text, message: text });
+export const messages = list(message);
+export const seen = object({ room: text, name: text, seen: number });
+export const frame = object({
+  room: text,
+  frame: text,
+  quarterdeckFrame: v.literal(1),
+  at: moment,
+  server: text,
+  pane: v.optional(text),
+  columns: number,
+  rows: number,
+  lines: texts,
+});
+export const rooms = list(
+  object({
+    room: text,
+    members: list(object({ name: text, seen: number, unread: count })),
+    memberCount: absent(count),
+    messages: count,
+    lastId: number,
+  }),
+);
