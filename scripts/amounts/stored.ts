@@ -31,7 +31,15 @@ process.on('exit', () => writeFileSync(${JSON.stringify(memoryFile)}, String(pro
 type Cost = { readonly sent: number; readonly memory: number; readonly ms: number; readonly end: string };
 
 async function sentBy(redis: Redis): Promise<number> {
-  return Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
+  for (;;) {
+    try {
+      return Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
+    } catch (error) {
+      // A script that looks at so much takes its time.
+      if (!(error instanceof Error && error.message.startsWith('BUSY'))) throw error;
+      await wait(200);
+    }
+  }
 }
 
 const environment = (url: string) => ({

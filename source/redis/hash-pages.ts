@@ -19,6 +19,9 @@ export type HashOptions = {
   readonly pageBytes?: number | undefined;
 };
 
+/** Which fields are wanted: those of a pattern, and whose values hold a text. */
+export type Wanted = { readonly match?: string; readonly holding?: string };
+
 const fieldsEach = 1000;
 const usualPageBytes = 131_072;
 
@@ -46,14 +49,14 @@ const pageScript = defineScript({ lua: hashPage, parse: asArray });
 export async function* hashPages(
   client: Client,
   key: string,
-  { longest, pageBytes = usualPageBytes }: HashOptions,
+  { longest, pageBytes = usualPageBytes, match = '*', holding = '' }: HashOptions & Wanted,
 ): AsyncGenerator<HashPage> {
   let from = '0';
   do {
     const [reply] = await typed(
       client,
       { [key]: 'hash' },
-      pageScript(client, [key], [fieldsEach, longest, pageBytes, from]),
+      pageScript(client, [key], [fieldsEach, longest, pageBytes, from, match, holding]),
     );
     const { cursor, ...page } = pageOf(reply, key);
     from = cursor;

@@ -290,3 +290,60 @@ test('a record that is none hides no others, and is reported', async () => {
   await dropAside(redis, 'logs:', '0', ['a.log']);
   await shipped;
 });
+
+const sentBytes = async (): Promise<number> =>
+  Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
+
+/** Very many fields that are none of this consumer's. */
+const addFields = (key: string, name: string, value: string): Promise<unknown> =>
+  redis.eval(
+    `local text = ARGV[2] .. string.rep('x', 1000)
+    for i = 1, 8000 do redis.call('HSET', KEYS[1], ARGV[1] .. i, text) end`,
+    1,
+    key,
+    name,
+    value,
+  );
+
+/** Until its one file is announced; ended by what it returns. */
+async function announced(): Promise<() => Promise<void>> {
+  const ending = new AbortController();
+  const run = shipping(scratch.files('in', { 'a.log': 'a\n' }), { signal: ending.signal }).catch(() => {});
+  await vi.waitFor(async () => expect(await redis.zcard('msgs:logs:')).toBeGreaterThan(0), {
+    timeout: 20_000,
+  });
+  return async () => {
+    ending.abort();
+    await run;
+  };
+}
+
+test('what others have in the ledger, aside and carried over is not read by a consumer that begins', async () => {
+  const end = await announced();
+  const foreign = { id: 1, file: 'f', generation: 'g', at: 0, bytes: 1, kind: 'lines', want: ' 7 ' };
+  await addFields('ship-parts:logs:', 'p', JSON.stringify(foreign));
+  await addFields('ship-aside:logs:', '7:p', '{}');
+  await addFields('ship-carry:logs:', '7:f', '');
+  const before = await sentBytes();
+  const parts = consume(server.client(), 'logs:', { as: '0' });
+  const { value } = await parts.next();
+  expect(value).toMatchObject({ part: 'a.log' });
+  await parts.return(undefined);
+  expect((await sentBytes()) - before).toBeLessThan(200_000);
+  await end();
+});
+
+test('where its own records aside are more than can be read, a consumer reports it and takes nothing', async () => {
+  const end = await announced();
+  await redis.eval(
+    `local json = cjson.encode({ id = 1, file = 'f', bytes = 1, reason = string.rep('x', 2000), since = 1, tries = 1 })
+    for i = 1, 5000 do redis.call('HSET', KEYS[1], '0:p' .. i, json) end`,
+    1,
+    'ship-aside:logs:',
+  );
+  await expect(consuming(() => undefined)).rejects.toMatchObject({
+    code: 'SHIP_ASIDE_FULL',
+    message: expect.stringContaining('of consumer 0 there are more than can be read'),
+  });
+  await end();
+});

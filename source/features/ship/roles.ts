@@ -69,7 +69,7 @@ export const roles: readonly Role[] = [
       pending,
       retry,
     ],
-    commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'STRLEN', 'ZMSCORE'],
+    commands: ['EXISTS', 'GETRANGE', 'HDEL', 'HGET', 'HSTRLEN', 'STRLEN', 'ZMSCORE'],
     keys: (redis, channel) => {
       const { data, stage: _, ids: __, lock: ___, files: ____, ...keys } = channelKeys(redis, channel);
       return [`${data}*`, ...Object.values(keys)];

@@ -247,8 +247,10 @@ async function runFor(
 
 function itemLine(item: Item): string {
   if (isGap(item)) {
-    const { from, to } = item.gap;
-    return `gap: messages ${from} to ${to} were removed by retention before they were read`;
+    const { from, to, reason } = item.gap;
+    const why =
+      reason === undefined ? 'were removed by retention before they were read' : `are left out: ${reason}`;
+    return `gap: messages ${from} to ${to} ${why}`;
   }
   return `${item.id}  ${item.at === null ? '-' : formatClockSeconds(item.at)}  ${item.message}`;
 }

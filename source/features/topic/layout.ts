@@ -10,8 +10,11 @@ export type Message = {
   readonly message: string;
 };
 
-/** Retention removed these before this subscriber had seen them, or what is stored there cannot be read. */
-export type Gap = { readonly gap: { readonly from: number; readonly to: number } };
+/**
+ * Retention removed these before this subscriber had seen them or, with a reason such as `they cannot be read`, what is
+ * stored there is no message of ours.
+ */
+export type Gap = { readonly gap: { readonly from: number; readonly to: number; readonly reason?: string } };
 
 export type Item = Message | Gap;
 

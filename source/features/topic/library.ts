@@ -39,11 +39,12 @@ export interface Message {
   readonly text: string;
 }
 
-/** Retention removed these before this subscriber had seen them, or what is stored there cannot be read. */
+/** Retention removed these before this subscriber had seen them, or what is stored there cannot be read: then with a reason. */
 export interface Gap {
   readonly type: 'gap';
   readonly from: number;
   readonly to: number;
+  readonly reason: string | undefined;
 }
 
 /** A message on which the handler failed for good: a copy, kept apart until it is done again, dropped, or its subscriber removed. */
@@ -368,7 +369,7 @@ function subscriptionOptions({
 }
 
 function asItem(item: Item): Message | Gap {
-  if (isGap(item)) return { type: 'gap', ...item.gap };
+  if (isGap(item)) return { type: 'gap', from: item.gap.from, to: item.gap.to, reason: item.gap.reason };
   return { type: 'message', id: item.id, at: item.at ?? undefined, text: item.message };
 }
 

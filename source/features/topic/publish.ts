@@ -4,7 +4,8 @@ import { rideOut } from '../../redis/refusals.ts';
 import { requireText } from '../../values.ts';
 import { MessageTooLargeError } from './errors.ts';
 import type { LayoutName, TopicStore } from './layout.ts';
-import { largestMessageBytes, openTopic } from './topic.ts';
+import { largestMessageBytes } from './sizes.ts';
+import { openTopic } from './topic.ts';
 import { requireTopicName } from './topic-name.ts';
 
 /**

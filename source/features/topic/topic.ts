@@ -39,7 +39,6 @@ import { requireTopicName } from './topic-name.ts';
  *
  * After the durable pub/sub over a zset with one cursor a subscriber, whose keys `--layout seed` shares.
  */
-export const largestMessageBytes = 16 * 1024 ** 2;
 
 /**
  * One topic in one layout. Opens nothing; costs no round trip.

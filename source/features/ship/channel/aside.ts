@@ -8,6 +8,7 @@ import { typed } from '../../../redis/wrong-type.ts';
 import { counted, onlyText } from '../../../ui/format.ts';
 import { requireName } from '../../../values.ts';
 import dropLua from './drop.lua';
+import { AsideFullError } from './errors.ts';
 import { budgetChannel, channelKeys, counterKey, dataKey, messageChannel, publishCommand } from './keys.ts';
 import { type AsideRecord, asideField, asideFieldParts, parseAside, scanHash } from './ledger.ts';
 import { replyWords } from './reply.ts';
@@ -78,23 +79,42 @@ export async function asideParts(
     .map(({ aside }) => aside);
 }
 
-async function* asideRecords(redis: Client, channel: string): AsyncGenerator<[string, AsideRecord]> {
-  for await (const [field, json] of scanHash(redis, channelKeys(redis, channel).aside)) {
+async function* asideRecords(
+  redis: Client,
+  channel: string,
+  match?: string,
+): AsyncGenerator<[string, AsideRecord]> {
+  const wanted = match === undefined ? {} : { match };
+  for await (const [field, json] of scanHash(redis, channelKeys(redis, channel).aside, wanted)) {
     const record = parseAside(json);
     if (record) yield [field, record];
   }
 }
 
-/** What one consumer has set aside, by part. */
+/** As a pattern that only the text itself fits. */
+function globbed(text: string): string {
+  return text.replaceAll(/[*?[\]^\\-]/g, '\\$&');
+}
+
+/** What one consumer has set aside, by part. @throws {AsideFullError} where that is more than can be read */
 export async function asideOf(
   redis: Client,
   channel: string,
   consumer: string,
 ): Promise<Map<string, AsideRecord>> {
   const found = new Map<string, AsideRecord>();
-  for await (const [field, record] of asideRecords(redis, channel)) {
+  const allowance = new Allowance(mostOfOne);
+  for await (const [field, record] of asideRecords(redis, channel, `${globbed(consumer)}:*`)) {
     const at = asideFieldParts(field);
-    if (at.consumer === consumer) found.set(at.part, record);
+    if (at.consumer !== consumer) continue;
+    found.set(at.part, record);
+    allowance.takeBytes(field.length + record.file.length + record.reason.length);
+    if (allowance.isSpent)
+      throw new AsideFullError(
+        channel,
+        found.size,
+        `of consumer ${consumer} there are more than can be read`,
+      );
   }
   return found;
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Client } from '../../../redis/client.ts';
-import { hashPages } from '../../../redis/hash-pages.ts';
+import { hashPages, type Wanted } from '../../../redis/hash-pages.ts';
 
 /** What Redis remembers about parts, files and processes: JSON in hashes, written and read by the scripts too. */
 
@@ -227,7 +227,11 @@ export function idsOf(list: string | undefined): string[] {
 const longestEntry = 1_048_576;
 
 /** Field and value pairs of a hash, page by page, so that no reply grows with what is stored. */
-export async function* scanHash(redis: Client, key: string): AsyncGenerator<[field: string, value: string]> {
-  for await (const { entries } of hashPages(redis, key, { longest: longestEntry }))
+export async function* scanHash(
+  redis: Client,
+  key: string,
+  wanted: Wanted = {},
+): AsyncGenerator<[field: string, value: string]> {
+  for await (const { entries } of hashPages(redis, key, { longest: longestEntry, ...wanted }))
     for (const [field, value] of entries) yield [field, value];
 }

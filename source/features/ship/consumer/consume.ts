@@ -137,6 +137,8 @@ class Consumer {
   #aside: ReadonlyMap<string, AsideRecord> = new Map();
   readonly #asideFiles = new Map<string, string>();
   #isBookDone = false;
+  /** More is owed than was looked at. */
+  #isOwedMore = false;
   readonly #finished: { readonly id: number; readonly part: string }[] = [];
   #finishedBytes = 0;
 
@@ -198,6 +200,7 @@ class Consumer {
       const item = this.#items.shift();
       if (item?.part) {
         const next = { id: item.id, ...item.part };
+        await this.#session.loadCarry(next.delivery.file);
         const first = this.#asideFiles.get(next.delivery.file);
         if (first === undefined) return next;
         await next.delivery.finish();
@@ -215,6 +218,10 @@ class Consumer {
       }
       if (item) {
         if (!(await this.#session.done(item.id, '', '', undefined))) this.rewind();
+        continue;
+      }
+      if (this.#isOwedMore) {
+        this.rewind();
         continue;
       }
       const page = await this.#session.pending(this.#lookedAt);
@@ -282,10 +289,11 @@ class Consumer {
     this.#joinedAtMs = performance.now();
     if (!session.isRunOver && session.run !== '') this.#run ??= session.run;
     const { as, onAside, onDamage } = this.#options;
-    const { owed, aside, gone } = await session.ride(() =>
+    const { owed, isPart, aside, gone } = await session.ride(() =>
       debtsOf(this.#redis, session.keys, { channel: this.#channel, id: as, cursor: session.cursor }),
     );
     this.#aside = aside;
+    this.#isOwedMore = isPart;
     for (const part of gone) onDamage?.(`${part}: was set aside, and is gone from Redis`);
     this.#asideFiles.clear();
     for (const [part, { file, reason, retry }] of aside) {

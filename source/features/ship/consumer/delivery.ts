@@ -57,7 +57,7 @@ export type DeliveryOptions = {
 };
 
 /** What is carried over in Redis of a line that a part cut; a longer beginning is delivered as it is. */
-const longestCarryBytes = 16 * 1024;
+export const longestCarryBytes = 16 * 1024;
 /** A line is held back no longer, whatever a few bytes of gzip inflate to: it is delivered in pieces. */
 const longestLineBytes = 1024 * 1024;
 const nothing = Buffer.alloc(0);

@@ -13,6 +13,8 @@ export type Owed = { readonly id: number; readonly part: string; readonly entry:
 export type Debts = {
   /** To be delivered before anything new, oldest first. */
   readonly owed: readonly Owed[];
+  /** There are more, to be asked for when these are delivered. */
+  readonly isPart: boolean;
   /** What this consumer has set aside, by part. */
   readonly aside: ReadonlyMap<string, AsideRecord>;
   /** What had been set aside and is not in Redis any more. */
@@ -31,25 +33,39 @@ export async function debtsOf(
 ): Promise<Debts> {
   const aside = await asideOf(redis, channel, id);
   const found: (Owed & { readonly entry: Entry & { readonly id: number } })[] = [];
-  const parts = new Set<string>();
-  for await (const [part, json] of scanHash(redis, keys.parts)) {
+  const there = new Set<string>();
+  let isPart = false;
+  // Somebody else's entries stay where they are.
+  const wanted = /^[\w.-]+$/.test(id) ? { holding: ` ${id} ` } : {};
+  for await (const [part, json] of scanHash(redis, keys.parts, wanted)) {
     const entry = parseEntry(json);
     if (entry?.id === undefined) continue;
-    parts.add(part);
+    if (aside.has(part)) there.add(part);
     const isWanted = entry.want.includes(` ${id} `) && !entry.finished.includes(` ${id} `);
     if (!isWanted || entry.id > cursor || aside.get(part)?.retry === false) continue;
     found.push({ id: entry.id, part, entry: { ...entry, id: entry.id } });
+    if (found.length >= 2 * mostOwed) isPart = keepOldest(found);
   }
+  if (found.length > mostOwed) isPart = keepOldest(found);
   const owed: Owed[] = await uncounted(redis, keys, channel, id, found);
   const gone: string[] = [];
-  for (const [part, record] of [...aside].filter(([each]) => !parts.has(each))) {
+  for (const [part, record] of [...aside].filter(([each]) => !there.has(each))) {
     if ((await retryAborted(() => redis.exists(dataKey(keys, part)))) === 0) {
       await retryAborted(() => redis.hdel(keys.aside, asideField(id, part)));
       aside.delete(part);
       gone.push(part);
     } else if (record.retry) owed.push({ id: record.id, part, entry: undefined });
   }
-  return { owed: owed.sort((a, b) => a.id - b.id), aside, gone };
+  return { owed: owed.sort((a, b) => a.id - b.id), isPart, aside, gone };
+}
+
+/** As many as are delivered before the ledger is looked through again. */
+const mostOwed = 5000;
+
+function keepOldest(found: { readonly id: number }[]): true {
+  found.sort((a, b) => a.id - b.id);
+  found.length = mostOwed;
+  return true;
 }
 
 /** Of these, what nobody can have counted in this consumer's name. */

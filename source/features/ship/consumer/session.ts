@@ -27,13 +27,13 @@ import {
   idsOf,
   parseEntry,
   parseProcess,
-  scanHash,
 } from '../channel/ledger.ts';
 import { type Notifier, startNotifier } from '../channel/notifier.ts';
 import { heartbeatMs, isGone, leaseMs, makeToken, placeOf, self } from '../channel/participant.ts';
 import { replyWords } from '../channel/reply.ts';
 import { makeRide, type Ride, type RideOptions } from '../channel/ride.ts';
 import asideLua from './aside.lua';
+import { longestCarryBytes } from './delivery.ts';
 import doneLua from './done.lua';
 import doneManyLua from './done-many.lua';
 import joinLua from './join.lua';
@@ -72,6 +72,9 @@ export class ConsumerSession {
   retries = '';
   /** Beginnings of lines, by file, whose rest comes with the next part. */
   readonly carries = new Map<string, Buffer>();
+  /** Whether there may be some of before, and of which files it is known. */
+  #hasCarries = false;
+  readonly #asked = new Set<string>();
   readonly ride: Ride;
   readonly #redis: Client;
   readonly #channel: string;
@@ -157,16 +160,28 @@ export class ConsumerSession {
     this.windowBytes = Number(window) || defaultWindowBytes;
     this.retries = retries;
     this.carries.clear();
-    const prefix = `${this.#id}:`;
-    for await (const [field] of scanHash(this.#redis, this.keys.carry)) {
-      if (!field.startsWith(prefix)) continue;
-      const carry = await retryAborted(() => this.#redis.hgetBuffer(this.keys.carry, field));
-      if (carry) this.carries.set(field.slice(prefix.length), carry);
-    }
+    this.#asked.clear();
+    this.#hasCarries = (await retryAborted(() => this.#redis.exists(this.keys.carry))) > 0;
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       this.#heartbeat().catch(() => {});
     }, heartbeatMs);
+  }
+
+  /** What an earlier process carried over of a file's last line: asked for with the first part of the file. */
+  async loadCarry(file: string): Promise<void> {
+    if (!this.#hasCarries || this.carries.has(file)) return;
+    if (this.#asked.has(file)) return;
+    const field = `${this.#id}:${file}`;
+    const length = await this.ride(() => retryAborted(() => this.#redis.hstrlen(this.keys.carry, field)));
+    // Ours are shorter.
+    const isOurs = length > 0 && length <= longestCarryBytes;
+    const carry = isOurs
+      ? await this.ride(() => retryAborted(() => this.#redis.hgetBuffer(this.keys.carry, field)))
+      : null;
+    if (carry) this.carries.set(file, carry);
+    if (this.#asked.size >= mostAsked) this.#asked.clear();
+    this.#asked.add(file);
   }
 
   async #heartbeat(): Promise<void> {
@@ -253,7 +268,10 @@ export class ConsumerSession {
     if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
     this.cursor = Math.max(this.cursor, id);
     if (carry) this.carries.set(file, carry);
-    else this.carries.delete(file);
+    else {
+      this.carries.delete(file);
+      this.#asked.add(file);
+    }
     return true;
   }
 
@@ -344,6 +362,7 @@ export class ConsumerSession {
 }
 
 const defaultWindowBytes = 512 * 1024;
+const mostAsked = 10_000;
 const pageMessages = 64;
 /** Of a message that names a part, and of what the ledger says of it: ours are shorter. */
 const longestMessage = 65_536;

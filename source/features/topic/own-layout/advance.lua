@@ -16,6 +16,8 @@
 -- ARGV[8] bytes: stop reading once this much was read
 -- ARGV[9] arm: 1 to be notified of the next message when there is none yet
 -- ARGV[10] pace: 1 to note how the lag has changed since the last time
+-- ARGV[11] longest: bytes of a message; what is longer, as another program may write it, comes as kind `l<count>` with its length
+-- ARGV[12] longestFrame: bytes of a JSON array of them
 -- Reply: {1, floor, floor at, id, kind, body, id, kind, body...}; {2, id, at} when the server forgot what was read
 --   after that id; {0} when the subscriber was dropped; {3} when the server has lost it; {-1, label} when another
 --   process has the lease
@@ -75,6 +77,7 @@ local function forgotten(id, at)
 end
 
 local limit, bytes = tonumber(ARGV[8]), 0
+local longest, longestFrame = tonumber(ARGV[11]), tonumber(ARGV[12])
 local start = fromAt .. '-' .. string.format('%.0f', from + 1)
 while bytes < limit and #reply < 3000 do
   local entries = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', step)
@@ -86,6 +89,8 @@ while bytes < limit and #reply < 3000 do
     if not count then
       -- Another program's entry, which bears no id of ours.
       kind, body, count = 'x', '', 1
+    elseif #body > (kind == 'm' and longest or longestFrame) then
+      kind, body = 'l' .. string.format('%.0f', count), string.format('%.0f', #body)
     end
     if n == 3 and kind ~= 'x' and not isUnsure and at ~= fromAt then
       local before = tonumber(id) - count

@@ -22,6 +22,7 @@ import type {
   Unreadable,
 } from '../layout.ts';
 import { byName, cutOf, type ExpectedKeys, parseStatus, unreadableTopic, withKeys } from '../replies.ts';
+import { largestFrameBytes, largestMessageBytes } from '../sizes.ts';
 import { awaitEntries, decode, type Entry, entriesOf } from '../subscriber/entries.ts';
 import { requireTopicName } from '../topic-name.ts';
 import advanceLua from './advance.lua';
@@ -241,6 +242,8 @@ export function ownLayout(client: Client, topic: string): TopicStore {
         readBytes,
         arm ? 1 : 0,
         pace ? 1 : 0,
+        largestMessageBytes,
+        largestFrameBytes,
       ]);
       return parseTurn(reply, after.id);
     },
@@ -318,5 +321,5 @@ function parseTurn(reply: AdvanceReply, after: number): Turn {
   for (let index = 3; index < reply.length; index += 3) {
     entries.push([reply[index] as string, [reply[index + 1] as string, reply[index + 2] as string]]);
   }
-  return { name: 'read', floor, ...decode(entries, Math.max(after, floor.id)) };
+  return { name: 'read', floor, ...decode(entries, Math.max(after, floor.id), true) };
 }

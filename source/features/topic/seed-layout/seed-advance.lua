@@ -11,7 +11,8 @@
 -- ARGV[3] done: everything up to this id is done; 0 changes nothing
 -- ARGV[4] after: read what comes after this id
 -- ARGV[5] step: how many messages to read; 0 reads nothing
--- Reply: {1, floor, id, payload, id, payload...}; {2, last} when the server forgot ids that were already read;
+-- ARGV[6] longest: bytes of a payload; of what is longer, as another program may write it, comes its length
+-- Reply: {1, floor, id, payload or length, id, payload or length...}; {2, last} when the server forgot ids that were already read;
 --   {0} when the subscriber was dropped; {3} when the server has lost it; {-1, label} when another process has the lease
 local name, done, after, step = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local position = redis.call('ZSCORE', KEYS[2], name)
@@ -38,7 +39,7 @@ if step == 0 then return reply end
 local page = redis.call('ZRANGE', KEYS[1], '(' .. ARGV[4], '+inf', 'BYSCORE', 'LIMIT', 0, step, 'WITHSCORES')
 for i = 1, #page, 2 do
   local n = #reply
-  reply[n + 1], reply[n + 2] = page[i + 1], page[i]
+  reply[n + 1], reply[n + 2] = page[i + 1], #page[i] > tonumber(ARGV[6]) and #page[i] or page[i]
 end
 if #reply == 2 then
   local last = tonumber(redis.call('GET', KEYS[4]) or 0)

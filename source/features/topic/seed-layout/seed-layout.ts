@@ -7,10 +7,11 @@ import { singleKey } from '../../../redis/keys.ts';
 import { asArray } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript, type Script } from '../../../redis/script.ts';
+import { formatBytes } from '../../../ui/format.ts';
 import { LayoutError, SeedLockError } from '../errors.ts';
 import type {
   Inspection,
-  Message,
+  Item,
   SubscriberStatus,
   TopicStatus,
   TopicStore,
@@ -19,6 +20,7 @@ import type {
 } from '../layout.ts';
 import { dropScript, fromWords, parseClaim, releaseScript } from '../own-layout/own-layout.ts';
 import { byName, cutOf, type ExpectedKeys, parseStatus, withKeys } from '../replies.ts';
+import { largestFrameBytes } from '../sizes.ts';
 import advanceLua from './seed-advance.lua';
 import claimLua from './seed-claim.lua';
 import publishLua from './seed-publish.lua';
@@ -64,7 +66,7 @@ const statusScript = defineScript({ lua: statusLua, parse: asArray });
 const replyBytes = 262_144;
 const subscribersAtOnce = 500;
 
-type AdvanceReply = [state: number, detail: number | string, ...entries: string[]];
+type AdvanceReply = [state: number, detail: number | string, ...entries: (string | number)[]];
 
 const payload = v.object({ message: v.unknown() });
 
@@ -120,7 +122,8 @@ export function seedLayout(client: Client, topic: string): TopicStore {
       ),
     async turn(server, { done, after, step }) {
       const names = [keys.msgs, keys.subs, keys.leases, keys.ids, keys.state];
-      return parseTurn(await run(advanceScript, names, [server.name, server.token, done.id, after.id, step]));
+      const words = [server.name, server.token, done.id, after.id, step, largestFrameBytes];
+      return parseTurn(await run(advanceScript, names, words));
     },
     async release(server) {
       await run(releaseScript, [keys.leases], [server.name, server.token, 'PUBLISH', keys.leases]);
@@ -198,16 +201,21 @@ function parseTurn([state, detail, ...entries]: AdvanceReply): Turn {
   if (state === 3) return { name: 'lost' };
   if (state === -1) return { name: 'taken', by: String(detail) };
   if (state === 2) return { name: 'forgotten', last: { id: Number(detail), at: 0 } };
-  const messages: Message[] = [];
-  let bytes = 0;
+  const items: Item[] = [];
+  let [bytes, newest] = [0, Number.NaN];
   for (let index = 0; index < entries.length; index += 2) {
     const text = entries[index + 1] ?? '';
+    newest = Number(entries[index]);
+    if (typeof text === 'number') {
+      const reason = `larger than messages can be (${formatBytes(text)}, cut)`;
+      items.push({ gap: { from: newest, to: newest, reason } });
+      continue;
+    }
     bytes += text.length;
-    messages.push({ id: Number(entries[index]), at: null, message: messageIn(text) });
+    items.push({ id: newest, at: null, message: messageIn(text) });
   }
-  const newest = messages.at(-1);
-  const last = newest && { id: newest.id, at: 0 };
-  return { name: 'read', floor: { id: Number(detail), at: 0 }, items: messages, bytes, last };
+  const last = Number.isNaN(newest) ? undefined : { id: newest, at: 0 };
+  return { name: 'read', floor: { id: Number(detail), at: 0 }, items, bytes, last };
 }
 
 /** What another program stored, whatever it is: a message that is no text comes as its JSON. */
