@@ -261,7 +261,7 @@ test('a reader who goes away early leaves the rest unseen, and nobody complains'
   });
   await once(reading.stdout ?? reading, 'data');
   reading.stdout?.destroy();
-  expect(await once(reading, 'exit')).toEqual([0, null]);
+  expect(await once(reading, 'close')).toEqual([0, null]);
   expect(stderr).toBe('');
   expect((await pending(redis, 'ops', 'bob')).seen).toBe(0);
 });

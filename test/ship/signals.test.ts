@@ -36,7 +36,7 @@ test('a reader of what --exec prints goes away early: it ends quietly, and the p
   });
   await once(consuming.stdout ?? consuming, 'data');
   consuming.stdout?.destroy();
-  expect(await once(consuming, 'exit')).toEqual([0, null]);
+  expect(await once(consuming, 'close')).toEqual([0, null]);
   expect(stderr).toBe('');
   expect((await status(redis, 'logs:'))?.consumers[0]?.lag).toBeGreaterThan(0);
   running.kill();

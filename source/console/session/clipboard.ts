@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { messageOf, QuarterdeckError } from '../../errors.ts';
 import { formatBytes } from '../../ui/format.ts';
@@ -91,18 +93,22 @@ async function feed(words: readonly string[], text: string): Promise<void> {
   child.stdin.on('error', () => {});
   child.stdin.end(text);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const complained = Promise.race([once(child.stderr, 'close'), wait(programMs, undefined, { ref: false })]);
   const hint = 'Mend the program, or set `clipboard` in the config file; :save writes a file';
   child.on('error', (error) => {
     reject(new CopyError(`Not copied: ${program} cannot be run: ${messageOf(error)}`, hint, error));
   });
-  child.on('exit', (code, signal) => {
+  child.on('exit', async (code, signal) => {
     // Some stay behind to serve the clipboard, with our pipe open: the exit of the first is what counts.
-    if (code === 0) resolve();
-    else {
-      const how = code === null ? `was ended by ${signal}` : `exited ${code}`;
-      const said = complaint.trim() === '' ? '' : `: ${complaint.trim().split('\n', 1)[0]}`;
-      reject(new CopyError(`Not copied: ${program} ${how}${said}`, hint));
+    if (code === 0) {
+      resolve();
+      return;
     }
+    // What it complained of may arrive after it is gone.
+    await complained;
+    const how = code === null ? `was ended by ${signal}` : `exited ${code}`;
+    const said = complaint.trim() === '' ? '' : `: ${complaint.trim().split('\n', 1)[0]}`;
+    reject(new CopyError(`Not copied: ${program} ${how}${said}`, hint));
   });
   await promise;
 }

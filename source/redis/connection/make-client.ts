@@ -22,18 +22,11 @@ export function serverClient(config: Config, url: string, hooks: Hooks): Redis {
   const secrets = new Secrets(config);
   const client = new Redis({
     ...options(config, hooks),
-    retryStrategy: renewing(secrets, hooks),
+    retryStrategy: hooks.retryDelayMs,
     ...address(url, secrets),
   });
   secrets.serve(client);
   return quietReadyCheck(client, hooks.onRefused);
-}
-
-function renewing(secrets: Secrets, hooks: Hooks): (attempt: number) => number {
-  return (attempt) => {
-    secrets.renew();
-    return hooks.retryDelayMs(attempt);
-  };
 }
 
 function options(config: Config, hooks: Hooks): Settings {
@@ -83,7 +76,7 @@ export function sentinelClient(config: Config, name: string, hooks: Hooks): Redi
   const isTls = config.urls.some((url) => url.startsWith('rediss:'));
   const client = new Redis({
     ...options(config, hooks),
-    retryStrategy: renewing(secrets, hooks),
+    retryStrategy: hooks.retryDelayMs,
     Connector: FailoverConnector,
     sentinels: addresses.map(({ host = '127.0.0.1', port = 26_379 }) => ({ host, port })),
     name,
@@ -108,7 +101,10 @@ export function clusterClient(config: Config, hooks: Hooks): Cluster {
   const { maxRetriesPerRequest: _forever, ...redisOptions } = options(config, hooks);
   const isTls = config.urls.some((url) => url.startsWith('rediss:'));
   const cluster = new Cluster(nodes, {
-    clusterRetryStrategy: renewing(secrets, hooks),
+    clusterRetryStrategy(attempt) {
+      void secrets.renew();
+      return hooks.retryDelayMs(attempt);
+    },
     // Slots move and masters die: keep asking until the caller's own timeout.
     maxRedirections: 64,
     retryDelayOnFailover: 200,

@@ -49,6 +49,8 @@ test('a program of the user gets the text as its stdin, without a shell', async 
 test.each([
   [['/nonexistent/clip'], /Not copied: \/nonexistent\/clip cannot be run/],
   [['sh', '-c', 'echo no display >&2; exit 3'], /Not copied: sh exited 3: no display/],
+  // Its complaint arrives after its end.
+  [['sh', '-c', '{ sleep 0.3; echo no display >&2; } & exit 3'], /Not copied: sh exited 3: no display/],
   ['off', /copying is off/],
 ] as const)('with %j it says why it did not', async (way, message) => {
   await expect(clipboard(way).copy('x')).rejects.toThrow(message);
