@@ -48,6 +48,11 @@ export function needSentence({ name, words }: Pick<Need, 'name' | 'words'>): str
   return name === words ? words : `${name} ${words}`;
 }
 
+/** That something cannot be read, in a sentence that names it. */
+export function unreadable(words: string): Need {
+  return { kind: 'unreadable', name: words, severity: 'bad', words };
+}
+
 /**
  * So many of them, and how many more there are as a need of its own.
  * @param name what they are of: `other topics`

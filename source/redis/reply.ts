@@ -19,6 +19,27 @@ export function asInteger(reply: unknown, key?: string): number {
   throw new UnreadableReplyError('a whole number', reply, key);
 }
 
+/** A count, a moment or an id: a whole number from 0 up, exact. @throws {UnreadableReplyError} */
+export function asCount(reply: unknown, key?: string): number {
+  const value = asInteger(reply, key);
+  if (value < 0) throw new UnreadableReplyError('a whole number from 0 up', reply, key);
+  return value;
+}
+
+/** What `read` returns, or undefined where it cannot be read: for lists, in which one bad item hides no other. */
+export function ifReadable<Value>(
+  read: () => Value,
+  onUnreadable: (error: UnreadableReplyError) => void,
+): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UnreadableReplyError)) throw error;
+    onUnreadable(error);
+    return undefined;
+  }
+}
+
 export function asOptionalInteger(reply: unknown, key?: string): number | undefined {
   return isNothing(reply) ? undefined : asInteger(reply, key);
 }

@@ -4,7 +4,8 @@ import type { Call, Daemon, Handle, Listed, Redis, Reporting, Watched } from '..
 import { CutError } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
-import { listed } from '../../redis/registry.ts';
+import { UnreadableReplyError } from '../../redis/errors.ts';
+import { listed, registryKey } from '../../redis/registry.ts';
 import { namesCutTexts } from '../../ui/format.ts';
 import { warn } from '../../warnings.ts';
 import * as own from './buffer.ts';
@@ -12,6 +13,7 @@ import { discover as discoverTypes } from './discover.ts';
 import { type Aside as AsideRow, asidePages, dropAside, retryAside } from './flush/aside.ts';
 import { type Flushed as FlushedOnce, flush as flushOwn } from './flush/flush.ts';
 import { keepFlushing } from './flush/flusher.ts';
+import { isOwnType } from './keys.ts';
 import { glance, type Pending, pendingOf } from './pending.ts';
 import { openTarget as openTable } from './sql/open-target.ts';
 import type { Applied, Batch, FlushStep, OnStep, Refusal, Row, Target, TargetOptions } from './sql/target.ts';
@@ -214,7 +216,12 @@ export async function list(
     const known = await listed(client, 'buffer', limit);
     for (const cut of namesCutTexts(known)) warn(onEvent, new CutError(cut));
     const names = [...new Set([...known.names, ...found])].slice(0, limit);
-    return await statusesOf(client, names.toSorted(), onEvent);
+    // Anybody may write to the index, and one name that cannot be must not hide all others.
+    const possible = names.filter((name) => isOwnType(name, client));
+    for (const name of names)
+      if (!isOwnType(name, client))
+        warn(onEvent, new UnreadableReplyError('the name of a type', name, registryKey('buffer')));
+    return await statusesOf(client, possible.toSorted(), onEvent);
   });
 }
 

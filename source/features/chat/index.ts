@@ -1,3 +1,4 @@
+import { unreadable } from '../../need.ts';
 import { registryKey } from '../../redis/registry.ts';
 import { formatCount } from '../../ui/format.ts';
 import { defineFeature } from '../feature.ts';
@@ -46,7 +47,7 @@ export default defineFeature<ChatSlice>({
     ].join('  ');
   },
   isEmpty: ({ rooms, wrong }) => rooms.length === 0 && wrong.length === 0,
-  needs: ({ wrong }) => wrong.map((words) => ({ kind: 'unreadable', name: words, severity: 'bad', words })),
+  needs: ({ wrong }) => wrong.map(unreadable),
   attention: {
     seen(slice, painted, { columns, rows }) {
       const { shown } = viewHistory(painted, layOut(columns).history, historyRows(rows));

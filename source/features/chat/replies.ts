@@ -1,5 +1,6 @@
 import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { asInteger, asNumber } from '../../redis/reply.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { NotAMemberError, UnknownRoomError } from './errors.ts';
 import { type RoomKeys, typesOf } from './keys.ts';
@@ -20,6 +21,14 @@ export async function checked<Reply>(
     if (!messageOf(error).includes('not an integer')) throw error;
     throw new WrongTypeError(keys.ids, 'whole number', { cause: error });
   }
+}
+
+/**
+ * How far a member has seen: the id of a message, or Infinity for one who only writes.
+ * @throws {UnreadableReplyError}
+ */
+export function asCursor(reply: unknown, key?: string): number {
+  return asNumber(reply, key) === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : asInteger(reply, key);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs } from '../../redis/clock.ts';
 import { registeredPage } from '../../redis/registry.ts';
@@ -42,6 +43,7 @@ export const feed: Feed<HitsSlice> = {
       sums: values.flatMap(({ sums }) => sums),
       ...(charts && { charts }),
       next: values.length === 1 && only ? only.next : 0,
+      wrong: values.flatMap(({ wrong }) => wrong),
       missing: missing.map(({ shard }) => shard),
     };
     return (now) => {
@@ -58,14 +60,16 @@ async function readServer(client: Client, { stepMs, untilMs, next, rows }: HitsS
   const count = isCluster(client) ? atOnce.cluster : atOnce.standalone;
   const from = next < names.length ? next : 0;
   const some = names.slice(from, from + count);
-  const sums = await overview(client, some);
+  const foreign = new Set<string>();
+  const sums = await overview(client, some, undefined, (key) => foreign.add(key));
 
   // One clock for all, so that bars of several servers end together.
   const endMs = Math.floor((guessServerMs(clock) - settleMs) / stepMs) * stepMs;
   const known = new Set(rows.filter(({ points }) => points.length > 0).map(({ series }) => series));
   const isDue = endMs !== untilMs || some.some((series) => !known.has(series));
   const wanted = { fromMs: endMs - pointsEach * stepMs, stepMs, points: pointsEach };
-  const drawn = isDue && some.length > 0 ? await plot(client, some, wanted) : undefined;
+  const drawn =
+    isDue && some.length > 0 ? await plot(client, some, wanted, (key) => foreign.add(key)) : undefined;
   return {
     endMs,
     names,
@@ -73,5 +77,6 @@ async function readServer(client: Client, { stepMs, untilMs, next, rows }: HitsS
     sums,
     points: drawn && some.map((series, i): [string, readonly number[]] => [series, drawn[i] ?? []]),
     next: from + count < names.length ? from + count : 0,
+    wrong: Array.from(foreign, (key) => new WrongTypeError(key, 'hit counter').message),
   };
 }

@@ -29,6 +29,7 @@ export function HitsPane(props: PaneProps<HitsSlice>): ReactNode {
       narrow={{ below: tableColumns, lines: narrowOf }}
       about={(row, lines = tallest) => chartLines(row, columns, Math.min(tallest, lines))}
       details={(row, cells) => detailsOf(row, slice, cells)}
+      tail={slice.wrong.map((text) => ({ spans: [{ text, tone: 'bad' as const }] }))}
       empty={slice.total === undefined ? ['Not read yet'] : undefined}
     />
   );

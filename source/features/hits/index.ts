@@ -1,3 +1,4 @@
+import { unreadable } from '../../need.ts';
 import { registryKey } from '../../redis/registry.ts';
 import { defineFeature } from '../feature.ts';
 import { missingHeadline } from '../shards/open-shards.ts';
@@ -21,8 +22,8 @@ export default defineFeature<HitsSlice>({
   roles,
   keys,
   list: hitsList,
-  isEmpty: ({ rows, missing = [] }) => rows.length === 0 && missing.length === 0,
-  needs: () => [],
+  isEmpty: ({ rows, wrong, missing = [] }) => rows.length === 0 && wrong.length === 0 && missing.length === 0,
+  needs: ({ wrong }) => wrong.map(unreadable),
   headline: ({ missing, stepMs }) =>
     [...missingHeadline(missing), `bars of ${formatStep(stepMs)}`].join('  '),
   async snapshot(context) {

@@ -6,33 +6,40 @@
 -- ARGV[3] first: number of the first bucket or hour
 -- ARGV[4] step: buckets or hours in a point
 -- ARGV[5] places: row and number of field 0, for each of KEYS
--- Reply: server ms, the place of a key that holds something else (0: none), then the points, row after row
+-- Reply: server ms, how many keys hold something else, their places, then the points, row after row
 -- @include ./read-hash.lua
 
 local clock = redis.call('TIME')
-local reply = { clock[1] * 1000 + math.floor(clock[2] / 1000), 0 }
+local counts, foreign, isForeign = {}, {}, {}
 local points, first, step = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-for i = 1, ARGV[1] * points do reply[2 + i] = 0 end
+for i = 1, ARGV[1] * points do counts[i] = 0 end
+local function note(place)
+  if not isForeign[place] then foreign[#foreign + 1] = place end
+  isForeign[place] = true
+end
 for place, key in ipairs(KEYS) do
   local flat, refusal = readHash(key)
   if refusal then return refusal end
   if not flat then
-    reply[2], flat = place, {}
+    note(place)
+    flat = {}
   end
-  local before = 2 + (ARGV[3 + 2 * place] - 1) * points
+  local before = (ARGV[3 + 2 * place] - 1) * points
   local origin = ARGV[4 + 2 * place] - first
   for i = 1, #flat, 2 do
-    -- What others wrote among ours counts for nothing.
-    local field = tonumber(flat[i])
+    -- A field that others wrote among ours counts for nothing.
+    local field = isField(flat[i]) and tonumber(flat[i])
     local point = field and math.floor((origin + field) / step) + 1 or 0
     if point >= 1 and point <= points then
-      local count = tonumber(flat[i + 1]) or 0
-      if count <= EXACT and count >= -EXACT then
-        reply[before + point] = reply[before + point] + count
+      local sum = counts[before + point] + (countOf(flat[i + 1]) or EXACT + 1)
+      if sum <= EXACT and sum >= -EXACT then
+        counts[before + point] = sum
       else
-        reply[2] = place
+        note(place)
       end
     end
   end
 end
+local reply = { clock[1] * 1000 + math.floor(clock[2] / 1000), #foreign, unpack(foreign) }
+for _, count in ipairs(counts) do reply[#reply + 1] = count end
 return reply

@@ -1,6 +1,7 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { guessServerMs, learnServerMs, serverMs } from '../../redis/clock.ts';
+import { UnreadableReplyError } from '../../redis/errors.ts';
 import { requireKeyName } from '../../redis/keys.ts';
 import { listed, registryKey } from '../../redis/registry.ts';
 import { asIntegers } from '../../redis/reply.ts';
@@ -74,7 +75,7 @@ async function sumOf(client: Client, series: string, window: Window, nowMs: numb
   let toMs = Math.min(Math.ceil(window.toMs / bucketMs) * bucketMs, nowMs);
   if (plan.keys.length === 0) return { fromMs, toMs, sum: 0 };
   const { found, coarse, foreign } = await ask(client, plan, 1);
-  if (foreign !== undefined) throw new WrongTypeError(foreign, 'hit counter');
+  if (foreign[0] !== undefined) throw new WrongTypeError(foreign[0], 'hit counter');
   for (const { part, hour } of plan.ends) {
     if (!coarse[part]) continue;
     fromMs = Math.min(fromMs, hour * hourMs);
@@ -88,33 +89,37 @@ type Asked = {
   readonly found: readonly number[];
   /** Of each part, whether its whole hour was counted. */
   readonly coarse: readonly boolean[];
-  /** A key that holds something else, if one does. */
-  readonly foreign: string | undefined;
+  /** Keys that hold something else. */
+  readonly foreign: readonly string[];
 };
 
 async function ask(client: Client, { keys, words }: Plan, windows: number): Promise<Asked> {
   const pieces = piecesOf(keys, words);
   const replies = await Promise.all(
     pieces.map(async (piece) => {
-      const [nowMs = 0, foreign = 0, ...figures] = await readSums(client, piece.keys, [
-        windows,
-        ...piece.words,
-      ]);
+      const [nowMs = 0, wrong = 0, ...rest] = await readSums(client, piece.keys, [windows, ...piece.words]);
+      const figures = rest.slice(wrong);
       learnServerMs(client, nowMs);
       return {
         sums: figures.slice(0, windows),
         coarse: figures.slice(windows),
-        foreign: piece.keys[foreign - 1],
+        foreign: rest.slice(0, wrong).flatMap((place) => piece.keys[place - 1] ?? []),
       };
     }),
   );
   return {
     found: Array.from({ length: windows }, (_, i) =>
-      replies.reduce((sum, { sums }) => sum + (sums[i] ?? 0), 0),
+      exact(replies.reduce((sum, { sums }) => sum + (sums[i] ?? 0), 0)),
     ),
     coarse: replies.flatMap(({ coarse }) => coarse.map(Boolean)),
-    foreign: replies.find(({ foreign }) => foreign !== undefined)?.foreign,
+    foreign: replies.flatMap(({ foreign }) => foreign),
   };
+}
+
+/** A sum of sums, each of which is exact. @throws {UnreadableReplyError} when it is larger than a number holds exactly */
+function exact(sum: number): number {
+  if (Number.isSafeInteger(sum)) return sum;
+  throw new UnreadableReplyError('a sum of at most 2^53', sum);
 }
 
 /** A plan as commands of at most 3,000 words: years are more days than that. */
@@ -182,14 +187,21 @@ export function requireSteps(stepMs: number, sinceMs: number): void {
   }
 }
 
-/** The points of several series, each call reading a bounded number of hashes. */
+/**
+ * The points of several series, each call reading a bounded number of hashes.
+ * @param onForeign called with each key that holds something else; without it such a key is thrown
+ * @throws {WrongTypeError}
+ */
 export async function plot(
   client: Client,
   series: readonly string[],
   wanted: { readonly fromMs: number; readonly stepMs: number; readonly points: number },
+  onForeign: (key: string) => void = (key) => {
+    throw new WrongTypeError(key, 'hit counter');
+  },
 ): Promise<number[][]> {
   if (isCluster(client) && series.length > 1) {
-    return (await Promise.all(series.map((one) => plot(client, [one], wanted)))).flat();
+    return (await Promise.all(series.map((one) => plot(client, [one], wanted, onForeign)))).flat();
   }
   const { keys, words } = pointsPlan(client, series, wanted);
   const head = words.slice(0, 4);
@@ -197,9 +209,10 @@ export async function plot(
   for (let from = 0; from < keys.length; from += hashesAtOnce) {
     const some = keys.slice(from, from + hashesAtOnce);
     const places = words.slice(4 + 2 * from, 4 + 2 * (from + some.length));
-    const [nowMs = 0, foreign = 0, ...figures] = await readPoints(client, some, [...head, ...places]);
+    const [nowMs = 0, wrong = 0, ...rest] = await readPoints(client, some, [...head, ...places]);
+    const figures = rest.slice(wrong);
     learnServerMs(client, nowMs);
-    if (foreign !== 0) throw new WrongTypeError(some[foreign - 1] ?? '', 'hit counter');
+    for (const place of rest.slice(0, wrong)) onForeign(some[place - 1] ?? '');
     for (const [row, counts] of rows.entries()) {
       for (let i = 0; i < wanted.points; i += 1)
         counts[i] = (counts[i] ?? 0) + (figures[row * wanted.points + i] ?? 0);
@@ -231,7 +244,7 @@ export async function isKnown(client: Client, series: string): Promise<boolean> 
 /**
  * Today, yesterday up to the same time, and the last hour of any number of series: one command for some thirty of them
  * on one server, one for each in Cluster. A series whose key holds something else counts as far as it can be read.
- * @param onForeign called with such a key, one of each command
+ * @param onForeign called with each such key
  */
 export async function overview(
   client: Client,
@@ -268,7 +281,7 @@ async function overviewOfSome(
     { series: one, fromMs: nowMs - hourMs, toMs: nowMs },
   ]);
   const { found, foreign } = await ask(client, planOf(client, windows, nowMs), windows.length);
-  if (foreign !== undefined) onForeign?.(foreign);
+  for (const key of foreign) onForeign?.(key);
   return series.map((name, i) => ({
     series: name,
     today: found[3 * i] ?? 0,

@@ -1,3 +1,4 @@
+import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
 import { register } from '../../redis/registry.ts';
@@ -69,9 +70,13 @@ export async function pointsOver(
 /** Every series of every server at a glance, by name. */
 export async function overviewOver(context: Context): Promise<Part<readonly Overview[]>> {
   const shards = await openShards(context);
-  const all = async (client: Client) =>
-    await overview(client, (await seriesNames(client, undefined, (cut) => context.warn?.(cut))).toSorted());
+  const foreign = new Set<string>();
+  const all = async (client: Client) => {
+    const names = await seriesNames(client, undefined, (cut) => context.warn?.(cut));
+    return await overview(client, names.toSorted(), undefined, (key) => foreign.add(key));
+  };
   const { values, missing } = partsOf(await everywhere(shards, all));
+  for (const key of foreign) context.warn?.(new WrongTypeError(key, 'hit counter').message);
   const found = values.flat();
   return {
     found: values.length < 2 ? found : found.toSorted((a, b) => (a.series < b.series ? -1 : 1)),
@@ -93,7 +98,9 @@ export async function discoverOver(
     const { own, seed, foreign } = await discover(client, signal);
     if (!readOnly) await Promise.all(own.map((series) => register(client, 'hits', series, { isNew: true })));
     const names = new Set([...(await seriesNames(client, undefined, (cut) => context.warn?.(cut))), ...own]);
-    return { own: await overview(client, [...names].toSorted()), seed, foreign };
+    const wrong = new Set(foreign);
+    const all = await overview(client, [...names].toSorted(), undefined, (key) => wrong.add(key));
+    return { own: all, seed, foreign: [...wrong] };
   };
   const { values, missing } = partsOf(await everywhere(shards, look, { deadlineMs, isLong: true }));
   const own = values.flatMap((part) => part.own).toSorted((a, b) => (a.series < b.series ? -1 : 1));

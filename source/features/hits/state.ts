@@ -22,6 +22,8 @@ export type HitsSlice = {
   /** Where the next reading begins, where it takes several. */
   readonly next: number;
   readonly list: ListState;
+  /** What cannot be read as hits, in sentences. */
+  readonly wrong: readonly string[];
   /** Servers, of several, whose series are missing here. */
   readonly missing?: readonly number[];
 };
@@ -38,6 +40,7 @@ export type Reading = {
     readonly points: Readonly<Record<string, readonly number[]>>;
   };
   readonly next: number;
+  readonly wrong?: readonly string[];
   readonly missing?: readonly number[];
 };
 
@@ -51,10 +54,11 @@ export const initial: HitsSlice = {
   untilMs: undefined,
   next: 0,
   list: initialList,
+  wrong: [],
 };
 
 export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
-  const { names, total, sums, charts, next, missing = [] } = reading;
+  const { names, total, sums, charts, next, wrong = [], missing = [] } = reading;
   const { missing: _, ...known } = slice;
   // Asked before the operator chose other bars: those figures are of the old ones.
   const fresh = charts && charts.stepMs === slice.stepMs ? charts : undefined;
@@ -69,6 +73,7 @@ export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
     rows: all,
     total,
     next,
+    wrong,
     untilMs: fresh ? fresh.untilMs : slice.untilMs,
     ...(missing.length > 0 && { missing }),
   };

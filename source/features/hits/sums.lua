@@ -4,21 +4,26 @@
 -- ARGV[1] windows: how many
 -- ARGV[2] parts: window, hourly, hour, raw, first, last of each; hourly and raw are places in KEYS. Without a raw
 --   (0) the hours first to last count; else the buckets first to last of that hour
--- Reply: server ms, the place of a key that holds something else (0: none), then for each window its sum, and for
---   each part, in order, 1 where the raw hash has gone and its whole hour was counted instead, else 0
+-- Reply: server ms, how many keys hold something else, their places, then for each window its sum, and for each
+--   part, in order, 1 where the raw hash has gone and its whole hour was counted instead, else 0
 -- @include ./read-hash.lua
 
 local tonumber = tonumber
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local foreign, refusal = 0, nil
+local foreign, isForeign, refusal = {}, {}, nil
 local hours = {}
+
+local function note(place)
+  if not isForeign[place] then foreign[#foreign + 1] = place end
+  isForeign[place] = true
+end
 
 local function read(place)
   local flat, refused = readHash(KEYS[place])
   if flat then return flat end
-  if refused then refusal = refused else foreign = place end
+  if refused then refusal = refused else note(place) end
   return {}
 end
 
@@ -28,6 +33,7 @@ local function add_numbers(flat, first, last)
   local sum, total = 0, 0
   for i = 1, #flat, 2 do
     local field, count = flat[i] + 0, flat[i + 1] + 0
+    if count % 1 ~= 0 then error('no whole number') end
     total = total + count
     if field >= first and field <= last then sum = sum + count end
   end
@@ -37,17 +43,22 @@ end
 local function add(place, flat, first, last)
   local ok, sum, total = pcall(add_numbers, flat, first, last)
   if ok and total <= EXACT and total >= -EXACT then return sum, total end
-  -- What others wrote among ours counts for nothing; a number too large to be exact is no counter of ours.
+  -- A field that others wrote among ours counts for nothing; one of ours with a number that is not exact is reported.
   local numbers = {}
   for i = 1, #flat, 2 do
-    local count = tonumber(flat[i + 1])
-    if count and not (count <= EXACT and count >= -EXACT) then foreign = place
-    elseif count and tonumber(flat[i]) then
-      numbers[#numbers + 1] = flat[i]
-      numbers[#numbers + 1] = flat[i + 1]
+    if isField(flat[i]) then
+      if countOf(flat[i + 1]) then
+        numbers[#numbers + 1] = flat[i]
+        numbers[#numbers + 1] = flat[i + 1]
+      else
+        note(place)
+      end
     end
   end
-  return add_numbers(numbers, first, last)
+  sum, total = add_numbers(numbers, first, last)
+  if total <= EXACT and total >= -EXACT then return sum, total end
+  note(place)
+  return 0, 0
 end
 
 local sums, coarse = {}, {}
@@ -67,12 +78,13 @@ for at = 2, #ARGV, 6 do
     -- Both are written together: where they differ, the raw hash has expired.
     if total ~= whole then sum, isCoarse = whole, 1 end
   end
-  sums[window] = sums[window] + sum
+  local all = sums[window] + sum
+  if all <= EXACT and all >= -EXACT then sums[window] = all else note(raw == 0 and hourly or raw) end
   coarse[#coarse + 1] = isCoarse
 end
 
 if refusal then return refusal end
-local reply = { now, foreign }
+local reply = { now, #foreign, unpack(foreign) }
 for _, sum in ipairs(sums) do reply[#reply + 1] = sum end
 for _, flag in ipairs(coarse) do reply[#reply + 1] = flag end
 return reply

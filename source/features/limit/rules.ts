@@ -104,9 +104,11 @@ export function memberOf(subject: string, rule: Rule): string {
 
 /** The subject and rule behind a member of the index, or undefined for a member we did not write. */
 export function limitOfMember(member: string, max: number): { subject: string; rule: Rule } | undefined {
-  const [, algorithm, perMs, subject] = /^(fixed|sliding|gcra|seed):(\d+):(.+)$/s.exec(member) ?? [];
+  const [, algorithm, period, subject] = /^(fixed|sliding|gcra|seed):(\d{1,11}):(.+)$/s.exec(member) ?? [];
+  const perMs = Number(period);
   if (algorithm === undefined || subject === undefined) return;
-  return { subject, rule: { algorithm: algorithm as Rule['algorithm'], max, perMs: Number(perMs) } };
+  if (perMs < shortestPerMs || perMs > longestPerMs) return;
+  return { subject, rule: { algorithm: algorithm as Rule['algorithm'], max, perMs } };
 }
 
 /** @throws {UsageError} when two limits would share a key */

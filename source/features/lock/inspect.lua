@@ -17,6 +17,7 @@ local function inspect(lock, queue, counter)
   local length = redis.pcall('ZCARD', queue)
   if type(length) == 'table' then return { queue, length.err } end
   local fence = redis.pcall('GETRANGE', counter, 0, 31)
+  if fence == '' and redis.call('EXISTS', counter) == 1 then fence = false end
   local one = { holder, redis.call('PTTL', lock), type(fence) == 'string' and fence, length }
   spent = spent + #holder + 32
   local place, last = first, math.min(first + most, length) - 1

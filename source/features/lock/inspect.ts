@@ -5,13 +5,13 @@ import { type Client, isCluster, masters } from '../../redis/client.ts';
 import { nameInKey, requireKeyName } from '../../redis/keys.ts';
 import { refused } from '../../redis/refusals.ts';
 import { listed } from '../../redis/registry.ts';
-import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
+import { asArray, asCount, asInteger, asText, ifReadable } from '../../redis/reply.ts';
 import { scan } from '../../redis/scan.ts';
 import { defineScript } from '../../redis/script.ts';
 import { namesCutTexts, onlyText } from '../../ui/format.ts';
 import { warn } from '../../warnings.ts';
 import { ReplyError } from './batch.ts';
-import { lockKeys, lockMistake } from './holder/scripts.ts';
+import { type LockKeys, lockKeys, lockMistake } from './holder/scripts.ts';
 import inspectLua from './inspect.lua';
 import { type Owner, ownerOf } from './token.ts';
 
@@ -29,7 +29,10 @@ export type Status = {
   readonly ttlMs: number | undefined;
   /** The length of the queue. */
   readonly waiting: number;
-  /** From the head of the queue; all of them unless fewer were asked for, or they are more than 8 MiB. */
+  /**
+   * From the head of the queue; all of them unless fewer were asked for, they are more than 8 MiB, or the arrival of one
+   * cannot be read.
+   */
   readonly waiters: readonly Waiter[];
 };
 
@@ -112,7 +115,15 @@ async function inspectPage(
     }
     if (found[2] === null)
       unreadable.push({ name, key: fence, error: errorOf(fence, 'string', 'WRONGTYPE') });
-    const status = statusOf(name, asInteger(nowUs), found);
+    const status = statusOf(
+      name,
+      keys[index] ?? lockKeys(redis, name),
+      asInteger(nowUs),
+      found,
+      (key, error) => {
+        if (!unreadable.some((other) => other.key === key)) unreadable.push({ name, key, error });
+      },
+    );
     if (status.token !== undefined || status.waiting > 0) locks.push(status);
   }
   return { locks, unreadable, rest: names.slice(each.length) };
@@ -125,25 +136,41 @@ function errorOf(key: string, expected: string, reply: unknown): Error {
   return explained instanceof Error ? explained : error;
 }
 
-function statusOf(name: string, nowUs: number, found: readonly unknown[]): Status {
-  const [holder, pttl, fenceText, waiting, ...queue] = found;
+function statusOf(
+  name: string,
+  keys: Pick<LockKeys, 'queue' | 'fence'>,
+  nowUs: number,
+  [holder, pttl, fenceText, waiting, ...queue]: readonly unknown[],
+  onUnreadable: (key: string, error: Error) => void,
+): Status {
   const left = asInteger(pttl);
   const token = left === -2 ? undefined : asText(holder);
   const owner = token === undefined ? undefined : ownerOf(token);
-  const fence = owner && typeof fenceText === 'string' && fenceText !== '' ? Number(fenceText) : undefined;
+  const isFenced = owner !== undefined && typeof fenceText === 'string' && fenceText !== '';
+  const fence = isFenced
+    ? ifReadable(
+        () => asCount(fenceText, keys.fence),
+        (error) => onUnreadable(keys.fence, error),
+      )
+    : undefined;
+  const waiters = Array.from({ length: queue.length / 2 }, (_, index) => {
+    const who = ownerOf(asText(queue[index * 2])) ?? { host: '?', pid: 0, label: '' };
+    const arrivedUs = ifReadable(
+      () => asCount(queue[index * 2 + 1], keys.queue),
+      (error) => onUnreadable(keys.queue, error),
+    );
+    return arrivedUs === undefined ? [] : [{ ...who, waitedMs: elapsedMs(nowUs, arrivedUs) }];
+  });
   return {
     name,
     token,
     owner,
-    fence: Number.isSafeInteger(fence) ? fence : undefined,
+    fence,
     // The fence is the time of the grant, unless the server's clock stepped back since.
-    heldMs: fence !== undefined && Number.isSafeInteger(fence) ? elapsedMs(nowUs, fence) : undefined,
+    heldMs: fence === undefined ? undefined : elapsedMs(nowUs, fence),
     ttlMs: left >= 0 ? left : undefined,
     waiting: asInteger(waiting),
-    waiters: Array.from({ length: queue.length / 2 }, (_, index) => {
-      const who = ownerOf(asText(queue[index * 2])) ?? { host: '?', pid: 0, label: '' };
-      return { ...who, waitedMs: elapsedMs(nowUs, asNumber(queue[index * 2 + 1])) };
-    }),
+    waiters: waiters.flat(),
   };
 }
 
@@ -168,11 +195,17 @@ export async function inspectAll(
 ): Promise<Listing> {
   const allowance = new Allowance(mostOfAll);
   const look = { most: Math.min(most, waitersAtFirst), allowance };
-  const { locks, unreadable, rest } = await inspect(redis, names.toSorted(), look);
+  const { locks, unreadable: atFirst, rest } = await inspect(redis, names.toSorted(), look);
+  const unreadable = [...atFirst];
   const complete: Status[] = [];
   const cuts: string[] = [];
+  const damaged = new Set(unreadable.map(({ key }) => key));
   for (const lock of locks) {
-    const one = await withAllWaiters(redis, lock, most, allowance);
+    if (damaged.has(lockKeys(redis, lock.name).queue)) {
+      complete.push(lock);
+      continue;
+    }
+    const one = await withAllWaiters(redis, lock, most, allowance, (bad) => unreadable.push(...bad));
     complete.push(one);
     const [read, wanted] = [one.waiters.length, Math.min(most, one.waiting)];
     if (read < wanted) cuts.push(onlyText(read, wanted, `waiters of \`${one.name}\``, mostOfOne));
@@ -188,14 +221,25 @@ export async function inspectListed(redis: Client, most?: number): Promise<Listi
   return { ...found, cuts: [...namesCutTexts(known), ...found.cuts] };
 }
 
-async function withAllWaiters(redis: Client, lock: Status, most: number, all: Allowance): Promise<Status> {
+async function withAllWaiters(
+  redis: Client,
+  lock: Status,
+  most: number,
+  all: Allowance,
+  onUnreadable: (unreadable: readonly Unreadable[]) => void,
+): Promise<Status> {
   const wanted = Math.min(lock.waiting, most);
   const allowance = new Allowance(mostOfOne, all);
   const waiters = [...lock.waiters];
   while (waiters.length < wanted && !allowance.isSpent) {
     const look = { most: Math.min(waitersAtOnce, wanted - waiters.length), allowance };
-    const { locks } = await inspectPage(redis, [lock.name], waiters.length, look);
+    const { locks, unreadable } = await inspectPage(redis, [lock.name], waiters.length, look);
     const next = locks[0]?.waiters ?? [];
+    const inQueue = unreadable.filter(({ key }) => key === lockKeys(redis, lock.name).queue);
+    if (inQueue.length > 0) {
+      onUnreadable(inQueue);
+      return { ...lock, waiters: [...waiters, ...next] };
+    }
     // The queue has become shorter meanwhile.
     if (next.length === 0) return { ...lock, waiters, waiting: waiters.length };
     waiters.push(...next);

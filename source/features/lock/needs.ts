@@ -1,4 +1,4 @@
-import type { Need } from '../../need.ts';
+import { type Need, unreadable } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
 import { type LockSlice, stateOf } from './state.ts';
 
@@ -25,8 +25,4 @@ export function needsOf({ locks, moreEndless, wrong }: LockSlice): readonly Need
     figure: moreEndless,
   };
   return [...endless, ...(moreEndless > 0 ? [more] : []), ...wrong.map(unreadable)];
-}
-
-function unreadable(words: string): Need {
-  return { kind: 'unreadable', name: words, severity: 'bad', words };
 }

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { UnreadableReplyError } from '../../redis/errors.ts';
 import { BackgroundFailure, rideOut } from '../../redis/refusals.ts';
 import { namesBeginning } from '../../redis/registry.ts';
 import { counted, formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
@@ -180,8 +181,8 @@ export const commands = [writeCommand, commonCommand, recentCommand, listCommand
 
 export type Listed = {
   readonly found: readonly (LogName & { readonly total: number; readonly distinct: number })[];
-  /** Logs that cannot be read, because one of their keys holds something else. */
-  readonly wrong: readonly WrongTypeError[];
+  /** Why logs cannot be read of which a key holds something else. */
+  readonly wrong: readonly (WrongTypeError | UnreadableReplyError)[];
   /** What stands in the index and is no name of a log. */
   readonly strange: readonly string[];
   /** What is missing because there is too much of it, in sentences. */
@@ -201,10 +202,10 @@ export async function listLogs(
   for (let from = 0; from < all.length; from += askedAtOnce) {
     const page = all.slice(from, from + askedAtOnce);
     const answers = await Promise.all(
-      page.map((log) => common(redis, log, { top: 0, gone: 0 }).catch(wrongType)),
+      page.map((log) => common(redis, log, { top: 0, gone: 0 }).catch(unreadable)),
     );
     for (const answer of answers) {
-      if (answer instanceof WrongTypeError) wrong.push(answer);
+      if (answer instanceof Error) wrong.push(answer);
       else
         found.push({
           name: answer.name,
@@ -231,8 +232,8 @@ async function requireKnown(redis: Client, log: LogName): Promise<void> {
 }
 
 /** One key of somebody else's must not hide all other logs. */
-function wrongType(error: unknown): WrongTypeError {
-  if (error instanceof WrongTypeError) return error;
+function unreadable(error: unknown): WrongTypeError | UnreadableReplyError {
+  if (error instanceof WrongTypeError || error instanceof UnreadableReplyError) return error;
   throw error;
 }
 

@@ -4,6 +4,7 @@ import type { Call, Handle, Listed, Redis, Reporting, Watched } from '../../libr
 import { CutError } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
+import { UnreadableReplyError } from '../../redis/errors.ts';
 import { unregister } from '../../redis/registry.ts';
 import { warn } from '../../warnings.ts';
 import { discover } from './discover.ts';
@@ -161,7 +162,7 @@ async function statusOf(client: Client, log: LogName, onEvent: Reporting['onEven
     const { total, distinct } = await read.common(client, log, { top: 0, gone: 0 });
     return { ...log, total, distinct };
   } catch (error) {
-    if (!(error instanceof WrongTypeError)) throw error;
+    if (!(error instanceof WrongTypeError || error instanceof UnreadableReplyError)) throw error;
     warn(onEvent, error);
     return { ...log, total: undefined, distinct: undefined };
   }

@@ -2,7 +2,7 @@ import { compareNames } from '../../compare-names.ts';
 import type { Client } from '../../redis/client.ts';
 import { guardLifeMs } from '../../redis/idempotency.ts';
 import { listed, registeredPage } from '../../redis/registry.ts';
-import { asInteger, asTexts } from '../../redis/reply.ts';
+import { asArray, asInteger, asTexts } from '../../redis/reply.ts';
 import { defineScript, type ScriptArgument } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { cutMark, namesCutTexts } from '../../ui/format.ts';
@@ -130,7 +130,7 @@ export async function writeBatch(
 /**
  * This hour's most frequent messages beside the previous hour's. Reading writes nothing: where the hour is over, the
  * answer is what it would be after the rotation that the next writer makes.
- * @throws {WrongTypeError}
+ * @throws {WrongTypeError | UnreadableReplyError}
  */
 export async function common(
   redis: Client,
@@ -141,7 +141,7 @@ export async function common(
   const keys = logKeys(redis, { name, severity });
   const family = [keys.common, keys.start, keys.last, keys.pstart, keys.samples];
   const found = await call(redis, keys, readScript(redis, family, [clock ?? '', top, gone, longest]));
-  return { name, severity, ...found };
+  return { name, severity, ...parseRead(found, keys) };
 }
 
 /** What many texts of one reply may have each, so that all of them stay below 16 MiB. */
@@ -263,7 +263,7 @@ const writeScript = defineScript({
   },
 });
 
-const readScript = defineScript({ lua: readLua, parse: parseRead });
+const readScript = defineScript({ lua: readLua, parse: asArray });
 
 const heaviestScript = defineScript({ lua: heaviestLua, parse: asTexts });
 
@@ -272,39 +272,40 @@ const recentScript = defineScript({
   parse: (reply): string[] => groups(reply, 2).map(([line = '', bytes]) => asRead(line, bytes)),
 });
 
-function parseRead(reply: unknown): Omit<Common, keyof LogName> {
-  if (!Array.isArray(reply)) throw new Error(`Expected an array from Redis, got \`${String(reply)}\``);
-  const [now, start, since, pstart, between, total, distinct, previousTotal, , entries, gone]: unknown[] =
-    reply;
+/** @throws {UnreadableReplyError} naming the key in which a count is none, or too large to be exact */
+function parseRead(reply: readonly unknown[], keys: LogKeys): Omit<Common, keyof LogName> {
+  const [now, start, since, pstart, between, total, distinct, previousTotal, , entries, gone] = reply;
   const rotated =
     Number(since) > 0
       ? { hour: hourOf(Number(now)), isPrevious: Number(since) === 1, previous: start }
       : undefined;
   const isPrevious = rotated?.isPrevious ?? Number(between) === 1;
-  const isEmpty = Number(previousTotal) === 0;
+  // Where the hour is over, what `common` holds is of the hour before.
+  const ofPrevious = rotated ? keys.common : keys.last;
+  const isEmpty = asInteger(previousTotal, ofPrevious) === 0;
   return {
     hour: rotated?.hour ?? hourSaid(String(start), distinct, now),
     previousHour: isPrevious && !isEmpty ? String(rotated?.previous ?? pstart) : null,
     elapsed: (Number(now) % 3600) / 3600,
-    total: Number(total),
-    distinct: Number(distinct),
-    previousTotal: Number(previousTotal),
+    total: asInteger(total, keys.common),
+    distinct: asInteger(distinct),
+    previousTotal: asInteger(previousTotal, ofPrevious),
     entries: groups(entries, 7).map(
       ([text = '', bytes, count, previous, previousRank, sample = '', sampleBytes], index) => {
         const message = asRead(text, bytes);
         return {
           message,
-          count: Number(count),
-          previous: Number(previous),
+          count: asInteger(count, keys.common),
+          previous: previous === '' ? 0 : asInteger(previous, ofPrevious),
           rank: index + 1,
-          previousRank: previousRank === '' ? null : Number(previousRank),
+          previousRank: previousRank === '' ? null : asInteger(previousRank),
           sample: asRead(sample, sampleBytes) || message,
         };
       },
     ),
     gone: groups(gone, 3).map(([text = '', bytes, previous]) => ({
       message: asRead(text, bytes),
-      previous: Number(previous),
+      previous: asInteger(previous, ofPrevious),
     })),
   };
 }

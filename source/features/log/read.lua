@@ -44,17 +44,19 @@ end
 
 -- Walks over the different counts instead of the messages: the many light ones share a few counts, and no more than
 -- one message at a time is taken into memory, however long somebody made it.
+-- The total is the first count that is none, where there is one: whoever reads it refuses it by name.
 local function sum(key)
-  if not key then return 0, 0 end
+  if not key then return '0', 0 end
   local distinct = redis.call('ZCARD', key)
-  local total, place = 0, 0
+  local total, place, wrong = 0, 0, nil
   while place < distinct do
     local score = redis.call('ZRANGE', key, place, place, 'WITHSCORES')[2]
+    if score % 1 ~= 0 then wrong = wrong or score end
     local equal = redis.call('ZCOUNT', key, score, score)
     total = total + score * equal
     place = place + equal
   end
-  return total, distinct
+  return wrong or string.format('%.0f', total), distinct
 end
 local total, distinct = sum(counts)
 local previous_total, previous_distinct = sum(previous)
@@ -99,5 +101,4 @@ for place = 0, (previous and gone > 0) and top + gone - 1 or -1 do
     missing[#missing + 1] = count
   end
 end
-return { now, start, since, pstart, between, string.format('%.0f', total), distinct,
-  string.format('%.0f', previous_total), previous_distinct, entries, missing }
+return { now, start, since, pstart, between, total, distinct, previous_total, previous_distinct, entries, missing }

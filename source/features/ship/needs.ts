@@ -1,4 +1,4 @@
-import { atMost, type Need } from '../../need.ts';
+import { atMost, type Need, unreadable } from '../../need.ts';
 import { counted } from '../../ui/format.ts';
 import type { ConsumerRow, Elsewhere, ShipSlice } from './state.ts';
 
@@ -9,10 +9,11 @@ export function needsOf({ shown, elsewhere, further, wrong }: ShipSlice): readon
   const all = [...(shown ? [shown] : []), ...elsewhere.filter(({ channel }) => channel !== shown?.channel)];
   const known = new Set(all.map(({ channel }) => channel));
   const others = further.filter(({ place = '' }) => !known.has(place));
-  const unreadable = wrong.map(
-    (words): Need => ({ kind: 'unreadable', name: words, severity: 'bad', words }),
-  );
-  return [...all.flatMap(needsOfChannel), ...atMost(others, mostFurther, 'other channels'), ...unreadable];
+  return [
+    ...all.flatMap(needsOfChannel),
+    ...atMost(others, mostFurther, 'other channels'),
+    ...wrong.map(unreadable),
+  ];
 }
 
 /** What is wrong with a channel, if anything. */

@@ -1,4 +1,4 @@
-import type { Need, Severity } from '../../need.ts';
+import { type Need, type Severity, unreadable } from '../../need.ts';
 import { counted } from '../../ui/format.ts';
 import { type Condition, conditionText, type SyncSlice, syncList, type Target } from './state.ts';
 
@@ -11,10 +11,7 @@ const severities: Partial<Record<Condition, Severity>> = {
 
 export function needsOf({ targets = [], wrong, elsewhere }: SyncSlice): readonly Need[] {
   const own = targets.map(needOf).filter((need) => need !== undefined);
-  const unreadable = wrong.map(
-    (words): Need => ({ kind: 'unreadable', name: words, severity: 'bad', words }),
-  );
-  return [...own, ...elsewhere, ...unreadable];
+  return [...own, ...elsewhere, ...wrong.map(unreadable)];
 }
 
 /** What is wrong with it, if anything. */

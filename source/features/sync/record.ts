@@ -6,7 +6,7 @@ import { typed } from '../../redis/wrong-type.ts';
 import { syncKeys } from './keys.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const moment = v.nullable(v.number());
+const moment = v.nullable(count);
 /** What an older version did not write, or somebody else spoiled. */
 const absent = <Schema extends v.GenericSchema, const Default>(schema: Schema, value: Default) =>
   v.fallback(
@@ -25,7 +25,7 @@ const halt = v.object({
   most: count,
   /** Some of them. */
   sample: v.array(v.string()),
-  sinceMs: v.number(),
+  sinceMs: count,
   /** Names this halt: what resumes it does not resume a later one. */
   token: v.string(),
 });
@@ -39,9 +39,9 @@ const record = v.object({
   lastFullAt: moment,
   lastFiles: v.optional(count, 0),
   lastBytes: v.optional(count, 0),
-  synced: v.number(),
-  refused: v.optional(v.number(), 0),
-  missedByEvents: v.number(),
+  synced: count,
+  refused: v.optional(count, 0),
+  missedByEvents: count,
   /** Why nothing can be copied at all just now. */
   error: v.optional(v.nullable(v.string()), null),
   /** Paths that could not be copied and are tried again; undefined where a version before wrote the record. */
@@ -49,7 +49,7 @@ const record = v.object({
   /** Some of them, with what rsync said. */
   failures: absent(v.array(v.object({ path: v.string(), reason: v.string() })), []),
   /** Symlinks that lead out of the base. */
-  leftOut: absent(count, 0),
+  leftOut: v.optional(count, 0),
   /** What of links and attributes the target lacks, in words; null: not known. */
   notKept: absent(v.nullable(v.string()), null),
   halted: absent(v.nullable(halt), null),

@@ -1,4 +1,4 @@
-import type { Need } from '../../need.ts';
+import { type Need, unreadable } from '../../need.ts';
 import { counted, formatCount, formatShort } from '../../ui/format.ts';
 import { keyOf, type Subscriber, type TopicSlice } from './state.ts';
 
@@ -6,10 +6,7 @@ export function needsOf({ topics, wrong, elsewhere }: TopicSlice): readonly Need
   const rows = topics.flatMap(({ topic, layout, subscribers }) =>
     subscribers.flatMap((subscriber) => needsOfSubscriber(topic, layout, subscriber)),
   );
-  const unreadable = wrong.map(
-    (words): Need => ({ kind: 'unreadable', name: words, severity: 'bad', words }),
-  );
-  return [...rows, ...elsewhere, ...unreadable];
+  return [...rows, ...elsewhere, ...wrong.map(unreadable)];
 }
 
 type Troubled = Pick<Subscriber, 'name' | 'condition' | 'lag' | 'missed' | 'aside'> & {

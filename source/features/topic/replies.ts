@@ -4,7 +4,7 @@ import { mostOfOne } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { UnreadableReplyError } from '../../redis/errors.ts';
 import { refusedScript } from '../../redis/refusals.ts';
-import { asInteger, asNumber, asText } from '../../redis/reply.ts';
+import { asInteger, asText, ifReadable } from '../../redis/reply.ts';
 import { onlyText } from '../../ui/format.ts';
 import { conditionOf } from './condition.ts';
 import type { Blocked, LayoutName, SubscriberStatus, TopicStatus, Unreadable } from './layout.ts';
@@ -50,10 +50,11 @@ export async function unreadableTopic(
   keys: ExpectedKeys,
   text: string,
 ): Promise<Unreadable> {
-  const [first = '', , , ids = ''] = Object.keys(keys);
+  const [first = '', , , ids = '', state = ''] = Object.keys(keys);
   const reply = Object.assign(new Error(text), { name: 'ReplyError' });
   if (text.includes('not an integer')) {
-    return { topic, key: ids, error: new WrongTypeError(ids, 'whole number', { cause: reply }) };
+    const key = text.endsWith('in state') ? state : ids;
+    return { topic, key, error: new WrongTypeError(key, 'whole number', { cause: reply }) };
   }
   const error = isWrongType(text)
     ? await wrongType(client, keys, reply)
@@ -74,13 +75,13 @@ const subscriberFields = 7;
 
 /**
  * From that flat list.
- * @param stateKey the key whose fields tell of blocked subscribers, for what cannot be read
+ * @param keys whose fields and scores tell of subscribers, for what cannot be read
  */
 export function parseStatus(
   topic: string,
   layout: LayoutName,
   flat: readonly unknown[],
-  stateKey: string,
+  keys: { readonly state: string; readonly subs: string },
 ): { readonly status: TopicStatus; readonly unreadable: readonly Unreadable[] } {
   const [at, lastId, floor, retained, bytes, lapseMs, subscriberCount] = flat;
   const unreadable: Unreadable[] = [];
@@ -92,26 +93,35 @@ export function parseStatus(
   };
   const subscribers = Array.from(
     { length: Math.floor((flat.length - topicFields) / subscriberFields) },
-    (_, index): SubscriberStatus => {
+    (_, index): SubscriberStatus[] => {
       const from = topicFields + index * subscriberFields;
       const [name, done, lease, oldest, blockedText, pace, aside] = flat.slice(from, from + subscriberFields);
       const parsed = parseBlocked(asText(blockedText));
       if (parsed === 'unreadable') {
         unreadable.push({
           topic,
-          key: stateKey,
-          error: new UnreadableReplyError(`what blocks ${asText(name)}, as JSON`, blockedText, stateKey),
+          key: keys.state,
+          error: new UnreadableReplyError(`what blocks ${asText(name)}, as JSON`, blockedText, keys.state),
         });
       }
-      return subscriberStatus(own, {
+      const exact = (text: unknown, key: string): number | undefined =>
+        ifReadable(
+          () => asInteger(text, key),
+          (error) => unreadable.push({ topic, key, error }),
+        );
+      const position = exact(done, keys.subs);
+      const set = aside === '' ? 0 : exact(aside, keys.state);
+      if (position === undefined || set === undefined) return [];
+      const found = {
         name: asText(name),
-        position: asNumber(done),
+        position,
         lease: parseLease(asText(lease)),
-        oldestAt: asNumber(oldest) || null,
+        oldestAt: asInteger(oldest) || null,
         blocked: parsed === 'unreadable' ? undefined : parsed,
         isShrinking: / -1$/.test(asText(pace)),
-        aside: Number(asText(aside)) || 0,
-      });
+        aside: set,
+      };
+      return [subscriberStatus(own, found)];
     },
   );
   const status = {
@@ -124,7 +134,7 @@ export function parseStatus(
     bytes: bytes === null || bytes === undefined ? null : asInteger(bytes),
     lapseMs: own.lapseMs,
     subscriberCount: asInteger(subscriberCount),
-    subscribers: byName(subscribers),
+    subscribers: byName(subscribers.flat()),
   };
   return { status, unreadable };
 }
@@ -193,7 +203,9 @@ function parseLease(text: string): Lease {
   };
 }
 
-const blockedSchema = v.object({ id: v.number(), attempts: v.number(), error: v.string() });
+const whole = v.pipe(v.number(), v.safeInteger());
+
+const blockedSchema = v.object({ id: whole, attempts: whole, error: v.string() });
 
 function parseBlocked(text: string): Blocked | undefined | 'unreadable' {
   if (text === '') return;

@@ -1,13 +1,13 @@
 import { type Client, isCluster } from '../../../redis/client.ts';
 import { guardLifeMs, withOperation } from '../../../redis/idempotency.ts';
 import { register, unregister } from '../../../redis/registry.ts';
-import { asArray, asInteger, asNumber, asTexts } from '../../../redis/reply.ts';
+import { asArray, asInteger, asTexts } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
 import { assertMember, roomCounter, roomKeys, seenKey, seenKeys, stillThere } from '../keys.ts';
 import { type Entry, parseEntries } from '../message.ts';
-import { checked, refuseUnless } from '../replies.ts';
+import { asCursor, checked, refuseUnless } from '../replies.ts';
 import ackLua from './ack.lua';
 import createLua from './create.lua';
 import joinLua from './join.lua';
@@ -121,7 +121,7 @@ export async function join(
     register(redis, 'chat', room, { isNew: true, stillThere }),
     isCluster(redis) && redis.zadd(seenKey(member), String(reply[1]), room),
   ]);
-  return asNumber(reply[1], keys.members);
+  return asCursor(reply[1], keys.members);
 }
 
 /**
@@ -173,7 +173,7 @@ export async function pending(
     pendingScript(redis, [keys.members, keys.ids, keys.messages], [member, after ?? '', limit]),
   );
   refuseUnless('pending', reply, room, member);
-  return { seen: asNumber(reply[1], keys.members), entries: parseEntries(asTexts(reply[2])) };
+  return { seen: asCursor(reply[1], keys.members), entries: parseEntries(asTexts(reply[2])) };
 }
 
 /**
@@ -194,7 +194,7 @@ export async function ack(redis: Client, room: string, member: string, id: numbe
   refuseUnless('seen', reply, room, member);
   // XX: somebody may have left meanwhile, and must not come back by this.
   if (isCluster(redis)) await redis.zadd(seenKey(member), 'XX', 'GT', String(reply[1]), room);
-  return asNumber(reply[1], keys.members);
+  return asCursor(reply[1], keys.members);
 }
 
 async function nextNumber(redis: Client): Promise<string> {

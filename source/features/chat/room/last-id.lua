@@ -8,7 +8,7 @@ end
 
 local function lastId(members, ids, messages)
   local text = redis.call('GETRANGE', ids, 0, 31)
-  if text == '' then return highestId(members, messages) end
+  if text == '' and redis.call('EXISTS', ids) == 0 then return highestId(members, messages) end
   local last = tonumber(string.match(text, '^%d+$'))
   if not last then error({ err = 'ERR value is not an integer or out of range' }) end
   return last

@@ -1,9 +1,9 @@
 import type { Client } from '../../../redis/client.ts';
-import { asArray, asInteger, asNumber, asPairs, asTexts } from '../../../redis/reply.ts';
+import { asArray, asInteger, asPairs, asTexts } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { roomKeys } from '../keys.ts';
 import { type Entry, parseEntries } from '../message.ts';
-import { checked } from '../replies.ts';
+import { asCursor, checked } from '../replies.ts';
 import lookLua from './look.lua';
 
 /** One room as somebody sees who has it open. */
@@ -53,8 +53,8 @@ export async function look(redis: Client, room: string, options: LookOptions): P
   return {
     lastId: asInteger(lastId, keys.ids),
     memberCount: asInteger(memberCount),
-    seen: own === '' ? undefined : asNumber(own, keys.members),
-    members: asPairs(members).map(([name, cursor]) => ({ name, seen: asNumber(cursor, keys.members) })),
+    seen: own === '' ? undefined : asCursor(own, keys.members),
+    members: asPairs(members).map(([name, cursor]) => ({ name, seen: asCursor(cursor, keys.members) })),
     entries: parseEntries(asTexts(messages)).reverse(),
     isPartial: isPartial === 1,
   };

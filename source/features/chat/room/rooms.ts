@@ -4,13 +4,14 @@ import { type Client, isCluster, masters } from '../../../redis/client.ts';
 import { UnreadableReplyError } from '../../../redis/errors.ts';
 import { refused } from '../../../redis/refusals.ts';
 import { listed, registerAll } from '../../../redis/registry.ts';
-import { asArray, asInteger, asNumber, asText, asTexts } from '../../../redis/reply.ts';
+import { asArray, asInteger, asText, asTexts, ifReadable } from '../../../redis/reply.ts';
 import { scan } from '../../../redis/scan.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
 import { namesCutTexts, onlyText } from '../../../ui/format.ts';
 import { type RoomKeys, roomKeys, roomOf, whyNoRoom } from '../keys.ts';
 import { type Entry, parseEntries } from '../message.ts';
+import { asCursor } from '../replies.ts';
 import historyLua from './history.lua';
 import surveyLua from './inspect.lua';
 
@@ -119,7 +120,7 @@ export async function inspect(
     for (const page of pages) {
       wrong.push(...page.wrong);
       for (const room of page.rooms) {
-        const whole = limit <= most ? room : await withAllMembers(redis, room, allowance);
+        const whole = limit <= most ? room : await withAllMembers(redis, room, allowance, wrong);
         const [read, wanted] = [whole.members.length, Math.min(limit, whole.memberCount)];
         if (read < wanted) cuts.push(onlyText(read, wanted, `members of \`${room.room}\``, mostOfOne));
         rooms.push(whole);
@@ -162,7 +163,7 @@ async function inspectPage(
       continue;
     }
     try {
-      rooms.push(parseFigures(names[index] ?? '', found, family?.ids));
+      rooms.push(parseFigures(names[index] ?? '', found, family, (error) => wrong.push(error)));
     } catch (error) {
       if (!(error instanceof UnreadableReplyError)) throw error;
       wrong.push(error);
@@ -171,15 +172,26 @@ async function inspectPage(
   return { rooms, wrong, rest: names.slice(replies.length) };
 }
 
-async function withAllMembers(redis: Client, room: RoomFigures, all: Allowance): Promise<RoomFigures> {
+async function withAllMembers(
+  redis: Client,
+  room: RoomFigures,
+  all: Allowance,
+  wrong: QuarterdeckError[],
+): Promise<RoomFigures> {
+  const { members: key } = roomKeys(redis, room.room);
+  const isWrong = (error: QuarterdeckError) => error instanceof UnreadableReplyError && error.key === key;
+  // Places are counted from the members that were read: behind one that cannot be, no further page is asked for.
+  if (wrong.some(isWrong)) return room;
   const allowance = new Allowance(mostOfOne, all);
   const members = new Map(room.members.map((member) => [member.name, member]));
   let first = room.members.length;
   while (first < room.memberCount && !allowance.isSpent) {
     const page = { first, most: membersAtOnce, always: '', allowance };
-    const { rooms } = await inspectPage(redis, [room.room], page);
+    const { rooms, wrong: more } = await inspectPage(redis, [room.room], page);
     const next = rooms[0]?.members ?? [];
     for (const member of next) members.set(member.name, member);
+    wrong.push(...more.filter(isWrong));
+    if (more.some(isWrong)) break;
     first += next.length;
     // Some have left meanwhile.
     if (next.length === 0) return { ...room, memberCount: members.size, members: [...members.values()] };
@@ -219,25 +231,32 @@ export async function oldest(redis: Client, room: string): Promise<Entry | undef
 
 const historyScript = defineScript({ lua: historyLua, parse: asTexts });
 
-/** @throws {UnreadableReplyError} naming the counter `ids`, the only one whose value may be beyond 2^53 */
+/**
+ * @param onUnreadable called for members whose cursor is none; they are left out
+ * @throws {UnreadableReplyError} naming the counter `ids`
+ */
 function parseFigures(
   room: string,
   [lastId, messages, memberCount, flat]: readonly unknown[],
-  ids: string | undefined,
+  keys: RoomKeys | undefined,
+  onUnreadable: (error: UnreadableReplyError) => void,
 ): RoomFigures {
-  const last = asInteger(lastId, ids);
+  const last = asInteger(lastId, keys?.ids);
   const cells = asArray(flat);
-  const members = Array.from({ length: Math.floor(cells.length / 3) }, (_, index): MemberFigures => {
+  const members = Array.from({ length: Math.floor(cells.length / 3) }, (_, index): MemberFigures[] => {
     const [name, cursor, unread] = cells.slice(3 * index, 3 * index + 3);
-    const seen = asNumber(cursor);
-    return {
-      name: asText(name),
-      seen: Number.isFinite(seen) ? seen : last,
-      unread: asInteger(unread),
-      writesOnly: !Number.isFinite(seen),
-    };
+    const seen = ifReadable(() => asCursor(cursor, keys?.members), onUnreadable);
+    if (seen === undefined) return [];
+    const writesOnly = seen === Number.POSITIVE_INFINITY;
+    return [{ name: asText(name), seen: writesOnly ? last : seen, unread: asInteger(unread), writesOnly }];
   });
-  return { room, lastId: last, messages: asInteger(messages), memberCount: asInteger(memberCount), members };
+  return {
+    room,
+    lastId: last,
+    messages: asInteger(messages),
+    memberCount: asInteger(memberCount),
+    members: members.flat(),
+  };
 }
 
 const surveyScript = defineScript({ lua: surveyLua, parse: asArray });

@@ -163,7 +163,8 @@ export class WaitQueue {
     const [token = '', text] = message.split(' ');
     const fence = Number(text);
     const waiter = this.#waiters.get(token);
-    if (waiter && fence <= waiter.lastFence) return;
+    // What nobody of ours sent is no grant: the next look at the lock says whose it is.
+    if (!Number.isSafeInteger(fence) || (waiter && fence <= waiter.lastFence)) return;
     this.#handOver({ granted: { token, fence } }, waiter?.sinceMs ?? 0);
   }
 

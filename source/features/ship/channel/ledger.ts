@@ -27,7 +27,7 @@ const entrySchema = v.object({
   /** No string of Redis is longer. */
   bytes: v.pipe(offset, v.maxValue(512 * 1024 * 1024, 'it is longer than any string of Redis')),
   /** How long the whole file is, unless it may still grow. */
-  of: v.optional(v.number()),
+  of: v.optional(offset),
   kind: v.picklist(['lines', 'gzip', 'piece']),
   /** The file ends with it. */
   last: v.optional(v.boolean(), false),
@@ -43,8 +43,8 @@ const entrySchema = v.object({
   stage: v.optional(v.string()),
   /** What it takes of the budget. */
   cost: v.optional(v.number(), 0),
-  id: v.optional(v.number()),
-  announced: v.optional(v.number()),
+  id: v.optional(offset),
+  announced: v.optional(offset),
   /** Ids between spaces: who is waited for, and who has finished. */
   want: v.optional(v.string(), ' '),
   finished: v.optional(v.string(), ' '),

@@ -3,7 +3,7 @@ import { type Client, isCluster } from '../../../redis/client.ts';
 import { hashPages, pagesOfHashes } from '../../../redis/hash-pages.ts';
 import { isReplyError, refusalSort } from '../../../redis/refusals.ts';
 import { listed, registered } from '../../../redis/registry.ts';
-import { asText } from '../../../redis/reply.ts';
+import { asCount, asInteger, asText, ifReadable } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { failureOf, type KeyTypes } from '../../../redis/wrong-type.ts';
 import { leftOutText, namesCutTexts, onlyText } from '../../../ui/format.ts';
@@ -280,7 +280,13 @@ export async function lookAll(
   ledgers?.take(replies);
   if (ledgers) for (const one of found) await readLedger(redis, one, ledgers);
   const counts = await countsOf(redis, found);
-  const views = found.map((each) => viewOf(each, counts.get(each.channel) ?? new Map()));
+  const views = found.flatMap((each) => {
+    const view = ifReadable(
+      () => viewOf(each, counts.get(each.channel) ?? new Map()),
+      (error) => faults.push({ channel: each.channel, error }),
+    );
+    return view ? [view] : [];
+  });
   return { views, faults, more: asked.slice(replies.length).map(({ channel }) => channel) };
 }
 
@@ -352,7 +358,7 @@ async function readLedger(redis: Client, one: Outlined, allowance: Allowance): P
   one.entries = Array.from(entries, ([part, entry]) => ({ part, entry }));
 }
 
-/** None of a channel on which nothing was ever shipped. */
+/** Undefined for a channel on which nothing was ever shipped. */
 function outlined(asked: Asked, reply: readonly unknown[]): [Outlined] | undefined {
   const [, settingWords, whoWords, , partWords] = reply;
   const settings = pairs(settingWords);
@@ -365,8 +371,9 @@ function outlined(asked: Asked, reply: readonly unknown[]): [Outlined] | undefin
   return [{ ...asked, reply, settings, who, entries, partsUnread: 0 }];
 }
 
+/** @throws {UnreadableReplyError} naming the key that holds a number which is none, or too large to be exact */
 function viewOf(
-  { channel, reply, settings, who, entries, partsUnread }: Outlined,
+  { channel, keys, reply, settings, who, entries, partsUnread }: Outlined,
   counts: ReadonlyMap<string, number>,
 ): ChannelView {
   const [at, , , members, , partsInRedis, filesKnown, asideWords, asides, leftOut, leftOutBytes] = reply;
@@ -374,7 +381,7 @@ function viewOf(
   const cursors = new Map<string, number>();
   const behind = new Map<string, number>();
   for (const [id, cursor, count] of triples(members)) {
-    cursors.set(id, Number(cursor));
+    cursors.set(id, cursor === 'inf' ? Number.POSITIVE_INFINITY : asInteger(cursor, keys.members));
     behind.set(id, Number(count));
   }
   const aside = asideByPart(pairs(asideWords));
@@ -384,7 +391,10 @@ function viewOf(
       ...partStatus(part, entry, { counts, cursors, aside: aside.get(part) ?? [] }),
     }))
     .sort((a, b) => a.id - b.id);
-  const number = (name: string): number => Number(settings.get(name) ?? 0);
+  const number = (name: string): number => {
+    const text = settings.get(name);
+    return text === undefined ? 0 : asCount(text, keys.settings);
+  };
 
   const shippers = [...who].flatMap(([field, process]) =>
     field.startsWith('s:') && process ? [process] : [],

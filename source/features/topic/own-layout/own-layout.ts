@@ -124,7 +124,9 @@ export async function inspectTopics(
     const wanted = Math.min(most, status.subscriberCount);
     const subscribers = [...status.subscribers];
     let isCut = false;
-    while (subscribers.length < wanted) {
+    // Places are counted from the subscribers that were read: behind one that cannot be, no further page is asked for.
+    const { subs } = topicKeys(client, status.topic);
+    while (subscribers.length < wanted && !unreadable.some(({ key }) => key === subs)) {
       isCut = own.isSpent;
       if (isCut) break;
       const count = Math.min(subscribersAtOnce, wanted - subscribers.length);
@@ -189,7 +191,7 @@ export async function inspectPage(
       continue;
     }
     try {
-      const parsed = parseStatus(topic, 'own', asArray(reply), keys[index]?.state ?? '');
+      const parsed = parseStatus(topic, 'own', asArray(reply), keys[index] ?? topicKeys(client, topic));
       statuses.push(parsed.status);
       unreadable.push(...parsed.unreadable);
     } catch (error) {

@@ -19,21 +19,26 @@ local spent = 0
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function whole(text, default)
-  local number = tonumber(text and text ~= '' and text or default)
-  if not number then error({ err = 'ERR value is not an integer or out of range' }) end
+-- What stands there, exact: beyond 2^53 a double, which Lua counts in, no longer tells two whole numbers apart.
+local function whole(text, default, where)
+  if not text then return tonumber(default) end
+  local number = string.find(text, '^%-?%d+$') and tonumber(text)
+  if not number or number > 9007199254740991 or number < -9007199254740991 then
+    error({ err = 'ERR value is not an integer or out of range in ' .. where })
+  end
   return number
 end
 
 local function read(msgs, subs, leases, ids, state)
-  local last = whole(redis.call('GETRANGE', ids, 0, 31), 0)
+  local text = redis.call('GETRANGE', ids, 0, 31)
+  local last = whole((text ~= '' or redis.call('EXISTS', ids) == 1) and text, 0, 'ids')
   local known = redis.call('HMGET', state, 'floor', 'floorAt', 'lapseMs')
-  local floor, floorAt = whole(known[1], 0), known[2] or '0'
+  local floor, floorAt = whole(known[1], 0, 'state'), known[2] or '0'
   redis.call('XLEN', msgs)
   local bytes = redis.pcall('MEMORY', 'USAGE', msgs)
   if type(bytes) == 'table' then bytes = false end
   if bytes == false and redis.call('EXISTS', msgs) == 0 then bytes = 0 end
-  local reply = { now, last, floor, last - floor, bytes, whole(known[3], ARGV[1]), redis.call('ZCARD', subs) }
+  local reply = { now, last, floor, last - floor, bytes, whole(known[3], ARGV[1], 'state'), redis.call('ZCARD', subs) }
   if most == 0 then return reply end
   local page = {}
   for i = 5, #ARGV do

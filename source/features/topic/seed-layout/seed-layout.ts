@@ -164,11 +164,11 @@ export async function inspectSeed(
       const args = [subscribers.length, Math.min(subscribersAtOnce, most - subscribers.length), budget];
       const reply = await withKeys(client, types, statusScript(client, names, args));
       allowance.take(reply);
-      const page = parseStatus(topic, 'seed', reply, keys.state);
+      const page = parseStatus(topic, 'seed', reply, keys);
       unreadable.push(...page.unreadable);
       subscribers.push(...page.status.subscribers);
       status = page.status;
-      if (page.status.subscribers.length === 0) break;
+      if (page.status.subscribers.length === 0 || page.unreadable.some(({ key }) => key === keys.subs)) break;
     } while (subscribers.length < Math.min(most, status.subscriberCount) && !allowance.isSpent);
     if (allowance.isSpent) cuts.push(...cutOf({ ...status, subscribers }, most));
   } catch (error) {
