@@ -134,6 +134,11 @@ export class Kept<Item> {
     this.items.push(...found.slice(0, room));
     this.more += Math.max(0, found.length - room);
   }
+
+  /** How many of what was found are not shown. @param shown how many are: of those kept, and of the others as well */
+  leftOut(shown: number): number {
+    return Math.max(0, this.items.length + this.more - shown);
+  }
 }
 
 /** Sentences that are each kept once, with one more for those that were not kept. */

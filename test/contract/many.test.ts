@@ -3,6 +3,7 @@ import { fillings } from '../../scripts/many/fill.ts';
 import { type Meter, startMeter } from '../../scripts/many/meter.ts';
 import * as chat from '../../source/features/chat/library.ts';
 import * as limit from '../../source/features/limit/library.ts';
+import { lockKeys } from '../../source/features/lock/holder/scripts.ts';
 import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
@@ -69,12 +70,22 @@ test('where more are in trouble than are shown, needs say how many more', async 
     'quarterdeck:buffer',
     ...Array.from({ length: 1000 }, (_, i) => [i + 1, `old:${i}`]).flat(),
   );
-  for (const noun of ['limit', 'buffer']) {
+  // Somebody waits for each, and nothing ends it.
+  for (let index = 0; index < 1000; index += 1) {
+    const { lock, queue } = lockKeys(redis, `endless:${index}`);
+    void redis.set(lock, `host:1:${index}:`);
+    void redis.zadd(queue, longAgo * 1000, `host:2:${index}:`);
+  }
+  await redis.zadd(
+    'quarterdeck:lock',
+    ...Array.from({ length: 1000 }, (_, i) => [i + 1, `endless:${i}`]).flat(),
+  );
+  for (const noun of ['limit', 'buffer', 'lock']) {
     const { stdout } = await metered(['needs', '--pane', noun]);
-    const needs = JSON.parse(stdout) as { kind: string; words: string }[];
-    const more = needs.find(({ kind }) => kind === 'others')?.words ?? '';
+    const needs = JSON.parse(stdout) as { name: string; words: string }[];
+    const more = needs.find(({ name }) => name.startsWith('other '))?.words ?? '';
     const moreCount = Number(/^[\d,]+/.exec(more)?.[0].replaceAll(',', ''));
-    expect(needs.length - 1 + moreCount).toBe(1000);
+    expect(needs.length - 1 + moreCount, noun).toBe(1000);
   }
 });
 

@@ -42,7 +42,7 @@ export const feed: Feed<BufferSlice> = {
     const about = {
       total: total - others,
       isWhole: round === undefined || last !== undefined,
-      moreTroubled: Math.max(0, elsewhere.length - mostTypes) + (last?.more ?? 0),
+      moreTroubled: last?.leftOut(readings.filter(isTroubled).length) ?? 0,
     };
     return (slice) => learn(slice, readings, nowMs, about);
   },

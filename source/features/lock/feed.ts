@@ -56,9 +56,7 @@ export const feed: Feed<LockSlice> = {
       known: total,
       looked: looked.size,
       round: isAll ? undefined : last && { held: last.held, waiting: last.waiting },
-      moreEndless: isAll
-        ? 0
-        : troubled.filter((name) => !looked.has(name)).length + (last?.endless.more ?? 0),
+      moreEndless: isAll ? 0 : (last?.endless.leftOut(locks.filter(isEndless).length) ?? 0),
       wrong: [
         ...new Set([...unreadable.map(unreadableText), ...(isAll || !last ? [] : sentencesOf(last.wrong))]),
       ],
@@ -71,12 +69,18 @@ export const feed: Feed<LockSlice> = {
 async function count(redis: Client, names: readonly string[], totals: Totals): Promise<void> {
   // Whether somebody holds it is enough.
   const { locks, unreadable } = await inspect(redis, names, { most: 0, longest: 1 });
-  for (const { name, token, ttlMs, waiting } of locks) {
+  for (const lock of locks) {
+    const { name, token, waiting } = lock;
     totals.held += token === undefined ? 0 : 1;
     totals.waiting += waiting;
-    if (token !== undefined && ttlMs === undefined && waiting > 0) totals.endless.add(name);
+    if (isEndless(lock)) totals.endless.add(name);
   }
   totals.wrong.add(...unreadable.map(unreadableText));
+}
+
+/** Somebody waits for what nothing ends. */
+function isEndless({ token, ttlMs, waiting }: Status): boolean {
+  return token !== undefined && ttlMs === undefined && waiting > 0;
 }
 
 function asRow({ name, token, owner, fence, heldMs, ttlMs, waiting, waiters }: Status) {

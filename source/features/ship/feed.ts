@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../errors.ts';
-import { atMost, type Need } from '../../need.ts';
+import type { Need } from '../../need.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { registeredPage } from '../../redis/registry.ts';
 import { type IndexRound, IndexRounds, Kept, sentencesOf } from '../../redis/round.ts';
@@ -82,10 +82,8 @@ export const feed: Feed<ShipSlice> = {
         total,
         shown: view && rowOf(view, before.shown, nowMs),
         others: others.views.map((each) => elsewhereOf(each, before.elsewhere, nowMs)),
-        further:
-          isAll || !last
-            ? []
-            : atMost(last.needs.items, last.needs.items.length, 'other channels', last.needs.more),
+        further: isAll || !last ? [] : last.needs.items,
+        furtherUnkept: isAll || !last ? 0 : last.needs.more,
         wrong: [...new Set([...wrong, ...(isAll || !last ? [] : sentencesOf(last.wrong))])],
         isCounted: isAll || last !== undefined,
         at: view?.at ?? 0,

@@ -5,13 +5,15 @@ import type { ConsumerRow, Elsewhere, ShipSlice } from './state.ts';
 /** Of channels that are not looked at in each reading. */
 const mostFurther = 50;
 
-export function needsOf({ shown, elsewhere, further, wrong }: ShipSlice): readonly Need[] {
+export function needsOf({ shown, elsewhere, further, furtherUnkept, wrong }: ShipSlice): readonly Need[] {
   const all = [...(shown ? [shown] : []), ...elsewhere.filter(({ channel }) => channel !== shown?.channel)];
   const known = new Set(all.map(({ channel }) => channel));
+  const own = all.flatMap(needsOfChannel);
   const others = further.filter(({ place = '' }) => !known.has(place));
+  const unkept = further.length + furtherUnkept - own.length - others.length;
   return [
-    ...all.flatMap(needsOfChannel),
-    ...atMost(others, mostFurther, 'other channels'),
+    ...own,
+    ...atMost(others, mostFurther, 'other channels', Math.max(0, unkept)),
     ...wrong.map(unreadable),
   ];
 }

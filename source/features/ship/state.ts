@@ -57,6 +57,8 @@ export type ShipSlice = {
   readonly elsewhere: readonly Elsewhere[];
   /** What needs a human of all channels, as a look through them found it, some of it maybe twice. */
   readonly further: readonly Need[];
+  /** How many of these the look through all found besides. */
+  readonly furtherUnkept: number;
   /** What cannot be read, in sentences. */
   readonly wrong: readonly string[];
   /** Whether every channel was looked at. */
@@ -83,6 +85,7 @@ export type Reading = {
   readonly shown: ChannelRow | undefined;
   readonly others?: readonly Elsewhere[];
   readonly further?: readonly Need[];
+  readonly furtherUnkept?: number;
   readonly wrong?: readonly string[];
   readonly isCounted?: boolean;
   /** The server's clock. */
@@ -99,6 +102,7 @@ export const initial: ShipSlice = {
   shown: undefined,
   elsewhere: [],
   further: [],
+  furtherUnkept: 0,
   wrong: [],
   isCounted: false,
   rates: [],
@@ -113,9 +117,9 @@ export function selectedChannel({ channels, selected }: ShipSlice): string | und
 
 export function learn(slice: ShipSlice, reading: Reading): ShipSlice {
   const { channels, shown, at, others = [], further = [], wrong = [], isCounted = true } = reading;
-  const { total = channels.length } = reading;
+  const { total = channels.length, furtherUnkept = 0 } = reading;
   const elsewhere = others.toSorted((a, b) => compareNames(a.channel, b.channel));
-  const next = { ...slice, channels, total, shown, elsewhere, further, wrong, isCounted };
+  const next = { ...slice, channels, total, shown, elsewhere, further, furtherUnkept, wrong, isCounted };
   if (!shown) return { ...next, rates: [], measured: undefined };
   const before = slice.measured?.channel === shown.channel ? slice.measured : undefined;
   const here = { channel: shown.channel, bytes: shown.bytes, at };

@@ -67,7 +67,7 @@ export const feed: Feed<SyncSlice> = {
         elsewhere.map(({ need }) => need),
         mostElsewhere,
         'other targets',
-        isAll ? 0 : last?.trouble.more,
+        isAll ? 0 : last?.trouble.leftOut(found.targets.filter(needOf).length + elsewhere.length),
       ),
     };
     return (slice) => learn(slice, reading);

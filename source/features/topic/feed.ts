@@ -139,11 +139,14 @@ function take({ topics, unreadable, rest }: Inspection, totals: Totals, first: n
 function elsewhere(found: Inspection['topics'], trouble: Kept<Trouble> = new Kept()): readonly Need[] {
   const shown = new Map(found.map(({ topic, subscribers }) => [topic, namesOf(subscribers)]));
   const others = trouble.items.filter(({ topic, name }) => !shown.get(topic)?.has(name));
+  const troubled = found.flatMap(({ topic, layout, subscribers }) =>
+    subscribers.filter((each) => needsOfSubscriber(topic, layout, each).length > 0),
+  );
   return atMost(
     others.flatMap((each) => each.needs),
     mostElsewhere,
     'other subscribers',
-    trouble.more,
+    trouble.leftOut(troubled.length + others.length),
   );
 }
 
