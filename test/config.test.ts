@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { hideSecrets, readConfig } from '../source/config.ts';
+import { environmentOfHelpers } from '../source/environment.ts';
 import { UsageError } from '../source/errors.ts';
 import { withoutPasswords } from '../source/url.ts';
 
@@ -270,6 +271,35 @@ test('commands that are run inherit no password', () => {
   const harmless = { REDIS_URL: 'redis://ann@h/3', QUARTERDECK_URL: '' };
   hideSecrets(harmless);
   expect(harmless.REDIS_URL).toBe('redis://ann@h/3');
+});
+
+test('programs that we choose inherit no password of a database either', () => {
+  const env = {
+    PGPASSWORD: 's3cret',
+    REDISCLI_AUTH: 's3cret',
+    PGUSER: 'app',
+    SSH_AUTH_SOCK: '/s',
+    PATH: '/bin',
+  };
+  expect(environmentOfHelpers(env)).toEqual({ PGUSER: 'app', SSH_AUTH_SOCK: '/s', PATH: '/bin' });
+});
+
+/** Who runs what the operator wrote, which may need any of it; the demo starts ourselves. */
+const operators = ['system/run-shell.ts', 'features/lock/run.ts', 'console/notify.ts', 'demo/processes.ts'];
+
+test('every program that is started is one of the two', () => {
+  const folder = path.resolve('source');
+  const files = globSync('**/*.{ts,tsx}', { cwd: folder }).filter((file) => !operators.includes(file));
+  const starting = files.flatMap((file) => {
+    const text = readFileSync(path.join(folder, file), 'utf8');
+    return [...text.matchAll(/\b(?:spawn|execFile|execFileSync|spawnSync|fork)\([^;]*?\{([^}]*)\}/g)].map(
+      ([, options = '']) => ({ file, isHelper: options.includes('environmentOfHelpers()') }),
+    );
+  });
+  expect(starting.length).toBeGreaterThanOrEqual(8);
+  // These two ask for what the operator named, and for who may write a file.
+  const others = ['redis/connection/secrets.ts', 'private-files.ts'];
+  expect(starting.filter(({ file, isHelper }) => !isHelper && !others.includes(file))).toEqual([]);
 });
 
 test('a text without the passwords of URLs in it', () => {

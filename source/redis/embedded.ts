@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Config } from '../config.ts';
+import { environmentOfHelpers } from '../environment.ts';
 import { ownFolder, withPrivateUmask } from '../own-folders.ts';
 import { EmbeddedError } from './errors.ts';
 
@@ -117,7 +118,7 @@ async function launch(
   socket: string,
 ): Promise<string | undefined> {
   const child = withPrivateUmask(() =>
-    spawn(program, words, { cwd: directory, detached: true, stdio: 'ignore' }),
+    spawn(program, words, { cwd: directory, env: environmentOfHelpers(), detached: true, stdio: 'ignore' }),
   );
   let failure: string | undefined;
   child.once('error', (error: NodeJS.ErrnoException) => {
@@ -140,7 +141,9 @@ async function launchKeeper(directory: string, socket: string): Promise<void> {
   const script = process.argv[1];
   if (script === undefined) return;
   const words = ['--max-old-space-size=32', script, 'embedded-keeper', directory];
-  const keeper = withPrivateUmask(() => spawn(process.execPath, words, { detached: true, stdio: 'ignore' }));
+  const keeper = withPrivateUmask(() =>
+    spawn(process.execPath, words, { env: environmentOfHelpers(), detached: true, stdio: 'ignore' }),
+  );
   let isGone = false;
   for (const event of ['error', 'exit']) {
     keeper.once(event, () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
+import { environmentOfHelpers } from '../../environment.ts';
 import { messageOf, QuarterdeckError } from '../../errors.ts';
 import { formatBytes } from '../../ui/format.ts';
 
@@ -84,7 +85,11 @@ function sizeOf(text: string): string {
 /** Runs a program without a shell, with the text as its stdin. */
 async function feed(words: readonly string[], text: string): Promise<void> {
   const [program = '', ...args] = words;
-  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'], timeout: programMs });
+  const child = spawn(program, args, {
+    env: environmentOfHelpers(),
+    stdio: ['pipe', 'ignore', 'pipe'],
+    timeout: programMs,
+  });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     complaint = (complaint + chunk).slice(0, 500);

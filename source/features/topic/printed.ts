@@ -11,7 +11,10 @@ export const published = object({
 });
 const at = orNull(moment, 'null: this layout does not say');
 export const message = object({ id: number, at, message: text });
-export const item = v.union([message, object({ gap: object({ from: number, to: number, reason: absent(text) }) })]);
+export const item = v.union([
+  message,
+  object({ gap: object({ from: number, to: number, reason: absent(text) }) }),
+]);
 export const topics = list(
   object({
     topic: text,

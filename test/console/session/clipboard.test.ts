@@ -46,6 +46,16 @@ test('a program of the user gets the text as its stdin, without a shell', async 
   expect(readFileSync(file, 'utf8')).toBe('$(whoami)');
 });
 
+test('and no password of a database', async () => {
+  vi.stubEnv('PGPASSWORD', 's3cret');
+  const file = path.join(directory, 'environment');
+  await clipboard(['sh', '-c', 'env > "$0"', file]).copy('x');
+  vi.unstubAllEnvs();
+  const environment = readFileSync(file, 'utf8');
+  expect(environment).toContain('PATH=');
+  expect(environment).not.toContain('s3cret');
+});
+
 test.each([
   [['/nonexistent/clip'], /Not copied: \/nonexistent\/clip cannot be run/],
   [['sh', '-c', 'echo no display >&2; exit 3'], /Not copied: sh exited 3: no display/],

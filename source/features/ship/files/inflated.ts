@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { pipeline, Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { environmentOfHelpers } from '../../../environment.ts';
 import { gunzip } from './gzip.ts';
 import { anchorOf, digestOf, type Head, longestHeadBytes, type ReadAt, rungOf } from './identity.ts';
 import { type Marks, markOf, nextMark } from './marks.ts';
@@ -161,7 +162,10 @@ async function* throughZstd(source: ReadAt): AsyncGenerator<Buffer, void, undefi
 
 /** By the system's own program, as there is none in Node. */
 async function* throughProgram(program: string, source: ReadAt): AsyncGenerator<Buffer, void, undefined> {
-  const child = spawn(program, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(program, ['-dc'], {
+    env: environmentOfHelpers(),
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
   const ended = once(child, 'close') as Promise<[number | null]>;
   ended.catch(() => {});
   pipeline(Readable.from(blocksOf(source)), child.stdin, () => {});

@@ -1,6 +1,7 @@
 import { type ExecFileException, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
+import { environmentOfHelpers } from '../../../environment.ts';
 import { RsyncError, RsyncMissingError } from '../errors.ts';
 import { markerName } from './base.ts';
 import { complaintsIn } from './complaints.ts';
@@ -95,6 +96,7 @@ export async function execute(
   const more = preserve.map((each) => preserving[each]);
   if (targetMarker !== undefined) more.push(`--exclude=/${targetMarker}`);
   const child = spawn('rsync', [...always, ...more, ...words, '--', sourceOf(rsync), targetOf(rsync)], {
+    env: environmentOfHelpers(),
     stdio: ['pipe', 'pipe', 'pipe'],
     signal,
     killSignal: 'SIGTERM',
@@ -150,8 +152,11 @@ export async function hasTargetMarker(rsync: Rsync): Promise<boolean> {
     stdout: string;
     stderr: string;
   }>((resolve) => {
-    execFile('rsync', words, { signal, killSignal: 'SIGTERM' }, (error, stdout, stderr) =>
-      resolve({ error, stdout, stderr }),
+    execFile(
+      'rsync',
+      words,
+      { env: environmentOfHelpers(), signal, killSignal: 'SIGTERM' },
+      (error, stdout, stderr) => resolve({ error, stdout, stderr }),
     );
   });
   signal.throwIfAborted();
