@@ -149,13 +149,24 @@ async function flusherDies(program: string, fate: Record<string, unknown>): Prom
 }
 
 /**
- * One bad id among so many, flushed by a process that is killed at each step, and then by one that lives: after each,
- * SQL + pending + aside + in flight is what was counted, id by id; in the end all but the bad one are in SQL.
+ * So many bad ids among so many, flushed by a process that is killed at each step, and then by one that lives: after each,
+ * SQL + pending + aside + in flight is what was counted, id by id; in the end all but the bad ones are in SQL. Ids that are
+ * aside are in no later batch: only the first step meets all of them.
  */
-export async function onePoisonAmong(
+export async function poisonAmong(
   server: RedisServer,
   database: Database,
-  { ids, at }: { readonly ids: number; readonly at: readonly string[] },
+  {
+    ids,
+    bad,
+    at,
+    afterMs = -1,
+  }: {
+    readonly ids: number;
+    readonly bad: number;
+    readonly at: readonly string[];
+    readonly afterMs?: number;
+  },
 ): Promise<{
   readonly killed: number;
   readonly inSql: number;
@@ -168,7 +179,9 @@ export async function onePoisonAmong(
   const type = 'project';
   await database.run(`CREATE TABLE ${type} (id text PRIMARY KEY, count bigint NOT NULL DEFAULT 0)`);
   await database.run(poisonOf(database.to).make);
-  const all = Array.from({ length: ids }, (_, index) => (index === ids >> 1 ? 'poison' : `id${index}`));
+  const apart = Math.floor(ids / bad);
+  const isBad = (index: number): boolean => index % apart === apart >> 1 && index < apart * bad;
+  const all = Array.from({ length: ids }, (_, index) => `${isBad(index) ? 'poison' : 'id'}${index}`);
   const settledNow = async (rounds: number, step: string): Promise<void> => {
     await vi.waitFor(async () => expect(await redis.client('LIST')).not.toContain('name=doomed'), limits);
     await vi.waitFor(async () => expect(await database.flushers()).toBe(0), limits);
@@ -185,7 +198,7 @@ export async function onePoisonAmong(
     for (const id of all) pipeline.zincrby(`pending:${type}`, 1, id);
     await pipeline.exec();
     const fate = { socket: server.socket, type, to: database.to, table: type, visit: 1, afterMs: -1 };
-    if (await flusherDies(program, { ...fate, step })) killed += 1;
+    if (await flusherDies(program, { ...fate, step, afterMs })) killed += 1;
     await settledNow(index + 1, `killed at ${step}`);
     await flusherDies(program, fate);
     await settledNow(index + 1, `after ${step}`);
@@ -200,10 +213,12 @@ export async function onePoisonAmong(
   });
   expect(await redis.exists(`pending:${type}:inflight`, `pending:${type}:batch`, `pending:${type}`)).toBe(0);
   const counts = await database.counts(type);
-  const aside = Number(await redis.zscore(`pending:${type}:aside`, 'poison'));
-  expect(counts).not.toHaveProperty('poison');
+  const asideIds = await entries(redis, `pending:${type}:aside`);
+  expect(asideIds.map(([id]) => id).sort()).toEqual(all.filter((id) => id.startsWith('poison')).sort());
+  expect(Object.keys(counts).filter((id) => id.startsWith('poison'))).toEqual([]);
   redis.disconnect();
   const inSql = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const aside = asideIds.reduce((sum, [, count]) => sum + count, 0);
   return { killed, inSql, aside, sent: ids * at.length };
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { databases } from '../buffer/databases.ts';
-import { killRounds, onePoisonAmong, steps } from '../buffer/kill-rounds.ts';
+import { killRounds, poisonAmong, steps } from '../buffer/kill-rounds.ts';
 import { startRedis } from '../helpers/redis-server.ts';
 
 const seeds = 1000;
@@ -19,7 +19,7 @@ test.each(['sqlite', 'postgres'] as const)('%s: a thousand flushers, killed at e
 test.each(['sqlite', 'postgres'] as const)('%s: one bad id in 10,000, killed at every step', async (kind) => {
   const [server, database] = await Promise.all([startRedis(), databases[kind]()]);
   try {
-    const figures = await onePoisonAmong(server, database, { ids: 10_000, at: steps });
+    const figures = await poisonAmong(server, database, { ids: 10_000, bad: 1, at: steps });
     console.log(`${kind}: ${JSON.stringify(figures)}`);
     expect(figures.inSql + figures.aside).toBe(figures.sent);
     expect(figures.aside).toBe(steps.length);
