@@ -164,6 +164,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else if (name === 'pane') focusAt(placeOf(key));
       else if (name === 'zoom') changeScreen(store, { isZoomed: !screen().isZoomed });
       else if (name === 'back') {
+        if (questions.stopSeries()) return;
         const isDone = feature !== undefined && lists.back(feature);
         if (isDone) return;
         if (screen().isZoomed) changeScreen(store, { isZoomed: false });
@@ -188,6 +189,8 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     help(key, now) {
       if (leaves(key)) browse();
       else if (key === '/') palette.find();
+      // A letter that does not scroll begins what is looked for.
+      else if (/^[\p{L}\p{N}]$/u.test(key) && !/^[jkgG]$/.test(key)) palette.find(key);
       else setMode({ ...now, scroll: Math.max(0, scrolled(now.scroll, key, options.sizeOf('').rows)) });
     },
     output(key, now) {

@@ -74,24 +74,30 @@ function sentenceOfRefused({ name, reason }: Refused): string {
 export type RunMarkedOptions = {
   readonly store: Store;
   readonly runner: CommandRunner;
+  /** Aborted: what was begun is ended, and nothing further is begun. */
+  readonly stopped: AbortSignal;
 };
 
-/** Does it to one after the other, reports what came of it, and leaves the mark on what was refused. */
+/** Does it to one after the other, reports what came of it, and leaves the mark on what was not done. */
 export async function runMarked(
-  { store, runner }: RunMarkedOptions,
+  { store, runner, stopped }: RunMarkedOptions,
   { noun, path, targets, refused: before }: OnMarked,
 ): Promise<void> {
   const refused: Refused[] = [...before];
   const done: string[] = [];
   const say = (text: string, tone: 'info' | 'good' | 'bad'): void =>
     changeScreen(store, { status: { text, tone } });
+  let begun = 0;
   for (const [index, { id, name, act, asked }] of targets.entries()) {
+    if (stopped.aborted) break;
+    begun += 1;
     if (targets.length > 1) say(`${path}: ${index + 1} of ${targets.length}`, 'info');
     const reason = await runner.attempt(act, asked);
     if (reason === undefined) done.push(name);
     else refused.push({ id, name, reason });
   }
-  const kept = new Set(refused.map(({ id }) => id));
+  const left = targets.slice(begun);
+  const kept = new Set([...refused, ...left].map(({ id }) => id));
   changeSlice(store, noun, (slice) => {
     // The console knows of every slice that it has a list.
     const listed = slice as Listed;
@@ -100,20 +106,38 @@ export async function runMarked(
     const marks = listed.list.marks.filter((id) => kept.has(id) || !acted.has(id));
     return changeList(listed, { marks });
   });
-  const sum = `${done.length} done${refused.length > 0 ? `, ${refused.length} refused` : ''}`;
+  const sum = [
+    `${left.length > 0 ? 'Stopped: ' : ''}${done.length} done`,
+    ...(refused.length > 0 ? [`${refused.length} refused`] : []),
+    ...(left.length > 0 ? [`${left.length} not begun`] : []),
+  ].join(', ');
+  const notBegun = left.map(({ name }) => name);
   const reasons = refused.map(({ name, reason }) => `${name}: ${reason}`);
   const line = [sum, ...reasons.slice(0, 1)].join(': ');
-  say(line, refused.length === 0 ? 'good' : 'bad');
+  say(line, refused.length + left.length === 0 ? 'good' : 'bad');
   if (done.length > 0)
     await runner.trail(
       path,
-      `${done.length} done: ${done.join(', ')}${reasons.length > 0 ? `; refused: ${reasons.join('; ')}` : ''}`,
+      [
+        `${done.length} done: ${done.join(', ')}`,
+        ...(reasons.length > 0 ? [`refused: ${reasons.join('; ')}`] : []),
+        ...(left.length > 0 ? [`stopped, not begun: ${notBegun.join(', ')}`] : []),
+      ].join('; '),
     );
   const { mode, columns } = store.getState().screen;
   // One line has no room for them all.
-  if ((refused.length > 1 || (refused.length === 1 && line.length > columns)) && mode.name === 'browse') {
+  const isLong = refused.length > 1 || (refused.length === 1 && line.length > columns);
+  if ((isLong || left.length > 0) && mode.name === 'browse') {
+    const lines =
+      left.length === 0
+        ? reasons
+        : [
+            ...done.map((name) => `done       ${name}`),
+            ...reasons.map((reason) => `refused    ${reason}`),
+            ...notBegun.map((name) => `not begun  ${name}`),
+          ];
     changeScreen(store, {
-      mode: { name: 'output', title: `${path}: ${sum}`, lines: reasons, scroll: 0, isRunning: false },
+      mode: { name: 'output', title: `${path}: ${sum}`, lines, scroll: 0, isRunning: false },
     });
   }
 }

@@ -27,7 +27,7 @@ import { sessionKeys } from './session-keys.ts';
 export type PaletteControl = {
   open(text?: string): void;
   /** Keys and commands to find by what they are called or do; Enter does what the line says. */
-  find(): void;
+  find(beginning?: string): void;
   press(key: string, now: PaletteMode): void;
   /** Takes what was typed or pasted. */
   change(now: PaletteMode, line: Line): void;
@@ -133,7 +133,7 @@ export function makePalette(options: PaletteOptions): PaletteControl {
 
   return {
     open: (text = '') => write(text),
-    find: () => show(emptyLine([]), false, true),
+    find: (beginning = '') => show(emptyLine([], beginning), false, true),
     change: (now, line) => show(line, now.isHistory, now.isFinder),
     press(key, now) {
       const { offers, line, isHistory, isFinder = false } = now;

@@ -22,6 +22,8 @@ export type Questions = {
   /** Takes these keys if they have to wait. */
   holds(keys: readonly string[]): boolean;
   answer(key: string, now: ConfirmMode): void;
+  /** Ends what is done to marked rows behind the one that is being done; whether there was anything to end. */
+  stopSeries(): boolean;
   /** Asks again, after something was shown over the question. */
   resume(now: ConfirmMode): void;
   /** Whether what is typed into a question comes too early to be meant for it. */
@@ -60,6 +62,8 @@ export function makeQuestions(options: QuestionsOptions): Questions {
   let held: string[] = [];
   /** What the question about marked rows is about. */
   let asking: OnMarked | undefined;
+  /** What is being done to marked rows. */
+  const series = new Set<AbortController>();
 
   const mode = (): Mode => store.getState().screen.mode;
   const setMode = (next: Mode): void => changeScreen(store, { mode: next });
@@ -141,9 +145,19 @@ export function makeQuestions(options: QuestionsOptions): Questions {
     return undefined;
   };
 
+  const runAll = async (marked: OnMarked): Promise<void> => {
+    const own = new AbortController();
+    series.add(own);
+    try {
+      await runMarked({ store, runner, stopped: own.signal }, marked);
+    } finally {
+      series.delete(own);
+    }
+  };
+
   const close = (now: ConfirmMode, isYes: boolean): void => {
     setMode({ name: 'browse' });
-    if (isYes && now.targets && asking) void runMarked({ store, runner }, asking);
+    if (isYes && now.targets && asking) void runAll(asking);
     else if (isYes) void runner.run({ ...now.act, input: now.asked.input }, { asked: now.asked });
     else tell('Not confirmed; nothing was done', 'info');
   };
@@ -206,7 +220,13 @@ export function makeQuestions(options: QuestionsOptions): Questions {
       const isFree = options.config.yes || (guard ?? confirm) === undefined;
       const rest = isFree ? marked : await holdWhile(() => askMarked(marked));
       // There is nothing to ask about: it is done, or all of it is refused.
-      if (rest) await runMarked({ store, runner }, rest);
+      if (rest) await runAll(rest);
+    },
+    stopSeries() {
+      const running = [...series].filter(({ signal }) => !signal.aborted);
+      for (const one of running) one.abort();
+      if (running.length > 0) tell('Stopping behind the one that is being done', 'info');
+      return running.length > 0;
     },
     holdWhile,
     holds(keys) {

@@ -143,6 +143,17 @@ export function startTranscript(options: TranscriptOptions): Transcript {
     return [];
   };
 
+  /** That what stood over the panes is gone, and where keys go now. */
+  const closed = (old: Mode, state: State, before: State): readonly string[] => {
+    const what = closings[old.name];
+    if (what === undefined) return [];
+    const { focus } = state.screen;
+    // Where it led to is said anyway.
+    const hasMoved =
+      focus !== before.screen.focus || state.slices[focus ?? ''] !== before.slices[focus ?? ''];
+    return [hasMoved ? `${what} closed` : `${what} closed; ${place(state, true)}`];
+  };
+
   /** What was asked for by a key, or became of it. */
   const sayScreen = (state: State, before: State): void => {
     const { mode } = state.screen;
@@ -154,7 +165,7 @@ export function startTranscript(options: TranscriptOptions): Transcript {
         typed = undefined;
         write('\n');
       }
-      const texts = opened(mode, state);
+      const texts = mode.name === 'browse' ? closed(old, state, before) : opened(mode, state);
       if (texts.length > 0) say(...texts);
       const isFinder = mode.name === 'palette' && mode.isFinder === true;
       if (line) beginTyping(isFinder ? 'find' : (labels[mode.name] ?? mode.name), line.text);
@@ -286,6 +297,18 @@ function emptyWords({ connection, screen }: State, feature: AnyFeature): string 
   if (!feature.nothing || emptySinceMs[feature.noun] === undefined) return 'no rows';
   return nothingLines(feature.nothing, lookingOf({ connection, emptySinceMs }, feature)).join('. ');
 }
+
+const closings: Readonly<Partial<Record<Mode['name'], string>>> = {
+  help: 'Help',
+  output: 'Output',
+  needs: 'List of needs',
+  views: 'Views',
+  contexts: 'Contexts',
+  related: 'Related',
+  columns: 'Columns',
+  panes: 'Panes',
+  palette: 'Command line',
+};
 
 const labels: Readonly<Partial<Record<Mode['name'], string>>> = {
   palette: 'command',

@@ -57,6 +57,16 @@ describe('moving about', () => {
     press('q');
     expect(mode().name).toBe('browse');
   });
+
+  test('a letter that does not scroll the help begins to look for it', () => {
+    const { press, type, mode } = open();
+    press('?', 'j', 'k');
+    expect(mode().name).toBe('help');
+    type('wip');
+    expect(mode()).toMatchObject({ name: 'palette', isFinder: true, line: { text: 'wip' } });
+    press('esc');
+    expect(mode().name).toBe('browse');
+  });
 });
 
 describe('a sticky question', () => {

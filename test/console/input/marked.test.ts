@@ -83,6 +83,32 @@ test('what cannot be done at all is said before, and the rest is asked about', a
   expect(marks()).toEqual(['two', 'three']);
 });
 
+test('Esc ends a series behind the one that is being done, and says what was done and what was not', async () => {
+  const first = Promise.withResolvers<void>();
+  const ran: string[] = [];
+  const { press, answer, status, marks, mode } = open({
+    async ran(_, input) {
+      ran.push((input as { name: string }).name);
+      await first.promise;
+    },
+  });
+  press('*', 'x');
+  await answer('y');
+  await vi.waitFor(() => expect(ran).toEqual(['one']));
+  press('esc');
+  expect(status()).toBe('Stopping behind the one that is being done');
+  expect(marks()).toHaveLength(3);
+  first.resolve();
+  await vi.waitFor(() => expect(mode().name).toBe('output'));
+  expect(status()).toBe('Stopped: 1 done, 2 not begun');
+  expect(mode()).toMatchObject({ lines: ['done       one', 'not begun  two', 'not begun  three'] });
+  expect(ran).toEqual(['one']);
+  expect(marks()).toEqual(['two', 'three']);
+  // With nothing to stop it is the key that it was.
+  press('esc', 'esc');
+  expect(marks()).toEqual([]);
+});
+
 test('a no does nothing and keeps the marks', async () => {
   const { press, answer, ran, status, marks } = open();
   press('*', 'x');

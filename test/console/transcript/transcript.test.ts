@@ -66,9 +66,14 @@ test('panes, rows, needs and details are said as lines that are only added', asy
   await hears(play, /No change/);
   play.press('!');
   await hears(play, /2 in the list of needs/);
+  play.press('esc');
+  await hears(play, /List of needs closed; 6 lock, 2 of 2: \w+, no TTL/i);
+  play.press('?');
+  await hears(play, /In every pane/);
+  play.press('esc');
+  await hears(play, /Help closed; 6 lock, 2 of 2/);
   expectOnlyLines(play);
-  // The first leaves the list.
-  play.press('q', 'q');
+  play.press('q');
   expect(await play.ended()).toMatchObject({ exitCode: 0 });
 });
 
