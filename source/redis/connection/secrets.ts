@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile as execFileWithCallback } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
@@ -8,7 +8,7 @@ import type { Config } from '../../config.ts';
 import { passwordIn } from '../../private-files.ts';
 import { type Client, isCluster } from '../client.ts';
 
-const exec = promisify(execFile);
+const execFile = promisify(execFileWithCallback);
 
 /**
  * The password and the certificates of one client. They may be renewed while we run (short-lived tokens, rotated
@@ -74,7 +74,7 @@ export class Secrets {
     } catch {}
     if (passwordCommand === undefined) return;
     try {
-      const { stdout } = await exec('sh', ['-c', passwordCommand], {
+      const { stdout } = await execFile('sh', ['-c', passwordCommand], {
         encoding: 'utf8',
         timeout: 30_000,
         signal: this.#closed.signal,
