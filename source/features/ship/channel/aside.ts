@@ -102,6 +102,7 @@ export async function asideOf(
   channel: string,
   consumer: string,
 ): Promise<Map<string, AsideRecord>> {
+  requireName(consumer);
   const found = new Map<string, AsideRecord>();
   const allowance = new Allowance(mostOfOne);
   for await (const [field, record] of asideRecords(redis, channel, `${globbed(consumer)}:*`)) {
