@@ -75,6 +75,8 @@ export type List<Slice, Row> = {
   readonly order?: string;
   /** Follows its end, as a list of messages does. */
   readonly followsEnd?: boolean;
+  /** Whether a row calls whoever sits at this console, as a message that names them does. */
+  calls?(row: Row, slice: Slice): boolean;
 };
 
 /** The rows as they are shown. */

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import feature from '../../source/features/chat/index.ts';
+import { viewHistory } from '../../source/features/chat/layout.ts';
+import { calls } from '../../source/features/chat/mentions.ts';
 import {
   type ChatSlice,
   chatList,
@@ -14,6 +16,7 @@ import {
   showUnseen,
   stepRoom,
   turnAway,
+  unseenMentions,
 } from '../../source/features/chat/state.ts';
 import { looking } from '../helpers/list.ts';
 import { live, opsRoom, readOps, say, withMessages } from './slices.ts';
@@ -169,6 +172,46 @@ describe('what counts as looked at', () => {
     expect(look(slice, 1, 3)).toBe(slice);
     expect(turnAway(slice)).toBe(slice);
   });
+});
+
+describe('a message that calls somebody', () => {
+  test.each([
+    ['@ann look at db3', true],
+    ['look, @ANN.', true],
+    ['@here it burns', true],
+    ['mail ann@here.example', false],
+    ['@annette', false],
+    ['@ann-2', false],
+    ['ann', false],
+    ['@', false],
+  ])('%s: %s', (text, expected) => {
+    expect(calls(text, 'ann')).toBe(expected);
+  });
+
+  test("is counted until it is seen, and not when it is one of one's own", () => {
+    let slice = turnAway(withMessages(3));
+    slice = hear(
+      slice,
+      'chat:ops',
+      say(4, 'bob', `@${slice.operator} x`, 0),
+      say(5, slice.operator, '@here', 0),
+    );
+    expect(unseenMentions(slice)).toBe(1);
+    expect(feature.headline(slice)).toContain('@1');
+    expect(unseenMentions(look(slice, 1, 5))).toBe(0);
+  });
+});
+
+test('what one says oneself is not new, and moves no line', () => {
+  let slice = turnAway(look(withMessages(3), 1, 3));
+  slice = hear(slice, 'chat:ops', say(4, slice.operator, 'mine', 0));
+  const text = () =>
+    viewHistory(slice, 60, 20)
+      .lines.map((line) => line.map((span) => (typeof span === 'string' ? span : span.text)).join(''))
+      .join('\n');
+  expect(text()).not.toContain('new since');
+  slice = hear(slice, 'chat:ops', say(5, 'bob', 'theirs', 0), say(6, slice.operator, 'mine too', 0));
+  expect(text()).toMatch(/mine\n.* 1 new since \d\d:\d\d .*\n.*theirs\n.*mine too/);
 });
 
 describe('unread counts', () => {

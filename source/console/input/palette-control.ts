@@ -60,7 +60,10 @@ export function makePalette(options: PaletteOptions): PaletteControl {
       // Columns are of the pane that has the focus.
       if (path === 'sort') return label === 'COLUMN' ? Object.keys(focused()?.list.fields ?? {}) : [];
       const feature = features.find(({ noun }) => noun === path.split(' ', 1)[0]);
-      const owner = feature ?? features.find(({ names }) => names?.[label] !== undefined);
+      // What a command of the whole console calls a name may be anything's, such as a theme's.
+      const isOwned = label !== 'NAME' && label !== 'ID';
+      const owner =
+        feature ?? (isOwned ? features.find(({ names }) => names?.[label] !== undefined) : undefined);
       if (!owner) return [];
       const slice = store.getState().slices[owner.noun];
       const own = owner.names?.[label];

@@ -7,8 +7,8 @@ import type { OpenNeed } from '../../need.ts';
 export type Announcer = {
   needs(all: readonly OpenNeed[], sentence: (need: OpenNeed) => string): void;
   connection(text: string): void;
-  /** New rows of a list that follows its end, such as messages. */
-  rows(sentences: readonly string[]): void;
+  /** New rows of a list that follows its end, such as messages; those that call whoever listens come first. */
+  rows(news: readonly { readonly sentence: string; readonly isCall: boolean }[]): void;
   stop(): void;
 };
 
@@ -33,6 +33,7 @@ export function makeAnnouncer({ say, isBusy, clock }: AnnouncerOptions): Announc
   const warnings = new Map<string, string>();
   const over = new Map<string, string>();
   let connection: string | undefined;
+  let calls: string[] = [];
   let rows: string[] = [];
   let lastMs = Number.NEGATIVE_INFINITY;
   let warnedMs = Number.NEGATIVE_INFINITY;
@@ -45,6 +46,11 @@ export function makeAnnouncer({ say, isBusy, clock }: AnnouncerOptions): Announc
       return text;
     }
     if (bad.size > 0) return `Bad: ${taken(bad)}`;
+    if (calls.length > 0) {
+      const text = summed(calls);
+      calls = [];
+      return `You are called: ${text}`;
+    }
     if (over.size > 0) return `Over: ${taken(over)}`;
     if (rows.length > 0) {
       const text = summed(rows);
@@ -57,7 +63,7 @@ export function makeAnnouncer({ say, isBusy, clock }: AnnouncerOptions): Announc
     return `${count} ${count === 1 ? 'warning' : 'warnings'}: ${taken(warnings)}`;
   };
   const pending = (): boolean =>
-    connection !== undefined || bad.size + over.size + rows.length + warnings.size > 0;
+    connection !== undefined || bad.size + calls.length + over.size + rows.length + warnings.size > 0;
   const tick = (): void => {
     timer = undefined;
     if (!isBusy()) {
@@ -104,8 +110,8 @@ export function makeAnnouncer({ say, isBusy, clock }: AnnouncerOptions): Announc
       connection = text;
       plan();
     },
-    rows(sentences) {
-      rows.push(...sentences);
+    rows(news) {
+      for (const { sentence, isCall } of news) (isCall ? calls : rows).push(sentence);
       plan();
     },
     stop: () => clearTimeout(timer),

@@ -237,7 +237,11 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       const fresh = rows.filter((row) => !known.has(list.id(row)));
       // Another room has other rows: that one was gone to, and nothing of it is new.
       if (fresh.length < rows.length || known.size === 0) {
-        announcer.rows(fresh.map((row) => rowSentence(list, row, undefined, Date.now())));
+        const news = fresh.map((row) => ({
+          sentence: rowSentence(list, row, undefined, Date.now()),
+          isCall: list.calls?.(row, slice) === true,
+        }));
+        announcer.rows(news);
       }
     }
   };

@@ -18,6 +18,7 @@ import {
   selectedRoom,
   showRoom,
   turnAway,
+  unseenMentions,
 } from './state.ts';
 
 export default defineFeature<ChatSlice>({
@@ -35,12 +36,14 @@ export default defineFeature<ChatSlice>({
     const { rooms, totals } = slice;
     const room = selectedRoom(slice);
     if (!room) return '';
+    const mentions = unseenMentions(slice);
     const unread = totals?.unread ?? rooms.reduce((sum, { own }) => sum + (own?.unread ?? 0), 0);
     const elsewhere = Math.max(0, unread - (room.own?.unread ?? 0));
     const shown = totals ? [`${formatCount(rooms.length)} of ${formatCount(totals.rooms)} rooms`] : [];
     const members = `${room.memberCount} ${room.memberCount === 1 ? 'member' : 'members'}`;
     return [
       `#${room.room}`,
+      ...(mentions > 0 ? [`@${mentions}`] : []),
       members,
       ...shown,
       ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : []),

@@ -2,7 +2,8 @@ import { formatClock } from '../../ui/format.ts';
 import { arrange } from '../../ui/list.ts';
 import type { Span } from '../../ui/row.tsx';
 import { fitTo, sanitise, width, wrap } from '../../ui/text.ts';
-import { type Entry, isMalformed } from './message.ts';
+import { isMention } from './mentions.ts';
+import { type Entry, isMalformed, type Message } from './message.ts';
 import { type ChatSlice, chatList, selectedHistory } from './state.ts';
 
 /** Below this the text continues under the sender instead of beside it. */
@@ -53,10 +54,12 @@ function makeView(slice: ChatSlice, columns: number, rows: number): View {
   const newer = below > 0 ? [note(`▼ ${below} newer, End shows the newest`)] : [];
 
   const room = rows - newer.length;
-  const whole = fill(entries, history.turnedAway, bottom, columns, room);
+  const { operator } = slice;
+  const about = { operator, news: newsOf(entries, history.turnedAway, operator) };
+  const whole = fill(entries, about, bottom, columns, room);
   const unseen = entries.filter(({ id }) => id > looked && id < whole.shown.firstId).length;
   if (unseen === 0 || room < 2) return { lines: [...whole.lines, ...newer], shown: whole.shown };
-  const rest = fill(entries, history.turnedAway, bottom, columns, room - 1);
+  const rest = fill(entries, about, bottom, columns, room - 1);
   const missed = entries.filter(({ id }) => id > looked && id < rest.shown.firstId).length;
   return {
     lines: [note(`▲ ${missed} unseen above, u shows them`), ...rest.lines, ...newer],
@@ -66,10 +69,28 @@ function makeView(slice: ChatSlice, columns: number, rows: number): View {
 
 type Filled = Required<Pick<View, 'lines'>> & { readonly shown: { firstId: number; lastId: number } };
 
+type About = {
+  readonly operator: string;
+  /** What came of others since the operator turned away, and the first of it. */
+  readonly news: { readonly firstId: number; readonly words: string } | undefined;
+};
+
+/** What one says oneself is no news, and does not move where the news begins. */
+function newsOf(entries: readonly Entry[], turnedAway: number, operator: string): About['news'] {
+  const news = entries.filter(
+    (entry) => entry.id > turnedAway && (isMalformed(entry) || entry.sender !== operator),
+  );
+  const [first] = news;
+  // Before the first, everything is new: a line says nothing then.
+  if (!first || first === entries[0]) return;
+  const since = isMalformed(first) ? '' : ` since ${formatClock(first.at)}`;
+  return { firstId: first.id, words: `${news.length} new${since}` };
+}
+
 /** As many lines as fit, from the message at `bottom` up. */
 function fill(
   entries: readonly Entry[],
-  turnedAway: number,
+  { operator, news }: About,
   bottom: number,
   columns: number,
   rows: number,
@@ -82,10 +103,10 @@ function fill(
     const entry = entries[index];
     if (!entry) break;
     const before = entries[index - 1];
-    lines.unshift(...entryLines(entry, columns, senders, Math.max(1, Math.floor(rows / 2))));
+    const most = Math.max(1, Math.floor(rows / 2));
+    lines.unshift(...entryLines(entry, { columns, senders, most, isCalled: isMention(entry, operator) }));
     if (lines.length <= rows) firstId = entry.id;
-    const isFirstNew = entry.id > turnedAway && before !== undefined && before.id <= turnedAway;
-    if (isFirstNew) lines.unshift(ruled('new since you looked', columns, 'right'));
+    if (news?.firstId === entry.id) lines.unshift(ruled(news.words, columns, 'right'));
     const day = dayOf(entry);
     if (day !== undefined && (before === undefined || day !== dayOf(before))) {
       lines.unshift(ruled(day, columns, 'left'));
@@ -108,8 +129,16 @@ function widestSender(entries: readonly Entry[], columns: number): number {
   );
 }
 
-/** `15:41 oncall  text`, and its further lines under the text; at most `most` of them. */
-function entryLines(entry: Entry, columns: number, senders: number, most: number): (readonly Span[])[] {
+type EntryLook = {
+  readonly columns: number;
+  readonly senders: number;
+  readonly most: number;
+  /** It calls the operator. */
+  readonly isCalled: boolean;
+};
+
+/** `15:41 oncall  text`, and its further lines under the text; at most `most` of them. `15:41@` calls the operator. */
+function entryLines(entry: Entry, { columns, senders, most, isCalled }: EntryLook): (readonly Span[])[] {
   if (isMalformed(entry)) {
     return [
       [
@@ -133,12 +162,21 @@ function entryLines(entry: Entry, columns: number, senders: number, most: number
     .map((line, index) =>
       index === 0
         ? [
-            { text: `${formatClock(entry.at)} `, tone: 'muted' },
+            ...clockOf(entry, isCalled),
             { text: fitTo(sanitise(entry.sender), senders), tone: 'strong' },
             `  ${line}`,
           ]
         : [`${' '.repeat(under)}${line}`],
     );
+}
+
+function clockOf({ at }: Message, isCalled: boolean): readonly Span[] {
+  const clock = formatClock(at);
+  if (!isCalled) return [{ text: `${clock} `, tone: 'muted' }];
+  return [
+    { text: clock, tone: 'muted' },
+    { text: '@', tone: 'mark' },
+  ];
 }
 
 /** A line across with a word in it. */

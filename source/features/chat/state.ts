@@ -1,5 +1,6 @@
 import { compareNames } from '../../compare-names.ts';
 import { changeList, initialList, type List, type ListState } from '../../ui/list.ts';
+import { isMention } from './mentions.ts';
 import { type Entry, isMalformed } from './message.ts';
 
 /** What the console knows of chat, and where in it the operator is. */
@@ -236,6 +237,13 @@ export function look(slice: ChatSlice, firstId: number, lastId: number): ChatSli
   return changeHistory({ ...slice, rooms }, { looked: lastId });
 }
 
+/** How many messages of the open room call the operator, who has not seen them yet. */
+export function unseenMentions(slice: ChatSlice): number {
+  const history = selectedHistory(slice);
+  const unseen = history?.entries.filter(({ id }) => id > history.looked) ?? [];
+  return unseen.filter((entry) => isMention(entry, slice.operator)).length;
+}
+
 /** The operator looks elsewhere: what comes from now on is new. */
 export function turnAway(slice: ChatSlice): ChatSlice {
   const history = selectedHistory(slice);
@@ -262,6 +270,7 @@ export const chatList: List<ChatSlice, Entry> = {
       ? `room ${slice.selected ?? ''} of ${slice.totals?.rooms ?? slice.rooms.length}`
       : undefined,
   followsEnd: true,
+  calls: (entry, { operator }) => isMention(entry, operator),
   units: { at: 'at' },
   fields: {
     sender: (entry) => (isMalformed(entry) ? undefined : entry.sender),

@@ -136,6 +136,8 @@ test('messages of the open room are said as they come, and cannot steer the term
   play.press('1');
   await send(redis, 'ops', 'bob', 'first');
   await hears(play, /first/);
+  await send(redis, 'ops', 'bob', '@ada are you there');
+  await hears(play, /You are called: @ada are you there/);
   await send(redis, 'ops', 'bob', 'disk \u001B[2J\u0007full\r\nBad: nothing');
   await hears(play, /disk .*full/);
   expectOnlyLines(play);
