@@ -2,6 +2,7 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -9,6 +10,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
@@ -82,11 +84,14 @@ export type Outcome = {
   readonly story: readonly string[];
 };
 
-type Style = 'rename' | 'copytruncate' | 'compress' | 'late-writer' | 'dated';
+/** `symlink`: as the logs of pods are laid out. What is followed is a link; what it leads to is rotated in its own folder. */
+type Style = 'rename' | 'copytruncate' | 'compress' | 'late-writer' | 'dated' | 'symlink';
 
 class Log {
   readonly name: string;
   readonly file: string;
+  /** What is written to and rotated: where `file` leads to when that is a link. */
+  readonly real: string;
   readonly style: Style;
   readonly banner: string;
   readonly keep: number;
@@ -98,10 +103,19 @@ class Log {
   constructor(folder: string, name: string, style: Style, random: () => number) {
     this.name = name;
     this.file = path.join(folder, name);
+    this.real = style === 'symlink' ? path.join(podsOf(folder), name, '0.log') : this.file;
     this.style = style;
     this.banner = random() < 0.5 ? '' : `${'#'.repeat(Math.floor(random() * 1200))}\n`;
     this.keep = 2 + Math.floor(random() * 4);
+    if (this.real === this.file) return;
+    mkdirSync(path.dirname(this.real), { recursive: true });
+    symlinkSync(this.real, this.file);
   }
+}
+
+/** Where what links lead to lies; nobody follows it for its own sake. */
+function podsOf(folder: string): string {
+  return `${folder}-pods`;
 }
 
 export async function followAtRandom(seed: number, steps = 120): Promise<Outcome> {
@@ -109,7 +123,7 @@ export async function followAtRandom(seed: number, steps = 120): Promise<Outcome
   const pick = (most: number): number => Math.floor(random() * most);
   const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-follow-'));
   const story: string[] = [];
-  const styles: readonly Style[] = ['rename', 'copytruncate', 'compress', 'late-writer', 'dated'];
+  const styles: readonly Style[] = ['rename', 'copytruncate', 'compress', 'late-writer', 'dated', 'symlink'];
   const logs = Array.from(
     { length: 1 + pick(3) },
     (_, index) => new Log(folder, `app${index}.log`, styles[pick(styles.length)] ?? 'rename', random),
@@ -151,6 +165,19 @@ export async function followAtRandom(seed: number, steps = 120): Promise<Outcome
       shift(log);
       await copySlowly(log.file, `${log.file}.1`, pick(3) * 10, random);
       truncateSync(log.file, 0);
+    } else if (log.style === 'symlink') {
+      const dated = path.dirname(log.real);
+      const older = readdirSync(dated)
+        .filter((name) => /^0\.log\.\d+-\d+$/.test(name))
+        .sort();
+      renameSync(log.real, `${log.real}.20261128-${String(100_000 + log.generation)}`);
+      if (random() < 0.3) await wait(pick(30));
+      writeFileSync(log.real, '');
+      // The one before it is compressed, as the kubelet does.
+      const [last] = older.slice(-1);
+      if (last !== undefined) await compressSlowly(path.join(dated, last), pick(3) * 10);
+      const all = readdirSync(dated).filter((name) => name !== '0.log' && !name.endsWith('.tmp'));
+      for (const old of all.sort().slice(0, -log.keep)) unlinkSync(path.join(dated, old));
     } else if (log.style === 'dated') {
       renameSync(log.file, `${log.file}-202611${String(10 + log.generation).padStart(2, '0')}`);
       writeFileSync(log.file, '');
@@ -209,8 +236,19 @@ export async function followAtRandom(seed: number, steps = 120): Promise<Outcome
   await world.stop();
   if (world.failure !== undefined) throw world.failure;
   const outcome = judge(logs, folder, { written, lateLines }, world.lines(), notes, story);
-  rmSync(folder, { recursive: true });
+  for (const each of [folder, podsOf(folder)]) rmSync(each, { recursive: true, force: true });
   return outcome;
+}
+
+/** Under a name of its own until it is whole. */
+async function compressSlowly(file: string, pauseMs: number): Promise<void> {
+  const zipped = gzipSync(readFileSync(file));
+  const half = Math.floor(zipped.length / 2);
+  writeFileSync(`${file}.tmp`, zipped.subarray(0, half));
+  await wait(pauseMs);
+  appendFileSync(`${file}.tmp`, zipped.subarray(half));
+  renameSync(`${file}.tmp`, `${file}.gz`);
+  unlinkSync(file);
 }
 
 async function copySlowly(from: string, to: string, pauseMs: number, random: () => number): Promise<void> {
@@ -297,7 +335,11 @@ function textsIn(folder: string): string[] {
 }
 
 function logFilesIn(folder: string): string[] {
-  return readdirSync(folder).map((name) => path.join(folder, name));
+  return [folder, ...(existsSync(podsOf(folder)) ? [podsOf(folder)] : [])].flatMap((each) =>
+    readdirSync(each, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+      .map((entry) => path.join(entry.parentPath, entry.name)),
+  );
 }
 
 /** Where a test may interfere: between the steps of a part, and of what is remembered without one. */

@@ -1,9 +1,11 @@
 import {
   appendFileSync,
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   utimesSync,
@@ -28,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await world.stop();
-  rmSync(folder, { recursive: true });
+  for (const each of [folder, pods()]) rmSync(each, { recursive: true, force: true });
 });
 
 const at = (name: string): string => path.join(folder, name);
@@ -306,3 +308,85 @@ test('the unfinished line of a log that is removed comes before the first of the
   writeFileSync(log(), text(second));
   await arrived([...first, 'unfinished', ...second]);
 });
+
+test('overwritten at equal size, within its first KiB or behind it: what is new arrives, what was not read is reported', async () => {
+  world = new World(folder);
+  const [first, second] = [lines(10, 50), lines(50, 50)] as const;
+  writeFileSync(log(), text(first));
+  world.start();
+  await arrived(first);
+  expect(text(second)).toHaveLength(text(first).length);
+  writeFileSync(log(), text(second));
+  await arrived([...first, ...second]);
+  const third = [...second.slice(0, 40), ...lines(10, 10)];
+  writeFileSync(log(), text(third));
+  await arrived([...first, ...second, ...third]);
+});
+
+test('a folder in the place of a log, and a log in the place of a folder', async () => {
+  world = new World(folder);
+  const [first, second] = [lines(1, 5), lines(101, 5)] as const;
+  writeFileSync(log(), text(first));
+  mkdirSync(at('other.log'));
+  world.start();
+  await arrived(first);
+  unlinkSync(log());
+  mkdirSync(log());
+  rmSync(at('other.log'), { recursive: true });
+  writeFileSync(at('other.log'), text(second));
+  await arrived([...first, ...second]);
+  rmSync(log(), { recursive: true });
+  writeFileSync(log(), text(lines(201, 5)));
+  await arrived([...first, ...lines(201, 5), ...second]);
+});
+
+test('a compressed generation that is written in bursts is read once, when it is whole', async () => {
+  world = new World(folder, { compressedMs: 50, damagedMs: 10_000 });
+  const [first, second] = [lines(1, 500), lines(1001, 5)] as const;
+  const zipped = gzipSync(text(first));
+  writeFileSync(log(), text(second));
+  writeFileSync(at('app.log.1.gz'), '');
+  world.start();
+  for (let from = 0; from < zipped.length; from += 100) {
+    appendFileSync(at('app.log.1.gz'), zipped.subarray(from, from + 100));
+    await looked(2);
+  }
+  await arrived([...first, ...second]);
+  expect(world.notes).toHaveLength(1);
+});
+
+const pods = (): string => `${folder}-pods`;
+
+test('earlier generations beside where a link leads to are read before it, also at the first start', async () => {
+  world = new World(folder);
+  const [first, second, third] = [lines(1, 5), lines(101, 5), lines(201, 5)] as const;
+  mkdirSync(pods());
+  const real = path.join(pods(), '0.log');
+  writeFileSync(`${real}.20261128-101010.gz`, gzipSync(text(first)));
+  writeFileSync(`${real}.20261129-101010`, text(second));
+  writeFileSync(real, text(third));
+  symlinkSync(real, log());
+  world.start();
+  await arrived([...first, ...second, ...third]);
+});
+
+test.each(['while it is followed', 'while nobody follows'])(
+  'a link that leads elsewhere %s',
+  async (when) => {
+    world = new World(folder);
+    const [first, second, third] = [lines(1, 5), lines(101, 5), lines(201, 5)] as const;
+    mkdirSync(pods());
+    const [before, after] = [path.join(pods(), '0.log'), path.join(pods(), '1.log')] as const;
+    writeFileSync(before, text(first));
+    symlinkSync(before, log());
+    world.start();
+    await arrived(first);
+    if (when === 'while nobody follows') await world.stop();
+    appendFileSync(before, text(second));
+    writeFileSync(after, text(third));
+    symlinkSync(after, at('.new'));
+    renameSync(at('.new'), log());
+    world.start();
+    await arrived([...first, ...second, ...third]);
+  },
+);

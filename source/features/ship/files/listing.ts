@@ -71,7 +71,7 @@ export class Listing {
     this.#options = options;
   }
 
-  /** Adds a folder; one that is not there (yet) is looked for again at every sweep. */
+  /** Adds a folder, which the next `look` reads; one that is not there (yet) is looked for again at every sweep. */
   async add(path: RawPath, { isRoot }: { readonly isRoot: boolean }): Promise<void> {
     const known = this.#folders.get(path);
     if (known && (known.isRoot || !isRoot)) return;
@@ -79,6 +79,8 @@ export class Listing {
     const folder = { isRoot, id: '', watcher: undefined };
     this.#folders.set(path, folder);
     await this.#watch(path, folder);
+    // Watched first and read then: what comes in between is at worst looked at twice.
+    this.#unread.add(path);
   }
 
   /** Resolves when something was notified of, or when the time is over. */
@@ -100,11 +102,12 @@ export class Listing {
   /** Looks at what was notified of. Returns the paths whose file is another one than before, changed or gone. */
   async look(): Promise<Set<RawPath>> {
     const changed = new Set<RawPath>();
-    for (const path of this.#unread) {
+    const unread = this.#unread;
+    this.#unread = new Set();
+    for (const path of unread) {
       const folder = this.#folders.get(path);
       if (folder) for (const entry of await this.#entriesOf(path, folder)) this.#reported.add(entry);
     }
-    this.#unread = new Set();
     // Folders that are found tell of what is in them.
     while (this.#reported.size > 0) {
       const reported = this.#reported;
@@ -116,6 +119,8 @@ export class Listing {
 
   /** Looks at everything. */
   async sweep(): Promise<Set<RawPath>> {
+    // All folders are read below.
+    this.#unread = new Set();
     const changed = await this.look();
     const missing = new Set(this.files.keys());
     // Folders found on the way are added behind.
@@ -212,8 +217,8 @@ export class Listing {
     if (!this.#options.accepts(path, true)) return;
     await this.add(path, { isRoot: true });
     const folder = this.#folders.get(path);
-    // Watched first and read then: what comes in between is at worst looked at twice.
     if (folder) for (const entry of await this.#entriesOf(path, folder)) this.recheck(entry);
+    this.#unread.delete(path);
   }
 
   /** A folder that is none any more, with all that was below it. */
