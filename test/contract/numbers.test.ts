@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { hits, limit, lock, type log, type QuarterdeckError } from '../../source/index.ts';
+import { hits, lock, type log, type QuarterdeckError } from '../../source/index.ts';
 import { runHere } from '../helpers/batch.ts';
 import { oneOfEach } from '../helpers/one-of-each.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -20,7 +20,7 @@ type Place = {
   /** The command that prints it. */
   readonly command: readonly string[];
   /** What the library has of it. */
-  readonly library?: { list: typeof lock.list | typeof limit.list | typeof hits.list | typeof log.list };
+  readonly library?: { list: typeof lock.list | typeof hits.list | typeof log.list };
   /** What names it where it is refused. */
   readonly named: RegExp;
   /** Scores are doubles: texts that are none cannot stand there. */
@@ -53,29 +53,6 @@ const places: readonly Place[] = [
     library: lock,
     named: /bad/,
   })),
-  {
-    what: 'count of a fixed window',
-    async put(value) {
-      await runHere(['limit', 'hit', 'bad', '--max', '5', '--per', '1h'], { url });
-      const [key = ''] = await redis.keys('limit:bad:*');
-      await redis.set(key, value, 'KEEPTTL');
-    },
-    command: ['limit', 'list'],
-    library: limit,
-    named: /bad/,
-  },
-  ...['max', 'denied'].map(
-    (field): Place => ({
-      what: `${field} of a limit`,
-      async put(value) {
-        await runHere(['limit', 'hit', 'bad', '--max', '5', '--per', '1h'], { url });
-        await redis.hset(`quarterdeck:limit:${field}`, 'fixed:3600000:bad', value);
-      },
-      command: ['limit', 'list'],
-      library: limit,
-      named: /bad|quarterdeck:limit/,
-    }),
-  ),
   ...(['10s', '1h'] as const).map(
     (step): Place => ({
       what: `count of hits in hashes of ${step}`,

@@ -22,7 +22,7 @@ export const feed: Feed<LimitSlice> = {
     const { redis } = context;
     const count = isCluster(redis) ? atOnce.cluster : atOnce.standalone;
     const skip = next < mostWatched ? next : 0;
-    const [{ total, limits, missing, wrong }, older] = await Promise.all([
+    const [{ total, limits, missing }, older] = await Promise.all([
       pageOver(context, { count, skip, deadlineMs }),
       round && pageOver(context, { count, skip: round.skip, deadlineMs }),
     ]);
@@ -33,7 +33,6 @@ export const feed: Feed<LimitSlice> = {
       skip,
       older: older && round && { skip: round.skip, limits: older.limits.map(watched) },
       nowMs: Date.now(),
-      wrong: [...new Set([...wrong, ...(older?.wrong ?? [])])],
       missing: missing.map(({ shard }) => shard),
     };
     return (slice) => {

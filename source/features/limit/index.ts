@@ -1,5 +1,4 @@
 import { registryKey } from '../../redis/registry.ts';
-import { passedOver } from '../../redis/scan.ts';
 import { defineFeature } from '../feature.ts';
 import { missingHeadline } from '../shards/open-shards.ts';
 import { commands, limitJson } from './commands.ts';
@@ -24,17 +23,14 @@ export default defineFeature<LimitSlice>({
   roles,
   keys,
   list: limitList,
-  isEmpty: ({ meters, wrong, missing = [] }) =>
-    meters.length === 0 && wrong.length === 0 && missing.length === 0,
+  isEmpty: ({ meters, missing = [] }) => meters.length === 0 && missing.length === 0,
   needs: needsOf,
   headline(slice) {
     const full = slice.meters.filter(isFull).length;
     return [...missingHeadline(slice.missing), ...(full > 0 ? [`${full} full`] : [])].join('  ');
   },
   async snapshot(context) {
-    const { limits, foreign } = await listOver(context);
-    const said = passedOver(foreign, 'limits');
-    if (said !== undefined) context.warn?.(said);
+    const { limits } = await listOver(context);
     return limits.toSorted(byNearness).map(limitJson);
   },
   nothing: {

@@ -162,14 +162,13 @@ export async function list(
 ): Promise<(Status | Discovered)[]> {
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const { limits, foreign, unreadable } =
+    const { limits, foreign } =
       limit === undefined
         ? await uses.listAll(client, (cut) => warn(onEvent, new CutError(cut)))
         : await uses.list(client, { count: limit, skip });
     const found = discover ? await discoverLimits(client, call.signal) : { limits: [], foreign: [] };
     for (const key of new Set([...foreign, ...found.foreign]))
       warn(onEvent, new WrongTypeError(key, 'rate limit'));
-    for (const error of unreadable) warn(onEvent, error);
     const known = (limit === undefined ? limits.slice(skip) : limits).map(asStatus);
     return [...known, ...found.limits.map(asDiscovered)].slice(0, limit);
   });

@@ -27,7 +27,6 @@ export function LimitPane(props: PaneProps<LimitSlice>): ReactNode {
       narrow={{ below: tableColumns, lines: (meter, columns) => narrowOf(meter, columns, nowMs) }}
       about={(meter) => (props.columns < tableColumns ? [aboutOf(meter, nowMs)] : [])}
       details={(meter) => detailsOf(meter, nowMs)}
-      tail={slice.wrong.map((text) => ({ spans: [{ text, tone: 'bad' as const }] }))}
       empty={slice.total === undefined ? ['Not read yet'] : undefined}
     />
   );

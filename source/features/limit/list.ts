@@ -2,24 +2,15 @@ import { WrongTypeError } from '../../errors.ts';
 import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
-import { UnreadableReplyError } from '../../redis/errors.ts';
 import { literally } from '../../redis/registry.ts';
-import { asArray, asInteger, asNumber, asText, ifReadable } from '../../redis/reply.ts';
+import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
 import { typed } from '../../redis/wrong-type.ts';
 import { counted, onlyText } from '../../ui/format.ts';
 import { requireName } from '../../values.ts';
 import { lookAt } from './check/check.ts';
 import indexed from './indexed.lua';
-import {
-  type Algorithm,
-  largestMax,
-  limitOfMember,
-  memberOf,
-  type Rule,
-  stateKey,
-  windowOf,
-} from './rules.ts';
+import { type Algorithm, limitOfMember, memberOf, type Rule, stateKey, windowOf } from './rules.ts';
 import scanIndexLua from './scan-index.lua';
 import { indexKeys } from './usage-index.ts';
 
@@ -46,16 +37,13 @@ const commandsAtOnce = 500;
 
 type Entry = { readonly member: string; readonly max: number; readonly denied: number };
 
-/** What the index holds of a limit, before it is read. */
-type Words = { readonly member: string; readonly max: unknown; readonly denied: unknown };
-
 const readPage = defineScript({
   lua: indexed,
   parse(reply) {
     const [serverMs, total, ...words] = asArray(reply);
-    const entries: Words[] = [];
+    const entries: Entry[] = [];
     for (let at = 0; at + 2 < words.length; at += 3) {
-      entries.push({ member: asText(words[at]), max: words[at + 1], denied: words[at + 2] });
+      entries.push(entryOf(words[at], words[at + 1], words[at + 2]));
     }
     return { serverMs: asInteger(serverMs), total: asInteger(total), entries };
   },
@@ -65,45 +53,24 @@ const scanIndex = defineScript({
   lua: scanIndexLua,
   parse(reply) {
     const [serverMs, cursor, leftOut, ...words] = asArray(reply);
-    const entries: (Words & { readonly notedMs: number })[] = [];
+    const entries: (Entry & { readonly notedMs: number })[] = [];
     for (let at = 0; at + 3 < words.length; at += 4) {
-      const [member, noted, max, denied] = words.slice(at, at + 4);
-      entries.push({ member: asText(member), notedMs: asNumber(noted), max, denied });
+      const notedMs = asNumber(words[at + 1]);
+      entries.push({ ...entryOf(words[at], words[at + 2], words[at + 3]), notedMs });
     }
     return { serverMs: asInteger(serverMs), cursor: asText(cursor), leftOut: asInteger(leftOut), entries };
   },
 });
 
-/** What of an index can be read, and the errors of what cannot, each with its key. */
-type Read<Of extends Words> = {
-  readonly entries: readonly (Omit<Of, 'max' | 'denied'> & Entry)[];
-  readonly unreadable: readonly UnreadableReplyError[];
-};
+/** What others wrote into the index is no number, or none that counts: then nothing is known of it. */
+function entryOf(member: unknown, max: unknown, denied: unknown): Entry {
+  return { member: asText(member), max: countIn(max), denied: countIn(denied) };
+}
 
-function read<Of extends Words>(client: Client, found: readonly Of[]): Read<Of> {
-  const { index, most, denied: refusals } = indexKeys(client);
-  const unreadable: UnreadableReplyError[] = [];
-  const entries = found.flatMap((words) => {
-    const { member } = words;
-    const count = (key: string, word: unknown, min: number, largest: number): number | undefined => {
-      const value = ifReadable(
-        () => asInteger(word, key),
-        () => {},
-      );
-      if (value !== undefined && value >= min && value <= largest) return value;
-      const range = `a whole number from ${min} to ${largest} for \`${member}\``;
-      unreadable.push(new UnreadableReplyError(range, word, key));
-      return undefined;
-    };
-    if (!limitOfMember(member, largestMax)) {
-      unreadable.push(new UnreadableReplyError('the name of a limit', member, index));
-      return [];
-    }
-    const max = count(most, words.max, 1, largestMax);
-    const denied = count(refusals, words.denied, 0, Number.MAX_SAFE_INTEGER);
-    return max === undefined || denied === undefined ? [] : [{ ...words, max, denied }];
-  });
-  return { entries, unreadable };
+function countIn(word: unknown): number {
+  const text = asText(word);
+  const count = /^\d{1,16}$/.test(text) ? Number(text) : 0;
+  return Number.isSafeInteger(count) ? count : 0;
 }
 
 /**
@@ -117,45 +84,35 @@ export async function list(
   readonly total: number;
   readonly limits: readonly LimitUse[];
   readonly foreign: readonly string[];
-  readonly unreadable: readonly UnreadableReplyError[];
 }> {
   const { index, most, denied } = indexKeys(client);
-  const {
-    serverMs,
-    total,
-    entries: found,
-  } = await readPage(client, [index, most, denied], [count, skip, longestMember]);
+  const { serverMs, total, entries } = await readPage(
+    client,
+    [index, most, denied],
+    [count, skip, longestMember],
+  );
   learnServerMs(client, serverMs);
-  const { entries, unreadable } = read(client, found);
   const { uses, foreign } = await usesOf(client, entries);
-  return { total, limits: uses, foreign, unreadable };
+  return { total, limits: uses, foreign };
 }
 
 /** All limits in use, most recently noted first, read some at a time; `foreign` are keys that hold something else. */
 export async function listAll(
   client: Client,
   onCut: (text: string) => void = () => {},
-): Promise<{
-  readonly limits: readonly LimitUse[];
-  readonly foreign: readonly string[];
-  readonly unreadable: readonly UnreadableReplyError[];
-}> {
+): Promise<{ readonly limits: readonly LimitUse[]; readonly foreign: readonly string[] }> {
   const { index } = indexKeys(client);
   const allowance = new Allowance(mostOfAll);
   let met = 0;
-  const listed = new Map<string, { readonly use: LimitUse; readonly notedMs: number }>();
+  const found = new Map<string, { readonly use: LimitUse; readonly notedMs: number }>();
   const allForeign: string[] = [];
-  const allUnreadable = new Map<string, UnreadableReplyError>();
-  for await (const found of indexPages(client, '*', onCut)) {
-    const { entries, unreadable } = read(client, found);
-    // A scan may come upon one twice.
-    for (const error of unreadable) allUnreadable.set(error.message, error);
+  for await (const entries of indexPages(client, '*', onCut)) {
     if (allowance.isSpent) {
       const total = await client.zcard(index);
       onCut(onlyText(met, total, `limits in \`${index}\``, mostOfAll));
       break;
     }
-    met += found.length;
+    met += entries.length;
     allowance.takeBytes(entries.reduce((sum, { member }) => sum + member.length + 32, 0));
     const { uses, foreign } = await usesOf(client, entries);
     allForeign.push(...foreign);
@@ -166,25 +123,22 @@ export async function listAll(
         max: use.limit,
         algorithm: use.layout ?? use.algorithm,
       });
-      listed.set(member, { use, notedMs: notedMs.get(member) ?? 0 });
+      found.set(member, { use, notedMs: notedMs.get(member) ?? 0 });
     }
   }
-  const limits = [...listed.values()].sort((a, b) => b.notedMs - a.notedMs).map(({ use }) => use);
-  return { limits, foreign: [...new Set(allForeign)], unreadable: [...allUnreadable.values()] };
+  const limits = [...found.values()].sort((a, b) => b.notedMs - a.notedMs).map(({ use }) => use);
+  return { limits, foreign: [...new Set(allForeign)] };
 }
 
 /**
  * Every limit of one subject, the one with the least left first.
- * @throws {WrongTypeError | UnreadableReplyError} when the key of one holds something else
+ * @throws {WrongTypeError} when the key of one holds something else
  */
 export async function usesOfSubject(client: Client, subject: string): Promise<readonly LimitUse[]> {
   const entries = new Map<string, Entry>();
-  for await (const page of indexPages(client, membersOf(subject))) {
-    const own = page.filter(({ member }) => limitOfMember(member, largestMax)?.subject === subject);
-    const found = read(client, own);
-    if (found.unreadable[0]) throw found.unreadable[0];
-    for (const entry of found.entries) entries.set(entry.member, entry);
-  }
+  for await (const page of indexPages(client, membersOf(subject)))
+    for (const entry of page)
+      if (limitOfMember(entry.member, entry.max)?.subject === subject) entries.set(entry.member, entry);
   const { uses, foreign } = await usesOf(client, [...entries.values()]);
   if (foreign[0] !== undefined) throw new WrongTypeError(foreign[0], 'rate limit');
   return uses.toSorted((one, other) => one.remaining - other.remaining);
@@ -267,10 +221,9 @@ export async function reset(client: Client, subject: string): Promise<number> {
 /** The limits of a subject that the index knows. @throws {WrongTypeError} when a key of them holds something else by now */
 export async function rulesOf(client: Client, subject: string): Promise<readonly Rule[]> {
   const found = new Map<string, Rule>();
-  for await (const page of indexPages(client, membersOf(subject))) {
-    for (const { member } of page) {
-      // How much it is does not matter: it is deleted.
-      const limit = limitOfMember(member, largestMax);
+  for await (const entries of indexPages(client, membersOf(subject))) {
+    for (const { member, max } of entries) {
+      const limit = limitOfMember(member, max);
       if (limit?.subject === subject) found.set(member, limit.rule);
     }
   }

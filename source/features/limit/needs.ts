@@ -1,9 +1,9 @@
-import { type Need, unreadable } from '../../need.ts';
+import type { Need } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
 import { formatPeriod } from './period.ts';
 import { idOf, isFull, type LimitSlice, type Meter } from './state.ts';
 
-export function needsOf({ meters, elsewhere, moreFull, wrong }: LimitSlice): readonly Need[] {
+export function needsOf({ meters, elsewhere, moreFull }: LimitSlice): readonly Need[] {
   const others: Need = {
     kind: 'others',
     name: 'other limits',
@@ -11,11 +11,7 @@ export function needsOf({ meters, elsewhere, moreFull, wrong }: LimitSlice): rea
     words: `${formatCount(moreFull)} more are full`,
     figure: moreFull,
   };
-  return [
-    ...[...meters.filter(isFull), ...elsewhere].map(needOf),
-    ...(moreFull > 0 ? [others] : []),
-    ...wrong.map(unreadable),
-  ];
+  return [...[...meters.filter(isFull), ...elsewhere].map(needOf), ...(moreFull > 0 ? [others] : [])];
 }
 
 function needOf(meter: Meter): Need {

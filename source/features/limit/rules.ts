@@ -104,11 +104,9 @@ export function memberOf(subject: string, rule: Rule): string {
 
 /** The subject and rule behind a member of the index, or undefined for a member we did not write. */
 export function limitOfMember(member: string, max: number): { subject: string; rule: Rule } | undefined {
-  const [, algorithm, period, subject] = /^(fixed|sliding|gcra|seed):(\d{1,11}):(.+)$/s.exec(member) ?? [];
-  const perMs = Number(period);
+  const [, algorithm, perMs, subject] = /^(fixed|sliding|gcra|seed):(\d+):(.+)$/s.exec(member) ?? [];
   if (algorithm === undefined || subject === undefined) return;
-  if (perMs < shortestPerMs || perMs > longestPerMs) return;
-  return { subject, rule: { algorithm: algorithm as Rule['algorithm'], max, perMs } };
+  return { subject, rule: { algorithm: algorithm as Rule['algorithm'], max, perMs: Number(perMs) } };
 }
 
 /** @throws {UsageError} when two limits would share a key */

@@ -1,4 +1,3 @@
-import { WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
 import type { ReadContext } from '../feature.ts';
@@ -52,27 +51,22 @@ export async function listOver(context: Context): Promise<Listed & { readonly fo
   );
   const limits =
     values.length === 1 ? (values[0]?.limits ?? []) : merged(values.flatMap((part) => part.limits));
-  for (const { message } of values.flatMap((part) => part.unreadable)) context.warn?.(message);
   return { total: limits.length, limits, missing, foreign: values.flatMap((part) => part.foreign) };
 }
 
-/** The limits most recently noted on each server, for a screen, and what of them cannot be read, in sentences. */
+/** The limits most recently noted on each server, for a screen. */
 export async function pageOver(
   context: Context,
   { count, skip, deadlineMs }: { readonly count: number; readonly skip: number; readonly deadlineMs: number },
-): Promise<Listed & { readonly wrong: readonly string[] }> {
+): Promise<Listed> {
   const shards = await openShards(context);
   const page = (client: Client) => list(client, { count, skip });
   const { values, missing } = partsOf(await everywhere(shards, page, { deadlineMs }));
-  const wrong = values.flatMap(({ foreign, unreadable }) => [
-    ...foreign.map((key) => new WrongTypeError(key, 'rate limit').message),
-    ...unreadable.map(({ message }) => message),
-  ]);
   const [only] = values;
-  if (shards.urls.length === 1 && only) return { total: only.total, limits: only.limits, missing, wrong };
+  if (shards.urls.length === 1 && only) return { ...only, missing };
   const limits = merged(values.flatMap((part) => part.limits));
   const repeated = values.reduce((sum, part) => sum + part.limits.length, 0) - limits.length;
-  return { total: values.reduce((sum, { total }) => sum + total, 0) - repeated, limits, missing, wrong };
+  return { total: values.reduce((sum, { total }) => sum + total, 0) - repeated, limits, missing };
 }
 
 /** What only the keys tell of, on every server: limits that no index knows. Looks through all keys, slowly. */

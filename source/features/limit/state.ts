@@ -38,8 +38,6 @@ export type LimitSlice = {
   /** Whether it came to an end once. */
   readonly isWhole: boolean;
   readonly list: ListState;
-  /** What cannot be read as a limit, in sentences. */
-  readonly wrong: readonly string[];
   /** Servers, of several, whose limits are missing here. */
   readonly missing?: readonly number[];
 };
@@ -52,7 +50,6 @@ export type Reading = {
   readonly older?: { readonly skip: number; readonly limits: Reading['limits'] } | undefined;
   /** Of this console's clock. */
   readonly nowMs: number;
-  readonly wrong?: readonly string[];
   readonly missing?: readonly number[];
 };
 
@@ -68,7 +65,6 @@ export const initial: LimitSlice = {
   round: undefined,
   isWhole: false,
   list: initialList,
-  wrong: [],
 };
 
 export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'algorithm' | 'perMs'>): string {
@@ -80,7 +76,7 @@ export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'alg
  * until a whole sweep has passed without them.
  */
 export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
-  const { total, limits, skip, nowMs, wrong = [], missing = [] } = reading;
+  const { total, limits, skip, nowMs, missing = [] } = reading;
   const { missing: _, ...before } = slice;
   const known = new Map(slice.meters.map((meter) => [idOf(meter), meter]));
   const isLast = skip + limits.length >= total || limits.length === 0;
@@ -101,7 +97,6 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
     ...before,
     meters,
     total,
-    wrong,
     ...further(slice, reading, new Set(meters.map(idOf))),
     next: isLast ? 0 : skip + limits.length,
     sweep: isLast && !isWhole ? sweep + 1 : sweep,

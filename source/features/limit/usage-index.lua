@@ -27,10 +27,6 @@ for i = 3, #ARGV, 3 do
   if type(noted) ~= 'table' then noted = redis.pcall('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
   if type(noted) ~= 'table' and ARGV[i + 2] ~= '0' then
     noted = redis.pcall('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 2])
-    -- What others wrote there is shown by those who read it, and keeps no other limit from being noted.
-    if type(noted) == 'table' and (string.find(noted.err, 'not an integer') or string.find(noted.err, 'overflow')) then
-      noted = nil
-    end
   end
   if type(noted) == 'table' then
     redis.call('ZADD', KEYS[4], last, ARGV[1])

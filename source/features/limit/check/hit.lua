@@ -10,18 +10,8 @@
 --   never will, -2 where the key holds something else, -3 where the window is another by now (resetMs: server ms)
 
 local NEVER, FOREIGN, MOVED = -1, -2, -3
--- Beyond this a double, which Lua counts in, no longer tells two whole numbers apart.
-local EXACT = 9007199254740991
 local SLICES = 60
 local call, floor, ceil = redis.call, math.floor, math.ceil
-
--- What a text counts; 0 where there is none, nil where it is no whole number, or none that is exact.
-local function whole(text)
-  if not text then return 0 end
-  local count = string.find(text, '^%-?%d+$') and tonumber(text)
-  return count and count <= EXACT and count >= -EXACT and count or nil
-end
-
 local clock = call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 
@@ -58,14 +48,8 @@ if needs.fixed then
       -- Nobody sees the sum before a cost that did not fit is taken back.
       used = redis.pcall('INCRBY', key, cost)
       if type(used) == 'table' then
-        for _, sign in ipairs({ 'WRONGTYPE', 'not an integer', 'overflow' }) do
-          if string.find(used.err, sign) then return end
-        end
+        if string.find(used.err, 'WRONGTYPE') or string.find(used.err, 'not an integer') then return end
         error(used)
-      end
-      if used > EXACT or used < -EXACT then
-        call('INCRBY', key, -cost)
-        return
       end
       if used == cost then
         local set = redis.pcall('PEXPIREAT', key, deadline)
@@ -85,8 +69,8 @@ if needs.fixed then
         if string.find(text.err, 'WRONGTYPE') then return end
         error(text)
       end
-      used = whole(text ~= '' and text)
-      if not used or text == '' and call('EXISTS', key) == 1 then return end
+      if text == '' then text = '0' elseif not string.find(text, '^%-?%d+$') then return end
+      used = tonumber(text)
       if used + cost <= limit.max then return limit.max - used, 0, used > 0 and left or 0 end
     end
     if mends then redis.pcall('PEXPIREAT', key, deadline, 'LT') end
@@ -106,13 +90,10 @@ if needs.sliding then
       if string.find(state.err, 'WRONGTYPE') then return end
       error(state)
     end
-    local newest, used, here = whole(state[1]), whole(state[2]), whole(state[3])
-    if not newest or not used or not here then return end
-    if not state[1] then
+    local newest, used, here = tonumber(state[1]), tonumber(state[2]) or 0, tonumber(state[3]) or 0
+    if not newest then
       if call('EXISTS', key) == 1 then return end
       newest = slice
-    elseif not state[2] then
-      return
     elseif newest > slice then
       -- The clock was set back: as if all of it had been spent just now.
       newest, here = slice, used
@@ -131,10 +112,8 @@ if needs.sliding then
       if spends then call('DEL', key) end
     else
       for old = newest - span, slice - span - 1 do
-        local text = call('HGET', key, old)
-        local count = whole(text)
-        if not count then return end
-        if text then
+        local count = tonumber(call('HGET', key, old))
+        if count then
           used = used - count
           gone[#gone + 1] = old
         end
@@ -144,9 +123,7 @@ if needs.sliding then
     if missing > 0 then
       local wait = 0
       for old = slice - span, slice do
-        local count = whole(call('HGET', key, old))
-        if not count then return end
-        missing = missing - count
+        missing = missing - (tonumber(call('HGET', key, old)) or 0)
         wait = (old + span + 1) * size - now
         if missing <= 0 then break end
       end
@@ -182,7 +159,7 @@ if needs.gcra then
     end
     if text ~= '' then
       local at, poured = string.match(text, '^(%d+) (%d+)$')
-      if not at or not whole(at) then return end
+      if not at then return end
       level = math.max(0, poured - math.max(0, now - at) * limit.max)
       if mends and tonumber(at) > now then pour(limit, key, level) end
     end
