@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { readConfig } from '../../source/config.ts';
 import { type Connection, connect } from '../../source/redis/connection/connect.ts';
@@ -42,6 +43,32 @@ test.each([
   await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   expect(await connection.ask.set('k', 'v')).toBe('OK');
   await admin.config('SET', 'requirepass', 'first');
+});
+
+test.each([
+  ['--password-file', { passwordFile }],
+  ['a --password-command that takes its time', { passwordCommand: `sleep 0.3; cat '${passwordFile}'` }],
+])('copies of a connection get what %s gives, those that are there and those to come', async (_, flags) => {
+  const admin = server.client({ password: 'first' });
+  await admin.config('SET', 'requirepass', 'first');
+  keep('first');
+  const { ask } = open({ url: [server.url], ...flags });
+  if (!(ask instanceof Redis)) throw new Error('Expected one server');
+  const reader = ask.duplicate();
+  expect(await reader.ping()).toBe('PONG');
+  keep('second');
+  await admin.config('SET', 'requirepass', 'second');
+  const later = ask.duplicate();
+  try {
+    expect(await later.ping()).toBe('PONG');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    expect(await reader.ping()).toBe('PONG');
+    expect(await later.ping()).toBe('PONG');
+  } finally {
+    reader.disconnect();
+    later.disconnect();
+    await admin.config('SET', 'requirepass', 'first');
+  }
 });
 
 test('a user by flag, also over a socket, and in its URL', async () => {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { environmentOfHelpers } from '../../environment.ts';
@@ -98,7 +97,9 @@ async function feed(words: readonly string[], text: string): Promise<void> {
   child.stdin.on('error', () => {});
   child.stdin.end(text);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const complained = Promise.race([once(child.stderr, 'close'), wait(programMs, undefined, { ref: false })]);
+  const complained = new Promise((done) => {
+    child.stderr.once('close', done);
+  });
   const hint = 'Mend the program, or set `clipboard` in the config file; :save writes a file';
   child.on('error', (error) => {
     reject(new CopyError(`Not copied: ${program} cannot be run: ${messageOf(error)}`, hint, error));
@@ -110,7 +111,7 @@ async function feed(words: readonly string[], text: string): Promise<void> {
       return;
     }
     // What it complained of may arrive after it is gone.
-    await complained;
+    await Promise.race([complained, wait(programMs, undefined, { ref: false })]);
     const how = code === null ? `was ended by ${signal}` : `exited ${code}`;
     const said = complaint.trim() === '' ? '' : `: ${complaint.trim().split('\n', 1)[0]}`;
     reject(new CopyError(`Not copied: ${program} ${how}${said}`, hint));

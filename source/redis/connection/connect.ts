@@ -123,9 +123,10 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
   });
   ask.on('close', () => {
     if (!wasReady && kind === 'standalone' && !unreachable.test(lastError?.message ?? '')) {
-      void greetingOf(url).then((greeting) => {
-        if (greeting === undefined || current.name === 'live') return;
-        ask.emit('error', new Error(greeting));
+      const tls = isCluster(ask) ? undefined : ask.options.tls;
+      void greetingOf(url, tls).then((reason) => {
+        if (reason === undefined || current.name === 'live') return;
+        ask.emit('error', reason);
       });
     }
     wasReady = false;

@@ -45,8 +45,22 @@ export class Secrets {
     client.once('end', () => this.#closed.abort());
     if (!isCluster(client)) {
       this.#renewBeforeConnecting(client);
+      const duplicate = client.duplicate.bind(client);
+      client.duplicate = (override) => {
+        const { lazyConnect = client.options.lazyConnect } = override ?? {};
+        const copy = duplicate({ ...override, lazyConnect: true });
+        this.#serveCopy(copy);
+        if (!lazyConnect) copy.connect().catch(() => {});
+        return copy;
+      };
       return;
     }
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = (...how) => {
+      const copy = duplicate(...how);
+      this.#serveCopy(copy);
+      return copy;
+    };
     // Until it was ready once, what was read at the start is new. The nodes connect by themselves, when they are first
     // needed, which may be long after.
     client.once('ready', () => {
@@ -54,6 +68,13 @@ export class Secrets {
       for (const node of client.nodes()) this.#renewBeforeConnecting(node);
     });
     client.on('node error', () => void this.renew());
+  }
+
+  /** A connection like this one, such as the one that waits for messages. The certificates are the same objects. */
+  #serveCopy(copy: Client): void {
+    const secrets = new Secrets(this.#config);
+    secrets.#tls.push(...this.#tls);
+    secrets.serve(copy);
   }
 
   /** Reads everything again. What cannot be read stays as it was: the server says what is wrong with it. */
