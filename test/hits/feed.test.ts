@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Hits } from '../../source/features/hits/hits.ts';
 import hits from '../../source/features/hits/index.ts';
-import { changeStep, type HitsSlice, initial, pointsEach } from '../../source/features/hits/state.ts';
+import { changeStep, type HitsSlice, initial, learn, pointsEach } from '../../source/features/hits/state.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
@@ -57,4 +57,18 @@ test('a change of bars is read at once', async () => {
 
 test('nothing counted is a reading, too', async () => {
   expect(await read(initial)).toMatchObject({ rows: [], total: 0 });
+});
+
+test('what cannot be read of other series, or of charts, stays known while neither is read', () => {
+  const about = { names: ['a', 'b', 'c', 'd'], total: 4, sums: [], next: 0 };
+  const readings = [
+    { from: 0, sums: ['a is none'], charts: ['a has no chart'] },
+    { from: 3, sums: ['d is none'], charts: [] },
+    { from: 0, sums: ['a is none'] },
+  ];
+  const slices: HitsSlice[] = [initial];
+  for (const wrong of readings) slices.push(learn(slices.at(-1) ?? initial, { ...about, wrong }));
+  expect(slices.map(({ wrong }) => wrong.length)).toEqual([0, 2, 3, 3]);
+  const mended = learn(slices.at(-1) ?? initial, { ...about, wrong: { from: 0, sums: [], charts: [] } });
+  expect(mended.wrong).toEqual(['d is none']);
 });

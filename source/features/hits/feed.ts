@@ -7,7 +7,7 @@ import type { Feed } from '../feature.ts';
 import { openShards } from '../shards/open-shards.ts';
 import { everywhere, partsOf } from '../shards/shards.ts';
 import { overview, plot } from './read.ts';
-import { type HitsSlice, learn, pointsEach } from './state.ts';
+import { type HitsSlice, learn, pointsEach, type Reading } from './state.ts';
 
 /** On one server the sums of all of these are one command; in Cluster each series costs one or two of its own. */
 const atOnce = { standalone: 24, cluster: 3 };
@@ -43,7 +43,7 @@ export const feed: Feed<HitsSlice> = {
       sums: values.flatMap(({ sums }) => sums),
       ...(charts && { charts }),
       next: values.length === 1 && only ? only.next : 0,
-      wrong: values.flatMap(({ wrong }) => wrong),
+      wrong: wrongOf(values),
       missing: missing.map(({ shard }) => shard),
     };
     return (now) => {
@@ -60,16 +60,19 @@ async function readServer(client: Client, { stepMs, untilMs, next, rows }: HitsS
   const count = isCluster(client) ? atOnce.cluster : atOnce.standalone;
   const from = next < names.length ? next : 0;
   const some = names.slice(from, from + count);
-  const foreign = new Set<string>();
-  const sums = await overview(client, some, undefined, (key) => foreign.add(key));
+  const wrong = new Set<string>();
+  const sums = await overview(client, some, undefined, (key) => wrong.add(sentenceOf(key)));
 
   // One clock for all, so that bars of several servers end together.
   const endMs = Math.floor((guessServerMs(clock) - settleMs) / stepMs) * stepMs;
   const known = new Set(rows.filter(({ points }) => points.length > 0).map(({ series }) => series));
   const isDue = endMs !== untilMs || some.some((series) => !known.has(series));
   const wanted = { fromMs: endMs - pointsEach * stepMs, stepMs, points: pointsEach };
+  const wrongCharts = new Set<string>();
   const drawn =
-    isDue && some.length > 0 ? await plot(client, some, wanted, (key) => foreign.add(key)) : undefined;
+    isDue && some.length > 0
+      ? await plot(client, some, wanted, (key) => wrongCharts.add(sentenceOf(key)))
+      : undefined;
   return {
     endMs,
     names,
@@ -77,6 +80,23 @@ async function readServer(client: Client, { stepMs, untilMs, next, rows }: HitsS
     sums,
     points: drawn && some.map((series, i): [string, readonly number[]] => [series, drawn[i] ?? []]),
     next: from + count < names.length ? from + count : 0,
-    wrong: Array.from(foreign, (key) => new WrongTypeError(key, 'hit counter').message),
+    from,
+    wrong: [...wrong],
+    wrongCharts: drawn && [...wrongCharts],
+  };
+}
+
+function sentenceOf(key: string): string {
+  return new WrongTypeError(key, 'hit counter').message;
+}
+
+/** Of several servers, each of which looked at its own series. */
+function wrongOf(values: readonly Awaited<ReturnType<typeof readServer>>[]): NonNullable<Reading['wrong']> {
+  const [only] = values;
+  const charts = values.flatMap(({ wrongCharts }) => wrongCharts ?? []);
+  return {
+    from: values.length === 1 && only ? only.from : 0,
+    sums: values.flatMap(({ wrong }) => wrong),
+    ...(values.some(({ wrongCharts }) => wrongCharts) && { charts }),
   };
 }

@@ -24,9 +24,14 @@ export type HitsSlice = {
   readonly list: ListState;
   /** What cannot be read as hits, in sentences. */
   readonly wrong: readonly string[];
+  /** The same as the last readings found it, by where each began. */
+  readonly wrongAt: Readonly<Record<number, Wrong>>;
   /** Servers, of several, whose series are missing here. */
   readonly missing?: readonly number[];
 };
+
+/** Of sums, which are read each time, and of charts, which are not. */
+export type Wrong = { readonly sums: readonly string[]; readonly charts: readonly string[] };
 
 export type Reading = {
   /** All names, the ones read among them. */
@@ -40,7 +45,8 @@ export type Reading = {
     readonly points: Readonly<Record<string, readonly number[]>>;
   };
   readonly next: number;
-  readonly wrong?: readonly string[];
+  /** Without charts where none were read. */
+  readonly wrong?: { readonly from: number } & Pick<Wrong, 'sums'> & Partial<Pick<Wrong, 'charts'>>;
   readonly missing?: readonly number[];
 };
 
@@ -55,10 +61,11 @@ export const initial: HitsSlice = {
   next: 0,
   list: initialList,
   wrong: [],
+  wrongAt: {},
 };
 
 export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
-  const { names, total, sums, charts, next, wrong = [], missing = [] } = reading;
+  const { names, total, sums, charts, next, wrong, missing = [] } = reading;
   const { missing: _, ...known } = slice;
   // Asked before the operator chose other bars: those figures are of the old ones.
   const fresh = charts && charts.stepMs === slice.stepMs ? charts : undefined;
@@ -68,15 +75,27 @@ export function learn(slice: HitsSlice, reading: Reading): HitsSlice {
     .filter(({ series }) => names.includes(series))
     .map((row) => ({ ...row, points: fresh?.points[row.series] ?? row.points }))
     .toSorted((a, b) => b.today - a.today || compareNames(a.series, b.series));
+  const wrongAt = wrong ? wrongAfter(slice, wrong, names.length) : slice.wrongAt;
   return {
     ...known,
     rows: all,
     total,
     next,
-    wrong,
+    wrong: [...new Set(Object.values(wrongAt).flatMap((each) => [...each.sums, ...each.charts]))],
+    wrongAt,
     untilMs: fresh ? fresh.untilMs : slice.untilMs,
     ...(missing.length > 0 && { missing }),
   };
+}
+
+/** One reading tells of its own series, and of their charts only when they were read: the others stay as they were. */
+function wrongAfter(
+  { wrongAt }: HitsSlice,
+  { from, sums, charts = wrongAt[from]?.charts ?? [] }: NonNullable<Reading['wrong']>,
+  count: number,
+): HitsSlice['wrongAt'] {
+  const others = Object.entries(wrongAt).filter(([place]) => Number(place) < count);
+  return { ...Object.fromEntries(others), [from]: { sums, charts } };
 }
 
 export const hitsList: List<HitsSlice, SeriesRow> = {
