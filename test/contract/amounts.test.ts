@@ -18,7 +18,8 @@ const admin = server.client();
 const url = server.url;
 
 const amount = 4_000_000;
-const most = 600_000;
+// A scan ends with the bucket that goes beyond its budget, and what is in one is up to the server's seed.
+const most = 1_000_000;
 /** Of small things without number: lists read as much as is bearable, and say what they did not. */
 const many = { amount: 8_000_000, most: 3_000_000 };
 

@@ -81,9 +81,10 @@ const steps: readonly (Step | (() => Step | Promise<Step>))[] = [
   { words: 'log common web' },
   { words: 'log recent web' },
   { words: 'log list' },
-  { words: 'limit hit key --max 1 --per 1h' },
-  { words: 'limit hit key --max 1 --per 1h' },
-  { words: 'limit peek key --max 1 --per 1h' },
+  // A fixed window might end between a hit and its reset.
+  { words: 'limit hit key --max 1 --per 1h --algorithm sliding' },
+  { words: 'limit hit key --max 1 --per 1h --algorithm sliding' },
+  { words: 'limit peek key --max 1 --per 1h --algorithm sliding' },
   { words: 'limit hit plain --max 5 --per 1m --layout seed' },
   async () => {
     await redis.set('limit:found:gcra:60000', '1', 'PX', 60_000);
