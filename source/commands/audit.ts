@@ -27,7 +27,8 @@ export const auditCommand = defineCommand({
     }
     if (chosen.length > 0) return { text: textTable([heading, ...chosen.map(cells)]) };
     const within = since === undefined ? '' : ' within that time';
-    return { text: `Nothing is noted${within} in ${auditFolder(stateDirectory)}` };
+    const what = unread.length > 0 ? 'Nothing that can be read is noted' : 'Nothing is noted';
+    return { text: `${what}${within} in ${auditFolder(stateDirectory)}` };
   },
 });
 

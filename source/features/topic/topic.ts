@@ -1,14 +1,3 @@
-import type { Allowance } from '../../redis/allowance.ts';
-import { type Client, isCluster } from '../../redis/client.ts';
-import { listed, registered } from '../../redis/registry.ts';
-import { namesCutTexts } from '../../ui/format.ts';
-import { UnknownNameError } from '../../unknown-name.ts';
-import { NoSubscriberError, TopicNameError } from './errors.ts';
-import type { Inspection, LayoutName, TopicStatus, TopicStore } from './layout.ts';
-import { inspectTopics, ownLayout } from './own-layout/own-layout.ts';
-import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout/seed-layout.ts';
-import { requireTopicName } from './topic-name.ts';
-
 /**
  * Durable publish/subscribe.
  *
@@ -39,6 +28,17 @@ import { requireTopicName } from './topic-name.ts';
  *
  * After the durable pub/sub over a zset with one cursor a subscriber, whose keys `--layout seed` shares.
  */
+
+import type { Allowance } from '../../redis/allowance.ts';
+import { type Client, isCluster } from '../../redis/client.ts';
+import { listed, registered } from '../../redis/registry.ts';
+import { namesCutTexts } from '../../ui/format.ts';
+import { UnknownNameError } from '../../unknown-name.ts';
+import { NoSubscriberError, TopicNameError } from './errors.ts';
+import type { Inspection, LayoutName, TopicStatus, TopicStore } from './layout.ts';
+import { inspectTopics, ownLayout } from './own-layout/own-layout.ts';
+import { inspectSeed, isSeedInUse, seedLayout } from './seed-layout/seed-layout.ts';
+import { requireTopicName } from './topic-name.ts';
 
 /**
  * One topic in one layout. Opens nothing; costs no round trip.

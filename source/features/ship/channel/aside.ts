@@ -1,6 +1,7 @@
 import { compareNames } from '../../../compare-names.ts';
 import { Allowance, mostOfAll, mostOfOne } from '../../../redis/allowance.ts';
 import type { Client } from '../../../redis/client.ts';
+import { literally } from '../../../redis/registry.ts';
 import { asIntegers } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
@@ -91,11 +92,6 @@ async function* asideRecords(
   }
 }
 
-/** As a pattern that only the text itself fits. */
-function globbed(text: string): string {
-  return text.replaceAll(/[*?[\]^\\-]/g, '\\$&');
-}
-
 /** What one consumer has set aside, by part. @throws {AsideFullError} where that is more than can be read */
 export async function asideOf(
   redis: Client,
@@ -105,7 +101,7 @@ export async function asideOf(
   requireName(consumer);
   const found = new Map<string, AsideRecord>();
   const allowance = new Allowance(mostOfOne);
-  for await (const [field, record] of asideRecords(redis, channel, `${globbed(consumer)}:*`)) {
+  for await (const [field, record] of asideRecords(redis, channel, `${literally(consumer)}:*`)) {
     const at = asideFieldParts(field);
     if (at.consumer !== consumer) continue;
     found.set(at.part, record);

@@ -16,7 +16,7 @@ export type Rotated = {
 };
 
 export const endings = ['.gz', '.zst', '.xz', '.bz2'] as const;
-const compressed = /\.(gz|zst|xz|bz2)$/;
+const compressed = new RegExp(`\\.(?:${endings.map((ending) => ending.slice(1)).join('|')})$`);
 const date = String.raw`(?:\d{4}-\d{2}-\d{2}|\d{8,10})(?:[-_.T]?\d{1,6})*`;
 const forms: readonly RegExp[] = [
   /^(?<stem>.+)\.(?<number>\d{1,7})$/,
