@@ -57,13 +57,7 @@ test('an act stands in the trail before it is sent, and its answer with it after
   const end = beginAct(state, act);
   const [begun] = await rows();
   expect(begun).toMatchObject({
-    operator: 'ada',
-    server: '127.0.0.1:6379',
-    context: 'prod-eu',
-    production: true,
-    command: 'lock break',
-    input: { name: 'deploy' },
-    question: 'Break deploy, held by ci-14?',
+    ...act,
     outcome: 'unknown',
     endedAt: null,
     pid: process.pid,

@@ -51,18 +51,25 @@ const trail = async () =>
     .map((line) => JSON.parse(line) as { command: string; outcome: string; answer: string; input: unknown });
 const typed = (line: string): string[] => [':', line, 'enter'];
 
+/** Resets the limit of the subject by keys. */
+const startAndReset = async (args: readonly string[] = [], columns = 160): Promise<Play> => {
+  const begun = start(args, columns);
+  play = begun;
+  await begun.shows('● live');
+  begun.press('4');
+  await begun.shows(new RegExp(`> .*${subject}`));
+  begun.press('x');
+  await begun.shows('all of its limits back?');
+  await begun.answer('y');
+  await begun.shows('has its limit back');
+  return begun;
+};
+
 test.each([160, 80])(
   'a limit that was reset is used up again: keys, list, question, answer; %d wide',
   async (columns) => {
     await spend(40);
-    play = start([], columns);
-    await play.shows('● live');
-    play.press('4');
-    await play.shows(new RegExp(`> .*${subject}`));
-    play.press('x');
-    await play.shows('all of its limits back?');
-    await play.answer('y');
-    await play.shows('has its limit back');
+    play = await startAndReset([], columns);
     await vi.waitFor(async () => expect(await used()).toBe(0));
     await spend(2);
     play.press(...typed('undo'));
@@ -113,14 +120,7 @@ test('what cannot be taken back is listed with the reason, and nothing is done',
 
 test('what others have gone on from is not taken back, and that is said', async () => {
   await spend(40);
-  play = start();
-  await play.shows('● live');
-  play.press('4');
-  await play.shows(new RegExp(`> .*${subject}`));
-  play.press('x');
-  await play.shows('all of its limits back?');
-  await play.answer('y');
-  await play.shows('has its limit back');
+  play = await startAndReset();
   // The hour is over.
   const kept = await redis.keys(`limit:${subject}:reset:*`);
   expect(kept).toHaveLength(1);
