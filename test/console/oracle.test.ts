@@ -39,12 +39,13 @@ const sizes = [
   [200, 60],
 ] as const;
 
-/** Ages and rates go on between two looks, and push what stands beside them. */
+/** Ages and rates go on between two looks, and push what stands beside them; the order of rows is held for 3 s. */
 function still(lines: readonly string[]): readonly string[] {
   // A key takes away what was said in the last line.
   return lines.slice(0, -1).map((line) =>
     line
-      .replaceAll(/[\d.,]+[a-zM]?/g, '0')
+      .replaceAll(/(?:[\d.,]+[a-zM]?)+/g, '0')
+      .replaceAll(' held by ', ' by ')
       .replaceAll(/([ ─━])\1+/g, '$1')
       .replace(/ we ask 0\/s/, ''),
   );
@@ -78,7 +79,7 @@ test('after views, random keys and resizes the screen is what painting everythin
         fc.array(fc.constantFrom(...keys), { minLength: 5, maxLength: 12 }),
         fc.constantFrom(...sizes),
       ),
-      { numRuns: 25, seed: Number(process.env.SEED ?? Date.now()) },
+      { numRuns: 16, seed: Number(process.env.SEED ?? Date.now()) },
     );
     for (const [pressed, [columns, rows]] of rounds) {
       for (const key of pressed) play.press(key);
