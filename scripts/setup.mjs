@@ -15,6 +15,9 @@ const needs = [
   { programs: ['rsync'], apt: 'rsync', brew: 'rsync', forTests: true },
   { programs: ['tmux'], apt: 'tmux', brew: 'tmux', forTests: true },
   { programs: ['postgres', 'pg_ctl'], apt: 'postgresql', brew: 'postgresql@17', forTests: true },
+  // Completion is typed into each of them; where one cannot be had, its test is skipped by name.
+  { programs: ['zsh'], apt: 'zsh', brew: 'zsh', forTests: true, isOptional: true },
+  { programs: ['fish'], apt: 'fish', brew: 'fish', forTests: true, isOptional: true },
 ];
 
 const say = (text) => process.stderr.write(`${text}\n`);
@@ -60,20 +63,26 @@ function run(program, words, env = {}) {
 function installPrograms() {
   const missing = needs.filter((need) => (forTests || !need.forTests) && !need.programs.some(found));
   if (missing.length === 0) return;
-  const names = missing.map((need) => need.programs[0]).join(', ');
+  const required = missing.filter((need) => !need.isOptional);
+  const names = required.map((need) => need.programs[0]).join(', ');
+  const cannot = ({ apt, isOptional }, failure) => {
+    if (isOptional) say(`setup: goes on without ${apt}: ${failure}`);
+    else fail(`could not install ${apt}: ${failure}`);
+  };
   if (process.platform === 'darwin' && found('brew')) {
-    for (const { brew } of missing) {
-      say(`setup: installing ${brew} with brew`);
-      const failure = run('brew', ['install', brew]);
-      if (failure) fail(`brew could not install ${brew}: ${failure}`);
+    for (const need of missing) {
+      say(`setup: installing ${need.brew} with brew`);
+      const failure = run('brew', ['install', need.brew]);
+      if (failure) cannot(need, failure);
     }
     return;
   }
+  if (required.length === 0 && (!found('apt-get') || (process.getuid?.() !== 0 && !found('sudo')))) return;
   if (!found('apt-get'))
     fail(`${names} missing; install them with this machine's package manager, then run this again`);
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo'];
   if (asRoot.length > 0 && !found('sudo'))
-    fail(`${names} missing; run as root: apt-get install ${missing.map((need) => need.apt).join(' ')}`);
+    fail(`${names} missing; run as root: apt-get install ${required.map((need) => need.apt).join(' ')}`);
   // Debian would start the services it installs; ours are private and started when needed.
   const apt = (...words) => {
     const [program, ...rest] = [
@@ -96,7 +105,7 @@ function installPrograms() {
       isUpdated = true;
       failure = apt('install', '-y', '--no-install-recommends', need.apt);
     }
-    if (failure !== undefined) fail(`apt-get could not install ${need.apt}: ${failure}`);
+    if (failure !== undefined) cannot(need, failure);
   }
 }
 

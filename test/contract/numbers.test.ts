@@ -184,7 +184,7 @@ describe.each(places)('$what', ({ put, command, library, named, isScore }) => {
     if (command.at(-1) !== 'bad') expect(stdout).toContain('good');
   });
 
-  test.runIf(library).each(values)('%j is exact or refused by the library', async (value) => {
+  test.each(library ? values : [])('%j is exact or refused by the library', async (value) => {
     await put(value);
     const warnings: QuarterdeckError[] = [];
     const onEvent = (event: { readonly error: QuarterdeckError }): void => void warnings.push(event.error);
