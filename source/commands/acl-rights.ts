@@ -58,7 +58,7 @@ export async function rightsOf(redis: Client, name: RoleName, names: readonly st
         'memory|usage',
         'type',
         'zscore',
-        ...(isCluster(redis) ? ['cluster|nodes'] : []),
+        ...(isCluster(redis) && name === 'viewer' ? ['cluster|nodes'] : []),
       ],
       channels: [],
       reads: name === 'viewer' ? ['*'] : [],
@@ -110,7 +110,7 @@ function scriptRights(lua: string): readonly string[] {
 
 /** Which command it notifies by is given by the caller. */
 export function isNotifying(lua: string): boolean {
-  return /\bcall\((?!')|\bpcall\((?:ARGV|publish)/.test(lua.replaceAll(/--.*$/gm, ''));
+  return /\bcall\((?!\s*')|\bpcall\((?:ARGV|publish)/.test(lua.replaceAll(/--.*$/gm, ''));
 }
 
 function channelCommands(

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 
 /** How a scenario runs commands: as the role, or as a user who may do anything. */
 export type Stage = {
@@ -17,7 +17,11 @@ export type Stage = {
   begins(words: string): { readonly ended: Promise<unknown>; stop(): Promise<unknown> };
   /** As a user who may do anything. */
   other(words: string, stdin?: string): Promise<string>;
-  readonly admin: Redis;
+  /** What a key of one thing is called here: of `chat:*` and `ops`, `chat:ops` or, on a Cluster, `chat:{ops}`. */
+  key(pattern: string, name: string): string;
+  /** How many connections listen to the channel that is called so. */
+  heard(pattern: string, name: string): Promise<number>;
+  readonly admin: Redis | Cluster;
   readonly folder: string;
 };
 
@@ -50,13 +54,12 @@ const readsOfAll = [
 export const scenarios: Readonly<Record<string, Scenario>> = {
   viewer: {
     names: [],
-    async act({ does, opens, other, admin }) {
+    async act({ does, opens, other, admin, key, heard }) {
       await other('chat create fleeting --members zed');
-      const heard = async () => Number((await admin.pubsub('NUMSUB', 'chat:fleeting'))[1]);
       await opens(async () => {
-        await until(async () => (await heard()) > 0);
+        await until(async () => (await heard('chat:*', 'fleeting')) > 0);
         await other('chat leave fleeting --as zed');
-        await until(async () => (await heard()) === 0);
+        await until(async () => (await heard('chat:*', 'fleeting')) === 0);
       });
       for (const words of readsOfAll) await does(words);
       await does('chat read ops --as bob --peek');
@@ -66,7 +69,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await does('hits sum visits');
       await does('buffer aside project');
       // One that no index has yet.
-      await admin.set('limit:found:fixed:60000', '1', 'PX', 60_000);
+      await admin.set(key('limit:*:fixed:60000', 'found'), '1', 'PX', 60_000);
       for (const noun of ['chat', 'limit', 'lock', 'buffer', 'hits', 'log'])
         await does(`${noun} ${noun === 'buffer' ? 'pending' : 'list'} --discover --read-only`);
       await does('snapshot --json');
@@ -77,7 +80,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   chat: {
     names: ['ops'],
-    async act({ does, begins, other, admin }) {
+    async act({ does, begins, other, admin, key, heard }) {
       await does('chat create ops --members ann,bob');
       await does('chat send ops hello --as ann');
       await does('chat send ops - --as ann', 'one\ntwo\n');
@@ -85,9 +88,9 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await does('chat read ops --as bob');
       await does('chat join ops --as dan');
       const tail = begins('chat tail ops --as dan --json');
-      await until(async () => Number((await admin.pubsub('NUMSUB', 'chat:ops'))[1]) > 0);
+      await until(async () => (await heard('chat:*', 'ops')) > 0);
       await does('chat send ops again --as ann');
-      await until(async () => Number(await admin.zscore('chat:ops', 'dan')) > 1);
+      await until(async () => Number(await admin.zscore(key('chat:*', 'ops'), 'dan')) > 1);
       await tail.stop();
       const shared = await does('chat share ops look --as ann --json', await other('snapshot --format json'));
       await does(`chat frame ops ${(JSON.parse(shared) as { frame: string }).frame}`);
@@ -98,11 +101,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   logger: {
     names: ['app'],
-    async act({ does, tries, admin }) {
+    async act({ does, tries, admin, key }) {
       await does('log write app -', 'one 1\ntwo 2\none 3\n');
       await does('log write app --severity error failed');
       // The hour is over.
-      await admin.set('common:app:info:start', '2020-01-01T00:00:00');
+      await admin.set(key('common:*:start', 'app:info'), '2020-01-01T00:00:00');
       await does('log write app after');
       await does('log common app');
       await does('log recent app');
@@ -138,10 +141,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   locker: {
     names: ['deploy'],
-    async act({ does, starts, begins, admin }) {
+    async act({ does, starts, begins, admin, key }) {
       const { token } = JSON.parse(await does('lock acquire deploy --ttl 1m --json')) as { token: string };
       const waiter = begins('lock acquire deploy --ttl 1m --wait 30s');
-      await until(async () => (await admin.zcard('lock-queue:deploy')) === 1);
+      await until(async () => (await admin.zcard(key('lock-queue:*', 'deploy'))) === 1);
       await does(`lock extend deploy ${token} --ttl 2m`);
       await does('lock list');
       await does(`lock release deploy ${token}`);
@@ -166,15 +169,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   subscriber: {
     names: ['news'],
-    async act({ does, begins, other, admin }) {
+    async act({ does, begins, other, admin, key, heard }) {
       await other('topic publish news a');
       await does('topic subscribe news --as one --from start --until-caught-up');
       const live = begins('topic subscribe news --as one --count 1');
-      await until(async () => Number((await admin.pubsub('NUMSUB', 'topic:msgs:news'))[1]) > 0);
+      await until(async () => (await heard('topic:msgs:*', 'news')) > 0);
       await other('topic publish news b');
       await live.ended;
       const first = begins('topic subscribe news --as two --from start');
-      await until(async () => (await admin.zscore('topic:subs:news', 'two')) !== null);
+      await until(async () => (await admin.zscore(key('topic:subs:*', 'news'), 'two')) !== null);
       await first.stop();
       await does('topic subscribe news --as two --until-caught-up');
       await other('topic publish news bad');
@@ -196,7 +199,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   flusher: {
     names: ['project'],
-    async act({ does, begins, other, admin, folder }) {
+    async act({ does, begins, other, admin, key, folder }) {
       const file = path.join(folder, 'counts.db');
       new DatabaseSync(file).exec(
         "create table project (id text primary key check (id not like 'bad%'), count integer not null default 0)",
@@ -210,19 +213,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await does('buffer drop project bad2 --yes');
       await other('buffer incr project 9');
       const daemon = begins(`buffer flush project --to sqlite:${file} --every 100ms`);
-      await until(async () => (await admin.exists('pending:project')) === 0);
+      await until(async () => (await admin.exists(key('pending:*', 'project'))) === 0);
       const next = begins(`buffer flush project --to sqlite:${file} --every 100ms`);
-      await until(async () => (await admin.exists('lock-queue:flush:project')) === 1);
+      await until(async () => (await admin.exists(key('lock-queue:*', 'flush:project'))) === 1);
       await daemon.stop();
       await other('buffer incr project 10');
-      await until(async () => (await admin.exists('pending:project')) === 0);
+      await until(async () => (await admin.exists(key('pending:*', 'project'))) === 0);
       await next.stop();
     },
     refused: 'buffer drop elsewhere 1 --yes',
   },
   syncer: {
     names: ['new_files'],
-    async act({ does, tries, begins, admin, folder }) {
+    async act({ does, tries, begins, admin, key, folder }) {
       const base = path.join(folder, 'base');
       mkdirSync(base);
       writeFileSync(path.join(base, 'file'), 'content');
@@ -239,9 +242,9 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       });
       await watch.stop();
       const next = begins(`sync run ${base} ${target} --every 100ms`);
-      await until(async () => (await admin.exists(`lock-queue:sync:${base}>${target}`)) === 1);
+      await until(async () => (await admin.exists(key('lock-queue:*', `sync:${base}>${target}`))) === 1);
       await run.stop();
-      await until(async () => (await admin.exists(`lock-queue:sync:${base}>${target}`)) === 0);
+      await until(async () => (await admin.exists(key('lock-queue:*', `sync:${base}>${target}`))) === 0);
       await next.stop();
       await tries(`sync resume ${base} ${target} --deletes 1 --yes`);
     },
@@ -249,13 +252,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   shipper: {
     names: ['logs:'],
-    async act({ does, begins, other, admin, folder }) {
+    async act({ does, begins, other, admin, key, folder }) {
       const logs = path.join(folder, 'logs');
       mkdirSync(logs);
       writeFileSync(path.join(logs, 'a.log'), 'one line\n'.repeat(500));
       const ship = `ship run ${logs} --channel logs: --consumers 1 --budget 1MiB --part 64KiB`;
       const first = begins(`${ship} --follow`);
-      await until(async () => (await admin.hlen('ship-parts:logs:')) > 0);
+      await until(async () => (await admin.hlen(key('ship-parts:*', 'logs:'))) > 0);
       await first.stop();
       const second = begins(ship);
       await other(`ship consume logs: --as 0 --out ${path.join(folder, 'out')}`);
@@ -265,7 +268,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       for (let index = 0; index < 6; index += 1)
         writeFileSync(path.join(small, `${index}.log`), 'one line\n');
       const third = begins(`ship run ${small} --channel logs: --consumers 1 --budget 1MiB`);
-      await until(async () => (await admin.hlen('ship-parts:logs:')) === 6);
+      await until(async () => (await admin.hlen(key('ship-parts:*', 'logs:'))) === 6);
       await other(`ship consume logs: --as 0 --out ${path.join(folder, 'copies')}`);
       await third.ended;
       await does('ship status logs:');
@@ -274,7 +277,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   consumer: {
     names: ['logs:'],
-    async act({ begins, does, tries, other, admin, folder }) {
+    async act({ begins, does, tries, other, admin, key, folder }) {
       const logs = path.join(folder, 'logs');
       mkdirSync(logs);
       writeFileSync(path.join(logs, 'a.log'), 'one line\n'.repeat(300_000));
@@ -283,8 +286,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       // It says that it lives while it waits for the other one, and acknowledges nothing.
       const states = new Map<string | null, Set<string | null>>();
       await until(async () => {
-        const cursor = await admin.zscore('chat:logs:', '0');
-        const state = await admin.hget('ship-who:logs:', 'c:0');
+        const cursor = await admin.zscore(key('chat:*', 'logs:'), '0');
+        const state = await admin.hget(key('ship-who:*', 'logs:'), 'c:0');
         const seen = states.get(cursor)?.add(state) ?? new Set([state]);
         states.set(cursor, seen);
         return seen.size > 3;
@@ -297,7 +300,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       for (const name of ['a.log', 'b.log', 'c.log', 'd.log'])
         writeFileSync(path.join(small, name), 'one line\n');
       const again = other(`ship run ${small} --channel logs: --consumers 1 --budget 1MiB`);
-      await until(async () => (await admin.hlen('ship-parts:logs:')) === 4);
+      await until(async () => (await admin.hlen(key('ship-parts:*', 'logs:'))) === 4);
       await tries('ship consume logs: --as 0 --retries 0 --exec false');
       await does('ship aside logs:');
       await does('ship retry logs: 0 a.log');
@@ -310,18 +313,22 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   doctor: {
     names: [],
-    async act({ does, admin }) {
-      await admin.set('limit:stuck:fixed:60000', '1');
-      await admin.hset('hits:stuck:1h:2020-01-01', '1', '1');
-      await admin.zadd('common:stuck:info', 1, 'line');
-      await admin.set('logs:gone.log:done', '1');
-      await admin.zadd('pending:stuck', 1, 'id');
-      await admin.set('lock-queue:odd', 'x');
+    async act({ does, admin, key }) {
+      await admin.set(key('limit:*:fixed:60000', 'stuck'), '1');
+      await admin.hset(key('hits:*:1h:2020-01-01', 'stuck'), '1', '1');
+      await admin.zadd(key('common:*', 'stuck:info'), 1, 'line');
+      await admin.set(key('*gone.log:done', 'logs:'), '1');
+      await admin.zadd(key('pending:*', 'stuck'), 1, 'id');
+      await admin.set(key('lock-queue:*', 'odd'), 'x');
       await admin.zadd('quarterdeck:lock', 1, 'odd');
-      await admin.set('ship-stage:kept::AAAAAAAAAAAA:3', 'x');
+      await admin.set(key('ship-stage:*:AAAAAAAAAAAA:3', 'kept:'), 'x');
       // A room whose only message everybody has seen.
-      await admin.zadd('chat:seen', 5, 'ann');
-      await admin.zadd('msgs:seen', 1, JSON.stringify({ id: 1, ts: 1, sender: 'ann', message: 'hello' }));
+      await admin.zadd(key('chat:*', 'seen'), 5, 'ann');
+      await admin.zadd(
+        key('msgs:*', 'seen'),
+        1,
+        JSON.stringify({ id: 1, ts: 1, sender: 'ann', message: 'hello' }),
+      );
       await does('doctor --fix');
       await does('doctor');
     },

@@ -1,11 +1,12 @@
-import type { Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { endedBy } from '../../source/cli/ending.ts';
+import { keyFamily } from '../../source/redis/keys.ts';
 import { runHere } from '../helpers/batch.ts';
 import { type Run, run } from '../helpers/cli.ts';
 import type { Stage } from './role-scenarios.ts';
 
 export type StageOptions = {
-  readonly admin: Redis;
+  readonly admin: Redis | Cluster;
   readonly folder: string;
   readonly role: string;
   /** Where the user of the role connects, and where everybody else does. */
@@ -42,9 +43,12 @@ export function makeStage({
     if (code === 0 || code === 1) return stdout;
     throw new Error(`${words}: ${code} ${stderr}\n${(await denials()).join('\n')}`);
   };
+  const key = (pattern: string, name: string): string => keyFamily(admin, name, { key: pattern }).key;
   return {
     admin,
     folder,
+    key,
+    heard: async (pattern, name) => await listenersOf(admin, key(pattern, name)),
     does: async (words, stdin = '') =>
       await checked(words, await runHere(words.split(' '), { url, stdin, env })),
     tries: async (words) => {
@@ -70,4 +74,13 @@ export function makeStage({
       };
     },
   };
+}
+
+async function listenersOf(admin: Redis | Cluster, channel: string): Promise<number> {
+  // In Cluster each server knows its own.
+  const replies =
+    admin instanceof Cluster
+      ? await Promise.all(admin.nodes('master').map((node) => node.call('PUBSUB', 'SHARDNUMSUB', channel)))
+      : [await admin.pubsub('NUMSUB', channel)];
+  return replies.reduce<number>((sum, reply) => sum + Number((reply as unknown[])[1]), 0);
 }
