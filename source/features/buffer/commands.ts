@@ -1,40 +1,36 @@
 import * as v from 'valibot';
-import { messageOf, UsageError, WrongTypeError } from '../../errors.ts';
-import { Allowance, mostOfAll } from '../../redis/allowance.ts';
+import { messageOf, WrongTypeError } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
-import { listed } from '../../redis/registry.ts';
 import { shellWord } from '../../shell-word.ts';
-import { counted, formatClock, formatCount, formatDuration, namesCutTexts } from '../../ui/format.ts';
+import { counted, formatCount, formatDuration } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
-import { UnknownNameError } from '../../unknown-name.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
   defineCommand,
   flag,
   flagOr,
-  list,
   named,
   optionalFlag,
   optionalWord,
   switchFlag,
   type Text,
-  type Undo,
   word,
 } from '../feature.ts';
+import { asideCommands } from './aside-commands.ts';
 import { increment } from './buffer.ts';
 import { countLines } from './count-lines.ts';
 import { discover } from './discover.ts';
-import { BadIdError, NotAsideError } from './errors.ts';
-import { type Aside, asideOf, dropAside, retryAside } from './flush/aside.ts';
+import { BadIdError } from './errors.ts';
 import type { Flushed } from './flush/flush.ts';
 import type { FlushRun } from './flush/flusher.ts';
-import { dropGuard, flushGuard } from './guards.ts';
-import { isId, isOwnType } from './keys.ts';
+import { flushGuard } from './guards.ts';
+import { isId } from './keys.ts';
+import { allTypes, assertKnown } from './known-names.ts';
 import { type Pending, pendingOf } from './pending.ts';
 import * as printed from './printed.ts';
 import { bringDriver } from './sql/driver.ts';
-import { byId, type TargetOptions } from './sql/target.ts';
+import type { TargetOptions } from './sql/target.ts';
 import { rowOf, stateOf } from './state.ts';
 import { ordinal, signed, took } from './status-text.ts';
 
@@ -204,157 +200,6 @@ function flushedText({ type, batch, rows, total, durationMs, refused }: Flushed)
   return `${type}: ${counted(rows, 'row')}, ${signed(total)} in ${took(durationMs)}${aside}`;
 }
 
-const aside = defineCommand({
-  verb: 'aside',
-  summary: 'what SQL refuses: each id with its count and the reason',
-  words: { type: named(optionalWord('TYPE', 'only this type', name), 'buffer') },
-  prints: printed.aside,
-  writes: false,
-  examples: ['quarterdeck buffer aside project'],
-  async run({ redis, warn }, { type }) {
-    const types = type === undefined ? await allTypes(redis, [], warn) : [type];
-    if (type !== undefined) await assertKnown(redis, await pendingOf(redis, type));
-    const rows: Aside[] = [];
-    const allowance = new Allowance(mostOfAll);
-    for (const each of types) {
-      try {
-        const { rows: found, cuts } = await asideOf(redis, each, allowance);
-        for (const cut of cuts) warn(cut);
-        for (const row of found) rows.push(row);
-      } catch (error) {
-        if (type !== undefined || !(error instanceof WrongTypeError)) throw error;
-        warn(error.message);
-      }
-    }
-    rows.sort((one, other) => one.type.localeCompare(other.type) || byId(one, other));
-    return { json: rows.map(asideJson), text: asideText(rows) };
-  },
-});
-
-const retry = defineCommand({
-  verb: 'retry',
-  summary: 'let the next flush try again what SQL refused',
-  words: {
-    type: named(word('TYPE', 'the type', name), 'buffer'),
-    ids: list('ID', 'as `buffer aside` lists them', name, { min: 0 }),
-  },
-  flags: { all: switchFlag('everything that is aside') },
-  prints: printed.retried,
-  writes: true,
-  examples: ['quarterdeck buffer retry project 42', 'quarterdeck buffer retry project --all'],
-  final: 'the next flush tries them; what SQL refuses is set aside again',
-  async run({ redis }, { type, ids, all }) {
-    if (all === ids.length > 0)
-      throw new UsageError('Expected ids to try again, or --all', {
-        hint: 'Usage: quarterdeck buffer retry TYPE ID... | --all',
-      });
-    await assertKnown(redis, await pendingOf(redis, type));
-    const { retried, unknown } = await retryAside(redis, type, all ? 'all' : ids);
-    if (unknown.length > 0 && retried === 0) throw new NotAsideError(type, unknown);
-    return {
-      json: { type, retried, unknown },
-      text: [
-        `${type}: the next flush tries ${counted(retried, 'id')} again`,
-        ...unknown.map((id) => `\`${id}\` is not aside`),
-      ],
-    };
-  },
-});
-
-const drop = defineCommand({
-  verb: 'drop',
-  summary: 'forget counts that SQL refuses',
-  words: {
-    type: named(word('TYPE', 'the type', name), 'buffer'),
-    ids: list('ID', 'as `buffer aside` lists them', name, { min: 1 }),
-  },
-  prints: printed.dropped,
-  writes: true,
-  guard: dropGuard,
-  examples: ['quarterdeck buffer drop project undefined --yes'],
-  async run({ redis }, { type, ids }) {
-    await assertKnown(redis, await pendingOf(redis, type));
-    const { dropped, unknown } = await dropAside(redis, type, ids);
-    if (dropped.length === 0) throw new NotAsideError(type, unknown);
-    return {
-      ...undoOfDrop(type, dropped),
-      json: { type, dropped, unknown },
-      text: [
-        ...dropped.map(({ id, count }) => `${type}: forgot ${signed(count)} of \`${id}\``),
-        ...unknown.map((id) => `\`${id}\` is not aside`),
-      ],
-    };
-  },
-});
-
-/** They are counted again, and the next flush tries them; counts that never grew by an increment cannot be. */
-function undoOfDrop(type: string, dropped: readonly { readonly id: string; readonly count: number }[]) {
-  if (dropped.some(({ count }) => !Number.isSafeInteger(count) || count < 1)) return {};
-  const total = signed(dropped.reduce((sum, { count }) => sum + count, 0));
-  const what = `${total} of ${counted(dropped.length, 'id')}`;
-  const undo: Undo = {
-    effect: `${what} waits in ${type} again, and the next flush tries it`,
-    async run({ redis }) {
-      await increment(
-        redis,
-        type,
-        dropped.map(({ id, count }) => [id, count] as const),
-      );
-      return `${type}: ${what} waits again`;
-    },
-  };
-  return { undo };
-}
-
-function asideJson({ type, id, count, code, reason, sinceMs, tries, nextRetryMs }: Aside) {
-  return {
-    type,
-    id,
-    count,
-    code: code ?? null,
-    reason: reason ?? null,
-    sinceMs: sinceMs ?? null,
-    tries,
-    nextRetryMs: nextRetryMs ?? null,
-  };
-}
-
-function asideText(rows: readonly Aside[]): Text {
-  if (rows.length === 0) return 'Nothing is set aside';
-  return textTable(
-    rows.map(({ type, id, count, code = '', reason = 'not known', tries, nextRetryMs }) => [
-      type,
-      id,
-      signed(count),
-      code,
-      reason,
-      `${counted(tries, 'try').replace('trys', 'tries')}, ${nextRetryMs === undefined || nextRetryMs === 0 ? 'again with the next flush' : `again at ${formatClock(nextRetryMs)}`}`,
-    ]),
-    { right: [2] },
-  );
-}
-
-/** @throws {UnknownNameError} when nobody ever counted in this buffer */
-async function assertKnown(
-  redis: Client,
-  { type, ids, inflight, aside: refused, status }: Pending,
-): Promise<void> {
-  if (ids + inflight.ids + refused.ids > 0 || inflight.batch !== undefined || status) return;
-  const known = await allTypes(redis);
-  if (known.includes(type)) return;
-  throw new UnknownNameError('buffer', 'buffer', type, known, { listedBy: 'buffer pending' });
-}
-
-async function allTypes(
-  redis: Client,
-  more: readonly string[] = [],
-  warn: (message: string) => void = () => {},
-): Promise<string[]> {
-  const known = await listed(redis, 'buffer');
-  for (const text of namesCutTexts(known)) warn(text);
-  return [...new Set([...known.names, ...more])].filter((type) => isOwnType(type, redis)).sort();
-}
-
 /** Every type in the index and every one given; a type whose keys are something else is reported and left out. */
 export async function allPending(
   redis: Client,
@@ -407,4 +252,4 @@ function pendingText(rows: readonly Pending[]): Text {
   return textTable(cells, { right: [1, 2] });
 }
 
-export const commands = [incr, pending, flush, aside, retry, drop];
+export const commands = [incr, pending, flush, ...asideCommands];
