@@ -2,6 +2,8 @@ import process from 'node:process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { QuarterdeckError } from '../errors.ts';
 import type { Connection } from '../redis/connection/connect.ts';
+import { RefusedError } from '../redis/errors.ts';
+import { refused } from '../redis/refusals.ts';
 
 /** The exit code of a command that a signal ended. */
 const exitCodeOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -104,11 +106,19 @@ export async function overdue(
   if (!ended.aborted) {
     await new Promise((resolve) => ended.addEventListener('abort', resolve, { once: true }));
   }
-  const silent = new Set(connections.map(({ url }) => url));
-  for (const { ask, url } of connections) {
+  const silent = new Set(connections);
+  const refusals = new Map<Connection, string>();
+  for (const connection of connections) {
+    const { ask, url } = connection;
     ask.ping().then(
-      () => silent.delete(url),
-      () => {},
+      () => silent.delete(connection),
+      (error: unknown) => {
+        // To refuse PING, too, is an answer.
+        const refusal = refused(error, `Redis at ${url}`);
+        if (!(refusal instanceof RefusedError)) return;
+        silent.delete(connection);
+        refusals.set(connection, refusal.message);
+      },
     );
   }
   const longest = Math.min(endsWithinMs, longestMs);
@@ -116,8 +126,17 @@ export async function overdue(
   // More time is only for those whose server answers: the others would wait for it in vain.
   if (silent.size === 0) await wait(longest - usualMs);
   const left = unconfirmed();
-  const reason =
-    silent.size === 0 ? 'before it was done' : `while Redis at ${[...silent].join(', ')} did not answer`;
+  // Whom a replica refused is between two connections: it hears no answer now, and had one.
+  for (const connection of silent) {
+    const refusal = connection.refusal();
+    if (!refusal) continue;
+    silent.delete(connection);
+    refusals.set(connection, refusal.message);
+  }
+  const reasons = [...refusals.values()];
+  if (silent.size > 0)
+    reasons.push(`Redis at ${[...silent].map(({ url }) => url).join(', ')} did not answer`);
+  const reason = reasons.length === 0 ? 'before it was done' : `while ${reasons.join(', and ')}`;
   const doubt = writes && silent.size > 0 && left.length === 0 ? '; its last write may be done or not' : '';
   throw new EndedError(nameOf(ended), `${reason}${doubt}`, left);
 }

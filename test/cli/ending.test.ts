@@ -102,12 +102,33 @@ test.each(signals)('%s ends every command, though the server has fallen silent',
   expect(ended.filter(({ ms }) => ms > soonMs)).toEqual([]);
 });
 
-test('what a replica refuses ends at the first signal', async () => {
+test('what a replica refuses ends at the first signal, and says so', async () => {
   const replica = await ownServer('--replicaof', '127.0.0.1', '1');
   const redis = replica.client();
   const child = start(['limit', 'hit', 'key', '--max', '2', '--per', '1m'], { url: replica.url });
-  await vi.waitFor(async () => expect(await redis.info('errorstats')).toContain('READONLY'));
-  expect(await ends(child, 'SIGTERM')).toMatchObject({ code: 143 });
+  // By the third time it waits for longer than a signal gives it.
+  await vi.waitFor(async () => expect(await redis.info('errorstats')).toMatch(/READONLY:count=[3-9]/));
+  expect(await ends(child, 'SIGTERM')).toMatchObject({
+    code: 143,
+    stderr: expect.stringMatching(
+      /^quarterdeck: Ended by SIGTERM (before it was done|while Redis at \S+ is a read-only replica)/,
+    ),
+  });
+});
+
+test('a server that refuses PING as well has answered', async () => {
+  const own = await ownServer();
+  const redis = own.client();
+  mkdirSync(path.join(own.directory, 'dump.rdb'));
+  await redis.config('SET', 'save', '3600 1');
+  await redis.bgsave();
+  await vi.waitFor(async () => expect(await redis.info('persistence')).toContain('bgsave_status:err'));
+  const child = start(['buffer', 'incr', 'views', '-'], { url: own.url, stdin: '1\n' });
+  await vi.waitFor(async () => expect(await redis.info('errorstats')).toContain('MISCONF'));
+  const { code, stderr } = await ends(child, 'SIGTERM');
+  expect(code).toBe(143);
+  expect(stderr).toMatch(/could not save to its disk/);
+  expect(stderr).not.toMatch(/did not answer/);
 });
 
 test('what was sent and not answered is said, with --json in one line of JSON', async () => {

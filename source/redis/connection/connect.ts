@@ -47,6 +47,8 @@ export type Connection = {
   retryNow(): boolean;
   /** Why it never answered, as far as anybody knows. */
   whyUnreached(): QuarterdeckError;
+  /** What it answers lately in the place of doing what is asked, where the client connects anew and asks again. */
+  refusal(): RefusedError | undefined;
   /** How many commands this process has sent on the asking connection. */
   sent(): number;
   close(): void;
@@ -175,6 +177,10 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
       const error = lastWords();
       const wholeSecondsMs = Math.ceil((Date.now() - current.sinceMs) / 1000) * 1000;
       return (error && refusalOf(url, error)) ?? unreached(url, error, wholeSecondsMs);
+    },
+    refusal() {
+      const refusal = refused(refusals.last(), `Redis at ${url}`);
+      return refusal instanceof RefusedError ? refusal : undefined;
     },
     sent: () => sent,
     close() {

@@ -25,6 +25,7 @@ export function noConnection(url: string, kind: Connection['kind'] = 'standalone
     lost: () => new Promise(() => {}),
     retryNow: () => false,
     whyUnreached: () => new UnreachableError(url, undefined, 'this runs without Redis'),
+    refusal: () => undefined,
     sent: () => 0,
     close() {},
   };
