@@ -102,7 +102,7 @@ test.each(signals)('%s ends every command, though the server has fallen silent',
   expect(ended.filter(({ ms }) => ms > soonMs)).toEqual([]);
 });
 
-test('what a replica refuses ends at the first signal, and says so', async () => {
+test('what a replica refuses ends at the first signal, and the refusal is the reason', async () => {
   const replica = await ownServer('--replicaof', '127.0.0.1', '1');
   const redis = replica.client();
   const child = start(['limit', 'hit', 'key', '--max', '2', '--per', '1m'], { url: replica.url });
