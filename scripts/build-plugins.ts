@@ -152,6 +152,25 @@ export const quietIoredis = changing('quiet-ioredis', ['debug'], ({ onResolve },
 });
 
 /**
+ * ioredis gives a prototype two functions for each of three hundred commands, one by one, for each of which V8 copies what
+ * there is. One that has lost a property is a table to V8, which takes them in a twentieth of that time: ten milliseconds
+ * of every start.
+ */
+export const quickCommander = changing('quick-commander', ['commands'], ({ onLoad }, count) => {
+  onLoad({ filter: /ioredis[/\\]built[/\\]utils[/\\]Commander\.js$/ }, ({ path: file }) => {
+    count('commands');
+    const lose = ['first', 'second'].map((name) => `delete Commander.prototype.${name};`).join('');
+    return {
+      contents: replaced(
+        file,
+        /^commands\.forEach\(function \(commandName\) \{$/m,
+        `Commander.prototype.first = Commander.prototype.second = undefined;${lose}\n$&`,
+      ),
+    };
+  });
+});
+
+/**
  * Yoga carries its own bytes as text, a third longer than they are, and would fetch them from there, which loads all of
  * undici. They become a compressed file beside the one that has the code.
  */
@@ -213,7 +232,16 @@ export const packagesApart = changing(
 );
 
 /** Take milliseconds to load, and the first frame needs none of them. */
-const late = new Set(['assert', 'child_process', 'dns', 'readline', 'tls', 'worker_threads', 'zlib']);
+const late = new Set([
+  'assert',
+  'child_process',
+  'crypto',
+  'dns',
+  'readline',
+  'tls',
+  'worker_threads',
+  'zlib',
+]);
 /** A target of SQL imports it, and with that may fail. */
 const atOnce = new Set(['node:sqlite']);
 
@@ -233,12 +261,7 @@ export const lateBuiltins = changing('late-builtins', ['builtin'], ({ onResolve,
     return { path: name.replace(/^node:/, ''), namespace: isRequired ? 'builtin-required' : 'builtin' };
   });
   onLoad({ filter: /.*/, namespace: 'builtin-required' }, ({ path: name }) => ({
-    contents: late.has(name)
-      ? `module.exports = new Proxy(() => {}, {
-            get: (_, name) => quarterdeckBuiltin('node:${name}')[name],
-            apply: (_, self, words) => quarterdeckBuiltin('node:${name}').apply(self, words),
-          });`
-      : `module.exports = quarterdeckBuiltin('node:${name}');`,
+    contents: late.has(name) ? lateModule(name) : `module.exports = quarterdeckBuiltin('node:${name}');`,
   }));
   onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path: name }) => ({
     contents: late.has(name) ? lateNames(name) : names(name),
@@ -255,15 +278,30 @@ function valuesOf(builtin: string): readonly (readonly [string, unknown])[] {
   );
 }
 
+/** Each name by itself, so that those that nobody imports go: some load more of Node when they are read. */
 function names(builtin: string): string {
   // `cli.tsx` puts another in its place while it loads what paints.
   const live = builtin === 'process' ? ['cwd'] : [];
   const found = valuesOf(builtin).flatMap(([name]) => (live.includes(name) ? [] : [name]));
   return `const all = quarterdeckBuiltin('node:${builtin}');
     export default all;
-    const { ${found.map((name) => `${name}: _${name}`)} } = all;
+    const read = (name) => all[name];
+    ${found.map((name) => `const _${name} = /* @__PURE__ */ read('${name}');`).join('')}
     export { ${found.map((name) => `_${name} as ${name}`)} };
     ${live.map((name) => `export const ${name} = (...words) => all.${name}(...words);`).join('')}`;
+}
+
+/** What is handed on without being called, as ioredis does with how it looks up hosts, loads nothing either. */
+const handedOn: Readonly<Record<string, readonly string[]>> = { dns: ['lookup', 'resolveSrv'] };
+
+function lateModule(builtin: string): string {
+  const real = `quarterdeckBuiltin('node:${builtin}')`;
+  const own = (handedOn[builtin] ?? []).map((name) => `${name}: (...words) => ${real}.${name}(...words)`);
+  return `const own = { ${own} };
+    module.exports = new Proxy(() => {}, {
+      get: (_, name) => own[name] ?? ${real}[name],
+      apply: (_, self, words) => ${real}.apply(self, words),
+    });`;
 }
 
 function lateNames(builtin: string): string {

@@ -20,6 +20,7 @@ import {
   ownPackages,
   ownStandIns,
   packagesApart,
+  quickCommander,
   quickTexts,
   quietIoredis,
   yogaApart,
@@ -117,7 +118,7 @@ const [own, ...packages] = await Promise.all([
     // Errors, and the lines of a stack, have the names that they have in the source.
     { library: { minify: true, keepNames: true }, program: { minify: true } },
   ),
-  buildPackage('ioredis', 'Cluster, Redis, SentinelConnector', [quietIoredis]),
+  buildPackage('ioredis', 'Cluster, Redis, SentinelConnector', [quietIoredis, quickCommander]),
   buildPackage('pg', 'default'),
 ]);
 chmodSync('dist/cli.js', 0o755);

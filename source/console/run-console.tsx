@@ -16,8 +16,11 @@ import { makeFreeze } from './time/freeze.ts';
 import { startKeeping } from './time/keeping.ts';
 import { panesOf, startView, viewsOf } from './view/views.ts';
 
-/** How long the first frame waits for data, so that it need not be painted twice. */
-const firstDataMs = 40;
+/**
+ * How long the first frame waits for data, so that it need not be painted twice, which on a busy machine or a far server
+ * it otherwise would be. Meanwhile the line that says where it connects is there.
+ */
+const firstDataMs = 150;
 
 /**
  * Opens the console and resolves with its exit code once the operator leaves or a signal ends it. However it ends,

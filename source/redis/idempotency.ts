@@ -24,7 +24,8 @@ export const guardLifeMs = 3_600_000;
 
 type Scope = { readonly numbers: Set<number>; readonly free: number[]; slots: number };
 
-const ownName = randomBytes(9).toString('base64url');
+/** Of this process; made with the first operation, as it takes loading what makes random bytes. */
+let ownName: string | undefined;
 const scopes = new Map<string, Scope>();
 let last = 0;
 
@@ -52,6 +53,7 @@ export function beginOperation(scope: string): { readonly operation: Operation; 
   const slot = free.pop() ?? inFlight.slots++;
   // Numbers rise and a Set keeps their order: the first is the lowest.
   const [settled = number] = numbers;
+  ownName ??= randomBytes(9).toString('base64url');
   return {
     operation: { process: ownName, number, slot, settled },
     settle() {

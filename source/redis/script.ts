@@ -47,9 +47,18 @@ export function defineScript<Reply>({
   binary = false,
   immediate = false,
 }: ScriptOptions<Reply>): Script<Reply> {
-  const lua = withRightsChecked(source);
-  const digest = createHash('sha1').update(lua).digest('hex');
-  const isReading = /^#!lua flags=\S*\bno-writes\b/.test(lua);
+  const isReading = /^#!lua flags=\S*\bno-writes\b/.test(source);
+  // Made when the script first runs: of eighty that a program loads, most never do.
+  let text: string | undefined;
+  let digest: string | undefined;
+  const luaOf = (): string => {
+    text ??= withRightsChecked(source);
+    return text;
+  };
+  const digestOf = (): string => {
+    digest ??= createHash('sha1').update(luaOf()).digest('hex');
+    return digest;
+  };
   const loaded = new WeakSet<Client>();
 
   const send: Send = async (client, command, script, words) => {
@@ -63,13 +72,13 @@ export function defineScript<Reply>({
   const run = async (client: Client, words: Words): Promise<unknown> => {
     if (loaded.has(client)) {
       try {
-        return await send(client, 'evalsha', digest, words);
+        return await send(client, 'evalsha', digestOf(), words);
       } catch (error) {
         if (!isMissingScript(error)) throw error;
       }
     }
     loaded.add(client);
-    return await send(client, 'eval', lua, words);
+    return await send(client, 'eval', luaOf(), words);
   };
 
   return async (client, keys, args) => {
@@ -80,7 +89,7 @@ export function defineScript<Reply>({
       reply = await run(client, words);
     } catch (error) {
       if (!isReading || withoutReadOnly.has(client) || !isReadOnlyDenied(error))
-        throw await refusedScript(client, error, { lua, keys });
+        throw await refusedScript(client, error, { lua: luaOf(), keys });
       withoutReadOnly.add(client);
       reply = await run(client, words);
     }

@@ -32,6 +32,7 @@ test.each([
   ['leanMeow', 'meow/build/options.js'],
   ['yogaApart', 'yoga-layout/dist/binaries/yoga-wasm-base64-esm.js'],
   ['inkTable', 'ink-table/dist/index.js'],
+  ['quickCommander', 'ioredis/built/utils/Commander.js'],
 ])('%s fails when the file is there and says something else', async (name, file) => {
   const plugin = all.find(([found]) => found === name)?.[1];
   if (!plugin) throw new Error(`no plugin ${name}`);
@@ -51,4 +52,16 @@ test.each([
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('of a module of Node only what is imported is read: the rest may load more', async () => {
+  const { outputFiles } = await build({
+    stdin: { contents: "import { inspect } from 'node:util'; export default inspect(1);" },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    plugins: [plugins.lateBuiltins],
+  });
+  expect(outputFiles[0]?.text).toContain('inspect');
+  expect(outputFiles[0]?.text).not.toMatch(/TextDecoder|MIMEType|diff/);
 });
