@@ -75,6 +75,8 @@ export type Outcome = {
   readonly disordered: readonly string[];
   /** What came that is no line that was written. */
   readonly torn: readonly string[];
+  /** Lines that came under the name of another file than their log. */
+  readonly misnamed: readonly string[];
   /** Lines that did not come and lie in no file. */
   readonly lost: readonly string[];
   /** Logs that lost lines of generations that were met, of which nothing was reported. */
@@ -100,12 +102,13 @@ class Log {
   /** Whom a late writer still writes to. */
   late: { handle: number; generation: number } | undefined;
 
-  constructor(folder: string, name: string, style: Style, random: () => number) {
+  constructor(folder: string, name: string, style: Style, random: () => number, shared?: string) {
     this.name = name;
     this.file = path.join(folder, name);
     this.real = style === 'symlink' ? path.join(podsOf(folder), name, '0.log') : this.file;
     this.style = style;
-    this.banner = random() < 0.5 ? '' : `${'#'.repeat(Math.floor(random() * 1200))}\n`;
+    const own = random() < 0.5 ? '' : `${'#'.repeat(Math.floor(random() * 1200))}\n`;
+    this.banner = shared ?? own;
     this.keep = 2 + Math.floor(random() * 4);
     if (this.real === this.file) return;
     mkdirSync(path.dirname(this.real), { recursive: true });
@@ -118,15 +121,25 @@ function podsOf(folder: string): string {
   return `${folder}-pods`;
 }
 
-export async function followAtRandom(seed: number, steps = 120): Promise<Outcome> {
+export type ModelOptions = {
+  /** All logs begin with the same banner, of up to 3 KB. */
+  readonly isAlike?: boolean;
+  readonly steps?: number;
+};
+
+export async function followAtRandom(
+  seed: number,
+  { isAlike = false, steps = 120 }: ModelOptions = {},
+): Promise<Outcome> {
   const random = seededRandom(seed);
+  const shared = isAlike ? `${'#'.repeat(1 + Math.floor(seededRandom(-seed)() * 3000))}\n` : undefined;
   const pick = (most: number): number => Math.floor(random() * most);
   const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-follow-'));
   const story: string[] = [];
   const styles: readonly Style[] = ['rename', 'copytruncate', 'compress', 'late-writer', 'dated', 'symlink'];
   const logs = Array.from(
     { length: 1 + pick(3) },
-    (_, index) => new Log(folder, `app${index}.log`, styles[pick(styles.length)] ?? 'rename', random),
+    (_, index) => new Log(folder, `app${index}.log`, styles[pick(styles.length)] ?? 'rename', random, shared),
   );
   const written = new Set<string>();
   const lateLines = new Set<string>();
@@ -235,7 +248,7 @@ export async function followAtRandom(seed: number, steps = 120): Promise<Outcome
   const notes = world.notes;
   await world.stop();
   if (world.failure !== undefined) throw world.failure;
-  const outcome = judge(logs, folder, { written, lateLines }, world.lines(), notes, story);
+  const outcome = judge(logs, folder, { written, lateLines }, world.linesByFile(), notes, story);
   for (const each of [folder, podsOf(folder)]) rmSync(each, { recursive: true, force: true });
   return outcome;
 }
@@ -267,11 +280,14 @@ function judge(
   logs: readonly Log[],
   folder: string,
   { written, lateLines }: { readonly written: ReadonlySet<string>; readonly lateLines: ReadonlySet<string> },
-  delivered: readonly string[],
+  delivered: ReadonlyMap<string, readonly string[]>,
   notes: readonly string[],
   story: readonly string[],
 ): Outcome {
-  const lines = delivered.filter((line) => !isOfBanner(line, logs, notes));
+  const files = [...delivered].map(
+    ([file, all]) => [file, all.filter((line) => !isOfBanner(line, logs, notes))] as const,
+  );
+  const lines = files.flatMap(([, each]) => each);
   const counts = new Map<string, number>();
   for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
   const onDisk = new Set(textsIn(folder).flatMap((text) => text.split('\n')));
@@ -301,6 +317,11 @@ function judge(
     missing: absent.filter((line) => onDisk.has(line)),
     disordered,
     torn: [...counts.keys()].filter((line) => !written.has(line)),
+    misnamed: files.flatMap(([file, each]) =>
+      each
+        .filter((line) => written.has(line) && !line.startsWith(`${file} `))
+        .map((line) => `${file}: ${line}`),
+    ),
     lost,
     unreported: [...losers].filter((name) => !notes.some((note) => reportsLoss(note, name))),
     notes,
@@ -361,6 +382,8 @@ export class World {
   hasRoom = true;
   interference: Interference = {};
   readonly #folder: string;
+  /** With it, folders in the folder are followed as well. */
+  readonly #archive: string | undefined;
   readonly #waits: FollowWaits;
   readonly #fields = new Map<string, string>();
   readonly #announced: {
@@ -377,8 +400,13 @@ export class World {
   #looks = 0;
   #storing = 0;
 
-  constructor(folder: string, overWaits: Partial<FollowWaits> = {}) {
+  constructor(
+    folder: string,
+    overWaits: Partial<FollowWaits> = {},
+    { archive }: { readonly archive?: string } = {},
+  ) {
     this.#folder = folder;
+    this.#archive = archive;
     this.#waits = { ...waits, ...overWaits };
   }
 
@@ -474,8 +502,8 @@ export class World {
       },
       roots: [{ path: rawOf(this.#folder), isFolder: true }],
       selection: new Selection({}),
-      recursive: false,
-      archive: undefined,
+      recursive: this.#archive !== undefined,
+      archive: this.#archive === undefined ? undefined : rawOf(this.#archive),
       records: { files, pasts },
       plan: { partBytes: 1024, wholeBytes: 1024 },
       signal: over.signal,
@@ -537,6 +565,10 @@ export class World {
 
   /** What a consumer makes of it: whole lines, of each file in turn. */
   lines(): string[] {
+    return [...this.linesByFile().values()].flat();
+  }
+
+  linesByFile(): Map<string, string[]> {
     const texts = new Map<string, string>();
     for (const { file, text, ends, begins, at } of this.#announced) {
       const before = texts.get(file) ?? '';
@@ -545,7 +577,7 @@ export class World {
       const isOpen = ends && text.at(-1) !== 0x0a;
       texts.set(file, before + (isCut ? '\n' : '') + text.toString() + (isOpen ? '\n' : ''));
     }
-    return [...texts.values()].flatMap((text) => text.split('\n')).filter((line) => line !== '');
+    return new Map([...texts].map(([file, text]) => [file, text.split('\n').filter((line) => line !== '')]));
   }
 }
 

@@ -240,7 +240,7 @@ test('a compressed generation is known by what was written to it before, however
 });
 
 test('a copy in the making is not the growth of another log that held no more than the banner of both', async () => {
-  world = new World(folder);
+  world = new World(folder, { copyMs: 20_000 });
   const banner = '#'.repeat(300);
   const written = lines(1, 20);
   writeFileSync(log(), text([banner, ...written]));
@@ -254,6 +254,78 @@ test('a copy in the making is not the growth of another log that held no more th
   truncateSync(log());
   await world.quiet();
   expect(world.lines()).toEqual([banner, ...written, banner]);
+});
+
+/** What is known of two logs when nobody follows: of `other.log` no more than the banner that both begin with. */
+async function stoppedBehindBanner(banner: string): Promise<void> {
+  writeFileSync(log(), text([banner, ...lines(1, 10)]));
+  writeFileSync(at('other.log'), text([banner]));
+  world.start();
+  await arrived([banner, ...lines(1, 10), banner]);
+  await world.stop();
+}
+
+test('of two logs with one banner, a generation of one is not taken for that of the other, which is gone', async () => {
+  world = new World(folder);
+  const banner = '#'.repeat(2000);
+  await stoppedBehindBanner(banner);
+  unlinkSync(at('other.log'));
+  // Rotated twice: of the younger one nothing is known.
+  writeFileSync(at('app.log.2.gz'), gzipSync(text([banner, ...lines(1, 20)])));
+  writeFileSync(at('app.log.1.gz'), gzipSync(text([banner, ...lines(21, 20)])));
+  rmSync(log());
+  writeFileSync(log(), text([banner, ...lines(41, 5)]));
+  world.start();
+  await world.quiet();
+  expect(world.linesByFile()).toEqual(
+    new Map([
+      ['app.log', [banner, ...lines(1, 20), banner, ...lines(21, 20), banner, ...lines(41, 5)]],
+      ['other.log', [banner]],
+    ]),
+  );
+});
+
+test('a new log is not taken for a grown one that is gone, because it begins with the same banner', async () => {
+  world = new World(folder);
+  const banner = '#'.repeat(300);
+  await stoppedBehindBanner(banner);
+  unlinkSync(at('other.log'));
+  writeFileSync(at('new.log'), text([banner, ...lines(101, 20)]));
+  world.start();
+  await world.quiet();
+  expect(world.linesByFile().get('new.log')).toEqual([banner, ...lines(101, 20)]);
+  expect(world.linesByFile().get('other.log')).toEqual([banner]);
+  expect(world.notes).toEqual(
+    expect.arrayContaining([
+      'new.log: begins with all that was seen of other.log (bytes 0 to 301), as another log may, and has no name of it: not taken for it',
+    ]),
+  );
+});
+
+test('in an archive that two logs of one name share, what does not say whose it is goes to neither', async () => {
+  const archive = path.join(folder, 'old');
+  world = new World(folder, {}, { archive });
+  const banner = '#'.repeat(300);
+  for (const name of ['a', 'b', 'old']) mkdirSync(at(name));
+  for (const name of ['a', 'b']) writeFileSync(at(`${name}/app.log`), text([banner, `first of ${name}`]));
+  world.start();
+  await world.quiet();
+  await world.stop();
+  // One generation that was met, and one that was not.
+  writeFileSync(path.join(archive, 'app.log.2.gz'), gzipSync(text([banner, 'first of b', 'second of b'])));
+  writeFileSync(path.join(archive, 'app.log.1'), text([banner, 'third of b']));
+  rmSync(at('b/app.log'));
+  writeFileSync(at('b/app.log'), text([banner, 'fourth of b']));
+  world.start();
+  await world.quiet();
+  expect(Object.fromEntries(world.linesByFile())).toEqual({
+    'a/app.log': [banner, 'first of a'],
+    'b/app.log': [banner, 'first of b', 'second of b', banner, 'fourth of b'],
+    'old/app.log.1': [banner, 'third of b'],
+  });
+  expect(world.notes).toEqual([
+    'old/app.log.1: an earlier generation of a/app.log or b/app.log, and what it holds does not say of which: followed under its own name',
+  ]);
 });
 
 test('a compressed generation that was written just now is read before the log behind it', async () => {

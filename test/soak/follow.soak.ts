@@ -15,7 +15,10 @@ const atOnce = Number(process.env.AT_ONCE ?? 8);
  */
 const failedOnce = process.env.SEED ? [] : [3015, 3018];
 
-test(`what was written arrives once and in order, with ${count} seeds`, async () => {
+test.each([
+  { isAlike: false, beginnings: 'beginnings of their own' },
+  { isAlike: true, beginnings: 'one banner for all logs' },
+])(`what was written arrives once and in order, with ${count} seeds and $beginnings`, async ({ isAlike }) => {
   const wrong: unknown[] = [];
   const sums = { seeds: 0, written: 0, lost: 0, seedsWithLoss: 0, wrong: 0 };
   const startedAtMs = performance.now();
@@ -28,11 +31,11 @@ test(`what was written arrives once and in order, with ${count} seeds`, async ()
   };
   const runSeeds = async (): Promise<void> => {
     for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-      const outcome = await followAtRandom(seed);
-      const { story, doubled, missing, disordered, torn, unreported, notes } = outcome;
-      const found = [...doubled, ...missing, ...disordered, ...torn, ...unreported];
+      const outcome = await followAtRandom(seed, { isAlike });
+      const { story, doubled, missing, disordered, torn, misnamed, unreported, notes } = outcome;
+      const found = [...doubled, ...missing, ...disordered, ...torn, ...misnamed, ...unreported];
       if (found.length > 0)
-        wrong.push({ seed, doubled, missing, disordered, torn, unreported, notes, story });
+        wrong.push({ seed, doubled, missing, disordered, torn, misnamed, unreported, notes, story });
       sums.seeds += 1;
       sums.written += outcome.written;
       sums.lost += outcome.lost.length;

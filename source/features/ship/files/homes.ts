@@ -2,6 +2,9 @@ import { type Rotated, rotatedNames } from './family.ts';
 import { baseOf, folderOf, joinRaw, type RawPath } from './raw-path.ts';
 import type { Stream } from './stream.ts';
 
+/** A log, and which of its generations a name is. */
+export type Family = { readonly stream: Stream; readonly rotated: Rotated };
+
 /** So many logs of a folder have the names of their possible copies looked for. */
 const mostBases = 50;
 
@@ -9,11 +12,13 @@ const mostBases = 50;
 export class Homes {
   /** Everything beside the logs is looked at, whatever its name, because a generation is missing. */
   isSearching = false;
-  readonly #streams = new Map<RawPath, Stream>();
+  /** Logs of one name in two folders share one archive. */
+  readonly #streams = new Map<RawPath, readonly Stream[]>();
   readonly #bases = new Map<RawPath, Set<string>>();
 
   add(path: RawPath, stream: Stream): void {
-    if (!this.#streams.has(path)) this.#streams.set(path, stream);
+    const sharers = this.#streams.get(path) ?? [];
+    if (!sharers.includes(stream)) this.#streams.set(path, [...sharers, stream]);
     const folder = folderOf(path);
     const bases = this.#bases.get(folder);
     if (bases) bases.add(baseOf(path));
@@ -22,21 +27,38 @@ export class Homes {
 
   /** The log that belongs at a path. */
   at(path: RawPath): Stream | undefined {
-    return this.#streams.get(path);
+    return this.#streams.get(path)?.[0];
   }
 
   /**
-   * The log that a file may be an earlier generation of, by its name. `app.log.1` may itself be followed as a log, because it
-   * was met while there was no `app.log`; `app.log.1.gz` still is one of `app.log`.
+   * The log that a file may be an earlier generation of, by its name; undefined where several share that. `app.log.1` may
+   * itself be followed as a log, because it was met while there was no `app.log`; `app.log.1.gz` still is one of `app.log`.
    */
-  familyOf(path: RawPath): { readonly stream: Stream; readonly rotated: Rotated } | undefined {
-    let family: { readonly stream: Stream; readonly rotated: Rotated } | undefined;
+  familyOf(path: RawPath): Family | undefined {
+    const families = this.familiesOf(path);
+    return families.length === 1 ? families[0] : undefined;
+  }
+
+  /** All logs that a file may be an earlier generation of, by its name, where these share it. */
+  familiesOf(path: RawPath): readonly Family[] {
+    let shortest: readonly Family[] = [];
     for (const rotated of rotatedNames(path)) {
-      const stream = this.#streams.get(rotated.live);
-      if (stream && (!family || rotated.live.length < family.rotated.live.length))
-        family = { stream, rotated };
+      const streams = this.#streams.get(rotated.live);
+      const live = shortest[0]?.rotated.live;
+      if (streams && (live === undefined || rotated.live.length < live.length))
+        shortest = streams.map((stream) => ({ stream, rotated }));
     }
-    return family;
+    // A link may have led there before.
+    const isAt = (place: (stream: Stream) => RawPath | undefined): readonly Family[] =>
+      shortest.filter(({ stream, rotated: { live } }) => place(stream) === live);
+    return (
+      [isAt(({ path }) => path), isAt(({ real }) => real), shortest].find(({ length }) => length > 0) ?? []
+    );
+  }
+
+  /** Which of the generations of this log a file is by its name, though it may be one of another log as well. */
+  rotatedOf(path: RawPath, stream: Stream): Rotated | undefined {
+    return rotatedNames(path).find(({ live }) => this.#streams.get(live)?.includes(stream) === true);
   }
 
   /** Logs of the same folder with whose name this one begins. */
@@ -45,8 +67,8 @@ export class Homes {
     const bases = this.#bases.get(folder);
     if (!bases || bases.size > mostBases) return [];
     return [...bases].flatMap((base) => {
-      const stream = baseOf(path).startsWith(base) && this.#streams.get(joinRaw(folder, base as RawPath));
-      return stream ? [stream] : [];
+      if (!baseOf(path).startsWith(base)) return [];
+      return this.#streams.get(joinRaw(folder, base as RawPath)) ?? [];
     });
   }
 
@@ -54,7 +76,7 @@ export class Homes {
   isRelated(path: RawPath): boolean {
     const bases = this.#bases.get(folderOf(path));
     if (!bases) return false;
-    if (this.isSearching || this.#streams.has(path) || this.familyOf(path)) return true;
+    if (this.isSearching || this.#streams.has(path) || this.familiesOf(path).length > 0) return true;
     return this.prefixesOf(path).length > 0;
   }
 }

@@ -102,6 +102,16 @@ export class Stream {
     this.chain.splice(at, 0, generation);
   }
 
+  /** Puts an earlier generation before one that began with the same: what was read of that was read of this one. */
+  insertBegun(generation: Generation, younger: Generation): void {
+    const { position, anchor, endsOpen } = younger;
+    Object.assign(generation, { position, planned: position, anchor, endsOpen });
+    Object.assign(younger, { position: 0, planned: 0, anchor: '', endsOpen: false });
+    if (this.open === younger) this.open = generation;
+    if (this.openPlanned === younger) this.openPlanned = generation;
+    this.chain.splice(this.chain.indexOf(younger), 0, generation);
+  }
+
   /** What was read and not announced is to be read again. */
   replan(): void {
     this.planned = { shipped: this.record.shipped, number: this.record.number };

@@ -104,6 +104,8 @@ export class Streams {
     RawPath,
     { readonly of: Generation; readonly sinceMs: number; isTold: boolean }
   >();
+  /** Files that begin as a log did and may be another one, which was reported. */
+  readonly #doubted = new Set<RawPath>();
   /** Files named as earlier generations of logs that are not there, since when they are known. */
   readonly #orphans = new Map<RawPath, number>();
   /** What is looked at again once there is such a log. */
@@ -222,9 +224,11 @@ export class Streams {
         this.#options.onReady(stream);
       }
     }
-    this.#moved.clear();
     const looked = [...this.#changing];
     this.#changing.clear();
+    // Some file of it is still to be looked at, which may be what comes next.
+    for (const stream of this.#moved) this.#changing.add(stream);
+    this.#moved.clear();
     for (const stream of looked) this.#options.onReady(stream);
     await this.settle();
   }
@@ -234,7 +238,8 @@ export class Streams {
     const now = performance.now();
     for (const generation of [...this.#restless]) await this.#settle(generation, now);
     for (const [path, { sinceMs, of }] of this.#copies) {
-      if (of.isLive && now - sinceMs > this.#waits.copyMs) this.#lookAgain(path);
+      if ((of.isLive || !this.#isNamedAs(of, path)) && now - sinceMs > this.#waits.copyMs)
+        this.#lookAgain(path);
     }
     for (const [path, entry] of this.#unreadable) {
       if (now < entry.nextMs) continue;
@@ -268,6 +273,7 @@ export class Streams {
     this.#copies.delete(path);
     this.#links.delete(path);
     this.#orphans.delete(path);
+    this.#doubted.delete(path);
     for (const { live } of rotatedNames(path)) {
       const awaiting = this.#awaitedBy.get(live);
       awaiting?.delete(path);
@@ -404,7 +410,10 @@ export class Streams {
       // Only now: it may have another name, under which it is waited for.
       if (!this.#options.listing.files.has(path)) this.#goOn(path);
     }
-    for (const stream of waiting) opened.push(...this.#inspectedOf(stream));
+    for (const stream of waiting) {
+      const isNew = ({ file }: Unknown): boolean => !opened.some((one) => one.file.path === file.path);
+      opened.push(...this.#inspectedOf(stream).filter(isNew));
+    }
     await this.#identify(opened);
     for (const { file } of opened) this.#goOn(file.path);
     for (const one of opened) await this.#options.handles.close(one.opened);
@@ -426,10 +435,17 @@ export class Streams {
     this.#sortByAge(others);
     const matches = await matchByContent(others, (one) => this.#candidatesFor(one));
     for (const [one, { generation, isFull }] of matches) {
+      if (!(await this.#isCertain(generation, one))) {
+        unlike.add(one);
+        continue;
+      }
       // What it ends with says more than that both begin alike, or that it holds all of what was seen and more.
       if ((!isFull || one.size > generation.seen) && (await this.#isCopy(one))) continue;
       // A better one may just not have been looked at yet.
-      if (!isFull && generation.lostLooks === 0 && !generation.hasEnded) {
+      const isOpen = isFull
+        ? one.size > generation.seen && this.#mayLieInOlder(generation, one, opened)
+        : generation.lostLooks === 0 && !generation.hasEnded;
+      if (isOpen) {
         this.homes.familyOf(one.file.path)?.stream.doubtful.add(one.file.path);
         this.#later(one.file.path, this.#waits.lookMs);
       } else if (isFull || this.#isInPlace(generation, one)) await this.#adopt(generation, one);
@@ -448,7 +464,7 @@ export class Streams {
     for (const one of members) {
       const family = this.homes.familyOf(one.file.path);
       if (!family) {
-        await this.#beginOwn(one);
+        await this.#beginShared(one);
         continue;
       }
       const list = families.get(family.stream) ?? [];
@@ -458,6 +474,21 @@ export class Streams {
     for (const [stream, list] of families) {
       for (const { one } of inOrder(list)) await this.#insert(stream, one);
     }
+  }
+
+  /**
+   * Whether an older file than this one is still being decompressed. All generations may begin alike, so one that has grown
+   * since it was seen lies in the oldest file that begins so.
+   */
+  #mayLieInOlder(generation: Generation, { file }: Unknown, opened: readonly Unknown[]): boolean {
+    const stream = this.#known.ownerOf(generation);
+    const own = stream && this.homes.rotatedOf(file.path, stream);
+    if (!own) return false;
+    return [...stream.inspecting].some(([path, { isPassedBy }]) => {
+      if (isPassedBy || path === file.path || opened.some((one) => one.file.path === path)) return false;
+      const other = this.homes.rotatedOf(path, stream);
+      return other !== undefined && byAge({ rotated: other, mtimeMs: 0 }, { rotated: own, mtimeMs: 0 }) <= 0;
+    });
   }
 
   /** Of files that agree with the same generations, which may all begin with one banner, the older are the earlier ones. */
@@ -478,13 +509,13 @@ export class Streams {
   /** Whether a file is by its name between those of the generations before and behind this one. */
   #isInPlace(generation: Generation, { file }: Unknown): boolean {
     const stream = this.#known.ownerOf(generation);
-    const own = this.homes.familyOf(file.path);
-    if (!stream || own?.stream !== stream) return true;
+    const own = stream && this.homes.rotatedOf(file.path, stream);
+    if (!own) return true;
     const at = stream.chain.indexOf(generation);
     return stream.chain.every(({ path }, index) => {
-      const other = path === undefined || index === at ? undefined : this.homes.familyOf(path);
-      if (other?.stream !== stream) return true;
-      const age = byAge({ rotated: own.rotated, mtimeMs: 0 }, { rotated: other.rotated, mtimeMs: 0 });
+      const other = path === undefined || index === at ? undefined : this.homes.rotatedOf(path, stream);
+      if (!other) return true;
+      const age = byAge({ rotated: own, mtimeMs: 0 }, { rotated: other, mtimeMs: 0 });
       return age === 0 || age < 0 === at < index;
     });
   }
@@ -529,14 +560,14 @@ export class Streams {
 
   /** A compressed generation of a log that is known is taken in with the others of that log. */
   #compressed(file: Listed): Unknown | undefined {
-    const stream = this.homes.familyOf(file.path)?.stream;
-    if (!stream) {
-      this.#awaitsLog(file.path);
-      return this.#inspected(file, undefined);
+    const families = this.homes.familiesOf(file.path);
+    for (const { stream } of families) {
+      if (!stream.inspecting.has(file.path))
+        stream.inspecting.set(file.path, { sinceMs: performance.now(), isPassedBy: false });
     }
-    if (!stream.inspecting.has(file.path)) {
-      stream.inspecting.set(file.path, { sinceMs: performance.now(), isPassedBy: false });
-    }
+    if (families.length === 1) return;
+    if (families.length === 0) this.#awaitsLog(file.path);
+    return this.#inspected(file, undefined);
   }
 
   /** The compressed generations of a log, when all that it waits for are whole: so they come in the order of their names. */
@@ -567,13 +598,15 @@ export class Streams {
       return;
     }
     if (restMs < this.#waits.compressedMs) {
-      if (family) this.#passBy(file.path, family);
+      this.#passBy(file.path);
       this.#later(file.path, this.#waits.compressedMs);
       return;
     }
     const result = this.#inspections.resultFor(file);
     // Of those that may lie in it: that have no file, and are not read to their end.
-    const wanted = (family?.chain ?? [])
+    const wanted = this.homes
+      .familiesOf(file.path)
+      .flatMap(({ stream }) => stream.chain)
       .filter(({ path }) => path === undefined)
       .flatMap(({ position, seen }) => [position, seen]);
     const lacks =
@@ -584,7 +617,7 @@ export class Streams {
     }
     if (result.damage !== undefined) {
       if (restMs < this.#waits.damagedMs) {
-        if (family) this.#passBy(file.path, family);
+        this.#passBy(file.path);
         this.#later(file.path, this.#waits.tailMs);
         return;
       }
@@ -596,20 +629,23 @@ export class Streams {
   }
 
   /** One that is written to and never whole holds up its log for no longer than one that is damaged does. */
-  #passBy(path: RawPath, stream: Stream): void {
-    const waiting = stream.inspecting.get(path);
-    if (!waiting || waiting.isPassedBy || performance.now() - waiting.sinceMs < this.#waits.damagedMs) return;
-    waiting.isPassedBy = true;
-    this.#options.note(
-      `${stream.name}: ${baseOf(path)} is not whole yet, and is shipped behind what was written after it`,
-    );
-    this.#options.onReady(stream);
+  #passBy(path: RawPath): void {
+    for (const { stream } of this.homes.familiesOf(path)) {
+      const waiting = stream.inspecting.get(path);
+      if (!waiting || waiting.isPassedBy || performance.now() - waiting.sinceMs < this.#waits.damagedMs)
+        continue;
+      waiting.isPassedBy = true;
+      this.#options.note(
+        `${stream.name}: ${baseOf(path)} is not whole yet, and is shipped behind what was written after it`,
+      );
+      this.#options.onReady(stream);
+    }
   }
 
   /** Whatever a compressed file was: what waited for it is read on. */
   #goOn(path: RawPath): void {
-    const stream = this.homes.familyOf(path)?.stream;
-    if (stream?.inspecting.delete(path)) this.#options.onReady(stream);
+    for (const { stream } of this.homes.familiesOf(path))
+      if (stream.inspecting.delete(path)) this.#options.onReady(stream);
   }
 
   #later(path: RawPath, waitMs: number): void {
@@ -624,20 +660,68 @@ export class Streams {
     this.#due.set(path, { dueMs, timer });
   }
 
-  /** Generations without a file that begin as this one; those of the log it is named after first. */
-  *#candidatesFor({ file, begin, size }: Unknown): Generator<Generation, void, undefined> {
+  /**
+   * Generations without a file that begin as this one: those of the log it is named after; when it is named after none,
+   * those of any log.
+   */
+  *#candidatesFor({ file: { path }, begin, size }: Unknown): Generator<Generation, void, undefined> {
     if (!this.#known.hasDisplaced) return;
-    const family = this.homes.familyOf(file.path)?.stream;
-    const alike = [...this.#known.beginningAs(begin)].filter(({ path }) => path === undefined);
-    const isOfFamily = (generation: Generation): boolean => this.#known.ownerOf(generation) === family;
-    yield* alike.filter(isOfFamily).sort((a, b) => placeIn(family, a) - placeIn(family, b));
+    const alike = [...this.#known.beginningAs(begin)].filter((generation) => generation.path === undefined);
+    const family = this.homes.familyOf(path)?.stream;
+    yield* alike
+      .filter((generation) => this.#isNamedAs(generation, path))
+      .sort((a, b) => placeIn(family, a) - placeIn(family, b));
+    if (this.homes.familiesOf(path).length > 0) return;
     // Of a copy that is shorter than what was truncated only the beginning is compared, which other logs may share.
-    const named = new Set(this.homes.prefixesOf(file.path));
+    const named = new Set(this.homes.prefixesOf(path));
     const mayBeOf = (generation: Generation): boolean => {
       const owner = this.#known.ownerOf(generation);
       return size >= generation.seen || (owner !== undefined && named.has(owner));
     };
-    yield* alike.filter((generation) => !isOfFamily(generation) && mayBeOf(generation));
+    yield* alike.filter((generation) => !this.#isNamedAs(generation, path) && mayBeOf(generation));
+  }
+
+  #isNamedAs(generation: Generation, path: RawPath): boolean {
+    const owner = this.#known.ownerOf(generation);
+    return owner !== undefined && this.homes.rotatedOf(path, owner) !== undefined;
+  }
+
+  /**
+   * Whether a file that agrees with a generation is no other log's: by its name; or, where that says nothing, because what
+   * was seen of it is more than a beginning that others share as well. What is left open is reported.
+   */
+  async #isCertain(generation: Generation, one: Unknown): Promise<boolean> {
+    const { path } = one.file;
+    const families = this.homes.familiesOf(path);
+    if (families.length <= 1 && this.#isNamedAs(generation, path)) return true;
+    const isTelling =
+      families.length > 0 || one.size === generation.seen || generation.seen > longestHeadBytes;
+    if (isTelling && !(await this.#isShared(generation, one))) return true;
+    const owner = this.#known.ownerOf(generation);
+    if (families.length === 0 && owner && !this.#doubted.has(path)) {
+      this.#doubted.add(path);
+      this.#options.note(
+        `${this.#nameAt(path)}: begins with all that was seen of ${owner.name} (bytes 0 to ${generation.seen}), as another log may, and has no name of it: not taken for it`,
+      );
+    }
+    return false;
+  }
+
+  /** Whether another generation holds the same where this one ends, which so is a beginning that several have. */
+  async #isShared(generation: Generation, { begin }: Unknown): Promise<boolean> {
+    const { seen, seenAnchor } = generation;
+    let compared = 0;
+    for (const other of this.#known.beginningAs(begin)) {
+      if (other === generation || other.seen < seen) continue;
+      if (other.seen === seen && other.seenAnchor === seenAnchor) return true;
+      if (other.path !== undefined || this.#options.handles.has(other)) {
+        const anchor = await other.anchorAt(this.#options.handles, seen).catch(() => undefined);
+        if (anchor === seenAnchor) return true;
+      }
+      compared += 1;
+      if (compared === mostCopied) return true;
+    }
+    return false;
   }
 
   /** A generation that had lost its file lies in this one. */
@@ -698,9 +782,12 @@ export class Streams {
       }
       const sinceMs =
         before?.stamp === stamp ? before.sinceMs : performance.now() - Math.max(0, Date.now() - mtimeMs);
-      // A snapshot of the log that stays is a file of its own; a copy of what was put aside is nothing new.
+      // A snapshot of the log that stays is a file of its own, and so is what has no name of it; a copy of what was put
+      // aside is nothing new.
       const isOwn =
-        generation.isLive && one.ending === '' && performance.now() - sinceMs > this.#waits.copyMs;
+        (generation.isLive || !this.#isNamedAs(generation, path)) &&
+        one.ending === '' &&
+        performance.now() - sinceMs > this.#waits.copyMs;
       if (!isOwn) {
         this.#copies.set(path, { stamp, of: generation, sinceMs });
         return true;
@@ -713,10 +800,9 @@ export class Streams {
 
   /** Generations that are there, of which this may be a copy; one that is shorter is not found by how it begins. */
   *#copiedBy({ file: { path }, begin }: Unknown): Generator<Generation, void, undefined> {
-    const streams = this.homes.familyOf(path)
-      ? [this.homes.familyOf(path)?.stream]
-      : this.homes.prefixesOf(path);
-    const near = streams.flatMap((stream) => [...(stream?.chain ?? []), ...(stream?.past ?? [])]);
+    const families = this.homes.familiesOf(path).map(({ stream }) => stream);
+    const streams = families.length > 0 ? families : this.homes.prefixesOf(path);
+    const near = streams.flatMap(({ chain, past }) => [...chain, ...past]);
     let compared = 0;
     for (const generation of near.length > 0 ? near : this.#known.beginningAs(begin)) {
       if (generation.path === undefined || generation.path === path) continue;
@@ -799,7 +885,9 @@ export class Streams {
   async #insert(stream: Stream, one: Unknown): Promise<void> {
     const generation = Generation.found(one.file.path, one, one.ending);
     await this.#options.handles.pass(one.opened, generation);
-    stream.insert(generation, (other) => this.#isOlder(generation, other, stream));
+    const younger = await this.#readAs(one, stream);
+    if (younger) stream.insertBegun(generation, younger);
+    else stream.insert(generation, (other) => this.#isOlder(generation, other, stream));
     this.#known.add(generation, stream);
     this.#restless.add(generation);
     await this.#hold(generation);
@@ -813,13 +901,53 @@ export class Streams {
     }
   }
 
+  /** Named as an earlier generation of several logs, and known to be none of any: a log of its own, if it is followed. */
+  async #beginShared(one: Unknown): Promise<void> {
+    const { path } = one.file;
+    const owners = this.homes.familiesOf(path).map(({ stream }) => stream.name);
+    if (owners.length > 0 && !this.#doubted.has(path)) {
+      this.#doubted.add(path);
+      const isFollowed = this.#options.nameOf(path) !== undefined;
+      this.#options.note(
+        `${this.#nameAt(path)}: an earlier generation of ${owners.join(' or ')}, and what it holds does not say of which: ${isFollowed ? 'followed under its own name' : `bytes 0 to ${one.size} of it are not shipped`}`,
+      );
+    }
+    await this.#beginOwn(one);
+  }
+
+  /**
+   * A younger generation of which no more was read than this file holds as well, such as a banner: what was read may be
+   * this one's, so that this one is read on and the younger one from its beginning.
+   */
+  async #readAs(one: Unknown, { chain, live }: Stream): Promise<Generation | undefined> {
+    if (chain.some(({ planned, position }) => planned !== position)) return;
+    for (const other of chain) {
+      const { position, anchor } = other;
+      if (position === 0 || position > one.size || other === live || !this.#isNamedOlder(one, other))
+        continue;
+      const isAnchored = await one.isAnchored(position, anchor).catch(() => false);
+      const begin = isAnchored === true ? await this.#beginOf(other) : undefined;
+      const bytes = Math.min(position, one.begin.length);
+      if (begin?.subarray(0, bytes).equals(one.begin.subarray(0, bytes))) return other;
+    }
+  }
+
+  #isNamedOlder({ file }: Unknown, { path }: Generation): boolean {
+    const own = this.homes.familyOf(file.path);
+    const its = own && path !== undefined ? this.homes.rotatedOf(path, own.stream) : undefined;
+    return (
+      own !== undefined &&
+      its !== undefined &&
+      byAge({ rotated: own.rotated, mtimeMs: 0 }, { rotated: its, mtimeMs: 0 }) < 0
+    );
+  }
+
   /** By their names, of two generations of which nothing was read; undefined when the other one may be anywhere. */
   #isOlder(one: Generation, other: Generation, stream: Stream): boolean | undefined {
     if (other.planned > 0 || one.path === undefined) return false;
     if (other.path === undefined) return this.#options.handles.has(other) ? false : undefined;
-    const [a, b] = [this.homes.familyOf(one.path), this.homes.familyOf(other.path)];
-    if (a?.stream !== stream || b?.stream !== stream) return false;
-    return byAge({ rotated: a.rotated, mtimeMs: 0 }, { rotated: b.rotated, mtimeMs: 0 }) < 0;
+    const [a, b] = [this.homes.rotatedOf(one.path, stream), this.homes.rotatedOf(other.path, stream)];
+    return a && b ? byAge({ rotated: a, mtimeMs: 0 }, { rotated: b, mtimeMs: 0 }) < 0 : false;
   }
 
   /** A log that was not known, if it is to be followed under its own name. */
@@ -889,7 +1017,7 @@ export class Streams {
 
   /** Whether this is the name of an earlier generation of a log that is known or there. */
   #isMember(path: RawPath): boolean {
-    if (this.homes.familyOf(path)) return true;
+    if (this.homes.familiesOf(path).length > 0) return true;
     return rotatedNames(path).some(
       ({ live }) =>
         this.#options.listing.files.has(live) &&
