@@ -195,7 +195,7 @@ async function running(calamity: Calamity): Promise<Row[]> {
     ]);
     const isAlive = (name: string): boolean => all.some((one) => one.name === name && !one.ended);
     for (const one of all) {
-      const { name, ended, isFed, reads, isOwn } = one;
+      const { name, ended, isFed, reads, writesWhatComes, isOwn } = one;
       const what = `${calamity.name}, ${name}:`;
       if (ended) checkCommon(what, ended);
       let lost = '';
@@ -231,7 +231,8 @@ async function running(calamity: Calamity): Promise<Row[]> {
           wrong.push(`${what} ended ${(afterMs / 1000).toFixed(1)} s after it began`);
       }
       if (!ended && isFed) wrong.push(`${what} does not end at the end of its input`);
-      if (!ended && mayEnd && !isOwn) wrong.push(`${what} deaf to --timeout`);
+      const mayGoOn = isOwn || (writesWhatComes && calamity.survivors === 'readers');
+      if (!ended && mayEnd && !mayGoOn) wrong.push(`${what} deaf to --timeout`);
       if (isDone && mayEnd) wrong.push(`${what} deaf to --timeout, though nothing is lost`);
       rows.push({
         command: name,
@@ -284,7 +285,7 @@ async function begun(calamity: Calamity): Promise<Row[]> {
           wrong.push(`${what} exit ${result.code}: ${lastWords(result)}`);
         else if (!expected.includes(result.code))
           wrong.push(`${what} exit ${result.code}: ${lastWords(result)}`);
-        if (result.code !== 0 && lastWords(result) === '' && !/^(doctor|lock acquire busy)/.test(name))
+        if (result.code !== 0 && lastWords(result) === '' && !/^(ping|doctor|lock acquire busy)/.test(name))
           wrong.push(`${what} ended without a reason`);
         if (afterMs > newTimeoutMs + slackMs) wrong.push(`${what} took ${(afterMs / 1000).toFixed(1)} s`);
         rows.push({ command: name, exit: String(result.code), afterMs, lost: '', said: lastWords(result) });

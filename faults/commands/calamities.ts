@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import calculateSlot from 'cluster-key-slot';
 import type { Cluster, Redis } from 'ioredis';
 import { startCluster } from '../../test/helpers/redis-cluster.ts';
 import { startSentinel } from '../../test/helpers/redis-sentinel.ts';
@@ -121,41 +120,34 @@ async function failover(): Promise<Scene> {
   };
 }
 
-/** Every slot moves to another server, and the keys with them. */
+/** Whatever holds a key moves to the next server, again and again, as long as it lasts. */
 async function slotMove(): Promise<Scene> {
   const cluster = await startCluster();
   const redis = cluster.client();
+  const controls = cluster.primaries.map((server) => server.client());
+  let isMoving = false;
   let moving: Promise<void> = Promise.resolve();
   const move = async (): Promise<void> => {
-    const [first = '', second = '', third = ''] = await Promise.all(
-      cluster.primaries.map(async (server) => String(await server.client().call('CLUSTER', 'MYID'))),
-    );
-    for (const [from, to] of [
-      [first, second],
-      [second, third],
-      [third, first],
-    ] as const)
-      await reshard(cluster.urls[0] ?? '', from, to);
+    while (isMoving) {
+      const keys = (await Promise.all(controls.map((control) => control.keys('*')))).flat();
+      const slots = new Map(keys.map((key) => [calculateSlot(key), key]));
+      for (const key of slots.values()) if (isMoving) await cluster.moveSlotOf(key);
+    }
   };
   return {
     flags: [...cluster.urls.flatMap((url) => ['--url', url]), '--cluster'],
     redis,
     async begin() {
+      isMoving = true;
       moving = move();
       await wait(1000);
     },
-    end: () => moving,
+    async end() {
+      isMoving = false;
+      await moving;
+    },
     close: () => cluster.close(),
   };
-}
-
-async function reshard(url: string, from: string, to: string): Promise<void> {
-  const words = ['--cluster', 'reshard', new URL(url).host, '--cluster-yes', '--cluster-slots', '5000'];
-  const child = spawn('redis-cli', [...words, '--cluster-from', from, '--cluster-to', to], {
-    stdio: 'ignore',
-  });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`redis-cli --cluster reshard ended with ${code}`);
 }
 
 const [secondsMs, patientMs, impatientMs] = [18_000, 30_000, 8000];

@@ -10,6 +10,8 @@ export type LongRun = {
   readonly isFed?: true;
   /** It only reads: a server that takes no writes is no calamity for it. */
   readonly reads?: true;
+  /** It writes only of what comes: where nothing does, nothing is refused to it. */
+  readonly writesWhatComes?: true;
   /** It decides for itself when it ends. */
   readonly isOwn?: true;
 };
@@ -66,7 +68,7 @@ export function longRuns({ base, target, logs, out, database }: Folders): readon
     { name: 'hits add -', words: ['hits', 'add', 'web', '-'], isFed: true },
     { name: 'buffer incr -', words: ['buffer', 'incr', 'views', '-'], isFed: true },
     { name: 'topic subscribe', words: ['topic', 'subscribe', 'news', '--as', 'one'] },
-    { name: 'chat tail', words: ['chat', 'tail', 'room', '--as', 'bob'], reads: true },
+    { name: 'chat tail', words: ['chat', 'tail', 'room', '--as', 'bob'], writesWhatComes: true },
     {
       name: 'buffer flush',
       words: ['buffer', 'flush', 'views', '--to', `sqlite:${database}`, '--every', '300ms'],
@@ -77,7 +79,11 @@ export function longRuns({ base, target, logs, out, database }: Folders): readon
       name: 'ship run',
       words: ['ship', 'run', logs, '--follow', '--channel', 'logs:', '--consumers', '1'],
     },
-    { name: 'ship consume', words: ['ship', 'consume', 'logs:', '--as', '0', '--out', out] },
+    {
+      name: 'ship consume',
+      words: ['ship', 'consume', 'logs:', '--as', '0', '--out', out],
+      writesWhatComes: true,
+    },
     { name: 'lock run', words: ['lock', 'run', 'job', '--', 'sleep', '90'], isOwn: true },
     { name: 'lock run, waiting', words: ['lock', 'run', 'busy', '--wait', '90s', '--', 'true'] },
     { name: 'watch', words: ['watch', '--json'], reads: true },
@@ -105,7 +111,7 @@ export function oneShots({ base, target, logs, database }: Folders): readonly On
     { words: ['chat', 'send', 'room', 'once', '--as', 'ann'] },
     { words: ['chat', 'read', 'room', '--as', 'ann'] },
     { words: ['chat', 'mark', 'room', '1', '--as', 'ann'] },
-    { words: ['chat', 'leave', 'room', '--as', 'ann', '--yes'] },
+    { words: ['chat', 'leave', 'room', '--as', 'bob', '--yes'] },
     { words: ['chat', 'list'], reads: true },
     { words: ['hits', 'add', 'other', '3'] },
     { words: ['hits', 'add', '-'], stdin: 'one\t3\ntwo\t4\n' },
@@ -121,7 +127,8 @@ export function oneShots({ base, target, logs, database }: Folders): readonly On
     { words: ['log', 'write', 'other', 'one message'] },
     { words: ['log', 'list'], reads: true },
     { words: ['ship', 'run', logs, '--channel', 'other:', '--consumers', '1'] },
-    { words: ['ship', 'consume', 'other:', '--as', '0'] },
+    // A channel that is not there yet is waited for: no failure, where only what takes memory is refused.
+    { words: ['ship', 'consume', 'other:', '--as', '0'], runsOn: true },
     { words: ['ship', 'status'], reads: true },
     { words: ['sync', 'notify', 'a', '--base', base] },
     { words: ['sync', 'run', base, `${target}2`], runsOn: true },

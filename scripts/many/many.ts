@@ -5,7 +5,7 @@ import { lookAtConsole, quarterdeck } from './programs.ts';
 
 // `npm run many -- 1500`: very many of each thing on a real server. Every list is complete, trouble of the one used
 // longest ago is reported, and no command, no reply and no console grows with their number. `npm run many -- 20000 lock
-// topic`: only these. A table in Markdown.
+// topic`: only these. A table in Markdown; on a machine that others use too, the seconds of the processor are ours.
 
 const [countWord = '1500', ...nouns] = process.argv.slice(2);
 const count = Number(countWord);
@@ -30,8 +30,18 @@ const verdict = (isMet: boolean, text: string): string => {
 };
 
 say(`## ${count.toLocaleString('en')} of each\n`);
-row('command', 'seconds', 'peak MiB', 'exit', 'found', 'commands', 'longest, words', 'largest reply, KiB');
-row(...Array.from({ length: 8 }, () => '---'));
+row(
+  'command',
+  'seconds',
+  'of the processor',
+  'peak MiB',
+  'exit',
+  'found',
+  'commands',
+  'longest, words',
+  'largest reply, KiB',
+);
+row(...Array.from({ length: 9 }, () => '---'));
 
 /** Runs it and prints its line; `judge` says what it found, and whether that is right. */
 async function measure(
@@ -45,6 +55,7 @@ async function measure(
   row(
     `\`${words.join(' ')}\``,
     seconds(ran.ms),
+    seconds(ran.cpuMs),
     ran.peakMiB.toFixed(0),
     ran.code,
     verdict(isMet, text),
@@ -95,8 +106,8 @@ for (const [noun, { fill, condition, need }] of chosen) {
       return { isMet: isThere, text: isThere ? need : `no ${need}` };
     });
   }
-  await measure(['doctor', '--json'], ({ code, stdout }) => ({
-    isMet: code === 0 || code === 1,
+  await measure(['doctor', '--json'], ({ code, stdout, cpuMs }) => ({
+    isMet: code <= 1 && cpuMs < 15_000,
     text: `${lengthOf(stdout)} findings`,
   }));
   // So many commands a second are asked of all panes together, so of one as well.
@@ -109,7 +120,8 @@ for (const [noun, { fill, condition, need }] of chosen) {
   const shown = looked.lines.find((line) => /\d of [\d,]+/.test(line)) ?? looked.lines[1] ?? '';
   row(
     `console, ${noun}: \`${(/[\d,]+ of [\d,]+[^─]*/.exec(shown)?.[0] ?? shown).trim().slice(0, 70)}\``,
-    '',
+    '10.0',
+    seconds(looked.cpuMs),
     verdict(looked.peakMiB < 150, looked.peakMiB.toFixed(0)),
     '',
     verdict(commands / 10 < 20, `${(commands / 10).toFixed(1)} commands/s`),
@@ -133,7 +145,8 @@ const looked = await lookAtConsole(meter.url, { openMs: 20_000 }, () => void met
 const { commands, words, longest, replyBytes } = meter.read();
 row(
   'console, all panes',
-  '',
+  '15.0',
+  seconds(looked.cpuMs),
   verdict(looked.peakMiB < 150, looked.peakMiB.toFixed(0)),
   '',
   verdict(commands / 15 < 20, `${(commands / 15).toFixed(1)} commands/s`),

@@ -84,6 +84,11 @@ export async function orEnded<Value>(
   }
 }
 
+function silence({ url, state }: Connection): string {
+  const { name, error } = state();
+  return name === 'live' || error === undefined ? url : `${url} (${error})`;
+}
+
 /**
  * Rejects with an EndedError once the run took too long to end after the signal: a server that does not answer must
  * not keep it. Never resolves.
@@ -134,8 +139,7 @@ export async function overdue(
     refusals.set(connection, refusal.message);
   }
   const reasons = [...refusals.values()];
-  if (silent.size > 0)
-    reasons.push(`Redis at ${[...silent].map(({ url }) => url).join(', ')} did not answer`);
+  if (silent.size > 0) reasons.push(`Redis at ${[...silent].map(silence).join(', ')} did not answer`);
   const reason = reasons.length === 0 ? 'before it was done' : `while ${reasons.join(', and ')}`;
   const doubt = writes && silent.size > 0 && left.length === 0 ? '; its last write may be done or not' : '';
   throw new EndedError(nameOf(ended), `${reason}${doubt}`, left);

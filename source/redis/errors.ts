@@ -8,6 +8,9 @@ export class UnreachableError extends QuarterdeckError {
       cause,
       hint:
         tlsHint(url, cause) ??
+        (/max number of clients/.test(detail)
+          ? 'Raise maxclients on the server, or end connections there: see `redis-cli client list`'
+          : undefined) ??
         'Check --url (or REDIS_URL) and that the server runs; `--embedded` starts a private one',
       isRetryable: true,
     });

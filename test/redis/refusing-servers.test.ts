@@ -113,6 +113,7 @@ test('too many clients', async () => {
   await expect(open(server.url).ready(1500)).rejects.toMatchObject({
     kind: 'connection',
     message: expect.stringContaining('max number of clients reached'),
+    hint: expect.stringContaining('maxclients'),
   });
 });
 
