@@ -172,3 +172,18 @@ export const switchValue = v.union(
   ],
   'Expected true or false',
 );
+
+/** A regular expression, as JavaScript writes them without the slashes. */
+export const pattern = v.pipe(
+  v.string(),
+  v.nonEmpty('Expected a regular expression, got nothing'),
+  v.rawTransform<string, RegExp>(({ dataset, addIssue, NEVER }) => {
+    try {
+      return new RegExp(dataset.value, 'u');
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      addIssue({ message: `Expected a regular expression: ${why}` });
+      return NEVER;
+    }
+  }),
+);

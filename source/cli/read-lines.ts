@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { QuarterdeckError } from '../errors.ts';
 import type { LineRules } from '../features/feature.ts';
 import { formatBytes } from '../ui/format.ts';
+import { Utf8Stream } from '../utf16.ts';
 
 /** A line of stdin cannot be taken as it is, and is not changed without a word. */
 export class StdinLineError extends QuarterdeckError {
@@ -17,7 +18,7 @@ const mostWaiting = 1000;
 const newline = 10;
 
 /**
- * The lines of a stream, without `\n` or `\r\n`, until its end or the signal.
+ * The lines of a stream, without `\n` or `\r\n`, until its end or the signal; UTF-16 by its byte order mark.
  *
  * On the signal nothing more is taken from the pipe, and every whole line that was taken comes: whoever reads the
  * pipe next finds the one behind. Reading rests while many lines wait.
@@ -31,6 +32,7 @@ export async function* linesOf(
   onCounting?: (waiting: () => number) => void,
 ): AsyncGenerator<string> {
   const splitter = new LineSplitter(rules);
+  const utf8 = new Utf8Stream();
   let handedOver = 0;
   onCounting?.(() => splitter.taken - handedOver);
   let isOver = signal.aborted;
@@ -54,9 +56,12 @@ export async function* linesOf(
     wake?.();
   };
   const onData = (chunk: Buffer | string): void =>
-    attempt(() => splitter.take(typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
+    attempt(() => splitter.take(utf8.take(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)));
   const onEnd = (): void => {
-    attempt(() => splitter.end());
+    attempt(() => {
+      splitter.take(utf8.end());
+      splitter.end();
+    });
     finish();
   };
   const onSignal = (): void => {

@@ -261,6 +261,42 @@ test('`-` reads stdin', async () => {
   expect(await json('write web - and more')).toMatchObject({ written: 1 });
 });
 
+const piece = (log: string): string =>
+  `${JSON.stringify({ stream: 'stdout', log, time: '2031-04-01T06:10:00Z' })}\n`;
+const trace = 'ERROR pump 7\n\tat Pump.run(7)\n\tat Main.main(7)\nERROR pump 8\n';
+const ways: readonly (readonly [flags: string, stdin: string | Buffer, counts: Record<string, number>])[] = [
+  ['', Buffer.from('\uFEFFpump 7\r\npump 8', 'utf16le'), { 'pump <*>': 2 }],
+  ['', Buffer.from('\uFEFFpump 7\npump 8\n', 'utf16le').swap16(), { 'pump <*>': 2 }],
+  ['', `${piece('pump ')}${piece('7\n')}${piece('pump 8\n')}`, { 'pump <*>': 2 }],
+  ['', piece(`${'x'.repeat(9000)} {"msg":"pump 7"}\n`), { [`${'x'.repeat(2048)}…`]: 1 }],
+  ['', `${JSON.stringify({ pad: 'x'.repeat(9000), error: { message: 'pump 7' } })}\n`, { 'pump <*>': 1 }],
+  [' --multiline', trace, { 'ERROR pump <*>': 2 }],
+  [' --first-line ^ERROR', trace, { 'ERROR pump <*>': 2 }],
+];
+test.each(ways)('write -%s reads lines in each of their forms', async (flags, stdin, counts) => {
+  await json(`write web -${flags}`, stdin);
+  const { entries } = await json('common web');
+  const found = Object.fromEntries(
+    (entries as { message: string; count: number }[]).map(({ message, count }) => [message, count]),
+  );
+  expect(found).toEqual(counts);
+});
+
+test('a record ends when nothing more comes', async () => {
+  const child = start(['log', 'write', 'web', '--multiline', '--json'], { url: server.url });
+  child.stdin?.write('pump 7\n\tat x\n');
+  await vi.waitFor(async () => expect(await redis.zscore('common:web:info', 'pump <*>')).toBe('1'), 10_000);
+  child.stdin?.end('\tat y\n');
+  expect(JSON.parse((await finished(child)).stdout)).toMatchObject({ written: 1 });
+});
+
+test('a regular expression that is none is refused', async () => {
+  expect(await log('write web - --first-line (')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Expected a regular expression'),
+  });
+});
+
 test('what cannot be the name of a log in the index is passed over, and reported', async () => {
   await json('write web x');
   await redis.zadd('quarterdeck:log', 1, 'nonsense', 2, 'web:error:last', 3, '');

@@ -143,3 +143,28 @@ test('lines counted on the way, whatever else is done with them', async () => {
   const sum = await run(['hits', 'sum', 'lines', '--since', '1h', '--json'], { url: server.url });
   expect(JSON.parse(sum.stdout)).toMatchObject({ sum: 12 });
 });
+
+test('lines of every form are counted as messages, and copied as they are', async () => {
+  await awayFromTheEnd(hourMs, 20_000);
+  const wide = Buffer.from(`\uFEFF${'pump 7\r\n'.repeat(300)}pump 8`, 'utf16le');
+  const pieces = ['pump ', '7\n', '\tat x\n'].map((log) =>
+    JSON.stringify({ log, stream: 'stdout', time: 'x' }),
+  );
+  const source = scratch.files('in', {
+    'wide.log': wide,
+    'wide.log.gz': gzipSync(wide),
+    'c.log': pieces.join('\n'),
+  });
+  const running = finished(shipped('run', source, ...terms, '--part', '1KiB', '--consumers', '1'));
+  const count = ['--common', 'web', '--hits', 'lines', '--multiline'];
+  expect((await ran('consume', 'logs:', '--as', '0', '--out', at('copy'), ...count)).code).toBe(0);
+  expect((await running).code).toBe(0);
+  expect(readTree(at('copy'))).toEqual(readTree(source));
+  const common = await run(['log', 'common', 'web', '--json'], { url: server.url });
+  expect(JSON.parse(common.stdout).entries).toEqual([
+    expect.objectContaining({ message: 'pump <*>', count: 603 }),
+  ]);
+  const sum = await run(['hits', 'sum', 'lines', '--since', '1h', '--json'], { url: server.url });
+  expect(JSON.parse(sum.stdout)).toMatchObject({ sum: 605 });
+  expect(await ran('consume', 'logs:', '--as', '0', '--multiline')).toMatchObject({ code: 2 });
+});

@@ -7,13 +7,14 @@ import { namesBeginning } from '../../redis/registry.ts';
 import { counted, formatClock, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
-import { wholeNumber } from '../../values.ts';
+import { pattern, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
   defineCommand,
   flagOr,
   list,
   named,
+  optionalFlag,
   type ReadContext,
   switchFlag,
   type Text,
@@ -32,6 +33,7 @@ import {
 import { type Common, common, indexedLogs, isKnown, logs, recent } from './log.ts';
 import { formatMovement, movement } from './movement.ts';
 import * as printed from './printed.ts';
+import type { Multiline } from './records/records.ts';
 import { LogWriter } from './writer.ts';
 
 const logName = named(
@@ -72,14 +74,22 @@ const writeCommand = defineCommand({
     name: logName,
     message: list('MESSAGE', 'the message; without it, or with `-`, each line of stdin', v.string()),
   },
-  flags: { severity, raw: switchFlag('count exact texts instead of templates') },
+  flags: {
+    severity,
+    raw: switchFlag('count exact texts instead of templates'),
+    multiline: switchFlag(
+      'of stdin, what is indented is of the line before it: a stack trace is one message',
+    ),
+    firstLine: optionalFlag('REGEX', 'of stdin, a message begins with a line that matches', pattern),
+  },
   prints: printed.written,
   writes: true,
   examples: [
     'quarterdeck log write web --severity error upstream timed out',
     'journalctl -f -o cat | quarterdeck log write host',
+    'kubectl logs -f web | quarterdeck log write web --multiline',
   ],
-  async run(context, { name, message, severity, raw }) {
+  async run(context, { name, message, severity, raw, multiline, firstLine }) {
     const { signal, config } = context;
     const isStdin = message.length === 0 || (message.length === 1 && message[0] === '-');
     const { timeoutMs } = config;
@@ -96,7 +106,8 @@ const writeCommand = defineCommand({
         ? undefined
         : `${counted(writer.pending, 'message')} to ${joinLogName(writer.log)}`,
     );
-    if (isStdin) await background.race(writeLines(context, writer));
+    if (isStdin)
+      await background.race(writeLines(context, writer, firstLine ?? (multiline ? 'indent' : undefined)));
     else writer.write(message.join(' '));
     await rideOut(() => writer.close(), { signal, timeoutMs });
     const { log, written } = writer;
@@ -105,12 +116,29 @@ const writeCommand = defineCommand({
   },
 });
 
-async function writeLines({ stdin }: CommandContext, writer: LogWriter): Promise<void> {
-  // Half of a log is better than none: what cannot be kept as it is comes with a mark.
-  for await (const line of stdin({ long: { bytes: 64 * 1024, shorten }, showsBytes: true })) {
-    if (!writer.write(line)) await writer.drained();
+async function writeLines(
+  { stdin }: CommandContext,
+  writer: LogWriter,
+  multiline: Multiline | undefined,
+): Promise<void> {
+  const records = writer.lines({ multiline });
+  const quiet = setTimeout(() => records.settle(), restMs);
+  try {
+    // Half of a log is better than none: what cannot be kept as it is comes with a mark.
+    for await (const line of stdin({ long: { bytes: longestLine, shorten }, showsBytes: true })) {
+      const hasRoom = records.take(line);
+      if (records.isHolding) quiet.refresh();
+      if (!hasRoom) await writer.drained();
+    }
+  } finally {
+    clearTimeout(quiet);
+    records.settle();
   }
 }
+
+const longestLine = 256 * 1024;
+/** After so long without a line a record is over. */
+const restMs = 2000;
 
 const commonCommand = defineCommand({
   verb: 'common',

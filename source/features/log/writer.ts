@@ -11,6 +11,7 @@ import { joinLogName, type LogKeys, type LogName, logKeys, logName } from './key
 import { type Counted, heaviest, mostDistinct, type Written, writeBatch } from './log.ts';
 import { messagesOf } from './message/message-of.ts';
 import { type Count, type Gathered, Gathering } from './pending-lines.ts';
+import { type RecordOptions, Records } from './records/records.ts';
 import { mask } from './template/mask.ts';
 import { Miner } from './template/miner.ts';
 
@@ -101,7 +102,8 @@ export class LogWriter {
     const line = cut(message);
     if (this.#options.raw) this.#gathering.add(short(line), line);
     else {
-      const messages = messagesOf(message);
+      // What is cut is no JSON any more.
+      const messages = messagesOf(message.length > longestParsed ? line : message);
       for (const { text, isTemplate } of messages) {
         const template = short(isTemplate ? text : this.#miner.template(cut(text)));
         // One line of several records stands for none of them.
@@ -115,6 +117,11 @@ export class LogWriter {
     if (this.#sending || this.#failure !== undefined) return false;
     this.#start();
     return true;
+  }
+
+  /** For the lines of one file or pipe: puts them together into messages first. */
+  lines(options: Pick<RecordOptions, 'multiline'> = {}): Records {
+    return new Records({ ...options, raw: this.#options.raw }, (record) => this.write(record));
   }
 
   /** Resolves once the attempt to send that is under way, or the next one after a failure, is over. */
@@ -265,5 +272,7 @@ export class LogWriter {
   }
 }
 
+/** A longer message is cut before its envelope is taken off. */
+const longestParsed = 256 * 1024;
 /** How many patterns go out with one batch. */
 const mostLearnedAtOnce = 100;

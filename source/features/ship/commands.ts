@@ -3,7 +3,7 @@ import { messageOf, UsageError } from '../../errors.ts';
 import { registered } from '../../redis/registry.ts';
 import { counted, formatBytes, formatDuration } from '../../ui/format.ts';
 import { UnknownNameError } from '../../unknown-name.ts';
-import { name, sizeBytes, wholeNumber } from '../../values.ts';
+import { name, pattern, sizeBytes, wholeNumber } from '../../values.ts';
 import {
   type CommandContext,
   defineCommand,
@@ -109,6 +109,8 @@ const consumeCommand = defineCommand({
     ),
     asideLimit: flagOr('N', 'so many parts may be set aside, then it ends', wholeNumber(), '100'),
     common: optionalFlag('NAME', 'log each line here too, as `log write` does', name),
+    multiline: switchFlag('of --common, as of `log write`: a stack trace is one message'),
+    firstLine: optionalFlag('REGEX', 'of --common, a message begins with a line that matches', pattern),
     hits: optionalFlag('SERIES', 'count the lines here too, as `hits add` does', name),
     spool: optionalFlag(
       'DIR',
@@ -125,10 +127,15 @@ const consumeCommand = defineCommand({
     "quarterdeck ship consume logs: --as 1 --exec 'grep -c ERROR'",
     'quarterdeck ship consume logs: --as 2 --json | jq -r .line',
   ],
-  async run(context, { channel, as, out, exec, common, hits, spool, retries, asideLimit }) {
+  async run(context, { channel, as, out, exec, common, hits, spool, multiline, firstLine, ...more }) {
     if (out !== undefined && exec !== undefined) {
       throw new UsageError('--out and --exec exclude each other', {
         hint: 'Run two consumers, each with its own --as',
+      });
+    }
+    if (common === undefined && (multiline || firstLine)) {
+      throw new UsageError('--multiline and --first-line are about the messages of --common', {
+        hint: 'Say with --common NAME which log they go to',
       });
     }
     const damaged: string[] = [];
@@ -137,10 +144,10 @@ const consumeCommand = defineCommand({
       as,
       out,
       exec,
-      retries,
-      asideLimit,
+      ...more,
       common,
       hits,
+      multiline: firstLine ?? (multiline ? 'indent' : undefined),
       ...(spool !== undefined && { spoolDirectory: spool }),
       onDamage(problem) {
         damaged.push(problem);

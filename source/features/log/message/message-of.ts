@@ -1,5 +1,6 @@
 import { mask } from '../template/mask.ts';
 import { clean, firstLine } from './clean.ts';
+import { criLine, dockerLine } from './container.ts';
 import { type Found, isRecord, messageInBroken, messagesInFields, messagesInObject } from './json.ts';
 import { logfmtFields } from './logfmt.ts';
 
@@ -49,8 +50,6 @@ function openAt(depth: number) {
   return (text: string): readonly Found[] => opened(clean(text), depth + 1);
 }
 
-const cri =
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) std(?:out|err) [PF](?::[\w=.-]+)* ?/;
 const priority = /^<\d{1,3}>/;
 /** Behind the priority: version, stamp, host, program, process, kind of message, structured data. */
 const rfc5424 =
@@ -67,11 +66,7 @@ function peeled(text: string): string | undefined {
     const [header = ''] = rfc5424.exec(rest) ?? [];
     return rest.slice(header.length).trim();
   }
-  if (first >= 0x30 && first <= 0x39) {
-    if (text.charCodeAt(10) !== 0x54) return;
-    const [header] = cri.exec(text) ?? [];
-    return header === undefined ? undefined : text.slice(header.length).trim();
-  }
+  if (first >= 0x30 && first <= 0x39) return criLine(text)?.text.trim();
   // Only a name with a number at its end is one of docker compose's.
   const space = text.indexOf(' ');
   const digit = text.charCodeAt(space - 1);
@@ -82,6 +77,8 @@ function peeled(text: string): string | undefined {
 
 function inJson(text: string, depth: number): readonly Found[] | undefined {
   if (text.charCodeAt(0) === 0x7b) {
+    const inner = dockerLine(text)?.text;
+    if (inner !== undefined && inner.trim() !== '') return openAt(depth)(inner);
     const object = text.length <= longestJson ? parsed(text) : undefined;
     if (object) return messagesInObject(object, openAt(depth));
     const message = messageInBroken(text.slice(0, longestJson));

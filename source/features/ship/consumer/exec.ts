@@ -14,7 +14,7 @@ export async function runOn(
   command: string,
   delivery: Delivery,
   context: CommandContext,
-  onLines: (batch: LineBatch) => Promise<void>,
+  onLines: (batch: LineBatch, delivery: Delivery) => Promise<void>,
 ): Promise<void> {
   const { code, signal } = await runShell(command, {
     env: describe(delivery),
@@ -50,7 +50,10 @@ export async function runWithRetries(
   {
     retries,
     onLines,
-  }: { readonly retries: number | undefined; readonly onLines: (batch: LineBatch) => Promise<void> },
+  }: {
+    readonly retries: number | undefined;
+    readonly onLines: (batch: LineBatch, delivery: Delivery) => Promise<void>;
+  },
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -69,10 +72,10 @@ export async function runWithRetries(
 
 async function* linesOf(
   delivery: Delivery,
-  onLines: (batch: LineBatch) => Promise<void>,
+  onLines: (batch: LineBatch, delivery: Delivery) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   for await (const batch of delivery.lines()) {
-    await onLines(batch);
+    await onLines(batch, delivery);
     yield batch.bytes;
   }
 }

@@ -30,9 +30,9 @@ type Sink = { take(delivery: Delivery): Promise<void>; close?(): Promise<void> }
 export async function deliverTo(
   context: CommandContext,
   channel: string,
-  { out, exec, retries, common, hits, ...options }: Destination,
+  { out, exec, retries, common, hits, multiline, ...options }: Destination,
 ): Promise<Consumed> {
-  const lineCounter = makeLineCounter(context.redis, { common, hits });
+  const lineCounter = makeLineCounter(context.redis, { common, hits, multiline });
   const sink = makeSink(context, { out, exec, retries }, lineCounter, (problem) =>
     options.onDamage?.(problem),
   );
@@ -86,7 +86,7 @@ function makeSink(
   lineCounter: LineCounter | undefined,
   onDamage: (problem: string) => void,
 ): Sink {
-  const count = async (batch: LineBatch): Promise<void> => lineCounter?.take(batch);
+  const count: OnLines = async (batch, delivery) => lineCounter?.take(batch, delivery);
   if (out !== undefined) {
     const directory = new OutDirectory(out);
     return {
@@ -97,7 +97,8 @@ function makeSink(
             `${delivery.file}: ${missing} bytes before byte ${delivery.at} were shipped before this consumer came`,
           );
         }
-        if (lineCounter) for await (const batch of delivery.again().lines()) await count(batch);
+        if (lineCounter)
+          for await (const batch of delivery.again().lines()) await lineCounter.take(batch, delivery);
       },
       close: () => directory.close(),
     };
@@ -111,7 +112,7 @@ function makeSink(
   return { take: (delivery) => print(context, delivery, unfinished, lineCounter && count) };
 }
 
-type OnLines = (batch: LineBatch) => Promise<void>;
+type OnLines = (batch: LineBatch, delivery: Delivery) => Promise<void>;
 
 /** The bytes as they are; a line that never gets its rest gets an end. */
 async function print(
@@ -138,14 +139,14 @@ async function print(
 
 async function* counted(delivery: Delivery, count: OnLines): AsyncGenerator<Buffer> {
   for await (const batch of delivery.lines()) {
-    await count(batch);
+    await count(batch, delivery);
     yield batch.bytes;
   }
 }
 
 async function printForPeople(context: CommandContext, delivery: Delivery, count: OnLines): Promise<void> {
   for await (const batch of delivery.lines()) {
-    await count(batch);
+    await count(batch, delivery);
     for (const line of batch.lines) await context.emit({}, line.toString());
   }
 }
@@ -157,7 +158,7 @@ const longLineBytes = 16_384;
 async function printJson(context: CommandContext, delivery: Delivery, count: OnLines): Promise<void> {
   const file = safeJson(delivery.file);
   for await (const batch of delivery.lines()) {
-    await count(batch);
+    await count(batch, delivery);
     const pieces: Buffer[] = [];
     let text = '';
     for (const [index, line] of batch.lines.entries()) {
