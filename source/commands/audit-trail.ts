@@ -218,7 +218,7 @@ function shortened(whole: string): string {
 }
 
 /** What a person wrote for others, and what opens a lock: neither belongs into a list of what was done. */
-const left = new Set(['token', 'text', 'message', 'messages', 'frame']);
+const left = new Set(['token', 'text', 'message', 'messages', 'frame', 'copy']);
 const longestValue = 200;
 const mostItems = 20;
 

@@ -52,6 +52,8 @@ export type Feature<Slice extends Listed> = {
   headline(slice: Slice): string;
   /** What of it needs a human, as far as the slice knows; none when all is well. */
   needs(slice: Slice, nowMs: number): readonly Need[];
+  /** How much of it calls the operator, who has not seen it yet: it stands in line 2. */
+  calls?(slice: Slice): number;
   /** The slice with what a need is about in view, where that takes more than choosing its row. */
   goTo?(slice: Slice, need: Need): Slice;
   /** Whether the clock moves something the pane shows, such as what is left of a TTL: it is then painted every second. */
@@ -110,6 +112,8 @@ export type Attention<Slice> = {
    * not run twice in a row. Not asked under `--read-only`.
    */
   tell(slice: Slice): { readonly verb: string; readonly input: Record<string, unknown> } | undefined;
+  /** A command to run every 20 s for as long as the pane has the focus. Not asked under `--read-only`. */
+  beat?(slice: Slice): { readonly verb: string; readonly input: Record<string, unknown> } | undefined;
 };
 
 export type Discovery = {
@@ -404,6 +408,8 @@ export type KeyBinding<Slice> = {
   change?(slice: Slice, size: { columns: number; rows: number }): Slice;
   /** Runs one of the feature's commands, with this input (typed as the command's). */
   readonly verb?: string;
+  /** Another of them, where that is what the key does now. */
+  verbNow?(slice: Slice): string | undefined;
   /** With rows marked it is done to each of them, as if that one were chosen. */
   readonly eachMarked?: true;
   /** What it prints is shown over the panes; else its first line goes to the status line. */
@@ -418,8 +424,22 @@ export type KeyBinding<Slice> = {
     readonly isMultiline?: boolean;
     /** Keep asking after Enter, as a chat prompt does; the pane paints the line (its `typing`). */
     readonly sticky?: boolean;
+    /** What a line that is a command does instead, or why there is none; undefined: it is no command. */
+    command?(slice: Slice, typed: string): LineCommand | undefined;
+    /** What the word before the cursor may become, whole; undefined: Tab has nothing to do with it. */
+    complete?(slice: Slice, word: string): readonly string[] | undefined;
   };
 };
+
+export type LineCommand =
+  | { readonly refusal: string }
+  | {
+      /** Of any command, such as `chat pin`. */
+      readonly path: string;
+      readonly input: Readonly<Record<string, unknown>>;
+      /** What it prints is shown over the panes. */
+      readonly shows?: boolean;
+    };
 
 /** Keeps the slice's type inside the folder. */
 export function defineFeature<Slice extends Listed>(feature: Feature<Slice>): Feature<Slice> {

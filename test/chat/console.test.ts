@@ -80,3 +80,47 @@ test('more than fits: what is above the screen stays unseen until it was shown',
   console.press('m');
   await vi.waitFor(async () => expect(await seen()).toBe(60), { timeout: 5000 });
 });
+
+test('P pins, R answers with half a line, Tab completes a member, what begins with a slash is a command', async () => {
+  await create(redis, 'ops', ['ada', 'bob']);
+  await send(redis, 'ops', 'bob', 'the disk of db3 is full since the night, again');
+  const console = open();
+  await console.shows('since the night');
+  console.press('P');
+  await console.shows(/pin \d\d:\d\d bob: the disk of db3/);
+  expect(await redis.zcard('pins:ops')).toBe(1);
+  // The console notes by itself who looks.
+  await console.shows(/2 members {2}1 here/);
+  console.press('R');
+  await console.shows('ada › @bob re 1 "the disk of db3 is full since th…"');
+  console.press('on it', 'enter');
+  await console.shows(/ada +@bob re 1 .* on it/);
+  console.press('@b', 'tab');
+  await console.shows('ada › @bob ▏');
+  console.press('look', 'enter');
+  await console.shows(/ada +@bob look/);
+  console.press('/me waits', 'enter');
+  await console.shows('* ada waits');
+  console.press('/nothing', 'enter');
+  await console.shows('There is no `/nothing`');
+  await console.shows('ada › /nothing▏');
+  console.press('ctrl+u', '/who', 'enter');
+  await console.shows(/bob +not known/);
+  console.press('q');
+  await console.hides('not known');
+  console.press('P');
+  await console.shows(/pin \d\d:\d\d ada: \* ada waits/);
+  console.press('P');
+  await console.shows('4 is no longer pinned in ops');
+  expect((await redis.zrange('msgs:ops', '0', '-1')).join()).not.toContain('/nothing');
+});
+
+test('who is called stands in line 2, also where the room is not open', async () => {
+  await create(redis, 'ops', ['ada', 'bob']);
+  await create(redis, 'zoo', ['ada', 'bob']);
+  const console = open();
+  await console.shows('zoo');
+  await vi.waitFor(async () => expect(await redis.pubsub('NUMSUB', 'chat:zoo')).toEqual(['chat:zoo', 1]));
+  await send(redis, 'zoo', 'bob', '@ada come here');
+  await console.shows(/^.*nothing needs you.* 1 @1/m);
+});

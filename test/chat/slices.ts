@@ -32,8 +32,8 @@ const rooms: readonly Room[] = [
 
 const members: readonly Member[] = [
   { name: 'deploy', unread: 7, writesOnly: false },
-  { name: 'oncall', unread: 2, writesOnly: false },
-  { name: 'storage', unread: 0, writesOnly: false },
+  { name: 'oncall', unread: 2, writesOnly: false, isHere: true },
+  { name: 'storage', unread: 0, writesOnly: false, isHere: false },
   { name: 'source', unread: 0, writesOnly: true },
 ];
 
@@ -45,6 +45,11 @@ export const live: ChatSlice = learn(
     open: {
       room: rooms.find(({ room }) => room === 'ops') ?? opsRoom(7),
       members,
+      beside: {
+        pins: [{ entry: say(5, 'deploy', 'ci-14 took deploy:web, fence 88213', 600), by: 'oncall' }],
+        pinCount: 1,
+        error: undefined,
+      },
       entries: conversation,
       isPartial: false,
       after: 0,

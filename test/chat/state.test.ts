@@ -230,7 +230,7 @@ describe('unread counts', () => {
   });
 
   test('the headline tells of the other rooms', () => {
-    expect(feature.headline(live)).toBe('#ops  5 members  3 new elsewhere');
+    expect(feature.headline(live)).toBe('#ops  5 members  1 here  3 new elsewhere');
   });
 });
 

@@ -74,6 +74,11 @@ const steps: readonly (Step | (() => Step | Promise<Step>))[] = [
     return { words: 'chat share ops look --as ann', stdin: stdout };
   },
   () => ({ words: `chat frame ops ${frame}` }),
+  { words: 'chat pin ops 3 --as ann' },
+  { words: 'chat pins ops' },
+  { words: 'chat here ops --as ann' },
+  { words: 'chat who ops' },
+  { words: 'chat unpin ops 3 --as ann' },
   { words: 'chat list' },
   { words: 'chat leave ops --as cy' },
   { words: 'log list' },

@@ -34,6 +34,8 @@ await admin.call(
 /** The words behind each command that reads. */
 const words: Readonly<Record<string, readonly string[]>> = {
   'chat list': [],
+  'chat pins': ['ops'],
+  'chat who': ['ops'],
   'chat frame': ['ops', shared.frame],
   'chat read': ['ops', '--as', 'bob', '--peek'],
   'ship aside': [],

@@ -94,6 +94,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await tail.stop();
       const shared = await does('chat share ops look --as ann --json', await other('snapshot --format json'));
       await does(`chat frame ops ${(JSON.parse(shared) as { frame: string }).frame}`);
+      await does('chat pin ops 1 --as bob --copy {"at":1,"sender":"ann","message":"hi"}');
+      await does('chat pins ops');
+      await does('chat here ops --as ann');
+      await does('chat who ops');
+      await does('chat unpin ops 1 --as bob');
       await does('chat list');
       for (const name of ['dan', 'ann', 'bob']) await does(`chat leave ops --as ${name}`);
     },

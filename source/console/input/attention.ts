@@ -22,6 +22,8 @@ export type WatchOptions = {
   readonly sizeOf: (noun: string) => { readonly columns: number; readonly rows: number };
 };
 
+const beatMs = 20_000;
+
 export function watchAttention({ store, features, runner, readOnly, shown, sizeOf }: WatchOptions): Watch {
   const telling = new Set<string>();
   /** What was marked last: the slice learns of it only with its next reading. */
@@ -50,6 +52,22 @@ export function watchAttention({ store, features, runner, readOnly, shown, sizeO
     }
   };
 
+  let beaten = { words: '', atMs: Number.NEGATIVE_INFINITY };
+  /** Says that somebody looks: at once when that is new, and then from time to time. */
+  const beat = (): void => {
+    const { screen, slices, past, connection } = store.getState();
+    const act = past || readOnly() ? undefined : attentionOf(looked)?.beat?.(slices[looked ?? '']);
+    if (!act || screen.guide || connection.name !== 'live') return;
+    const words = JSON.stringify(act);
+    const nowMs = performance.now();
+    if (words === beaten.words && nowMs - beaten.atMs < beatMs - 1000) return;
+    const path = `${looked} ${act.verb}`;
+    if (runner.refusal(path) !== undefined) return;
+    beaten = { words, atMs: nowMs };
+    void runner.runQuietly(path, act.input);
+  };
+  const beating = setInterval(beat, beatMs).unref();
+
   const turnAway = (noun: string | undefined): void => {
     const attention = attentionOf(noun);
     if (noun !== undefined && attention) changeSlice(store, noun, (slice) => attention.away(slice));
@@ -68,7 +86,11 @@ export function watchAttention({ store, features, runner, readOnly, shown, sizeO
       if (!attention || mode.name === 'help' || mode.name === 'output') return;
       changeSlice(store, focus, (slice) => attention.seen(slice, slices[focus], sizeOf(focus)));
       void tell(focus, attention);
+      beat();
     },
-    left: () => turnAway(looked),
+    left() {
+      clearInterval(beating);
+      turnAway(looked);
+    },
   };
 }

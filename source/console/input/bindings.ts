@@ -18,6 +18,8 @@ export type Bindings = {
   press(feature: AnyFeature, index: number): void;
   /** Enter, while a binding's question is open. */
   answer(asking: AskMode): void;
+  /** What Tab may make of the word; undefined: nothing. */
+  completions(asking: AskMode, word: string): readonly string[] | undefined;
 };
 
 export type BindingsOptions = {
@@ -75,7 +77,8 @@ export function makeBindings(options: BindingsOptions): Bindings {
     if (binding.ask) ask(noun, index, binding);
     else if (binding.verb !== undefined) {
       const input = binding.input?.(sliceOf(noun), '') ?? {};
-      void options.begin(actOf(noun, binding.verb, input), { isShown: binding.shows === true });
+      const verb = binding.verbNow?.(sliceOf(noun)) ?? binding.verb;
+      void options.begin(actOf(noun, verb, input), { isShown: binding.shows === true });
     }
   };
 
@@ -106,19 +109,29 @@ export function makeBindings(options: BindingsOptions): Bindings {
     const sticky = binding?.ask?.sticky === true;
     if (!binding || (sticky && text === '')) return;
     const reason = binding.refuse?.(sliceOf(noun));
-    const path = `${noun} ${binding.verb}`;
-    const refusal = reason ?? (binding.verb === undefined ? undefined : runner.refusal(path));
+    const command = binding.ask?.command?.(sliceOf(noun), text);
+    const own =
+      binding.verb === undefined
+        ? undefined
+        : actOf(noun, binding.verb, binding.input?.(sliceOf(noun), text) ?? {});
+    const act =
+      command && 'path' in command
+        ? { path: command.path, input: command.input, commandLine: [], json: false }
+        : own;
+    const said = command && 'refusal' in command ? command.refusal : undefined;
+    const refusal = reason ?? said ?? (act && runner.refusal(act.path, act.input));
     if (refusal !== undefined) {
       refuse(refusal);
       return;
     }
     const emptied = submit(line);
     histories.set(`${noun} ${index}`, emptied.history);
-    if (sticky) setMode({ ...asking, line: emptied });
+    // What is shown over the panes never comes over somebody who is typing.
+    const isShown = command !== undefined && 'path' in command && command.shows === true;
+    if (sticky && !isShown) setMode({ ...asking, line: emptied });
     else setMode({ name: 'browse' });
-    if (binding.verb === undefined) return;
-    const act = actOf(noun, binding.verb, binding.input?.(sliceOf(noun), text) ?? {});
-    void options.begin(act).then((isDone) => {
+    if (!act) return;
+    void options.begin(act, { isShown }).then((isDone) => {
       const now = mode();
       // What could not be sent comes back, unless something else is being written.
       const isWaiting = now.name === 'ask' && now.noun === noun && now.binding === index;
@@ -137,6 +150,7 @@ export function makeBindings(options: BindingsOptions): Bindings {
       if (binding) press(feature, index, binding);
     },
     answer,
+    completions: (asking, word) => bindingOf(asking)?.ask?.complete?.(sliceOf(asking.noun), word),
   };
 }
 

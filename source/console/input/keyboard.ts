@@ -3,12 +3,14 @@ import type { Config, ContextChoice } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, type Mode, type Store } from '../../store/store.ts';
 import type { Listed } from '../../ui/list.ts';
+import { sanitise } from '../../ui/text.ts';
 import type { ConsoleLog } from '../console-log.ts';
 import type { TimeControl } from '../time/freeze.ts';
 import { layoutOf } from '../view/layout-of.ts';
 import type { Bindings } from './bindings.ts';
 import { makeColumns } from './columns-control.ts';
 import { type CommandRunner, sentenceOf } from './command-runner.ts';
+import { completeWord, wordBefore } from './complete-word.ts';
 import { makeContextsControl } from './contexts-control.ts';
 import type { Jumps } from './jumps.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
@@ -144,6 +146,19 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     else refuse(`${keyLabel(key)} does nothing here; ? shows keys`);
   };
 
+  /** Whether the word before the cursor is one that Tab completes. */
+  const complete = (now: ModeOf<'ask'>): boolean => {
+    const word = wordBefore(now.line);
+    const candidates = bindings.completions(now, word);
+    if (!candidates) return false;
+    const { line, others } = completeWord(now.line, candidates);
+    setMode({ ...now, line });
+    const names = others.map((other) => sanitise(other)).join('  ');
+    if (others.length > 0) changeScreen(store, { status: { text: names, tone: 'info' } });
+    else if (line.text === now.line.text) refuse(`Nothing here begins with ${sanitise(word)}`);
+    return true;
+  };
+
   const handlers: { readonly [Name in Mode['name']]: (key: string, now: ModeOf<Name>) => void } = {
     browse(key) {
       const name = globalKey(key);
@@ -228,6 +243,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     ask(key, now) {
       if (key === 'enter') bindings.answer(now);
       else if (leavesLine(key)) browse();
+      else if (key === 'tab' && complete(now)) return;
       else if (key === 'tab' || key === 'shift+tab') {
         browse();
         focusBy(key === 'tab' ? 1 : -1);

@@ -44,7 +44,7 @@ export const undoableMs = 3_600_000;
 const mostEntries = 200;
 
 /** Messages: what was said stands in its room. And `undo`, which is noted with what it takes back. */
-const said = new Set(['chat send', 'chat read', 'chat mark', 'chat tail']);
+const said = new Set(['chat send', 'chat read', 'chat mark', 'chat tail', 'chat here']);
 
 /** Whether an act belongs into the trail: it changes something, or the right to. */
 export function isNoted({ path, input }: Pick<Act, 'path' | 'input'>, command: AnyCommand): boolean {

@@ -16,6 +16,7 @@ export function NeedsLine({ columns, features }: NeedsLineProps): ReactNode {
   const needs = useStore((state) => state.past?.needsNow ?? state.needs);
   const isNow = useStore((state) => state.past?.needsNow !== undefined);
   const unread = useStore((state) => unreadOf(state));
+  const called = useStore((state) => calledIn(state, features));
   const isUnused = useStore(({ screen }) => screen.guide === 'unused');
   const nouns = features.map(({ noun }) => noun);
   // What stands below is of another moment; this is not.
@@ -24,9 +25,17 @@ export function NeedsLine({ columns, features }: NeedsLineProps): ReactNode {
   return (
     <Row
       columns={columns}
-      spans={[...now, ...needSpans(needs, { nouns, unread, isUnused, columns: room })]}
+      spans={[...now, ...needSpans(needs, { nouns, unread, isUnused, called, columns: room })]}
     />
   );
+}
+
+/** How many messages call the operator, by the digit of their pane. */
+function calledIn({ slices }: State, features: readonly AnyFeature[]): string {
+  return features
+    .map(({ noun, calls }, index) => [digitOf(index) ?? noun, calls?.(slices[noun]) ?? 0] as const)
+    .flatMap(([place, count]) => (count > 0 ? [`${place} @${count}`] : []))
+    .join(' ');
 }
 
 /** How many panes have not been read yet: until then nobody knows that nothing is wrong. */
@@ -39,12 +48,14 @@ type Around = {
   readonly unread: number;
   /** The server has nothing of any feature. */
   readonly isUnused?: boolean;
+  /** Which panes have messages that call the operator, and how many: `1 @2`. */
+  readonly called?: string;
   readonly columns: number;
 };
 
 export function needSpans(
   needs: readonly OpenNeed[],
-  { nouns, unread, isUnused = false, columns }: Around,
+  { nouns, unread, isUnused = false, called = '', columns }: Around,
 ): readonly Span[] {
   const open = needs.filter(({ ack }) => !ack);
   const acked = needs.length - open.length;
@@ -64,7 +75,10 @@ export function needSpans(
           ? [{ text: '   nothing of Quarterdeck on this server yet', tone: 'muted' } as const]
           : []),
       ];
-  const end = acked > 0 ? [{ text: `   ${acked} acked`, tone: 'muted' } as const] : [];
+  const end: Span[] = [
+    ...(called === '' ? [] : [{ text: `   ${called}`, tone: 'mark' } as const]),
+    ...(acked > 0 ? [{ text: `   ${acked} acked`, tone: 'muted' } as const] : []),
+  ];
   let room = columns - cells(count) - cells(end) - 1;
   const shown: Span[] = [];
   for (const [index, need] of open.entries()) {

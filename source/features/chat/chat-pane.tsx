@@ -118,13 +118,24 @@ function Members({ slice, columns, rows }: { slice: ChatSlice; columns: number; 
   return (
     <Column columns={columns} start>
       {shown.map((member) => (
-        <Row key={member.name} columns={columns} spans={[member.name]} right={[state(member)]} />
+        <Row
+          key={member.name}
+          columns={columns}
+          spans={[member.name]}
+          right={[presence(member), state(member)]}
+        />
       ))}
       {all > shown.length && shown.length > 0 && (
         <Row columns={columns} spans={[{ text: `and ${all - shown.length} more`, tone: 'muted' }]} />
       )}
     </Column>
   );
+}
+
+/** `here`: within the last minute. Of those whose console noted nothing it is not known. */
+function presence({ isHere }: Member): Span {
+  if (isHere) return { text: ' here', tone: 'text' };
+  return { text: isHere === undefined ? ' ?' : '', tone: 'muted' };
 }
 
 function state({ unread, writesOnly }: Member): Span {

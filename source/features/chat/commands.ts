@@ -25,6 +25,7 @@ import { leaveGuard } from './guards.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
 import * as printed from './printed.ts';
 import { ack, create, join, leave, pending } from './room/chat.ts';
+import { beside, hereMs, lookHere, pin, unpin } from './room/pins.ts';
 import { adopt, discover, inspect, known, knownRooms, type RoomFigures } from './room/rooms.ts';
 import { send } from './room/send.ts';
 import { follow } from './room/tail.ts';
@@ -44,6 +45,13 @@ const names = v.pipe(
   v.transform((text) => text.split(',').filter((part) => part !== '')),
   v.minLength(1, 'Expected names such as ann,bob'),
   v.everyItem((member) => v.is(name, member), 'Expected names of at most 512 bytes'),
+);
+
+/** A message as somebody still has it whom Redis has shown it to. */
+const copyOfMessage = v.pipe(
+  v.string(),
+  v.parseJson(undefined, 'Expected JSON such as {"at": 1795187586852, "sender": "ann", "message": "hi"}'),
+  v.object({ at: v.pipe(v.number(), v.integer()), sender: v.string(), message: v.string() }),
 );
 
 const createCommand = defineCommand({
@@ -292,6 +300,127 @@ const listCommand = defineCommand({
   },
 });
 
+const pinCommand = defineCommand({
+  verb: 'pin',
+  summary: 'keep a copy of a message at the top of the room, also when the message is removed',
+  words: { room, id: word('ID', 'the message', wholeNumber()) },
+  flags: {
+    as,
+    copy: optionalFlag(
+      'JSON',
+      'the message as it was, `{"at", "sender", "message"}`, where Redis has removed it',
+      copyOfMessage,
+    ),
+  },
+  prints: printed.pinned,
+  writes: true,
+  async run({ redis, config }, input) {
+    const isNew = await pin(redis, input.room, input.as ?? config.operator, input.id, input.copy);
+    const text = isNew
+      ? `Pinned ${input.id} in ${input.room}`
+      : `${input.id} is pinned in ${input.room} already`;
+    return { json: { room: input.room, id: input.id, pinned: true }, text };
+  },
+});
+
+const unpinCommand = defineCommand({
+  verb: 'unpin',
+  summary: 'take the copy of a message away from the top of the room',
+  words: { room, id: word('ID', 'the message', wholeNumber()) },
+  flags: { as },
+  prints: printed.pinned,
+  writes: true,
+  async run({ redis, config }, input) {
+    const wasPinned = await unpin(redis, input.room, input.as ?? config.operator, input.id);
+    const text = wasPinned
+      ? `${input.id} is no longer pinned in ${input.room}`
+      : `${input.id} is not pinned in ${input.room}`;
+    return { json: { room: input.room, id: input.id, pinned: false }, text };
+  },
+});
+
+const pinsCommand = defineCommand({
+  verb: 'pins',
+  summary: 'print what is pinned in a room',
+  words: { room },
+  prints: printed.pins,
+  writes: false,
+  async run(context, input) {
+    await assertRoom(context, input.room);
+    const { pins, pinCount } = await beside(context.redis, input.room, []);
+    if (pinCount > pins.length) context.warn(`Only ${pins.length} of ${pinCount} pins were read`);
+    const readable = pins.flatMap(({ entry, by }) => {
+      if (!isMalformed(entry)) return [{ ...entry, by: by ?? null }];
+      context.warn(
+        `Skipped the pin of message ${entry.id}, which is malformed: ${JSON.stringify(entry.malformed)}`,
+      );
+      return [];
+    });
+    const lines = readable.map(({ by, ...message }) => {
+      return `${message.id}  ${line(message)}  (pinned by ${by === null ? 'somebody' : sanitise(by)})`;
+    });
+    return { json: readable, text: lines.length > 0 ? lines : `Nothing is pinned in ${input.room}` };
+  },
+});
+
+const hereCommand = defineCommand({
+  verb: 'here',
+  summary: 'note that you look at the room, as a console does every 20 seconds',
+  words: { room },
+  flags: { as },
+  prints: printed.here,
+  writes: true,
+  async run({ redis, config }, input) {
+    const name = input.as ?? config.operator;
+    const at = await lookHere(redis, input.room, name);
+    return { json: { room: input.room, name, at }, text: `${name} looks at ${input.room}` };
+  },
+});
+
+const whoCommand = defineCommand({
+  verb: 'who',
+  summary: 'who is in a room, and when each last looked at it in a console, as far as that is known',
+  words: { room },
+  prints: printed.who,
+  writes: false,
+  async run(context, input) {
+    const found = await assertRoom(context, input.room);
+    const { looks, nowMs } = await beside(
+      context.redis,
+      input.room,
+      found.members.map(({ name: member }) => member),
+    );
+    const members = found.members.map(({ name: member, unread, writesOnly }, index) => {
+      return { name: member, unread, writesOnly, lookedAt: looks[index] ?? null };
+    });
+    const rows = members.map(({ name: member, unread, writesOnly, lookedAt }) => [
+      member,
+      lookedAt === null
+        ? 'not known'
+        : nowMs - lookedAt <= hereMs
+          ? 'here'
+          : `${formatAge(nowMs - lookedAt)} ago`,
+      writesOnly ? 'writes only' : String(unread),
+    ]);
+    const more = found.memberCount - members.length;
+    const rest = more > 0 ? [`and ${formatCount(more)} more`] : [];
+    return {
+      json: { room: input.room, memberCount: found.memberCount, members },
+      text: [...textTable([['MEMBER', 'LOOKED', 'UNREAD'], ...rows], { right: [2] }), ...rest],
+    };
+  },
+});
+
+/** Some of its members, those furthest behind first. @throws {UnknownRoomError} */
+async function assertRoom({ redis, warn }: CommandContext, wanted: string): Promise<RoomFigures> {
+  const { rooms, wrong, cuts } = await inspect(redis, [wanted], { limit: mostListed });
+  if (wrong[0]) throw wrong[0];
+  for (const cut of cuts) warn(cut);
+  const [found] = rooms;
+  if (!found) throw new UnknownRoomError(wanted);
+  return found;
+}
+
 export const commands = [
   createCommand,
   suggesting(joinCommand),
@@ -302,6 +431,11 @@ export const commands = [
   suggesting(markCommand),
   suggesting(shareCommand),
   suggesting(frameCommand),
+  suggesting(pinCommand),
+  suggesting(unpinCommand),
+  suggesting(pinsCommand),
+  suggesting(whoCommand),
+  suggesting(hereCommand),
   listCommand,
 ] as const;
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { DeniedError, WrongTypeError } from '../../errors.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { highestNames, registeredPage } from '../../redis/registry.ts';
 import { IndexRounds, Kept, sentencesOf } from '../../redis/round.ts';
@@ -6,8 +7,10 @@ import type { Feed } from '../feature.ts';
 import { channelOf, seenKey, whyNoRoom } from './keys.ts';
 import { parseEntry } from './message.ts';
 import { type Look, look } from './room/look.ts';
+import { beside, hereMs } from './room/pins.ts';
 import { inspect } from './room/rooms.ts';
 import {
+  type Beside,
   type ChatSlice,
   hear,
   historyOf,
@@ -48,13 +51,13 @@ export const feed: Feed<ChatSlice> = {
     const isDue = isSurveyDue(redis);
     const isKnown = slice.rooms.some(({ room }) => room === slice.selected);
     const surveying = isDue || !isKnown ? readAll(redis, slice.operator) : undefined;
-    const opening = isKnown ? readOpen(redis, slice, slice.selected) : undefined;
+    const opening = isKnown ? readOpen(redis, slice, slice.selected, isDue) : undefined;
     const further = slice.totals ? lookFurther(redis, slice.operator) : undefined;
     let [all, open] = await Promise.all([surveying, opening, further]);
     if (!open) {
       // Before the first reading, or when the room is gone, one question waits for another.
       all ??= await readAll(redis, slice.operator);
-      open = await readOpen(redis, slice, roomToShow(all.rooms, slice.selected));
+      open = await readOpen(redis, slice, roomToShow(all.rooms, slice.selected), true);
     }
     noteReading(redis, all !== undefined);
     return (current) => {
@@ -138,7 +141,12 @@ async function lookFurther(redis: Client, operator: string): Promise<void> {
   });
 }
 
-async function readOpen(redis: Client, slice: ChatSlice, room: string | undefined): Promise<Reading['open']> {
+async function readOpen(
+  redis: Client,
+  slice: ChatSlice,
+  room: string | undefined,
+  isDue: boolean,
+): Promise<Reading['open']> {
   if (room === undefined) return;
   const after = historyOf(slice, room)?.cursor ?? 0;
   const options = {
@@ -148,19 +156,58 @@ async function readOpen(redis: Client, slice: ChatSlice, room: string | undefine
     mostEntries: longestHistory,
     longestText,
   };
-  const found = await look(redis, room, options);
+  const isSame = room === slice.selected && slice.members.length > 0;
+  // Who is in the room is known but at first: then one question waits for the other.
+  const asked = isSame ? slice.members.map(({ name }) => name) : undefined;
+  const isWanted = isDue || slice.beside === undefined || !isSame;
+  const looking = look(redis, room, options);
+  const [found, early] = await Promise.all([looking, isWanted && asked && readBeside(redis, room, asked)]);
   if (!found) return;
+  const names = asked ?? found.members.map(({ name }) => name);
+  const read = early || (isWanted ? await readBeside(redis, room, names) : undefined);
   return {
     room: summary(redis, room, found),
+    beside: read?.beside,
     members: found.members.map(({ name, seen }) => ({
       name,
       unread: Math.max(0, found.lastId - seen),
       writesOnly: !Number.isFinite(seen),
+      isHere: read?.isHere.get(name),
     })),
     entries: found.entries,
     isPartial: found.isPartial,
     after,
   };
+}
+
+/** Why what lies beside rooms may not be read: nobody is asked again and again for what is refused. */
+const denied = new WeakMap<Client, string>();
+
+/** Nothing of it hides the room itself. */
+async function readBeside(
+  redis: Client,
+  room: string,
+  names: readonly string[],
+): Promise<{ readonly beside: Beside; readonly isHere: ReadonlyMap<string, boolean> }> {
+  const nothing = (error: string) => ({
+    beside: { pins: [], pinCount: 0, error },
+    isHere: new Map<string, boolean>(),
+  });
+  const known = denied.get(redis);
+  if (known !== undefined) return nothing(known);
+  try {
+    const { pins, pinCount, looks, nowMs } = await beside(redis, room, names);
+    const isHere = new Map<string, boolean>();
+    for (const [index, name] of names.entries()) {
+      const at = looks[index];
+      if (at !== undefined) isHere.set(name, nowMs - at <= hereMs);
+    }
+    return { beside: { pins, pinCount, error: undefined }, isHere };
+  } catch (error) {
+    if (error instanceof DeniedError) denied.set(redis, error.message);
+    else if (!(error instanceof WrongTypeError)) throw error;
+    return nothing(error.message);
+  }
 }
 
 type Figures = Pick<Look, 'memberCount' | 'lastId' | 'seen'>;

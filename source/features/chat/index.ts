@@ -11,6 +11,7 @@ import { roles } from './roles.ts';
 import { inspect, knownRooms } from './room/rooms.ts';
 import {
   type ChatSlice,
+  callsOf,
   chatList,
   initial,
   look,
@@ -40,17 +41,20 @@ export default defineFeature<ChatSlice>({
     const unread = totals?.unread ?? rooms.reduce((sum, { own }) => sum + (own?.unread ?? 0), 0);
     const elsewhere = Math.max(0, unread - (room.own?.unread ?? 0));
     const shown = totals ? [`${formatCount(rooms.length)} of ${formatCount(totals.rooms)} rooms`] : [];
+    const here = slice.members.filter(({ isHere }) => isHere).length;
     const members = `${room.memberCount} ${room.memberCount === 1 ? 'member' : 'members'}`;
     return [
       `#${room.room}`,
       ...(mentions > 0 ? [`@${mentions}`] : []),
       members,
+      ...(here > 0 ? [`${here} here`] : []),
       ...shown,
       ...(elsewhere > 0 ? [`${elsewhere} new elsewhere`] : []),
     ].join('  ');
   },
   isEmpty: ({ rooms, wrong }) => rooms.length === 0 && wrong.length === 0,
   needs: ({ wrong }) => wrong.map(unreadable),
+  calls: callsOf,
   attention: {
     seen(slice, painted, { columns, rows }) {
       const { shown } = viewHistory(painted, layOut(columns).history, historyRows(rows));
@@ -62,6 +66,10 @@ export default defineFeature<ChatSlice>({
       const looked = selectedHistory(slice)?.looked ?? 0;
       if (!own || looked <= own.seen) return;
       return { verb: 'mark', input: { room: slice.selected, id: looked, as: slice.operator } };
+    },
+    beat(slice) {
+      if (!selectedRoom(slice)?.own) return;
+      return { verb: 'here', input: { room: slice.selected, as: slice.operator } };
     },
   },
   doctor,

@@ -1,25 +1,58 @@
 import { arrange } from '../../ui/list.ts';
 import type { KeyBinding } from '../feature.ts';
 import { frameIn } from './frames.ts';
+import { completions, lineCommand, pinInput, pinVerb, quoteOf, textOf } from './line-commands.ts';
 import { isMalformed } from './message.ts';
-import { type ChatSlice, chatList, selectedRoom, showUnseen, stepRoom } from './state.ts';
+import { type ChatSlice, chatList, chosenEntry, selectedRoom, showUnseen, stepRoom } from './state.ts';
+
+const writing: NonNullable<KeyBinding<ChatSlice>['ask']> = {
+  label: ({ operator }) => `${operator} ›`,
+  sticky: true,
+  isMultiline: true,
+  command: lineCommand,
+  complete: completions,
+};
+
+function sentInput(slice: ChatSlice, typed: string): Record<string, unknown> {
+  return {
+    room: slice.selected,
+    text: [textOf(slice, typed)],
+    as: slice.operator,
+    wait: 2000,
+    // Everybody else may see it, and so remove it, before the notification reaches this console.
+    unseen: true,
+  };
+}
 
 export const keys: readonly KeyBinding<ChatSlice>[] = [
   {
     key: ['enter', 'i'],
-    help: 'write to the room',
+    help: 'write to the room: Tab completes @name; /who, /pin and others are commands',
     verb: 'send',
     refuse: notAMember,
-    ask: { label: ({ operator }) => `${operator} ›`, sticky: true, isMultiline: true },
-    // A lone `-` would ask for stdin.
-    input: (slice, typed) => ({
-      room: slice.selected,
-      text: [typed === '-' ? '- ' : typed],
-      as: slice.operator,
-      wait: 2000,
-      // Everybody else may see it, and so remove it, before the notification reaches this console.
-      unseen: true,
-    }),
+    ask: writing,
+    input: sentInput,
+  },
+  {
+    key: 'R',
+    help: 'answer: the chosen message, with its number and half a line of it',
+    verb: 'send',
+    refuse: (slice) => notAMember(slice) ?? noMessage(slice),
+    ask: { ...writing, initial: quoteOf },
+    input: sentInput,
+  },
+  {
+    key: 'P',
+    help: 'pin: the chosen message, at the top of the room; once more takes it away',
+    verb: 'pin',
+    verbNow: pinVerb,
+    refuse: (slice) => notAMember(slice) ?? noMessage(slice),
+    input: (slice) => {
+      const id = chosenEntry(slice)?.id ?? 0;
+      return pinVerb(slice) === 'pin'
+        ? pinInput(slice, id)
+        : { room: slice.selected, id, as: slice.operator };
+    },
   },
   { key: ['right', 'l', ']'], help: 'next room', change: (slice) => stepRoom(slice, 1) },
   { key: ['left', 'h', '['], help: 'previous room', change: (slice) => stepRoom(slice, -1) },
@@ -73,6 +106,12 @@ function sharedFrame(slice: ChatSlice): string | undefined {
     .slice(0, index + 1)
     .map((entry) => (isMalformed(entry) ? undefined : frameIn(entry.message)))
     .findLast((frame) => frame !== undefined);
+}
+
+function noMessage(slice: ChatSlice): string | undefined {
+  const entry = chosenEntry(slice);
+  if (!entry) return 'There is no message';
+  if (isMalformed(entry)) return `Message ${entry.id} is malformed`;
 }
 
 function notAMember(slice: ChatSlice): string | undefined {

@@ -33,6 +33,8 @@ function joinKeys(redis: Client, room: string) {
     lock: 'lock:chat:*',
     guard: 'sent:*:',
     frames: 'frame:*:',
+    pins: 'pins:*',
+    here: 'here:*',
   });
 }
 

@@ -45,26 +45,52 @@ export function viewHistory(slice: ChatSlice, columns: number, rows: number): Vi
 
 function makeView(slice: ChatSlice, columns: number, rows: number): View {
   const history = selectedHistory(slice);
-  if (!history || history.entries.length === 0 || rows <= 0 || columns <= 0)
-    return { lines: [], shown: undefined };
+  if (rows <= 0 || columns <= 0) return { lines: [], shown: undefined };
+  if (!history || history.entries.length === 0)
+    return { lines: pinLines(slice, columns, rows), shown: undefined };
   const { looked } = history;
   const { rows: entries, index: bottom } = arrange(chatList, slice, 0);
-  if (entries.length === 0) return { lines: [], shown: undefined };
+  if (entries.length === 0) return { lines: pinLines(slice, columns, rows), shown: undefined };
   const below = entries.length - 1 - bottom;
   const newer = below > 0 ? [note(`▼ ${below} newer, End shows the newest`)] : [];
 
-  const room = rows - newer.length;
+  const pins = pinLines(slice, columns, rows);
+  const room = rows - newer.length - pins.length;
   const { operator } = slice;
   const about = { operator, news: newsOf(entries, history.turnedAway, operator) };
   const whole = fill(entries, about, bottom, columns, room);
   const unseen = entries.filter(({ id }) => id > looked && id < whole.shown.firstId).length;
-  if (unseen === 0 || room < 2) return { lines: [...whole.lines, ...newer], shown: whole.shown };
+  if (unseen === 0 || room < 2) return { lines: [...pins, ...whole.lines, ...newer], shown: whole.shown };
   const rest = fill(entries, about, bottom, columns, room - 1);
   const missed = entries.filter(({ id }) => id > looked && id < rest.shown.firstId).length;
   return {
-    lines: [note(`▲ ${missed} unseen above, u shows them`), ...rest.lines, ...newer],
+    lines: [...pins, note(`▲ ${missed} unseen above, u shows them`), ...rest.lines, ...newer],
     shown: rest.shown,
   };
+}
+
+/** What is pinned, those of the newest messages first: at most a quarter of the lines, of one line each. */
+function pinLines({ beside, selected }: ChatSlice, columns: number, rows: number): (readonly Span[])[] {
+  if (!beside || rows < 4) return [];
+  const { pins, pinCount, error } = beside;
+  if (error !== undefined) return [[{ text: fitTo(`Pins are not known: ${error}`, columns), tone: 'muted' }]];
+  const most = Math.max(1, Math.floor(rows / 4));
+  const shown = pins.toReversed().slice(0, pinCount > most ? Math.max(1, most - 1) : most);
+  const more = pinCount - shown.length;
+  return [
+    ...shown.map(({ entry }): readonly Span[] => {
+      const said = isMalformed(entry)
+        ? `message ${entry.id} is malformed`
+        : `${formatClock(entry.at)} ${sanitise(entry.sender)}: ${sanitise(entry.message)}`;
+      return [
+        { text: 'pin ', tone: 'mark' },
+        { text: fitTo(said, Math.max(1, columns - 4)), tone: 'strong' },
+      ];
+    }),
+    ...(more > 0 && most > 1
+      ? [[{ text: fitTo(`and ${more} more: :chat pins ${selected ?? ''}`, columns), tone: 'muted' } as const]]
+      : []),
+  ];
 }
 
 type Filled = Required<Pick<View, 'lines'>> & { readonly shown: { firstId: number; lastId: number } };

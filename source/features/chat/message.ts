@@ -52,7 +52,7 @@ function shown(stored: string): string {
   return `${beginning?.slice(0, 200)}${cutMark(Number(length))}`;
 }
 
-function parseObject(text: string): Record<string, unknown> {
+export function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? { ...value } : {};

@@ -1,5 +1,5 @@
 import { compareNames } from '../../compare-names.ts';
-import { changeList, initialList, type List, type ListState } from '../../ui/list.ts';
+import { arrange, changeList, initialList, type List, type ListState } from '../../ui/list.ts';
 import { isMention } from './mentions.ts';
 import { type Entry, isMalformed } from './message.ts';
 
@@ -18,6 +18,8 @@ export type ChatSlice = {
   readonly selected: string | undefined;
   /** Of the selected room, those furthest behind first. */
   readonly members: readonly Member[];
+  /** What lies beside the selected room; undefined: not read yet. */
+  readonly beside: Beside | undefined;
   /** By room, of those that were shown; what Redis removed stays visible here. */
   readonly histories: Readonly<Record<string, History>>;
   /** The chosen message stands at the bottom of the view. */
@@ -35,13 +37,27 @@ export type Room = {
   readonly lastId: number;
   /** The operator's cursor and what lies behind it; undefined while not a member. */
   readonly own: { readonly seen: number; readonly unread: number } | undefined;
+  /** How many messages that were announced here call the operator, who has not seen them; none that is missing. */
+  readonly called?: number;
+  /** The newest of them. */
+  readonly calledId?: number;
 };
 
 export type Member = {
   readonly name: string;
   readonly unread: number;
   readonly writesOnly: boolean;
+  /** Whether they looked at the room within the last minute, by a console of theirs; undefined: not known. */
+  readonly isHere?: boolean | undefined;
 };
+
+export type Beside = {
+  readonly pins: readonly PinnedMessage[];
+  readonly pinCount: number;
+  /** Why neither pins nor who looks is known. */
+  readonly error: string | undefined;
+};
+export type PinnedMessage = { readonly entry: Entry; readonly by: string | undefined };
 
 export type History = {
   /** Oldest first, a bounded number of them. */
@@ -71,6 +87,7 @@ export type Reading = {
     | {
         readonly room: Room;
         readonly members: readonly Member[];
+        readonly beside?: Beside | undefined;
         readonly entries: readonly Entry[];
         /** There were more new entries than were asked for: older ones are left out. */
         readonly isPartial: boolean;
@@ -93,6 +110,7 @@ export function initial(operator: string): ChatSlice {
     totals: undefined,
     selected: undefined,
     members: [],
+    beside: undefined,
     histories: {},
     list: initialList,
   };
@@ -119,19 +137,39 @@ export function roomToShow(rooms: readonly Room[], selected: string | undefined)
 
 export function learn(slice: ChatSlice, { all, open }: Reading): ChatSlice {
   const known = all?.rooms ?? slice.rooms;
-  const found = open ? known.map((room) => (room.room === open.room.room ? open.room : room)) : known;
+  const read = open ? known.map((room) => (room.room === open.room.room ? open.room : room)) : known;
+  const found = read.map((room) => stillCalled(slice, room));
   const rooms = all ? found.toSorted((a, b) => compareNames(a.room, b.room)) : found;
   const selected = roomToShow(rooms, slice.selected);
-  const members = selected === slice.selected ? slice.members : [];
+  const isSame = selected === slice.selected;
+  const members = isSame ? slice.members : [];
+  const beside = isSame ? slice.beside : undefined;
   const { wrong, totals } = all ?? slice;
-  const next = { ...slice, hasLearned: true, rooms, wrong, totals, selected, members };
+  const next = { ...slice, hasLearned: true, rooms, wrong, totals, selected, members, beside };
   // What was read of another room than the one selected meanwhile tells nothing of members or messages.
   if (!open || open.room.room !== selected) return next;
-  const history = read(historyOf(slice, selected), open);
-  return { ...next, members: open.members, histories: { ...slice.histories, [selected]: history } };
+  const history = withRead(historyOf(slice, selected), open);
+  const seen = new Map(slice.members.map(({ name, isHere }) => [name, isHere]));
+  // What lies beside it is not read every time.
+  const lying = open.beside
+    ? { members: open.members, beside: open.beside }
+    : {
+        members: open.members.map((member) => ({
+          ...member,
+          isHere: isSame ? seen.get(member.name) : undefined,
+        })),
+        beside,
+      };
+  return { ...next, ...lying, histories: { ...slice.histories, [selected]: history } };
 }
 
-function read(
+/** What calls somebody was announced and not read: it counts until the room was seen to its end. */
+function stillCalled({ rooms }: ChatSlice, room: Room): Room {
+  const { called = 0, calledId = 0 } = rooms.find((one) => one.room === room.room) ?? {};
+  return called > 0 && room.own && room.own.unread > 0 ? { ...room, called, calledId } : room;
+}
+
+function withRead(
   before: History | undefined,
   { room, entries, isPartial, after }: NonNullable<Reading['open']>,
 ): History {
@@ -154,7 +192,11 @@ function read(
 export function hear(slice: ChatSlice, channel: string, ...entries: readonly Entry[]): ChatSlice {
   const room = slice.rooms.find((candidate) => candidate.channel === channel);
   if (!room) return slice;
-  const heard = entries.reduce((before, entry) => counted(before, entry, slice.operator), room);
+  const { operator } = slice;
+  const heard = entries.reduce(
+    (before, entry) => calledBy(counted(before, entry, operator), entry, operator),
+    room,
+  );
   const rooms = heard === room ? slice.rooms : slice.rooms.map((one) => (one === room ? heard : one));
   const history = historyOf(slice, room.room);
   if (!history) return { ...slice, rooms };
@@ -172,6 +214,13 @@ function counted(room: Room, entry: Entry, operator: string): Room {
   const isOwn = !isMalformed(entry) && entry.sender === operator;
   const own = room.own && { ...room.own, unread: room.own.unread + (isOwn ? 0 : 1) };
   return { ...room, lastId: entry.id, own };
+}
+
+/** The room with what calls the operator in it, also where a reading has counted the message before it was announced. */
+function calledBy(room: Room, entry: Entry, operator: string): Room {
+  const { own, called = 0, calledId = 0 } = room;
+  if (!own || entry.id <= Math.max(own.seen, calledId) || !isMention(entry, operator)) return room;
+  return { ...room, called: called + 1, calledId: entry.id };
 }
 
 function merge(history: History, added: readonly Entry[]): History {
@@ -203,7 +252,13 @@ function shorten(entry: Entry): Entry {
 /** Shows this room. */
 export function showRoom(slice: ChatSlice, room: string): ChatSlice {
   if (room === slice.selected || !slice.rooms.some((one) => one.room === room)) return slice;
-  return { ...turnAway(slice), selected: room, members: [], list: { ...slice.list, selected: undefined } };
+  return {
+    ...turnAway(slice),
+    selected: room,
+    members: [],
+    beside: undefined,
+    list: { ...slice.list, selected: undefined },
+  };
 }
 
 /** Shows the room `step` places further, around the ends. */
@@ -242,6 +297,23 @@ export function unseenMentions(slice: ChatSlice): number {
   const history = selectedHistory(slice);
   const unseen = history?.entries.filter(({ id }) => id > history.looked) ?? [];
   return unseen.filter((entry) => isMention(entry, slice.operator)).length;
+}
+
+/** The same in all rooms; of those that are not open as far as it was announced since this console is. */
+export function callsOf(slice: ChatSlice): number {
+  const others = slice.rooms.filter(({ room }) => room !== slice.selected);
+  return others.reduce((sum, { called = 0 }) => sum + called, unseenMentions(slice));
+}
+
+/** The message that is chosen, or the newest; undefined when there is none. */
+export function chosenEntry(slice: ChatSlice): Entry | undefined {
+  const { rows, index } = arrange(chatList, slice, 0);
+  return rows[index];
+}
+
+/** Whether a message is pinned, as far as that is known. */
+export function isPinned({ beside }: ChatSlice, id: number): boolean {
+  return beside?.pins.some(({ entry }) => entry.id === id) === true;
 }
 
 /** The operator looks elsewhere: what comes from now on is new. */

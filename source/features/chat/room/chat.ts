@@ -13,6 +13,7 @@ import createLua from './create.lua';
 import joinLua from './join.lua';
 import leaveLua from './leave.lua';
 import pendingLua from './pending.lua';
+import { clearBeside } from './pins.ts';
 
 /**
  * Group chat: every member of a room gets every message sent while a member, at least once, however long away.
@@ -148,6 +149,7 @@ export async function leave(redis: Client, room: string, member: string): Promis
   const stay = asInteger(reply[1]);
   await Promise.all([
     stay === 0 && unregister(redis, 'chat', room),
+    stay === 0 && clearBeside(redis, room),
     isCluster(redis) && redis.zrem(seenKey(member), room),
   ]);
   return stay;

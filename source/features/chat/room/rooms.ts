@@ -229,6 +229,14 @@ export async function oldest(redis: Client, room: string): Promise<Entry | undef
   return parseEntries(await typed(redis, { [messages]: 'zset' }, found))[0];
 }
 
+/** The message that is stored under this id; undefined when none is. @throws {WrongTypeError} */
+export async function messageAt(redis: Client, room: string, id: number): Promise<Entry | undefined> {
+  const { messages } = roomKeys(redis, room);
+  const found = historyScript(redis, [messages], [id - 1, 1, 0]);
+  const [entry] = parseEntries(await typed(redis, { [messages]: 'zset' }, found));
+  return entry?.id === id ? entry : undefined;
+}
+
 const historyScript = defineScript({ lua: historyLua, parse: asTexts });
 
 /**

@@ -1,0 +1,101 @@
+import { beforeEach, expect, test } from 'vitest';
+import { ack, create, leave } from '../../source/features/chat/room/chat.ts';
+import { beside, lookHere, mostPins, pin, unpin } from '../../source/features/chat/room/pins.ts';
+import { send } from '../../source/features/chat/room/send.ts';
+import { runHere } from '../helpers/batch.ts';
+import { bookFetch } from '../helpers/book-chat.ts';
+import { redisForThisFile } from '../helpers/redis-server.ts';
+
+// What lies beside a room: copies of pinned messages, and when members last looked. Rooms themselves stay as the book has them.
+
+const server = await redisForThisFile();
+const redis = server.client();
+beforeEach(async () => {
+  await redis.flushall();
+  await create(redis, 'ops', ['ann', 'bob']);
+});
+const pinned = async () => (await beside(redis, 'ops', [])).pins.map(({ entry, by }) => ({ ...entry, by }));
+
+test('a pin is a copy: it stays when the message goes, and the room stays as the book has it', async () => {
+  const { id, at } = await send(redis, 'ops', 'ann', 'disk of db3 is full');
+  const before = [
+    await redis.zrange('msgs:ops', '0', '-1'),
+    await redis.zrange('chat:ops', '0', '-1', 'WITHSCORES'),
+  ];
+  expect(await pin(redis, 'ops', 'bob', id)).toBe(true);
+  expect(await pin(redis, 'ops', 'ann', id)).toBe(false);
+  expect([
+    await redis.zrange('msgs:ops', '0', '-1'),
+    await redis.zrange('chat:ops', '0', '-1', 'WITHSCORES'),
+  ]).toEqual(before);
+  const copy = { id, at, sender: 'ann', message: 'disk of db3 is full', by: 'bob' };
+  expect(await pinned()).toEqual([copy]);
+  const fetched = await bookFetch(redis, 'bob');
+  expect(fetched.get('ops')).toMatchObject([{ id, message: 'disk of db3 is full' }]);
+  await ack(redis, 'ops', 'ann', id);
+  expect(await redis.exists('msgs:ops')).toBe(0);
+  expect(await pinned()).toEqual([copy]);
+  expect(await unpin(redis, 'ops', 'ann', id)).toBe(true);
+  expect(await unpin(redis, 'ops', 'ann', id)).toBe(false);
+  expect(await pinned()).toEqual([]);
+});
+
+test('of a message that is gone the copy of who still has it is kept; without one it is refused', async () => {
+  await expect(pin(redis, 'ops', 'ann', 7)).rejects.toMatchObject({ code: 'CHAT_NO_SUCH_MESSAGE' });
+  await pin(redis, 'ops', 'ann', 7, { at: 1_795_187_586_852, sender: 'eve', message: 'gone' });
+  expect(await pinned()).toEqual([
+    { id: 7, at: 1_795_187_586_852, sender: 'eve', message: 'gone', by: 'ann' },
+  ]);
+});
+
+test('only members pin, so many messages at most, and a long text with its length', async () => {
+  await expect(pin(redis, 'ops', 'eve', 1)).rejects.toMatchObject({ code: 'CHAT_NOT_A_MEMBER' });
+  await expect(unpin(redis, 'no', 'eve', 1)).rejects.toMatchObject({ code: 'CHAT_UNKNOWN_ROOM' });
+  const copy = { at: 1, sender: 'ann', message: '語'.repeat(20_000) };
+  for (let id = 1; id <= mostPins; id += 1) await pin(redis, 'ops', 'ann', id, copy);
+  await expect(pin(redis, 'ops', 'ann', 99, copy)).rejects.toMatchObject({ code: 'CHAT_TOO_MANY_PINS' });
+  const [first] = await pinned();
+  expect(first).toMatchObject({ message: expect.stringMatching(/^語+… \(58\.6K, cut\)$/) });
+});
+
+test('with the last member goes what lies beside the room; not what lies beside one made anew', async () => {
+  await pin(redis, 'ops', 'ann', 1, { at: 1, sender: 'ann', message: 'x' });
+  await lookHere(redis, 'ops', 'ann');
+  await leave(redis, 'ops', 'bob');
+  expect(await redis.exists('pins:ops', 'here:ops')).toBe(2);
+  await leave(redis, 'ops', 'ann');
+  expect(await redis.exists('pins:ops', 'here:ops')).toBe(0);
+});
+
+test('who looked is known of those whose console noted it, and of nobody else', async () => {
+  await lookHere(redis, 'ops', 'ann');
+  await expect(lookHere(redis, 'ops', 'eve')).rejects.toMatchObject({ code: 'CHAT_NOT_A_MEMBER' });
+  const { stdout } = await runHere(['chat', 'who', 'ops', '--json'], { url: server.url });
+  expect(JSON.parse(stdout)).toEqual({
+    room: 'ops',
+    memberCount: 2,
+    members: [
+      { name: 'ann', unread: 0, writesOnly: false, lookedAt: expect.any(Number) },
+      { name: 'bob', unread: 0, writesOnly: false, lookedAt: null },
+    ],
+  });
+  expect((await runHere(['chat', 'who', 'ops'], { url: server.url })).stdout).toMatch(
+    /ann +here[\s\S]*bob +not known/,
+  );
+});
+
+test('a pin that somebody else wrote hides no other, and is printed safely', async () => {
+  await pin(redis, 'ops', 'ann', 1, {
+    at: 1,
+    sender: 'ann\u001b[2J',
+    message: 'evil\u001b]52;c;x\u0007\nforged',
+  });
+  await redis.zadd('pins:ops', 2, 'no JSON');
+  await redis.zadd('pins:ops', 3, `{"id": 3, "x": "${'y'.repeat(600_000)}"}`);
+  const { stdout, stderr, code } = await runHere(['chat', 'pins', 'ops'], { url: server.url });
+  expect(code).toBe(0);
+  expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+  expect(stderr).toMatch(/pin of message 2, which is malformed/);
+  expect(stderr).toMatch(/pin of message 3, which is malformed/);
+});
