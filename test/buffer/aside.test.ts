@@ -319,6 +319,53 @@ test('in SQLite a count that cannot be added to is left as it is', async () => {
   }
 });
 
+test('an id of 2 MiB is not read but set aside, whoever dies when, and the others are written', async () => {
+  const database = await databases.sqlite();
+  try {
+    await database.run('CREATE TABLE long (id text PRIMARY KEY, count integer)');
+    const target = await openTarget({ to: database.to, table: 'long' });
+    const put = "redis.call('ZADD', KEYS[1], ARGV[1], string.rep(ARGV[2], ARGV[3]))";
+    for (const [count, letter, bytes] of [
+      ['7', 'x', 2 * 1024 ** 2],
+      ['2.5', 'y', 65_537],
+      ['3', 'z', 65_536],
+    ] as const)
+      await redis.eval(put, 1, 'pending:long', count, letter, bytes);
+    await redis.zadd('pending:long', 1, 'good', 9, 'other');
+    const sent = async () =>
+      Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1] ?? 'none');
+    const before = await sent();
+    const dying = flush(redis, 'long', target, {
+      onStep(step) {
+        if (step === 'sql-committed') throw new Error('died');
+      },
+    });
+    await expect(dying).rejects.toThrow('died');
+    const flushed = await flush(redis, 'long', target);
+    expect(flushed.refused).toMatchObject([
+      {
+        id: expect.stringMatching(/^x+… \(2.0M, cut\)$/),
+        count: 7,
+        code: 'ID_LENGTH',
+        reason: 'an id of 2.0M is not read: those of up to 64K are',
+      },
+    ]);
+    expect(flushed.leftPending).toBe(1);
+    expect(await database.counts('long')).toEqual({ good: 1, other: 9, ['z'.repeat(65_536)]: 3 });
+    expect(await asideOf('long')).toMatchObject([{ count: 7, code: 'ID_LENGTH', nextRetryMs: undefined }]);
+    expect(await pendingOf(redis, 'long')).toMatchObject({ ids: 1, total: 2.5, inflight: { ids: 0 } });
+    expect(await retryAside(redis, 'long', 'all')).toEqual({ retried: 1, unknown: [] });
+    expect(await flush(redis, 'long', target)).toMatchObject({ rows: 0, refused: [{ count: 7 }] });
+    await redis.eval(put, 1, 'pending:long', 1, 'x', 2 * 1024 ** 2);
+    await flush(redis, 'long', target);
+    expect(await asideOf('long')).toMatchObject([{ count: 8, code: 'ID_LENGTH' }]);
+    expect((await sent()) - before).toBeLessThan(300_000);
+    await target.close();
+  } finally {
+    await database.close();
+  }
+});
+
 test('PostgreSQL without the right to make the table for it: the id is named, and everything stays in flight', async () => {
   const database = await databases.postgres();
   try {

@@ -211,6 +211,7 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd(`buffer flush project --to sqlite:${file}`);
     await qd('buffer aside project');
     await qd('buffer retry project bad1');
+    await qd('buffer retry project --all');
     await qd(`buffer flush project --to sqlite:${file}`);
     await qd('buffer drop project bad2 --yes');
 

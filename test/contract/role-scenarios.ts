@@ -214,6 +214,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await does('buffer aside project');
       await does('buffer pending project');
       await does('buffer retry project bad1');
+      await does('buffer retry project --all');
       await does(`buffer flush project --to sqlite:${file}`);
       await does('buffer drop project bad2 --yes');
       await other('buffer incr project 9');

@@ -6,7 +6,9 @@ import asidePage from './flush/aside-page.lua';
 import claim from './flush/claim.lua';
 import commit from './flush/commit.lua';
 import drop from './flush/drop.lua';
+import readBatch from './flush/read-batch.lua';
 import retry from './flush/retry.lua';
+import retryAll from './flush/retry-all.lua';
 import increment from './increment.lua';
 import { bufferKeys } from './keys.ts';
 import pending from './pending.lua';
@@ -29,8 +31,8 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'flusher',
-    scripts: [addUp, asidePage, claim, commit, drop, pending, registryPage, retry],
-    commands: ['EXISTS', 'HGET', 'TIME', 'ZADD', 'ZCOUNT', 'ZRANGE', 'ZSCAN'],
+    scripts: [addUp, asidePage, claim, commit, drop, pending, readBatch, registryPage, retry, retryAll],
+    commands: ['EXISTS', 'TIME', 'ZADD', 'ZCOUNT'],
     keys: (redis, type) => {
       const { guard: _, ...keys } = bufferKeys(redis, type);
       return Object.values(keys);

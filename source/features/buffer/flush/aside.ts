@@ -5,11 +5,12 @@ import { asArray, asInteger, asNumber, asText } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { typed } from '../../../redis/wrong-type.ts';
-import { cutMark, onlyText } from '../../../ui/format.ts';
+import { cutMark, formatBytes, onlyText } from '../../../ui/format.ts';
 import { bufferKeys } from '../keys.ts';
 import pageLua from './aside-page.lua';
 import dropLua from './drop.lua';
 import retryLua from './retry.lua';
+import retryAllLua from './retry-all.lua';
 
 /**
  * Ids that SQL refuses, and the others not held up by them.
@@ -23,7 +24,7 @@ export type Aside = {
   /** Behind 1 KiB cut, with a mark such as `… (12.4M, cut)`. */
   readonly id: string;
   readonly count: number;
-  /** SQLSTATE, `SQLITE_CONSTRAINT`, or one of ours: `ID_TYPE`, `COUNT_TYPE`, `NO_ROW`; undefined: not known. */
+  /** SQLSTATE, `SQLITE_CONSTRAINT`, or one of ours: `ID_LENGTH`, `ID_TYPE`, `COUNT_TYPE`, `NO_ROW`; undefined: not known. */
   readonly code: string | undefined;
   readonly reason: string | undefined;
   /** Epoch ms. */
@@ -32,6 +33,18 @@ export type Aside = {
   /** Epoch ms; 0: with the next flush. */
   readonly nextRetryMs: number | undefined;
 };
+
+/**
+ * Bytes of an id that a flush reads; ours have at most 2 KiB. For good: whoever settles a batch after a crash has to read
+ * of it what was read before.
+ */
+export const longestRead = 65_536;
+
+/** Why an id of so many bytes goes to no database. */
+export function tooLong(bytes: number): { readonly code: 'ID_LENGTH'; readonly reason: string } {
+  const reason = `an id of ${formatBytes(bytes)} is not read: those of up to ${formatBytes(longestRead)} are`;
+  return { code: 'ID_LENGTH', reason };
+}
 
 const explanation = v.object({
   code: v.string(),
@@ -63,11 +76,13 @@ const pageScript = defineScript({
 function rowOf([id, bytes, count, why, due]: readonly unknown[]): Omit<Aside, 'type'> {
   const known = v.safeParse(v.pipe(v.string(), v.parseJson(), explanation), asText(why));
   const dueMs = asText(due);
+  const length = bytes === '' ? 0 : asInteger(bytes);
+  const cause = known.success ? known.output : length > longestRead ? tooLong(length) : undefined;
   return {
-    id: asText(id) + (bytes === '' ? '' : cutMark(asInteger(bytes))),
+    id: asText(id) + (length === 0 ? '' : cutMark(length)),
     count: asNumber(count),
-    code: known.success ? known.output.code : undefined,
-    reason: known.success ? known.output.reason : undefined,
+    code: cause?.code,
+    reason: cause?.reason,
     sinceMs: known.success ? known.output.sinceMs : undefined,
     tries: known.success ? known.output.tries : 0,
     nextRetryMs: dueMs === '' ? undefined : asNumber(dueMs),
@@ -77,6 +92,13 @@ function rowOf([id, bytes, count, why, due]: readonly unknown[]): Omit<Aside, 't
 const retryScript = defineScript({
   lua: retryLua,
   parse: (reply) => asArray(reply).map((each) => asInteger(each)),
+});
+const retryAllScript = defineScript({
+  lua: retryAllLua,
+  parse(reply) {
+    const [cursor, retried] = asArray(reply);
+    return { cursor: asText(cursor), retried: asInteger(retried) };
+  },
 });
 const dropScript = defineScript({
   lua: dropLua,
@@ -138,12 +160,24 @@ export async function retryAside(
   const { aside, due } = bufferKeys(redis, type);
   const unknown: string[] = [];
   let retried = 0;
-  for await (const page of ids === 'all' ? idPages(redis, aside) : pages(ids)) {
+  if (ids === 'all') {
+    for (let cursor: string | undefined; cursor !== '0'; ) {
+      const part = await typed(
+        redis,
+        { [aside]: 'zset', [due]: 'zset' },
+        retryAllScript(redis, [aside, due], [cursor ?? '0', pageIds]),
+      );
+      cursor = part.cursor;
+      retried += part.retried;
+    }
+    return { retried, unknown };
+  }
+  for (const page of pages(ids)) {
     const found = await typed(redis, { [aside]: 'zset' }, retryScript(redis, [aside, due], page));
     retried += found.filter((each) => each === 1).length;
     unknown.push(...page.filter((_, index) => found[index] !== 1));
   }
-  return { retried, unknown: ids === 'all' ? [] : unknown };
+  return { retried, unknown };
 }
 
 /**
@@ -170,21 +204,6 @@ export async function dropAside(
     }
   }
   return { dropped, unknown };
-}
-
-/** Whole, as they have to be named. */
-async function* idPages(redis: Client, aside: string): AsyncGenerator<readonly string[]> {
-  let cursor = '0';
-  do {
-    const from = cursor;
-    const [next, flat] = await typed(
-      redis,
-      { [aside]: 'zset' },
-      retryAborted(() => redis.zscan(aside, from, 'COUNT', pageIds)),
-    );
-    cursor = next;
-    if (flat.length > 0) yield flat.filter((_, index) => index % 2 === 0);
-  } while (cursor !== '0');
 }
 
 function* pages(ids: readonly string[]): Generator<readonly string[]> {

@@ -20,10 +20,12 @@
 -- @include ./aside.lua
 local pending, inflight, batch, oldest, settled, aside, why, due = unpack(KEYS)
 local mostDue = 500
+-- Bytes of an id of a batch, and of a time: what others have put there instead is not looked at.
+local longestBatch, longestTime = 200, 32
 
 local refusal = denied({ { 'RENAME', pending, inflight }, { 'HSET', batch, 'f', 'v' }, { 'SET', oldest, 'v' },
   { 'ZINCRBY', aside, 1, 'm' }, { 'ZREM', inflight, 'm' }, { 'ZADD', inflight, 1, 'm' }, { 'ZSCORE', inflight, 'm' },
-  { 'ZRANGE', aside, 0, 1 }, { 'ZCARD', aside }, { 'ZCOUNT', due, 0, 1 },
+  { 'ZSCAN', aside, 0 }, { 'ZCARD', aside }, { 'ZCOUNT', due, 0, 1 },
   { 'ZRANGEBYSCORE', due, 0, 1 }, { 'HGET', why, 'f' } })
 if refusal then return refusal end
 
@@ -32,14 +34,17 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nowText = string.format('%.0f', now)
 local function answer(id, isResumed)
   local before = string.format('%.0f', now - tonumber(ARGV[3]))
-  local forgettable = id == '' and {} or redis.call('ZRANGEBYSCORE', settled, '-inf', before, 'LIMIT', 0, 100)
+  local forgettable = {}
+  for _, old in ipairs(id == '' and {} or redis.call('ZRANGEBYSCORE', settled, '-inf', before, 'LIMIT', 0, 100)) do
+    if #old <= longestBatch then forgettable[#forgettable + 1] = old end
+  end
   return { id, isResumed, redis.call('ZCARD', aside), redis.call('ZCOUNT', due, '-inf', now), forgettable }
 end
 
-local id = redis.call('HGET', batch, 'id')
+local id = redis.call('HSTRLEN', batch, 'id') <= longestBatch and redis.call('HGET', batch, 'id')
 if id then
   local target = redis.call('HGET', batch, 'target')
-  if target and target ~= ARGV[2] then return redis.error_reply('ELSEWHERE ' .. target) end
+  if target and target ~= ARGV[2] then return redis.error_reply('ELSEWHERE ' .. string.sub(target, 1, longestBatch)) end
   redis.call('HSET', batch, 'target', ARGV[2])
   return answer(id, 1)
 end
@@ -49,13 +54,22 @@ for _, key in ipairs({ inflight, pending, aside, due }) do
   local kind = redis.call('TYPE', key).ok
   if kind ~= 'zset' and kind ~= 'none' then return redis.error_reply('WRONG_TYPE ' .. key) end
 end
+-- A few at a time, as they may be long; by name, as adding to a count moves it in the order of counts.
+local function eachAside(act)
+  local cursor = '0'
+  repeat
+    local page = redis.call('ZSCAN', aside, cursor, 'COUNT', 16)
+    cursor = page[1]
+    for i = 1, #page[2], 2 do act(page[2][i]) end
+  until cursor == '0'
+end
 local function begin(since, retry)
   redis.call('HSET', batch, 'id', ARGV[1], 'target', ARGV[2], 'claimedMs', nowText, 'oldestMs', since, 'retry', retry)
   return answer(ARGV[1], 0)
 end
 
 if ARGV[5] ~= '' and redis.call('EXISTS', aside) == 1 and redis.call('HGET', why, '') ~= ARGV[5] then
-  for _, member in ipairs(redis.call('ZRANGE', aside, 0, -1)) do redis.call('ZADD', due, 0, member) end
+  eachAside(function(member) redis.call('ZADD', due, 0, member) end)
   redis.call('HSET', why, '', ARGV[5])
 end
 
@@ -70,15 +84,15 @@ if ARGV[4] == 'due' and not isOrphan then
   if redis.call('EXISTS', inflight) == 0 then return answer('', 0) end
   return begin(nowText, '1')
 end
-local since = redis.call('GET', oldest) or nowText
+local since = redis.call('STRLEN', oldest) <= longestTime and redis.call('GET', oldest) or nowText
 if not isOrphan then
   redis.call('SET', oldest, nowText)
   if redis.call('EXISTS', pending) == 0 then return answer('', 0) end
   redis.call('RENAME', pending, inflight)
-  for _, member in ipairs(redis.call('ZRANGE', aside, 0, -1)) do
+  eachAside(function(member)
     local count = redis.call('ZSCORE', inflight, member)
     if count and addAside(aside, member, count) then redis.call('ZREM', inflight, member) end
-  end
+  end)
   if redis.call('EXISTS', inflight) == 0 then return answer('', 0) end
 end
 return begin(since, '0')

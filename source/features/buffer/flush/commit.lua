@@ -14,15 +14,16 @@
 -- ARGV[3] isLast: 1 to let go of the batch, else 0
 -- ARGV[4] definition: of the table that refused
 -- ARGV[5] forgotten: how many words follow that are settled ids which SQL has forgotten meanwhile
--- ARGV[6...] those ids, then five words for each id to move: mode (`fraction`, `all` or `aside`), id, and for `aside` the
--- count, the code and the reason
+-- ARGV[6...] those ids, then five words for each id to move: mode (`fraction`, `all`, `aside` or `long`), id, and for
+-- `aside` the count, the code and the reason. `long` sets aside what nobody has read: instead of the id its place in the
+-- batch; it is its own reason
 -- Reply: 1, or 0 if that batch is no longer in flight (somebody else let go of it)
 -- @include ./denied.lua
 -- @include ./aside.lua
 local pending, inflight, batch, settled, aside, why, due = unpack(KEYS)
 local refusal = denied({ { 'ZINCRBY', pending, 1, 'm' }, { 'ZINCRBY', aside, 1, 'm' }, { 'HSET', batch, 'f', 'v' },
   { 'HSET', why, 'f', 'v' }, { 'HGET', why, 'f' }, { 'HDEL', why, 'f' }, { 'ZSCORE', inflight, 'm' },
-  { 'ZSCORE', aside, 'm' }, { 'ZRANGE', inflight, 0, 1 }, { 'UNLINK', inflight, batch }, { 'ZADD', settled, 1, 'm' },
+  { 'ZSCORE', aside, 'm' }, { 'ZRANGE', inflight, 0, 1 }, { 'ZCARD', inflight }, { 'UNLINK', inflight, batch }, { 'ZADD', settled, 1, 'm' },
   { 'ZADD', due, 1, 'm' }, { 'ZREM', settled, 'm' } })
 if refusal then return refusal end
 if redis.call('HGET', batch, 'id') ~= ARGV[1] then return 0 end
@@ -45,7 +46,16 @@ local afterForgotten = 6 + tonumber(ARGV[5])
 if tonumber(redis.call('HGET', batch, 'putBack') or '0') < tonumber(ARGV[2]) then
   for i = afterForgotten, #ARGV, 5 do
     local mode, id, count = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-    local text = redis.call('ZSCORE', inflight, id)
+    local text
+    if mode == 'long' then
+      id, text = unpack(redis.call('ZRANGE', inflight, id, id, 'WITHSCORES'))
+      if isExact(tonumber(text)) and addAside(aside, id, text) then
+        redis.call('HSET', why, '', ARGV[4])
+        text = nil
+      end
+    else
+      text = redis.call('ZSCORE', inflight, id)
+    end
     if mode == 'aside' then
       if addAside(aside, id, count) then explain(id, ARGV[i + 3], ARGV[i + 4])
       else redis.call('ZINCRBY', pending, count, id) end
@@ -61,7 +71,8 @@ end
 if ARGV[3] == '1' then
   -- What went well this time is aside no longer.
   if redis.call('HGET', batch, 'retry') == '1' then
-    for _, id in ipairs(redis.call('ZRANGE', inflight, 0, -1)) do
+    for place = 0, redis.call('ZCARD', inflight) - 1 do
+      local id = redis.call('ZRANGE', inflight, place, place)[1]
       if not redis.call('ZSCORE', aside, id) then redis.call('HDEL', why, id) end
     end
   end

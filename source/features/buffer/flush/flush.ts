@@ -2,14 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { WrongTypeError } from '../../../errors.ts';
 import type { Client } from '../../../redis/client.ts';
 import { register } from '../../../redis/registry.ts';
-import { asArray, asInteger, asText, asTexts } from '../../../redis/reply.ts';
+import { asArray, asInteger, asNumber, asText, asTexts } from '../../../redis/reply.ts';
 import { retryAborted } from '../../../redis/retry-aborted.ts';
 import { defineScript } from '../../../redis/script.ts';
+import { cutMark } from '../../../ui/format.ts';
 import { BatchElsewhereError } from '../errors.ts';
 import { type BufferKeys, bufferKeys } from '../keys.ts';
 import { byId, type OnStep, type Refusal, type Row, type Target } from '../sql/target.ts';
+import { longestRead, tooLong } from './aside.ts';
 import claimLua from './claim.lua';
 import commitLua from './commit.lua';
+import readBatchLua from './read-batch.lua';
 
 /**
  * From Redis to SQL, exactly once in effect, without a lock.
@@ -32,7 +35,7 @@ import commitLua from './commit.lua';
  * more than a day behind, may offer a batch whose id SQL has forgotten.
  */
 
-const readPage = 1000;
+const readPage = { ids: 1000, bytes: 1024 * 1024 };
 const movePart = 400;
 const keepSettledMs = 86_400_000;
 /** Of a batch: when more is refused, it is the table that does not fit. */
@@ -190,8 +193,10 @@ async function settle(
   claim: Claim,
   onStep: OnStep | undefined,
 ): Promise<Settled | undefined> {
-  const { rows, unfit } = await readBatch(redis, keys, onStep);
-  if ((await retryAborted(() => redis.hget(keys.batch, 'id'))) !== claim.id) return;
+  const read = await readBatch(redis, keys, claim, onStep);
+  if (!read) return;
+  const { rows, unfit, long } = read;
+  const [longAside, longPending] = [long.filter(isExact), long.filter((one) => !isExact(one))];
   const total = sumOf(rows);
   const note = `${type}: ${rows.length} rows, ${total >= 0 ? '+' : ''}${total}`;
   const most = Math.max(mostRefused.ids, Math.floor(rows.length * mostRefused.share));
@@ -201,7 +206,7 @@ async function settle(
       note,
       rows,
       forget: claim.forget,
-      mostRefused: Math.min(most, Math.max(0, mostAside - claim.aside)),
+      mostRefused: Math.min(most, Math.max(0, mostAside - claim.aside - long.length)),
     },
     onStep,
   );
@@ -209,6 +214,7 @@ async function settle(
     typeof applied === 'string' ? { isNew: applied === 'applied', refused: [] } : applied;
   const moves: Move[] = [
     ...unfit,
+    ...long.map(({ place, count }): Move => ['long', place, count, '', '']),
     ...refused.map(
       ({ id, count, code, reason }): Move => ['aside', id, count, code, reason.slice(0, longestReason)],
     ),
@@ -217,7 +223,16 @@ async function settle(
   const written = isNew
     ? { rows: rows.length - refused.length, total: total - sumOf(refused) }
     : { rows: 0, total: 0 };
-  return { batch: claim.id, ...written, refused, leftPending: unfit.length };
+  return {
+    batch: claim.id,
+    ...written,
+    refused: [...refused, ...longAside],
+    leftPending: unfit.length + longPending.length,
+  };
+}
+
+function isExact({ count }: Long): boolean {
+  return Number.isSafeInteger(count);
 }
 
 function sumOf(rows: readonly Row[]): number {
@@ -226,8 +241,8 @@ function sumOf(rows: readonly Row[]): number {
 
 /** What happens to an id when the batch is let go of; five words each. */
 type Move = readonly [
-  mode: 'fraction' | 'all' | 'aside',
-  id: Buffer | string,
+  mode: 'fraction' | 'all' | 'aside' | 'long',
+  idOrPlace: Buffer | string | number,
   count: number | '',
   code: string,
   reason: string,
@@ -235,21 +250,58 @@ type Move = readonly [
 
 const longestReason = 300;
 
+/** An id that is too long to be read, with its beginning. */
+type Long = Refusal & { readonly place: number };
+
+type Page = {
+  readonly next: number | undefined;
+  readonly long: readonly Long[];
+  readonly flat: readonly unknown[];
+};
+
+const readScript = defineScript({
+  lua: readBatchLua,
+  binary: true,
+  parse(reply): Page | 'gone' {
+    const [next, long, ...flat] = asArray(reply);
+    if (asText(next) === 'gone') return 'gone';
+    const cells = asArray(long);
+    return {
+      next: asText(next) === '' ? undefined : asInteger(next),
+      long: Array.from({ length: cells.length / 4 }, (_, index) => longOf(cells.slice(4 * index))),
+      flat,
+    };
+  },
+});
+
+function longOf([place, bytes, count, beginning]: readonly unknown[]): Long {
+  const id = asText(beginning) + cutMark(asInteger(bytes));
+  return { place: asInteger(place), id, count: asNumber(count), ...tooLong(asInteger(bytes)) };
+}
+
+/** Undefined if it is in flight no longer. */
 async function readBatch(
   redis: Client,
-  { inflight }: BufferKeys,
+  { inflight, batch }: BufferKeys,
+  { id: batchId }: Claim,
   onStep: OnStep | undefined,
-): Promise<{ rows: Row[]; unfit: Move[] }> {
+): Promise<{ rows: Row[]; unfit: Move[]; long: Long[] } | undefined> {
   const rows: Row[] = [];
   const unfit: Move[] = [];
-  for (let start = 0; ; start += readPage) {
-    const end = start + readPage - 1;
-    const flat = await retryAborted(() => redis.zrangeBuffer(inflight, `${start}`, `${end}`, 'WITHSCORES'));
+  const long: Long[] = [];
+  for (let place: number | undefined = 0; place !== undefined; ) {
+    const page: Page | 'gone' = await readScript(
+      redis,
+      [inflight, batch],
+      [place, readPage.ids, longestRead, readPage.bytes, batchId],
+    );
+    if (page === 'gone') return;
     onStep?.('page-read');
-    for (let index = 0; index < flat.length; index += 2) {
-      const bytes = flat[index];
-      const count = Number(flat[index + 1]);
-      if (!bytes) continue;
+    long.push(...page.long);
+    for (let index = 0; index < page.flat.length; index += 2) {
+      const bytes = page.flat[index];
+      const count = asNumber(page.flat[index + 1]);
+      if (!Buffer.isBuffer(bytes)) continue;
       const id = bytes.toString();
       const whole = Math.trunc(count);
       const isText = !id.includes('\0') && (!id.includes('\uFFFD') || Buffer.from(id).equals(bytes));
@@ -260,10 +312,10 @@ async function readBatch(
       if (whole !== count) unfit.push(['fraction', bytes, '', '', '']);
       if (whole !== 0) rows.push({ id, count: whole });
     }
-    if (flat.length < 2 * readPage) break;
+    place = page.next;
   }
   rows.sort(byId);
-  return { rows, unfit };
+  return { rows, unfit, long };
 }
 
 async function letGo(
