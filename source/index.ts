@@ -31,5 +31,11 @@ export type {
   Warning,
   Watched,
 } from './library-types.ts';
-export { LostError, RefusedError, UnreachableError, UnreadableReplyError } from './redis/errors.ts';
+export {
+  LostError,
+  ProtocolError,
+  RefusedError,
+  UnreachableError,
+  UnreadableReplyError,
+} from './redis/errors.ts';
 export { checkSupport } from './redis/server/support.ts';

@@ -103,6 +103,25 @@ export class RefusedError extends QuarterdeckError {
   }
 }
 
+/** What answers there is no Redis, or a proxy before it answers itself: its reply is none of the protocol. */
+export class ProtocolError extends QuarterdeckError {
+  constructor(first: string | undefined, cause: Error) {
+    const begins = first === undefined ? '' : `: it begins with ${JSON.stringify(first)}`;
+    super('connection', 'REDIS_PROTOCOL', `The answer is no reply of Redis${begins}`, {
+      hint: 'Look what listens there: another program, or a proxy that answers by itself',
+      cause,
+    });
+  }
+}
+
+/** What ioredis says of bytes that it cannot parse, and asks its users to report, in our words. */
+export function protocolFault(error: unknown): ProtocolError | undefined {
+  if (!(error instanceof Error)) return;
+  const [, first] = /^(?:Unknown RESP type \d+|Protocol error, got) "(.+?)"/s.exec(error.message) ?? [];
+  if (first === undefined && !error.message.endsWith('Please report this.')) return;
+  return new ProtocolError(first, error);
+}
+
 /** A private redis-server could not be started. */
 export class EmbeddedError extends QuarterdeckError {
   constructor(detail: string, options: { cause?: unknown; hint?: string } = {}) {

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { DeniedError, QuarterdeckError, UnsupportedServerError } from '../errors.ts';
 import { backoffMs, pause } from './backoff.ts';
 import { type Client, isCluster } from './client.ts';
-import { RefusedError } from './errors.ts';
+import { protocolFault, RefusedError } from './errors.ts';
 import { asArray, asPairs, asText } from './reply.ts';
 import { isTooOld, serverOf } from './server/server-version.ts';
 
@@ -120,7 +120,7 @@ export function isPassing(thrown: unknown): boolean {
  * stays: `typed` finds out which key it means. `server` names it, where several may be meant.
  */
 export function refused(thrown: unknown, server = 'Redis'): unknown {
-  if (!isReplyError(thrown)) return thrown;
+  if (!isReplyError(thrown)) return protocolFault(thrown) ?? thrown;
   const { message } = thrown;
   const known = passing.get(firstWord(message));
   if (known) {

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { failureOf } from '../../source/commands/failure.ts';
 import { readConfig } from '../../source/config.ts';
 import { type Connection, connect } from '../../source/redis/connection/connect.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
@@ -114,6 +116,39 @@ test('too many clients', async () => {
     kind: 'connection',
     message: expect.stringContaining('max number of clients reached'),
     hint: expect.stringContaining('maxclients'),
+  });
+});
+
+test('what answers and is no Redis is reported in our words', async () => {
+  const other = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  });
+  await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve));
+  const address = other.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  try {
+    const failure: unknown = await open(`redis://127.0.0.1:${port}`)
+      .ready(300)
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'REDIS_UNREACHABLE',
+      message: expect.stringContaining('The answer is no reply of Redis: it begins with "H"'),
+    });
+    expect(String(failure)).not.toContain('report');
+  } finally {
+    other.close();
+  }
+});
+
+test.each([
+  'Unknown RESP type 72 "H". Please report this.',
+  'Protocol error, got "H" as reply type byte. Please report this.',
+])('a command that was answered so is no bug of ours: %s', (said) => {
+  expect(failureOf(new Error(said))).toMatchObject({
+    kind: 'connection',
+    code: 'REDIS_PROTOCOL',
+    message: 'The answer is no reply of Redis: it begins with "H"',
   });
 });
 

@@ -6,6 +6,7 @@ import {
   AuthenticationError,
   isTlsRefusal,
   LostError,
+  protocolFault,
   RefusedError,
   UnknownGroupError,
   UnreachableError,
@@ -115,7 +116,7 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
   ask.on('error', (error: Error) => {
     // An alert of TLS may lose the race against the reset behind it: the reason of an earlier attempt still holds.
     if (/ECONNRESET|EPIPE/.test(error.message) && isTlsRefusal(lastError)) return;
-    lastError = error;
+    lastError = protocolFault(error) ?? error;
   });
   let wasReady = false;
   ask.on('ready', () => {
