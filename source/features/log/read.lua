@@ -84,8 +84,11 @@ for place = 0, (counts and top or 0) - 1 do
   entries[#entries + 1] = count
   entries[#entries + 1] = before or ''
   entries[#entries + 1] = before and redis.call('ZREVRANK', previous, message) + 1 or ''
-  local bytes = redis.call('HSTRLEN', KEYS[5], message)
-  if bytes <= 65536 then
+  -- No writer of ours has a sample for such a long one: it need not be sought.
+  local bytes = #message <= 65536 and redis.call('HSTRLEN', KEYS[5], message) or 0
+  if #message > 65536 then
+    add_text(entries, '')
+  elseif bytes <= 65536 then
     add_text(entries, redis.call('HGET', KEYS[5], message) or '')
   else
     entries[#entries + 1] = ''

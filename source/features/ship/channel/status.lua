@@ -15,7 +15,7 @@
 -- ARGV[4...] the settings that are wanted, `expect` among them
 -- Reply: of each channel that was looked at {epoch ms, settings, who, {member, cursor, messages behind it, ...}, {part, JSON,
 -- Reply: ...}, how many parts, how many files, {consumer:part, JSON, ...}, how many are set aside, how many entries were left
--- Reply: out, and their bytes}; where several are wanted, the text of its error instead
+-- Reply: out, and their bytes, 1 if no part is missing but those}; where several are wanted, the text of its error instead
 local limit, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -27,7 +27,7 @@ end
 
 -- Fields and values of a hash until there are enough; whether those are all of them does not matter here.
 local function fieldsOf(key, most, bytes)
-  local found, met, cursor = {}, 0, '0'
+  local found, met, cursor, isCut = {}, 0, '0', false
   repeat
     local page = redis.call('HSCAN', key, cursor, 'COUNT', 20)
     cursor = page[1]
@@ -38,10 +38,12 @@ local function fieldsOf(key, most, bytes)
       elseif bytes > 0 then
         bytes, spent = bytes - size, spent + size
         found[#found + 1], found[#found + 2] = page[2][i], page[2][i + 1]
+      else
+        isCut = true
       end
     end
   until cursor == '0' or met >= most or bytes <= 0
-  return found, redis.call('HLEN', key) - #found / 2
+  return found, redis.call('HLEN', key) - #found / 2, cursor == '0' and not isCut and 1 or 0
 end
 
 local function look(settingsKey, partsKey, filesKey, whoKey, membersKey, messagesKey, asideKey)
@@ -58,7 +60,7 @@ local function look(settingsKey, partsKey, filesKey, whoKey, membersKey, message
   -- Of parts the count tells that some are not shown.
   leftOut = math.max(leftOut, unknown)
   local count = redis.call('HLEN', partsKey)
-  local parts = fieldsOf(partsKey, limit, budget)
+  local parts, _, isWhole = fieldsOf(partsKey, limit, budget)
   local asides = redis.call('HLEN', asideKey)
   local aside = fieldsOf(asideKey, limit, budget / 2)
   local members = {}
@@ -70,6 +72,7 @@ local function look(settingsKey, partsKey, filesKey, whoKey, membersKey, message
   end
   return {
     now, settings, who, members, parts, count, redis.call('HLEN', filesKey), aside, asides, leftOut, leftOutBytes,
+    isWhole,
   }
 end
 

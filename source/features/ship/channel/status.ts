@@ -339,8 +339,8 @@ type Outlined = Asked & {
 
 /** Every part, where the look had some of them: a file of which no part is listed would count as delivered. */
 async function readLedger(redis: Client, one: Outlined, allowance: Allowance): Promise<void> {
-  const [, , , , , partsInRedis] = one.reply;
-  if (one.entries.length >= Number(partsInRedis)) return;
+  const [, , , , , partsInRedis, , , , , , isWhole] = one.reply;
+  if (one.entries.length >= Number(partsInRedis) || isWhole === 1) return;
   const entries = new Map<string, Entry>();
   let met = 0;
   for await (const page of hashPages(redis, one.keys.parts, { longest: longestEntry })) {
