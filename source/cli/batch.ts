@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
+import { auditedOn } from '../commands/audited.ts';
 import { assertUnchanged, needsYes, questionOf } from '../commands/confirm.ts';
 import {
   type AnyCommand,
@@ -188,6 +189,7 @@ function makeContext({
     signal,
     commandLine,
     printFrame,
+    audited: auditedOn(config),
     stdin: (rules) =>
       linesOf(streams.stdin, signal, rules, (waiting) =>
         unread.push(() => (waiting() === 0 ? undefined : `${counted(waiting(), 'line')} of stdin`)),

@@ -334,6 +334,17 @@ export type CommandContext = ReadContext & {
    */
   unconfirmed(describe: () => string | undefined): void;
   readonly printFrame: PrintFrame;
+  /** What was done from consoles of this user on this machine, and in sentences what of that cannot be read. */
+  audited?(): Promise<{ readonly acts: readonly AuditedAct[]; readonly unread: readonly string[] }>;
+};
+
+/** An act of the audit trail, such as `limit reset` by ada. */
+export type AuditedAct = {
+  readonly atMs: number;
+  readonly operator: string;
+  readonly command: string;
+  readonly outcome: 'done' | 'failed' | 'unknown';
+  readonly answer: string;
 };
 
 /** The size of one frame of the console, in cells. */

@@ -1,7 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { beginAct } from '../../source/commands/audit-trail.ts';
 import { ack, create, leave } from '../../source/features/chat/room/chat.ts';
 import { beside, lookHere, mostPins, pin, unpin } from '../../source/features/chat/room/pins.ts';
 import { send } from '../../source/features/chat/room/send.ts';
+import { serverName } from '../../source/frames/frame-file.ts';
 import { runHere } from '../helpers/batch.ts';
 import { bookFetch } from '../helpers/book-chat.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -82,6 +87,48 @@ test('who looked is known of those whose console noted it, and of nobody else', 
   expect((await runHere(['chat', 'who', 'ops'], { url: server.url })).stdout).toMatch(
     /ann +here[\s\S]*bob +not known/,
   );
+});
+
+test('the timeline has pins, messages and acts in their order, and says what is not in it', async () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'quarterdeck-test-'));
+  const env = { XDG_STATE_HOME: home };
+  try {
+    const act = { operator: 'ann', context: undefined, production: false, question: undefined, input: {} };
+    for (const place of [server.url, 'redis://elsewhere'])
+      beginAct(path.join(home, 'quarterdeck'), { ...act, server: serverName(place), command: 'limit reset' })(
+        {
+          outcome: 'done',
+          answer: `key has its limit back on ${place === server.url ? 'this' : 'that'}`,
+        },
+      );
+    await send(redis, 'ops', 'ann', 'seen by all');
+    await pin(redis, 'ops', 'ann', 1);
+    for (const name of ['ann', 'bob']) await ack(redis, 'ops', name, 1);
+    await send(redis, 'ops', 'ann', '# forged\n## Not in it\n[x](http://evil/a_b) *\u001b[2J');
+    const { stdout, code } = await runHere(['chat', 'timeline', 'ops'], { url: server.url, env });
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.filter((line) => line.startsWith('#'))).toEqual([
+      '# Timeline of ops',
+      '## Pinned',
+      expect.stringMatching(/^## \d{4}-\d\d-\d\d [+-]\d\d:\d\d$/),
+      '## Not in it',
+    ]);
+    expect(stdout).toMatch(/- \d\d:\d\d \*\*ann\*\* ran limit reset: done, key has its limit back on this/);
+    expect(stdout).not.toContain('on that');
+    expect(stdout).toContain('\\[x\\](http://evil/a_b) \\*');
+    expect(stdout).not.toContain('\u001b');
+    expect(stdout).toContain('1 of 2 messages are not stored any more');
+    const json = await runHere(['chat', 'timeline', 'ops', '--json'], { url: server.url, env });
+    const kinds = json.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { kind: string }).kind);
+    expect(kinds).toEqual(['act', 'pin', 'message']);
+    expect(json.stderr).toContain('Changes of what needs somebody are not kept');
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 });
 
 test('a pin that somebody else wrote hides no other, and is printed safely', async () => {

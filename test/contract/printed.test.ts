@@ -76,6 +76,7 @@ const steps: readonly (Step | (() => Step | Promise<Step>))[] = [
   () => ({ words: `chat frame ops ${frame}` }),
   { words: 'chat pin ops 3 --as ann' },
   { words: 'chat pins ops' },
+  { words: 'chat timeline ops', streams: true },
   { words: 'chat here ops --as ann' },
   { words: 'chat who ops' },
   { words: 'chat unpin ops 3 --as ann' },

@@ -35,6 +35,7 @@ await admin.call(
 const words: Readonly<Record<string, readonly string[]>> = {
   'chat list': [],
   'chat pins': ['ops'],
+  'chat timeline': ['ops'],
   'chat who': ['ops'],
   'chat frame': ['ops', shared.frame],
   'chat read': ['ops', '--as', 'bob', '--peek'],

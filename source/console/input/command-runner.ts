@@ -1,3 +1,4 @@
+import { auditedOn } from '../../commands/audited.ts';
 import { assertUnchanged, questionOf } from '../../commands/confirm.ts';
 import type { CommandTable } from '../../commands/palette.ts';
 import { type AnyCommand, isWriting, ReadOnlyError, runCommand } from '../../commands/run-command.ts';
@@ -114,6 +115,7 @@ export function makeCommandRunner(options: CommandRunnerOptions): CommandRunner 
     commandLine: act.commandLine,
     async *stdin() {},
     unconfirmed() {},
+    audited: auditedOn(config),
     printFrame: async (...frame) => (await import('../print-frame.tsx')).printFrame(...frame),
     ...out,
   });

@@ -26,9 +26,10 @@ import { type Entry, isMalformed, type Message } from './message.ts';
 import * as printed from './printed.ts';
 import { ack, create, join, leave, pending } from './room/chat.ts';
 import { beside, hereMs, lookHere, pin, unpin } from './room/pins.ts';
-import { adopt, discover, inspect, known, knownRooms, type RoomFigures } from './room/rooms.ts';
+import { adopt, discover, history, inspect, known, knownRooms, type RoomFigures } from './room/rooms.ts';
 import { send } from './room/send.ts';
 import { follow } from './room/tail.ts';
+import { gaps, happenings, markdown, mostMessages } from './timeline.ts';
 
 const room = named(word('ROOM', 'the room', name), 'chat');
 const as = named(
@@ -411,6 +412,38 @@ const whoCommand = defineCommand({
   },
 });
 
+const timelineCommand = defineCommand({
+  verb: 'timeline',
+  summary:
+    'what is known of an incident by its room, as Markdown: messages, pins and acts, and what is not known',
+  words: { room },
+  flags: {
+    since: optionalFlag(
+      'DURATION',
+      'only what was said and done within so long; pins are all in it',
+      durationMs,
+    ),
+  },
+  emits: printed.happening,
+  writes: false,
+  examples: ['quarterdeck chat timeline ops --since 8h > incident.md'],
+  async run(context, input) {
+    const found = await assertRoom(context, input.room);
+    const [entries, { pins }, audited] = await Promise.all([
+      history(context.redis, input.room, 0, mostMessages),
+      beside(context.redis, input.room, []),
+      context.audited?.(),
+    ]);
+    const sinceMs = input.since === undefined ? undefined : Date.now() - input.since;
+    const sources = { room: found, entries, pins, acts: audited?.acts ?? [], sinceMs };
+    for (const text of audited?.unread ?? []) context.warn(text);
+    if (!context.config.json) return { text: markdown(sources, audited !== undefined) };
+    for (const text of gaps(sources, audited !== undefined)) context.warn(text);
+    for (const one of happenings(sources)) await context.emit(one, one.text);
+    return { text: '' };
+  },
+});
+
 /** Some of its members, those furthest behind first. @throws {UnknownRoomError} */
 async function assertRoom({ redis, warn }: CommandContext, wanted: string): Promise<RoomFigures> {
   const { rooms, wrong, cuts } = await inspect(redis, [wanted], { limit: mostListed });
@@ -436,6 +469,7 @@ export const commands = [
   suggesting(pinsCommand),
   suggesting(whoCommand),
   suggesting(hereCommand),
+  suggesting(timelineCommand),
   listCommand,
 ] as const;
 

@@ -2,11 +2,11 @@ import type { LineCommand } from '../feature.ts';
 import { isMalformed } from './message.ts';
 import { type ChatSlice, chosenEntry, isPinned } from './state.ts';
 
-/** What a line that begins with `/` does instead of being sent: `/me`, `/pin`, `/unpin`, `/pins`, `/who`. */
+/** What a line that begins with `/` does instead of being sent: `/me`, `/pin`, `/unpin`, `/pins`, `/timeline`, `/who`. */
 
 const line = /^\/([\p{L}\p{N}_-]+)(?:\s+(.*))?$/su;
 
-export const lineCommands = ['/me', '/pin', '/pins', '/unpin', '/who'] as const;
+export const lineCommands = ['/me', '/pin', '/pins', '/timeline', '/unpin', '/who'] as const;
 
 /** Undefined: the text is a message, such as `/var/log is full`. A slash more sends a line that would be a command. */
 export function lineCommand(slice: ChatSlice, typed: string): LineCommand | undefined {
@@ -43,6 +43,7 @@ const made: Readonly<Record<string, Make>> = {
       input: { room, id: number, as: slice.operator },
     })),
   pins: (_slice, room) => ({ path: 'chat pins', input: { room }, shows: true }),
+  timeline: (_slice, room) => ({ path: 'chat timeline', input: { room }, shows: true }),
   who: (_slice, room) => ({ path: 'chat who', input: { room }, shows: true }),
 };
 

@@ -22,6 +22,13 @@ export const who = object({
     }),
   ),
 });
+export const happening = object({
+  at: moment,
+  kind: v.picklist(['message', 'pin', 'act']),
+  id: absent(number),
+  sender: text,
+  text,
+});
 export const seen = object({ room: text, name: text, seen: number });
 export const frame = object({
   room: text,
