@@ -38,6 +38,7 @@ beforeEach(async () => {
   writeFileSync(path.join(base, 'one'), '1');
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const each of running) await each.stop();
   running = [];
   spawnSync('sh', ['-c', 'umount -l "$1"/* 2>/dev/null', 'sh', root]);
@@ -137,6 +138,55 @@ test.runIf(canMount)('a disk that is unmounted: nothing comes into the folder be
   await halted();
   expect(readdirSync(target)).toEqual([]);
   expect(existsSync(path.join(base, 'one'))).toBe(true);
+});
+
+/** In place of rsync: before the first run with these words that is no dry one, after all that was looked at, something happens. */
+function beforeRsync(script: string, words = ''): { readonly happened: () => boolean } {
+  const [bin, flag] = [path.join(root, 'bin'), path.join(root, 'armed')] as const;
+  mkdirSync(bin);
+  writeFileSync(flag, '');
+  const isReal = `case " $* " in *--list-only*|*--dry-run*) ;; *${words}*) if rm '${flag}' 2>/dev/null; then ${script}; fi;; esac`;
+  const real = execFileSync('sh', ['-c', 'command -v rsync'], { encoding: 'utf8' }).trim();
+  writeFileSync(path.join(bin, 'rsync'), `#!/bin/sh\n${isReal}\nexec ${real} "$@"\n`, { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}:${process.env.PATH}`);
+  return { happened: () => !existsSync(flag) };
+}
+
+test.each([
+  { how: 'renamed', leave: 'mv "$T" "$T.away" && mkdir "$T"', isMount: false },
+  { how: 'unmounted', leave: 'umount -l "$T"', isMount: true },
+])(
+  'a target $how between the look at it and the start of rsync is not filled',
+  async ({ leave, isMount }) => {
+    if (isMount && !canMount) return expect.soft(canMount, 'not tried: mounting takes root').toBe(false);
+    if (isMount) sh('mount -t tmpfs none "$1"', target);
+    put(target, marker);
+    sync();
+    await holds([marker, 'one']);
+    const { happened } = beforeRsync(leave.replaceAll('$T', target));
+    put(base, 'two');
+    await tell('two');
+    await vi.waitFor(() => expect(happened()).toBe(true), 10_000);
+    await halted();
+    expect(readdirSync(target)).toEqual([]);
+  },
+);
+
+test('a base that another folder takes the place of, just before rsync removes: nothing else is removed', async () => {
+  put(target, marker);
+  put(base, 'two');
+  const { troubles } = sync();
+  await holds([marker, 'one', 'two']);
+  rmSync(path.join(base, 'one'));
+  const { happened } = beforeRsync(
+    `mv ${base} ${base}.away && mkdir ${base} && touch ${base}/one`,
+    '--delete',
+  );
+  await tell('one');
+  await vi.waitFor(() => expect(happened()).toBe(true), 10_000);
+  await vi.waitFor(async () => expect((await only())?.halted?.reason).toBe('base-replaced'), 10_000);
+  expect(readdirSync(target)).toContain('two');
+  expect(troubles.join('\n')).toContain('Halted');
 });
 
 test.each([

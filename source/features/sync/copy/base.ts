@@ -108,9 +108,13 @@ export async function placeOf(folder: string): Promise<Place> {
 }
 
 /** Whether the folder is the one that was remembered, as far as can be known without a marker. */
-export async function isAt(folder: string, { inode, isMount, entries }: Place): Promise<boolean> {
-  const now = await placeOf(folder);
-  if (now.inode !== inode || now.isMount !== isMount) return false;
+export async function isAt(folder: string, place: Place): Promise<boolean> {
+  return (await placeOf(folder)).isMount === place.isMount && (await holdsSome(folder, place));
+}
+
+/** Whether it is the same folder and something of what was in it is there. */
+export async function holdsSome(folder: string, { inode, entries }: Place): Promise<boolean> {
+  if ((await stat(folder)).ino !== inode) return false;
   const found = await Promise.all(
     entries.map((name) =>
       access(path.join(folder, name)).then(

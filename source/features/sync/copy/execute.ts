@@ -1,10 +1,16 @@
-import { type ExecFileException, execFile, spawn } from 'node:child_process';
+import {
+  type ChildProcessWithoutNullStreams,
+  type ExecFileException,
+  execFile,
+  spawn,
+} from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { environmentOfHelpers } from '../../../environment.ts';
 import { RsyncError, RsyncMissingError } from '../errors.ts';
 import { markerName } from './base.ts';
 import { complaintsIn } from './complaints.ts';
+import { type Ends, type KnownBase, openEnds } from './ends.ts';
 
 /**
  * One run of rsync, directly: no shell, so no name can become a word of a command; lists of names on stdin, each ended
@@ -18,6 +24,8 @@ export type Rsync = {
   readonly signal: AbortSignal;
   /** A file at the top of the target that is neither copied nor removed: its marker. */
   readonly targetMarker?: string | undefined;
+  /** What the base is known by where something may be removed because it is not there. */
+  readonly knownBase?: KnownBase | undefined;
   /** What `--preserve` asked for besides what `--archive` keeps. */
   readonly preserve?: readonly Preserved[];
   /** Called when nothing was heard of it for so long; what stands still for `silentSeconds` is given up on. */
@@ -90,17 +98,33 @@ export async function execute(
   rsync: Rsync,
   words: readonly string[],
   names: readonly string[] | undefined,
-  { onEntry, onLeftOut, onStatistic }: Listeners,
+  listeners: Listeners,
 ): Promise<Executed> {
-  const { signal, preserve = [], targetMarker } = rsync;
+  const { preserve = [], targetMarker } = rsync;
   const more = preserve.map((each) => preserving[each]);
   if (targetMarker !== undefined) more.push(`--exclude=/${targetMarker}`);
-  const child = spawn('rsync', [...always, ...more, ...words, '--', sourceOf(rsync), targetOf(rsync)], {
+  const ends = await openEnds(rsync);
+  try {
+    return await executeBetween(ends, rsync, [...always, ...more, ...words], names, listeners);
+  } finally {
+    await ends.close();
+  }
+}
+
+async function executeBetween(
+  { source, target, descriptors, named }: Ends,
+  rsync: Rsync,
+  words: readonly string[],
+  names: readonly string[] | undefined,
+  { onEntry, onLeftOut, onStatistic }: Listeners,
+): Promise<Executed> {
+  const { signal } = rsync;
+  const child = spawn('rsync', [...words, '--', source, target], {
     env: environmentOfHelpers(),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...descriptors],
     signal,
     killSignal: 'SIGTERM',
-  });
+  }) as ChildProcessWithoutNullStreams;
   const { onSilent, silentAfterMs = 30_000 } = rsync;
   const silence = setTimeout(() => onSilent?.(silentAfterMs), silentAfterMs);
   for (const stream of [child.stdout, child.stderr]) stream.on('data', () => silence.refresh());
@@ -117,7 +141,7 @@ export async function execute(
   });
   const lines: string[] = [];
   eachLine(child.stderr.setEncoding('utf8'), (line) => {
-    if (lines.length < mostComplaints) lines.push(line);
+    if (lines.length < mostComplaints) lines.push(named(line));
   });
   // rsync may end before it has read the whole list; its exit code says why.
   child.stdin.on('error', () => {});

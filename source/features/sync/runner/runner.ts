@@ -231,7 +231,8 @@ export class Runner {
       );
       this.#needsFull = true;
     }
-    this.#rsync = { ...this.#rsync, base: looked.real };
+    const { marker, place } = looked.identity;
+    this.#rsync = { ...this.#rsync, base: looked.real, knownBase: deletes ? { marker, place } : undefined };
     this.#inbox.base = looked.real;
     if (this.#memory.record.base !== base) await this.#takeOver(looked.real);
     const isBack = this.#memory.record.halted?.reason === 'base-replaced';
