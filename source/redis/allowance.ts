@@ -9,6 +9,8 @@ import { QuarterdeckError } from '../errors.ts';
 export const mostOfOne = 8 * 1024 ** 2;
 /** Of all things that one listing looks at. */
 export const mostOfAll = 16 * 1024 ** 2;
+/** Of rounds through everything, of which little is kept: 20,000 things take more than one listing does. */
+export const mostOfRounds = 64 * 1024 ** 2;
 /** Of the names of one kind of things. */
 export const mostOfNames = 8 * 1024 ** 2;
 /** Of a reading that is repeated every second. */

@@ -28,6 +28,7 @@ vi.mock('../../source/redis/allowance.ts', async (original) => ({
   ...(await original<typeof import('../../source/redis/allowance.ts')>()),
   mostOfOne: 512 * 1024,
   mostOfAll: 1024 ** 2,
+  mostOfRounds: 1024 ** 2,
   mostOfNames: 1024 ** 2,
 }));
 

@@ -2,7 +2,7 @@ import { messageOf } from '../../errors.ts';
 import type { ReadContext } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { Ack, OpenNeed } from '../../need.ts';
-import { mostOfAll } from '../../redis/allowance.ts';
+import { mostOfRounds } from '../../redis/allowance.ts';
 import { countReceived } from '../../redis/connection/received.ts';
 import { formatBytes, formatCount } from '../../ui/format.ts';
 import { canAsk } from '../unreachable.ts';
@@ -76,7 +76,7 @@ function allowanceOf({ connections }: ReadContext): () => boolean {
   const counts = connections.map(({ ask }) => countReceived(ask));
   const received = () => counts.reduce((sum, count) => sum + count(), 0);
   const before = received();
-  return () => received() - before > mostOfAll;
+  return () => received() - before > mostOfRounds;
 }
 
 /** `only 340 of 1,500 names were looked at to the end (16M, cut), and 51 rows are known` */
@@ -84,7 +84,7 @@ function partText({ list, feed }: AnyFeature, slice: unknown, { redis }: ReadCon
   const { looked, known } = feed.progress?.(redis) ?? { looked: 0, known: 0 };
   const names = known > 0 ? `${formatCount(looked)} of ${formatCount(known)} names` : 'a part';
   const rows = formatCount(list.rows(slice).length);
-  return `only ${names} were looked at to the end (${formatBytes(mostOfAll)}, cut), and ${rows} rows are known`;
+  return `only ${names} were looked at to the end (${formatBytes(mostOfRounds)}, cut), and ${rows} rows are known`;
 }
 
 /** Who is on what; where that cannot be read, nobody is known to be, and that is a need of its own. */
