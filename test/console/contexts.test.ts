@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { create } from '../../source/features/chat/room/chat.ts';
+import { runHere } from '../helpers/batch.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, startPlay } from '../helpers/terminal.ts';
 
@@ -24,6 +25,7 @@ test('production is marked, begins locked, is unlocked by its name, asks for nam
     args: [cli, '--config', config, '--context', 'prod-eu', '--operator', 'ada'],
     columns: 120,
     rows: 40,
+    env: { XDG_STATE_HOME: folder },
   });
   try {
     await play.shows(/ PRODUCTION prod-eu .*● live.*read-only/);
@@ -33,13 +35,23 @@ test('production is marked, begins locked, is unlocked by its name, asks for nam
     await play.shows(/is not run under --read-only|read-only/);
     await vi.waitFor(() => expect(play.lines().at(-1)).toContain('lock break'));
 
-    play.press(':', 'unlock --for 5m', 'enter');
+    play.press(':', 'unlock --for 5m the deploy hangs', 'enter');
     await play.shows('Unlock prod-eu, which is production, for 5m');
+    await play.shows('The reason: the deploy hangs.');
     await play.shows('Type prod-eu for yes');
     await play.answer('prod-eu');
     play.press('enter');
     await play.shows('prod-eu is unlocked for 5m');
     await play.hides(/● live.*read-only/);
+    await vi.waitFor(async () =>
+      expect(await redis.zrange('msgs:ops', '0', '-1')).toContainEqual(
+        expect.stringContaining('* ada unlocked prod-eu for 5m00s: the deploy hangs'),
+      ),
+    );
+    const env = { XDG_STATE_HOME: folder };
+    expect((await runHere(['audit', '--json'], { env })).stdout).toMatch(
+      /"command":"unlock","input":\{[^}]*"reason":"the deploy hangs"/,
+    );
 
     play.press('x');
     await play.shows('Type deploy for yes');
