@@ -42,7 +42,10 @@ describe.each(Object.entries(scenarios))('%s', (role, { names, act, refused }) =
   const logs = async (): Promise<readonly string[]> =>
     (await Promise.all(nodes.map((node) => node.call('ACL', 'LOG') as Promise<unknown[]>)))
       .flat()
-      .map(String);
+      .map(String)
+      // Which client it is, as ioredis says to servers newer than 7.0 where it listens in a Cluster: its answer is not read,
+      // and 7.0 takes no line with that.
+      .filter((entry) => !/client\|setinfo.*name=ioredis-cluster\(subscriber\)/.test(entry));
 
   beforeAll(async () => {
     await cluster.flush();
