@@ -11,6 +11,8 @@ export type ColumnWidth = {
   readonly yields?: { readonly to: number; readonly sparing: number };
   /** Its first word is cut only when no other column can give way: the word for a state. */
   readonly keepsWord?: boolean;
+  /** It is cut to fewer cells only when no other column can give way. */
+  readonly keeps?: number;
   /** Never wider than this. */
   readonly max?: number;
   /** May be left out when room is short; the highest number goes first. */
@@ -24,7 +26,7 @@ export type LaidColumn = { readonly index: number; readonly cells: number };
 
 /**
  * Which columns are shown and how wide each is, so that they and `gap` cells between them take at most `columns`.
- * Droppable columns go first, then the widest one shrinks, the first words of those that keep them after all others.
+ * Droppable columns go first, then the widest one shrinks, what columns keep after all else.
  */
 export function layColumns(
   wanted: readonly ColumnWidth[],
@@ -34,7 +36,8 @@ export function layColumns(
 ): readonly LaidColumn[] {
   let shown = wanted.map((column, index) => {
     const cells = natural(column, texts, index);
-    return { index, column, cells, floor: column.keepsWord ? firstWord(texts, index) : leastCells };
+    const floor = column.keepsWord ? firstWord(texts, index) : (column.keeps ?? leastCells);
+    return { index, column, cells, floor };
   });
   const gaps = (): number => gap * Math.max(0, shown.length - 1);
   const total = (): number => shown.reduce((sum, { cells }) => sum + cells, 0) + gaps();

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { look, lookAll } from '../../source/features/ship/channel/status.ts';
 import { doctor } from '../../source/features/ship/doctor.ts';
 import { ship } from '../../source/features/ship/ship.ts';
 import { run } from '../helpers/cli.ts';
@@ -115,4 +116,46 @@ test('a part written by a shipper that was taken for dead is found and taken awa
   expect((await examine()).map(({ code, key }) => [code, key])).toEqual([['STAGE_ABANDONED', stage]]);
   await run(['doctor', '--fix', '--yes'], { url: server.url });
   expect(await examine()).toEqual([]);
+});
+
+test('what a consumer owes among more parts than one look tells of is found; until then it is not known', async () => {
+  const redis = server.client();
+  await redis.flushall();
+  const now = Date.now();
+  const process = { token: 't', host: 'h', pid: 1 };
+  const entry = (id: number, finished: string) =>
+    JSON.stringify({
+      ...{ file: `${id}.log`, generation: 'g', at: 0, bytes: 1, kind: 'lines', id },
+      ...{ announced: now - 3_600_000, want: ' 0 1 ', finished },
+    });
+  await redis.hset('ship:logs:', {
+    ...{ run: 'r', budget: 1000, used: 10, expect: ' 0 1 ', closed: '', done: '', parts: 1000 },
+  });
+  await redis.hset('ship-who:logs:', {
+    's:t': JSON.stringify({ ...process, at: now, waiting: now }),
+    'c:0': JSON.stringify({ ...process, at: now - 1_800_000 }),
+    'c:1': JSON.stringify({ ...process, at: now }),
+  });
+  const ids = Array.from({ length: 1000 }, (_, id) => id + 1);
+  await redis.hset(
+    'ship-parts:logs:',
+    Object.fromEntries(ids.map((id) => [`${id}.log~1`, entry(id, ' 0 ')])),
+  );
+  const [seen] = (await lookAll(redis, ['logs:'])).views;
+  expect(seen?.consumers[0]).toMatchObject({ id: '0', stalledMs: null, isJudged: false });
+  expect(seen?.consumers[1]).toMatchObject({ id: '1', stalledMs: null, isJudged: true });
+  expect(seen?.reason).toMatch(
+    /; whether consumer 0 owes any part is not known: 3\d\d of 1,000 parts were looked at$/,
+  );
+  expect((await look(redis, 'logs:'))?.consumers[0]).toMatchObject({ lag: 0, isJudged: true });
+  const looked = new Set(seen?.parts.map(({ part }) => part));
+  const hidden = ids.find((id) => !looked.has(`${id}.log~1`)) ?? 0;
+  await redis.hset('ship-parts:logs:', `${hidden}.log~1`, entry(hidden, ' '));
+  expect((await look(redis, 'logs:'))?.consumers[0]).toMatchObject({ lag: 1, isJudged: true });
+  expect(await examine(redis)).toMatchObject([
+    {
+      code: 'CHANNEL_STALLED',
+      message: expect.stringMatching(/consumer 0 owes 1 part, last seen 180\ds ago$/),
+    },
+  ]);
 });

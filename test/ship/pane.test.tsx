@@ -141,6 +141,28 @@ test.each([
   }
 });
 
+test('in a tile of any width one reads which consumer stays away', () => {
+  for (const columns of [30, 32, 36, 40, 44]) {
+    const lines = paint(stalled, columns, 16).split('\n');
+    expect(lines.filter((line) => /STALLED +consumer 2 /.test(line))).toHaveLength(1);
+    for (const id of ['0', '1']) expect(lines.join('\n')).toMatch(new RegExp(`live +consumer ${id} `));
+  }
+});
+
+test('a consumer of which too few parts tell whether it owes any is called unknown, and why', () => {
+  const unknown = learn(live, {
+    channels: ['logs:'],
+    shown: {
+      ...row,
+      consumers: row.consumers.map((one) => (one.id === '2' ? { ...one, state: 'unknown' } : one)),
+    },
+    at: 21_000,
+  });
+  const frame = paint(unknown, 60, 16);
+  expect(frame).toMatch(/unknown +consumer 2 /);
+  expect(ship.needs(unknown, nowMs)).toEqual([]);
+});
+
 test('fills any size', () => {
   for (const columns of [30, 37, 41, 55, 60, 72, 99, 104, 200]) {
     for (const rows of [7, 9, 16, 23]) paint(stalled, columns, rows, { zoomed: rows === 23 });

@@ -168,7 +168,7 @@ function consumersOf(
 
 /** Ages are given only for those who are missed, so that nothing is painted while nothing happens. */
 function consumerRow(
-  { id, lag, aside, seenMs, stalledMs }: ConsumerStatus,
+  { id, lag, aside, seenMs, stalledMs, isJudged }: ConsumerStatus,
   at: number,
   known: ConsumerRow | undefined,
   nowMs: number,
@@ -184,6 +184,7 @@ function consumerRow(
       silentSinceMs: steadyMoment(known?.silentSinceMs, nowMs - sinceMs),
     };
   }
+  if (!isJudged) return { id, lag, aside, state: 'unknown', silentSinceMs: undefined };
   if (seenMs === null) return { id, lag, aside, state: 'unseen', silentSinceMs: undefined };
   return { id, lag, aside, state: silentMs > leaseMs ? 'away' : 'live', silentSinceMs: undefined };
 }

@@ -110,6 +110,9 @@ function emptyText({ state, partsInRedis, reason }: ChannelRow): string {
   return state === 'done' ? 'Everything was read by everyone and freed' : 'No part is in Redis now';
 }
 
+/** Enough to tell consumers apart: whatever else stands there gives way to who it is. */
+const nameCells = 12;
+
 function tableOf(columns: number, nowMs: number): readonly Column<ShipRow>[] {
   return [
     { heading: 'state', keepsWord: true, field: 'state', cell: stateSpan },
@@ -118,7 +121,8 @@ function tableOf(columns: number, nowMs: number): readonly Column<ShipRow>[] {
       field: 'name',
       isName: true,
       grow: true,
-      yields: { to: 12, sparing: 2 },
+      yields: { to: nameCells, sparing: 3 },
+      keeps: nameCells,
       max: 60,
       keepsEnd: true,
       cell: (row) => (row.kind === 'consumer' ? `consumer ${row.consumer.id}` : row.part.file),
@@ -133,18 +137,19 @@ function tableOf(columns: number, nowMs: number): readonly Column<ShipRow>[] {
     {
       heading: 'upto',
       align: 'right',
-      drop: 2,
+      drop: 3,
       cell: (row) => (row.kind === 'part' && row.part.share !== undefined ? `${row.part.share}%` : ''),
     },
     {
       heading: 'size',
       field: 'size',
       align: 'right',
-      drop: 1,
+      drop: 2,
       cell: (row) => (row.kind === 'part' ? formatBytes(row.part.bytes) : ''),
     },
     {
       heading: 'done',
+      drop: 1,
       cell: (row) => (row.kind === 'consumer' ? noteOf(row.consumer, nowMs) : doneBy(row.part, columns)),
     },
   ];
@@ -176,11 +181,14 @@ function doneBy({ finished, missing, state }: PartRow, columns: number): string 
   return width(marks) <= columns / 4 ? marks : `${finished.length}/${ids.length}`;
 }
 
+const unknownText =
+  'unknown: silent, and it may owe parts that were not looked at; `:ship status` looks at all';
+
 function detailsOf(row: ShipRow, nowMs: number): readonly Line[] {
   if (row.kind === 'consumer') {
-    const { lag, aside, silentSinceMs } = row.consumer;
+    const { lag, aside, silentSinceMs, state } = row.consumer;
     return [
-      fact('state', stateSpan(row)),
+      fact('state', state === 'unknown' ? unknownText : stateSpan(row)),
       fact('behind', lag === 0 ? 'nothing' : counted(lag, 'part')),
       ...(aside === 0 ? [] : [fact('aside', counted(aside, 'part'))]),
       ...(silentSinceMs === undefined ? [] : [fact('silent', formatDuration(sinceMs(silentSinceMs, nowMs)))]),

@@ -23,8 +23,8 @@ export type ConsumerRow = {
   readonly lag: number;
   /** Of these, what it has set aside. */
   readonly aside: number;
-  /** `away`: silent, but nothing is owed. */
-  readonly state: 'live' | 'away' | 'unseen' | 'stalled';
+  /** `away`: silent, but nothing is owed; `unknown`: silent, and of too few parts is it known whether they are owed. */
+  readonly state: 'live' | 'away' | 'unseen' | 'stalled' | 'unknown';
   /** Epoch ms of this console's clock since when a stalled one is silent. */
   readonly silentSinceMs: number | undefined;
 };
@@ -176,7 +176,13 @@ function show(slice: ShipSlice, channel: string): ShipSlice {
   };
 }
 
-const urgencies: Readonly<Record<ConsumerRow['state'], number>> = { stalled: 2, unseen: 1, live: 0, away: 0 };
+const urgencies: Readonly<Record<ConsumerRow['state'], number>> = {
+  stalled: 2,
+  unknown: 1,
+  unseen: 1,
+  live: 0,
+  away: 0,
+};
 
 function rowsOf({ shown }: ShipSlice): readonly ShipRow[] {
   if (!shown) return [];

@@ -16,6 +16,8 @@ export type ConsumerStatus = {
   readonly seenMs: number | null;
   /** Epoch ms since when it has owed a part without a sign of life; null when it does not stay away. */
   readonly stalledMs: number | null;
+  /** False: too few of the parts were looked at to tell whether it stays away. */
+  readonly isJudged: boolean;
 };
 
 /** What is known of a channel, from which it follows what it is doing. */

@@ -6,7 +6,7 @@ import { listed, registered } from '../../../redis/registry.ts';
 import { asCount, asInteger, asText, ifReadable } from '../../../redis/reply.ts';
 import { defineScript } from '../../../redis/script.ts';
 import { failureOf, type KeyTypes } from '../../../redis/wrong-type.ts';
-import { leftOutText, namesCutTexts, onlyText } from '../../../ui/format.ts';
+import { counted, formatCount, leftOutText, namesCutTexts, onlyText } from '../../../ui/format.ts';
 import { type ChannelState, type ConsumerStatus, stateOf } from './channel-state.ts';
 import { ChannelNameError } from './errors.ts';
 import { type ChannelKeys, channelKeys } from './keys.ts';
@@ -225,11 +225,12 @@ function sentence(...texts: readonly string[]): string {
 }
 
 /**
- * One channel without its files, in one question.
+ * One channel without its files, in one question; its ledger is read to the end where that has more parts than one
+ * look tells of.
  * @throws {ChannelNameError | WrongTypeError}
  */
 export async function look(redis: Client, channel: string): Promise<ChannelView | undefined> {
-  const { views, faults } = await lookAll(redis, [channel]);
+  const { views, faults } = await lookAll(redis, [channel], { ledgers: new Allowance(mostOfAll) });
   const [fault] = faults;
   if (fault) throw fault.error;
   return views[0];
@@ -391,6 +392,7 @@ function viewOf(
       ...partStatus(part, entry, { counts, cursors, aside: aside.get(part) ?? [] }),
     }))
     .sort((a, b) => a.id - b.id);
+  const isSample = entries.length < Number(partsInRedis);
   const number = (name: string): number => {
     const text = settings.get(name);
     return text === undefined ? 0 : asCount(text, keys.settings);
@@ -403,13 +405,13 @@ function viewOf(
   const consumers = idsOf(settings.get('expect')).map((id) => {
     const owed = parts.filter(({ missing }) => missing.includes(id));
     // What was not listed is reported by the messages after its cursor.
-    const lag =
-      entries.length < Number(partsInRedis) ? Math.max(owed.length, behind.get(id) ?? 0) : owed.length;
+    const lag = isSample ? Math.max(owed.length, behind.get(id) ?? 0) : owed.length;
     const late = owed.filter(({ aside: by }) => !by.includes(id));
     const firstOwed = Math.min(...late.map(({ announced }) => announced));
     const seen = who.get(`c:${id}`)?.at;
     const silentSince = Math.max(seen ?? 0, Number.isFinite(firstOwed) ? firstOwed : 0);
     const isStalled = late.length > 0 && now - silentSince > stalledAfterMs;
+    const isSilent = now - (seen ?? 0) > stalledAfterMs;
     return {
       id,
       done: Math.max(0, number('parts') - lag),
@@ -417,6 +419,8 @@ function viewOf(
       aside: owed.length - late.length,
       seenMs: seen ?? null,
       stalledMs: isStalled ? silentSince : null,
+      // What it owes, and since when, may be among the parts that were not looked at.
+      isJudged: isStalled || !isSilent || !isSample,
     };
   });
   const outline = { settings, live, shippers, consumers, partsInRedis: Number(partsInRedis), now };
@@ -428,7 +432,7 @@ function viewOf(
     usedBytes: number('used'),
     peakBytes: number('peak'),
     state,
-    reason: sentence(reason, left),
+    reason: sentence(reason, unjudgedText(consumers, entries.length, Number(partsInRedis)), left),
     consumers,
     totals: {
       files: number('files'),
@@ -444,6 +448,13 @@ function viewOf(
     filesKnown: Number(filesKnown),
     at: now,
   };
+}
+
+function unjudgedText(consumers: readonly ConsumerStatus[], looked: number, all: number): string {
+  const ids = consumers.filter(({ isJudged }) => !isJudged).map(({ id }) => id);
+  if (ids.length === 0) return '';
+  const who = `${ids.length === 1 ? 'consumer' : 'consumers'} ${ids.join(', ')}`;
+  return `whether ${who} owes any part is not known: ${formatCount(looked)} of ${counted(all, 'part')} were looked at`;
 }
 
 /** Who has set each part aside, and is not to take it again. */
