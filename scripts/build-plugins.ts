@@ -237,6 +237,7 @@ const late = new Set([
   'child_process',
   'crypto',
   'dns',
+  'http',
   'readline',
   'tls',
   'worker_threads',

@@ -40,5 +40,8 @@ export function wrapSentences(
   const lines = sentences.flatMap((text) => wrap(sanitise(text), columns));
   if (lines.length <= rows) return lines;
   const last = truncate(lines[rows - 1] ?? '', Math.max(1, columns - 2));
-  return [...lines.slice(0, Math.max(0, rows - 1)), ...(rows > 0 ? [`${last.replace(/…$/, '')} …`] : [])];
+  return [
+    ...lines.slice(0, Math.max(0, rows - 1)),
+    ...(rows > 0 ? [`${last.replace(/\u2026$/, '')} …`] : []),
+  ];
 }

@@ -116,7 +116,8 @@ export function syslogHeaderEnd(line: string): number {
   return end > 0 && callerOfModule.test(line) ? callerOfModule.lastIndex : end;
 }
 
-const unitWord = /(?: ?%| (?:[KMGTP]i?B|[kKMG]?Hz|[kKMG]?bps|B|ns|us|µs|ms|s|secs?|mins?|hrs?|h)(?![\w/-]))/y;
+const unitWord =
+  /(?: ?%| (?:[KMGTP]i?B|[kKMG]?Hz|[kKMG]?bps|B|ns|us|\u00B5s|ms|s|secs?|mins?|hrs?|h)(?![\w/-]))/y;
 
 /** Where the unit behind a number ends (`1.5 KB`, `30 %`); `end` itself if none follows. */
 export function unitEnd(line: string, end: number): number {
@@ -168,7 +169,7 @@ export function isCallName(word: string): boolean {
 }
 
 const quantity =
-  /^[<>~+-]?[\w.,:%/-]*\d[\w.,:%/-]*(?: (?:[KMGTP]i?B|[kKMG]?Hz|B|ns|us|µs|ms|s|secs?|mins?|h))?$/;
+  /^[<>~+-]?[\w.,:%/-]*\d[\w.,:%/-]*(?: (?:[KMGTP]i?B|[kKMG]?Hz|B|ns|us|\u00B5s|ms|s|secs?|mins?|h))?$/;
 
 /** What a parenthesis behind a value may hold to merely restate it: nothing, a quantity, an address. */
 export function restates(text: string): boolean {
