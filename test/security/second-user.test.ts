@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { auditFolder, beginAct, readAudit } from '../../source/commands/audit-trail.ts';
 import { readConfig } from '../../source/config.ts';
 import { openConsoleLog } from '../../source/console/console-log.ts';
 import { keepMemory, recall } from '../../source/console/memory.ts';
@@ -96,6 +97,29 @@ const said = (act: () => unknown): string => {
   }
 };
 
+/** Notes an act in the trail; gives what it said where it refuses. */
+function audited(): string {
+  const act = { operator: 'tester', server: 'here', context: undefined, production: false };
+  try {
+    beginAct(config().stateDirectory, { ...act, command: 'chat leave', input: {}, question: undefined });
+    return '';
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** What each module that makes a folder of ours, or opens a file in one, is called below; a new one has to be added. */
+const users: Readonly<Record<string, readonly string[]>> = {
+  'cli/complete-names.ts': ['private server'],
+  'commands/audit-trail.ts': ['audit trail', 'the audit trail'],
+  'console/console-log.ts': ['the file of --log'],
+  'console/memory.ts': ['what the console remembers'],
+  'console/session/history.ts': ['history', 'the history'],
+  'features/ship/consumer/consume.ts': ['spool'],
+  'frames/frame-file.ts': ['exports'],
+  'redis/embedded.ts': ['private server'],
+};
+
 const places: Readonly<Record<string, Place>> = {
   'compile cache': {
     folder: 'cache/quarterdeck/compiled',
@@ -134,6 +158,11 @@ const places: Readonly<Record<string, Place>> = {
     folder: 'state/quarterdeck',
     file: 'history',
     use: () => openHistory(config().stateDirectory, 'here').add('chat list') ?? '',
+  },
+  'audit trail': {
+    folder: 'state/quarterdeck/audit',
+    file: `${new Date().toISOString().slice(0, 7)}.ndjson`,
+    use: () => audited(),
   },
   exports: {
     folder: 'state/quarterdeck/frames',
@@ -227,6 +256,11 @@ const files: Readonly<Record<string, FilePlace>> = {
     name: 'history',
     use: () => openHistory(config().stateDirectory, 'here').add('chat list') ?? '',
   },
+  'the audit trail': {
+    folder: 'state/quarterdeck/audit',
+    name: `${new Date().toISOString().slice(0, 7)}.ndjson`,
+    use: () => audited(),
+  },
   'what the console remembers': {
     folder: 'state/quarterdeck',
     name: 'console.json',
@@ -255,6 +289,19 @@ const files: Readonly<Record<string, FilePlace>> = {
   },
 };
 
+test('every folder and file of ours is among those that are tried', () => {
+  const source = path.resolve('source');
+  const found = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+    (file) =>
+      /\.tsx?$/.test(file) &&
+      !/^(own-folders|private-files)\.ts$/.test(file) &&
+      /\b(ownFolder|openOwnFile)\(/.test(readFileSync(path.join(source, file), 'utf8')),
+  );
+  expect(found.sort()).toEqual(Object.keys(users));
+  const tried = [...Object.keys(places), ...Object.keys(files)];
+  for (const name of Object.values(users).flat()) expect(tried).toContain(name);
+});
+
 describe.runIf(isRoot)('a second user of this machine', () => {
   describe.each(Object.entries(places))('%s', (name, { folder, use, file }) => {
     const isCache = name === 'compile cache';
@@ -269,7 +316,7 @@ describe.runIf(isRoot)('a second user of this machine', () => {
     test('a link of theirs in its place: nothing is written behind it', async () => {
       theirs(`mkdir -m 777 trap && mkdir -p ${path.dirname(folder)} && ln -s ${at('trap')} ${folder}`);
       const reason = await use();
-      if (!isCache) expect(reason).toMatch(/Cannot use the folder .*: it is a link/);
+      if (!isCache) expect(reason).toMatch(/Cannot use the folder .*: it (is a link|belongs to user 65534)/);
       expect(readdirSync(at('trap'))).toEqual([]);
     });
 
@@ -368,6 +415,28 @@ describe.runIf(isRoot)('a second user of this machine', () => {
     };
     theirs(`echo '${JSON.stringify(views)}' > state/quarterdeck/console.json`);
     expect(recall(config(), ['lock']).orders).toEqual({});
+  });
+
+  test('a trail that they left is not shown as what was done here', () => {
+    theirs(
+      'mkdir -p state && mkdir -p -m 777 state/quarterdeck/audit && echo "{}" > state/quarterdeck/audit/2026-11.ndjson',
+    );
+    const { acts, unread } = readAudit(config().stateDirectory);
+    expect(acts).toEqual([]);
+    expect(unread.join()).toContain(auditFolder(config().stateDirectory));
+  });
+
+  test('whatever was written, no folder and no file below the state directory is open to them', async () => {
+    for (const place of Object.values(places)) expect(await place.use()).toBe('');
+    expect(config().stateDirectory).toBe(at('state/quarterdeck'));
+    const all = readdirSync(at('state'), { recursive: true, encoding: 'utf8' }).map((name) =>
+      at('state', name),
+    );
+    expect(all.length).toBeGreaterThan(5);
+    for (const one of all) {
+      const { mode } = lstatSync(one);
+      expect({ one, open: (mode & 0o077).toString(8) }).toEqual({ one, open: '0' });
+    }
   });
 
   test('a config file of theirs is not read unless it is named', async () => {

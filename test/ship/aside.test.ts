@@ -152,16 +152,36 @@ test('forgotten with its consumer', async () => {
   expect(await only()).toEqual([]);
 });
 
-test('an entry of the ledger that nobody can work with', async () => {
-  const source = scratch.files('in', { 'a.log': 'a\n', 'b.log': 'b\n' });
+/** What a stranger may write over an entry of the ledger, and the reason it is set aside for. */
+const impossible: Readonly<Record<string, readonly [change: object, reason: string]>> = {
+  'negative.log': [{ at: -1 }, 'an offset is negative'],
+  'fraction.log': [{ at: 1.5 }, 'an offset is no whole number'],
+  'far.log': [{ at: 1e300 }, 'an offset is no whole number'],
+  'large.log': [{ bytes: 1e15 }, 'it is longer than any string of Redis'],
+  'nul.log': [{ file: 'a\0b' }, 'the name of its file holds a NUL'],
+  'long.log': [{ file: 'x'.repeat(200_000) }, 'longer than one can be'],
+};
+
+test.each(['--out', '--exec'])('entries of the ledger that nobody can work with, %s', async (how) => {
+  const names = [...Object.keys(impossible), 'whole.log'];
+  const source = scratch.files('in', Object.fromEntries(names.map((name) => [name, `${name}\n`])));
   const run = shipping(source);
-  await vi.waitFor(async () => expect(await redis.hlen('ship-parts:logs:')).toBe(2));
-  const entry = JSON.parse((await redis.hget('ship-parts:logs:', 'a.log')) ?? '') as object;
-  await redis.hset('ship-parts:logs:', 'a.log', JSON.stringify({ ...entry, at: -1 }));
-  const { taken, reported } = await consuming(() => undefined);
-  expect(taken).toEqual(['b.log']);
-  expect(reported[0]).toMatch(/^a\.log is set aside: its entry in the ledger is not valid/);
-  await dropAside(redis, 'logs:', '0', ['a.log']);
+  await vi.waitFor(async () => expect(await redis.hlen('ship-parts:logs:')).toBe(names.length), 20_000);
+  for (const [part, [change]] of Object.entries(impossible)) {
+    const entry = JSON.parse((await redis.hget('ship-parts:logs:', part)) ?? '') as object;
+    await redis.hset('ship-parts:logs:', part, JSON.stringify({ ...entry, ...change }));
+  }
+  const to = how === '--out' ? at('out') : `cat > ${at('printed')}`;
+  const result = await ran('consume', 'logs:', '--as', '0', how, to, '--json');
+  expect(errorOf(result)).toMatchObject({ code: 'SHIP_PARTS_ASIDE' });
+  expect(result.code).toBe(4);
+  if (how === '--out') expect(readTree(at('out'))).toEqual({ 'whole.log': 'whole.log\n' });
+  else expect(readTree(scratch.path).printed).toBe('whole.log\n');
+  const aside = (await only()).map(({ part, reason }) => [part, reason] as const);
+  expect(new Map(aside)).toEqual(
+    new Map(Object.entries(impossible).map(([part, [, why]]) => [part, expect.stringContaining(why)])),
+  );
+  await dropAside(redis, 'logs:', '0', Object.keys(impossible));
   await run;
 });
 
