@@ -1,13 +1,16 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test, vi } from 'vitest';
 import { increment } from '../../source/features/buffer/buffer.ts';
 import { flushGuard } from '../../source/features/buffer/guards.ts';
 import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import { placeOf } from '../../source/features/buffer/sql/place.ts';
 import { withTls } from '../../source/features/buffer/sql/postgres-connect.ts';
+import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, startPlay } from '../helpers/terminal.ts';
 
@@ -135,4 +138,22 @@ test('a place is named as the driver understands it, without its password', () =
   expect(placeOf('postgres://')).toBe('PostgreSQL database stock on other.example:6000 as bob');
   expect(placeOf('postgres://a:s3cretpw@h/db')).not.toContain('s3cretpw');
   expect(placeOf('sqlite:/var/app.db')).toBe('SQLite /var/app.db');
+});
+
+test('a file whose name SQLite would take for a URI is that file', async () => {
+  const cwd = mkdtempSync(path.join(tmpdir(), 'quarterdeck-trust-'));
+  try {
+    const file = path.join(cwd, 'file:counts.db?mode=memory');
+    const database = new DatabaseSync(file);
+    database.exec('CREATE TABLE uri (id text PRIMARY KEY, count integer)');
+    await increment(server.client(), 'uri', [['a', 3]]);
+    const words = ['buffer', 'flush', 'uri', '--to', 'sqlite:file:counts.db?mode=memory'];
+    expect(await run(words, { url: server.url, cwd })).toMatchObject({ code: 0 });
+    expect(database.prepare('SELECT * FROM uri').all()).toEqual([{ id: 'a', count: 3 }]);
+    database.close();
+    const missing = await run([...words.slice(0, -1), 'sqlite:file:/etc/passwd'], { url: server.url, cwd });
+    expect(missing.stderr).toContain('there is no such file');
+  } finally {
+    rmSync(cwd, { recursive: true });
+  }
 });

@@ -58,7 +58,8 @@ export async function openSqlite(file: string, names: Names): Promise<Target> {
   }
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(file, { timeout: lockedPauseMs });
+    // By its whole path: SQLite takes a name that begins with `file:` for a URI, which leads elsewhere.
+    db = new DatabaseSync(path.resolve(file), { timeout: lockedPauseMs });
     const opened = db;
     // A commit that was answered must outlive a power cut, or Redis lets go of what SQL then forgets.
     opened.exec('PRAGMA synchronous = FULL');
