@@ -163,3 +163,28 @@ test('a renewed certificate is used at the next reconnect', async () => {
   copyFileSync(ca, copy);
   expect(await connection.ask.ping()).toBe('PONG');
 });
+
+test.each([
+  ['server', 'OK'],
+  // For another name, so that nothing is asked there.
+  ['elsewhere', 'Cannot reach Redis'],
+])('a Cluster whose nodes have the certificate %s: %s', async (certificate, outcome) => {
+  const [nodePort, busPort] = [await freePort(), await freePort()];
+  const node = await startRedis(
+    ...['--tls-port', String(nodePort), '--tls-auth-clients', 'no', '--tls-ca-cert-file', ca],
+    ...['--tls-cert-file', `${files}${certificate}.crt`, '--tls-key-file', `${files}${certificate}.key`],
+    ...['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-port', String(busPort)],
+    ...['--cluster-announce-ip', '127.0.0.1'],
+  );
+  servers.push(node);
+  await node.client().call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await vi.waitFor(async () => expect(await node.client().call('CLUSTER', 'INFO')).toContain('state:ok'), {
+    timeout: 20_000,
+  });
+  const connection = open(`rediss://localhost:${nodePort}`, { cluster: true, tlsCa: ca });
+  const written = connection.ready(certificate === 'server' ? 20_000 : 1500).then(
+    () => connection.ask.set('k', 'v'),
+    (error: Error) => error.message,
+  );
+  expect(await written).toContain(outcome);
+});
