@@ -51,6 +51,29 @@ test('a subscriber blocked at a message', async () => {
   ]);
 });
 
+test('messages that were set aside, by their number', async () => {
+  // Named before anything is published, so that it is served from the first message on.
+  await subscribe(redis, 'news', { as: 's', untilCaughtUp: true }, () => {});
+  const fail = () => {
+    throw new Error('no room');
+  };
+  for (const message of [
+    '1 message of s was set aside because its handler could not do it',
+    '2 messages of s were set aside because its handler could not do them',
+  ]) {
+    await publish(redis, 'news', 'a');
+    await subscribe(redis, 'news', { as: 's', retries: 0, aside: 2, untilCaughtUp: true }, fail);
+    expect(await examined()).toMatchObject([
+      {
+        code: 'MESSAGES_ASIDE',
+        severity: 'warning',
+        message,
+        fix: expect.stringContaining('quarterdeck topic aside news'),
+      },
+    ]);
+  }
+});
+
 test('a topic that is not listed is put back, and is seen again', async () => {
   await publish(redis, 'lost', 'a');
   await settlePublished(redis);

@@ -120,7 +120,7 @@ function examineSubscriber(
       code: 'MESSAGES_ASIDE',
       severity: 'warning',
       key,
-      message: `${counted(aside, 'message')} of ${name} were set aside because its handler could not do them`,
+      message: `${counted(aside, 'message')} of ${name} ${aside === 1 ? 'was' : 'were'} set aside because its handler could not do ${aside === 1 ? 'it' : 'them'}`,
       fix: `See why, then do them again: quarterdeck topic aside ${shellWord(topic)}${ofLayout}`,
     });
   }
