@@ -89,7 +89,8 @@ const zoneWord = /^(?:UTC|GMT|[ECMP][SD]T|CES?T|[BIJ]ST|MSK|Z|AM|PM|am|pm)$/;
 
 /** A month, a day of the week or a time zone that belongs to a date: words around it are numbers. */
 export function isDateWord(line: string, word: string, end: number, afterWild: boolean): boolean {
-  if (word.length > 9) return false;
+  // All but `am` and `pm` begin with a capital letter.
+  if (word.length > 9 || ((classOf(word.charCodeAt(0)) & upper) === 0 && word.length !== 2)) return false;
   if (afterWild && (zoneWord.test(word) || monthWord.test(word))) return true;
   const pattern = monthWord.test(word) ? beforeMonth : dayWord.test(word) ? beforeDay : undefined;
   if (!pattern) return false;
