@@ -42,9 +42,13 @@ export function rungOf(bytes: number): number {
 
 /** The head of a file that holds `bytes` bytes by now. */
 export async function headOf(read: ReadAt, bytes: number): Promise<Head> {
-  const begin = await readUpTo(read, 0, rungOf(bytes));
-  const rung = rungOf(begin.length);
-  return { bytes: rung, digest: digestOf(begin.subarray(0, rung)) };
+  return headIn(await readUpTo(read, 0, rungOf(bytes)));
+}
+
+/** The same of bytes that were read. */
+export function headIn(begin: Buffer): Head {
+  const bytes = rungOf(begin.length);
+  return { bytes, digest: digestOf(begin.subarray(0, bytes)) };
 }
 
 export async function beginsAs(read: ReadAt, { bytes, digest }: Head): Promise<boolean> {

@@ -1,9 +1,9 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { aroundCost, recordCost, stringCost } from '../channel/cost.ts';
 import { counterKey, dataKey } from '../channel/keys.ts';
 import { type FileRecord, storedRecord } from '../channel/ledger.ts';
-import { headOf, type ReadAt } from '../files/identity.ts';
+import { headIn, type ReadAt } from '../files/identity.ts';
 import type { Source } from '../files/sources.ts';
 import type { Announcer } from './announce.ts';
 import type { Part } from './pipeline.ts';
@@ -24,6 +24,8 @@ const fewestFiles = 4;
 const mostFiles = 128;
 const longestRun = 8 * mostFiles;
 const filesAtOnce = 16;
+/** Where reading takes longer than that, threads do it, several files beside each other. */
+const mostBlockedMs = 10;
 /** What goes with each content: names, its entries in the ledger. */
 const wordsBytes = 1024;
 
@@ -95,6 +97,12 @@ export class Packer {
     const generations = wanted.map(() => this.#generation());
     const read: (SmallFile | undefined)[] = [];
     let at = 0;
+    // Of a file that the system has in memory a thread for each call takes many times as long as the calls.
+    for (const endMs = performance.now() + mostBlockedMs; performance.now() < endMs; at += 1) {
+      const [source, generation] = [wanted[at], generations[at]];
+      if (!source || generation === undefined) break;
+      read[at] = readSmallAtOnce(source, generation);
+    }
     const lane = async (): Promise<void> => {
       for (let index = at; index < wanted.length; index = at) {
         at += 1;
@@ -115,39 +123,67 @@ export class Packer {
 type Read = { readonly batch: readonly SmallFile[]; readonly isWhole: boolean };
 const nothing: Promise<Read> = Promise.resolve({ batch: [], isWhole: true });
 
-/** Undefined when it is not what it was when it was listed, or cannot be read. */
+// A pipe of that name must not hold us up.
+const reading = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Undefined when it is not what it was when it was listed, or cannot be read: the way that large ones go says why. */
 async function readSmall(source: Source, generation: string): Promise<SmallFile | undefined> {
-  // A pipe of that name must not hold us up.
-  const handle = await open(source.path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+  const handle = await open(source.path, reading).catch(() => undefined);
   try {
     const found = await handle?.stat({ bigint: true });
-    if (!handle || !found?.isFile() || `${found.dev}:${found.ino}` !== source.inode) return;
-    // One byte more shows that it has grown.
-    const buffer = Buffer.allocUnsafe(source.bytes + 1);
+    if (!handle || !found || !isListed(source, found)) return;
+    const buffer = bufferFor(source);
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    if (bytesRead !== source.bytes) return;
-    const content = buffer.subarray(0, bytesRead);
-    const read: ReadAt = async (into, position) => content.copy(into, 0, position);
-    const record: FileRecord = {
-      name: source.name,
-      generation,
-      token: '',
-      inode: source.inode,
-      head: await headOf(read, bytesRead),
-      position: 0,
-      shipped: 0,
-      number: 0,
-      bytes: bytesRead,
-      state: 'open',
-    };
-    const cut = { bytes: bytesRead, kind: 'lines' as const };
-    return { source, content, part: makePart(source, read, record, cut, { last: true }) };
+    return smallFile(source, generation, buffer.subarray(0, bytesRead));
   } catch {
-    // The way that large ones go says why.
     return;
   } finally {
     await handle?.close();
   }
+}
+
+function readSmallAtOnce(source: Source, generation: string): SmallFile | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(source.path, reading);
+    if (!isListed(source, fstatSync(descriptor, { bigint: true }))) return;
+    const buffer = bufferFor(source);
+    const bytesRead = readSync(descriptor, buffer, 0, buffer.length, 0);
+    return smallFile(source, generation, buffer.subarray(0, bytesRead));
+  } catch {
+    return;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+function isListed({ inode }: Source, found: BigIntStats): boolean {
+  return found.isFile() && `${found.dev}:${found.ino}` === inode;
+}
+
+/** One byte more shows that it has grown. */
+function bufferFor({ bytes }: Source): Buffer {
+  return Buffer.allocUnsafe(bytes + 1);
+}
+
+function smallFile(source: Source, generation: string, content: Buffer): SmallFile | undefined {
+  const bytes = content.length;
+  if (bytes !== source.bytes) return;
+  const read: ReadAt = async (into, position) => content.copy(into, 0, position);
+  const record: FileRecord = {
+    name: source.name,
+    generation,
+    token: '',
+    inode: source.inode,
+    head: headIn(content),
+    position: 0,
+    shipped: 0,
+    number: 0,
+    bytes,
+    state: 'open',
+  };
+  const cut = { bytes, kind: 'lines' as const };
+  return { source, content, part: makePart(source, read, record, cut, { last: true }) };
 }
 
 /** The keys and words of a batch, as `pack.lua` takes them. */
