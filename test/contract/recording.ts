@@ -129,11 +129,18 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('chat create ops --members cat');
     await qd('chat send ops hello --as ann');
     await qd('chat send ops - --as ann', 'one\ntwo\n');
+    await qd('chat pin ops 1 --as ann');
+    await qd('chat unpin ops 1 --as ann');
+    await qd('chat here ops --as bob');
     await qd('chat read ops --as bob --peek');
     await qd('chat read ops --as bob');
     await qd('chat join ops --as dan');
     await qd('chat leave ops --as dan');
     await qd('chat create gone --members eve');
+    await qd('chat create gone --members ann');
+    await qd('chat send gone bye --as eve');
+    await qd('chat pin gone 1 --as eve');
+    await qd('chat leave gone --as ann');
     await qd('chat leave gone --as eve');
 
     await qd('log write app', 'one\ntwo\none\n');
