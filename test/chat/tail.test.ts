@@ -132,3 +132,21 @@ test('ends with a typed error when its member leaves', async () => {
   await leave(direct, 'ops', 'bob');
   await ended;
 });
+
+test.each([
+  ['Redis loses everything', () => direct.flushall()],
+  [
+    'the last member leaves',
+    async () => {
+      await leave(direct, 'ops', 'ann');
+      await leave(direct, 'ops', 'bob');
+    },
+  ],
+])('ends with the word that the room is gone when %s', async (_, lose) => {
+  const ids: number[] = [];
+  const tailing = tail(ids);
+  await send(direct, 'ops', 'ann', 'before');
+  await vi.waitFor(() => expect(ids).toEqual([1]));
+  await lose();
+  await expect(tailing).rejects.toMatchObject({ code: 'CHAT_ROOM_GONE', kind: 'data', room: 'ops' });
+});

@@ -16,6 +16,23 @@ export class UnknownRoomError extends QuarterdeckError {
   }
 }
 
+/** A room that was there while somebody followed it, and is no more. */
+export class RoomGoneError extends QuarterdeckError {
+  readonly room: string;
+
+  constructor(room: string, member: string) {
+    super(
+      'data',
+      'CHAT_ROOM_GONE',
+      `The room \`${room}\` is gone: its last member left, or Redis has lost it. What was sent there and not printed is not known`,
+      {
+        hint: `\`quarterdeck chat create ${shellWord(room)} --members ${shellWord(member)}\` makes it anew`,
+      },
+    );
+    this.room = room;
+  }
+}
+
 /** Only members send, read and leave. */
 export class NotAMemberError extends QuarterdeckError {
   constructor(room: string, member: string) {

@@ -1,6 +1,7 @@
 import type { Client } from '../../../redis/client.ts';
 import { notifierOf } from '../../../redis/notifier.ts';
 import { rideOut } from '../../../redis/refusals.ts';
+import { RoomGoneError, UnknownRoomError } from '../errors.ts';
 import { assertMember, channelOf } from '../keys.ts';
 import type { Entry } from '../message.ts';
 import { ack, pending } from './chat.ts';
@@ -22,6 +23,7 @@ export type FollowOptions = {
  * A page is marked as seen when the next one is asked for: whoever stops in the middle gets it again. Messages are
  * read by id, and read again whenever the subscription was (re)made, so a reconnect leaves no gap and repeats nothing.
  * @throws {UnknownRoomError | NotAMemberError | WrongTypeError} also later, such as when the member leaves
+ * @throws {RoomGoneError} once the room that it followed is there no more
  */
 export async function* follow(
   redis: Client,
@@ -45,10 +47,12 @@ export async function* follow(
     isRefused = false;
     return result;
   };
+  let wasThere = false;
   try {
     let after: number | undefined;
     while (!signal.aborted) {
       const { entries, seen } = await ride(() => pending(redis, room, member, { after }));
+      wasThere = true;
       const last = entries.at(-1);
       // Behind what was marked: the room was deleted and made anew meanwhile, and its ids started again.
       if (after !== undefined && seen < after) {
@@ -63,6 +67,9 @@ export async function* follow(
         await hearing.wait(pollMs, signal);
       }
     }
+  } catch (error) {
+    if (wasThere && error instanceof UnknownRoomError) throw new RoomGoneError(room, member);
+    throw error;
   } finally {
     hearing.close();
   }
