@@ -39,9 +39,9 @@ test('a conversation, as JSON', async () => {
     {
       room: 'ops',
       members: [
-        { name: 'bob', seen: 0, unread: 1 },
-        { name: 'eve', seen: 0, unread: 1 },
-        { name: 'ann', seen: 1, unread: 0 },
+        { name: 'bob', seen: 0, unread: 1, condition: 'unread' },
+        { name: 'eve', seen: 0, unread: 1, condition: 'unread' },
+        { name: 'ann', seen: 1, unread: 0, condition: 'seen' },
       ],
       messages: 1,
       lastId: 1,

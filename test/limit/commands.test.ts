@@ -39,6 +39,7 @@ test('hit until there is no room, peek, list, reset, as JSON', async () => {
       remaining: 0,
       resetMs: expect.any(Number),
       denied: 1,
+      condition: 'full',
     },
   ]);
   expect(JSON.parse((await limit('reset', 'key:7f3', '--json')).stdout)).toEqual({

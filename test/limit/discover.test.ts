@@ -11,7 +11,7 @@ beforeEach(() => redis.flushall());
 const list = (...flags: string[]) => run(['limit', 'list', '--json', ...flags], { url: server.url });
 const minute = async () => Math.floor(Number((await redis.time())[0]) / 60);
 const perMs = 86_400_000 * 300;
-const unnamed = { limit: null, remaining: null, denied: null };
+const unnamed = { limit: null, remaining: null, denied: null, condition: null };
 
 test('limits that other programs count, by their plain keys', async () => {
   // A minute may end between counting and looking.

@@ -41,6 +41,7 @@ test('acquire, list, extend, release: the life of a lock', async () => {
     fence,
     heldMs: expect.any(Number),
     ttlMs: expect.any(Number),
+    condition: 'contended',
     waiters: [{ host: expect.any(String), pid: process.pid, label: 'me too', waitedMs: expect.any(Number) }],
   });
   expect(listed?.heldMs).toBeLessThan(10_000);

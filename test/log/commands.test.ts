@@ -41,7 +41,15 @@ test('write, common, recent and list tell what the contract says', async () => {
     previousTotal: 0,
     gone: [],
     entries: [
-      { message: 'job <*> done', count: 2, previous: 0, rank: 1, previousRank: null, sample: 'job 7 done' },
+      {
+        message: 'job <*> done',
+        count: 2,
+        previous: 0,
+        rank: 1,
+        previousRank: null,
+        sample: 'job 7 done',
+        move: 'unknown',
+      },
       {
         message: 'upstream timed out',
         count: 1,
@@ -49,6 +57,7 @@ test('write, common, recent and list tell what the contract says', async () => {
         rank: 2,
         previousRank: null,
         sample: 'upstream timed out',
+        move: 'unknown',
       },
     ],
   });

@@ -64,8 +64,8 @@ describe.each(paneSizes)('%ix%i', (columns, rows) => {
 test('figures that only jitter change nothing', () => {
   const jittered = several.map((server) => ({
     ...server,
-    usedBytes: server.usedBytes + 20_000,
-    opsPerSec: server.opsPerSec + 3,
+    usedBytes: (server.usedBytes ?? 0) + 20_000,
+    opsPerSec: (server.opsPerSec ?? 0) + 3,
   }));
   expect(learn(live, jittered, undefined, at + 1000)).toBe(live);
 });

@@ -70,8 +70,9 @@ function oneOf(labels: Sample['labels'], words: readonly string[], word: string)
   return words.map((state) => ({ labels: { ...labels, state }, value: state === word ? 1 : 0 }));
 }
 
-const subscriberStates = ['live', 'catching-up', 'overloaded', 'idle', 'dead', 'blocked', 'lapsed'];
-const channelStates = ['idle', 'shipping', 'waiting', 'done', 'stalled'];
+/** As the features have them (their `condition.ts`). */
+export const subscriberStates = ['live', 'catching-up', 'overloaded', 'idle', 'dead', 'blocked', 'lapsed'];
+export const channelStates = ['idle', 'shipping', 'waiting', 'done', 'stalled'];
 
 const subscriberSchema = v.object({
   name: v.string(),

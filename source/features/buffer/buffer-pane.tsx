@@ -2,10 +2,10 @@ import type { ReactNode } from 'react';
 import { counted, formatAge, formatClock, formatCount, formatShort } from '../../ui/format.ts';
 import { fact, factOf, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
-import type { Span, Tone } from '../../ui/row.tsx';
+import type { Span } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
-import { type BufferRow, type BufferSlice, type BufferState, bufferList, stateOf } from './state.ts';
+import { type BufferRow, type BufferSlice, bufferList, severities, stateOf } from './state.ts';
 import { interval, ordinal, signed, took } from './status-text.ts';
 
 /** From here on a type takes one line of a table; below, two lines that need no columns. */
@@ -27,30 +27,11 @@ export function BufferPane(props: PaneProps<BufferSlice>): ReactNode {
   );
 }
 
-const words: Readonly<Record<BufferState, string>> = {
-  foreign: 'FOREIGN',
-  failed: 'FAILED',
-  retrying: 'RETRYING',
-  silent: 'SILENT',
-  flushing: 'flushing',
-  old: 'OLD',
-  waiting: 'waiting',
-  aside: 'ASIDE',
-  flushed: 'flushed',
-};
-const tones: Partial<Record<BufferState, Tone>> = {
-  foreign: 'bad',
-  failed: 'bad',
-  retrying: 'bad',
-  silent: 'bad',
-  old: 'warn',
-  aside: 'warn',
-  flushed: 'muted',
-};
-
 function stateSpan(row: BufferRow, nowMs: number): Exclude<Span, string> {
   const state = stateOf(row, nowMs);
-  return { text: words[state], tone: tones[state] };
+  const severity = severities[state];
+  if (severity !== undefined) return { text: state.toUpperCase(), tone: severity };
+  return state === 'flushed' ? { text: state, tone: 'muted' } : { text: state };
 }
 
 const tableOf = (nowMs: number): readonly Column<BufferRow>[] => [
@@ -113,6 +94,7 @@ function storyOf(row: BufferRow, nowMs: number): string {
     return `${ordinal(attempts + 1)} try ${leftMs <= 0 ? 'now' : `in ${formatAge(leftMs)}`}`;
   }
   if (flusher?.isSilent) return `flusher silent since ${formatClock(flusher.seenMs)}`;
+  if (stateOf(row, nowMs) === 'stuck') return 'a flush never finished';
   if (stateOf(row, nowMs) === 'old') return 'nobody flushes';
   if (ids === 0) return row.aside ? `SQL refuses ${counted(row.aside.ids, 'id')}` : '';
   return flusher ? `flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';

@@ -9,15 +9,11 @@ import { examineCounts } from './damaged-counts.ts';
 import { asidePages } from './flush/aside.ts';
 import { bufferKeys, isOwnType } from './keys.ts';
 import { glance, type Pending } from './pending.ts';
+import { type BufferState, rowOf, stateOf } from './state.ts';
 import { signed } from './status-text.ts';
 
 const prefix = 'pending:';
 const besides = /:(?:inflight|batch|status|aside)$/;
-/** What waits longer than this, and longer than three of its flusher's intervals, waits for somebody. */
-const lateMs = 600_000;
-/** A flusher that missed its time by this much has gone. */
-const silentMs = 15_000;
-
 /** Counts that do not get to SQL, and counts that never will. */
 export const doctor: Doctor = {
   kindOf: keyKinds({
@@ -63,12 +59,12 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
   const findings: Finding[] = [];
   if (found.aside.ids > 0) findings.push(await asideFinding(redis, found, aside));
   if (found.ids === 0 && found.inflight.ids === 0 && found.inflight.batch === undefined) return findings;
-  const { claimedMs, hasTarget } = found.inflight;
-  const late = Math.max(lateMs, 3 * (found.status?.flusher?.everyMs ?? 0));
-  const heldMs = claimedMs === undefined ? 0 : found.nowMs - claimedMs;
-  const failing = failureOf(found, key, type);
-  if (failing) findings.push(failing);
-  if (heldMs > late) {
+  const { claimedMs = found.nowMs, hasTarget } = found.inflight;
+  const heldMs = found.nowMs - claimedMs;
+  const row = rowOf(found, undefined, found.nowMs);
+  const state = stateOf(row, found.nowMs);
+  findings.push(...failureOf(found, state, key), ...lateness(found, state, key));
+  if (row.inflight?.isStuck) {
     findings.push({
       code: 'BATCH_STUCK',
       severity: 'error',
@@ -76,7 +72,7 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
       message: `A flush took ${counted(found.inflight.ids, 'id')} ${formatDuration(heldMs)} ago and never finished: they and everything behind them are not in SQL`,
       fix: `${flushCommand(found)} goes on with this very batch, each count once${hasTarget ? '; to the database it was begun with' : ''}`,
     });
-  } else if (!failing) findings.push(...lateness(found, key, late));
+  }
   if (found.inflight.batch === undefined && found.inflight.ids > 0) {
     findings.push({
       code: 'INFLIGHT_WITHOUT_BATCH',
@@ -119,35 +115,35 @@ async function asideFinding(redis: Client, { type, aside }: Pending, key: string
   };
 }
 
-function failureOf({ status, nowMs }: Pending, key: string, type: string): Finding | undefined {
+function failureOf({ type, status, nowMs }: Pending, state: BufferState, key: string): readonly Finding[] {
   const failure = status?.failure;
-  if (!failure) return;
-  const { attempts, message, sinceMs, retryAtMs } = failure;
-  const isAwaited = retryAtMs !== null && nowMs - retryAtMs < 2 * silentMs;
+  if (!failure) return [];
+  const { attempts, message, sinceMs } = failure;
   const times = attempts === 1 ? 'once' : `${attempts} times on end`;
-  return {
-    code: 'FLUSH_FAILING',
-    severity: 'error',
-    key,
-    message: `Flushing ${type} failed ${times}, first ${formatDuration(Math.max(0, nowMs - sinceMs))} ago: ${message}`,
-    fix: isAwaited
-      ? 'Mend what it names: its flusher tries again by itself'
-      : 'Mend what it names, then flush again: nobody tries by itself',
-  };
+  return [
+    {
+      code: 'FLUSH_FAILING',
+      severity: 'error',
+      key,
+      message: `Flushing ${type} failed ${times}, first ${formatDuration(Math.max(0, nowMs - sinceMs))} ago: ${message}`,
+      fix:
+        state === 'retrying'
+          ? 'Mend what it names: its flusher tries again by itself'
+          : 'Mend what it names, then flush again: nobody tries by itself',
+    },
+  ];
 }
 
-function lateness(found: Pending, key: string, late: number): Finding[] {
-  const { nowMs, oldestMs, ids, status } = found;
+function lateness(found: Pending, state: BufferState, key: string): readonly Finding[] {
+  const { nowMs, oldestMs = nowMs, ids, status } = found;
   const flusher = status?.flusher;
-  const silence = flusher === undefined ? 0 : nowMs - flusher.seenMs - flusher.everyMs;
-  const waits = oldestMs === undefined ? 0 : nowMs - oldestMs;
-  if (silence > silentMs && flusher) {
+  if (state === 'silent' && flusher) {
     const message = `Its flusher was last seen ${formatDuration(nowMs - flusher.seenMs)} ago; waiting: ${counted(ids, 'id')}`;
     const fix = `Start it again: ${flushCommand(found)} --every ${flusher.everyMs}ms`;
     return [{ code: 'FLUSHER_GONE', severity: 'error', key, message, fix }];
   }
-  if (waits <= late) return [];
-  const message = `Nobody flushes it: ${counted(ids, 'id')}, the oldest waiting for ${formatDuration(waits)}`;
+  if (state !== 'old') return [];
+  const message = `Nobody flushes it: ${counted(ids, 'id')}, the oldest waiting for ${formatDuration(nowMs - oldestMs)}`;
   return [
     { code: 'NOT_FLUSHED', severity: 'warning', key, message, fix: `${flushCommand(found)} [--every 10s]` },
   ];

@@ -1,14 +1,6 @@
-import { type Need, othersNeed, type Severity } from '../../need.ts';
+import { type Need, othersNeed } from '../../need.ts';
 import { counted, formatAge } from '../../ui/format.ts';
-import { type BufferRow, type BufferSlice, type BufferState, stateOf } from './state.ts';
-
-const severities: Partial<Record<BufferState, Severity>> = {
-  foreign: 'bad',
-  failed: 'bad',
-  retrying: 'bad',
-  silent: 'bad',
-  old: 'warn',
-};
+import { type BufferRow, type BufferSlice, type BufferState, severities, stateOf } from './state.ts';
 
 export function needsOf({ types, moreTroubled }: BufferSlice, nowMs: number): readonly Need[] {
   const found = types.flatMap((row) => needsOfRow(row, nowMs));
@@ -20,7 +12,7 @@ function needsOfRow(row: BufferRow, nowMs: number): readonly Need[] {
   const severity = severities[state];
   const { type, ids, aside, failure, flusher, oldestAtMs } = row;
   const found: Need[] = [];
-  if (severity !== undefined) {
+  if (severity !== undefined && state !== 'aside') {
     found.push({
       kind: state,
       name: type,
@@ -38,9 +30,15 @@ function needsOfRow(row: BufferRow, nowMs: number): readonly Need[] {
   return found;
 }
 
-function wordsOf({ ids, error, failure, oldestAtMs }: BufferRow, state: BufferState, nowMs: number): string {
+function wordsOf(
+  { ids, error, failure, oldestAtMs, inflight }: BufferRow,
+  state: BufferState,
+  nowMs: number,
+): string {
   if (state === 'foreign') return `FOREIGN: ${error}`;
   if (state === 'silent') return `FLUSHER SILENT, ${counted(ids, 'id')}`;
+  if (state === 'stuck')
+    return `STUCK, ${counted(inflight?.ids ?? 0, 'id')}: a flush took them and never finished`;
   if (state === 'old') return `OLD, ${formatAge(nowMs - (oldestAtMs ?? nowMs))}: nobody flushes`;
   return `${state === 'failed' ? 'FAILED' : 'RETRYING'}, ${counted(ids, 'id')}: ${failure?.message ?? ''}`;
 }

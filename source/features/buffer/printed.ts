@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { absent, count, list, moment, number, object, orNull, span, text, texts, truth } from '../printed.ts';
+import { bufferStates } from './state.ts';
 
 export const counted = object({
   type: text,
@@ -34,17 +35,7 @@ export const pending = list(
       }),
       'null: it does not fail',
     ),
-    condition: v.picklist([
-      'foreign',
-      'failed',
-      'retrying',
-      'silent',
-      'flushing',
-      'old',
-      'waiting',
-      'aside',
-      'flushed',
-    ]),
+    condition: v.picklist(bufferStates),
   }),
 );
 export const flushed = object({

@@ -1,4 +1,5 @@
 import { compareNames } from '../../compare-names.ts';
+import type { Severity } from '../../need.ts';
 import { chosenRow, initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment } from '../../ui/moment.ts';
 import type { Foreign, Pending } from './pending.ts';
@@ -25,7 +26,14 @@ export type BufferRow = {
   readonly total: number;
   /** False: the totals are estimates, and already rounded. */
   readonly isExact: boolean;
-  readonly inflight: { readonly ids: number; readonly total: number } | undefined;
+  readonly inflight:
+    | {
+        readonly ids: number;
+        readonly total: number;
+        /** It was taken so long ago that its flush has ended without finishing. */
+        readonly isStuck?: boolean;
+      }
+    | undefined;
   /** What SQL refuses. */
   readonly aside: { readonly ids: number; readonly total: number } | undefined;
   /** Epoch ms of this console's clock since when the oldest count waits. */
@@ -101,29 +109,44 @@ export function selectedRow(slice: BufferSlice): BufferRow | undefined {
  * - `failed`: the last flush failed, and nobody tries again
  * - `retrying`: it failed, and is tried again
  * - `silent`: its flusher has not been heard of
+ * - `stuck`: a flush took a batch long ago and never finished
  * - `flushing`: a batch is on its way
  * - `old`: counts wait for longer than they should
  * - `waiting`: counts wait for the next flush
  * - `aside`: all is in SQL but what SQL refuses
  * - `flushed`: all is in SQL
  */
-export type BufferState =
-  | 'foreign'
-  | 'failed'
-  | 'retrying'
-  | 'silent'
-  | 'flushing'
-  | 'old'
-  | 'waiting'
-  | 'aside'
-  | 'flushed';
+export const bufferStates = [
+  'foreign',
+  'failed',
+  'retrying',
+  'silent',
+  'stuck',
+  'flushing',
+  'old',
+  'waiting',
+  'aside',
+  'flushed',
+] as const;
+export type BufferState = (typeof bufferStates)[number];
+
+/** Those that need somebody. What is aside does in every state. */
+export const severities: Partial<Record<BufferState, Severity>> = {
+  foreign: 'bad',
+  failed: 'bad',
+  retrying: 'bad',
+  silent: 'bad',
+  stuck: 'bad',
+  old: 'warn',
+  aside: 'warn',
+};
 
 export function stateOf(row: BufferRow, nowMs: number): BufferState {
   const { error, failure, flusher, inflight, ids, aside } = row;
   if (error !== undefined) return 'foreign';
   if (failure) return failure.retryAtMs === undefined ? 'failed' : 'retrying';
   if (flusher?.isSilent) return 'silent';
-  if (inflight) return 'flushing';
+  if (inflight) return inflight.isStuck === true ? 'stuck' : 'flushing';
   if (isOld(row, nowMs)) return 'old';
   if (ids > 0) return 'waiting';
   return aside ? 'aside' : 'flushed';
@@ -152,13 +175,16 @@ export const bufferList: List<BufferSlice, BufferRow> = {
 export function isTroubled(reading: Reading | Foreign): boolean {
   if ('error' in reading) return true;
   const row = rowOf(reading, undefined, reading.nowMs);
-  const state = stateOf(row, reading.nowMs);
-  return row.aside !== undefined || ['failed', 'retrying', 'silent', 'old'].includes(state);
+  return row.aside !== undefined || severities[stateOf(row, reading.nowMs)] !== undefined;
 }
 
 export function isOld({ oldestAtMs, flusher }: BufferRow, nowMs: number): boolean {
   if (oldestAtMs === undefined) return false;
-  return nowMs - oldestAtMs > Math.max(oldAfterMs, 3 * (flusher?.everyMs ?? 0));
+  return nowMs - oldestAtMs > lateAfterMs(flusher);
+}
+
+function lateAfterMs(flusher: { readonly everyMs: number } | undefined): number {
+  return Math.max(oldAfterMs, 3 * (flusher?.everyMs ?? 0));
 }
 
 /** One type as the pane knows it; `hereMs` is this console's clock. */
@@ -168,6 +194,7 @@ export function rowOf(
   hereMs: number,
 ): BufferRow {
   const { last, failure, flusher, target } = status;
+  const isStuck = inflight.claimedMs !== undefined && nowMs - inflight.claimedMs > lateAfterMs(flusher);
   return {
     type,
     ids,
@@ -176,7 +203,11 @@ export function rowOf(
     inflight:
       inflight.batch === undefined
         ? undefined
-        : { ids: inflight.ids, total: isExact ? inflight.total : roughly(inflight.total) },
+        : {
+            ids: inflight.ids,
+            total: isExact ? inflight.total : roughly(inflight.total),
+            ...(isStuck && { isStuck }),
+          },
     aside:
       aside.ids === 0 ? undefined : { ids: aside.ids, total: isExact ? aside.total : roughly(aside.total) },
     oldestAtMs:
@@ -238,7 +269,7 @@ function foreign({ type, error }: Foreign): BufferRow {
 }
 
 function urgency(row: BufferRow): number {
-  if (row.error !== undefined || row.failure || row.flusher?.isSilent) return 3;
+  if (row.error !== undefined || row.failure || row.flusher?.isSilent || row.inflight?.isStuck) return 3;
   if (row.aside) return 2;
   return row.ids > 0 || row.inflight ? 1 : 0;
 }

@@ -9,6 +9,7 @@ import { PaneFrame } from '../../ui/pane-frame.tsx';
 import { Prompt } from '../../ui/prompt.tsx';
 import { Row, type Span } from '../../ui/row.tsx';
 import type { PaneProps } from '../feature.ts';
+import { memberCondition } from './condition.ts';
 import { historyRows, layOut, type View, viewHistory } from './layout.ts';
 import type { Entry } from './message.ts';
 import { type ChatSlice, chatList, type Member, type Room, selectedHistory, selectedRoom } from './state.ts';
@@ -138,9 +139,11 @@ function presence({ isHere }: Member): Span {
   return { text: isHere === undefined ? ' ?' : '', tone: 'muted' };
 }
 
-function state({ unread, writesOnly }: Member): Span {
-  if (writesOnly) return { text: ' writes', tone: 'muted' };
-  return unread === 0 ? { text: ' seen', tone: 'muted' } : { text: ` ${unread} unread`, tone: 'mark' };
+function state(member: Member): Span {
+  const condition = memberCondition(member);
+  return condition === 'unread'
+    ? { text: ` ${member.unread} ${condition}`, tone: 'mark' }
+    : { text: ` ${condition}`, tone: 'muted' };
 }
 
 type ColumnProps = { columns: number; start?: boolean; end?: boolean; children: ReactNode };

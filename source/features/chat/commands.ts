@@ -19,6 +19,7 @@ import {
   type Text,
   word,
 } from '../feature.ts';
+import { memberCondition } from './condition.ts';
 import { UnknownRoomError } from './errors.ts';
 import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts';
 import { leaveGuard } from './guards.ts';
@@ -494,7 +495,10 @@ function suggesting<Input>(command: Command<Input>): Command<Input> {
 export function roomJson({ room, memberCount, members, messages, lastId }: RoomFigures) {
   return {
     room,
-    members: members.map(({ name, seen, unread }) => ({ name, seen, unread })),
+    members: members.map((member) => {
+      const { name, seen, unread } = member;
+      return { name, seen, unread, condition: memberCondition(member) };
+    }),
     // Only where those above are not all.
     ...(members.length < memberCount && { memberCount }),
     messages,

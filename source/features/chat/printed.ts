@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { absent, count, list, moment, number, object, orNull, text, texts, truth } from '../printed.ts';
+import { memberConditions } from './condition.ts';
 
 export const made = object({ room: text, members: texts });
 export const membership = object({ room: text, name: text, members: texts });
@@ -44,7 +45,9 @@ export const frame = object({
 export const rooms = list(
   object({
     room: text,
-    members: list(object({ name: text, seen: number, unread: count })),
+    members: list(
+      object({ name: text, seen: number, unread: count, condition: v.picklist(memberConditions) }),
+    ),
     memberCount: absent(count),
     messages: count,
     lastId: number,

@@ -20,6 +20,7 @@ import {
 } from '../feature.ts';
 import { tellMissing } from '../shards/open-shards.ts';
 import type { Verdict } from './check/check.ts';
+import { conditionOf } from './condition.ts';
 import type { FoundLimit } from './discover.ts';
 import { resetGuard } from './guards.ts';
 import { Limiter } from './limit.ts';
@@ -233,6 +234,7 @@ export function limitJson(use: LimitUse) {
     remaining,
     resetMs,
     denied,
+    condition: conditionOf(use),
     ...(layout !== undefined && { layout }),
   };
 }
@@ -248,6 +250,7 @@ function foundJson({ subject, algorithm, perMs, used, resetMs, layout }: FoundLi
     remaining: null,
     resetMs,
     denied: null,
+    condition: null,
     ...(layout !== undefined && { layout }),
   };
 }

@@ -8,8 +8,9 @@ import { sparkline } from '../../ui/sparkline.ts';
 import type { Column } from '../../ui/table.tsx';
 import { padStart } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';
+import { conditionOf, severities } from './condition.ts';
 import { formatPeriod } from './period.ts';
-import { type LimitSlice, limitList, type Meter, stateOf } from './state.ts';
+import { type LimitSlice, limitList, type Meter } from './state.ts';
 
 /** From this width on everything about a meter stands on one line. */
 const tableColumns = 48;
@@ -39,8 +40,9 @@ const use = ({ used, limit }: Meter): string =>
     : `${formatShort(used)}/${formatShort(limit)}`;
 
 function stateSpan(meter: Meter): Exclude<Span, string> {
-  const state = stateOf(meter);
-  return { text: state, tone: state === 'FULL' ? 'bad' : 'text' };
+  const condition = conditionOf(meter);
+  const isNeed = severities[condition] !== undefined;
+  return { text: isNeed ? condition.toUpperCase() : condition, tone: isNeed ? 'bad' : 'text' };
 }
 
 function tableOf(nowMs: number): readonly Column<Meter>[] {

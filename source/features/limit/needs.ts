@@ -1,7 +1,8 @@
 import type { Need } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
+import { conditionOf, severities } from './condition.ts';
 import { formatPeriod } from './period.ts';
-import { idOf, isFull, type LimitSlice, type Meter } from './state.ts';
+import { idOf, type LimitSlice, type Meter } from './state.ts';
 
 export function needsOf({ meters, elsewhere, moreFull }: LimitSlice): readonly Need[] {
   const others: Need = {
@@ -11,17 +12,15 @@ export function needsOf({ meters, elsewhere, moreFull }: LimitSlice): readonly N
     words: `${formatCount(moreFull)} more are full`,
     figure: moreFull,
   };
-  return [...[...meters.filter(isFull), ...elsewhere].map(needOf), ...(moreFull > 0 ? [others] : [])];
+  return [...[...meters, ...elsewhere].flatMap(needsOfMeter), ...(moreFull > 0 ? [others] : [])];
 }
 
-function needOf(meter: Meter): Need {
+function needsOfMeter(meter: Meter): readonly Need[] {
   const { subject, used, limit, perMs, denied } = meter;
-  return {
-    kind: 'full',
-    name: `${subject} in ${formatPeriod(perMs)}`,
-    row: idOf(meter),
-    severity: 'warn',
-    words: `FULL ${formatCount(used)}/${formatCount(limit)}, ${formatCount(denied)} refused`,
-    figure: denied,
-  };
+  const condition = conditionOf(meter);
+  const severity = severities[condition];
+  if (severity === undefined) return [];
+  const name = `${subject} in ${formatPeriod(perMs)}`;
+  const words = `${condition.toUpperCase()} ${formatCount(used)}/${formatCount(limit)}, ${formatCount(denied)} refused`;
+  return [{ kind: condition, name, row: idOf(meter), severity, words, figure: denied }];
 }

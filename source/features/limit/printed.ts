@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { absent, count, list, number, object, orNull, span, text, truth } from '../printed.ts';
+import { conditions } from './condition.ts';
 import { algorithms } from './rules.ts';
 
 export const verdict = object({
@@ -26,6 +27,7 @@ export const limits = list(
     remaining: orNull(number),
     resetMs: span,
     denied: orNull(count),
+    condition: orNull(v.picklist(conditions), 'null: of how much it is is not known'),
     layout: absent(v.literal('seed')),
   }),
 );

@@ -1,6 +1,7 @@
 import { compareNames } from '../../compare-names.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { steadyMoment } from '../../ui/moment.ts';
+import { conditionOf } from './condition.ts';
 
 /** One limit of one subject, and how full it was lately. */
 export type Meter = {
@@ -153,17 +154,8 @@ export function byNearness(a: Use, b: Use): number {
   );
 }
 
-export function isFull({ remaining }: Meter): boolean {
-  return remaining <= 0;
-}
-
-/** From this share of its limit on a subject is near it. */
-const nearShare = 0.8;
-
-/** How it stands with a limit, in a word. */
-export function stateOf(meter: Meter): 'FULL' | 'near' | 'ok' {
-  if (isFull(meter)) return 'FULL';
-  return meter.used / meter.limit >= nearShare ? 'near' : 'ok';
+export function isFull(meter: Meter): boolean {
+  return conditionOf(meter) === 'full';
 }
 
 export const limitList: List<LimitSlice, Meter> = {
@@ -176,7 +168,7 @@ export const limitList: List<LimitSlice, Meter> = {
   columns: ['state', 'subject', 'use', 'bar', 'per', 'by', 'resets', 'denied', 'lately'],
   units: { use: 'share', per: 'ms', resets: 'ms' },
   fields: {
-    state: stateOf,
+    state: conditionOf,
     subject: ({ subject }) => subject,
     use: ({ used, limit }) => used / limit,
     used: ({ used }) => used,

@@ -2,6 +2,7 @@ import type { Client } from '../../redis/client.ts';
 import { keyKinds } from '../../redis/key-types.ts';
 import { shellWord } from '../../shell-word.ts';
 import type { Doctor, Finding } from '../feature.ts';
+import { conditionOf } from './condition.ts';
 import { ownerOf } from './token.ts';
 
 const prefix = 'lock:';
@@ -17,7 +18,10 @@ export const doctor: Doctor = {
   claims: (key) => key.startsWith(prefix),
   async examine(redis, keys, isBrief = false) {
     const lives = await Promise.all(keys.map((key) => redis.pttl(key)));
-    const endless = keys.filter((_, index) => lives[index] === -1);
+    const endless = keys.filter((_, index) => {
+      const lock = { isHeld: lives[index] !== -2, isEndless: lives[index] === -1, waiting: 0 };
+      return conditionOf(lock) === 'no TTL';
+    });
     const found = await Promise.all(endless.map((key) => examineEndless(redis, key, isBrief)));
     return found.filter((finding) => finding !== undefined);
   },

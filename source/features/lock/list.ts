@@ -1,11 +1,17 @@
 import { formatDuration } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import type { Text } from '../feature.ts';
+import { type Condition, conditionOf } from './condition.ts';
 import type { Status } from './inspect.ts';
 import { place } from './token.ts';
 
+function conditionIn({ token, ttlMs, waiting }: Status): Condition {
+  return conditionOf({ isHeld: token !== undefined, isEndless: ttlMs === undefined, waiting });
+}
+
 /** A lock as `lock list --json` and the snapshot tell of it. */
-export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiting, waiters }: Status) {
+export function lockJson(lock: Status) {
+  const { name, token, owner, fence, heldMs, ttlMs, waiting, waiters } = lock;
   return {
     name,
     owner: owner
@@ -16,6 +22,7 @@ export function lockJson({ name, token, owner, fence, heldMs, ttlMs, waiting, wa
     fence: fence ?? null,
     heldMs: heldMs ?? null,
     ttlMs: ttlMs ?? null,
+    condition: conditionIn(lock),
     waiters: waiters.map(({ host, pid, label, waitedMs }) => ({ host, pid, label, waitedMs })),
     // Only where those above are not all.
     ...(waiters.length < waiting && { waiting }),
@@ -29,7 +36,7 @@ export function lockTable(locks: readonly Status[]): Text {
     lock.name,
     place(lock.token),
     lock.heldMs === undefined ? '–' : formatDuration(lock.heldMs),
-    lock.token === undefined ? 'free' : lock.ttlMs === undefined ? 'no TTL' : formatDuration(lock.ttlMs),
+    lock.token === undefined || lock.ttlMs === undefined ? conditionIn(lock) : formatDuration(lock.ttlMs),
     String(lock.waiting),
     lock.fence === undefined ? '–' : String(lock.fence),
     [lock.owner?.label ?? '', nextOf(lock)].filter(Boolean).join('; '),

@@ -9,6 +9,7 @@ import type { Column } from '../../ui/table.tsx';
 import { truncate } from '../../ui/text.ts';
 import type { Piece } from '../../ui/theme/style.ts';
 import type { PaneProps } from '../feature.ts';
+import { severityOf } from './condition.ts';
 import { isForeign, type Lock, type LockSlice, lockList, stateOf } from './state.ts';
 
 const longestHost = 30;
@@ -79,8 +80,7 @@ function tableOf(nowMs: number): readonly Column<Lock>[] {
 
 function stateSpan(lock: Lock): Span {
   const state = stateOf(lock);
-  if (state === 'no TTL') return { text: state, tone: lock.waiting > 0 ? 'bad' : 'warn' };
-  return { text: state, tone: state === 'free' ? 'muted' : 'text' };
+  return { text: state, tone: severityOf(state, lock.waiting) ?? (state === 'free' ? 'muted' : 'text') };
 }
 
 function held(lock: Lock, nowMs: number): string {

@@ -1,22 +1,16 @@
 import { type Need, unreadable } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
+import { severityOf } from './condition.ts';
 import { type LockSlice, stateOf } from './state.ts';
 
 export function needsOf({ locks, moreEndless, wrong }: LockSlice): readonly Need[] {
-  const endless = locks
-    .filter((lock) => stateOf(lock) === 'no TTL')
-    .map(
-      ({ name, waiting, heldSinceMs }): Need => ({
-        kind: 'noTtl',
-        name,
-        row: name,
-        // Nobody waits for it yet; whoever will, waits for ever.
-        severity: waiting > 0 ? 'bad' : 'warn',
-        words: waiting > 0 ? `no TTL, ${waiting} ${waiting === 1 ? 'waits' : 'wait'}` : 'no TTL',
-        figure: waiting,
-        sinceMs: heldSinceMs,
-      }),
-    );
+  const endless = locks.flatMap((lock): readonly Need[] => {
+    const { name, waiting, heldSinceMs } = lock;
+    const severity = severityOf(stateOf(lock), waiting);
+    if (severity === undefined) return [];
+    const words = waiting > 0 ? `no TTL, ${waiting} ${waiting === 1 ? 'waits' : 'wait'}` : 'no TTL';
+    return [{ kind: 'noTtl', name, row: name, severity, words, figure: waiting, sinceMs: heldSinceMs }];
+  });
   const more: Need = {
     kind: 'noTtl',
     name: 'other locks',

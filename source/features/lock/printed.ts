@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { absent, count, list, number, object, orNull, span, text, truth } from '../printed.ts';
+import { conditions } from './condition.ts';
 
 const owner = object({ host: text, pid: number, label: text });
 
@@ -29,6 +30,7 @@ export const locks = list(
     fence: orNull(number),
     heldMs: orNull(span),
     ttlMs: orNull(span, 'null: it never ends by itself, or nobody holds it'),
+    condition: v.picklist(conditions),
     waiters: list(object({ host: text, pid: number, label: text, waitedMs: span })),
     waiting: absent(count),
   }),

@@ -2,6 +2,7 @@ import { compareNames } from '../../compare-names.ts';
 import { formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment, untilMs } from '../../ui/moment.ts';
+import { type Condition, conditionOf } from './condition.ts';
 
 /** What the pane knows of the locks that are held or waited for, and which one the operator looks at. */
 export type Lock = {
@@ -112,13 +113,8 @@ export function totals({ locks, known, looked, round }: LockSlice): string {
   return [...shownOf, ...held, ...waiting].join('  ');
 }
 
-/** How it stands with a lock, in a word. */
-export type LockState = 'free' | 'held' | 'contended' | 'no TTL';
-
-export function stateOf({ isHeld, endsAtMs, waiting }: Lock): LockState {
-  if (!isHeld) return 'free';
-  if (endsAtMs === undefined) return 'no TTL';
-  return waiting > 0 ? 'contended' : 'held';
+export function stateOf({ isHeld, endsAtMs, waiting }: Lock): Condition {
+  return conditionOf({ isHeld, isEndless: endsAtMs === undefined, waiting });
 }
 
 function urgency(lock: Lock): number {

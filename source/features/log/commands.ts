@@ -31,7 +31,7 @@ import {
   severityName,
 } from './keys.ts';
 import { type Common, common, indexedLogs, isKnown, logs, recent } from './log.ts';
-import { formatMovement, movement } from './movement.ts';
+import { formatMovement, type Movement, movement } from './movement.ts';
 import * as printed from './printed.ts';
 import type { Multiline } from './records/records.ts';
 import { LogWriter } from './writer.ts';
@@ -156,10 +156,12 @@ const commonCommand = defineCommand({
     const found = await common(redis, { name, severity }, { top });
     if (found.distinct === 0 && found.previousTotal === 0) await requireKnown(redis, { name, severity });
     const { elapsed, entries, ...rest } = found;
-    const shown = raw
-      ? entries.map((entry) => ({ ...entry, message: entry.sample, template: entry.message }))
-      : entries;
-    return { json: { ...rest, entries: shown }, text: commonText({ ...found, entries: shown }) };
+    const shown = entries.map((entry) => ({
+      ...(raw ? { ...entry, message: entry.sample, template: entry.message } : entry),
+      moved: movement(entry.count, entry.previous, found.previousHour !== null, elapsed),
+    }));
+    const json = { ...rest, entries: shown.map(({ moved, ...entry }) => ({ ...entry, move: moved.kind })) };
+    return { json, text: commonText({ ...found, entries: shown }) };
   },
 });
 
@@ -265,29 +267,32 @@ function unreadable(error: unknown): WrongTypeError | UnreadableReplyError {
   throw error;
 }
 
+type Shown = Omit<Common, 'entries' | 'elapsed'> & {
+  readonly entries: readonly (Common['entries'][number] & { readonly moved: Movement })[];
+};
+
 function commonText({
   hour,
   previousHour,
-  elapsed,
   total,
   distinct,
   previousTotal,
   entries,
   gone,
   ...log
-}: Common): Text {
+}: Shown): Text {
   const now = hour === null ? 'hour unknown' : `${clock(hour)}-now`;
   const hours =
     previousHour === null || hour === null ? now : `${clock(previousHour)}-${clock(hour)} → ${now}`;
   const head = `${joinLogName(log)}  ${hours}  ${counted(total, 'line')}, ${formatCount(distinct)} distinct`;
   if (entries.length === 0 && gone.length === 0) return [head, 'Nothing was written this hour'];
-  const cells = entries.map(({ rank, previousRank, count, previous, message }) => [
+  const cells = entries.map(({ rank, previousRank, count, previous, message, moved }) => [
     `${rank}`,
     previousRank === null ? '–' : `${previousRank}`,
     formatCount(count),
     formatPercent(count / Math.max(1, total)),
     previousHour === null ? '–' : formatCount(previous),
-    formatMovement(movement(count, previous, previousHour !== null, elapsed)),
+    formatMovement(moved),
     message,
   ]);
   const lost = gone.map(({ message, previous }) => `gone: ${message} (${formatCount(previous)} last hour)`);

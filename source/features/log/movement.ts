@@ -1,3 +1,6 @@
+/** How a message moves from hour to hour, in the words of JSON; people see how much it rises or falls. */
+export const movements = ['new', 'rising', 'steady', 'falling', 'gone', 'unknown'] as const;
+
 /** How a message moves from hour to hour. */
 export type Movement =
   | { readonly kind: 'new' | 'gone' | 'steady' | 'unknown' }
@@ -7,13 +10,13 @@ export type Movement =
 /**
  * Compares rates, not counts: an hour that has just begun would else show everything falling.
  * @param hasPrevious whether anything is known of the hour before
- * @param elapsed how far this hour is, from 0 to 1
+ * @param elapsed how far this hour is, from 0 to 1; counted in whole minutes, so that a quiet log stands still
  */
 export function movement(count: number, previous: number, hasPrevious: boolean, elapsed: number): Movement {
   if (!hasPrevious) return { kind: 'unknown' };
   if (previous === 0) return { kind: 'new' };
   if (count === 0) return { kind: 'gone' };
-  const ratio = count / Math.max(elapsed, 1 / 60) / previous;
+  const ratio = (count * 60) / Math.max(1, Math.ceil(elapsed * 60)) / previous;
   if (ratio > 1.05) return { kind: 'rising', ratio };
   if (ratio < 0.95) return { kind: 'falling', ratio };
   return { kind: 'steady' };

@@ -1,4 +1,6 @@
+import * as v from 'valibot';
 import { count, list, moment, number, object, orNull, text } from '../printed.ts';
+import { movements } from './movement.ts';
 
 export const written = object({ name: text, severity: text, written: count });
 const hour = orNull(text, 'a UTC hour, `YYYY-MM-DDTHH:00:00`');
@@ -18,6 +20,7 @@ export const common = object({
       rank: number,
       previousRank: orNull(number, 'null: it did not come in that hour'),
       sample: text,
+      move: v.picklist(movements),
     }),
   ),
   gone: list(object({ message: text, previous: count })),

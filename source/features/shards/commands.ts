@@ -45,7 +45,7 @@ const statusCommand = defineCommand({
     );
     const text = servers.map(
       ({ shard, url, role, state, usedBytes, opsPerSec, clients, keys }) =>
-        `${shard}  ${role}  ${state}  ${url}  ${usedBytes} bytes  ${opsPerSec}/s  ${clients} clients  ${keys} keys`,
+        `${shard}  ${role}  ${state}  ${url}  ${usedBytes ?? '?'} bytes  ${opsPerSec ?? '?'}/s  ${clients ?? '?'} clients  ${keys ?? '?'} keys`,
     );
     return { json: servers, text };
   },

@@ -1,20 +1,15 @@
 import type { Need } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
-import { clusterSlots, isBroken, type ShardsSlice, servedSlots, shortName } from './state.ts';
+import { severities } from './condition.ts';
+import { clusterSlots, type ShardsSlice, servedSlots, shortName } from './state.ts';
 
 export function needsOf(slice: ShardsSlice): readonly Need[] {
   const { servers, orderMistake } = slice;
-  const troubled = servers
-    .filter(({ state }) => state !== 'up')
-    .map(
-      (server): Need => ({
-        kind: server.state,
-        name: shortName(server.url),
-        row: server.url,
-        severity: isBroken(server) ? 'bad' : 'warn',
-        words: server.state.toUpperCase(),
-      }),
-    );
+  const troubled = servers.flatMap(({ state, url }): readonly Need[] => {
+    const severity = severities[state];
+    const words = state.toUpperCase();
+    return severity === undefined ? [] : [{ kind: state, name: shortName(url), row: url, severity, words }];
+  });
   const order: Need[] =
     orderMistake === undefined
       ? []

@@ -6,16 +6,8 @@ import { ListPane } from '../../ui/list-pane.tsx';
 import type { Span, Tone } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
+import { severities } from './condition.ts';
 import { clusterSlots, type Server, type ShardsSlice, servedSlots, shardsList, shortName } from './state.ts';
-
-const stateTones: Readonly<Record<string, Tone>> = {
-  up: 'text',
-  loading: 'warn',
-  syncing: 'warn',
-  unlinked: 'warn',
-  failing: 'bad',
-  down: 'bad',
-};
 
 /** From this width on a server takes one line of a table. */
 const tableColumns = 50;
@@ -59,14 +51,15 @@ const table: readonly Column<Server>[] = [
     heading: '',
     drop: 6,
     width: 6,
-    cell: ({ usedBytes, maxBytes }) => (maxBytes === 0 ? [] : gauge(usedBytes / maxBytes, 6)),
+    cell: ({ usedBytes, maxBytes }) =>
+      usedBytes === null || !maxBytes ? [] : gauge(usedBytes / maxBytes, 6),
   },
   {
     heading: 'cmd/s',
     field: 'cmd/s',
     align: 'right',
     drop: 3,
-    cell: ({ opsPerSec }) => formatShort(opsPerSec),
+    cell: ({ opsPerSec }) => shown(opsPerSec, formatShort),
   },
   {
     heading: 'repl',
@@ -80,9 +73,9 @@ const table: readonly Column<Server>[] = [
     field: 'clients',
     align: 'right',
     drop: 5,
-    cell: ({ clients }) => formatCount(clients),
+    cell: ({ clients }) => shown(clients, formatCount),
   },
-  { heading: 'keys', field: 'keys', align: 'right', drop: 6, cell: ({ keys }) => formatShort(keys) },
+  { heading: 'keys', field: 'keys', align: 'right', drop: 6, cell: ({ keys }) => shown(keys, formatShort) },
 ];
 
 const slotsColumn: Column<Server> = {
@@ -94,14 +87,15 @@ const slotsColumn: Column<Server> = {
 };
 
 function stateSpan({ state }: Server): Exclude<Span, string> {
-  return { text: state === 'up' ? 'up' : state.toUpperCase(), tone: stateTones[state] ?? 'warn' };
+  const severity = severities[state];
+  return { text: severity === undefined ? state : state.toUpperCase(), tone: severity ?? 'text' };
 }
 
 function narrowOf(server: Server): readonly Line[] {
   const { url, role, opsPerSec, lagSeconds } = server;
   const state = stateSpan(server);
   const lag = lagSeconds === undefined ? [] : [`${lagSeconds}s behind`];
-  const figures = [memoryOf(server), `${formatShort(opsPerSec)} cmd/s`, ...lag];
+  const figures = [memoryOf(server), `${shown(opsPerSec, formatShort)} cmd/s`, ...lag];
   return [
     {
       spans: [{ ...state, text: `${state.text.padEnd(8)} ` }, shortName(url)],
@@ -113,7 +107,12 @@ function narrowOf(server: Server): readonly Line[] {
 }
 
 function memoryOf({ usedBytes, maxBytes }: Server): string {
-  return maxBytes === 0 ? formatBytes(usedBytes) : `${formatBytes(usedBytes)}/${formatBytes(maxBytes)}`;
+  const used = shown(usedBytes, formatBytes);
+  return maxBytes ? `${used}/${formatBytes(maxBytes)}` : used;
+}
+
+function shown(figure: number | null, format: (figure: number) => string): string {
+  return figure === null ? '–' : format(figure);
 }
 
 function detailsOf(server: Server): readonly Line[] {
@@ -123,8 +122,11 @@ function detailsOf(server: Server): readonly Line[] {
     fact('url', url),
     fact('role', role),
     fact('memory', memoryOf(server)),
-    fact('load', `${formatCount(opsPerSec)} commands a second, ${formatCount(clients)} clients`),
-    fact('keys', formatCount(keys)),
+    fact(
+      'load',
+      `${shown(opsPerSec, formatCount)} commands a second, ${shown(clients, formatCount)} clients`,
+    ),
+    fact('keys', shown(keys, formatCount)),
     ...(slots === undefined ? [] : [fact('slots', formatCount(slots))]),
     ...(lagSeconds === undefined ? [] : [fact('behind', `its primary by ${lagSeconds}s`)]),
   ];

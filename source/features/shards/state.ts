@@ -1,16 +1,17 @@
 import { initialList, type List, type ListState } from '../../ui/list.ts';
+import { type Condition, severities } from './condition.ts';
 
 /** What the pane knows of the servers, and which of them the operator looks at. */
 export type Server = {
   readonly shard: number;
   readonly url: string;
   readonly role: string;
-  readonly state: string;
-  readonly usedBytes: number;
-  readonly maxBytes: number;
-  readonly opsPerSec: number;
-  readonly clients: number;
-  readonly keys: number;
+  readonly state: Condition;
+  readonly usedBytes: number | null;
+  readonly maxBytes: number | null;
+  readonly opsPerSec: number | null;
+  readonly clients: number | null;
+  readonly keys: number | null;
   readonly slots?: number;
   readonly lagSeconds?: number;
 };
@@ -84,13 +85,18 @@ function steady(before: Server | undefined, now: Server): Server {
   return fields.every((field) => before[field] === next[field]) ? before : next;
 }
 
-function hold(shown: number, measured: number, share: number, least: number): number {
+function hold<Figure extends number | null>(
+  shown: Figure,
+  measured: Figure,
+  share: number,
+  least: number,
+): Figure {
+  if (shown === null || measured === null) return measured;
   return Math.abs(measured - shown) <= Math.max(shown * share, least) ? shown : measured;
 }
 
 function urgencyOf({ state }: Server): number {
-  if (state === 'up') return 0;
-  return state === 'down' || state === 'failing' ? 2 : 1;
+  return { bad: 2, warn: 1, fine: 0 }[severities[state] ?? 'fine'];
 }
 
 export const shardsList: List<ShardsSlice, Server> = {
@@ -104,11 +110,11 @@ export const shardsList: List<ShardsSlice, Server> = {
     state: ({ state }) => state,
     server: ({ url }) => shortName(url),
     role: ({ role }) => role,
-    memory: ({ usedBytes }) => usedBytes,
-    'cmd/s': ({ opsPerSec }) => opsPerSec,
+    memory: ({ usedBytes }) => usedBytes ?? undefined,
+    'cmd/s': ({ opsPerSec }) => opsPerSec ?? undefined,
     repl: ({ lagSeconds }) => lagSeconds,
-    clients: ({ clients }) => clients,
-    keys: ({ keys }) => keys,
+    clients: ({ clients }) => clients ?? undefined,
+    keys: ({ keys }) => keys ?? undefined,
     slots: ({ slots }) => slots,
   },
 };
@@ -119,9 +125,4 @@ export const clusterSlots = 16_384;
 export function servedSlots({ servers }: ShardsSlice): number | undefined {
   if (!servers.some(({ slots }) => slots !== undefined)) return;
   return servers.filter(({ state }) => state !== 'down').reduce((sum, { slots = 0 }) => sum + slots, 0);
-}
-
-/** It does not serve, or soon will not. */
-export function isBroken({ state }: Server): boolean {
-  return state === 'down' || state === 'failing';
 }

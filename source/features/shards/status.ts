@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
 import { type Client, isCluster } from '../../redis/client.ts';
 import type { Connection } from '../../redis/connection/connect.ts';
+import { isReplyError } from '../../redis/refusals.ts';
 import { parseInfo } from '../../redis/server/parse-info.ts';
+import { type Condition, conditionOf } from './condition.ts';
 
 /** One server as an operator sees it: a shard, a node of a cluster, or a member of a Sentinel group. */
 export type ServerStatus = {
@@ -9,13 +11,14 @@ export type ServerStatus = {
   readonly shard: number;
   readonly url: string;
   readonly role: 'primary' | 'replica' | 'unknown';
-  readonly state: 'up' | 'loading' | 'syncing' | 'unlinked' | 'failing' | 'down';
-  readonly usedBytes: number;
+  readonly state: Condition;
+  /** Of this and the next ones null: not known. */
+  readonly usedBytes: number | null;
   /** 0: no limit. */
-  readonly maxBytes: number;
-  readonly opsPerSec: number;
-  readonly clients: number;
-  readonly keys: number;
+  readonly maxBytes: number | null;
+  readonly opsPerSec: number | null;
+  readonly clients: number | null;
+  readonly keys: number | null;
   /** How many of the cluster's slots it serves; absent outside a cluster. */
   readonly slots?: number;
   /** How far a replica is behind, in whole seconds as its primary knows it. */
@@ -38,7 +41,7 @@ async function ofServer(connection: Connection, shard: number): Promise<readonly
   const { ask, url, kind } = connection;
   if (connection.state().name === 'lost') return [absent(shard, url)];
   const info = await infoOf(ask);
-  if (!info) return [absent(shard, url)];
+  if (typeof info === 'string') return [{ ...absent(shard, url), state: info }];
   const own = fromInfo(shard, kind === 'sentinel' ? addressOf(info, url) : url, info);
   return [own, ...replicasIn(info, shard)];
 }
@@ -55,23 +58,24 @@ function replicasIn(info: Info, shard: number): readonly ServerStatus[] {
         ...absent(shard, `redis://${fields.ip}:${fields.port}`),
         role: 'replica' as const,
         state: fields.state === 'online' ? ('up' as const) : ('syncing' as const),
-        lagSeconds: Number(fields.lag ?? 0),
+        ...lagOf(fields.lag),
       };
     });
 }
 
 async function ofCluster(cluster: Exclude<Client, Redis>): Promise<readonly ServerStatus[]> {
-  const nodes = parseNodes((await within(String, cluster.cluster('NODES'))) ?? '');
+  const topology = await within(String, cluster.cluster('NODES'));
+  const nodes = parseNodes(topology === 'down' || topology === 'unknown' ? '' : topology);
   const infos = new Map(
     await Promise.all(
-      cluster.nodes('all').map(async (node): Promise<[string, Info | undefined]> => {
+      cluster.nodes('all').map(async (node): Promise<[string, Info | Silence]> => {
         return [`${node.options.host}:${node.options.port}`, await infoOf(node)];
       }),
     ),
   );
   const copies = new Map(
     [...infos.values()]
-      .flatMap((info) => (info ? replicasIn(info, 0) : []))
+      .flatMap((info) => (typeof info === 'string' ? [] : replicasIn(info, 0)))
       .map((replica) => [replica.url, replica]),
   );
   const primaries = nodes
@@ -86,11 +90,12 @@ async function ofCluster(cluster: Exclude<Client, Redis>): Promise<readonly Serv
       const copy = copies.get(url);
       // One that just joined is known to the others before this process has a connection to it.
       const unasked = { ...absent(shard, url), state: copy?.state ?? ('up' as const) };
-      const known = info
-        ? fromInfo(shard, url, info)
-        : infos.has(node.address)
-          ? absent(shard, url)
-          : unasked;
+      const known =
+        info === undefined
+          ? unasked
+          : typeof info === 'string'
+            ? { ...absent(shard, url), state: info }
+            : fromInfo(shard, url, info);
       const role = node.primary === undefined ? ('primary' as const) : ('replica' as const);
       const state = node.isFailed ? ('down' as const) : node.isDoubted ? ('failing' as const) : known.state;
       const lagSeconds = copy?.lagSeconds ?? known.lagSeconds;
@@ -142,7 +147,10 @@ export function parseNodes(text: string): readonly ClusterNode[] {
 
 type Info = Record<string, string>;
 
-async function infoOf(client: Pick<Client, 'info'>): Promise<Info | undefined> {
+/** Why nothing is known: no answer, or an answer that does not tell, such as a refusal. */
+type Silence = 'down' | 'unknown';
+
+async function infoOf(client: Pick<Client, 'info'>): Promise<Info | Silence> {
   return await within(parseInfo, client.info());
 }
 
@@ -150,46 +158,55 @@ async function infoOf(client: Pick<Client, 'info'>): Promise<Info | undefined> {
 async function within<Value>(
   parse: (text: string) => Value,
   reply: Promise<unknown>,
-): Promise<Value | undefined> {
+): Promise<Value | Silence> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), patienceMs);
+  const late = new Promise<Silence>((resolve) => {
+    timer = setTimeout(() => resolve('down'), patienceMs);
   });
-  const answer = await Promise.race([reply.catch(() => undefined), late]);
+  const answered = reply.then(
+    (text) => (typeof text === 'string' ? parse(text) : 'unknown'),
+    (error: unknown): Silence => (isReplyError(error) ? 'unknown' : 'down'),
+  );
+  const answer = await Promise.race([answered, late]);
   clearTimeout(timer);
-  return typeof answer === 'string' ? parse(answer) : undefined;
+  return answer;
 }
 
 function fromInfo(shard: number, url: string, info: Info): ServerStatus {
   const isPrimary = info.role === 'master';
-  const linked = info.master_link_status !== 'down';
-  const state =
-    info.loading === '1'
-      ? 'loading'
-      : info.master_sync_in_progress === '1'
-        ? 'syncing'
-        : isPrimary || linked
-          ? 'up'
-          : 'unlinked';
   return {
     shard,
     url,
     role: isPrimary ? 'primary' : 'replica',
-    state,
-    usedBytes: Number(info.used_memory ?? 0),
-    maxBytes: Number(info.maxmemory ?? 0),
-    opsPerSec: Number(info.instantaneous_ops_per_sec ?? 0),
-    clients: Number(info.connected_clients ?? 0),
+    state: conditionOf(info),
+    usedBytes: figureIn(info.used_memory),
+    maxBytes: figureIn(info.maxmemory),
+    opsPerSec: figureIn(info.instantaneous_ops_per_sec),
+    clients: figureIn(info.connected_clients),
     keys: keysIn(info),
-    ...(!isPrimary && { lagSeconds: Number(info.master_last_io_seconds_ago ?? 0) }),
+    ...(!isPrimary && lagOf(info.master_last_io_seconds_ago)),
   };
 }
 
-/** The sum over its databases: `db0:keys=12,expires=0,…`. */
-function keysIn(info: Info): number {
-  return Object.entries(info)
+/** A whole number, exact; null where a server leaves it out, or says something else. */
+function figureIn(text: string | undefined): number | null {
+  const figure = text !== undefined && /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(figure) ? figure : null;
+}
+
+/** -1: it has no link, and so no lag. */
+function lagOf(text: string | undefined): { readonly lagSeconds?: number } {
+  const lagSeconds = figureIn(text);
+  return lagSeconds === null ? {} : { lagSeconds };
+}
+
+/** The sum over its databases: `db0:keys=12,expires=0,…`. An INFO without memory is none with all of its sections. */
+function keysIn(info: Info): number | null {
+  if (info.used_memory === undefined) return null;
+  const counts = Object.entries(info)
     .filter(([field]) => /^db\d+$/.test(field))
-    .reduce((sum, [, text]) => sum + Number(/keys=(\d+)/.exec(text)?.[1] ?? 0), 0);
+    .map(([, text]) => figureIn(/keys=(\d+)/.exec(text)?.[1]));
+  return counts.reduce((sum, count) => (sum === null || count === null ? null : sum + count), 0);
 }
 
 function addressOf(info: Info, fallback: string): string {
@@ -202,10 +219,10 @@ function absent(shard: number, url: string): ServerStatus {
     url,
     role: 'unknown',
     state: 'down',
-    usedBytes: 0,
-    maxBytes: 0,
-    opsPerSec: 0,
-    clients: 0,
-    keys: 0,
+    usedBytes: null,
+    maxBytes: null,
+    opsPerSec: null,
+    clients: null,
+    keys: null,
   };
 }

@@ -18,6 +18,7 @@ import {
 } from '../feature.ts';
 import { asideCommands } from './aside-commands.ts';
 import { asideOf } from './channel/aside.ts';
+import { largestPartBytes, mostConsumers, smallestPartBytes } from './channel/cost.ts';
 import { FilesDamagedError, FilesFailedError, PartsAsideError } from './channel/errors.ts';
 import { forget } from './channel/forget.ts';
 import { type ChannelStatus, look, status, statuses } from './channel/status.ts';
@@ -27,12 +28,12 @@ import { knownConsumers } from './known-names.ts';
 import * as printed from './printed.ts';
 import { type ShipProgress, type Shipped, ship } from './ship.ts';
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
-
 const partBytes = v.pipe(
   sizeBytes,
-  v.check((bytes) => bytes >= KiB && bytes <= 256 * MiB, 'Expected a size from 1KiB to 256MiB'),
+  v.check(
+    (bytes) => bytes >= smallestPartBytes && bytes <= largestPartBytes,
+    'Expected a size from 1KiB to 256MiB',
+  ),
 );
 const file = v.pipe(v.string(), v.nonEmpty('Expected a path, got nothing'));
 const glob = v.pipe(v.string(), v.nonEmpty('Expected a glob such as `*.log`, got nothing'));
@@ -43,7 +44,11 @@ const runCommand = defineCommand({
   words: { paths: list('PATH', 'files, or directories of files', file, { min: 1 }) },
   flags: {
     channel: named(flag('NAME', 'where the consumers listen, such as logs:', name), 'ship'),
-    consumers: flag('N', 'who must get every file: consumers 0 to N-1', wholeNumber({ min: 1, max: 1000 })),
+    consumers: flag(
+      'N',
+      'who must get every file: consumers 0 to N-1',
+      wholeNumber({ min: 1, max: mostConsumers }),
+    ),
     budget: flagOr('SIZE', 'bytes of Redis to use at most', sizeBytes, '1GiB'),
     part: optionalFlag(
       'SIZE',
@@ -283,10 +288,10 @@ function describe(channel: ChannelStatus): string[] {
     `${channel.channel}  ${state}${reason === '' ? '' : `: ${reason}`}`,
     `  budget     ${formatBytes(usedBytes)} of ${formatBytes(budgetBytes)} used, at most ${formatBytes(peakBytes)}`,
     `  shipped    ${totals.files} of ${counted(totals.filesFound, 'file')}, ${formatBytes(totals.bytes)} of ${formatBytes(totals.bytesFound)}`,
-    ...consumers.map(({ id, done, lag, aside, seenMs }) => {
-      const seen = seenMs === null ? 'never seen' : `seen ${formatDuration(Date.now() - seenMs)} ago`;
+    ...consumers.map(({ id, done, lag, aside, seenMs, condition }) => {
+      const seen = seenMs === null ? '' : `, seen ${formatDuration(Date.now() - seenMs)} ago`;
       const putAside = aside === 0 ? '' : ` (${aside} set aside)`;
-      return `  consumer ${id}  ${done} done, lag ${lag}${putAside}, ${seen}`;
+      return `  consumer ${id}  ${done} done, lag ${lag}${putAside}, ${condition}${seen}`;
     }),
     ...files.map(
       ({ name, bytes, shippedBytes, done, want, state }) =>

@@ -72,7 +72,7 @@ function asideFinding(key: string, { channel, aside }: ChannelView): readonly Fi
 function stalledFinding(key: string, view: ChannelView): readonly Finding[] {
   const { channel } = view;
   if (view.state !== 'stalled') return [];
-  const gone = view.consumers.filter(({ stalledMs }) => stalledMs !== null).map(({ id }) => id);
+  const gone = view.consumers.filter(({ condition }) => condition === 'stalled').map(({ id }) => id);
   const forget = gone.map((id) => `quarterdeck ship forget ${shellWord(channel)} ${shellWord(id)}`);
   return [
     {

@@ -7,7 +7,6 @@ import { type IndexRound, IndexRounds, Kept, sentencesOf } from '../../redis/rou
 import { steadyMoment } from '../../ui/moment.ts';
 import type { Feed } from '../feature.ts';
 import type { ConsumerStatus } from './channel/channel-state.ts';
-import { leaseMs } from './channel/participant.ts';
 import { type ChannelView, type Looks, lookAll } from './channel/status.ts';
 import { needsOfChannel } from './needs.ts';
 import {
@@ -168,23 +167,12 @@ function consumersOf(
 
 /** Ages are given only for those who are missed, so that nothing is painted while nothing happens. */
 function consumerRow(
-  { id, lag, aside, seenMs, stalledMs, isJudged }: ConsumerStatus,
+  { id, lag, aside, seenMs, stalledMs, condition }: ConsumerStatus,
   at: number,
   known: ConsumerRow | undefined,
   nowMs: number,
 ): ConsumerRow {
-  const silentMs = seenMs === null ? 0 : at - seenMs;
-  if (stalledMs !== null) {
-    const sinceMs = seenMs === null ? at - stalledMs : silentMs;
-    return {
-      id,
-      lag,
-      aside,
-      state: 'stalled',
-      silentSinceMs: steadyMoment(known?.silentSinceMs, nowMs - sinceMs),
-    };
-  }
-  if (!isJudged) return { id, lag, aside, state: 'unknown', silentSinceMs: undefined };
-  if (seenMs === null) return { id, lag, aside, state: 'unseen', silentSinceMs: undefined };
-  return { id, lag, aside, state: silentMs > leaseMs ? 'away' : 'live', silentSinceMs: undefined };
+  const silentSinceMs =
+    stalledMs === null ? undefined : steadyMoment(known?.silentSinceMs, nowMs - (at - (seenMs ?? stalledMs)));
+  return { id, lag, aside, state: condition, silentSinceMs };
 }

@@ -1,5 +1,6 @@
 import { atMost, type Need, unreadable } from '../../need.ts';
 import { counted } from '../../ui/format.ts';
+import { channelSeverities, consumerSeverity } from './channel/channel-state.ts';
 import type { ConsumerRow, Elsewhere, ShipSlice } from './state.ts';
 
 /** Of channels that are not looked at in each reading. */
@@ -21,16 +22,11 @@ export function needsOf({ shown, elsewhere, further, furtherUnkept, wrong }: Shi
 /** What is wrong with a channel, if anything. */
 export function needsOfChannel({ channel, state, reason, consumers }: Elsewhere): readonly Need[] {
   const own = consumers.flatMap((consumer) => needsOfConsumer(channel, consumer));
-  // Nobody who reads is to blame: it is the shipper that stays away.
-  const isShipper = state === 'stalled' && !consumers.some((consumer) => consumer.state === 'stalled');
-  const shipper: Need = {
-    kind: 'stalled',
-    name: channel,
-    severity: 'bad',
-    words: `STALLED: ${reason}`,
-    place: channel,
-  };
-  return [...own, ...(isShipper ? [shipper] : [])];
+  const severity = channelSeverities[state];
+  // Else it is no shipper that stays away.
+  if (severity === undefined || consumers.some((consumer) => consumer.state === state)) return own;
+  const words = `${state.toUpperCase()}: ${reason}`;
+  return [...own, { kind: state, name: channel, severity, words, place: channel }];
 }
 
 function needsOfConsumer(
@@ -48,11 +44,9 @@ function needsOfConsumer(
     aside === 0
       ? []
       : [{ ...about, kind: 'aside', severity: 'warn', words: `${counted(aside, 'part')} set aside` }];
-  if (state === 'stalled') {
-    const words = `STALLED, ${counted(lag, 'part')} behind`;
-    return [{ ...about, kind: 'stalled', severity: 'bad', words }, ...putAside];
-  }
-  if (state !== 'unseen' || lag === 0) return putAside;
-  const words = `never seen, ${counted(lag, 'part')} for it`;
-  return [{ ...about, kind: 'unseen', severity: 'warn', words }, ...putAside];
+  const severity = consumerSeverity(state, lag);
+  if (severity === undefined) return putAside;
+  const word = severity === 'bad' ? state.toUpperCase() : state;
+  const words = `${word}, ${counted(lag, 'part')} ${state === 'unseen' ? 'for it' : 'behind'}`;
+  return [{ ...about, kind: state, severity, words }, ...putAside];
 }

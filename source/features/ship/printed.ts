@@ -13,6 +13,8 @@ import {
   texts,
   truth,
 } from '../printed.ts';
+import { channelStates, consumerConditions } from './channel/channel-state.ts';
+import { fileStates } from './channel/status.ts';
 
 export const shipped = object({
   channel: text,
@@ -37,7 +39,7 @@ export const channels = list(
     budgetBytes: bytes,
     usedBytes: bytes,
     peakBytes: bytes,
-    state: v.picklist(['idle', 'shipping', 'waiting', 'done', 'stalled']),
+    state: v.picklist(channelStates),
     consumers: list(
       object({
         id: text,
@@ -47,6 +49,7 @@ export const channels = list(
         seenMs: orNull(moment, 'null: never seen'),
         stalledMs: orNull(moment, 'null: it does not stay away, if `isJudged`'),
         isJudged: v.pipe(truth, v.description('false: too few parts were looked at to tell')),
+        condition: v.picklist(consumerConditions),
       }),
     ),
     totals: object({ files: count, bytes, parts: count, filesFound: count, bytesFound: bytes }),
@@ -59,7 +62,7 @@ export const channels = list(
         shippedBytes: bytes,
         done: count,
         want: count,
-        state: v.picklist(['shipping', 'announced', 'freed']),
+        state: v.picklist(fileStates),
       }),
     ),
     unlisted: count,

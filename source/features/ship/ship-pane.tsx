@@ -10,6 +10,7 @@ import { sparkline } from '../../ui/sparkline.ts';
 import type { Column } from '../../ui/table.tsx';
 import { width } from '../../ui/text.ts';
 import type { PaneProps } from '../feature.ts';
+import { channelSeverities, consumerSeverity } from './channel/channel-state.ts';
 import {
   type ChannelRow,
   type ConsumerRow,
@@ -70,10 +71,11 @@ function budgetLine({ usedBytes, budgetBytes, peakBytes, state }: ChannelRow, co
   const share = budgetBytes > 0 ? usedBytes / budgetBytes : 0;
   const figures = ` ${formatBytes(usedBytes)} of ${formatBytes(budgetBytes)}`;
   const peak = columns >= 70 ? `, peak ${formatBytes(peakBytes)}` : '';
+  const isBad = channelSeverities[state] === 'bad';
   const word = {
-    text: state === 'stalled' ? 'STALLED' : state,
+    text: isBad ? state.toUpperCase() : state,
     tone: tones[state],
-    bold: state === 'stalled',
+    bold: isBad,
   };
   const cells = Math.min(40, columns - width(`budget ${figures}${peak}  ${word.text}`));
   return {
@@ -159,9 +161,8 @@ function stateSpan(row: ShipRow): Span {
   if (row.kind === 'part')
     return row.part.state === 'aside' ? { text: 'aside', tone: 'warn' } : row.part.state;
   const { state, lag } = row.consumer;
-  if (state === 'stalled') return { text: 'STALLED', tone: 'bad' };
-  if (state === 'unseen') return { text: 'never seen', tone: lag > 0 ? 'warn' : 'muted' };
-  return { text: state, tone: state === 'live' ? 'text' : 'muted' };
+  const tone = consumerSeverity(state, lag) ?? (state === 'live' ? 'text' : 'muted');
+  return { text: tone === 'bad' ? state.toUpperCase() : state, tone };
 }
 
 function numberOf({ part }: PartRow): string | undefined {

@@ -2,6 +2,8 @@ import { compareNames } from '../../compare-names.ts';
 import type { Need } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState, lookAnew } from '../../ui/list.ts';
+import type { ChannelState, ConsumerCondition } from './channel/channel-state.ts';
+import type { PartState } from './channel/part-status.ts';
 
 /** One part that takes room in Redis. */
 export type PartRow = {
@@ -14,8 +16,7 @@ export type PartRow = {
   readonly missing: readonly string[];
   /** Who has set it aside. */
   readonly aside: readonly string[];
-  /** `aside`: everybody that it waits for has set it aside. */
-  readonly state: 'writing' | 'announced' | 'reading' | 'aside';
+  readonly state: PartState;
 };
 
 export type ConsumerRow = {
@@ -23,8 +24,7 @@ export type ConsumerRow = {
   readonly lag: number;
   /** Of these, what it has set aside. */
   readonly aside: number;
-  /** `away`: silent, but nothing is owed; `unknown`: silent, and of too few parts is it known whether they are owed. */
-  readonly state: 'live' | 'away' | 'unseen' | 'stalled' | 'unknown';
+  readonly state: ConsumerCondition;
   /** Epoch ms of this console's clock since when a stalled one is silent. */
   readonly silentSinceMs: number | undefined;
 };
@@ -34,7 +34,7 @@ export type ChannelRow = {
   readonly budgetBytes: number;
   readonly usedBytes: number;
   readonly peakBytes: number;
-  readonly state: 'idle' | 'shipping' | 'waiting' | 'done' | 'stalled';
+  readonly state: ChannelState;
   readonly reason: string;
   readonly files: number;
   readonly filesFound: number;

@@ -1,13 +1,6 @@
-import { type Need, type Severity, unreadable } from '../../need.ts';
+import { type Need, unreadable } from '../../need.ts';
 import { counted } from '../../ui/format.ts';
-import { type Condition, conditionText, type SyncSlice, syncList, type Target } from './state.ts';
-
-const severities: Partial<Record<Condition, Severity>> = {
-  halted: 'bad',
-  down: 'bad',
-  retrying: 'bad',
-  failing: 'warn',
-};
+import { conditionText, type SyncSlice, severities, syncList, type Target } from './state.ts';
 
 export function needsOf({ targets = [], wrong, elsewhere }: SyncSlice): readonly Need[] {
   const own = targets.map(needOf).filter((need) => need !== undefined);

@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 import { bytes, count, list, moment, number, object, orNull, span, text, texts, truth } from '../printed.ts';
+import { leaseStates } from '../topic/condition.ts';
+import { conditions } from './state.ts';
 
 const haltReason = v.picklist(['base-replaced', 'target-missing', 'base-empty', 'too-many-deletions']);
 const halt = object({
@@ -56,8 +58,8 @@ export const targets = list(
     notKept: orNull(text),
     halted: orNull(halt, 'null: it is not halted'),
     real: orNull(text),
-    state: v.picklist(['live', 'idle', 'lapsed']),
-    condition: v.picklist(['live', 'idle', 'down', 'halted', 'retrying', 'failing']),
+    state: v.picklist(leaseStates),
+    condition: v.picklist(conditions),
   }),
 );
 export const resumed = object({

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { compareNames } from '../../compare-names.ts';
-import type { Need } from '../../need.ts';
+import type { Need, Severity } from '../../need.ts';
 import { counted, formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import type { Halt } from './record.ts';
@@ -44,7 +44,16 @@ export function learn(slice: SyncSlice, { targets, wrong = [], totals, elsewhere
   return isDeepStrictEqual(next, slice) ? slice : next;
 }
 
-export type Condition = 'live' | 'idle' | 'down' | 'halted' | 'retrying' | 'failing';
+export const conditions = ['live', 'idle', 'down', 'halted', 'retrying', 'failing'] as const;
+export type Condition = (typeof conditions)[number];
+
+/** Those that need somebody. */
+export const severities: Partial<Record<Condition, Severity>> = {
+  halted: 'bad',
+  down: 'bad',
+  retrying: 'bad',
+  failing: 'warn',
+};
 
 /**
  * In one word: how it goes.
@@ -72,7 +81,7 @@ export function conditionOf({
 
 /** As panes show it: in capitals where it needs somebody. */
 export function conditionText(condition: Condition): string {
-  return condition === 'live' || condition === 'idle' ? condition : condition.toUpperCase();
+  return severities[condition] === undefined ? condition : condition.toUpperCase();
 }
 
 /** What `sync resume` is to be given for this halt; undefined for one that only the target itself ends. */

@@ -1,4 +1,12 @@
+import type { Severity } from '../../need.ts';
 import type { Blocked } from './layout.ts';
+
+/** Whether a process serves a subscriber: `lapsed` for so long none that nothing is kept for it. */
+export const leaseStates = ['live', 'idle', 'lapsed'] as const;
+export type LeaseState = (typeof leaseStates)[number];
+
+/** What is said of a topic in the place of a subscriber's condition. */
+export const nobody = 'nobody subscribed';
 
 /**
  * How a subscriber fares, in the one word that pane, JSON, doctor and alerts use:
@@ -16,11 +24,19 @@ import type { Blocked } from './layout.ts';
 export const conditions = ['live', 'catching-up', 'overloaded', 'idle', 'dead', 'blocked', 'lapsed'] as const;
 export type Condition = (typeof conditions)[number];
 
+/** Those that need somebody; `lapsed` only once it has missed something. */
+export const severities: Partial<Record<Condition, Severity>> = {
+  dead: 'bad',
+  blocked: 'bad',
+  overloaded: 'bad',
+  lapsed: 'warn',
+};
+
 /** A message that has waited for longer is late: whoever should have handled it is overloaded, or dead. */
 export const lateMs = 30_000;
 
 export type Facts = {
-  readonly state: 'live' | 'idle' | 'lapsed';
+  readonly state: LeaseState;
   readonly blocked: Blocked | null;
   readonly lag: number;
   /** Epoch ms of the last sign of life; 0 when there never was one, as of another program's subscriber. */

@@ -1,5 +1,6 @@
 import { type Need, unreadable } from '../../need.ts';
 import { counted, formatCount, formatShort } from '../../ui/format.ts';
+import { type Condition, severities } from './condition.ts';
 import { keyOf, type Subscriber, type TopicSlice } from './state.ts';
 
 export function needsOf({ topics, wrong, elsewhere }: TopicSlice): readonly Need[] {
@@ -25,35 +26,16 @@ export function needsOfSubscriber(
   const about = { name: `${topic}/${name}`, row: keyOf(layout, topic, name) };
   const wait = `${formatCount(lag)} wait`;
   const since = silentSinceMs === 0 ? undefined : silentSinceMs;
-  const conditions: Partial<Record<Subscriber['condition'], Need>> = {
-    dead: { ...about, kind: 'dead', severity: 'bad', words: `DEAD, ${wait}`, figure: lag, sinceMs: since },
-    blocked: {
-      ...about,
-      kind: 'blocked',
-      severity: 'bad',
-      words: `BLOCKED at ${blocked?.id ?? '?'}, ${wait}`,
-      figure: lag,
-    },
-    overloaded: {
-      ...about,
-      kind: 'overloaded',
-      severity: 'bad',
-      words: `OVERLOADED, ${formatCount(lag)} behind`,
-      figure: lag,
-      sinceMs: oldestAtMs,
-    },
+  const figures: Partial<Record<Condition, Pick<Need, 'words' | 'figure' | 'sinceMs'>>> = {
+    dead: { words: `DEAD, ${wait}`, figure: lag, sinceMs: since },
+    blocked: { words: `BLOCKED at ${blocked?.id ?? '?'}, ${wait}`, figure: lag },
+    overloaded: { words: `OVERLOADED, ${formatCount(lag)} behind`, figure: lag, sinceMs: oldestAtMs },
     ...(missed > 0 && {
-      lapsed: {
-        ...about,
-        kind: 'lapsed',
-        severity: 'warn',
-        words: `LAPSED, lost ${formatShort(missed)}`,
-        figure: missed,
-        sinceMs: since,
-      },
+      lapsed: { words: `LAPSED, lost ${formatShort(missed)}`, figure: missed, sinceMs: since },
     }),
   };
-  const found = conditions[condition];
+  const [severity, said] = [severities[condition], figures[condition]];
+  const found: Need | undefined = severity && said && { ...about, kind: condition, severity, ...said };
   const setAside: Need = {
     ...about,
     kind: 'aside',

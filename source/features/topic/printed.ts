@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { absent, bytes, count, list, moment, number, object, orNull, span, text } from '../printed.ts';
-import { conditions } from './condition.ts';
+import { conditions, leaseStates } from './condition.ts';
 
 export const published = object({
   topic: text,
@@ -31,7 +31,7 @@ export const topics = list(
         position: number,
         lag: count,
         seenMs: moment,
-        state: v.picklist(['live', 'idle', 'lapsed']),
+        state: v.picklist(leaseStates),
         condition: v.picklist(conditions),
         missed: count,
         oldestAt: orNull(moment),

@@ -3,7 +3,7 @@ import type { Need } from '../../need.ts';
 import { counted, formatCount } from '../../ui/format.ts';
 import { initialList, type List, type ListState } from '../../ui/list.ts';
 import { sinceMs, steadyMoment } from '../../ui/moment.ts';
-import type { Condition } from './condition.ts';
+import { type Condition, nobody } from './condition.ts';
 import type { Blocked, TopicStatus } from './layout.ts';
 
 /** What the console knows of topics, and which subscriber the operator looks at. */
@@ -198,7 +198,7 @@ export const topicList: List<TopicSlice, Line> = {
   columns: ['state', 'topic', 'subscriber', 'lag', 'oldest', 'trend'],
   units: { oldest: 'ms' },
   fields: {
-    state: ({ subscriber }) => subscriber?.condition ?? 'nobody subscribed',
+    state: ({ subscriber }) => subscriber?.condition ?? nobody,
     topic: ({ topic }) => topic.topic,
     subscriber: ({ subscriber }) => subscriber?.name,
     lag: ({ subscriber }) => subscriber?.lag,

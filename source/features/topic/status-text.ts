@@ -1,7 +1,7 @@
 import { counted, formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
 import { fact, factOf, type Line } from '../../ui/line.ts';
 import type { Span, Tone } from '../../ui/row.tsx';
-import type { Condition } from './condition.ts';
+import { type Condition, nobody } from './condition.ts';
 import { type Line as Row, type Subscriber, type TopicSlice, total, trend } from './state.ts';
 
 const tones: Readonly<Record<Condition, Tone>> = {
@@ -78,7 +78,7 @@ export function detailsOf({ topic, subscriber }: Row, columns: number): readonly
     'retained',
     `${counted(retained, 'message')}${bytes === null ? '' : `, ${formatBytes(bytes)}`}, up to id ${formatCount(lastId)}`,
   );
-  if (!subscriber) return [fact('state', 'nobody subscribed'), kept];
+  if (!subscriber) return [fact('state', nobody), kept];
   const { condition, position, lag, missed, aside, owner, blocked, silentSinceMs, keptUntilMs } = subscriber;
   const silent =
     silentSinceMs === undefined

@@ -5,6 +5,7 @@ import { sinceMs } from '../../ui/moment.ts';
 import { sparkline } from '../../ui/sparkline.ts';
 import type { Column } from '../../ui/table.tsx';
 import type { PaneProps } from '../feature.ts';
+import { nobody } from './condition.ts';
 import { type Line, type TopicSlice, topicList } from './state.ts';
 import { aboutOf, detailsOf, retainedOf, stateOf } from './status-text.ts';
 
@@ -37,8 +38,7 @@ const tableOf = (nowMs: number): readonly Column<Line>[] => [
     // What stands behind the word is in the details; a trend tells more.
     yields: { to: 12, sparing: 2 },
     field: 'state',
-    cell: ({ subscriber }) =>
-      subscriber ? stateOf(subscriber) : { text: 'nobody subscribed', tone: 'muted' },
+    cell: ({ subscriber }) => (subscriber ? stateOf(subscriber) : { text: nobody, tone: 'muted' }),
   },
   {
     heading: 'topic',

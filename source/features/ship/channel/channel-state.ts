@@ -1,8 +1,42 @@
+import type { Severity } from '../../../need.ts';
 import { counted } from '../../../ui/format.ts';
 import type { Process } from './ledger.ts';
+import { leaseMs } from './participant.ts';
 
 /** What a channel is doing. `stalled`: somebody who is waited for stays away. */
-export type ChannelState = 'idle' | 'shipping' | 'waiting' | 'done' | 'stalled';
+export const channelStates = ['idle', 'shipping', 'waiting', 'done', 'stalled'] as const;
+export type ChannelState = (typeof channelStates)[number];
+
+/** Of channels, those that need somebody. */
+export const channelSeverities: Partial<Record<ChannelState, Severity>> = { stalled: 'bad' };
+
+/**
+ * How a consumer fares, in the one word that pane, JSON and needs use:
+ *
+ *   live     a process reads
+ *   away     silent, and nothing is owed but what it has set aside
+ *   unseen   nobody ever read as this consumer
+ *   stalled  it owes a part and gives no sign of life
+ *   unknown  silent, and too few of the parts were looked at to tell whether it owes one
+ */
+export const consumerConditions = ['live', 'away', 'unseen', 'stalled', 'unknown'] as const;
+export type ConsumerCondition = (typeof consumerConditions)[number];
+
+/** How bad it is; undefined: it needs nobody. */
+export function consumerSeverity(condition: ConsumerCondition, lag: number): Severity | undefined {
+  if (condition === 'stalled') return 'bad';
+  return condition === 'unseen' && lag > 0 ? 'warn' : undefined;
+}
+
+export function consumerCondition(
+  { seenMs, stalledMs, isJudged }: Pick<ConsumerStatus, 'seenMs' | 'stalledMs' | 'isJudged'>,
+  now: number,
+): ConsumerCondition {
+  if (stalledMs !== null) return 'stalled';
+  if (!isJudged) return 'unknown';
+  if (seenMs === null) return 'unseen';
+  return now - seenMs > leaseMs ? 'away' : 'live';
+}
 
 export type ConsumerStatus = {
   readonly id: string;
@@ -18,6 +52,7 @@ export type ConsumerStatus = {
   readonly stalledMs: number | null;
   /** False: too few of the parts were looked at to tell whether it stays away. */
   readonly isJudged: boolean;
+  readonly condition: ConsumerCondition;
 };
 
 /** What is known of a channel, from which it follows what it is doing. */
@@ -35,7 +70,7 @@ export function stateOf({ settings, live, shippers, consumers, partsInRedis, now
   state: ChannelState;
   reason: string;
 } {
-  const stalled = consumers.filter(({ stalledMs }) => stalledMs !== null);
+  const stalled = consumers.filter(({ condition }) => condition === 'stalled');
   if (stalled.length > 0) {
     const reasons = stalled.map(
       ({ id, seenMs, lag }) => `consumer ${id} owes ${counted(lag, 'part')}, ${agoOf(seenMs, now)}`,

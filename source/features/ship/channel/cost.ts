@@ -3,6 +3,14 @@
  * are upper bounds for deciding whether it may be allocated, and for the small things around it.
  */
 
+const KiB = 1024;
+
+export const smallestPartBytes = KiB;
+/** A part is read and written whole. */
+export const largestPartBytes = 256 * 1024 * KiB;
+/** Each is a key and a word of a command, and is named with every part. */
+export const mostConsumers = 1000;
+
 /** Room in the string's allocation that is not ours: the header Redis puts before long strings, and a closing zero. */
 const stringOverheadBytes = 16;
 /** The value, its entry in the key space, and what Cluster adds to that. */
@@ -54,7 +62,6 @@ export type Terms = {
   readonly consumers: number;
 };
 
-const KiB = 1024;
 const largestDefaultPartBytes = 4 * 1024 * KiB;
 
 /** How large parts are unless stated: several of them fit into the budget at a time. */

@@ -3,6 +3,10 @@ import { type Client, isCluster } from '../../../redis/client.ts';
 import { type ChannelKeys, counterKey } from './keys.ts';
 import { type Entry, idsOf, type Process } from './ledger.ts';
 
+/** How it stands with a part. `aside`: everybody that it waits for has set it aside. */
+export const partStates = ['writing', 'announced', 'reading', 'aside'] as const;
+export type PartState = (typeof partStates)[number];
+
 export type PartStatus = {
   readonly part: string;
   readonly file: string;
@@ -15,8 +19,7 @@ export type PartStatus = {
   readonly missing: readonly string[];
   /** Who has set it aside. */
   readonly aside: readonly string[];
-  /** `aside`: everybody that it waits for has set it aside. */
-  readonly state: 'writing' | 'announced' | 'reading' | 'aside';
+  readonly state: PartState;
 };
 
 type Counted = PartStatus & { readonly announced: number };

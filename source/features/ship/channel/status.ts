@@ -7,7 +7,7 @@ import { asCount, asInteger, asText, ifReadable } from '../../../redis/reply.ts'
 import { defineScript } from '../../../redis/script.ts';
 import { failureOf, type KeyTypes } from '../../../redis/wrong-type.ts';
 import { counted, formatCount, leftOutText, namesCutTexts, onlyText } from '../../../ui/format.ts';
-import { type ChannelState, type ConsumerStatus, stateOf } from './channel-state.ts';
+import { type ChannelState, type ConsumerStatus, consumerCondition, stateOf } from './channel-state.ts';
 import { ChannelNameError } from './errors.ts';
 import { type ChannelKeys, channelKeys } from './keys.ts';
 import {
@@ -26,6 +26,9 @@ import { leaseMs } from './participant.ts';
 import { replyWords } from './reply.ts';
 import statusLua from './status.lua';
 
+/** `shipping` while parts are to come, `announced` until everybody has them, then `freed`. */
+export const fileStates = ['shipping', 'announced', 'freed'] as const;
+
 export type FileStatus = {
   readonly name: string;
   readonly bytes: number;
@@ -33,8 +36,7 @@ export type FileStatus = {
   /** How many consumers have the whole file, of how many. */
   readonly done: number;
   readonly want: number;
-  /** `shipping` while parts are to come, `announced` until everybody has them, then `freed`. */
-  readonly state: 'shipping' | 'announced' | 'freed';
+  readonly state: (typeof fileStates)[number];
 };
 
 export type ChannelSummary = {
@@ -412,15 +414,19 @@ function viewOf(
     const silentSince = Math.max(seen ?? 0, Number.isFinite(firstOwed) ? firstOwed : 0);
     const isStalled = late.length > 0 && now - silentSince > stalledAfterMs;
     const isSilent = now - (seen ?? 0) > stalledAfterMs;
+    const seenMs = seen ?? null;
+    const stalledMs = isStalled ? silentSince : null;
+    // What it owes, and since when, may be among the parts that were not looked at.
+    const isJudged = isStalled || !isSilent || !isSample;
     return {
       id,
       done: Math.max(0, number('parts') - lag),
       lag,
       aside: owed.length - late.length,
-      seenMs: seen ?? null,
-      stalledMs: isStalled ? silentSince : null,
-      // What it owes, and since when, may be among the parts that were not looked at.
-      isJudged: isStalled || !isSilent || !isSample,
+      seenMs,
+      stalledMs,
+      isJudged,
+      condition: consumerCondition({ seenMs, stalledMs, isJudged }, now),
     };
   });
   const outline = { settings, live, shippers, consumers, partsInRedis: Number(partsInRedis), now };
