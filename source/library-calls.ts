@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Call, Reporting, Warning, Watched } from './library-types.ts';
+import { requireWholes, timerRange } from './values.ts';
 
 /**
  * Runs a call that may be cancelled: it rejects with `signal.reason` at once. What was already sent may still take
@@ -28,6 +29,7 @@ export async function* watched<Status>(
   list: (call: Reporting) => Promise<Status[]>,
   { signal, intervalMs = watchEveryMs, onEvent }: Watched,
 ): AsyncGenerator<Status[], void, undefined> {
+  requireWholes({ intervalMs }, timerRange);
   let before: string | undefined;
   let reported = new Set<string>();
   while (!signal?.aborted) {

@@ -35,7 +35,10 @@ export const durationMs = v.pipe(
       addIssue({ message: noDuration(dataset.value) });
       return NEVER;
     }
-    return Math.round(Number(match[1]) * unit);
+    const ms = Math.round(Number(match[1]) * unit);
+    if (Number.isSafeInteger(ms)) return ms;
+    addIssue({ message: `Expected a duration of at most 104249991d, got \`${dataset.value}\`` });
+    return NEVER;
   }),
 );
 
@@ -57,7 +60,10 @@ export const sizeBytes = v.pipe(
       });
       return NEVER;
     }
-    return Math.floor(Number(match[1]) * unit);
+    const bytes = Math.floor(Number(match[1]) * unit);
+    if (Number.isSafeInteger(bytes)) return bytes;
+    addIssue({ message: `Expected a size of less than 8192TiB, got \`${dataset.value}\`` });
+    return NEVER;
   }),
 );
 
@@ -72,7 +78,7 @@ export function wholeNumber({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: 
         addIssue({ message: `Expected a whole number ${range}, got \`${dataset.value}\`` });
         return NEVER;
       }
-      return value;
+      return value === 0 ? 0 : value;
     }),
   );
 }
@@ -141,6 +147,9 @@ export function requireWhole(
   const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `from ${min} to ${max}`;
   throw new UsageError(`Expected \`${option}\` to be a whole number ${range}, got ${described(value)}`);
 }
+
+/** A time that a timer counts: one set further ahead would go off at once, again and again. */
+export const timerRange = { min: 1, max: 2 ** 31 - 1 } as const;
 
 /** Text of a caller: of any length, of whole characters. @throws {UsageError} naming the option */
 export function requireText(option: string, value: unknown): asserts value is string {

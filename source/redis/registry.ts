@@ -1,3 +1,4 @@
+import { requireWhole } from '../values.ts';
 import { mostOfNames } from './allowance.ts';
 import type { Client } from './client.ts';
 import { keyFamily, singleKey } from './keys.ts';
@@ -280,6 +281,7 @@ export async function registered(client: Client, family: string, limit?: number)
 export async function listed(client: Client, family: string, limit?: number): Promise<Names> {
   const index = registryKey(family);
   if (limit !== undefined) {
+    requireWhole('limit', limit);
     const most = Math.min(limit * longestName, mostOfNames);
     const { names, leftOut, leftOutBytes } = await readPage(client, index, newest, limit, most);
     return { names: names.map(({ name }) => name), index, leftOut, leftOutBytes, bytes: 0, unread: 0 };

@@ -7,6 +7,7 @@ import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { UnreadableReplyError } from '../../redis/errors.ts';
 import { listed, registryKey } from '../../redis/registry.ts';
 import { namesCutTexts } from '../../ui/format.ts';
+import { requireWhole, requireWholes, timerRange } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import * as own from './buffer.ts';
 import { discover as discoverTypes } from './discover.ts';
@@ -33,7 +34,7 @@ export interface Buffer extends Handle {
 export interface Options extends Reporting {
   /** How long a count waits in memory at most. */
   readonly flushMs?: number;
-  /** How many ids are gathered at most. */
+  /** How many ids are gathered at most (10,000); no more than 1,000,000. */
   readonly maxIds?: number;
 }
 
@@ -97,8 +98,13 @@ export async function openTarget(options: TargetOptions & Call): Promise<Target 
   }
 }
 
-/** @throws {UnsupportedClientError} */
+/** They are in memory until then. */
+const mostGathered = 1_000_000;
+
+/** @throws {UnsupportedClientError}, {UsageError} on options that cannot be meant */
 export function open(redis: Redis, { flushMs, maxIds, onEvent }: Options = {}): Buffer {
+  requireWholes({ flushMs }, timerRange);
+  requireWholes({ maxIds }, { min: 1, max: mostGathered });
   const buffer = new own.IncrementBuffer(clientOf(redis), {
     ...(flushMs !== undefined && { maxDelayMs: flushMs }),
     ...(maxIds !== undefined && { maxIds }),
@@ -149,6 +155,7 @@ export async function run(
   options: RunOptions,
 ): Promise<void> {
   const { everyMs, signal, subscriber, onEvent } = options;
+  requireWhole('everyMs', everyMs, { min: 1 });
   const client = clientOf(redis);
   await keepFlushing({
     redis: client,

@@ -4,6 +4,7 @@ import type { Call, Listed, Listening, Redis, Reporting, Watched } from '../../l
 import { CutError } from '../../redis/allowance.ts';
 import type { Client } from '../../redis/client.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
+import { requireWholes } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import { type Entry, isMalformed } from './message.ts';
 import * as own from './room/chat.ts';
@@ -166,6 +167,7 @@ export async function read(
   room: string,
   { as, limit, peek = false, onEvent, ...call }: ReadOptions,
 ): Promise<Message[]> {
+  requireWholes({ limit }, { min: 1 });
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const { entries } = await own.pending(client, room, as, limit === undefined ? {} : { limit });
@@ -179,6 +181,7 @@ export async function read(
  * Everything a member has not seen, and then everything that is sent, until `signal`. Asking for the next message
  * marks those before it as seen, a page at a time: whoever stops in the middle of a page gets it again.
  * @throws {UnknownRoomError | NotAMemberError | WrongTypeError} also later, such as when the member leaves
+ * @throws {RoomGoneError} once the room is there no more
  */
 export async function* consume(
   redis: Redis,

@@ -3,6 +3,7 @@ import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Handle, Listed, Redis, Watched } from '../../library-types.ts';
 import { CutError } from '../../redis/allowance.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
+import { requireWholes, timerRange } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import type * as check from './check/check.ts';
 import * as act from './check/hit-all.ts';
@@ -93,6 +94,7 @@ export function open(
   rules: Rule | readonly Rule[],
   { whenDown, lease, ...others }: Options = {},
 ): Limiter {
+  requireWholes({ timeoutMs: others.timeoutMs }, timerRange);
   const client = clientOf(redis);
   const options = {
     ...others,
@@ -160,6 +162,7 @@ export async function list(
   redis: Redis,
   { limit, skip = 0, discover = false, onEvent, ...call }: Listed & { readonly skip?: number } = {},
 ): Promise<(Status | Discovered)[]> {
+  requireWholes({ limit, skip });
   const client = clientOf(redis);
   return await cancellable(call, async () => {
     const { limits, foreign } =

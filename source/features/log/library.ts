@@ -6,6 +6,7 @@ import type { Client } from '../../redis/client.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { UnreadableReplyError } from '../../redis/errors.ts';
 import { unregister } from '../../redis/registry.ts';
+import { requireWholes, timerRange } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import { discover } from './discover.ts';
 import { joinLogName, type LogName, logKeys, logName } from './keys.ts';
@@ -65,6 +66,7 @@ export interface Common extends Status {
 
 /** @throws {UsageError} on a name or a severity that cannot be, {UnsupportedClientError} */
 export function open(redis: Redis, name: string, options: Options = {}): Writer {
+  requireWholes({ flushMs: options.flushMs }, timerRange);
   const writer = new LogWriter(clientOf(redis), name, options);
   const close = (): Promise<void> => writer.close();
   return {
@@ -88,6 +90,7 @@ export async function common(
   name: string,
   { severity, top = 20, ...call }: Call & { readonly severity?: string; readonly top?: number } = {},
 ): Promise<Common> {
+  requireWholes({ top });
   const client = clientOf(redis);
   const found = await cancellable(call, () => read.common(client, logName(name, severity), { top }));
   const { hour, previousHour, total, distinct, entries } = found;
@@ -111,6 +114,7 @@ export async function recent(
   name: string,
   { severity, limit, ...call }: Call & { readonly severity?: string; readonly limit?: number } = {},
 ): Promise<{ readonly at: number | undefined; readonly message: string }[]> {
+  requireWholes({ limit }, { min: 1 });
   const client = clientOf(redis);
   const lines = await cancellable(call, () => read.recent(client, logName(name, severity), limit));
   return lines.map(({ at, message }) => ({ at: at ?? undefined, message }));

@@ -14,8 +14,10 @@ import { CutError } from '../../redis/allowance.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
 import { listed } from '../../redis/registry.ts';
 import { namesCutTexts } from '../../ui/format.ts';
+import { requireWhole, requireWholes } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import { type Aside as AsideRow, asideOf, asideParts, dropAside, retryAside } from './channel/aside.ts';
+import { largestPartBytes, mostConsumers, smallestPartBytes } from './channel/cost.ts';
 import { forget } from './channel/forget.ts';
 import * as channel from './channel/status.ts';
 import { consume as consumeOwn } from './consumer/consume.ts';
@@ -46,9 +48,10 @@ export interface Part {
 
 export interface Options
   extends Daemon<{ readonly type: 'progress'; readonly bytes: number; readonly bytesTotal: number }> {
-  /** How many consumers must have finished a part before it is freed. */
+  /** How many consumers must have finished a part before it is freed: 1 to 1000. */
   readonly consumers: number;
   readonly budgetBytes?: number;
+  /** From 1 KiB to 256 MiB; what the budget allows unless given, at most 4 MiB. */
   readonly partBytes?: number;
   /** Goes on with files that grow, appear or are rotated, until the signal aborts. */
   readonly follow?: boolean;
@@ -122,6 +125,10 @@ export async function run(
   options: Options,
 ): Promise<Shipped> {
   const { onEvent, subscriber, signal, ...terms } = options;
+  const { consumers, budgetBytes, partBytes } = terms;
+  requireWhole('consumers', consumers, { min: 1, max: mostConsumers });
+  requireWholes({ budgetBytes }, { min: 1 });
+  requireWholes({ partBytes }, { min: smallestPartBytes, max: largestPartBytes });
   const client = clientOf(redis);
   const shipped = await shipOwn(client, paths, {
     ...terms,

@@ -2,6 +2,7 @@ import { QuarterdeckError } from '../../errors.ts';
 import { cancellable, watched } from '../../library-calls.ts';
 import type { Call, Daemon, Listed, Redis, Reporting, Watched } from '../../library-types.ts';
 import { clientOf, listenerOf } from '../../redis/connection/library-client.ts';
+import { requireWholes } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import { NoTargetError } from './errors.ts';
 import { forgetTarget } from './forget.ts';
@@ -154,6 +155,7 @@ export async function observe(
  */
 export async function run(redis: Redis, base: string, target: string, options: Options): Promise<void> {
   const { signal, onEvent, channel = defaultChannel } = options;
+  requireWholes({ everyMs: options.everyMs, fullEveryMs: options.fullEveryMs }, { min: 1 });
   const client = clientOf(redis);
   const running = runSync(client, {
     base,

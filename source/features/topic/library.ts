@@ -5,7 +5,7 @@ import { CutError } from '../../redis/allowance.ts';
 import { clientOf } from '../../redis/connection/library-client.ts';
 import { listed, unregister } from '../../redis/registry.ts';
 import { namesCutTexts } from '../../ui/format.ts';
-import { requireName, requireWholes } from '../../values.ts';
+import { requireName, requireWholes, timerRange } from '../../values.ts';
 import { warn } from '../../warnings.ts';
 import type { Condition } from './condition.ts';
 import { discover } from './discover.ts';
@@ -154,6 +154,8 @@ export async function subscribe(
   { retries, aside: mostAside, untilCaughtUp = false, ...options }: SubscribeOptions,
   handler: (item: Message | Gap, call: { readonly signal: AbortSignal }) => unknown,
 ): Promise<void> {
+  if (retries !== Number.POSITIVE_INFINITY) requireWholes({ retries });
+  requireWholes({ aside: mostAside });
   const call = { signal: options.signal ?? new AbortController().signal };
   using settings = subscriptionOptions(options);
   await subscribeOwn(
@@ -352,7 +354,7 @@ function subscriptionOptions({
   onEvent,
 }: Options): Disposable & { readonly options: SubscriptionOptions } {
   requireName(as);
-  requireWholes({ leaseMs });
+  requireWholes({ leaseMs }, timerRange);
   const listener = subscriber && clientOf(subscriber());
   return {
     options: {
