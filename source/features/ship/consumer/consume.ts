@@ -226,8 +226,9 @@ class Consumer {
       }
       const page = await this.#session.pending(this.#lookedAt);
       if (page.cursor === undefined) {
-        if (page.run !== '') throw new ConsumerReplacedError(this.#channel, this.#options.as);
-        // Redis lost everything: wait for the shipper to begin again.
+        if (page.run !== '' && page.run === this.#session.run)
+          throw new ConsumerReplacedError(this.#channel, this.#options.as);
+        // Redis lost everything: wait for the shipper to begin again, or join what it began.
         this.rewind();
         continue;
       }

@@ -265,7 +265,7 @@ export class ConsumerSession {
       ),
     );
     if (reply[0] === 'rewound') return false;
-    if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
+    if (reply[0] === 'replaced') return await this.#lostPlace();
     this.cursor = Math.max(this.cursor, id);
     if (carry) this.carries.set(file, carry);
     else {
@@ -273,6 +273,16 @@ export class ConsumerSession {
       this.#asked.add(file);
     }
     return true;
+  }
+
+  /**
+   * Nobody took the place of a consumer whose run is no more: Redis has lost it, and the one that began since is joined.
+   * @throws {ConsumerReplacedError}
+   */
+  async #lostPlace(): Promise<false> {
+    const run = await this.ride(() => retryAborted(() => this.#redis.hget(this.keys.settings, 'run')));
+    if (run === this.run) throw new ConsumerReplacedError(this.#channel, this.#id);
+    return false;
   }
 
   /** The same for small parts, one after the other, of which nothing is carried over. */
@@ -302,7 +312,7 @@ export class ConsumerSession {
       ),
     );
     if (reply[0] === 'rewound') return false;
-    if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
+    if (reply[0] === 'replaced') return await this.#lostPlace();
     this.cursor = Math.max(this.cursor, last.id);
     return true;
   }
@@ -336,7 +346,7 @@ export class ConsumerSession {
       ),
     );
     if (reply[0] === 'rewound') return false;
-    if (reply[0] === 'replaced') throw new ConsumerReplacedError(this.#channel, this.#id);
+    if (reply[0] === 'replaced') return await this.#lostPlace();
     if (reply[0] === 'full') throw new AsideFullError(this.#channel, Number(reply[1]), record.reason);
     this.cursor = Math.max(this.cursor, id);
     return true;
