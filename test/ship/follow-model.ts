@@ -75,7 +75,7 @@ export type Outcome = {
   readonly disordered: readonly string[];
   /** What came that is no line that was written. */
   readonly torn: readonly string[];
-  /** Lines that came under the name of another file than their log. */
+  /** Lines that came under the name of another log, or of one of its generations. */
   readonly misnamed: readonly string[];
   /** Lines that did not come and lie in no file. */
   readonly lost: readonly string[];
@@ -318,9 +318,7 @@ function judge(
     disordered,
     torn: [...counts.keys()].filter((line) => !written.has(line)),
     misnamed: files.flatMap(([file, each]) =>
-      each
-        .filter((line) => written.has(line) && !line.startsWith(`${file} `))
-        .map((line) => `${file}: ${line}`),
+      each.filter((line) => written.has(line) && !isNamedAfter(file, line)).map((line) => `${file}: ${line}`),
     ),
     lost,
     unreported: [...losers].filter((name) => !notes.some((note) => reportsLoss(note, name))),
@@ -342,6 +340,12 @@ function isOfBanner(line: string, logs: readonly Log[], notes: readonly string[]
     );
     return style === 'copytruncate' || (line.length === pieceBytes && isReported);
   });
+}
+
+/** A generation that was met while there was no log, for longer than is waited for one, is a log of its own. */
+function isNamedAfter(file: string, line: string): boolean {
+  const [name = ''] = line.split(' ', 1);
+  return file === name || file.startsWith(`${name}.`) || file.startsWith(`${name}-`);
 }
 
 function reportsLoss(note: string, name: string): boolean {
