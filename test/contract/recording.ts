@@ -150,14 +150,14 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('log recent app');
 
     for (const algorithm of ['fixed', 'sliding', 'gcra']) {
-      const words = `limited --max 2 --per 1m --algorithm ${algorithm}`;
+      const words = `limited --max 2 --per 30d --algorithm ${algorithm}`;
       for (const command of ['hit', 'hit', 'hit', 'peek']) await qd(`limit ${command} ${words}`);
     }
     const { undo = '' } = await json('limit reset limited');
-    await qd('limit hit limited --max 2 --per 1m --algorithm gcra');
+    await qd('limit hit limited --max 2 --per 30d --algorithm gcra');
     await qd(`limit restore limited ${undo}`);
     await qd('limit reset limited');
-    await qd('limit hit again --max 2 --per 1m');
+    await qd('limit hit again --max 2 --per 30d');
 
     await qd('hits add visits 3');
     await qd('hits add visits 2');

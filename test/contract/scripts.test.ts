@@ -305,7 +305,7 @@ test('what comes of a denied command stands in docs/denied-commands.md', () => {
         left,
       }));
     });
-  // `npm run denied` writes it anew, but for what was not tried, as a limit is whose window had ended.
+  // `npm run denied` writes it anew, but for what was not tried this time.
   if (process.env.WRITE_DENIED === '1') {
     const kept = written.filter(({ file }) => !tried.has(file) && existsSync(file));
     writeFileSync(page, `${head}${linesOf([...found, ...kept]).join('\n')}\n`);
