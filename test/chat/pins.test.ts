@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { beginAct } from '../../source/commands/audit-trail.ts';
+import { readConfig } from '../../source/config.ts';
+import chat from '../../source/features/chat/index.ts';
+import { keys } from '../../source/features/chat/key-bindings.ts';
 import { ack, create, leave } from '../../source/features/chat/room/chat.ts';
 import { beside, lookHere, mostPins, pin, unpin } from '../../source/features/chat/room/pins.ts';
 import { send } from '../../source/features/chat/room/send.ts';
@@ -61,6 +64,23 @@ test('only members pin, so many messages at most, and a long text with its lengt
   await expect(pin(redis, 'ops', 'ann', 99, copy)).rejects.toMatchObject({ code: 'CHAT_TOO_MANY_PINS' });
   const [first] = await pinned();
   expect(first).toMatchObject({ message: expect.stringMatching(/^語+… \(58\.6K, cut\)$/) });
+});
+
+test('a toggled pin is taken away by whom it is of, whatever a pane shows, and stays where somebody else set it', async () => {
+  await send(redis, 'ops', 'bob', 'the disk of db3');
+  const toggle = async (as: string) => {
+    const { stdout } = await runHere(['chat', 'pin', 'ops', '1', '--toggle', '--as', as], {
+      url: server.url,
+    });
+    return stdout.trim();
+  };
+  expect(await toggle('ann')).toBe('Pinned 1 in ops');
+  expect(await toggle('bob')).toBe('1 is pinned in ops already, by ann');
+  expect(await toggle('ann')).toBe('1 is no longer pinned in ops');
+  expect(await pinned()).toEqual([]);
+  const key = keys.find((binding) => binding.key === 'P');
+  const before = { ...chat.initial(readConfig({ operator: 'ann' }, { HOME: '/nowhere' })), selected: 'ops' };
+  expect([key?.verbNow?.(before), key?.input?.(before, '')]).toMatchObject(['pin', { toggle: true }]);
 });
 
 test('with the last member goes what lies beside the room; not what lies beside one made anew', async () => {

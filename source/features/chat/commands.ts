@@ -313,17 +313,32 @@ const pinCommand = defineCommand({
       'the message as it was, `{"at", "sender", "message"}`, where Redis has removed it',
       copyOfMessage,
     ),
+    toggle: switchFlag('take it away where the same member has pinned it already'),
   },
   prints: printed.pinned,
   writes: true,
   async run({ redis, config }, input) {
-    const isNew = await pin(redis, input.room, input.as ?? config.operator, input.id, input.copy);
-    const text = isNew
-      ? `Pinned ${input.id} in ${input.room}`
-      : `${input.id} is pinned in ${input.room} already`;
-    return { json: { room: input.room, id: input.id, pinned: true }, text };
+    const { room: name, id, as: member = config.operator } = input;
+    const isNew = await pin(redis, name, member, id, input.copy);
+    const answer = (pinned: boolean, text: string) => ({ json: { room: name, id, pinned }, text });
+    if (isNew) return answer(true, `Pinned ${id} in ${name}`);
+    if (!input.toggle) return answer(true, `${id} is pinned in ${name} already`);
+    const { pins } = await beside(redis, name, []);
+    const by = pins.find(({ entry }) => entry.id === id)?.by;
+    // What somebody else has just pinned was not what the key was pressed at.
+    if (by !== member) {
+      return answer(
+        true,
+        `${id} is pinned in ${name} already, by ${by === undefined ? 'somebody' : sanitise(by)}`,
+      );
+    }
+    return answer(false, unpinnedText(name, id, await unpin(redis, name, member, id)));
   },
 });
+
+function unpinnedText(room: string, id: number, wasPinned: boolean): string {
+  return wasPinned ? `${id} is no longer pinned in ${room}` : `${id} is not pinned in ${room}`;
+}
 
 const unpinCommand = defineCommand({
   verb: 'unpin',
@@ -334,9 +349,7 @@ const unpinCommand = defineCommand({
   writes: true,
   async run({ redis, config }, input) {
     const wasPinned = await unpin(redis, input.room, input.as ?? config.operator, input.id);
-    const text = wasPinned
-      ? `${input.id} is no longer pinned in ${input.room}`
-      : `${input.id} is not pinned in ${input.room}`;
+    const text = unpinnedText(input.room, input.id, wasPinned);
     return { json: { room: input.room, id: input.id, pinned: false }, text };
   },
 });

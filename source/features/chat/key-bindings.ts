@@ -50,7 +50,8 @@ export const keys: readonly KeyBinding<ChatSlice>[] = [
     input: (slice) => {
       const id = chosenEntry(slice)?.id ?? 0;
       return pinVerb(slice) === 'pin'
-        ? pinInput(slice, id)
+        ? // The pane may not show yet what was pinned a moment ago: the server knows.
+          { ...pinInput(slice, id), toggle: true }
         : { room: slice.selected, id, as: slice.operator };
     },
   },
