@@ -240,6 +240,11 @@ export function readConfig(
   if (settings.cluster && settings.sentinel !== undefined) {
     mistakes.push('--cluster and --sentinel exclude each other');
   }
+  if (settings.embedded || urls.some((url) => url.startsWith('unix:'))) {
+    const socket = settings.embedded ? '--embedded' : 'a unix:// URL';
+    if (settings.cluster) mistakes.push(`--cluster and ${socket} exclude each other`);
+    if (settings.sentinel !== undefined) mistakes.push(`--sentinel and ${socket} exclude each other`);
+  }
   if (settings.embedded && settings.url !== undefined && flags.url !== undefined) {
     mistakes.push('--embedded and --url exclude each other');
   }

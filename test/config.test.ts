@@ -155,6 +155,11 @@ test('every mistake is reported together, and no password with them', () => {
 test('what excludes each other is refused', () => {
   expect(() => readConfig({ cluster: true, sentinel: 'main' }, nothing)).toThrow(/exclude each other/);
   expect(() => readConfig({ embedded: true, url: ['redis://x'] }, nothing)).toThrow(/exclude each other/);
+  // The nodes have hosts: another server, the one at 127.0.0.1, would be asked.
+  for (const how of [{ cluster: true }, { sentinel: 'main' }]) {
+    expect(() => readConfig({ ...how, url: ['unix:///a.sock'] }, nothing)).toThrow(/unix:\/\/ URL exclude/);
+    expect(() => readConfig({ ...how, embedded: true }, nothing)).toThrow(/--embedded exclude/);
+  }
 });
 
 test('a config file with an unknown setting or without an object is refused', () => {

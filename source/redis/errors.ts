@@ -11,6 +11,9 @@ export class UnreachableError extends QuarterdeckError {
         (/max number of clients/.test(detail)
           ? 'Raise maxclients on the server, or end connections there: see `redis-cli client list`'
           : undefined) ??
+        (/cluster support disabled/.test(detail)
+          ? 'It is no node of a Cluster: leave --cluster out'
+          : undefined) ??
         'Check --url (or REDIS_URL) and that the server runs; `--embedded` starts a private one',
       isRetryable: true,
     });

@@ -49,8 +49,8 @@ function settings(flags: Record<string, unknown>): Config {
   return readConfig(flags, { XDG_CONFIG_HOME: '/nonexistent', USER: 'tester' });
 }
 
-function open(url: string, flags: Record<string, unknown> = {}): Connection {
-  const [connection] = connect(settings({ url: [url], ...flags }));
+function open(url: string | readonly string[], flags: Record<string, unknown> = {}): Connection {
+  const [connection] = connect(settings({ url: [url].flat(), ...flags }));
   if (!connection) throw new Error('Nothing opened');
   opened.push(connection);
   return connection;
@@ -62,6 +62,8 @@ async function ping(connection: Connection): Promise<string> {
 }
 
 const plain = await redisForThisFile('--bind', '127.0.0.1');
+const plainPort = await freePort();
+await plain.client().config('SET', 'port', plainPort);
 const port = await startTls('server', 'no');
 const guardedPort = await startTls('server', 'yes');
 const elsewherePort = await startTls('elsewhere', 'no');
@@ -117,8 +119,6 @@ describe('each failure says which flag mends it', () => {
   });
 
   test('no TLS there', async () => {
-    const plainPort = await freePort();
-    await plain.client().config('SET', 'port', plainPort);
     const failure = await open(`rediss://localhost:${plainPort}`, { tlsCa: ca })
       .ready(1500)
       .catch((error: unknown) => error);
@@ -164,27 +164,76 @@ test('a renewed certificate is used at the next reconnect', async () => {
   expect(await connection.ask.ping()).toBe('PONG');
 });
 
-test.each([
-  ['server', 'OK'],
-  // For another name, so that nothing is asked there.
-  ['elsewhere', 'Cannot reach Redis'],
-])('a Cluster whose nodes have the certificate %s: %s', async (certificate, outcome) => {
+describe('a Cluster', async () => {
   const [nodePort, busPort] = [await freePort(), await freePort()];
+  const pair = (name: string): string[] => [
+    ...['tls-cert-file', `${files}${name}.crt`, 'tls-key-file', `${files}${name}.key`],
+  ];
+  const [certWord = '', cert = '', keyWord = '', key = ''] = pair('server');
   const node = await startRedis(
     ...['--tls-port', String(nodePort), '--tls-auth-clients', 'no', '--tls-ca-cert-file', ca],
-    ...['--tls-cert-file', `${files}${certificate}.crt`, '--tls-key-file', `${files}${certificate}.key`],
+    ...[`--${certWord}`, cert, `--${keyWord}`, key],
     ...['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-port', String(busPort)],
     ...['--cluster-announce-ip', '127.0.0.1'],
   );
   servers.push(node);
-  await node.client().call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await vi.waitFor(async () => expect(await node.client().call('CLUSTER', 'INFO')).toContain('state:ok'), {
-    timeout: 20_000,
+  const admin = node.client();
+  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  const url = `rediss://localhost:${nodePort}`;
+  const refusal = (address: string | readonly string[], flags: Record<string, unknown>): Promise<unknown> =>
+    open(address, { cluster: true, ...flags })
+      .ready(20_000)
+      .catch((error: unknown) => error);
+
+  test('whose nodes have the right certificate, though the name of one has no address', async () => {
+    await vi.waitFor(async () => expect(await admin.call('CLUSTER', 'INFO')).toContain('state:ok'), 20_000);
+    const connection = open([url, 'rediss://nowhere.invalid:1'], { cluster: true, tlsCa: ca });
+    await connection.ready(20_000);
+    expect(await connection.ask.set('k', 'v')).toBe('OK');
   });
-  const connection = open(`rediss://localhost:${nodePort}`, { cluster: true, tlsCa: ca });
-  const written = connection.ready(certificate === 'server' ? 20_000 : 1500).then(
-    () => connection.ask.set('k', 'v'),
-    (error: Error) => error.message,
-  );
-  expect(await written).toContain(outcome);
+
+  test.each([
+    ['an unknown authority', {}, [], '--tls-ca FILE'],
+    ['another name', { tlsCa: ca }, pair('elsewhere'), '--tls-servername NAME'],
+    ['no client certificate', { tlsCa: ca }, ['tls-auth-clients', 'yes'], '--tls-cert FILE'],
+  ])('is refused at once, with the flag that mends it: %s', async (_, flags, changed, flag) => {
+    if (changed.length > 0) await admin.call('CONFIG', 'SET', ...changed);
+    try {
+      expect(await refusal(url, flags)).toMatchObject({
+        code: 'REDIS_UNREACHABLE',
+        message: expect.not.stringMatching(/\n|openssl|slots cache/),
+        hint: expect.stringContaining(flag),
+      });
+    } finally {
+      await admin.call('CONFIG', 'SET', ...pair('server'), 'tls-auth-clients', 'no');
+    }
+  });
+
+  test('is refused at once where it wants a password', async () => {
+    await admin.call('CONFIG', 'SET', 'requirepass', 'right');
+    try {
+      expect(await refusal(url, { tlsCa: ca })).toMatchObject({
+        code: 'REDIS_AUTH',
+        message: expect.stringContaining('NOAUTH'),
+      });
+      expect(await refusal(url.replace('//', '//:wrong@'), { tlsCa: ca })).toMatchObject({
+        code: 'REDIS_AUTH',
+        message: expect.stringContaining('WRONGPASS'),
+      });
+    } finally {
+      await admin.call('CONFIG', 'SET', 'requirepass', '');
+    }
+  });
+
+  test.each([
+    ['its name has no address', 'redis://nowhere.invalid:1', 'ENOTFOUND nowhere.invalid', '--url'],
+    ['nobody listens there', 'redis://127.0.0.1:1', 'ECONNREFUSED 127.0.0.1:1', '--url'],
+    ['it is none', `redis://127.0.0.1:${plainPort}`, 'cluster support disabled', 'leave --cluster out'],
+  ])('is refused at once where %s', async (_, address, reason, hint) => {
+    expect(await refusal(address, {})).toMatchObject({
+      code: 'REDIS_UNREACHABLE',
+      message: expect.stringContaining(reason),
+      hint: expect.stringContaining(hint),
+    });
+  });
 });

@@ -14,6 +14,7 @@ import {
 import { refused } from '../refusals.ts';
 import { greetingOf } from './greeting.ts';
 import { clusterClient, type Hooks, sentinelClient, serverClient } from './make-client.ts';
+import { isSilent, nodeFault } from './node-reasons.ts';
 import { trackUnanswered, type Unanswered } from './unanswered.ts';
 
 /**
@@ -69,7 +70,7 @@ const lastWordsMs = 200;
 /** Without a refusal for this long, the next one is the first again. */
 const calmAfterMs = 20_000;
 const unreachable =
-  /no sentinel tells of a primary \(Connection is closed|ECONNREFUSED|ENOENT|ENOTFOUND|EACCES|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|ERR_SSL|EPROTO/;
+  /no sentinel tells of a primary \(Connection is closed|ECONNREFUSED|ENOENT|ENOTFOUND|EACCES|EHOSTUNREACH|ENETUNREACH|cluster support disabled|CERT|SELF_SIGNED|ERR_SSL|EPROTO/;
 
 /** One connection for each shard; a single one for a cluster, a Sentinel group or a lone URL. */
 export function connect(config: Config): readonly Connection[] {
@@ -116,7 +117,8 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
   ask.on('error', (error: Error) => {
     // An alert of TLS may lose the race against the reset behind it: the reason of an earlier attempt still holds.
     if (/ECONNRESET|EPIPE/.test(error.message) && isTlsRefusal(lastError)) return;
-    lastError = protocolFault(error) ?? error;
+    const cause = nodeFault(error) ?? error;
+    if (!isSilent(cause)) lastError = protocolFault(cause) ?? cause;
   });
   let wasReady = false;
   ask.on('ready', () => {
@@ -125,9 +127,11 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
     move({ name: 'live' });
   });
   ask.on('close', () => {
-    if (!wasReady && kind === 'standalone' && !unreachable.test(lastError?.message ?? '')) {
-      const tls = isCluster(ask) ? undefined : ask.options.tls;
-      void greetingOf(url, tls).then((reason) => {
+    if (!wasReady && kind !== 'sentinel' && !unreachable.test(lastError?.message ?? '')) {
+      const { tls } = (isCluster(ask) ? ask.options.redisOptions : ask.options) ?? {};
+      // Of a Cluster the first of the nodes given.
+      const [first = url] = url.split(' ');
+      void greetingOf(first, tls).then((reason) => {
         if (reason === undefined || current.name === 'live') return;
         ask.emit('error', reason);
       });
@@ -253,9 +257,7 @@ function unreached(url: string, error: Error | undefined, ms: number): Quarterde
 
 /** Failures that waiting does not mend; a server that is still loading or failing over is waited for. */
 function refusalOf(url: string, error: Error): QuarterdeckError | undefined {
-  const causes =
-    'lastNodeError' in error && error.lastNodeError instanceof Error ? [error.lastNodeError] : [];
-  for (const cause of [error, ...causes]) {
+  for (const cause of [error, nodeFault(error) ?? []].flat()) {
     if (/NOAUTH|WRONGPASS|invalid password|no password is set|NOPERM|protected mode/i.test(cause.message)) {
       return new AuthenticationError(url, cause, cause.message);
     }

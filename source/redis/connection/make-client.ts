@@ -3,6 +3,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Config } from '../../config.ts';
 import { refreshSlots } from '../slots.ts';
 import { FailoverConnector } from './failover-connector.ts';
+import { addressOrName, tellReasons } from './node-reasons.ts';
 import { quietReadyCheck } from './ready-check.ts';
 import { Secrets } from './secrets.ts';
 
@@ -114,6 +115,7 @@ export function clusterClient(config: Config, hooks: Hooks): Cluster {
     // Done by `refreshSlots`.
     slotsRefreshInterval: 0,
     shardedSubscribers: hooks.role === 'listen',
+    dnsLookup: addressOrName,
     redisOptions: {
       ...redisOptions,
       enableAutoPipelining: false,
@@ -123,5 +125,5 @@ export function clusterClient(config: Config, hooks: Hooks): Cluster {
     },
   });
   secrets.serve(cluster);
-  return refreshSlots(cluster);
+  return refreshSlots(tellReasons(cluster));
 }
