@@ -1,7 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import limit from '../../source/features/limit/index.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
-import { initial, type LimitSlice } from '../../source/features/limit/state.ts';
+import { needsOf } from '../../source/features/limit/needs.ts';
+import { initial, type LimitSlice, learn } from '../../source/features/limit/state.ts';
+import { run } from '../helpers/cli.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 const server = await redisForThisFile();
@@ -47,4 +49,30 @@ test('only reads', async () => {
   await redis.config('RESETSTAT');
   await read(initial);
   expect(await redis.info('commandstats')).not.toMatch(/cmdstat_(set|hset|incrby|pexpireat|zadd)/);
+});
+
+test('a limit whose maximum is not known is no row and not full: it is said', async () => {
+  const limiter = new Limiter(redis, { algorithm: 'gcra', max: 2, perMs: 86_400_000 });
+  await Promise.all(['lost', 'odd', 'large', 'known'].map((subject) => limiter.hit(subject)));
+  await limiter.close();
+  const members = ['lost', 'odd', 'large'].map((subject) => `gcra:86400000:${subject}`);
+  await redis.hdel('quarterdeck:limit:max', members[0] ?? '');
+  await redis.hset('quarterdeck:limit:max', members[1] ?? '', 'two', members[2] ?? '', '9007199254740993');
+  const slice = await read(initial);
+  expect(slice.meters).toMatchObject([{ subject: 'known', used: 1, limit: 2 }]);
+  const said = /^The maximum of 3 limits, first `(lost|odd|large)`, is not known/;
+  expect(needsOf(slice)).toMatchObject([{ kind: 'unreadable', words: expect.stringMatching(said) }]);
+
+  const listed = await run(['limit', 'list', '--json'], { url: server.url });
+  expect(JSON.parse(listed.stdout)).toMatchObject([{ subject: 'known', condition: 'ok' }]);
+  expect(listed.stderr).toMatch(/^quarterdeck: The maximum of 3 limits, .*\n$/);
+});
+
+test('a whole page of such limits ends no sweep through the others', () => {
+  const page = { total: 20, skip: 0, nowMs: 0, limits: [], met: 6, unread: ['The maximum of 6 limits'] };
+  const first = learn(initial, page);
+  expect(first.next).toBe(6);
+  const last = learn(learn(first, { ...page, skip: 6 }), { ...page, skip: 12, met: 8, unread: [] });
+  expect(last.next).toBe(0);
+  expect(needsOf(last)).toMatchObject([{ kind: 'unreadable', words: 'The maximum of 6 limits' }]);
 });

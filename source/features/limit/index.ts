@@ -1,4 +1,5 @@
 import { registryKey } from '../../redis/registry.ts';
+import { passedOver } from '../../redis/scan.ts';
 import { defineFeature } from '../feature.ts';
 import { missingHeadline } from '../shards/open-shards.ts';
 import { commands, limitJson } from './commands.ts';
@@ -23,14 +24,17 @@ export default defineFeature<LimitSlice>({
   roles,
   keys,
   list: limitList,
-  isEmpty: ({ meters, missing = [] }) => meters.length === 0 && missing.length === 0,
+  isEmpty: ({ meters, unread, missing = [] }) =>
+    meters.length + missing.length + unread.last.length + unread.elsewhere.length === 0,
   needs: needsOf,
   headline(slice) {
     const full = slice.meters.filter(isFull).length;
     return [...missingHeadline(slice.missing), ...(full > 0 ? [`${full} full`] : [])].join('  ');
   },
   async snapshot(context) {
-    const { limits } = await listOver(context);
+    const { limits, foreign } = await listOver(context);
+    const said = passedOver(foreign, 'limits');
+    if (said !== undefined) context.warn?.(said);
     return limits.toSorted(byNearness).map(limitJson);
   },
   nothing: {

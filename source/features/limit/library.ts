@@ -165,10 +165,10 @@ export async function list(
   requireWholes({ limit, skip });
   const client = clientOf(redis);
   return await cancellable(call, async () => {
-    const { limits, foreign } =
-      limit === undefined
-        ? await uses.listAll(client, (cut) => warn(onEvent, new CutError(cut)))
-        : await uses.list(client, { count: limit, skip });
+    const tell = (cut: string): void => warn(onEvent, new CutError(cut));
+    const page = limit === undefined ? undefined : await uses.list(client, { count: limit, skip });
+    if (page && page.unread.length > 0) tell(uses.unreadText(client, page.unread));
+    const { limits, foreign } = page ?? (await uses.listAll(client, tell));
     const found = discover ? await discoverLimits(client, call.signal) : { limits: [], foreign: [] };
     for (const key of new Set([...foreign, ...found.foreign]))
       warn(onEvent, new WrongTypeError(key, 'rate limit'));

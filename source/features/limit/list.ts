@@ -10,7 +10,7 @@ import { counted, onlyText } from '../../ui/format.ts';
 import { requireName } from '../../values.ts';
 import { lookAt } from './check/check.ts';
 import indexed from './indexed.lua';
-import { type Algorithm, limitOfMember, memberOf, type Rule, stateKey, windowOf } from './rules.ts';
+import { type Algorithm, isWhole, limitOfMember, memberOf, type Rule, stateKey, windowOf } from './rules.ts';
 import scanIndexLua from './scan-index.lua';
 import { indexKeys } from './usage-index.ts';
 
@@ -35,7 +35,17 @@ const longestMember = 600;
 /** In Cluster each limit is a command of its own. */
 const commandsAtOnce = 500;
 
-type Entry = { readonly member: string; readonly max: number; readonly denied: number };
+/** `max` is undefined where it is missing or none that a limit can have: then what is used of it is not known either. */
+type Entry = { readonly member: string; readonly max: number | undefined; readonly denied: number };
+
+/** Of a part of the index: the limits as they stand, and those of which nothing can be said. */
+type Uses = {
+  readonly uses: readonly LimitUse[];
+  /** Keys that hold something else. */
+  readonly foreign: readonly string[];
+  /** Members of the index whose maximum is not known. */
+  readonly unread: readonly string[];
+};
 
 const readPage = defineScript({
   lua: indexed,
@@ -64,7 +74,8 @@ const scanIndex = defineScript({
 
 /** What others wrote into the index is no number, or none that counts: then nothing is known of it. */
 function entryOf(member: unknown, max: unknown, denied: unknown): Entry {
-  return { member: asText(member), max: countIn(max), denied: countIn(denied) };
+  const limit = countIn(max);
+  return { member: asText(member), max: isWhole(limit, 1) ? limit : undefined, denied: countIn(denied) };
 }
 
 function countIn(word: unknown): number {
@@ -82,8 +93,11 @@ export async function list(
   { count = 1000, skip = 0 }: { readonly count?: number; readonly skip?: number } = {},
 ): Promise<{
   readonly total: number;
+  /** How many entries of the index these come from. */
+  readonly met: number;
   readonly limits: readonly LimitUse[];
   readonly foreign: readonly string[];
+  readonly unread: readonly string[];
 }> {
   const { index, most, denied } = indexKeys(client);
   const { serverMs, total, entries } = await readPage(
@@ -92,8 +106,8 @@ export async function list(
     [count, skip, longestMember],
   );
   learnServerMs(client, serverMs);
-  const { uses, foreign } = await usesOf(client, entries);
-  return { total, limits: uses, foreign };
+  const { uses, ...others } = await usesOf(client, entries);
+  return { total, met: entries.length, limits: uses, ...others };
 }
 
 /** All limits in use, most recently noted first, read some at a time; `foreign` are keys that hold something else. */
@@ -106,6 +120,7 @@ export async function listAll(
   let met = 0;
   const found = new Map<string, { readonly use: LimitUse; readonly notedMs: number }>();
   const allForeign: string[] = [];
+  const allUnread = new Set<string>();
   for await (const entries of indexPages(client, '*', onCut)) {
     if (allowance.isSpent) {
       const total = await client.zcard(index);
@@ -114,8 +129,9 @@ export async function listAll(
     }
     met += entries.length;
     allowance.takeBytes(entries.reduce((sum, { member }) => sum + member.length + 32, 0));
-    const { uses, foreign } = await usesOf(client, entries);
+    const { uses, foreign, unread } = await usesOf(client, entries);
     allForeign.push(...foreign);
+    for (const member of unread) allUnread.add(member);
     const notedMs = new Map(entries.map((entry) => [entry.member, entry.notedMs]));
     for (const use of uses) {
       const member = memberOf(use.subject, {
@@ -126,19 +142,29 @@ export async function listAll(
       found.set(member, { use, notedMs: notedMs.get(member) ?? 0 });
     }
   }
+  if (allUnread.size > 0) onCut(unreadText(client, [...allUnread]));
   const limits = [...found.values()].sort((a, b) => b.notedMs - a.notedMs).map(({ use }) => use);
   return { limits, foreign: [...new Set(allForeign)] };
 }
 
+/** One sentence of all limits whose maximum is not known, however many they are. */
+export function unreadText(client: Client, members: readonly string[]): string {
+  const [first = ''] = members;
+  const subject = limitOfMember(first, 0)?.subject ?? first;
+  const which =
+    members.length === 1 ? `\`${subject}\`` : `${counted(members.length, 'limit')}, first \`${subject}\`,`;
+  return `The maximum of ${which} is not known: \`${indexKeys(client).most}\` has none; the next hit notes it`;
+}
+
 /**
- * Every limit of one subject, the one with the least left first.
+ * Every limit of one subject whose maximum is known, the one with the least left first.
  * @throws {WrongTypeError} when the key of one holds something else
  */
 export async function usesOfSubject(client: Client, subject: string): Promise<readonly LimitUse[]> {
   const entries = new Map<string, Entry>();
   for await (const page of indexPages(client, membersOf(subject)))
     for (const entry of page)
-      if (limitOfMember(entry.member, entry.max)?.subject === subject) entries.set(entry.member, entry);
+      if (limitOfMember(entry.member, 0)?.subject === subject) entries.set(entry.member, entry);
   const { uses, foreign } = await usesOf(client, [...entries.values()]);
   if (foreign[0] !== undefined) throw new WrongTypeError(foreign[0], 'rate limit');
   return uses.toSorted((one, other) => one.remaining - other.remaining);
@@ -171,13 +197,12 @@ async function* indexPages(client: Client, match = '*', onCut: (text: string) =>
     );
 }
 
-async function usesOf(
-  client: Client,
-  entries: readonly Entry[],
-): Promise<{ readonly uses: readonly LimitUse[]; readonly foreign: readonly string[] }> {
+async function usesOf(client: Client, entries: readonly Entry[]): Promise<Uses> {
+  const unread: string[] = [];
   const known = entries.flatMap(({ member, max, denied }) => {
-    const limit = limitOfMember(member, max);
-    return limit ? [{ ...limit, denied }] : [];
+    const limit = limitOfMember(member, max ?? 0);
+    if (limit && max === undefined) unread.push(member);
+    return limit && max !== undefined ? [{ ...limit, denied }] : [];
   });
   const looks: Awaited<ReturnType<typeof lookAt>> = [];
   if (!isCluster(client)) looks.push(...(await lookAt(client, known)));
@@ -200,7 +225,7 @@ async function usesOf(
     const use = { subject, limit, perMs, used: limit - remaining, remaining, resetMs, denied };
     uses.push(algorithm === 'seed' ? { ...use, algorithm: 'fixed', layout: 'seed' } : { ...use, algorithm });
   }
-  return { uses, foreign };
+  return { uses, foreign, unread };
 }
 
 /**
@@ -223,7 +248,8 @@ export async function rulesOf(client: Client, subject: string): Promise<readonly
   const found = new Map<string, Rule>();
   for await (const entries of indexPages(client, membersOf(subject))) {
     for (const { member, max } of entries) {
-      const limit = limitOfMember(member, max);
+      // What was counted goes and comes back whatever its maximum is; the least lets nobody do more.
+      const limit = limitOfMember(member, max ?? 1);
       if (limit?.subject === subject) found.set(member, limit.rule);
     }
   }

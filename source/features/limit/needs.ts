@@ -4,7 +4,7 @@ import { conditionOf, severities } from './condition.ts';
 import { formatPeriod } from './period.ts';
 import { idOf, type LimitSlice, type Meter } from './state.ts';
 
-export function needsOf({ meters, elsewhere, moreFull }: LimitSlice): readonly Need[] {
+export function needsOf({ meters, elsewhere, moreFull, unread }: LimitSlice): readonly Need[] {
   const others: Need = {
     kind: 'others',
     name: 'other limits',
@@ -12,7 +12,10 @@ export function needsOf({ meters, elsewhere, moreFull }: LimitSlice): readonly N
     words: `${formatCount(moreFull)} more are full`,
     figure: moreFull,
   };
-  return [...[...meters, ...elsewhere].flatMap(needsOfMeter), ...(moreFull > 0 ? [others] : [])];
+  const [words] = [...unread.last, ...unread.elsewhere];
+  const unknown: readonly Need[] =
+    words === undefined ? [] : [{ kind: 'unreadable', name: 'limits', severity: 'warn', words }];
+  return [...[...meters, ...elsewhere].flatMap(needsOfMeter), ...(moreFull > 0 ? [others] : []), ...unknown];
 }
 
 function needsOfMeter(meter: Meter): readonly Need[] {

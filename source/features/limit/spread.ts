@@ -5,7 +5,7 @@ import type { ShardDownError } from '../shards/errors.ts';
 import { openShards } from '../shards/open-shards.ts';
 import { askOwner, everywhere, partsOf } from '../shards/shards.ts';
 import { discover, type FoundLimit } from './discover.ts';
-import { type LimitUse, list, listAll, reset } from './list.ts';
+import { type LimitUse, list, listAll, reset, unreadText } from './list.ts';
 import { type Reset, resetKept, restore } from './reset/keep.ts';
 import { type Limit, ruleOf, stateKey, windowOf } from './rules.ts';
 
@@ -38,6 +38,13 @@ export async function askSubject<Value>(
   return await askOwner(shards, key, ask, options);
 }
 
+type Page = Listed & {
+  /** How many entries of each index were looked at, at most. */
+  readonly met: number;
+  /** One sentence of each server on limits whose maximum is not known. */
+  readonly unread: readonly string[];
+};
+
 type Listed = {
   readonly total: number;
   readonly limits: readonly LimitUse[];
@@ -58,15 +65,23 @@ export async function listOver(context: Context): Promise<Listed & { readonly fo
 export async function pageOver(
   context: Context,
   { count, skip, deadlineMs }: { readonly count: number; readonly skip: number; readonly deadlineMs: number },
-): Promise<Listed> {
+): Promise<Page> {
   const shards = await openShards(context);
-  const page = (client: Client) => list(client, { count, skip });
+  const page = async (client: Client) => {
+    const { unread, ...found } = await list(client, { count, skip });
+    return { ...found, unread: unread.length > 0 ? unreadText(client, unread) : '' };
+  };
   const { values, missing } = partsOf(await everywhere(shards, page, { deadlineMs }));
+  const read = {
+    missing,
+    met: Math.max(0, ...values.map(({ met }) => met)),
+    unread: values.map(({ unread }) => unread).filter((text) => text !== ''),
+  };
   const [only] = values;
-  if (shards.urls.length === 1 && only) return { ...only, missing };
+  if (shards.urls.length === 1 && only) return { total: only.total, limits: only.limits, ...read };
   const limits = merged(values.flatMap((part) => part.limits));
   const repeated = values.reduce((sum, part) => sum + part.limits.length, 0) - limits.length;
-  return { total: values.reduce((sum, { total }) => sum + total, 0) - repeated, limits, missing };
+  return { total: values.reduce((sum, { total }) => sum + total, 0) - repeated, limits, ...read };
 }
 
 /** What only the keys tell of, on every server: limits that no index knows. Looks through all keys, slowly. */

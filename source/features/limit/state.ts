@@ -34,8 +34,19 @@ export type LimitSlice = {
   readonly moreFull: number;
   /** Where that look stands, and what it found so far; undefined where all limits are among `meters`. */
   readonly round:
-    | { readonly skip: number; readonly full: readonly Meter[]; readonly moreFull: number }
+    | {
+        readonly skip: number;
+        readonly full: readonly Meter[];
+        readonly moreFull: number;
+        readonly unread: readonly string[];
+      }
     | undefined;
+  /** Sentences on limits whose maximum is not known: of the last whole sweep, of the one under way, of the others. */
+  readonly unread: {
+    readonly last: readonly string[];
+    readonly met: readonly string[];
+    readonly elsewhere: readonly string[];
+  };
   /** Whether it came to an end once. */
   readonly isWhole: boolean;
   readonly list: ListState;
@@ -47,8 +58,12 @@ export type Reading = {
   readonly total: number;
   readonly limits: readonly (Omit<Meter, 'history' | 'sweep' | 'resetAtMs'> & { readonly resetMs: number })[];
   readonly skip: number;
+  /** How many entries of the index this page is of; more than `limits` where of some nothing can be said. */
+  readonly met?: number;
+  /** Sentences on limits whose maximum is not known. */
+  readonly unread?: readonly string[];
   /** A page of those used longer ago. */
-  readonly older?: { readonly skip: number; readonly limits: Reading['limits'] } | undefined;
+  readonly older?: Pick<Reading, 'skip' | 'limits' | 'met' | 'unread'> | undefined;
   /** Of this console's clock. */
   readonly nowMs: number;
   readonly missing?: readonly number[];
@@ -64,6 +79,7 @@ export const initial: LimitSlice = {
   elsewhere: [],
   moreFull: 0,
   round: undefined,
+  unread: { last: [], met: [], elsewhere: [] },
   isWhole: false,
   list: initialList,
 };
@@ -77,10 +93,10 @@ export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'alg
  * until a whole sweep has passed without them.
  */
 export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
-  const { total, limits, skip, nowMs, missing = [] } = reading;
+  const { total, limits, skip, nowMs, missing = [], met = limits.length, unread = [] } = reading;
   const { missing: _, ...before } = slice;
   const known = new Map(slice.meters.map((meter) => [idOf(meter), meter]));
-  const isLast = skip + limits.length >= total || limits.length === 0;
+  const isLast = skip + met >= total || met === 0;
   const isWhole = isLast && skip === 0;
   const sweep = isWhole ? 0 : slice.sweep;
   const fresh = limits.map(({ resetMs, ...use }): Meter => {
@@ -94,12 +110,15 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
     ? []
     : slice.meters.filter((meter) => !read.has(idOf(meter)) && meter.sweep >= sweep - 1);
   const meters = [...fresh, ...kept].toSorted(byNearness);
+  const others = further(slice, reading, new Set(meters.map(idOf)));
+  const unreadMet = skip === 0 ? unread : [...slice.unread.met, ...unread].slice(0, mostUnread);
   return {
     ...before,
     meters,
     total,
-    ...further(slice, reading, new Set(meters.map(idOf))),
-    next: isLast ? 0 : skip + limits.length,
+    ...others,
+    unread: { last: isLast ? unreadMet : slice.unread.last, met: unreadMet, elsewhere: others.unread },
+    next: isLast ? 0 : skip + met,
     sweep: isLast && !isWhole ? sweep + 1 : sweep,
     ...(missing.length > 0 && { missing }),
   };
@@ -108,14 +127,18 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
 /** How many of the limits used last are watched; what was used longer ago is looked through a page at a time. */
 export const mostWatched = 300;
 
+/** Sentences, each on a page of the index. */
+const mostUnread = 3;
+
 function further(
-  { elsewhere, moreFull, round, isWhole }: LimitSlice,
+  { elsewhere, moreFull, round, isWhole, unread: { elsewhere: unread } }: LimitSlice,
   { total, older, nowMs }: Reading,
   watched: ReadonlySet<string>,
-): Pick<LimitSlice, 'elsewhere' | 'moreFull' | 'round' | 'isWhole'> {
-  if (total <= mostWatched) return { elsewhere: [], moreFull: 0, round: undefined, isWhole: true };
-  const begun = { skip: mostWatched, full: [], moreFull: 0 };
-  if (!older) return { elsewhere, moreFull, round: round ?? begun, isWhole };
+): Pick<LimitSlice, 'elsewhere' | 'moreFull' | 'round' | 'isWhole'> & { readonly unread: readonly string[] } {
+  if (total <= mostWatched)
+    return { elsewhere: [], moreFull: 0, round: undefined, isWhole: true, unread: [] };
+  const begun = { skip: mostWatched, full: [], moreFull: 0, unread: [] };
+  if (!older) return { elsewhere, moreFull, round: round ?? begun, isWhole, unread };
   const found = older.limits
     .map(
       ({ resetMs, ...use }): Meter => ({
@@ -129,11 +152,13 @@ function further(
   const all = [...(round?.full ?? []), ...found];
   const full = all.slice(0, mostWatched);
   const more = (round?.moreFull ?? 0) + all.length - full.length;
-  const skip = older.skip + older.limits.length;
-  const isDone = older.limits.length === 0 || skip >= total;
+  const { met = older.limits.length } = older;
+  const skip = older.skip + met;
+  const unreadSoFar = [...(round?.unread ?? []), ...(older.unread ?? [])].slice(0, mostUnread);
+  const isDone = met === 0 || skip >= total;
   return isDone
-    ? { elsewhere: full, moreFull: more, round: begun, isWhole: true }
-    : { elsewhere, moreFull, round: { skip, full, moreFull: more }, isWhole };
+    ? { elsewhere: full, moreFull: more, round: begun, isWhole: true, unread: unreadSoFar }
+    : { elsewhere, moreFull, round: { skip, full, moreFull: more, unread: unreadSoFar }, isWhole, unread };
 }
 
 /** A level that never changed needs no more of the same, so that an idle console paints nothing. */
