@@ -23,20 +23,20 @@ export class Utf8Stream {
     const bytes = this.#held.length === 0 ? rest : Buffer.concat([this.#held, rest]);
     this.#held = nothing;
     if (this.#form !== undefined) return this.#decoded(bytes, this.#form);
-    if (bytes.length < 2) {
+    const form = utf16Of(bytes);
+    if (form === undefined && bytes.length < sureBytes && mayBeMarked(bytes)) {
       this.#held = bytes;
       return nothing;
     }
-    const form = utf16Of(bytes);
     this.#form = form ?? 'as it is';
     return form === undefined ? bytes : this.#decoded(bytes.subarray(2), form);
   }
 
-  /** What was held back: half a character stays what it is, and is no UTF-8. */
+  /** What was held back: half a character stays what it is, and is no UTF-8. A mark alone is a text without any. */
   end(): Buffer {
     const bytes = this.#held;
     this.#held = nothing;
-    return bytes;
+    return this.#form === undefined && bytes.length === 2 && markOf(bytes) !== undefined ? nothing : bytes;
   }
 
   #decoded(bytes: Buffer, form: Utf16): Buffer {
@@ -54,11 +54,22 @@ export type Utf16 = 'utf-16le' | 'utf-16be';
 
 const nothing: Buffer = Buffer.alloc(0);
 
+/** With so many bytes behind its mark a text has had a Latin letter, digit, space or line end, or it is none. */
+const sureBytes = 18;
+
+function markOf(head: Buffer): Utf16 | undefined {
+  const mark = head.length < 2 ? 0 : head.readUInt16BE(0);
+  return mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : undefined;
+}
+
+function mayBeMarked(head: Buffer): boolean {
+  return head.length < 2 ? head[0] === undefined || head[0] >= 0xfe : markOf(head) !== undefined;
+}
+
 /** By the byte order mark at the beginning of a text; what has no Latin letter, digit, space or line end behind it is none. */
 export function utf16Of(head: Buffer): Utf16 | undefined {
-  const mark = head.length < 2 ? 0 : head.readUInt16BE(0);
-  const form = mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : undefined;
-  if (form === undefined || head.length < 18) return form;
+  const form = markOf(head);
+  if (form === undefined) return;
   const end = Math.min(head.length - 1, 1024);
   for (let at = 2; at < end; at += 2) if (head[form === 'utf-16le' ? at + 1 : at] === 0) return form;
 }

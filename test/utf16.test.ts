@@ -37,6 +37,24 @@ test('what only begins like it is none', () => {
   expect(new Utf8Stream().take(bytes)).toEqual(bytes);
 });
 
+test.each([
+  ['lines of bytes', [0xff, 0xfe, 0x00, 0x0a, 0x80, 0x0a]],
+  ['a line feed that is no letter', [0xfe, 0xff, 0x0a, 0x00]],
+  ['the first byte of a mark', [0xff]],
+  ['a mark and half a letter', [0xff, 0xfe, 0x41]],
+])('%s: too short to tell, and as it is, also when it comes byte by byte', (_, given) => {
+  for (const pieces of [[given], given.map((byte) => [byte])]) {
+    const stream = new Utf8Stream();
+    const found = pieces.map((piece) => stream.take(Buffer.from(piece)));
+    expect(Buffer.concat([...found, stream.end()])).toEqual(Buffer.from(given));
+  }
+});
+
+test('a mark alone is an empty text', () => {
+  const stream = new Utf8Stream();
+  expect(Buffer.concat([stream.take(Buffer.from([0xff, 0xfe])), stream.end()])).toHaveLength(0);
+});
+
 test('half a pair is no UTF-8, so that whoever reads it can tell', () => {
   expect(new Utf8Stream().take(Buffer.from('\uFEFFa\ud83cb', 'utf16le'))).toEqual(
     Buffer.from([0x61, 0xed, 0xa0, 0xbc, 0x62]),

@@ -76,6 +76,7 @@ const daemons: readonly Daemon[] = [
     done: async ({ redis, output }) =>
       output.stdout.includes('after') && (await redis.zscore('topic:subs:news', 'billing')) !== null,
     listed: ['topic', 'news'],
+    says: /^quarterdeck: The server had lost subscriber `billing` of topic `news`; it was registered again/,
   },
   {
     words: 'ship run a.log --channel logs: --consumers 1 --budget 1MiB --follow',
