@@ -176,7 +176,7 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 const verdict = (isMet: boolean, goal: string): string => `${goal}: ${isMet ? 'met' : 'MISSED'}`;
 printTable('200x60', [
   ['', 'figure', 'goal'],
-  ['idle, frames in 15 s', String(still.frames), verdict(still.frames === 0, '0')],
+  ['idle, frames in 15 s', String(still.frames), verdict(still.frames <= 1, '0, and 1 when a minute begins')],
   ['idle, share of a core', percent(still.cpu), verdict(still.cpu <= 0.005, 'at most 0.5 %')],
   ['events a second arriving', eventsPerSecond.toFixed(0), verdict(eventsPerSecond > 950, '1000')],
   [

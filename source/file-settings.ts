@@ -4,6 +4,10 @@ import { durationMs } from './values.ts';
 
 /** Settings that only the config file has: they have a structure that no flag could give them. */
 
+export const timeStyles = ['local', 'utc', 'age'] as const;
+/** `age`: how long ago; where only a clock makes sense, such as for the hour of a log, it is local time. */
+export type TimeStyle = (typeof timeStyles)[number];
+
 const text = v.pipe(v.string('Expected text'), v.nonEmpty('Expected text, got nothing'));
 const severity = v.picklist(['bad', 'warn'], 'Expected bad or warn');
 
@@ -85,6 +89,8 @@ const fileSettings = {
   room: text,
   /** How text is copied; a list is a program and its arguments, which reads it from stdin. */
   clipboard,
+  /** How the console shows times at first. */
+  times: v.picklist(timeStyles, `Expected one of ${timeStyles.join(', ')}`),
   /** `wheel`: the terminal turns the wheel into arrow keys, and goes on selecting text itself. */
   mouse: v.picklist(['wheel', 'off'], 'Expected wheel or off'),
   /** Words of the console's command line that stand for more. */
@@ -101,6 +107,7 @@ export type FileSettings = {
   readonly views: v.InferOutput<(typeof fileSettings)['views']>;
   readonly room: string | undefined;
   readonly clipboard: 'auto' | 'osc52' | 'tmux' | 'off' | readonly string[];
+  readonly times: TimeStyle;
   readonly mouse: 'wheel' | 'off';
   readonly aliases: Readonly<Record<string, string>>;
 };
@@ -130,6 +137,7 @@ export function readFileSettings(raw: object, file: string, mistakes: string[]):
     views: read('views') ?? {},
     room: read('room'),
     clipboard: read('clipboard') ?? 'auto',
+    times: read('times') ?? 'local',
     mouse: read('mouse') ?? 'wheel',
     aliases: read('aliases') ?? {},
   };

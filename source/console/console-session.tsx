@@ -74,6 +74,7 @@ const settledAfterMs = 1500;
 const weighEveryMs = 5000;
 const tightMegabytes = { above: 115, until: 100 };
 const wakeAfterMs = 200;
+const minuteMs = 60_000;
 /** What every terminal answers, and so the end of its answers; a far one needs as long as its round trip. */
 const lastAnswer = /^\u001B\[\?[\d;]*c$/;
 const answerWithinMs = 500;
@@ -355,6 +356,7 @@ function sizer(store: Pick<Store, 'getState'>, features: readonly AnyFeature[]) 
 /** The clock of the screen ticks only while something on it is moved by it. */
 function runClock(store: Store, features: readonly AnyFeature[]): () => void {
   let timer: NodeJS.Timeout | undefined;
+  let minute: NodeJS.Timeout;
   const tick = (): void => {
     const { past } = store.getState();
     // What is shown of another moment stands still; how long ago that was does not.
@@ -368,10 +370,22 @@ function runClock(store: Store, features: readonly AnyFeature[]): () => void {
     clearInterval(timer);
     timer = undefined;
   };
+  /** The clock of the header has minutes. */
+  const eachMinute = (): void => {
+    minute = setTimeout(
+      () => {
+        if (!timer) tick();
+        eachMinute();
+      },
+      minuteMs - (Date.now() % minuteMs),
+    );
+  };
   judge();
+  eachMinute();
   const unsubscribe = store.subscribe(judge);
   return () => {
     unsubscribe();
+    clearTimeout(minute);
     clearInterval(timer);
   };
 }

@@ -12,6 +12,7 @@ import type { OpenNeed } from '../need.ts';
 import { changeScreen, changeSlice, makeStore, marksOf, type Store } from '../store/store.ts';
 import { StoreContext } from '../store/use-store.ts';
 import { formatClockSeconds } from '../ui/format.ts';
+import { currentTimes, setTimes } from '../ui/times.ts';
 import { startAppearance } from './appearance.ts';
 import { loadPanes } from './mount.tsx';
 import { screenOf } from './pane-watch.ts';
@@ -69,12 +70,17 @@ export async function printFrame(
       servers: context.connections.length,
     },
   });
+  setTimes(context.config.times);
+  const now =
+    currentTimes() === 'utc'
+      ? new Date().toUTCString()
+      : `${new Date().toDateString()} ${formatClockSeconds(Date.now())}`;
   store.setState(({ screen }) => ({
     screen: {
       ...screen,
       isZoomed: zoomed !== undefined,
       isReadOnly: context.config.readOnly,
-      status: { text: `${new Date().toDateString()} ${formatClockSeconds(Date.now())}`, tone: 'info' },
+      status: { text: now, tone: 'info' },
     },
   }));
   const [loaded] = await Promise.all([

@@ -4,6 +4,7 @@ import { relatedTo } from '../../source/console/input/related.ts';
 import { width } from '../../source/ui/text.ts';
 import { type Appearance, currentAppearance, setAppearance } from '../../source/ui/theme/style.ts';
 import { dark, mono, paletteOf, terminal } from '../../source/ui/theme/theme.ts';
+import { setTimes } from '../../source/ui/times.ts';
 import { runHere } from '../helpers/batch.ts';
 import { emptySlices, type FilledConsole, filledConsole, nowMs } from '../helpers/filled-console.tsx';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -85,6 +86,28 @@ describe.each(sizes)('%ix%i', (columns, rows) => {
     expect(codes.filter((code) => !sgr.test(code))).toEqual([]);
     expect(frame.replaceAll(/\u001B\[([\d;]*)m/g, '‹$1›')).toMatchSnapshot();
   });
+});
+
+test('as UTC every pane shows in any zone what it shows in that of UTC; as ages there are clocks of hours alone', () => {
+  const [header = '', ...inUtc] = paint(200, 60).split('\n');
+  try {
+    process.env.TZ = 'Asia/Kolkata';
+    setTimes('utc');
+    expect(paint(200, 60).split('\n')).toEqual([header, ...inUtc]);
+    // Where nothing else has room, the zone that was asked for has.
+    expect(paint(80, 24)).toMatch(/^.*15:53 UTC/);
+    setTimes('age');
+    const [head = '', ...panes] = paint(200, 60).split('\n');
+    expect(head).toMatch(/ 21:23 UTC\+5:30, ages$/);
+    expect(panes.join('\n')).toMatch(/ 6m deploy +ci-14 took/);
+    const clocks = panes.join('\n').matchAll(/\b\d\d:[0-5]\d\b/g);
+    // The hours that a log is counted by are no moments.
+    expect([...new Set([...clocks].map(([clock]) => clock))].toSorted()).toEqual(['19:30', '20:30']);
+  } finally {
+    process.env.TZ = 'UTC';
+    setTimes('local');
+  }
+  expect(paint(200, 60).split('\n')).toEqual([header, ...inUtc]);
 });
 
 test('the columns of a table, over the panes', () => {

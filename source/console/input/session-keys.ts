@@ -5,6 +5,7 @@ export const sessionKeys = {
   copy: { key: ['y'], help: 'copy: the name of the chosen row', line: 'copy name' },
   copyMenu: { key: ['Y'], help: 'copy: choose what', line: 'copy ', isBegun: true },
   share: { key: ['S'], help: 'share: this frame into a room', line: 'share ', isBegun: true },
+  times: { key: ['T'], help: 'times: local, UTC, ages', line: 'times' },
   save: { key: ['ctrl+s'], help: 'save: the frame to a file', line: 'save text' },
 } as const satisfies Record<string, GlobalKey & SessionKey>;
 

@@ -2,8 +2,11 @@ import * as v from 'valibot';
 import { type AnyCommand, parseInput, runCommand } from '../../commands/run-command.ts';
 import { UsageError } from '../../errors.ts';
 import { defineCommand, list, optionalWord, word } from '../../features/feature.ts';
+import { type TimeStyle, timeStyles } from '../../file-settings.ts';
 import { defaultFile, formatOf, frameFormats, frameText, writeFrame } from '../../frames/frame-file.ts';
+import { changeScreen } from '../../store/store.ts';
 import { safeJson, sanitise } from '../../ui/text.ts';
+import { currentTimes, setTimes } from '../../ui/times.ts';
 import type { AppearanceControl } from '../appearance.ts';
 import { digitOf } from '../input/keymap.ts';
 import type { Clipboard } from './clipboard.ts';
@@ -18,6 +21,12 @@ export type LookOptions = {
   readonly repaint: () => void;
   /** What shares a frame in a room. */
   readonly shareWith: () => AnyCommand | undefined;
+};
+
+const timesWords: Readonly<Record<TimeStyle, string>> = {
+  local: 'Times are local time',
+  utc: 'Times are UTC',
+  age: 'Times are ages: how long ago',
 };
 
 const copied = ['name', 'text', 'json', 'frame'] as const;
@@ -88,6 +97,29 @@ export function lookCommands({
     },
   });
 
+  const times = defineCommand({
+    verb: 'times',
+    summary: 'show the times of every pane as local time, as UTC or as ages, until the console ends',
+    words: {
+      style: optionalWord(
+        'STYLE',
+        `${timeStyles.join(', ')} (the next)`,
+        v.picklist(timeStyles, `Expected one of ${timeStyles.join(', ')}`),
+      ),
+    },
+    writes: false,
+    offline: true,
+    async run(_, { style }) {
+      const next = timeStyles[(timeStyles.indexOf(currentTimes()) + 1) % timeStyles.length];
+      const wanted = style ?? next ?? 'local';
+      setTimes(wanted);
+      // Its clock may have stood still for a while.
+      if (!looking.store.getState().past) changeScreen(looking.store, { nowMs: Date.now() });
+      repaint();
+      return { text: timesWords[wanted] };
+    },
+  });
+
   const share = defineCommand({
     verb: 'share',
     summary: 'send a room what you see: a sentence (of the chosen row, unless you give one) and the frame',
@@ -111,7 +143,7 @@ export function lookCommands({
     },
   });
 
-  return { save, copy, theme, share };
+  return { save, copy, theme, times, share };
 }
 
 /** `7 topic orders/audit  state dead  lag 41337`: the pane and its chosen row. */

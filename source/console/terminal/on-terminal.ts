@@ -4,6 +4,7 @@ import { messageOf } from '../../errors.ts';
 import { changeScreen, type Store } from '../../store/store.ts';
 import { sanitise } from '../../ui/text.ts';
 import { styled } from '../../ui/theme/style.ts';
+import { setTimes } from '../../ui/times.ts';
 import { type AppearanceControl, startAppearance } from '../appearance.ts';
 import { type Endings, watchEndings } from './signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -39,6 +40,7 @@ export async function onTerminal(
     isTerminal: true,
     onMistake: (error) => mistakes.push(messageOf(error)),
   });
+  setTimes(config.times);
   const endings = watchEndings((reason) => say(messageOf(reason)));
   const terminal = openTerminal({
     stdin: process.stdin,

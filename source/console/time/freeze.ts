@@ -1,7 +1,7 @@
 import type { AnyFeature } from '../../features/index.ts';
 import type { SeenStore } from '../../store/seen-store.ts';
 import { changeScreen, type State } from '../../store/store.ts';
-import { formatClockSeconds } from '../../ui/format.ts';
+import { zonedClockSeconds } from '../../ui/times.ts';
 import { globalKey } from '../input/keymap.ts';
 import { timeKey } from '../input/time-keys.ts';
 import type { Course } from './course.ts';
@@ -73,7 +73,7 @@ export function makeFreeze({ stores, live, features, course, initial }: FreezeOp
       const place = travel.placeFor(name);
       if (place !== undefined && travel.show(place, {})) return true;
       const [oldest] = course.moments();
-      const reach = oldest ? `; the oldest reading is of ${formatClockSeconds(oldest.atMs)}` : '';
+      const reach = oldest ? `; the oldest reading is of ${zonedClockSeconds(oldest.atMs)}` : '';
       if (place === undefined) tell(`There is no reading that way${reach}`);
       return true;
     },

@@ -1,9 +1,10 @@
 import { messageOf } from '../../errors.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { changeScreen, marksOf, type Past, type State, type Store } from '../../store/store.ts';
-import { formatClockSeconds, formatCount } from '../../ui/format.ts';
+import { formatCount } from '../../ui/format.ts';
 import { arrange, type Listed } from '../../ui/list.ts';
 import { sanitise } from '../../ui/text.ts';
+import { zonedClockSeconds } from '../../ui/times.ts';
 import type { TimeKey } from '../input/time-keys.ts';
 import { type Course, placeAt, placeOfEvent } from './course.ts';
 import type { Moment, Reading } from './reading.ts';
@@ -67,7 +68,7 @@ export function makeTravel({ store, features, course, initial }: TravelOptions):
         screen: { ...state.screen, nowMs: atMs },
       }));
       const note = moment.note === undefined ? '' : `; noted: ${sanitise(moment.note)}`;
-      const oldest = formatClockSeconds(moments[0]?.atMs ?? atMs);
+      const oldest = zonedClockSeconds(moments[0]?.atMs ?? atMs);
       tell(
         `reading ${formatCount(place + 1)} of ${formatCount(moments.length)}, the oldest of ${oldest}${note}`,
       );

@@ -1,6 +1,7 @@
 import type { OpenNeed } from '../../need.ts';
-import { formatBytes, formatClock, formatCount, formatDuration, formatPercent } from '../../ui/format.ts';
+import { formatBytes, formatCount, formatDuration, formatPercent } from '../../ui/format.ts';
 import type { FieldValue, List } from '../../ui/list.ts';
+import { shownTime } from '../../ui/times.ts';
 
 /** A row of any pane as people say it. */
 
@@ -46,7 +47,7 @@ function valueText(value: FieldValue, unit: Unit | undefined): string {
   if (!Number.isFinite(value)) return '';
   if (unit === 'ms') return formatDuration(value);
   if (unit === 'bytes') return formatBytes(value);
-  if (unit === 'at') return formatClock(value);
+  if (unit === 'at') return shownTime(value);
   if (unit === 'share') return formatPercent(value);
   return formatCount(Math.round(value));
 }

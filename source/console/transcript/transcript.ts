@@ -3,11 +3,11 @@ import type { Config } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { needSentence, type OpenNeed } from '../../need.ts';
 import type { Guide, Mode, State, View } from '../../store/store.ts';
-import { formatClockSeconds } from '../../ui/format.ts';
 import { arrange, type Listed } from '../../ui/list.ts';
 import { nothingLines } from '../../ui/nothing.ts';
 import type { Span } from '../../ui/row.tsx';
 import { sanitise } from '../../ui/text.ts';
+import { zonedClockSeconds } from '../../ui/times.ts';
 import { columnRows } from '../input/columns-control.ts';
 import { keyLabel } from '../input/key-names.ts';
 import { digitOf } from '../input/keymap.ts';
@@ -64,7 +64,7 @@ export function startTranscript(options: TranscriptOptions): Transcript {
   const announcer: Announcer = makeAnnouncer({
     say,
     isBusy: () => typed !== undefined,
-    clock: () => formatClockSeconds(Date.now()),
+    clock: () => zonedClockSeconds(Date.now()),
   });
 
   const featureOf = ({ screen }: State): AnyFeature | undefined =>

@@ -8,6 +8,7 @@ import type { State, View } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { Row, type Span, type Tone } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
+import { currentTimes, setMoment } from '../../ui/times.ts';
 import { digitOf } from '../input/keymap.ts';
 import { GuideView } from './guide.tsx';
 import { Header } from './header.tsx';
@@ -59,6 +60,8 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
     () => layoutOf({ columns, rows, focus, isZoomed, view, empty, wants, guide }, features),
     [columns, rows, features, focus, isZoomed, view, empty, wants, guide],
   );
+  const moment = useStore(momentOf);
+  setMoment(moment);
   if (columns < smallest.columns || rows < smallest.rows) return <TooSmall columns={columns} rows={rows} />;
   return (
     <Box width={columns} height={rows} flexDirection="column" overflow="hidden">
@@ -77,6 +80,7 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
                 tile={tile}
                 focused={tile.noun === focus}
                 zoomed={isZoomed}
+                moment={moment}
               />
             </Box>
           )
@@ -106,6 +110,11 @@ export function App({ loaded, context, table, views }: AppProps): ReactNode {
       </Box>
     </Box>
   );
+}
+
+/** Up to when ages are painted; 0 where there are none. */
+function momentOf({ past, screen }: State): number {
+  return currentTimes() === 'age' ? (past?.atMs ?? screen.nowMs) : 0;
 }
 
 type TabsProps = {

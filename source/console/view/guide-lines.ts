@@ -1,8 +1,8 @@
 import type { AnyFeature } from '../../features/index.ts';
 import type { Guide, State } from '../../store/store.ts';
-import { formatClockSeconds } from '../../ui/format.ts';
 import type { Line } from '../../ui/line.ts';
 import type { Looking } from '../../ui/nothing.ts';
+import { zonedClockSeconds } from '../../ui/times.ts';
 import { digitOf } from '../input/keymap.ts';
 import { placeOf } from './place.ts';
 
@@ -21,7 +21,7 @@ export function lookingOf(
   const sinceMs = emptySinceMs[noun];
   return {
     place: placeOf(connection, { isSpread: spreads }),
-    since: sinceMs === undefined ? undefined : formatClockSeconds(sinceMs),
+    since: sinceMs === undefined ? undefined : zonedClockSeconds(sinceMs),
     others: discovery?.what,
   };
 }
@@ -82,7 +82,7 @@ function unusedLines({ connection, emptySinceMs }: Known, features: readonly Any
     feature.nothing ? [{ ...feature.nothing, noun: feature.noun, digit: digitOf(index) ?? '' }] : [],
   );
   const sinceMs = Math.max(0, ...known.map(({ noun }) => emptySinceMs[noun] ?? 0));
-  const since = sinceMs === 0 ? '' : `, at ${formatClockSeconds(sinceMs)} and since then`;
+  const since = sinceMs === 0 ? '' : `, at ${zonedClockSeconds(sinceMs)} and since then`;
   const longest = Math.max(...known.map(({ noun }) => noun.length));
   const others = features.filter(({ discovery }) => discovery);
   return [

@@ -6,6 +6,7 @@ import { formatBytes, formatShort } from '../../ui/format.ts';
 import { gauge } from '../../ui/gauge.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { truncateStart, width } from '../../ui/text.ts';
+import { currentTimes, zonedClock, zoneName } from '../../ui/times.ts';
 import { connectionWords, isAnswering, pastWords } from './status-text.ts';
 
 export type HeaderProps = {
@@ -22,6 +23,7 @@ export function Header({ columns, context, counts }: HeaderProps): ReactNode {
   const own = useStore((state) => state.ownCommandsPerSecond);
   const past = useStore((state) => state.past);
   const words = useStore((state) => connectionWords(state.connection, state.screen.nowMs));
+  const clock = useStore(clockWords);
   const isReadOnly = useStore(({ screen }) => screen.isReadOnly);
   const open = useStore(({ needs, past }) =>
     counts ? (past?.needsNow ?? needs).filter(({ ack }) => !ack).length : 0,
@@ -31,9 +33,20 @@ export function Header({ columns, context, counts }: HeaderProps): ReactNode {
     ...(context ? [{ rank: 0, spans: [placeOf(context)] }] : []),
     ...(past ? [{ rank: 0, spans: [{ text: ` ${pastWords(past)} `, inverse: true, bold: true }] }] : []),
     ...segmentsOf({ connection, words, server, own, isPast: past !== undefined }),
+    // Last of all: nothing is left out for it, unless times are not what one takes them for.
+    ...(clock === ''
+      ? []
+      : [{ rank: currentTimes() === 'local' ? 8 : 1, spans: [{ text: clock, tone: 'muted' } as const] }]),
     ...(isReadOnly ? [{ rank: 1, spans: [{ text: 'read-only', bold: true, tone: 'warn' } as const] }] : []),
   ];
   return <Row columns={columns} spans={chosen(segments, columns)} />;
+}
+
+/** `15:53 UTC`, `15:53 UTC+1, ages`: of which zone the times here are. Of another moment its own clock tells. */
+function clockWords({ past, screen }: State): string {
+  if (past) return '';
+  const ages = currentTimes() === 'age' ? ', ages' : '';
+  return `${zonedClock(screen.nowMs)} ${zoneName(screen.nowMs)}${ages}`;
 }
 
 /** `PRODUCTION prod-eu`, so that nobody takes it for another. */

@@ -5,11 +5,12 @@ import { needSentence, type OpenNeed } from '../../need.ts';
 import type { Mode } from '../../store/store.ts';
 import { useStore } from '../../store/use-store.ts';
 import { windowStart } from '../../ui/columns.ts';
-import { formatAge, formatClock } from '../../ui/format.ts';
+import { formatAge } from '../../ui/format.ts';
 import { Frame } from '../../ui/frame.tsx';
 import { frameCells } from '../../ui/frame-cells.ts';
 import { Row, type Span } from '../../ui/row.tsx';
 import { padEnd, sanitise, truncate, width, wrap } from '../../ui/text.ts';
+import { shownTime } from '../../ui/times.ts';
 import { digitOf } from '../input/keymap.ts';
 import type { Rectangle } from './layout.ts';
 import { needTone } from './needs-line.tsx';
@@ -92,12 +93,12 @@ function NeedRow({ need, digit, columns, isChosen, nowMs }: NeedRowProps): React
     `  ${name === words ? '' : words}`,
   ];
   const since = sinceMs === undefined ? '' : `for ${formatAge(Math.max(0, nowMs - sinceMs))}`;
-  const right = ack ? `${ack.by}, until ${formatClock(ack.untilMs)}` : since;
+  const right = ack ? `${ack.by}, until ${shownTime(ack.untilMs)}` : since;
   const kept = width(right) + 2 < columns / 2 ? right : '';
   return <Row columns={columns} spans={about} right={kept === '' ? [] : [`  ${kept}`]} />;
 }
 
 function ackWords({ ack }: OpenNeed): string {
   if (!ack) return '';
-  return `  ✓ ${ack.by}${ack.note === '' ? '' : `: ${ack.note}`}, until ${formatClock(ack.untilMs)}`;
+  return `  ✓ ${ack.by}${ack.note === '' ? '' : `: ${ack.note}`}, until ${shownTime(ack.untilMs)}`;
 }

@@ -22,6 +22,8 @@ export type PaneSlotProps = {
   readonly tile: Tile;
   readonly focused: boolean;
   readonly zoomed: boolean;
+  /** Up to when ages are painted: with another one it is painted again. */
+  readonly moment: number;
 };
 
 /** One feature's frame and pane, painted again only when its own slice, freshness or typing changed. */

@@ -1,8 +1,9 @@
 import { staleAfterMs } from '../../features/feature.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { Freshness, Past, State } from '../../store/store.ts';
-import { formatAge, formatClockSeconds, formatDuration } from '../../ui/format.ts';
+import { formatAge, formatDuration } from '../../ui/format.ts';
 import type { Tone } from '../../ui/row.tsx';
+import { currentTimes, zonedClockSeconds, zonedDate } from '../../ui/times.ts';
 
 /** `● live`, `✗ no answer for 5s`, `✗ lost 12s, retry in 4s`, `○ connecting, retry in 1s`. */
 export function connectionWords(connection: State['connection'], nowMs: number): string {
@@ -19,11 +20,13 @@ export function connectionWords(connection: State['connection'], nowMs: number):
 
 /** `FROZEN at 15:02:11, 1m47s ago`, `REPLAY at 15:02:11, 10x`, `REPLAY at 15:02:11, paused`. */
 export function pastWords({ kind, atMs, nowMs, speed }: Past): string {
+  const zone = currentTimes() === 'utc' ? ' UTC' : '';
   if (kind === 'frozen') {
-    return `FROZEN at ${formatClockSeconds(atMs)}, ${wholeSeconds(nowMs - atMs)} ago`;
+    return `FROZEN at ${zonedClockSeconds(atMs)}${zone}, ${wholeSeconds(nowMs - atMs)} ago`;
   }
-  const at = `${new Date(atMs).toLocaleDateString('sv')} ${formatClockSeconds(atMs)}`;
-  return `REPLAY at ${at}, ${speed === undefined ? 'paused' : `${speed}x`}`;
+  const [year, month, day] = zonedDate(atMs);
+  const date = [year, month + 1, day].map((part) => String(part).padStart(2, '0')).join('-');
+  return `REPLAY at ${date} ${zonedClockSeconds(atMs)}${zone}, ${speed === undefined ? 'paused' : `${speed}x`}`;
 }
 
 /** How often the clock of the screen ticks while something on it is moved by it; what comes late is in time. */
@@ -124,6 +127,7 @@ export function isAgeing(
   if (past) return past.kind === 'frozen';
   if (!isAnswering(connection) || screen.mode.name === 'needs') return true;
   if (Object.values(freshness).some(({ name }) => name === 'stale' || name === 'failed')) return true;
+  if (currentTimes() === 'age') return true;
   return features.some(({ noun, ticks }) => ticks?.(slices[noun]) === true);
 }
 

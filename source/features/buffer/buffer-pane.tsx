@@ -1,9 +1,10 @@
 import type { ReactNode } from 'react';
-import { counted, formatAge, formatClock, formatCount, formatShort } from '../../ui/format.ts';
+import { counted, formatAge, formatCount, formatShort } from '../../ui/format.ts';
 import { fact, factOf, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
 import type { Span } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
+import { shownAt, shownTime } from '../../ui/times.ts';
 import type { PaneProps } from '../feature.ts';
 import { type BufferRow, type BufferSlice, bufferList, severities, stateOf } from './state.ts';
 import { interval, ordinal, signed, took } from './status-text.ts';
@@ -89,11 +90,11 @@ function storyOf(row: BufferRow, nowMs: number): string {
   if (error !== undefined) return 'the key is no buffer';
   if (failure) {
     const { attempts, retryAtMs, sinceMs } = failure;
-    if (retryAtMs === undefined) return `no retry since ${formatClock(sinceMs)}`;
+    if (retryAtMs === undefined) return `no retry since ${shownTime(sinceMs)}`;
     const leftMs = Math.ceil((retryAtMs - nowMs) / 1000) * 1000;
     return `${ordinal(attempts + 1)} try ${leftMs <= 0 ? 'now' : `in ${formatAge(leftMs)}`}`;
   }
-  if (flusher?.isSilent) return `flusher silent since ${formatClock(flusher.seenMs)}`;
+  if (flusher?.isSilent) return `flusher silent since ${shownTime(flusher.seenMs)}`;
   if (stateOf(row, nowMs) === 'stuck') return 'a flush never finished';
   if (stateOf(row, nowMs) === 'old') return 'nobody flushes';
   if (ids === 0) return row.aside ? `SQL refuses ${counted(row.aside.ids, 'id')}` : '';
@@ -106,7 +107,7 @@ function aboutOf(row: BufferRow): readonly Line[] {
   const flushed: Span =
     error ??
     (failure
-      ? `since ${formatClock(failure.sinceMs)}: ${failure.message}`
+      ? `since ${shownTime(failure.sinceMs)}: ${failure.message}`
       : row.aside
         ? asideLine(row)
         : last
@@ -120,9 +121,7 @@ function detailsOf(row: BufferRow, columns: number, nowMs: number): readonly Lin
   return [
     fact('state', stateSpan(row, nowMs), `  ${storyOf(row, nowMs)}`),
     ...(error === undefined ? [] : factOf('key', error, columns)),
-    ...(failure
-      ? factOf('failed', `since ${formatClock(failure.sinceMs)}: ${failure.message}`, columns)
-      : []),
+    ...(failure ? factOf('failed', `since ${shownTime(failure.sinceMs)}: ${failure.message}`, columns) : []),
     fact('pending', `${counted(row.ids, 'id')}, ${totalText(row) || '+0'}`),
     ...(inflight ? [fact('in flight', `${counted(inflight.ids, 'id')}, ${inflightText(row)}`)] : []),
     ...(row.aside ? factOf('aside', asideLine(row), columns) : []),
@@ -146,7 +145,7 @@ function asideLine({ type, aside }: BufferRow): string {
 function lastLine({ last }: BufferRow): string {
   if (!last) return '';
   const { rows, total, durationMs, atMs } = last;
-  return `last: ${counted(rows, 'row')}, ${signed(total)} in ${took(durationMs)} at ${formatClock(atMs)}`;
+  return `last: ${counted(rows, 'row')}, ${signed(total)} in ${took(durationMs)} ${shownAt(atMs)}`;
 }
 
 function totalText({ ids, total, isExact }: BufferRow): string {
@@ -164,5 +163,5 @@ function oldestText({ oldestAtMs }: BufferRow, nowMs: number): string {
 
 function lastText({ last }: BufferRow): string {
   if (!last) return '';
-  return `${counted(last.rows, 'row')} in ${took(last.durationMs)} at ${formatClock(last.atMs)}`;
+  return `${counted(last.rows, 'row')} in ${took(last.durationMs)} ${shownAt(last.atMs)}`;
 }

@@ -1,7 +1,14 @@
-import { formatClock } from '../../ui/format.ts';
 import { arrange } from '../../ui/list.ts';
 import type { Span } from '../../ui/row.tsx';
 import { fitTo, sanitise, width, wrap } from '../../ui/text.ts';
+import {
+  currentTimes,
+  monthNames,
+  shownBriefly,
+  shownTime,
+  timesVersion,
+  zonedDate,
+} from '../../ui/times.ts';
 import { isMention } from './mentions.ts';
 import { type Entry, isMalformed, type Message } from './message.ts';
 import { type ChatSlice, chatList, selectedHistory } from './state.ts';
@@ -32,14 +39,15 @@ export type View = {
 };
 
 /** Of a slice as it was painted last: a frame asks for it more than once. */
-const lastViews = new WeakMap<ChatSlice, { columns: number; rows: number; view: View }>();
+const lastViews = new WeakMap<ChatSlice, { columns: number; rows: number; version: number; view: View }>();
 
 /** The history as at most `rows` lines of at most `columns` cells, the newest at the bottom. */
 export function viewHistory(slice: ChatSlice, columns: number, rows: number): View {
   const last = lastViews.get(slice);
-  if (last?.columns === columns && last.rows === rows) return last.view;
+  const version = timesVersion();
+  if (last?.columns === columns && last.rows === rows && last.version === version) return last.view;
   const view = makeView(slice, columns, rows);
-  lastViews.set(slice, { columns, rows, view });
+  lastViews.set(slice, { columns, rows, version, view });
   return view;
 }
 
@@ -81,7 +89,7 @@ function pinLines({ beside, selected }: ChatSlice, columns: number, rows: number
     ...shown.map(({ entry }): readonly Span[] => {
       const said = isMalformed(entry)
         ? `message ${entry.id} is malformed`
-        : `${formatClock(entry.at)} ${sanitise(entry.sender)}: ${sanitise(entry.message)}`;
+        : `${shownTime(entry.at)} ${sanitise(entry.sender)}: ${sanitise(entry.message)}`;
       return [
         { text: 'pin ', tone: 'mark' },
         { text: fitTo(said, Math.max(1, columns - 4)), tone: 'strong' },
@@ -109,7 +117,7 @@ function newsOf(entries: readonly Entry[], turnedAway: number, operator: string)
   const [first] = news;
   // Before the first, everything is new: a line says nothing then.
   if (!first || first === entries[0]) return;
-  const since = isMalformed(first) ? '' : ` since ${formatClock(first.at)}`;
+  const since = isMalformed(first) ? '' : ` since ${shownTime(first.at)}`;
   return { firstId: first.id, words: `${news.length} new${since}` };
 }
 
@@ -197,7 +205,7 @@ function entryLines(entry: Entry, { columns, senders, most, isCalled }: EntryLoo
 }
 
 function clockOf({ at }: Message, isCalled: boolean): readonly Span[] {
-  const clock = formatClock(at);
+  const clock = shownBriefly(at).padStart(clockCells - 1);
   if (!isCalled) return [{ text: `${clock} `, tone: 'muted' }];
   return [
     { text: clock, tone: 'muted' },
@@ -218,20 +226,17 @@ function ruled(word: string, columns: number, side: 'left' | 'right'): readonly 
 }
 
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 function dayOf(entry: Entry): string | undefined {
   if (isMalformed(entry)) return;
   const quarter = Math.floor(entry.at / quarterMs);
-  if (quarter === lastDay.quarter) return lastDay.text;
-  const at = new Date(entry.at);
-  lastDay = {
-    quarter,
-    text: `${days[at.getDay()]} ${at.getDate()} ${months[at.getMonth()]} ${at.getFullYear()}`,
-  };
+  const times = currentTimes();
+  if (quarter === lastDay.quarter && times === lastDay.times) return lastDay.text;
+  const [year, month, day, weekday] = zonedDate(entry.at);
+  lastDay = { quarter, times, text: `${days[weekday]} ${day} ${monthNames[month]} ${year}` };
   return lastDay.text;
 }
 
 /** Days of every time zone begin on a quarter of an hour, and most messages are of the same one as their neighbours. */
 const quarterMs = 15 * 60_000;
-let lastDay = { quarter: Number.NaN, text: '' };
+let lastDay = { quarter: Number.NaN, times: currentTimes(), text: '' };

@@ -1,9 +1,10 @@
 import type { ReactNode } from 'react';
-import { formatClock, formatCount, formatShort } from '../../ui/format.ts';
+import { formatCount, formatShort } from '../../ui/format.ts';
 import { fact, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
 import type { Column } from '../../ui/table.tsx';
 import { fitTo, padStart, sanitise } from '../../ui/text.ts';
+import { shownTime } from '../../ui/times.ts';
 import type { PaneProps } from '../feature.ts';
 import { chart, formatStep } from './chart.ts';
 import { change, type HitsSlice, hitsList, type SeriesRow } from './state.ts';
@@ -86,7 +87,7 @@ function chartLines({ points }: SeriesRow, columns: number, height = tallest): r
 
 function detailsOf(row: SeriesRow, { stepMs, untilMs }: HitsSlice, columns: number): readonly Line[] {
   const { today, yesterday, lastHour } = row;
-  const until = untilMs === undefined ? '' : `, to ${formatClock(untilMs)}`;
+  const until = untilMs === undefined ? '' : `, to ${shownTime(untilMs)}`;
   return [
     fact(
       'today',

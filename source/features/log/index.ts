@@ -1,5 +1,6 @@
 import { registryKey } from '../../redis/registry.ts';
-import { formatClock, formatCount } from '../../ui/format.ts';
+import { formatCount } from '../../ui/format.ts';
+import { zonedClock } from '../../ui/times.ts';
 import { defineFeature } from '../feature.ts';
 import { commands, listLogs } from './commands.ts';
 import { doctor } from './doctor.ts';
@@ -55,8 +56,6 @@ export default defineFeature<LogSlice>({
 
 function rangeOf({ previousHourMs, hourMs }: Board): string {
   if (hourMs === undefined) return 'hour unknown';
-  const now = `${formatClock(hourMs)}-now`;
-  return previousHourMs === undefined
-    ? now
-    : `${formatClock(previousHourMs)}-${formatClock(hourMs)} → ${now}`;
+  const now = `${zonedClock(hourMs)}-now`;
+  return previousHourMs === undefined ? now : `${zonedClock(previousHourMs)}-${zonedClock(hourMs)} → ${now}`;
 }

@@ -1,9 +1,10 @@
 import type { ReactNode } from 'react';
-import { counted, formatClockSeconds, formatCount, formatPercent } from '../../ui/format.ts';
+import { counted, formatCount, formatPercent } from '../../ui/format.ts';
 import { fact, factOf, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
 import type { Tone } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
+import { shownSecondsCell } from '../../ui/times.ts';
 import type { PaneProps } from '../feature.ts';
 import { formatMovement, type Movement } from './movement.ts';
 import { type Board, type LogSlice, linesOf, logList, type Mover } from './state.ts';
@@ -83,7 +84,7 @@ function detailsOf(slice: LogSlice, message: Mover, columns: number): readonly L
   const recent = (own.length > 0 ? own : slice.recent).map(
     ({ at, message: text }): Line => ({
       spans: [
-        { text: `${at === null ? '--:--:--' : formatClockSeconds(at)} `, tone: 'muted' },
+        { text: `${at === null ? '--:--:--' : shownSecondsCell(at)} `, tone: 'muted' },
         own.length > 0 ? text : { text, tone: 'muted' },
       ],
     }),

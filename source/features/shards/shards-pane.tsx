@@ -1,10 +1,11 @@
 import type { ReactNode } from 'react';
-import { formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
+import { formatBytes, formatCount, formatShort } from '../../ui/format.ts';
 import { gauge } from '../../ui/gauge.ts';
 import { fact, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
 import type { Span, Tone } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
+import { shownBriefly } from '../../ui/times.ts';
 import type { PaneProps } from '../feature.ts';
 import { severities } from './condition.ts';
 import { clusterSlots, type Server, type ShardsSlice, servedSlots, shardsList, shortName } from './state.ts';
@@ -145,6 +146,6 @@ function notesOf(slice: ShardsSlice): readonly Line[] {
   }
   const recent = events
     .toReversed()
-    .map(({ text, atMs }) => ({ text: `${formatClock(atMs)} ${text}`, tone: 'text' as const }));
+    .map(({ text, atMs }) => ({ text: `${shownBriefly(atMs)} ${text}`, tone: 'text' as const }));
   return [...notes, ...recent].map((piece) => ({ spans: [piece] }));
 }

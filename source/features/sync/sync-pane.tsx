@@ -1,9 +1,10 @@
 import type { ReactNode } from 'react';
-import { counted, formatBytes, formatClock, formatCount } from '../../ui/format.ts';
+import { counted, formatBytes, formatCount } from '../../ui/format.ts';
 import { fact, type Line } from '../../ui/line.ts';
 import { ListPane } from '../../ui/list-pane.tsx';
 import type { Span, Tone } from '../../ui/row.tsx';
 import type { Column } from '../../ui/table.tsx';
+import { shownTime } from '../../ui/times.ts';
 import type { PaneProps } from '../feature.ts';
 import {
   type Condition,
@@ -101,7 +102,7 @@ function detailsOf(target: Target): readonly Line[] {
   const { halted, failures, leftOut, notKept } = target;
   const lines: (readonly Span[])[] = [];
   if (halted !== null) {
-    lines.push([{ text: `halted since ${formatClock(halted.sinceMs)}: ${halted.message}`, tone: 'bad' }]);
+    lines.push([{ text: `halted since ${shownTime(halted.sinceMs)}: ${halted.message}`, tone: 'bad' }]);
     const flags = resumeFlags(halted);
     if (flags !== undefined)
       lines.push([{ text: `if it is meant: c, or sync resume … ${flags} --yes`, tone: 'warn' }]);
@@ -121,7 +122,7 @@ function detailsOf(target: Target): readonly Line[] {
   lines.push(
     lastBatchAt === null
       ? ['no batch yet']
-      : [`last batch ${formatClock(lastBatchAt)}  ${counted(lastFiles, 'file')} ${formatBytes(lastBytes)}`],
+      : [`last batch ${shownTime(lastBatchAt)}  ${counted(lastFiles, 'file')} ${formatBytes(lastBytes)}`],
   );
   const missed: Span = {
     text: `${formatCount(missedByEvents)} missed by events`,
@@ -130,7 +131,7 @@ function detailsOf(target: Target): readonly Line[] {
   lines.push(
     lastFullAt === null
       ? ['not compared in full yet']
-      : [`compared in full ${formatClock(lastFullAt)}  `, missed],
+      : [`compared in full ${shownTime(lastFullAt)}  `, missed],
   );
   if (leftOut > 0)
     lines.push([{ text: `${counted(leftOut, 'symlink')} not copied: out of the base`, tone: 'muted' }]);

@@ -1,6 +1,7 @@
-import { counted, formatBytes, formatClock, formatCount, formatShort } from '../../ui/format.ts';
+import { counted, formatBytes, formatCount, formatShort } from '../../ui/format.ts';
 import { fact, factOf, type Line } from '../../ui/line.ts';
 import type { Span, Tone } from '../../ui/row.tsx';
+import { currentTimes, shownBriefly, shownDay, shownDayTime } from '../../ui/times.ts';
 import { type Condition, nobody } from './condition.ts';
 import { type Line as Row, type Subscriber, type TopicSlice, total, trend } from './state.ts';
 
@@ -33,10 +34,10 @@ export function stateOf(subscriber: Subscriber): Span {
   return { text: words[condition], tone: tones[condition] };
 }
 
-/** Today the time, else the day: neither ticks. */
+/** Today the time, else the day: neither ticks; an age does. */
 function silentSince({ silentSinceMs, silentDays }: Subscriber): string {
   if (!silentSinceMs) return '';
-  return silentDays === 0 ? ` ${formatClock(silentSinceMs)}` : ` ${formatDay(silentSinceMs)}`;
+  return ` ${silentDays === 0 || currentTimes() === 'age' ? shownBriefly(silentSinceMs) : shownDay(silentSinceMs)}`;
 }
 
 /** What all topics retain, and for whom longest. */
@@ -48,7 +49,7 @@ export function retainedOf(slice: TopicSlice): string {
   const [worst] = silent.toSorted((a, b) => b.lag - a.lag);
   return worst?.keptUntilMs === undefined
     ? kept
-    : `${kept}; kept for ${worst.name} until ${formatDay(worst.keptUntilMs)}`;
+    : `${kept}; kept for ${worst.name} until ${shownDay(worst.keptUntilMs)}`;
 }
 
 /** What there is to say about one subscriber beyond its row. */
@@ -65,8 +66,8 @@ export function aboutOf({ topic, subscriber }: Row): readonly Line[] {
     ...(blocked ? [`message ${blocked.id} failed ${blocked.attempts} times: ${blocked.error}`] : []),
     ...(missed > 0 ? [`${formatCount(missed)} removed unread`] : []),
     ...(aside > 0 ? [`${formatCount(aside)} set aside`] : []),
-    ...(silentSinceMs ? [`silent since ${formatDay(silentSinceMs)} ${formatClock(silentSinceMs)}`] : []),
-    ...(keptUntilMs === undefined ? [] : [`messages are kept for it until ${formatDay(keptUntilMs)}`]),
+    ...(silentSinceMs ? [`silent since ${shownDayTime(silentSinceMs)}`] : []),
+    ...(keptUntilMs === undefined ? [] : [`messages are kept for it until ${shownDay(keptUntilMs)}`]),
   ];
   return [{ spans: [first] }, ...(more.length === 0 ? [] : [{ spans: [`  ${more.join(', ')}`] }])];
 }
@@ -86,9 +87,7 @@ export function detailsOf({ topic, subscriber }: Row, columns: number): readonly
       : [
           fact(
             'silent',
-            silentSinceMs === 0
-              ? 'it was never heard of'
-              : `since ${formatDay(silentSinceMs)} ${formatClock(silentSinceMs)}`,
+            silentSinceMs === 0 ? 'it was never heard of' : `since ${shownDayTime(silentSinceMs)}`,
           ),
         ];
   return [
@@ -101,15 +100,7 @@ export function detailsOf({ topic, subscriber }: Row, columns: number): readonly
       : []),
     ...(missed > 0 ? [fact('missed', `${counted(missed, 'message')} removed before it read them`)] : []),
     ...(aside > 0 ? [fact('aside', `${counted(aside, 'message')} set aside`)] : []),
-    ...(keptUntilMs === undefined ? [] : [fact('kept', `for it until ${formatDay(keptUntilMs)}`)]),
+    ...(keptUntilMs === undefined ? [] : [fact('kept', `for it until ${shownDay(keptUntilMs)}`)]),
     kept,
   ];
 }
-
-/** `18 Nov`, local time. */
-function formatDay(atMs: number): string {
-  const at = new Date(atMs);
-  return `${at.getDate()} ${months[at.getMonth()]}`;
-}
-
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];

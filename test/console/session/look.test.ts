@@ -48,6 +48,10 @@ test('what is seen is copied, saved as text, JSON and a picture, and nothing cla
   const [, encoded = ''] = /\u001B\]52;c;([^\u0007]*)\u0007/.exec(play.raw()) ?? [];
   expect(Buffer.from(encoded, 'base64').toString()).toMatch(/^deploy:/);
 
+  play.press('T');
+  await play.shows('Times are UTC');
+  await play.shows(/\d\d:\d\d UTC$/m);
+
   play.press('ctrl+s');
   await play.shows(/Saved .*_lock_.*\.txt/);
   play.press(':', 'save json', 'enter');
