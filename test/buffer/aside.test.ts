@@ -7,6 +7,7 @@ import { type Flushed, flush, hasWork } from '../../source/features/buffer/flush
 import { pendingOf } from '../../source/features/buffer/pending.ts';
 import { openTarget } from '../../source/features/buffer/sql/open-target.ts';
 import type { FlushStep } from '../../source/features/buffer/sql/target.ts';
+import { runHere } from '../helpers/batch.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { type Database, databases } from './databases.ts';
 
@@ -72,7 +73,7 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (kind) => {
     expect(await doctor.examine(redis, ['pending:one:aside'])).toMatchObject([
       {
         code: 'SET_ASIDE',
-        message: expect.stringContaining('SQL refuses 1 id of one (+107), such as `bad`'),
+        message: expect.stringContaining('Set aside: 1 id of one (+107), such as `bad`'),
       },
     ]);
   });
@@ -361,6 +362,25 @@ test('an id of 2 MiB is not read but set aside, whoever dies when, and the other
     expect(await asideOf('long')).toMatchObject([{ count: 8, code: 'ID_LENGTH' }]);
     expect((await sent()) - before).toBeLessThan(300_000);
     await target.close();
+    expect(await doctor.examine(redis, ['pending:long:aside'])).toContainEqual(
+      expect.objectContaining({
+        code: 'SET_ASIDE',
+        message: expect.stringContaining(': an id of 2.0M is not read'),
+        fix: expect.stringContaining('quarterdeck buffer drop long --too-long'),
+      }),
+    );
+    await redis.zadd('pending:long:aside', 4, 'short', 1, 'other');
+    const drop = (...how: string[]) => runHere(['buffer', 'drop', 'long', ...how], { url: server.url });
+    expect(await drop('--too-long')).toMatchObject({ code: 2 });
+    expect(await redis.zcard('pending:long:aside')).toBe(3);
+    expect(await drop('--too-long', '--yes')).toMatchObject({ code: 0, stdout: 'long: forgot +8 of 1 id\n' });
+    const { stdout } = await drop('--all', '--yes', '--json');
+    expect(JSON.parse(stdout)).toEqual({
+      type: 'long',
+      dropped: expect.toSatisfy((rows: object[]) => rows.length === 2),
+      unknown: [],
+    });
+    expect(await asideOf('long')).toEqual([]);
   } finally {
     await database.close();
   }

@@ -368,6 +368,9 @@ describe('flush', () => {
       [['retry', 'projekt', '--all'], 4, 'BUFFER_UNKNOWN'],
       [['aside', 'projekt'], 4, 'BUFFER_UNKNOWN'],
       [['drop', 'project', 'undefined'], 2, 'NOT_CONFIRMED'],
+      [['drop', 'project', '--all'], 2, 'NOT_CONFIRMED'],
+      [['drop', 'project', '--all', '--too-long', '--yes'], 2, 'USAGE'],
+      [['drop', 'project', '--yes'], 2, 'USAGE'],
       [['drop', 'project', 'x', '--yes'], 4, 'NOT_ASIDE'],
     ] as const)
       expect(await refusal(['buffer', ...words])).toMatchObject({ exit, code });

@@ -200,8 +200,8 @@ test('what SQL refuses needs a human, whatever else is so', () => {
   );
   expect(sentences(slice)).toEqual([
     'views RETRYING, 870 ids: Cannot open postgres://app@db-1/app: connect ECONNREFUSED 10.0.0.7:5432',
-    'views 3 ids set aside: SQL refuses them',
-    'only 1 id set aside: SQL refuses them',
+    'views 3 ids set aside: `buffer aside` says why',
+    'only 1 id set aside: `buffer aside` says why',
   ]);
   expect(slice.types.map((row) => stateOf(row, nowMs))).toEqual(['retrying', 'aside', 'flushed']);
 });

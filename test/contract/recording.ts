@@ -221,6 +221,7 @@ export async function exerciseAll(url: string): Promise<void> {
     await qd('buffer retry project --all');
     await qd(`buffer flush project --to sqlite:${file}`);
     await qd('buffer drop project bad2 --yes');
+    await qd('buffer drop project --all --yes');
 
     const shipped = inBackground(`ship run ${logs} --channel logs: --consumers 2 --budget 1MiB --part 64KiB`);
     const isOpen = async (channel: string) => (await qd('ship status --json')).includes(`"${channel}"`);

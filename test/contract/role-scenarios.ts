@@ -217,6 +217,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await does('buffer retry project --all');
       await does(`buffer flush project --to sqlite:${file}`);
       await does('buffer drop project bad2 --yes');
+      await does('buffer drop project --all --yes');
       await other('buffer incr project 9');
       const daemon = begins(`buffer flush project --to sqlite:${file} --every 100ms`);
       await until(async () => (await admin.exists(key('pending:*', 'project'))) === 0);

@@ -1,5 +1,6 @@
 import { UsageError, WrongTypeError } from '../../errors.ts';
-import { Allowance, mostOfAll } from '../../redis/allowance.ts';
+import { Allowance, mostOfAll, mostOfOne } from '../../redis/allowance.ts';
+import type { Client } from '../../redis/client.ts';
 import { counted, formatClock } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { name } from '../../values.ts';
@@ -15,7 +16,15 @@ import {
 } from '../feature.ts';
 import { increment } from './buffer.ts';
 import { NotAsideError } from './errors.ts';
-import { type Aside, asideOf, dropAside, retryAside } from './flush/aside.ts';
+import {
+  type Aside,
+  asideOf,
+  type Dropped,
+  dropAllAside,
+  dropAside,
+  retryAside,
+  type WhichAside,
+} from './flush/aside.ts';
 import { dropGuard } from './guards.ts';
 import { allTypes, assertKnown } from './known-names.ts';
 import { pendingOf } from './pending.ts';
@@ -25,7 +34,7 @@ import { signed } from './status-text.ts';
 
 const aside = defineCommand({
   verb: 'aside',
-  summary: 'what SQL refuses: each id with its count and the reason',
+  summary: 'what is set aside: each id with its count and the reason',
   words: { type: named(optionalWord('TYPE', 'only this type', name), 'buffer') },
   prints: printed.aside,
   writes: false,
@@ -82,17 +91,26 @@ const retry = defineCommand({
 
 const drop = defineCommand({
   verb: 'drop',
-  summary: 'forget counts that SQL refuses',
+  summary: 'forget counts that are set aside',
   words: {
     type: named(word('TYPE', 'the type', name), 'buffer'),
-    ids: list('ID', 'as `buffer aside` lists them', name, { min: 1 }),
+    ids: list('ID', 'as `buffer aside` lists them', name, { min: 0 }),
+  },
+  flags: {
+    all: switchFlag('everything that is aside'),
+    tooLong: switchFlag('ids that no flush reads (ID_LENGTH), and nobody can type'),
   },
   prints: printed.dropped,
   writes: true,
   guard: dropGuard,
-  examples: ['quarterdeck buffer drop project undefined --yes'],
-  async run({ redis }, { type, ids }) {
+  examples: ['quarterdeck buffer drop project undefined --yes', 'quarterdeck buffer drop project --too-long'],
+  async run({ redis, warn }, { type, ids, all, tooLong }) {
+    if ([all, tooLong, ids.length > 0].filter(Boolean).length !== 1)
+      throw new UsageError('Expected ids to forget, --all, or --too-long', {
+        hint: 'Usage: quarterdeck buffer drop TYPE ID... | --all | --too-long',
+      });
     await assertKnown(redis, await pendingOf(redis, type));
+    if (all || tooLong) return await dropAll(redis, type, all ? 'all' : 'too long', warn);
     const { dropped, unknown } = await dropAside(redis, type, ids);
     if (dropped.length === 0) throw new NotAsideError(type, unknown);
     return {
@@ -105,6 +123,33 @@ const drop = defineCommand({
     };
   },
 });
+
+/** Names of what was dropped as much as a listing does; all of it is counted. */
+async function dropAll(redis: Client, type: string, which: WhichAside, warn: (text: string) => void) {
+  const named: Dropped[] = [];
+  const allowance = new Allowance(mostOfOne);
+  let [ids, total] = [0, 0];
+  for await (const page of dropAllAside(redis, type, which)) {
+    for (const each of page) {
+      ids += 1;
+      total += each.count;
+      if (allowance.isSpent) continue;
+      named.push(each);
+      allowance.takeBytes(each.id.length + 64);
+    }
+  }
+  if (ids > named.length)
+    warn(
+      `${counted(ids - named.length, 'id')} of ${type} that were forgotten are not named: there are too many`,
+    );
+  // An id of which only the beginning is known cannot be counted again.
+  const isWhole = named.length === ids && ids > 0 && !named.some(({ isCut }) => isCut);
+  return {
+    ...(isWhole ? undoOfDrop(type, named) : {}),
+    json: { type, dropped: named.map(({ id, count }) => ({ id, count })), unknown: [] },
+    text: `${type}: forgot ${signed(total)} of ${counted(ids, 'id')}`,
+  };
+}
 
 /** They are counted again, and the next flush tries them; counts that never grew by an increment cannot be. */
 function undoOfDrop(type: string, dropped: readonly { readonly id: string; readonly count: number }[]) {

@@ -97,7 +97,7 @@ function storyOf(row: BufferRow, nowMs: number): string {
   if (flusher?.isSilent) return `flusher silent since ${shownTime(flusher.seenMs)}`;
   if (stateOf(row, nowMs) === 'stuck') return 'a flush never finished';
   if (stateOf(row, nowMs) === 'old') return 'nobody flushes';
-  if (ids === 0) return row.aside ? `SQL refuses ${counted(row.aside.ids, 'id')}` : '';
+  if (ids === 0) return row.aside ? `${counted(row.aside.ids, 'id')} set aside` : '';
   return flusher ? `flushed every ${interval(flusher.everyMs)}` : 'waits for a flush';
 }
 
@@ -139,7 +139,7 @@ function placeOf({ target, flusher }: BufferRow): string {
 
 function asideLine({ type, aside }: BufferRow): string {
   if (!aside) return '';
-  return `SQL refuses ${signed(aside.total)} of ${counted(aside.ids, 'id')}: \`buffer aside ${type}\` says why`;
+  return `${signed(aside.total)} of ${counted(aside.ids, 'id')} set aside: \`buffer aside ${type}\` says why`;
 }
 
 function lastLine({ last }: BufferRow): string {

@@ -175,7 +175,7 @@ function warnOf(context: CommandContext, { type, leftPending, refused }: Flushed
   const others = refused.length - mostNamed;
   if (others > 0) context.warn(`Set aside: ${counted(others, 'other id')} of ${type}`);
   if (refused.length > 0)
-    context.warn(`\`quarterdeck buffer aside ${shellWord(type)}\` lists what SQL refuses`);
+    context.warn(`\`quarterdeck buffer aside ${shellWord(type)}\` lists what is set aside`);
 }
 
 const mostNamed = 10;

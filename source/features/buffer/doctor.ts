@@ -6,7 +6,7 @@ import { shellWord } from '../../shell-word.ts';
 import { counted, formatDuration } from '../../ui/format.ts';
 import type { Doctor, Finding } from '../feature.ts';
 import { examineCounts } from './damaged-counts.ts';
-import { asidePages } from './flush/aside.ts';
+import { type Aside, asidePages } from './flush/aside.ts';
 import { bufferKeys, isOwnType } from './keys.ts';
 import { glance, type Pending } from './pending.ts';
 import { type BufferState, rowOf, stateOf } from './state.ts';
@@ -103,15 +103,19 @@ async function examineType(redis: Client, type: string, isListed: boolean): Prom
 
 /** Counts that are safe, and not where they belong. */
 async function asideFinding(redis: Client, { type, aside }: Pending, key: string): Promise<Finding> {
-  const { value: page = [] } = await asidePages(redis, type).next();
-  const [first] = page ?? [];
+  const page: readonly Aside[] = (await asidePages(redis, type).next()).value ?? [];
+  const [first] = page;
   const such = first ? `, such as \`${first.id}\`: ${first.reason ?? 'for a reason that is not known'}` : '';
+  const command = `quarterdeck buffer drop ${shellWord(type)}`;
+  const tooLong = page.some(({ code }) => code === 'ID_LENGTH')
+    ? `; ids too long to be read: ${command} --too-long`
+    : '';
   return {
     code: 'SET_ASIDE',
     severity: 'warning',
     key,
-    message: `SQL refuses ${counted(aside.ids, 'id')} of ${type} (${signed(aside.total)})${such}`,
-    fix: `Mend the table, then quarterdeck buffer retry ${shellWord(type)} --all; or quarterdeck buffer drop ${shellWord(type)} ID`,
+    message: `Set aside: ${counted(aside.ids, 'id')} of ${type} (${signed(aside.total)})${such}`,
+    fix: `Mend the table, then quarterdeck buffer retry ${shellWord(type)} --all; or ${command} ID${tooLong}`,
   };
 }
 

@@ -5,21 +5,35 @@ import { glance } from './pending.ts';
 import { placeOf } from './sql/place.ts';
 import { signed } from './status-text.ts';
 
-export const dropGuard: Guard<{ readonly type: string; readonly ids: string[] }> = {
+type Drop = {
+  readonly type: string;
+  readonly ids: string[];
+  readonly all: boolean;
+  readonly tooLong: boolean;
+};
+
+export const dropGuard: Guard<Drop> = {
   loses: true,
   async look({ redis }, input) {
-    const { type } = input;
+    const { type, all, tooLong } = input;
     const wanted = new Set(input.ids);
-    const found: { id: string; count: number }[] = [];
-    for await (const page of asidePages(redis, type)) found.push(...page.filter(({ id }) => wanted.has(id)));
-    if (found.length === 0) return;
-    const total = found.reduce((sum, { count }) => sum + count, 0);
-    const [first] = found;
-    const what = found.length === 1 ? `\`${first?.id}\`` : counted(found.length, 'id');
+    let [ids, total] = [0, 0];
+    let first: string | undefined;
+    for await (const page of asidePages(redis, type)) {
+      for (const { id, code, count } of page) {
+        if (!(all || (tooLong ? code === 'ID_LENGTH' : wanted.has(id)))) continue;
+        ids += 1;
+        total += count;
+        first ??= id;
+      }
+    }
+    if (ids === 0) return;
+    const what = ids > 1 ? counted(ids, 'id') : tooLong || all ? '1 id' : `\`${first}\``;
+    const which = all ? 'all that is set aside' : tooLong ? 'too long to be read' : 'set aside';
     return {
       name: type,
-      state: `${counted(found.length, 'id')} aside, ${signed(total)}`,
-      question: `Forget ${signed(total)} of ${what} in ${type}, which SQL refuses?`,
+      state: `${counted(ids, 'id')} aside, ${signed(total)}`,
+      question: `Forget ${signed(total)} of ${what} in ${type}, ${which}?`,
       input,
     };
   },

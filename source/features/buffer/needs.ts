@@ -24,7 +24,7 @@ function needsOfRow(row: BufferRow, nowMs: number): readonly Need[] {
     });
   }
   if (aside) {
-    const words = `${counted(aside.ids, 'id')} set aside: SQL refuses them`;
+    const words = `${counted(aside.ids, 'id')} set aside: \`buffer aside\` says why`;
     found.push({ kind: 'aside', name: type, row: type, severity: 'warn', words, figure: aside.ids });
   }
   return found;

@@ -6,6 +6,7 @@ import asidePage from './flush/aside-page.lua';
 import claim from './flush/claim.lua';
 import commit from './flush/commit.lua';
 import drop from './flush/drop.lua';
+import dropAll from './flush/drop-all.lua';
 import readBatch from './flush/read-batch.lua';
 import retry from './flush/retry.lua';
 import retryAll from './flush/retry-all.lua';
@@ -31,7 +32,19 @@ export const roles: readonly Role[] = [
   },
   {
     name: 'flusher',
-    scripts: [addUp, asidePage, claim, commit, drop, pending, readBatch, registryPage, retry, retryAll],
+    scripts: [
+      addUp,
+      asidePage,
+      claim,
+      commit,
+      drop,
+      dropAll,
+      pending,
+      readBatch,
+      registryPage,
+      retry,
+      retryAll,
+    ],
     commands: ['EXISTS', 'TIME', 'ZADD', 'ZCOUNT'],
     keys: (redis, type) => {
       const { guard: _, ...keys } = bufferKeys(redis, type);

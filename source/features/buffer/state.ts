@@ -113,7 +113,7 @@ export function selectedRow(slice: BufferSlice): BufferRow | undefined {
  * - `flushing`: a batch is on its way
  * - `old`: counts wait for longer than they should
  * - `waiting`: counts wait for the next flush
- * - `aside`: all is in SQL but what SQL refuses
+ * - `aside`: all is in SQL but what is set aside
  * - `flushed`: all is in SQL
  */
 export const bufferStates = [

@@ -9,6 +9,7 @@ import { cutMark, formatBytes, onlyText } from '../../../ui/format.ts';
 import { bufferKeys } from '../keys.ts';
 import pageLua from './aside-page.lua';
 import dropLua from './drop.lua';
+import dropAllLua from './drop-all.lua';
 import retryLua from './retry.lua';
 import retryAllLua from './retry-all.lua';
 
@@ -77,9 +78,9 @@ function rowOf([id, bytes, count, why, due]: readonly unknown[]): Omit<Aside, 't
   const known = v.safeParse(v.pipe(v.string(), v.parseJson(), explanation), asText(why));
   const dueMs = asText(due);
   const length = bytes === '' ? 0 : asInteger(bytes);
-  const cause = known.success ? known.output : length > longestRead ? tooLong(length) : undefined;
+  const cause = length > longestRead ? tooLong(length) : known.success ? known.output : undefined;
   return {
-    id: asText(id) + (length === 0 ? '' : cutMark(length)),
+    id: shownId(id, length),
     count: asNumber(count),
     code: cause?.code,
     reason: cause?.reason,
@@ -87,6 +88,10 @@ function rowOf([id, bytes, count, why, due]: readonly unknown[]): Omit<Aside, 't
     tries: known.success ? known.output.tries : 0,
     nextRetryMs: dueMs === '' ? undefined : asNumber(dueMs),
   };
+}
+
+function shownId(id: unknown, length: number): string {
+  return asText(id) + (length === 0 ? '' : cutMark(length));
 }
 
 const retryScript = defineScript({
@@ -103,6 +108,19 @@ const retryAllScript = defineScript({
 const dropScript = defineScript({
   lua: dropLua,
   parse: (reply) => asArray(reply).map((each) => asText(each)),
+});
+const droppedEach = 3;
+const dropAllScript = defineScript({
+  lua: dropAllLua,
+  parse(reply) {
+    const [cursor, ...flat] = asArray(reply);
+    const dropped = Array.from({ length: flat.length / droppedEach }, (_, place): Dropped => {
+      const [id, bytes, count] = flat.slice(droppedEach * place, droppedEach * (place + 1));
+      const length = bytes === '' ? 0 : asInteger(bytes);
+      return { id: shownId(id, length), isCut: length > 0, count: asNumber(count) };
+    });
+    return { cursor: asText(cursor), dropped };
+  },
 });
 
 /**
@@ -178,6 +196,39 @@ export async function retryAside(
     unknown.push(...page.filter((_, index) => found[index] !== 1));
   }
   return { retried, unknown };
+}
+
+export type Dropped = {
+  readonly id: string;
+  /** Of `id` only the beginning is here, with its length. */
+  readonly isCut: boolean;
+  readonly count: number;
+};
+
+/** All that is aside, or only ids that no flush reads: `ID_LENGTH`. */
+export type WhichAside = 'all' | 'too long';
+
+/**
+ * Forgets what is set aside, whatever its ids.
+ * @returns a page at a time what each id amounted to
+ */
+export async function* dropAllAside(
+  redis: Client,
+  type: string,
+  which: WhichAside,
+): AsyncGenerator<readonly Dropped[]> {
+  const { aside, why, due } = bufferKeys(redis, type);
+  const above = which === 'all' ? 0 : longestRead;
+  let from = '0';
+  do {
+    const { cursor, dropped } = await typed(
+      redis,
+      { [aside]: 'zset' },
+      dropAllScript(redis, [aside, why, due], [from, above, longestId, pageBytes]),
+    );
+    from = cursor;
+    yield dropped;
+  } while (from !== '0');
 }
 
 /**
