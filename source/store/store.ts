@@ -189,6 +189,10 @@ export type Mode =
       readonly over?: Extract<Mode, { name: 'confirm' }>;
       /** What Enter begins; its `help` stands in the hints. */
       readonly next?: { readonly act: Act; readonly help: string } | undefined;
+      /** What is looked for in the lines is being typed. */
+      readonly line?: Line | undefined;
+      /** What was looked for last, and the line that was found; undefined: none is. */
+      readonly found?: { readonly text: string; readonly at: number | undefined } | undefined;
     };
 
 /** Something, here or in another pane, that has to do with a row. */

@@ -1,7 +1,7 @@
 import type { CommandTable } from '../../commands/palette.ts';
 import type { Config, ContextChoice } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
-import { changeScreen, type Mode, type Store } from '../../store/store.ts';
+import { changeScreen, type Line, type Mode, type Store } from '../../store/store.ts';
 import type { Listed } from '../../ui/list.ts';
 import { sanitise } from '../../ui/text.ts';
 import type { ConsoleLog } from '../console-log.ts';
@@ -12,6 +12,7 @@ import { makeColumns } from './columns-control.ts';
 import { type CommandRunner, sentenceOf } from './command-runner.ts';
 import { completeWord, wordBefore } from './complete-word.ts';
 import { makeContextsControl } from './contexts-control.ts';
+import { matchIn } from './find-in-lines.ts';
 import type { Jumps } from './jumps.ts';
 import { isText, keyLabel, keyList } from './key-names.ts';
 import { globalKey, type globalKeys, listKey, placeOf } from './keymap.ts';
@@ -159,6 +160,24 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     return true;
   };
 
+  /** To the next line that has what is looked for, from the last one or from what is shown. */
+  const look = (now: ModeOf<'output'>, step: 1 | -1): void => {
+    const { text = '', at } = now.found ?? {};
+    if (text === '') {
+      setMode({ ...now, found: undefined });
+      return;
+    }
+    const { rows } = options.sizeOf('');
+    const last = Math.max(0, now.lines.length - rows);
+    const first = now.scroll ?? last;
+    const match = matchIn(now.lines, text, at ?? (step === 1 ? first - 1 : first + rows), step);
+    const isSeen = match.at !== undefined && match.at >= first && match.at < first + rows;
+    const scroll = match.at === undefined || isSeen ? now.scroll : Math.min(last, match.at);
+    setMode({ ...now, scroll, found: { text, at: match.at } });
+    const tone = match.at === undefined ? 'bad' : 'info';
+    changeScreen(store, { status: { text: sanitise(match.words), tone } });
+  };
+
   const handlers: { readonly [Name in Mode['name']]: (key: string, now: ModeOf<Name>) => void } = {
     browse(key) {
       const name = globalKey(key);
@@ -209,6 +228,22 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
       else setMode({ ...now, scroll: Math.max(0, scrolled(now.scroll, key, options.sizeOf('').rows)) });
     },
     output(key, now) {
+      if (now.line) {
+        const { line, ...rest } = now;
+        if (key === 'enter') look({ ...rest, found: { text: line.text, at: undefined } }, 1);
+        else if (leavesLine(key)) setMode(rest);
+        else editLine({ ...now, line }, key);
+        return;
+      }
+      if (key === '/') {
+        setMode({ ...now, line: emptyLine([]) });
+        return;
+      }
+      if (key === 'n' || key === 'N') {
+        if (now.found) look(now, key === 'n' ? 1 : -1);
+        else refuse(`${key} goes from match to match; / finds text first`);
+        return;
+      }
       if (now.over && (leaves(key) || key === 'p' || key === 'ctrl+p' || key === 'enter')) {
         questions.resume(now.over);
         return;
@@ -268,7 +303,9 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
     },
   };
 
-  type LineMode = ModeOf<'palette' | 'filter' | 'ask' | 'note' | 'save' | 'confirm'>;
+  type LineMode =
+    | ModeOf<'palette' | 'filter' | 'ask' | 'note' | 'save' | 'confirm'>
+    | (ModeOf<'output'> & { readonly line: Line });
   const setLine = (now: LineMode, line: LineMode['line']): void => {
     if (line === now.line) return;
     if (now.name === 'palette') palette.change(now, line);
@@ -282,6 +319,7 @@ export function makeKeyboard(options: KeyboardOptions): Keyboard {
   };
   const lineMode = (): LineMode | undefined => {
     const now = mode();
+    if (now.name === 'output') return now.line && { ...now, line: now.line };
     if (now.name !== 'confirm' && 'line' in now) return now;
     return now.name === 'confirm' && now.word !== undefined ? now : undefined;
   };

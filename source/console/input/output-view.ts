@@ -22,6 +22,14 @@ export type ViewOptions = {
   readonly onOpen: () => void;
 };
 
+type Found = Extract<Mode, { name: 'output' }>['found'];
+
+/** What was found goes up with the lines, and out with those that are dropped. */
+function movedUp(found: Found, lines: number): Found {
+  if (found?.at === undefined) return found;
+  return { ...found, at: found.at < lines ? undefined : found.at - lines };
+}
+
 const keptLines = 1000;
 const longestBacklog = 200;
 const retryMs = 100;
@@ -47,15 +55,18 @@ export function openView({ store, title, signal, openAfterMs, onOpen }: ViewOpti
       timer = setTimeout(flush, retryMs);
       return;
     }
+    const dropped = Math.max(0, lines.length + backlog.length - keptLines);
     lines = [...lines, ...backlog].slice(-keptLines);
     backlog = [];
     flushed.resolve();
     flushed = Promise.withResolvers();
     if (signal.aborted || (isOpen && mode.name !== 'output')) return;
-    const scroll = mode.name === 'output' ? mode.scroll : start;
+    const now = mode.name === 'output' ? mode : undefined;
+    const scroll = now ? now.scroll : start;
     if (!isOpen) onOpen();
     isOpen = true;
-    changeScreen(store, { mode: { name: 'output', title, lines, scroll, isRunning, next } });
+    const looking = now && { line: now.line, found: movedUp(now.found, dropped) };
+    changeScreen(store, { mode: { name: 'output', title, lines, scroll, isRunning, next, ...looking } });
   };
   const timeout = openAfterMs === undefined ? undefined : setTimeout(flush, openAfterMs);
 

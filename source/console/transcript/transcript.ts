@@ -169,6 +169,11 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       if (texts.length > 0) say(...texts);
       const isFinder = mode.name === 'palette' && mode.isFinder === true;
       if (line) beginTyping(isFinder ? 'find' : (labels[mode.name] ?? mode.name), line.text);
+    } else if (mode.name === 'output' && line && !typed) {
+      beginTyping('find', line.text);
+    } else if (mode.name === 'output' && !line && typed) {
+      typed = undefined;
+      write('\n');
     } else if (line && typed && line.text !== typed.text) {
       const { label, text } = typed;
       if (line.text.startsWith(text)) {
@@ -194,7 +199,12 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       const found = first ? `, first: ${[first.word, first.summary].filter(Boolean).join(', ')}` : '';
       say(`${mode.offers.length} found${found}`);
     }
-    if (mode.name === 'output' && old.name === 'output') say(...added(old.lines, mode.lines));
+    if (mode.name === 'output' && old.name === 'output') {
+      say(...added(old.lines, mode.lines));
+      const at = mode.found?.at;
+      // Where it stands is said; lines that came only moved it.
+      if (at !== undefined && mode.found !== old.found && mode.lines === old.lines) say(mode.lines[at] ?? '');
+    }
     if (mode.name === 'needs' && old.name === 'needs' && mode.selected !== old.selected) {
       const index = state.needs.findIndex(({ id }) => id === mode.selected);
       const need = state.needs[index];

@@ -3,6 +3,7 @@ import { usageOf } from '../../commands/run-command.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import type { Span } from '../../ui/row.tsx';
 import { padEnd, width } from '../../ui/text.ts';
+import { textKeys } from '../input/find-in-lines.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
 import { type GlobalKey, globalKeys, listKeys } from '../input/keymap.ts';
 import { sessionKeys } from '../input/session-keys.ts';
@@ -29,6 +30,7 @@ export function helpLines({ features, focus, table, columns }: HelpOptions): rea
     ...section('In every pane', entriesOf({ ...globalKeys, ...sessionKeys }), columns),
     ...section('While the console is frozen, or a recording is replayed', entriesOf(timeKeys), columns),
     ...section('While a recording is replayed', entriesOf(replayKeys), columns),
+    ...section('In what a command printed', entriesOf(textKeys), columns),
     ...section('In the list of every pane', entriesOf(listKeys), columns),
     ...others.flatMap((feature) => keysOf(feature, columns)),
     ...section('Commands: press : to run one here, or `quarterdeck …` in a shell', commands, columns),

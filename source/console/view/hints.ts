@@ -2,6 +2,7 @@ import type { AnyFeature } from '../../features/index.ts';
 import type { Guide, Mode, Past } from '../../store/store.ts';
 import type { Span } from '../../ui/row.tsx';
 import { width } from '../../ui/text.ts';
+import { textKeys } from '../input/find-in-lines.ts';
 import { keyLabel, keyList } from '../input/key-names.ts';
 import { type GlobalKey, globalKeys, listKeys } from '../input/keymap.ts';
 import { replayKeys, timeKeys } from '../input/time-keys.ts';
@@ -76,7 +77,19 @@ export function hintsFor(
     return [hint('up', 'up'), hint('down', 'down'), hint('esc', 'back to the question')];
   if (mode.name === 'output') {
     const next = mode.next ? [hint('enter', mode.next.help)] : [];
-    return [...next, hint('up', 'up'), hint('down', 'down'), hint('esc', mode.isRunning ? 'stop' : 'close')];
+    const { find, nextMatch } = textKeys;
+    const keys = mode.line
+      ? []
+      : mode.found
+        ? [hint(nextMatch.key[0], nextMatch.help)]
+        : [hint(find.key[0], 'find')];
+    return [
+      ...next,
+      ...keys,
+      hint('up', 'up'),
+      hint('down', 'down'),
+      hint('esc', mode.isRunning ? 'stop' : 'close'),
+    ];
   }
   if (mode.name === 'confirm') {
     const yes = mode.word === undefined ? { key: 'y', help: 'yes' } : hint('enter', 'yes, once it is typed');

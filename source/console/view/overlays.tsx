@@ -40,7 +40,9 @@ export function HelpView({
 
 /** What a command of the palette printed. */
 export function OutputView({ mode, area }: Area & { readonly mode: ModeOf<'output'> }): ReactNode {
-  return <Scrolled area={area} title={mode.title} lines={mode.lines} scroll={mode.scroll} />;
+  const at = mode.found?.at;
+  const lines = mode.lines.map((line, index) => (index === at ? [{ text: line, inverse: true }] : line));
+  return <Scrolled area={area} title={mode.title} lines={lines} scroll={mode.scroll} />;
 }
 
 type ScrolledProps = Area & {

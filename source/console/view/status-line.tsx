@@ -59,6 +59,7 @@ type Asking = { readonly label: string; readonly line: { readonly text: string; 
 function askingOf(label: string | undefined, mode: State['screen']['mode']): Asking | undefined {
   if (mode.name === 'palette') return { label: mode.isFinder ? 'find ›' : ':', line: mode.line };
   if (mode.name === 'filter') return { label: '/', line: mode.line };
+  if (mode.name === 'output' && mode.line) return { label: '/', line: mode.line };
   if (mode.name === 'save') return { label: 'save the panes as view ›', line: mode.line };
   if (mode.name === 'note') {
     return { label: mode.act === 'ack' ? 'on it, note ›' : 'put it off for ›', line: mode.line };

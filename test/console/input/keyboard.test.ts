@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { changeSlice } from '../../../source/store/store.ts';
+import { changeScreen, changeSlice } from '../../../source/store/store.ts';
 import { changeList, initialList } from '../../../source/ui/list.ts';
 import { makeFeature, type Notes } from '../../helpers/feature.ts';
 import { makeShell } from '../../helpers/shell.ts';
@@ -64,6 +64,48 @@ describe('moving about', () => {
     expect(mode().name).toBe('help');
     type('wip');
     expect(mode()).toMatchObject({ name: 'palette', isFinder: true, line: { text: 'wip' } });
+    press('esc');
+    expect(mode().name).toBe('browse');
+  });
+});
+
+describe('in what a command printed', () => {
+  test('/ finds text in any case, n and N go from match to match and round, and Esc goes back one step', () => {
+    const { store, press, type, mode, status } = open();
+    const lines = Array.from({ length: 60 }, (_, index) =>
+      index % 20 === 5 ? `a Lock ${index}` : `line ${index}`,
+    );
+    const output = { name: 'output', title: 'x', lines, scroll: 0, isRunning: false } as const;
+    changeScreen(store, { mode: output });
+    press('n');
+    expect(status()).toBe('n goes from match to match; / finds text first');
+    press('/');
+    type('lock');
+    expect(mode()).toMatchObject({ line: { text: 'lock' }, scroll: 0 });
+    press('esc');
+    expect(mode()).toEqual(output);
+    press('/');
+    type('LOCK');
+    press('enter');
+    const found: [unknown, unknown, unknown][] = [];
+    for (const key of ['', 'n', 'n', 'n', 'N']) {
+      if (key !== '') press(key);
+      const now = mode();
+      if (now.name === 'output') found.push([now.found?.at, now.scroll, status()]);
+    }
+    expect(found.map(([at, , words]) => [at, words])).toEqual([
+      [5, 'Match 1 of 3'],
+      [25, 'Match 2 of 3'],
+      [45, 'Match 3 of 3'],
+      [5, 'Match 1 of 3, from the top again'],
+      [45, 'Match 3 of 3, from the end again'],
+    ]);
+    // What is found is to be seen.
+    expect(found.map(([, scroll]) => scroll)).toEqual([0, 25, 45, 5, 45]);
+    press('/');
+    type('nowhere');
+    press('enter');
+    expect(status()).toBe('Nothing here has `nowhere`');
     press('esc');
     expect(mode().name).toBe('browse');
   });
