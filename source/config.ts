@@ -77,6 +77,8 @@ export type Config = {
   readonly operator: string;
   readonly embeddedDirectory: string;
   readonly configFile: string | undefined;
+  /** Where each setting here comes from, by its name here: `--url`, `REDIS_URL`, `config file`, `default`. */
+  readonly sources: Readonly<Record<string, string>>;
   /** Said once on stderr, such as a password found in a URL. */
   readonly warnings: readonly string[];
 } & Omit<FileSettings, 'contexts'>;
@@ -179,14 +181,25 @@ export function readConfig(
   const context = chosenContext([flags, fromEnv, fromFile], contexts, configFile, mistakes);
   // The nearest first.
   const given: readonly Source[] = [
-    { raw: flags, label: (name) => `--${dashed(name)}` },
-    { raw: fromEnv, label: envName },
-    { raw: fromFile, label: (name) => `\`${name}\` in ${configFile}` },
+    { raw: flags, from: (name) => `--${dashed(name)}` },
+    { raw: fromEnv, from: (name) => variableOf(name, env) },
+    {
+      raw: fromFile,
+      label: (name) => `\`${name}\` in ${configFile}`,
+      from: () => 'config file',
+    },
   ];
   // A context is as near as what chose it, and nearer than anything behind that.
   const sources = given.flatMap((source, place): readonly Source[] =>
     context?.place === place
-      ? [source, { raw: context.raw, label: (name) => `\`${name}\` of the context ${context.name}` }]
+      ? [
+          source,
+          {
+            raw: context.raw,
+            label: (name) => `\`${name}\` of the context ${context.name}`,
+            from: () => `context ${context.name}`,
+          },
+        ]
       : [source],
   );
   const distance = (name: SettingName): number => sources.findIndex(({ raw }) => raw[name] !== undefined);
@@ -199,7 +212,7 @@ export function readConfig(
     const wanted = name === 'url' && !Array.isArray(raw) ? [raw] : raw;
     const result = v.safeParse(schema.entries[name], wanted);
     if (result.success) Object.assign(settings, { [name]: result.output });
-    else mistakes.push(`${source.label(name)}: ${result.issues[0].message}`);
+    else mistakes.push(`${(source.label ?? source.from)(name)}: ${result.issues[0].message}`);
   }
 
   const urls: string[] = [];
@@ -293,9 +306,78 @@ export function readConfig(
     operator: settings.operator ?? userName(env),
     embeddedDirectory: settings.embeddedDirectory ?? path.join(stateHome(env), 'quarterdeck', 'embedded'),
     configFile: existsSync(configFile) ? configFile : undefined,
+    sources: Object.freeze({
+      ...Object.fromEntries(
+        Object.entries(settingOf).map(([field, name]) => [
+          field,
+          sources[distance(name)]?.from(name) ?? 'default',
+        ]),
+      ),
+      ...Object.fromEntries(
+        Object.keys(ofFile).map((name) => [name, Object.hasOwn(fromFile, name) ? 'config file' : 'default']),
+      ),
+      ...(settings.user === undefined && username !== undefined && { username: 'the URL' }),
+      password:
+        source === undefined
+          ? password === undefined
+            ? 'default'
+            : 'the URL'
+          : (sources[distance(source)]?.from(source) ?? 'default'),
+      ...(settings.screenReader === undefined && isOn(env.ACCESSIBLE) && { screenReader: 'ACCESSIBLE' }),
+      ...colorSource((flags.color ?? fromEnv.color) !== undefined, settings.color, env),
+    }),
     warnings: Object.freeze([...new Set(warnings)]),
     ...ofFile,
   });
+}
+
+/** Which setting each of these comes from. */
+const settingOf = {
+  urls: 'url',
+  cluster: 'cluster',
+  sentinel: 'sentinel',
+  embedded: 'embedded',
+  embeddedDirectory: 'embeddedDirectory',
+  username: 'user',
+  passwordFile: 'passwordFile',
+  passwordCommand: 'passwordCommand',
+  sentinelPassword: 'sentinelPasswordFile',
+  tlsCaFile: 'tlsCa',
+  tlsCertFile: 'tlsCert',
+  tlsKeyFile: 'tlsKey',
+  tlsServername: 'tlsServername',
+  router: 'router',
+  json: 'json',
+  readOnly: 'readOnly',
+  yes: 'yes',
+  color: 'color',
+  theme: 'theme',
+  glyphs: 'glyphs',
+  context: 'context',
+  view: 'view',
+  panes: 'panes',
+  screenReader: 'screenReader',
+  log: 'log',
+  record: 'record',
+  debug: 'debug',
+  timeoutMs: 'timeout',
+  operator: 'operator',
+  configFile: 'config',
+} as const satisfies Partial<Record<keyof Config, SettingName>>;
+
+/** The variable that was read: some settings have more than one. */
+function variableOf(name: SettingName, env: NodeJS.ProcessEnv): string {
+  const own = envName(name);
+  if (env[own]?.trim()) return own;
+  return name === 'url' ? 'REDIS_URL' : name === 'color' ? envName('noColor') : own;
+}
+
+/** As `colorOf` decides. */
+function colorSource(isNear: boolean, set: boolean | undefined, env: NodeJS.ProcessEnv): { color?: string } {
+  if (set !== undefined && isNear) return {};
+  if (env.NO_COLOR) return { color: 'NO_COLOR' };
+  if (env.CLICOLOR_FORCE && env.CLICOLOR_FORCE !== '0') return { color: 'CLICOLOR_FORCE' };
+  return env.CLICOLOR === '0' ? { color: 'CLICOLOR' } : {};
 }
 
 type Chosen = {
@@ -423,7 +505,13 @@ function isOn(value = ''): boolean {
   return /^(1|true|yes|on)$/i.test(value);
 }
 
-type Source = { readonly raw: RawSettings; label(name: string): string };
+type Source = {
+  readonly raw: RawSettings;
+  /** Where it is from, in a word or two. */
+  from(name: SettingName): string;
+  /** The same for a mistake, where more has to be said. */
+  label?(name: string): string;
+};
 type Settings = v.InferOutput<typeof schema>;
 
 function attempted(read: () => string, mistakes: string[]): string | undefined {

@@ -42,6 +42,36 @@ test('a flag wins over the environment, which wins over the file', () => {
   });
 });
 
+test('each setting says where it comes from, also where several variables or a URL give it', () => {
+  const own = path.join(directory, 'sources.json');
+  const contexts = { prod: { url: 'redis://bob:x@db', production: true, glyphs: 'ascii' } };
+  writeFileSync(own, JSON.stringify({ contexts, context: 'prod', mouse: 'off', color: true, timeout: '5s' }));
+  const env = { ...nothing, QUARTERDECK_CONFIG: own, NO_COLOR: '1', ACCESSIBLE: '1', QUARTERDECK_YES: '1' };
+  expect(readConfig({ readOnly: true }, env).sources).toMatchObject({
+    urls: 'context prod',
+    username: 'the URL',
+    password: 'the URL',
+    glyphs: 'context prod',
+    context: 'config file',
+    timeoutMs: 'config file',
+    mouse: 'config file',
+    clipboard: 'default',
+    readOnly: '--read-only',
+    yes: 'QUARTERDECK_YES',
+    color: 'NO_COLOR',
+    screenReader: 'ACCESSIBLE',
+    configFile: 'QUARTERDECK_CONFIG',
+    operator: 'default',
+  });
+  expect(
+    readConfig({}, { ...nothing, REDIS_URL: 'redis://a', QUARTERDECK_NO_COLOR: '1' }).sources,
+  ).toMatchObject({
+    urls: 'REDIS_URL',
+    color: 'QUARTERDECK_NO_COLOR',
+    password: 'default',
+  });
+});
+
 test('a switch can be turned off by what is nearer', () => {
   expect(readConfig({ config: file, readOnly: false }, nothing).readOnly).toBe(false);
   expect(readConfig({ config: file }, { ...nothing, QUARTERDECK_READ_ONLY: 'no' }).readOnly).toBe(false);

@@ -4,7 +4,7 @@ import * as printed from './printed.ts';
 
 export const configCommand = defineCommand({
   verb: 'config',
-  summary: 'show the settings in force, after flags, environment, config file and defaults',
+  summary: 'show the settings in force and where each comes from: flags, environment, config file, defaults',
   prints: printed.settings,
   writes: false,
   offline: true,
@@ -13,8 +13,8 @@ export const configCommand = defineCommand({
     const isSet = (secret: string | undefined) => (secret === undefined ? 'not set' : 'set');
     const json = { ...shown, password: isSet(password), sentinelPassword: isSet(sentinelPassword) };
     const rows = Object.entries(json)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, shownAs(value)]);
+      .filter(([name, value]) => value !== undefined && name !== 'sources')
+      .map(([name, value]) => [name, config.sources[name] ?? '', shownAs(value)]);
     return { json, text: textTable(rows) };
   },
 });

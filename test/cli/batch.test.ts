@@ -169,7 +169,7 @@ test('a password is never printed', async () => {
   writeFileSync(file, 'hunter2\n');
   const fromFiles = await run(['config', '--password-file', file, '--sentinel-password-file', file]);
   rmSync(path.dirname(file), { recursive: true });
-  expect(fromFiles.stdout.match(/assword +set$/gm)).toHaveLength(2);
+  expect(fromFiles.stdout.match(/assword +--(sentinel-)?password-file +set$/gm)).toHaveLength(2);
   expect(fromFiles.stdout + fromFiles.stderr).not.toContain('hunter2');
 });
 
