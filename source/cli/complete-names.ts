@@ -94,9 +94,9 @@ function fishWord(word: string): TypedWord | undefined {
   return /[$(*?]/.test(word) ? undefined : { text: word, open: '' };
 }
 
-/** What has something that a terminal obeys or does not show cannot be typed. */
+/** What has something that a terminal obeys or does not show cannot be typed; nor can bytes that are no text. */
 function isTypable(name: string): boolean {
-  return name !== '' && sanitise(name) === name;
+  return name !== '' && !name.includes('\uFFFD') && sanitise(name) === name;
 }
 
 const contexts = Symbol('contexts');

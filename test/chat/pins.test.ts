@@ -8,10 +8,13 @@ import chat from '../../source/features/chat/index.ts';
 import { keys } from '../../source/features/chat/key-bindings.ts';
 import { ack, create, leave } from '../../source/features/chat/room/chat.ts';
 import { beside, lookHere, mostPins, pin, unpin } from '../../source/features/chat/room/pins.ts';
+import type { RoomFigures } from '../../source/features/chat/room/rooms.ts';
 import { send } from '../../source/features/chat/room/send.ts';
+import { markdown } from '../../source/features/chat/timeline.ts';
 import { serverName } from '../../source/frames/frame-file.ts';
 import { runHere } from '../helpers/batch.ts';
 import { bookFetch } from '../helpers/book-chat.ts';
+import { payloads, unsafeLines } from '../helpers/injections.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 
 // What lies beside a room: copies of pinned messages, and when members last looked. Rooms themselves stay as the book has them.
@@ -148,6 +151,66 @@ test('the timeline has pins, messages and acts in their order, and says what is 
     expect(json.stderr).toContain('Changes of what needs somebody are not kept');
   } finally {
     rmSync(home, { recursive: true, force: true });
+  }
+});
+
+test('whatever is said or done, the timeline is one list item of text for it, in bold who', () => {
+  const odd = [
+    ...payloads.filter((payload) => payload.length < 1000),
+    ...[
+      '# x',
+      'x #',
+      '```sh',
+      '~~~',
+      '~~no~~',
+      '![a](b)',
+      '[a]: http://evil',
+      '<http://evil>',
+      '<img src=x>',
+    ],
+    ...[
+      '&lt;b&gt;',
+      '&#35;',
+      '$x$',
+      '**b**',
+      '_i_',
+      '\\',
+      '\\*',
+      '- - -',
+      '1. x',
+      '> x',
+      '| a | b |\n|-|-|',
+      '---\n===',
+    ],
+  ];
+  const at = Date.UTC(2026, 10, 29);
+  const entries = odd.map((text, id) => ({ id, at, sender: text, message: text }));
+  const acts = odd.map((text) => ({
+    atMs: at,
+    operator: text,
+    command: text,
+    outcome: 'done',
+    answer: text,
+  }));
+  const lines = markdown(
+    {
+      room: { room: odd.join(''), lastId: odd.length, messages: odd.length } as RoomFigures,
+      entries,
+      pins: entries.map((entry) => ({ entry, by: 'ann', at })) as never,
+      acts: acts as never,
+      sinceMs: undefined,
+    },
+    true,
+  );
+  expect(unsafeLines(lines.join('\n'))).toEqual([]);
+  const items = lines.filter((line) => line.startsWith('- '));
+  expect(items.length).toBe(3 * odd.length + 2);
+  expect(lines.filter((line) => !/^(- |## [\w -]+( [+-]\d\d:\d\d)?$|$)/.test(line))).toEqual([lines[0]]);
+  for (const line of [lines[0] ?? '', ...items.slice(0, -2)]) {
+    // Behind a backslash a sign is a sign.
+    const rest = line.replaceAll(/\\[!-/:-@[-`{-~]/g, '');
+    const structure = /^(# Timeline of |- ([\d: +-]+)\*\*)/.exec(rest)?.[0] ?? '';
+    expect(rest.slice(structure.length).replace('** ', ''), line).not.toMatch(/[\\`*[\]<>~$&#]/);
   }
 });
 

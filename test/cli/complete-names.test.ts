@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { completeNames } from '../../source/cli/complete-names.ts';
 import { quotedRest, readTyped, typedWords } from '../../source/cli/shell-line.ts';
 import { run, start } from '../helpers/cli.ts';
+import { payloads, unsafeLines } from '../helpers/injections.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
 import { cli, type Play, startPlay } from '../helpers/terminal.ts';
 
@@ -54,7 +55,7 @@ beforeAll(async () => {
 }, 120_000);
 
 type Asked = {
-  readonly shell?: 'zsh' | 'fish';
+  readonly shell?: 'bash' | 'zsh' | 'fish';
   readonly env?: NodeJS.ProcessEnv;
   readonly withinMs?: number;
 };
@@ -71,7 +72,9 @@ async function offered(
       done();
     },
   });
-  const stdin = Readable.from([['quarterdeck', ...words].map((word) => `${word}\0`).join('')]);
+  // Bash hands over the line, and what of it is replaced.
+  const fields = shell === 'bash' ? words : ['quarterdeck', ...words];
+  const stdin = Readable.from([fields.map((word) => `${word}\0`).join('')]);
   const given = { HOME: folder, XDG_CONFIG_HOME: '/nonexistent', QUARTERDECK_URL: server.url, ...env };
   await completeNames(shell, { stdin, stdout }, given, withinMs);
   return printed.split('\n').filter(Boolean);
@@ -97,6 +100,44 @@ test('each kind of name is found, and those that begin so', async () => {
 test('what a terminal obeys, hides or takes for a flag is not offered', async () => {
   const names = await offered(['lock', 'break', '']);
   expect(names.toSorted()).toEqual(['deploy:web', 'deploy:api', 'job:10', 'job:2', ...odd].toSorted());
+});
+
+test('whatever is a name, what is offered is it or nothing, and one word that runs nothing', async () => {
+  const names = payloads.flatMap((payload) => [`odd${payload}z`, `odd$(touch ran)${payload};touch ran`]);
+  const all = [
+    ...names,
+    'odd\tx',
+    'odd`touch ran`',
+    'odd & touch ran',
+    'odd\\',
+    "odd'\n",
+    'odd"$(touch ran)"',
+  ];
+  await redis.zadd('quarterdeck:hits', ...all.flatMap((name) => [Date.now(), name]));
+  // Read as text it looks like a name that is another one.
+  const bytes = Buffer.concat([Buffer.from('odd'), Buffer.from([0xff]), Buffer.from('bytes')]);
+  await redis.zadd('quarterdeck:hits', Date.now(), bytes);
+  const found = new Set<string>();
+  for (const shell of ['zsh', 'fish'] as const) {
+    for (const line of await offered(['hits', 'sum', 'odd'], { shell })) {
+      expect(unsafeLines(line)).toEqual([]);
+      expect(all).toContain(line);
+      found.add(line);
+    }
+  }
+  expect(found.size).toBeGreaterThan(10);
+  for (const open of ['', "'", '"'] as const) {
+    const words = await offered(['odd', `quarterdeck hits sum ${open}odd`], { shell: 'bash' });
+    expect(words).toHaveLength(found.size);
+    const script = words.map((word) => `printf '%s\\n' ${open}${word}${open}`).join('\n');
+    const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8', cwd: folder });
+    expect(stderr).toBe('');
+    const meant = stdout.split('\n').slice(0, -1);
+    expect(meant).toHaveLength(words.length);
+    for (const name of meant) expect(found).toContain(name);
+  }
+  expect(existsSync(path.join(folder, 'ran'))).toBe(false);
+  await redis.zrem('quarterdeck:hits', bytes, ...all);
 });
 
 test('of very many names those that begin so are found, and none where they are too many to pick from', async () => {

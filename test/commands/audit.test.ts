@@ -22,6 +22,7 @@ import {
   readAudit,
 } from '../../source/commands/audit-trail.ts';
 import { runHere } from '../helpers/batch.ts';
+import { payloads, unsafeLines } from '../helpers/injections.ts';
 
 let home = '';
 let state = '';
@@ -52,6 +53,26 @@ const rows = async (...words: string[]) =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test('the trail, and what is read from it, has each payload in one harmless line', async () => {
+  for (const payload of payloads) {
+    const text = `a${payload}z`;
+    const input = { [text]: text };
+    const odd = { operator: text, server: text, context: text, command: text, input, question: text };
+    beginAct(state, { ...odd, production: false })({ outcome: 'failed', answer: text });
+  }
+  expect(unsafeLines(readFileSync(fileOf(), 'utf8'))).toEqual([]);
+  const printed = (await audit()).stdout;
+  expect(unsafeLines(printed)).toEqual([]);
+  expect(printed.trimEnd().split('\n')).toHaveLength(payloads.length + 1);
+  const json = (await audit('--json')).stdout;
+  expect(unsafeLines(json)).toEqual([]);
+  const found = json
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { command: string }).command.toWellFormed());
+  expect(found.toSorted()).toEqual(payloads.map((payload) => `a${payload}z`.toWellFormed()).toSorted());
+});
 
 test('an act stands in the trail before it is sent, and its answer with it afterwards', async () => {
   const end = beginAct(state, act);

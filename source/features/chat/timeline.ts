@@ -100,9 +100,9 @@ function lineOf({ kind, at, sender, text }: Happening): string {
   return `${formatClock(at)} **${escaped(sender)}** ${what}`;
 }
 
-/** `_` within a word stays, as in addresses. */
+/** `_` within a word stays, as in addresses. What strikes out, is set as a formula or stands for a letter is escaped too. */
 function escaped(text: string): string {
-  return sanitise(text).replaceAll(/[\\`*[\]<>]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, String.raw`\$&`);
+  return sanitise(text).replaceAll(/[\\`*[\]<>~$&#]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, String.raw`\$&`);
 }
 
 /** `2026-11-29 +01:00`, local time. */
