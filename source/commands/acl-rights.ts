@@ -37,6 +37,12 @@ export type RoleName = (typeof roleNames)[number];
 /** What every connection says; a server that refuses INFO or CLIENT SETNAME is used all the same, but knows less. */
 const everyone = ['client|setname', 'hello', 'info', 'ping'];
 
+/** What queues of other programs are looked at with. */
+const queueReads = [
+  ...['exists', 'hexists', 'hget', 'hlen', 'hstrlen', 'lindex', 'llen', 'lrange'],
+  ...['scard', 'sismember', 'smembers', 'zcard', 'zcount'],
+];
+
 /** The parts that a role has in the features. */
 export async function rolesOf(name: string): Promise<readonly Role[]> {
   const loaded = await Promise.all(Object.values(features).map((load) => load()));
@@ -58,6 +64,7 @@ export async function rightsOf(redis: Client, name: RoleName, names: readonly st
         'memory|usage',
         'type',
         'zscore',
+        ...(name === 'viewer' ? queueReads : []),
         ...(isCluster(redis) && name === 'viewer' ? ['cluster|nodes'] : []),
       ],
       channels: [],

@@ -15,6 +15,7 @@ export const consoleCommands: Readonly<Record<string, () => Promise<AnyCommand>>
   ping: async () => (await import('./ping.ts')).pingCommand,
   metrics: async () => (await import('./metrics/metrics.ts')).metricsCommand,
   audit: async () => (await import('./audit.ts')).auditCommand,
+  queue: async () => (await import('./queues/queue-command.ts')).queueCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   acl: async () => (await import('./acl.ts')).aclCommand,
   config: async () => (await import('./show-config.ts')).configCommand,

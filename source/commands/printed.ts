@@ -30,6 +30,27 @@ export const needs = list(
 );
 export const ack = object({ id: text, by: text, note: text, atMs: moment, untilMs: moment });
 export const unack = object({ id: text, removed: truth });
+/** Of other programs. */
+export const queues = list(
+  object({
+    queue: text,
+    key: v.pipe(text, v.description('what its keys begin with, or its one key')),
+    program: v.pipe(text, v.description('what its keys look like')),
+    sure: v.picklist(['certain', 'by-shape']),
+    waiting: orNull(count),
+    active: orNull(count),
+    delayed: orNull(count),
+    failed: orNull(count),
+    oldestMs: orNull(moment, 'when the oldest waiting job was added; null: not known'),
+    ratePerSec: orNull(number),
+    workers: orNull(count, 'that are alive, as far as they register; null: not known'),
+    abandoned: orNull(count, 'active jobs whose worker is gone; null: not known'),
+    stuck: orNull(truth, 'null: what was seen does not decide it'),
+    why: text,
+    notes: texts,
+    server: absent(text),
+  }),
+);
 const iso = v.pipe(text, v.description('ISO 8601'));
 export const audited = object({
   id: text,

@@ -64,7 +64,7 @@ test('what other programs made is found, listed, and registered once that was sa
   const play = open([], { columns: 80, rows: 24 });
   await play.shows('This server has nothing that Quarterdeck knows of');
   play.press('d');
-  await play.shows(/goes through 4 keys, about 1\.0s/);
+  await play.shows(/goes through 4 [\s┃]*keys, about 1\.0s/);
   await play.answer('y');
   await play.shows('Enter registers 4 names, and asks first');
   for (const line of [/chat: 1 name/, / {2}ops/, /lock: 1 name/, / {2}deploy/, / {2}orders/, / {2}views/])
@@ -89,6 +89,20 @@ test('what other programs made is found, listed, and registered once that was sa
   expect(await client.keys('quarterdeck:*')).toEqual(['quarterdeck:lock']);
   expect(await client.zrange('quarterdeck:lock', '0', '-1')).toEqual(['deploy']);
   expect(await client.get('lock:deploy')).toBe('somebody');
+});
+
+test('a queue that stands still on a server of others is found with `d` alone', async () => {
+  await client.hset('bull:mail:meta', { 'opts.maxLenEvents': '10000' });
+  await client.lpush('bull:mail:wait', '1', '2', '3');
+  await client.hset('bull:mail:1', 'timestamp', String(Date.now() - 3_600_000));
+  const play = open(['--read-only'], { columns: 80, rows: 24 });
+  await play.shows('This server has nothing that Quarterdeck knows of');
+  play.press('d');
+  await play.shows('queues of other programs');
+  await play.answer('y');
+  await play.shows('Queues of other programs: 1 seen, not managed here');
+  await play.shows(/BullMQ +mail +3 +0 +0 +0 +\? +1h/);
+  await play.shows(/looks stuck: 3 waiting and nothing taken, at two looks 1\.\ds apart/);
 });
 
 test('nothing is registered where that is not allowed', async () => {

@@ -176,6 +176,12 @@ const steps: readonly (Step | (() => Step | Promise<Step>))[] = [
     beginAct(state, { ...act, question: undefined });
     return { words: 'audit', streams: true };
   },
+  async () => {
+    await redis.hset('bull:mail:meta', 'opts.maxLenEvents', '10000');
+    await redis.lpush('bull:mail:paused', '1');
+    await redis.lpush('bq:mail:active', '1');
+    return { words: 'queue list' };
+  },
   { words: 'doctor' },
   { words: 'ping' },
   { words: 'metrics' },

@@ -51,6 +51,22 @@ const readsOfAll = [
   'shards status',
 ];
 
+/** Keys that lead to each command by which queues of other programs are looked at. */
+async function fillQueues(admin: Redis | Cluster): Promise<void> {
+  await admin.hset('bull:mail:meta', 'opts.maxLenEvents', '10000');
+  await admin.lpush('bull:mail:wait', '1');
+  await admin.hset('bull:mail:1', 'timestamp', '1700000000000');
+  await admin.lpush('bull:mail:active', '0');
+  await admin.sadd('rq:queues', 'rq:queue:low');
+  await admin.rpush('rq:queue:low', 'a');
+  await admin.sadd('rq:workers', 'rq:worker:w');
+  await admin.sadd('_kombu.binding.celery', 'celery\u0006\u0016\u0006\u0016celery');
+  await admin.rpush('celery', '{}');
+  await admin.hset('unacked', 'tag', '[]');
+  await admin.rpush('asynq:{low}:pending', 'a');
+  await admin.zadd('asynq:servers', 1, 's');
+}
+
 export const scenarios: Readonly<Record<string, Scenario>> = {
   viewer: {
     names: [],
@@ -61,7 +77,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         await other('chat leave fleeting --as zed');
         await until(async () => (await heard('chat:*', 'fleeting')) === 0);
       });
-      for (const words of readsOfAll) await does(words);
+      await fillQueues(admin);
+      for (const words of [...readsOfAll, 'queue list']) await does(words);
       await does('chat read ops --as bob --peek');
       await does('log common app');
       await does('log recent app');

@@ -36,8 +36,13 @@ export function discoveryCommands(
       async look(context, input) {
         const wanted = chosen(input.nouns);
         const keys = await keyCount(context);
-        const what = wanted.map(({ discovery }) => discovery?.what).join(', ');
-        const question = `Look for ${what}? ${costOf(keys, wanted.length)}, and only reads; Esc stops it.`;
+        const isAll = input.nouns.length === 0;
+        const what = [
+          ...wanted.map(({ discovery }) => discovery?.what),
+          ...(isAll ? ['queues of other programs'] : []),
+        ];
+        const rounds = wanted.length + (isAll ? 1 : 0);
+        const question = `Look for ${what.join(', ')}? ${costOf(keys, rounds)}, and only reads; Esc stops it.`;
         return { question, name: '', state: '', input };
       },
     },
@@ -51,6 +56,7 @@ export function discoveryCommands(
         found.push(...names.map((name) => `${feature.noun}:${name}`));
         for (const line of lines) await context.emit(undefined, line);
       }
+      if (nouns.length === 0) await lookForQueues(context);
       if (count === 0) {
         await context.emit(undefined, ['', 'Nothing was found that the index does not know']);
         return { text: '' };
@@ -128,6 +134,17 @@ async function lookFor({ noun, discovery }: AnyFeature, context: CommandContext)
   } catch (error) {
     context.signal.throwIfAborted();
     return { lines: [`${noun}: not looked through. ${sentenceOf(error)}`], names: [] };
+  }
+}
+
+/** That they could not be looked for hides nothing of what was found. */
+async function lookForQueues(context: CommandContext): Promise<void> {
+  try {
+    const { emitQueues } = await import('../../commands/queues/queue-command.ts');
+    await emitQueues(context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    await context.emit(undefined, `Queues of other programs: not looked through. ${sentenceOf(error)}`);
   }
 }
 
