@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import type { AnyFeature } from '../../features/index.ts';
 import { defaultFile, writeFrame } from '../../frames/frame-file.ts';
 import type { Store } from '../../store/store.ts';
+import { frameCells } from '../../ui/frame-cells.ts';
 import type { AppearanceControl } from '../appearance.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { makeClipboard } from './clipboard.ts';
@@ -10,6 +11,7 @@ import { currentFrame, type Looking } from './current-frame.ts';
 import { discoveryCommands } from './discovery-commands.ts';
 import { listCommands } from './list-commands.ts';
 import { lookCommands } from './look-commands.ts';
+import { newsCommand } from './news-command.ts';
 
 export type OwnOptions = {
   readonly store: Store;
@@ -43,5 +45,6 @@ export function ownCommands(options: OwnOptions): Readonly<Record<string, AnyCom
     ...lookCommands({ looking, clipboard, appearance, repaint, shareWith }),
     ...discoveryCommands(features, refresh),
     ...listCommands({ store, features }),
+    news: newsCommand(() => store.getState().screen.columns - frameCells.columns),
   };
 }

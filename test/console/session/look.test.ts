@@ -48,6 +48,11 @@ test('what is seen is copied, saved as text, JSON and a picture, and nothing cla
   const [, encoded = ''] = /\u001B\]52;c;([^\u0007]*)\u0007/.exec(play.raw()) ?? [];
   expect(Buffer.from(encoded, 'base64').toString()).toMatch(/^deploy:/);
 
+  play.press(':', 'news', 'enter');
+  await play.shows(/┏━ news[^\n]*\n┃ (Unreleased|\d)/);
+  play.press('q');
+  await play.hides('┏━ news');
+
   play.press('T');
   await play.shows('Times are UTC');
   await play.shows(/\d\d:\d\d UTC$/m);
