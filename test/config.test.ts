@@ -169,6 +169,19 @@ test('a wait longer than a timer can count is refused, not cut to nothing', () =
   expect(() => readConfig({ timeout: '25d' }, nothing)).toThrow(/at most 24d/);
 });
 
+test('a config file is a path, whatever it begins with', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quarterdeck-config-'));
+  const file = path.join(folder, 'config.json');
+  writeFileSync(file, '{}');
+  try {
+    expect(() => readConfig({ config: file }, nothing)).not.toThrow();
+    for (const url of [`file:${file}`, `file://${file}`, 'data:,{}'])
+      expect(() => readConfig({ config: url }, nothing)).toThrow(`The config file ${url} does not exist`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('every mistake is reported together, and no password with them', () => {
   const read = (): unknown =>
     readConfig(

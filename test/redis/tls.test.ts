@@ -1,6 +1,9 @@
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createSecureContext, createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { type Config, readConfig } from '../../source/config.ts';
@@ -90,6 +93,49 @@ test('a client certificate', async () => {
 test('a certificate for another name, which is named', async () => {
   const url = `rediss://127.0.0.1:${elsewherePort}`;
   expect(await ping(open(url, { tlsCa: ca, tlsServername: 'redis.example' }))).toBe('PONG');
+});
+
+test('a proxy that chooses the server by SNI gets the host, or --tls-servername, and no address', async () => {
+  const named: (string | false)[] = [];
+  const pair = (name: string) => ({
+    cert: readFileSync(`${files}${name}.crt`),
+    key: readFileSync(`${files}${name}.key`),
+  });
+  const proxy = createServer(
+    {
+      ...pair('server'),
+      SNICallback(name, done) {
+        done(null, createSecureContext(pair(name === 'redis.example' ? 'elsewhere' : 'server')));
+      },
+    },
+    (socket) => {
+      named.push(socket.servername ?? '');
+      const behind = connectPlain(plainPort, '127.0.0.1');
+      for (const end of [socket, behind]) end.on('error', () => {});
+      socket.pipe(behind).pipe(socket);
+    },
+  );
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const address = proxy.address();
+  const at = typeof address === 'object' ? address?.port : undefined;
+  try {
+    for (const [host, tlsServername, name] of [
+      ['localhost', undefined, 'localhost'],
+      ['127.0.0.1', undefined, false],
+      ['127.0.0.1', 'redis.example', 'redis.example'],
+    ] as const) {
+      const connection = open(`rediss://${host}:${at}`, {
+        tlsCa: ca,
+        ...(tlsServername !== undefined && { tlsServername }),
+      });
+      expect(await ping(connection)).toBe('PONG');
+      await connection.listen().subscribe('news');
+      expect(named.splice(0)).toEqual([name, name]);
+      connection.close();
+    }
+  } finally {
+    proxy.close();
+  }
 });
 
 describe('each failure says which flag mends it', () => {
