@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Box, render } from 'ink';
 import { expect, test, vi } from 'vitest';
 import { Screen } from '../../source/console/terminal/screen.ts';
+import { mostPins, pin } from '../../source/features/chat/room/pins.ts';
 import { buffer, chat, hits, limit, lock, log, topic } from '../../source/index.ts';
 import { Frame } from '../../source/ui/frame.tsx';
 import { Prompt } from '../../source/ui/prompt.tsx';
@@ -120,13 +121,19 @@ async function fill(): Promise<void> {
     await tame((async () => counter.add(`h${payload}`))());
     await tame((async () => views.add('pages', payload))());
     await Promise.all([
-      tame(chat.send(redis, 'ops', `message ${payload} end`, { as: 'bob' })),
-      tame(chat.create(redis, `r${payload}`, ['ada', `m${payload}`])),
+      tame(chat.send(redis, 'ops', `message for @ada ${payload} end`, { as: 'bob' })),
+      tame(
+        chat
+          .create(redis, `r${payload}`, ['ada', `m${payload}`])
+          .then(() => chat.send(redis, `r${payload}`, `@ada ${payload}`, { as: `m${payload}` })),
+      ),
       tame(limiter.hit(`l${payload}`)),
       tame(lock.acquire(redis, `k${payload}`, { ttlMs: 60_000 })),
       tame(topic.publish(redis, `t${payload}`, [payload])),
     ]);
   }
+  for (const [place, payload] of used.slice(-mostPins).entries())
+    await pin(redis, 'ops', 'ada', place + 1, { at: 1, sender: payload, message: `pinned ${payload}` });
   await Promise.all([tame(counter.close()), tame(views.close()), tame(limiter.close())]);
   const writer = new log.LogWriter(redis, 'web', { severity: 'error' });
   for (const payload of used) writer.write(`line ${payload} end`);
@@ -139,6 +146,8 @@ test('names and messages in every feature, painted by the whole console', async 
   try {
     await play.shows('● live');
     await play.shows(/1 chat +#/);
+    // Who is called, in the line of what needs somebody.
+    await play.shows(/1 @\d+/);
     for (const digit of Array.from('123456789')) {
       play.press(digit, 'z');
       await play.shows(new RegExp(`┏━ ${digit} \\w+[^]*┗━`));

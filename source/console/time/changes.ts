@@ -89,9 +89,9 @@ function needChanges(
   return changes;
 }
 
-/** The id in a line of `open`: what stands before the severity and whether somebody is on it. */
+/** The id in a line of `openOf`. */
 function idOf(line: string): string {
-  return line.replace(/ (bad|warn) (acked)?$/, '');
+  return v.parse(v.string(), JSON.parse(line.replace(/ (bad|warn) (acked)?$/, '')));
 }
 
 /** `noTtl` of `lock.noTtl migrate`: more is not known of what no reading at either end has. */

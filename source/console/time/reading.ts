@@ -137,9 +137,10 @@ export function momentOf({ at, note }: ReadLine, { needs }: Pick<Reading, 'needs
   return { atMs: at, note, open: openOf(needs) };
 }
 
+/** A line for each need: its id in JSON, as a name may hold a line end, its severity, and whether somebody is on it. */
 export function openOf(needs: readonly OpenNeed[]): string {
   return needs
-    .map(({ id, severity: how, ack: on }) => `${id} ${how} ${on ? 'acked' : ''}`)
+    .map(({ id, severity: how, ack: on }) => `${JSON.stringify(id)} ${how} ${on ? 'acked' : ''}`)
     .sort()
     .join('\n');
 }

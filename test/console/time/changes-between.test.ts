@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { readConfig } from '../../../source/config.ts';
-import { changesBetween } from '../../../source/console/time/changes.ts';
+import { changesBetween, changesCommand } from '../../../source/console/time/changes.ts';
 import { openOf, type Reading } from '../../../source/console/time/reading.ts';
 import { features as loaders } from '../../../source/features/index.ts';
 import type { OpenNeed } from '../../../source/need.ts';
+import { safeLines } from '../../../source/ui/text.ts';
+import { payloads, unsafeLines } from '../../helpers/injections.ts';
 
 const features = await Promise.all(Object.values(loaders).map((load) => load()));
 const config = readConfig({}, { HOME: '/nowhere', USER: 'ada' });
@@ -55,4 +57,37 @@ test('what was not read at one end is not known', () => {
   const { unknown } = course(reading(1, [], ['lock']), reading(2, []));
   expect(unknown).toContain('lock: it is not read now');
   expect(unknown).toContain('topic: it was not read then');
+});
+
+test('whatever a name is, it forges no other need, and no line of what is said', async () => {
+  const names = [...payloads, 'x\nlock.noTtl forged bad ', 'y bad acked', 'z warn '].map(
+    (text) => `a${text}z`,
+  );
+  const all = [
+    reading(1, []),
+    reading(
+      2,
+      names.map((text) => need(text)),
+    ),
+    reading(
+      3,
+      names.slice(0, 50).map((text) => need(text, { words: text })),
+    ),
+  ];
+  const moments = all.map(({ atMs, needs }) => ({ atMs, note: undefined, open: openOf(needs) }));
+  const { needs } = changesBetween(features, all[0] as Reading, all[2] as Reading, moments);
+  expect(needs.map(({ name, how }) => `${how} ${name}`).toSorted()).toEqual(
+    names.map((text, place) => `${place < 50 ? 'came' : 'came and went'} ${text}`).toSorted(),
+  );
+  const command = changesCommand({
+    features,
+    course: { moments: () => moments, reading: (moment) => all.find(({ atMs }) => atMs === moment.atMs) },
+    live: { getState: () => all[2] as never },
+    shownMs: () => 1,
+  });
+  const { text = '' } = await command.run({} as never, {});
+  expect(Array.isArray(text)).toBe(true);
+  const lines = safeLines(text);
+  expect(unsafeLines(lines.join('\n'))).toEqual([]);
+  expect(lines.filter((line) => /^ {2}came {2}/.test(line))).toHaveLength(50);
 });
