@@ -32,6 +32,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Most of the time of a test is spent waiting for programs: more of them than two processors.
+    maxWorkers: 3,
   },
 });
