@@ -200,7 +200,9 @@ export function startTranscript(options: TranscriptOptions): Transcript {
       say(`${mode.offers.length} found${found}`);
     }
     if (mode.name === 'output' && old.name === 'output') {
-      say(...added(old.lines, mode.lines));
+      const more = added(old.lines, mode.lines);
+      // Even nothing would begin the line that is typed anew.
+      if (more.length > 0) say(...more);
       const at = mode.found?.at;
       // Where it stands is said; lines that came only moved it.
       if (at !== undefined && mode.found !== old.found && mode.lines === old.lines) say(mode.lines[at] ?? '');

@@ -124,7 +124,18 @@ test('what is typed stands at the end of the line, and a question says how it is
   await hears(play, /y is yes, n is no/);
   play.press('n');
   await hears(play, /Not confirmed; nothing was done/);
-  play.press('?');
+  play.press(':', 'config', 'enter');
+  await hears(play, /\naliases /);
+  play.press('/');
+  await hears(play, /\nfind: $/);
+  play.press('ROUTER');
+  await hears(play, /\nfind: ROUTER$/);
+  play.press('enter');
+  // The line that was found, once more and alone.
+  await hears(play, /\nfind: ROUTER[^R]{0,40}\nrouter +default /);
+  await hears(play, /Match 1 of 1/);
+  // Escape and what follows at once would be another key.
+  play.press('q', '?');
   await hears(play, /list of needs: go there/);
   expectOnlyLines(play);
 });
