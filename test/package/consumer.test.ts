@@ -204,7 +204,7 @@ describe('the package', () => {
       process.stdout.write(`package: ${what}: ${(bytes / 1e6).toFixed(2)} MB\n`);
     // What was reached, and a twentieth for what is added: raise it knowingly.
     expect(figures.tarball).toBeLessThan(1e6);
-    expect(figures.installed).toBeLessThan(2.2e6);
+    expect(figures.installed).toBeLessThan(2.3e6);
     expect(figures['code that quarterdeck/lock loads']).toBeLessThan(0.13e6);
   });
 
