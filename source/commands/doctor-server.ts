@@ -48,7 +48,8 @@ export async function examineServer(server: Redis): Promise<Finding[]> {
       fix: 'CONFIG SET maxmemory-policy noeviction (or the parameter group of your provider), and keep caches on a server of their own',
     });
   }
-  if (info.aof_enabled === '0' && Number(info.rdb_last_save_time ?? 0) <= startedAt(info)) {
+  const savedAt = info.rdb_last_save_time;
+  if (info.aof_enabled === '0' && savedAt !== undefined && Number(savedAt) <= startedAt(info)) {
     findings.push({
       code: 'NOT_PERSISTENT',
       severity: 'warning',

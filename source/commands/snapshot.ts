@@ -5,6 +5,7 @@ import { type AnyFeature, features, loadFeature } from '../features/index.ts';
 import { formatOf, frameFormats, frameText, serverName, writeFrame } from '../frames/frame-file.ts';
 import { didYouMean } from '../nearest.ts';
 import { masters } from '../redis/client.ts';
+import { totalIn } from '../redis/server/parse-info.ts';
 import { serverIn } from '../redis/server/server-version.ts';
 import { infoOf } from '../redis/server/support.ts';
 import { plain } from '../ui/theme/sgr.ts';
@@ -198,20 +199,19 @@ async function serverOf({ redis, connections }: ReadContext): Promise<unknown> {
   const infos = await Promise.all((await masters(redis)).map(infoOf));
   const [first = {}] = infos;
   const { name, version } = serverIn(first);
-  const isKnown = version !== undefined;
-  // What this user may not ask is null, never nought.
-  const sum = (field: string): number | null =>
-    isKnown ? infos.reduce((total, info) => total + Number(info[field] ?? 0), 0) : null;
+  // What this user may not ask, or the server does not say, is null, never nought.
+  const total = (field: string): number | null => totalIn(infos, field) ?? null;
+  const upSeconds = totalIn([first], 'uptime_in_seconds');
   return {
     url: connections[0]?.url ?? '',
     kind: connections[0]?.kind ?? '',
-    program: isKnown ? name : null,
+    program: version === undefined ? null : name,
     version: version ?? null,
-    role: isKnown ? (first.role === 'master' ? 'primary' : 'replica') : null,
-    usedBytes: sum('used_memory'),
-    maxBytes: sum('maxmemory'),
-    opsPerSec: sum('instantaneous_ops_per_sec'),
-    clients: sum('connected_clients'),
-    uptimeMs: isKnown ? Number(first.uptime_in_seconds ?? 0) * 1000 : null,
+    role: first.role === undefined ? null : first.role === 'master' ? 'primary' : 'replica',
+    usedBytes: total('used_memory'),
+    maxBytes: total('maxmemory'),
+    opsPerSec: total('instantaneous_ops_per_sec'),
+    clients: total('connected_clients'),
+    uptimeMs: upSeconds === undefined ? null : upSeconds * 1000,
   };
 }

@@ -2,6 +2,7 @@ import { isCluster, masters } from '../redis/client.ts';
 import type { Connection } from '../redis/connection/connect.ts';
 import { countReceived } from '../redis/connection/received.ts';
 import type { Question } from '../redis/poller.ts';
+import { totalIn } from '../redis/server/parse-info.ts';
 import { serverIn } from '../redis/server/server-version.ts';
 import { infoOf } from '../redis/server/support.ts';
 import type { ServerFigures, Store } from '../store/store.ts';
@@ -94,11 +95,11 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
         store.setState((state) => ({
           server: steady(state.server, {
             ...info.figures,
-            commandsPerSecond: Math.max(0, rateOf(counts, othersOf)),
+            commandsPerSecond: rateOf(counts, othersOf),
           }),
           ownCommandsPerSecond: held(
             state.ownCommandsPerSecond,
-            usual.length > leastReadings ? Math.round(rateOf(usual, ({ own }) => own)) : 0,
+            usual.length > leastReadings ? Math.round(rateOf(usual, ({ own }) => own) ?? 0) : 0,
             0,
             1,
           ),
@@ -119,23 +120,28 @@ export function watchServer(connection: Connection, store: Store): ServerWatch {
 /** What the server has done, what of it this console asked for, and the bytes of its answers. */
 type Counts = {
   readonly atMs: number;
-  readonly processed: number;
+  readonly processed: number | undefined;
   readonly own: number;
   readonly bytes: number;
   /** Of the start, in which everything is asked at once. */
   readonly isStart: boolean;
 };
 
-function othersOf({ processed, own }: Counts): number {
-  return processed - own;
+function othersOf({ processed, own }: Counts): number | undefined {
+  return processed === undefined ? undefined : processed - own;
 }
 
-/** A second, from the first to the last; 0 when there is only one. */
-function rateOf(counts: readonly Counts[], count: (counts: Counts) => number): number {
+/** A second, from the first to the last; undefined while there is only one. */
+function rateOf(
+  counts: readonly Counts[],
+  count: (counts: Counts) => number | undefined,
+): number | undefined {
   const [first] = counts;
   const last = counts.at(-1);
-  if (!first || !last || first === last) return 0;
-  return ((count(last) - count(first)) * 1000) / (last.atMs - first.atMs);
+  if (!first || !last || first === last) return;
+  const [before, after] = [count(first), count(last)];
+  if (before === undefined || after === undefined) return;
+  return Math.max(0, ((after - before) * 1000) / (last.atMs - first.atMs));
 }
 
 function sum(numbers: readonly number[]): number {
@@ -144,7 +150,7 @@ function sum(numbers: readonly number[]): number {
 
 type Info = {
   figures: Omit<ServerFigures, 'commandsPerSecond'>;
-  processed: number;
+  processed: number | undefined;
   /** Sent by this console before INFO, so that both sides count the same. */
   own: number;
 };
@@ -153,27 +159,27 @@ async function readInfo({ ask, sent }: Connection): Promise<Info> {
   const servers = await masters(ask);
   const own = sent();
   const infos = await Promise.all(servers.map(infoOf));
-  const sum = (field: string): number => infos.reduce((total, info) => total + Number(info[field] ?? 0), 0);
   const [first = {}] = infos;
   const server = serverIn(first);
   const role = first.role === 'master' ? 'primary' : (first.role && 'replica') || '';
   return {
-    processed: sum('total_commands_processed'),
+    processed: totalIn(infos, 'total_commands_processed'),
     own,
     figures: {
       ...(server.version !== undefined && { program: server.name }),
       version: server.version ?? '?',
       role: isCluster(ask) ? `cluster of ${servers.length}` : role,
-      usedBytes: sum('used_memory'),
-      maxBytes: sum('maxmemory'),
+      usedBytes: totalIn(infos, 'used_memory'),
+      maxBytes: totalIn(infos, 'maxmemory'),
     },
   };
 }
 
 function steady(before: ServerFigures | undefined, next: ServerFigures): ServerFigures {
-  if (!before) return next;
+  const rate = next.commandsPerSecond === undefined ? undefined : Math.round(next.commandsPerSecond);
+  if (!before) return { ...next, commandsPerSecond: rate };
   const usedBytes = held(before.usedBytes, next.usedBytes, 0.02, 1024 * 1024);
-  const commandsPerSecond = held(before.commandsPerSecond, Math.round(next.commandsPerSecond), 0.1, 5);
+  const commandsPerSecond = held(before.commandsPerSecond, rate, 0.1, 5);
   const isSame =
     usedBytes === before.usedBytes &&
     commandsPerSecond === before.commandsPerSecond &&
@@ -184,6 +190,12 @@ function steady(before: ServerFigures | undefined, next: ServerFigures): ServerF
 }
 
 /** The shown figure stays until the measured one has moved by this share of it and by at least this much. */
-function held(shown: number, measured: number, share: number, least: number): number {
+function held<Measured extends number | undefined>(
+  shown: Measured,
+  measured: Measured,
+  share: number,
+  least: number,
+): Measured {
+  if (shown === undefined || measured === undefined) return measured;
   return Math.abs(measured - shown) <= Math.max(shown * share, least) ? shown : measured;
 }

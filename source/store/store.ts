@@ -55,15 +55,16 @@ export type Marks = {
 
 export type RowMark = { readonly severity: Severity; readonly isAcked: boolean };
 
+/** Undefined is what INFO does not say, or what takes two readings. */
 export type ServerFigures = {
   /** `redis` unless it says otherwise. */
   readonly program?: string;
   readonly version: string;
   readonly role: string;
-  readonly usedBytes: number;
+  readonly usedBytes?: number | undefined;
   /** 0: no limit. */
-  readonly maxBytes: number;
-  readonly commandsPerSecond: number;
+  readonly maxBytes?: number | undefined;
+  readonly commandsPerSecond?: number | undefined;
 };
 
 /** When and whether a feature last learned something. */

@@ -46,9 +46,9 @@ const server = v.looseObject({
   program: v.exactOptional(v.string()),
   version: v.string(),
   role: v.string(),
-  usedBytes: v.number(),
-  maxBytes: v.number(),
-  commandsPerSecond: v.number(),
+  usedBytes: v.optional(v.number()),
+  maxBytes: v.optional(v.number()),
+  commandsPerSecond: v.optional(v.number()),
 });
 const freshness = v.object({
   name: v.picklist(['waiting', 'fresh', 'stale', 'failed']),

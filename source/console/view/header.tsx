@@ -77,19 +77,23 @@ function segmentsOf({ connection, words, server, own, isPast }: Known): readonly
     ...(wasLive ? [] : [{ rank: 0, spans: [{ text: words, tone: isLive ? 'strong' : 'bad' } as const] }]),
   ];
   if (!server) return known;
-  const share = server.maxBytes > 0 ? server.usedBytes / server.maxBytes : 0;
-  const limit = server.maxBytes > 0 ? ` of ${formatBytes(server.maxBytes)}` : '';
+  const { usedBytes, maxBytes = 0, commandsPerSecond } = server;
+  const limit = maxBytes > 0 ? ` of ${formatBytes(maxBytes)}` : '';
+  const used = usedBytes === undefined ? unknown : formatBytes(usedBytes);
+  const rate = commandsPerSecond === undefined ? unknown : formatShort(commandsPerSecond);
   const figures: Segment[] = [
     { rank: 5, spans: [`${server.program ?? 'redis'} ${server.version} ${server.role}`.trimEnd()] },
-    { rank: 2, spans: [`mem ${formatBytes(server.usedBytes)}${limit}`] },
-    { rank: 3, spans: [`${formatShort(server.commandsPerSecond)} cmd/s`] },
+    { rank: 2, spans: [`mem ${used}${limit}`] },
+    { rank: 3, spans: [`${rate} cmd/s`] },
   ];
   if (own > 0) figures.push({ rank: 6, spans: [`we ask ${Math.round(own)}/s`] });
-  if (limit !== '') {
-    figures.splice(2, 0, { rank: 5.5, spans: gauge(share, 8) });
+  if (limit !== '' && usedBytes !== undefined) {
+    figures.splice(2, 0, { rank: 5.5, spans: gauge(usedBytes / maxBytes, 8) });
   }
   return [...known, ...(isLive ? figures : figures.map(dimmed))];
 }
+
+const unknown = '–';
 
 /** What was true when we last heard is shown, but quietly. */
 function dimmed({ rank, spans }: Segment): Segment {
