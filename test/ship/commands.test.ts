@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { errorOf, finished, run, start } from '../helpers/cli.ts';
 import { awayFromTheEnd, hourMs } from '../helpers/clock.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -167,4 +167,30 @@ test('lines of every form are counted as messages, and copied as they are', asyn
   const sum = await run(['hits', 'sum', 'lines', '--since', '1h', '--json'], { url: server.url });
   expect(JSON.parse(sum.stdout)).toMatchObject({ sum: 605 });
   expect(await ran('consume', 'logs:', '--as', '0', '--multiline')).toMatchObject({ code: 2 });
+});
+
+test('who served a run that was kept open serves the next, of which nothing is there yet', async () => {
+  const first = scratch.files('first', { 'a.log': 'one\n' });
+  const second = scratch.files('second', {});
+  const consumer = shipped('consume', 'logs:', '--as', '0', '--out', at('copy'));
+  const consumed = finished(consumer);
+  expect((await ran('run', first, ...terms, '--consumers', '1', '--keep-open')).code).toBe(0);
+  const before = await redis.hget('ship:logs:', 'run');
+  const shipper = shipped('run', second, ...terms, '--consumers', '1', '--follow');
+  const done = finished(shipper);
+  await vi.waitFor(async () => expect(await redis.hget('ship:logs:', 'run')).not.toBe(before));
+  // By its second sign of life it has looked at the new run.
+  const signs = new Set<string | null>();
+  await vi.waitFor(async () => {
+    signs.add(await redis.hget('ship-who:logs:', 'c:0'));
+    expect(signs.size > 2 || consumer.exitCode !== null).toBe(true);
+  });
+  writeFileSync(path.join(second, 'b.log'), 'two\n');
+  await vi.waitFor(() => {
+    expect(consumer.exitCode).toBeNull();
+    expect(readTree(at('copy'))).toHaveProperty(['b.log']);
+  });
+  for (const child of [shipper, consumer]) child.kill('SIGTERM');
+  expect((await consumed).code).toBe(143);
+  await done;
 });

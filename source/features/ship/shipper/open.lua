@@ -61,7 +61,9 @@ if kind == 'fresh' then
   end
   if redis.call('HLEN', KEYS[2]) == 0 then redis.call('HSET', KEYS[1], 'used', 0) end
   local used = redis.call('HGET', KEYS[1], 'used') or 0
-  redis.call('HSET', KEYS[1], 'run', ARGV[6], 'before', run or '', 'closed', '', 'done', '', 'started', now, 'peak', used,
+  -- One that was kept open did not say that it was all: whoever served it serves this one, too.
+  local before = settings[6] and settings[6] ~= '' and run or ''
+  redis.call('HSET', KEYS[1], 'run', ARGV[6], 'before', before, 'closed', '', 'done', '', 'started', now, 'peak', used,
     'files', 0, 'bytes', 0, 'parts', 0)
   run = ARGV[6]
 end
