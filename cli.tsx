@@ -121,9 +121,17 @@ async function painted(): Promise<typeof import('./source/console/painted.ts')> 
 }
 
 async function report(error: unknown): Promise<number> {
-  const { reportFailure } = await import('./source/cli/failure.ts');
-  const { kind } = reportFailure(error, { stderr, json: wantsJson, debug: wantsDebug });
-  return exitCodes[kind];
+  try {
+    const { reportFailure } = await import('./source/cli/failure.ts');
+    const { kind } = reportFailure(error, { stderr, json: wantsJson, debug: wantsDebug });
+    return exitCodes[kind];
+  } catch {
+    // What cannot be loaded to report a failure would fail to report its own, without end.
+    const message = 'Its own files are gone: it was updated or removed while it ran. Start it again';
+    const failure = { error: { kind: 'bug', code: 'FILES_GONE', message } };
+    stderr.write(wantsJson ? `${JSON.stringify(failure)}\n` : `quarterdeck: ${message}\n`);
+    return exitCodes.bug;
+  }
 }
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
