@@ -27,7 +27,9 @@ export const demoCommand = defineCommand({
   async run(context, { paths, budget }) {
     const directory = await mkdtemp(path.join(tmpdir(), 'quarterdeck-demo-'));
     const url = await startEmbedded({ embeddedDirectory: directory });
-    const config = { ...context.config, urls: [url], embedded: false, cluster: false, sentinel: undefined };
+    const ownServer = { urls: [url], embedded: false, cluster: false, sentinel: undefined };
+    const sources = Object.fromEntries(Object.keys(ownServer).map((name) => [name, 'demo']));
+    const config = { ...context.config, ...ownServer, sources: { ...context.config.sources, ...sources } };
     const processes = demoProcesses(url);
     const shipping = { directory, paths, budgetBytes: budget, operator: config.operator };
     const busy = Promise.allSettled([shipRounds(processes, shipping), enliven(processes, directory)]);
