@@ -2,58 +2,38 @@ import * as v from 'valibot';
 import { messageOf } from '../../errors.ts';
 import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import { rideOut } from '../../redis/refusals.ts';
-import { formatAge, formatBytes, formatClock, formatCount } from '../../ui/format.ts';
-import { sanitise } from '../../ui/text.ts';
+import { formatAge, formatBytes, formatCount } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import { durationMs, name, wholeNumber } from '../../values.ts';
 import {
-  type Command,
   type CommandContext,
   defineCommand,
   flagOr,
   list,
-  named,
   optionalFlag,
   optionalWord,
   switchFlag,
   type Text,
   word,
 } from '../feature.ts';
+import { besideCommands } from './beside-commands.ts';
 import { memberCondition } from './condition.ts';
-import { UnknownRoomError } from './errors.ts';
 import { FrameUnreadableError, openFrame, parseFrame, share } from './frames.ts';
 import { leaveGuard } from './guards.ts';
-import { type Entry, isMalformed, type Message } from './message.ts';
+import { as, mostListed, room, suggesting } from './known-rooms.ts';
+import type { Entry } from './message.ts';
+import { line, readable, stamp } from './message-output.ts';
 import * as printed from './printed.ts';
 import { ack, create, join, leave, pending } from './room/chat.ts';
-import { beside, hereMs, lookHere, pin, unpin } from './room/pins.ts';
-import { adopt, discover, history, inspect, known, knownRooms, type RoomFigures } from './room/rooms.ts';
+import { adopt, discover, inspect, knownRooms, type RoomFigures } from './room/rooms.ts';
 import { send } from './room/send.ts';
 import { follow } from './room/tail.ts';
-import { gaps, happenings, markdown, mostMessages } from './timeline.ts';
 
-const room = named(word('ROOM', 'the room', name), 'chat');
-const as = named(
-  optionalFlag('NAME', 'who you are in the room (--operator)', name),
-  async (redis, _beginning, { room = '' }) => {
-    const { rooms, cuts } = await inspect(redis, [room]);
-    // Some of them would look like all.
-    if (cuts.length > 0) return [];
-    return rooms.flatMap(({ members }) => members.map((member) => member.name));
-  },
-);
 const names = v.pipe(
   v.string(),
   v.transform((text) => text.split(',').filter((part) => part !== '')),
   v.minLength(1, 'Expected names such as ann,bob'),
   v.everyItem((member) => v.is(name, member), 'Expected names of at most 512 bytes'),
-);
-
-/** A message as somebody still has it whom Redis has shown it to. */
-const copyOfMessage = v.pipe(
-  v.string(),
-  v.parseJson(undefined, 'Expected JSON such as {"at": 1795187586852, "sender": "ann", "message": "hi"}'),
-  v.object({ at: v.pipe(v.number(), v.integer()), sender: v.string(), message: v.string() }),
 );
 
 const createCommand = defineCommand({
@@ -302,172 +282,6 @@ const listCommand = defineCommand({
   },
 });
 
-const pinCommand = defineCommand({
-  verb: 'pin',
-  summary: 'keep a copy of a message at the top of the room, also when the message is removed',
-  words: { room, id: word('ID', 'the message', wholeNumber()) },
-  flags: {
-    as,
-    copy: optionalFlag(
-      'JSON',
-      'the message as it was, `{"at", "sender", "message"}`, where Redis has removed it',
-      copyOfMessage,
-    ),
-    toggle: switchFlag('take it away where the same member has pinned it already'),
-  },
-  prints: printed.pinned,
-  writes: true,
-  async run({ redis, config }, input) {
-    const { room: name, id, as: member = config.operator } = input;
-    const isNew = await pin(redis, name, member, id, input.copy);
-    const answer = (pinned: boolean, text: string) => ({ json: { room: name, id, pinned }, text });
-    if (isNew) return answer(true, `Pinned ${id} in ${name}`);
-    if (!input.toggle) return answer(true, `${id} is pinned in ${name} already`);
-    const { pins } = await beside(redis, name, []);
-    const by = pins.find(({ entry }) => entry.id === id)?.by;
-    // What somebody else has just pinned was not what the key was pressed at.
-    if (by !== member) {
-      return answer(
-        true,
-        `${id} is pinned in ${name} already, by ${by === undefined ? 'somebody' : sanitise(by)}`,
-      );
-    }
-    return answer(false, unpinnedText(name, id, await unpin(redis, name, member, id)));
-  },
-});
-
-function unpinnedText(room: string, id: number, wasPinned: boolean): string {
-  return wasPinned ? `${id} is no longer pinned in ${room}` : `${id} is not pinned in ${room}`;
-}
-
-const unpinCommand = defineCommand({
-  verb: 'unpin',
-  summary: 'take the copy of a message away from the top of the room',
-  words: { room, id: word('ID', 'the message', wholeNumber()) },
-  flags: { as },
-  prints: printed.pinned,
-  writes: true,
-  async run({ redis, config }, input) {
-    const wasPinned = await unpin(redis, input.room, input.as ?? config.operator, input.id);
-    const text = unpinnedText(input.room, input.id, wasPinned);
-    return { json: { room: input.room, id: input.id, pinned: false }, text };
-  },
-});
-
-const pinsCommand = defineCommand({
-  verb: 'pins',
-  summary: 'print what is pinned in a room',
-  words: { room },
-  prints: printed.pins,
-  writes: false,
-  async run(context, input) {
-    await assertRoom(context, input.room);
-    const { pins, pinCount } = await beside(context.redis, input.room, []);
-    if (pinCount > pins.length) context.warn(`Only ${pins.length} of ${pinCount} pins were read`);
-    const readable = pins.flatMap(({ entry, by }) => {
-      if (!isMalformed(entry)) return [{ ...entry, by: by ?? null }];
-      context.warn(
-        `Skipped the pin of message ${entry.id}, which is malformed: ${JSON.stringify(entry.malformed)}`,
-      );
-      return [];
-    });
-    const lines = readable.map(({ by, ...message }) => {
-      return `${message.id}  ${line(message)}  (pinned by ${by === null ? 'somebody' : sanitise(by)})`;
-    });
-    return { json: readable, text: lines.length > 0 ? lines : `Nothing is pinned in ${input.room}` };
-  },
-});
-
-const hereCommand = defineCommand({
-  verb: 'here',
-  summary: 'note that you look at the room, as a console does every 20 seconds',
-  words: { room },
-  flags: { as },
-  prints: printed.here,
-  writes: true,
-  async run({ redis, config }, input) {
-    const name = input.as ?? config.operator;
-    const at = await lookHere(redis, input.room, name);
-    return { json: { room: input.room, name, at }, text: `${name} looks at ${input.room}` };
-  },
-});
-
-const whoCommand = defineCommand({
-  verb: 'who',
-  summary: 'who is in a room, and when each last looked at it in a console, as far as that is known',
-  words: { room },
-  prints: printed.who,
-  writes: false,
-  async run(context, input) {
-    const found = await assertRoom(context, input.room);
-    const { looks, nowMs } = await beside(
-      context.redis,
-      input.room,
-      found.members.map(({ name: member }) => member),
-    );
-    const members = found.members.map(({ name: member, unread, writesOnly }, index) => {
-      return { name: member, unread, writesOnly, lookedAt: looks[index] ?? null };
-    });
-    const rows = members.map(({ name: member, unread, writesOnly, lookedAt }) => [
-      member,
-      lookedAt === null
-        ? 'not known'
-        : nowMs - lookedAt <= hereMs
-          ? 'here'
-          : `${formatAge(nowMs - lookedAt)} ago`,
-      writesOnly ? 'writes only' : String(unread),
-    ]);
-    const more = found.memberCount - members.length;
-    const rest = more > 0 ? [`and ${formatCount(more)} more`] : [];
-    return {
-      json: { room: input.room, memberCount: found.memberCount, members },
-      text: [...textTable([['MEMBER', 'LOOKED', 'UNREAD'], ...rows], { right: [2] }), ...rest],
-    };
-  },
-});
-
-const timelineCommand = defineCommand({
-  verb: 'timeline',
-  summary:
-    'what is known of an incident by its room, as Markdown: messages, pins and acts, and what is not known',
-  words: { room },
-  flags: {
-    since: optionalFlag(
-      'DURATION',
-      'only what was said and done within so long; pins are all in it',
-      durationMs,
-    ),
-  },
-  emits: printed.happening,
-  writes: false,
-  examples: ['quarterdeck chat timeline ops --since 8h > incident.md'],
-  async run(context, input) {
-    const found = await assertRoom(context, input.room);
-    const [entries, { pins }, audited] = await Promise.all([
-      history(context.redis, input.room, 0, mostMessages),
-      beside(context.redis, input.room, []),
-      context.audited?.(),
-    ]);
-    const sinceMs = input.since === undefined ? undefined : Date.now() - input.since;
-    const sources = { room: found, entries, pins, acts: audited?.acts ?? [], sinceMs };
-    for (const text of audited?.unread ?? []) context.warn(text);
-    if (!context.config.json) return { text: markdown(sources, audited !== undefined) };
-    for (const text of gaps(sources, audited !== undefined)) context.warn(text);
-    for (const one of happenings(sources)) await context.emit(one, one.text);
-    return { text: '' };
-  },
-});
-
-/** Some of its members, those furthest behind first. @throws {UnknownRoomError} */
-async function assertRoom({ redis, warn }: CommandContext, wanted: string): Promise<RoomFigures> {
-  const { rooms, wrong, cuts } = await inspect(redis, [wanted], { limit: mostListed });
-  if (wrong[0]) throw wrong[0];
-  for (const cut of cuts) warn(cut);
-  const [found] = rooms;
-  if (!found) throw new UnknownRoomError(wanted);
-  return found;
-}
-
 export const commands = [
   createCommand,
   suggesting(joinCommand),
@@ -478,31 +292,9 @@ export const commands = [
   suggesting(markCommand),
   suggesting(shareCommand),
   suggesting(frameCommand),
-  suggesting(pinCommand),
-  suggesting(unpinCommand),
-  suggesting(pinsCommand),
-  suggesting(whoCommand),
-  suggesting(hereCommand),
-  suggesting(timelineCommand),
+  ...besideCommands,
   listCommand,
 ] as const;
-
-/** Tells of the nearest room that there is, when there is none of the name that was given. */
-function suggesting<Input>(command: Command<Input>): Command<Input> {
-  return {
-    ...command,
-    async run(context, input) {
-      try {
-        return await command.run(context, input);
-      } catch (error) {
-        if (!(error instanceof UnknownRoomError)) throw error;
-        // Whoever may not read the index hears as much as before.
-        const rooms = await known(context.redis).catch(() => []);
-        throw new UnknownRoomError(error.room, rooms);
-      }
-    },
-  };
-}
 
 /** A room as `chat list --json` and the snapshot tell of it. */
 export function roomJson({ room, memberCount, members, messages, lastId }: RoomFigures) {
@@ -539,26 +331,6 @@ function riding({ config, warn }: CommandContext) {
   };
 }
 
-/** Warns of what cannot be read, and leaves it out. */
-function readable({ warn }: CommandContext, entries: readonly Entry[]): Message[] {
-  return entries.flatMap((entry) => {
-    if (!isMalformed(entry)) return [entry];
-    warn(`Skipped message ${entry.id}, which is malformed: ${JSON.stringify(entry.malformed)}`);
-    return [];
-  });
-}
-
-function line({ at, sender, message }: Message): string {
-  return `${stamp(at)}  ${sanitise(sender)}  ${sanitise(message)}`;
-}
-
-/** `2026-11-20 15:53`, local time. */
-function stamp(at: number): string {
-  const date = new Date(at);
-  const parts = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
-  return `${parts.map((part) => String(part).padStart(2, '0')).join('-')} ${formatClock(at)}`;
-}
-
 /** Everybody where they are asked for, as far as that is bearable; else some, and how many there are. */
 async function whoIsIn(
   { redis, warn }: CommandContext,
@@ -582,5 +354,3 @@ function people(members: readonly string[], count: number): string {
 
 /** In a sentence; JSON has them all. */
 const mostNamed = 20;
-/** Of one room in a list of them. */
-const mostListed = 100;
