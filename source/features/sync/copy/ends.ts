@@ -26,6 +26,8 @@ export type Ends = {
 /** Where a process finds its own descriptors by a path; elsewhere the check comes just before rsync. */
 const own = process.platform === 'linux' ? '/proc/self/fd' : undefined;
 const firstOfChild = 3;
+/** Where a path begins, as rsync quotes it; the folders that the user gave may have any name. */
+const ownPath = /(?<=^|[\s"(])\/proc\/self\/fd\/(\d+)(?=$|[/\s":)])/g;
 
 /**
  * Opens what has to be certain, and looks at it.
@@ -35,7 +37,7 @@ export async function openEnds(rsync: Rsync): Promise<Ends> {
   const { base, destination, targetMarker, knownBase } = rsync;
   const held: { readonly handle: FileHandle; readonly given: string }[] = [];
   const close = async (): Promise<void> => {
-    for (const { handle } of held) await handle.close();
+    await Promise.all(held.map(({ handle }) => handle.close()));
   };
   const hold = async (
     given: string,
@@ -44,12 +46,14 @@ export async function openEnds(rsync: Rsync): Promise<Ends> {
   ): Promise<string> => {
     const refused = (detail: string): RsyncError =>
       new RsyncError(destination, undefined, `before it began: ${detail}`);
-    const handle = await open(given, constants.O_RDONLY | constants.O_DIRECTORY).catch((error: Error) => {
-      throw refused(error.message);
-    });
+    const failed = (error: Error): never => {
+      throw refused(error.message.replace(/'\/proc\/self\/fd\/\d+\/?'/, () => `'${given}'`));
+    };
+    const handle = await open(given, constants.O_RDONLY | constants.O_DIRECTORY).catch(failed);
     held.push({ handle, given });
     const at = own === undefined ? given : `${own}/${handle.fd}`;
-    if (!(await isRight(`${at}/`))) throw refused(otherwise);
+    // A disk may be gone for a moment only.
+    if (!(await isRight(`${at}/`).catch(failed))) throw refused(otherwise);
     return own === undefined ? given : `${own}/${firstOfChild + held.length - 1}`;
   };
   try {
@@ -66,10 +70,9 @@ export async function openEnds(rsync: Rsync): Promise<Ends> {
       source: withSlash(source),
       target: withSlash(target),
       named: (line) =>
-        held.reduce(
-          (text, { given }, index) =>
-            text.replaceAll(`${own}/${firstOfChild + index}`, given.replace(/\/$/, '')),
-          line,
+        line.replaceAll(
+          ownPath,
+          (found, descriptor) => held[Number(descriptor) - firstOfChild]?.given.replace(/\/$/, '') ?? found,
         ),
       close,
     };
