@@ -69,10 +69,31 @@ test('a limit whose maximum is not known is no row and not full: it is said', as
 });
 
 test('a whole page of such limits ends no sweep through the others', () => {
-  const page = { total: 20, skip: 0, nowMs: 0, limits: [], met: 6, unread: ['The maximum of 6 limits'] };
+  const page = { total: 20, skip: 0, nowMs: 0, limits: [], met: 6, wrong: ['The maximum of 6 limits'] };
   const first = learn(initial, page);
   expect(first.next).toBe(6);
-  const last = learn(learn(first, { ...page, skip: 6 }), { ...page, skip: 12, met: 8, unread: [] });
+  const last = learn(learn(first, { ...page, skip: 6 }), { ...page, skip: 12, met: 8, wrong: [] });
   expect(last.next).toBe(0);
   expect(needsOf(last)).toMatchObject([{ kind: 'unreadable', words: 'The maximum of 6 limits' }]);
+  // Read again, or behind the end of the index, it is said no more.
+  const mended = learn(learn(last, { ...page, wrong: [] }), { ...page, total: 6, wrong: [] });
+  expect(needsOf(mended)).toEqual([]);
+});
+
+test('what holds the key of a limit, or is none at all, hides no other and is said', async () => {
+  const limiter = new Limiter(redis, { algorithm: 'gcra', max: 2, perMs: 86_400_000 });
+  await Promise.all(['taken', 'spent'].map((subject) => limiter.hit(subject, 2)));
+  await limiter.close();
+  await redis.del('limit:taken:gcra:86400000');
+  await redis.rpush('limit:taken:gcra:86400000', 'x');
+  // As many as a reading looks at, all noted later.
+  const long = Array.from({ length: 300 }, (_, i) => [Date.now() * 2, `gcra:60000:${'x'.repeat(700)}${i}`]);
+  await redis.zadd('quarterdeck:limit', ...long.flat());
+  const slice = await read(await read(initial));
+  expect(limit.headline(slice)).toBe('1 full');
+  expect(needsOf(slice)).toMatchObject([
+    { kind: 'full', name: 'spent in 1d' },
+    { words: expect.stringMatching(/^300 entries longer than the name of a limit/) },
+    { words: expect.stringMatching(/^1 key is named like limits .*limit:taken:gcra:86400000$/) },
+  ]);
 });

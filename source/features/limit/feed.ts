@@ -22,7 +22,7 @@ export const feed: Feed<LimitSlice> = {
     const { redis } = context;
     const count = isCluster(redis) ? atOnce.cluster : atOnce.standalone;
     const skip = next < mostWatched ? next : 0;
-    const [{ total, limits, missing, met, unread }, older] = await Promise.all([
+    const [{ total, limits, missing, met, wrong }, older] = await Promise.all([
       pageOver(context, { count, skip, deadlineMs }),
       round && pageOver(context, { count, skip: round.skip, deadlineMs }),
     ]);
@@ -32,7 +32,7 @@ export const feed: Feed<LimitSlice> = {
       limits: limits.map(watched),
       skip,
       met,
-      unread,
+      wrong,
       older: older && round && { ...older, skip: round.skip, limits: older.limits.map(watched) },
       nowMs: Date.now(),
       missing: missing.map(({ shard }) => shard),

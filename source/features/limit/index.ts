@@ -24,11 +24,11 @@ export default defineFeature<LimitSlice>({
   roles,
   keys,
   list: limitList,
-  isEmpty: ({ meters, unread, missing = [] }) =>
-    meters.length + missing.length + unread.last.length + unread.elsewhere.length === 0,
+  isEmpty: ({ meters, wrong, missing = [] }) =>
+    meters.length + missing.length + Object.keys(wrong).length === 0,
   needs: needsOf,
   headline(slice) {
-    const full = slice.meters.filter(isFull).length;
+    const full = limitList.rows(slice).filter(isFull).length + slice.moreFull;
     return [...missingHeadline(slice.missing), ...(full > 0 ? [`${full} full`] : [])].join('  ');
   },
   async snapshot(context) {

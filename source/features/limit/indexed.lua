@@ -6,12 +6,12 @@
 -- ARGV[1] count: how many to read at most
 -- ARGV[2] skip: how many to leave out before
 -- ARGV[3] longest: bytes; longer members are no limits of ours, and are left out
--- Reply: server ms, how many there are, then member, max, refusals of each
+-- Reply: server ms, how many there are, how many were met, then member, max, refusals of each that is not left out
 
 local clock = redis.call('TIME')
-local reply = { clock[1] * 1000 + math.floor(clock[2] / 1000), redis.call('ZCARD', KEYS[1]) }
 local from = tonumber(ARGV[2])
 local members = redis.call('ZRANGE', KEYS[1], from, from + ARGV[1] - 1, 'REV')
+local reply = { clock[1] * 1000 + math.floor(clock[2] / 1000), redis.call('ZCARD', KEYS[1]), #members }
 for first = 1, #members, 1000 do
   local some = { unpack(members, first, math.min(#members, first + 999)) }
   local most = redis.call('HMGET', KEYS[2], unpack(some))

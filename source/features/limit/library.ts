@@ -167,7 +167,7 @@ export async function list(
   return await cancellable(call, async () => {
     const tell = (cut: string): void => warn(onEvent, new CutError(cut));
     const page = limit === undefined ? undefined : await uses.list(client, { count: limit, skip });
-    if (page && page.unread.length > 0) tell(uses.unreadText(client, page.unread));
+    for (const text of page?.unknown ?? []) tell(text);
     const { limits, foreign } = page ?? (await uses.listAll(client, tell));
     const found = discover ? await discoverLimits(client, call.signal) : { limits: [], foreign: [] };
     for (const key of new Set([...foreign, ...found.foreign]))

@@ -50,12 +50,12 @@ type Uses = {
 const readPage = defineScript({
   lua: indexed,
   parse(reply) {
-    const [serverMs, total, ...words] = asArray(reply);
+    const [serverMs, total, met, ...words] = asArray(reply);
     const entries: Entry[] = [];
     for (let at = 0; at + 2 < words.length; at += 3) {
       entries.push(entryOf(words[at], words[at + 1], words[at + 2]));
     }
-    return { serverMs: asInteger(serverMs), total: asInteger(total), entries };
+    return { serverMs: asInteger(serverMs), total: asInteger(total), met: asInteger(met), entries };
   },
 });
 
@@ -97,17 +97,19 @@ export async function list(
   readonly met: number;
   readonly limits: readonly LimitUse[];
   readonly foreign: readonly string[];
-  readonly unread: readonly string[];
+  /** What else of them is not known, in sentences. */
+  readonly unknown: readonly string[];
 }> {
   const { index, most, denied } = indexKeys(client);
-  const { serverMs, total, entries } = await readPage(
+  const { serverMs, total, met, entries } = await readPage(
     client,
     [index, most, denied],
     [count, skip, longestMember],
   );
   learnServerMs(client, serverMs);
-  const { uses, ...others } = await usesOf(client, entries);
-  return { total, met: entries.length, limits: uses, ...others };
+  const { uses, foreign, unread } = await usesOf(client, entries);
+  const unknown = [...unreadTexts(client, unread), ...leftOutTexts(client, met - entries.length)];
+  return { total, met, limits: uses, foreign, unknown };
 }
 
 /** All limits in use, most recently noted first, read some at a time; `foreign` are keys that hold something else. */
@@ -142,18 +144,28 @@ export async function listAll(
       found.set(member, { use, notedMs: notedMs.get(member) ?? 0 });
     }
   }
-  if (allUnread.size > 0) onCut(unreadText(client, [...allUnread]));
+  for (const text of unreadTexts(client, [...allUnread])) onCut(text);
   const limits = [...found.values()].sort((a, b) => b.notedMs - a.notedMs).map(({ use }) => use);
   return { limits, foreign: [...new Set(allForeign)] };
 }
 
-/** One sentence of all limits whose maximum is not known, however many they are. */
-export function unreadText(client: Client, members: readonly string[]): string {
-  const [first = ''] = members;
+/** At most one sentence of all limits whose maximum is not known, however many they are. */
+function unreadTexts(client: Client, members: readonly string[]): readonly string[] {
+  const [first] = members;
+  if (first === undefined) return [];
   const subject = limitOfMember(first, 0)?.subject ?? first;
   const which =
     members.length === 1 ? `\`${subject}\`` : `${counted(members.length, 'limit')}, first \`${subject}\`,`;
-  return `The maximum of ${which} is not known: \`${indexKeys(client).most}\` has none; the next hit notes it`;
+  return [
+    `The maximum of ${which} is not known: \`${indexKeys(client).most}\` has none; the next hit notes it`,
+  ];
+}
+
+/** At most one sentence of entries of the index that name no limit of ours. */
+function leftOutTexts(client: Client, count: number): readonly string[] {
+  if (count === 0) return [];
+  const entries = counted(count, 'entry').replace('entrys', 'entries');
+  return [`${entries} longer than the name of a limit in \`${indexKeys(client).index}\` not listed (cut)`];
 }
 
 /**
@@ -191,10 +203,7 @@ async function* indexPages(client: Client, match = '*', onCut: (text: string) =>
     left += leftOut;
     if (entries.length > 0) yield entries;
   } while (next !== '0');
-  if (left > 0)
-    onCut(
-      `${counted(left, 'entry').replace('entrys', 'entries')} longer than the name of a limit in \`${index}\` not listed (cut)`,
-    );
+  for (const text of leftOutTexts(client, left)) onCut(text);
 }
 
 async function usesOf(client: Client, entries: readonly Entry[]): Promise<Uses> {

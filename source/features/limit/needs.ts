@@ -1,10 +1,13 @@
-import type { Need } from '../../need.ts';
+import { atMost, type Need, unreadable } from '../../need.ts';
 import { formatCount } from '../../ui/format.ts';
 import { conditionOf, severities } from './condition.ts';
 import { formatPeriod } from './period.ts';
 import { idOf, type LimitSlice, type Meter } from './state.ts';
 
-export function needsOf({ meters, elsewhere, moreFull, unread }: LimitSlice): readonly Need[] {
+/** Of sentences, each on a page of the index. */
+const mostUnknown = 20;
+
+export function needsOf({ meters, elsewhere, moreFull, wrong }: LimitSlice): readonly Need[] {
   const others: Need = {
     kind: 'others',
     name: 'other limits',
@@ -12,10 +15,14 @@ export function needsOf({ meters, elsewhere, moreFull, unread }: LimitSlice): re
     words: `${formatCount(moreFull)} more are full`,
     figure: moreFull,
   };
-  const [words] = [...unread.last, ...unread.elsewhere];
-  const unknown: readonly Need[] =
-    words === undefined ? [] : [{ kind: 'unreadable', name: 'limits', severity: 'warn', words }];
-  return [...[...meters, ...elsewhere].flatMap(needsOfMeter), ...(moreFull > 0 ? [others] : []), ...unknown];
+  const unknown = [...new Set(Object.values(wrong).flat())].map(
+    (words): Need => ({ ...unreadable(words), severity: 'warn' }),
+  );
+  return [
+    ...[...meters, ...elsewhere].flatMap(needsOfMeter),
+    ...(moreFull > 0 ? [others] : []),
+    ...atMost(unknown, mostUnknown, 'limits that cannot be read'),
+  ];
 }
 
 function needsOfMeter(meter: Meter): readonly Need[] {

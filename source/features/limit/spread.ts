@@ -1,11 +1,12 @@
 import type { Client } from '../../redis/client.ts';
 import { serverMs } from '../../redis/clock.ts';
+import { passedOver } from '../../redis/scan.ts';
 import type { ReadContext } from '../feature.ts';
 import type { ShardDownError } from '../shards/errors.ts';
 import { openShards } from '../shards/open-shards.ts';
 import { askOwner, everywhere, partsOf } from '../shards/shards.ts';
 import { discover, type FoundLimit } from './discover.ts';
-import { type LimitUse, list, listAll, reset, unreadText } from './list.ts';
+import { type LimitUse, list, listAll, reset } from './list.ts';
 import { type Reset, resetKept, restore } from './reset/keep.ts';
 import { type Limit, ruleOf, stateKey, windowOf } from './rules.ts';
 
@@ -41,8 +42,8 @@ export async function askSubject<Value>(
 type Page = Listed & {
   /** How many entries of each index were looked at, at most. */
   readonly met: number;
-  /** One sentence of each server on limits whose maximum is not known. */
-  readonly unread: readonly string[];
+  /** What of these entries is not known, in sentences. */
+  readonly wrong: readonly string[];
 };
 
 type Listed = {
@@ -67,15 +68,16 @@ export async function pageOver(
   { count, skip, deadlineMs }: { readonly count: number; readonly skip: number; readonly deadlineMs: number },
 ): Promise<Page> {
   const shards = await openShards(context);
-  const page = async (client: Client) => {
-    const { unread, ...found } = await list(client, { count, skip });
-    return { ...found, unread: unread.length > 0 ? unreadText(client, unread) : '' };
-  };
-  const { values, missing } = partsOf(await everywhere(shards, page, { deadlineMs }));
+  const { values, missing } = partsOf(
+    await everywhere(shards, (client) => list(client, { count, skip }), { deadlineMs }),
+  );
   const read = {
     missing,
     met: Math.max(0, ...values.map(({ met }) => met)),
-    unread: values.map(({ unread }) => unread).filter((text) => text !== ''),
+    wrong: values.flatMap(({ unknown, foreign }) => {
+      const said = passedOver(foreign, 'limits');
+      return said === undefined ? unknown : [...unknown, said];
+    }),
   };
   const [only] = values;
   if (shards.urls.length === 1 && only) return { total: only.total, limits: only.limits, ...read };

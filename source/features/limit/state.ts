@@ -38,15 +38,10 @@ export type LimitSlice = {
         readonly skip: number;
         readonly full: readonly Meter[];
         readonly moreFull: number;
-        readonly unread: readonly string[];
       }
     | undefined;
-  /** Sentences on limits whose maximum is not known: of the last whole sweep, of the one under way, of the others. */
-  readonly unread: {
-    readonly last: readonly string[];
-    readonly met: readonly string[];
-    readonly elsewhere: readonly string[];
-  };
+  /** What is not known of a page of the index, in sentences, by the place where that page begins. */
+  readonly wrong: Readonly<Record<number, readonly string[]>>;
   /** Whether it came to an end once. */
   readonly isWhole: boolean;
   readonly list: ListState;
@@ -60,14 +55,16 @@ export type Reading = {
   readonly skip: number;
   /** How many entries of the index this page is of; more than `limits` where of some nothing can be said. */
   readonly met?: number;
-  /** Sentences on limits whose maximum is not known. */
-  readonly unread?: readonly string[];
+  /** What is not known of them, in sentences. */
+  readonly wrong?: readonly string[];
   /** A page of those used longer ago. */
-  readonly older?: Pick<Reading, 'skip' | 'limits' | 'met' | 'unread'> | undefined;
+  readonly older?: Page | undefined;
   /** Of this console's clock. */
   readonly nowMs: number;
   readonly missing?: readonly number[];
 };
+
+type Page = Pick<Reading, 'skip' | 'limits' | 'met' | 'wrong'>;
 
 export const longestHistory = 40;
 
@@ -79,7 +76,7 @@ export const initial: LimitSlice = {
   elsewhere: [],
   moreFull: 0,
   round: undefined,
-  unread: { last: [], met: [], elsewhere: [] },
+  wrong: {},
   isWhole: false,
   list: initialList,
 };
@@ -93,10 +90,10 @@ export function idOf({ subject, algorithm, perMs }: Pick<Meter, 'subject' | 'alg
  * until a whole sweep has passed without them.
  */
 export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
-  const { total, limits, skip, nowMs, missing = [], met = limits.length, unread = [] } = reading;
+  const { total, limits, skip, nowMs, missing = [], older } = reading;
   const { missing: _, ...before } = slice;
   const known = new Map(slice.meters.map((meter) => [idOf(meter), meter]));
-  const isLast = skip + met >= total || met === 0;
+  const isLast = isEnd(reading, total);
   const isWhole = isLast && skip === 0;
   const sweep = isWhole ? 0 : slice.sweep;
   const fresh = limits.map(({ resetMs, ...use }): Meter => {
@@ -110,15 +107,16 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
     ? []
     : slice.meters.filter((meter) => !read.has(idOf(meter)) && meter.sweep >= sweep - 1);
   const meters = [...fresh, ...kept].toSorted(byNearness);
-  const others = further(slice, reading, new Set(meters.map(idOf)));
-  const unreadMet = skip === 0 ? unread : [...slice.unread.met, ...unread].slice(0, mostUnread);
   return {
     ...before,
     meters,
     total,
-    ...others,
-    unread: { last: isLast ? unreadMet : slice.unread.last, met: unreadMet, elsewhere: others.unread },
-    next: isLast ? 0 : skip + met,
+    ...further(slice, reading, new Set(meters.map(idOf))),
+    wrong: [reading, ...(older ? [older] : [])].reduce(
+      (known, page) => noted(known, page, total),
+      slice.wrong,
+    ),
+    next: isLast ? 0 : skip + metOn(reading),
     sweep: isLast && !isWhole ? sweep + 1 : sweep,
     ...(missing.length > 0 && { missing }),
   };
@@ -127,18 +125,14 @@ export function learn(slice: LimitSlice, reading: Reading): LimitSlice {
 /** How many of the limits used last are watched; what was used longer ago is looked through a page at a time. */
 export const mostWatched = 300;
 
-/** Sentences, each on a page of the index. */
-const mostUnread = 3;
-
 function further(
-  { elsewhere, moreFull, round, isWhole, unread: { elsewhere: unread } }: LimitSlice,
+  { elsewhere, moreFull, round, isWhole }: LimitSlice,
   { total, older, nowMs }: Reading,
   watched: ReadonlySet<string>,
-): Pick<LimitSlice, 'elsewhere' | 'moreFull' | 'round' | 'isWhole'> & { readonly unread: readonly string[] } {
-  if (total <= mostWatched)
-    return { elsewhere: [], moreFull: 0, round: undefined, isWhole: true, unread: [] };
-  const begun = { skip: mostWatched, full: [], moreFull: 0, unread: [] };
-  if (!older) return { elsewhere, moreFull, round: round ?? begun, isWhole, unread };
+): Pick<LimitSlice, 'elsewhere' | 'moreFull' | 'round' | 'isWhole'> {
+  if (total <= mostWatched) return { elsewhere: [], moreFull: 0, round: undefined, isWhole: true };
+  const begun = { skip: mostWatched, full: [], moreFull: 0 };
+  if (!older) return { elsewhere, moreFull, round: round ?? begun, isWhole };
   const found = older.limits
     .map(
       ({ resetMs, ...use }): Meter => ({
@@ -152,13 +146,26 @@ function further(
   const all = [...(round?.full ?? []), ...found];
   const full = all.slice(0, mostWatched);
   const more = (round?.moreFull ?? 0) + all.length - full.length;
-  const { met = older.limits.length } = older;
-  const skip = older.skip + met;
-  const unreadSoFar = [...(round?.unread ?? []), ...(older.unread ?? [])].slice(0, mostUnread);
-  const isDone = met === 0 || skip >= total;
-  return isDone
-    ? { elsewhere: full, moreFull: more, round: begun, isWhole: true, unread: unreadSoFar }
-    : { elsewhere, moreFull, round: { skip, full, moreFull: more, unread: unreadSoFar }, isWhole, unread };
+  return isEnd(older, total)
+    ? { elsewhere: full, moreFull: more, round: begun, isWhole: true }
+    : { elsewhere, moreFull, round: { skip: older.skip + metOn(older), full, moreFull: more }, isWhole };
+}
+
+function metOn({ met, limits }: Page): number {
+  return met ?? limits.length;
+}
+
+/** Whether the index ends with this page. */
+function isEnd(page: Page, total: number): boolean {
+  return metOn(page) === 0 || page.skip + metOn(page) >= total;
+}
+
+/** A page that is read again replaces what was said of it; behind the last one is nothing any more. */
+function noted(wrong: LimitSlice['wrong'], page: Page, total: number): LimitSlice['wrong'] {
+  const others = Object.entries(wrong).filter(
+    ([place]) => Number(place) !== page.skip && !(isEnd(page, total) && Number(place) > page.skip),
+  );
+  return Object.fromEntries(page.wrong?.length ? [...others, [page.skip, page.wrong]] : others);
 }
 
 /** A level that never changed needs no more of the same, so that an idle console paints nothing. */
