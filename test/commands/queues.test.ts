@@ -175,6 +175,14 @@ test('a queue from which something is taken between the two looks does not look 
   expect((await listed).queues).toMatchObject([{ queue: 'mail', stuck: false, why: '' }]);
 });
 
+test('a queue of which nobody can tell whether it is paused is not called stuck', async () => {
+  await redis.lpush('bull:mail:wait', '1', '2');
+  await redis.set('bull:mail:meta', 'x');
+  const { queues } = await list();
+  const why = 'whether somebody paused it is not known';
+  expect(queues).toMatchObject([{ queue: 'mail', waiting: 2, stuck: null, why }]);
+});
+
 const names = [
   'bull:x:wait',
   'bull:x:active',

@@ -32,8 +32,8 @@ export type Figures = {
   readonly workers: number | null;
   /** Epoch ms at which the oldest waiting job was added. */
   readonly oldestMs: number | null;
-  /** Why nothing may be taken from it, by what somebody set: `paused`. */
-  readonly held?: string | undefined;
+  /** Why nothing may be taken from it, by what somebody set: `paused`. False: nothing was set; null: not known. */
+  readonly held: string | false | null;
   readonly notes: readonly string[];
   /** Of the active jobs, how many lost their worker. */
   readonly abandoned: number | null;
@@ -46,6 +46,19 @@ export type Figures = {
 };
 
 type Look = (read: KeyReader, sighting: Sighting) => Promise<readonly Figures[]>;
+
+/** Of a queue of which nothing is known but that it is there. */
+const unknown = {
+  active: null,
+  delayed: null,
+  failed: null,
+  workers: null,
+  oldestMs: null,
+  abandoned: null,
+  held: false,
+  isTakenLive: false,
+  notes: [],
+} as const;
 
 const bullParts =
   'meta|id|wait|active|paused|delayed|prioritized|priority|failed|completed|stalled-check|events';
@@ -157,13 +170,12 @@ const bull: Look = async (read, { base, queue, isWeak }) => {
       key: base,
       program: isCertain || hasMeta === true ? 'BullMQ' : 'Bull',
       sure: isCertain ? 'certain' : 'by-shape',
+      ...unknown,
       ...now,
       delayed,
       failed,
-      workers: null,
       oldestMs: numberIn(at),
-      held: isPaused || wasPaused ? 'paused' : isLimited ? 'limited to a rate' : undefined,
-      notes: [],
+      held: heldBy(['paused', isPaused], ['paused', wasPaused], ['limited to a rate', isLimited]),
       isTakenLive: true,
       again: figuresOf,
     },
@@ -184,24 +196,17 @@ const bee: Look = async (read, { base, queue }) => {
     read.length(`${base}:failed`, 'set'),
     read.has(`${base}:jobs`, 'hash'),
   ]);
-  const known = {
-    program: 'bee-queue',
-    sure: jobs ? 'certain' : 'by-shape',
-    workers: null,
-    abandoned: null,
-    isTakenLive: false,
-  } as const;
   return [
     {
       queue,
       key: base,
-      ...known,
+      program: 'bee-queue',
+      sure: jobs ? 'certain' : 'by-shape',
+      ...unknown,
       ...now,
       active: now.taken,
       delayed,
       failed,
-      oldestMs: null,
-      notes: [],
       again,
     },
   ];
@@ -231,16 +236,15 @@ const rq: Look = async (read, { base, queue }) => {
       key: base,
       program: 'RQ',
       sure: isKnown ? 'certain' : 'by-shape',
+      ...unknown,
       ...now,
       active: now.taken,
       delayed,
       failed,
       workers,
       oldestMs: dateIn(at),
-      held: isSuspended ? 'suspended' : undefined,
-      abandoned: null,
+      held: heldBy(['suspended', isSuspended]),
       isTakenLive: workers !== null && workers > 0,
-      notes: [],
       again,
     },
   ];
@@ -276,14 +280,8 @@ const celery: Look = async (read, { base }) => {
         key: `${prefix}${queue}`,
         program: 'Celery',
         sure: 'certain',
+        ...unknown,
         ...now,
-        active: null,
-        delayed: null,
-        failed: null,
-        workers: null,
-        oldestMs: null,
-        abandoned: null,
-        isTakenLive: false,
         notes: now.taken ? [`${now.taken} reserved by workers, of all queues together`] : [],
         again,
       };
@@ -302,23 +300,15 @@ const sidekiq: Look = async (read, { base, queue }) => {
     read.length('dead', 'zset'),
     read.length('schedule', 'zset'),
   ]);
-  const figures = {
-    active: null,
-    delayed: null,
-    failed: null,
-    workers,
-    oldestMs: null,
-    abandoned: null,
-    isTakenLive: false,
-  };
   return [
     {
       queue,
       key: base,
       program: 'Sidekiq',
       sure: 'certain',
+      ...unknown,
       ...now,
-      ...figures,
+      workers,
       notes: [
         `of all queues together: ${shown(retry)} to retry, ${shown(dead)} dead, ${shown(scheduled)} scheduled`,
       ],
@@ -341,15 +331,10 @@ const resque: Look = async (read, { base, queue }) => {
       key: base,
       program: 'Resque',
       sure: isKnown ? 'certain' : 'by-shape',
+      ...unknown,
       ...now,
-      active: null,
-      delayed: null,
-      failed: null,
       // Those that died stay registered.
       workers: registered === 0 ? 0 : null,
-      oldestMs: null,
-      abandoned: null,
-      isTakenLive: false,
       notes: [`of all queues together: ${shown(failed)} failed`],
       again,
     },
@@ -380,22 +365,27 @@ const asynq: Look = async (read, { base, queue }) => {
       key: base,
       program: 'asynq',
       sure: isKnown ? 'certain' : 'by-shape',
+      ...unknown,
       ...now,
       active: now.taken,
       delayed,
       failed,
       workers,
       oldestMs: at === null ? null : Math.floor(at / 1e6),
-      held: isPaused ? 'paused' : undefined,
-      abandoned: null,
+      held: heldBy(['paused', isPaused]),
       isTakenLive: workers !== null && workers > 0,
-      notes: [],
       again,
     },
   ];
 };
 
 export const families = { bull, bee, rq, celery, sidekiq, resque, asynq } satisfies Record<string, Look>;
+
+/** The first of the reasons that holds. */
+function heldBy(...reasons: readonly (readonly [why: string, holds: boolean | null])[]): Figures['held'] {
+  const held = reasons.find(([, holds]) => holds);
+  return held ? held[0] : reasons.some(([, holds]) => holds === null) ? null : false;
+}
 
 function shown(count: number | null): string {
   return count === null ? '?' : String(count);

@@ -127,7 +127,7 @@ function isQueue({ sure, waiting, active, delayed, failed }: Figures): boolean {
 /** Whether each looks stuck; what waits while nothing seems to be taken is looked at twice. */
 async function judged(all: readonly Figures[], signal: AbortSignal): Promise<readonly Queue[]> {
   const isStill = (one: Figures): boolean =>
-    one.waiting !== null && one.waiting > 0 && one.taken === 0 && one.workers !== 0 && one.held === undefined;
+    one.waiting !== null && one.waiting > 0 && one.taken === 0 && one.workers !== 0 && one.held === false;
   const atMs = performance.now();
   const still = all.filter(isStill);
   if (still.length > 0) await wait(secondLookMs, undefined, { signal });
@@ -150,7 +150,8 @@ function verdictOf(
 ): Verdict {
   if (waiting === null) return { stuck: null, why: 'how many wait is not known' };
   if (waiting === 0) return { stuck: false, why: '' };
-  if (held !== undefined) return { stuck: null, why: held };
+  if (held === null) return { stuck: null, why: 'whether somebody paused it is not known' };
+  if (held !== false) return { stuck: null, why: held };
   if (workers === 0)
     return { stuck: true, why: `${formatCount(waiting)} waiting, and no live worker is registered` };
   if (taken === null) return { stuck: null, why: 'what is being worked on is not known' };
