@@ -40,7 +40,7 @@ const everyone = ['client|setname', 'hello', 'info', 'ping'];
 /** What queues of other programs are looked at with. */
 const queueReads = [
   ...['exists', 'hexists', 'hget', 'hlen', 'hstrlen', 'lindex', 'llen', 'lrange'],
-  ...['scard', 'sismember', 'smembers', 'zcard', 'zcount'],
+  ...['scard', 'sismember', 'smembers', 'time', 'zcard', 'zcount'],
 ];
 
 /** The parts that a role has in the features. */

@@ -1,6 +1,7 @@
 import type { CommandContext, ReadContext } from '../features/feature.ts';
 import type { AnyFeature } from '../features/index.ts';
 import type { Connection } from '../redis/connection/connect.ts';
+import { failureOf } from './failure.ts';
 
 /** Whether some of several servers do not answer; says which. Their part of the answer is null, or left out. */
 export function warnOfMissing({ connections, warn }: CommandContext): boolean {
@@ -13,6 +14,38 @@ export function warnOfMissing({ connections, warn }: CommandContext): boolean {
 export function canAsk({ connections }: ReadContext, feature: AnyFeature | undefined): boolean {
   const [first] = connections;
   return feature?.spreads === true || connections.length === 1 || (first !== undefined && isThere(first));
+}
+
+type Each<Value> = { readonly values: readonly Value[]; readonly missing: readonly string[] };
+
+/**
+ * Asks every server at once. Of several, one that is gone, or goes for as long as `--timeout`, is left out, and `missing`
+ * says which; its signal ends what it was asked. A single server has no others to do without.
+ */
+export async function askEach<Value>(
+  { connections, config, signal }: Pick<CommandContext, 'connections' | 'config' | 'signal'>,
+  ask: (connection: Connection, signal: AbortSignal) => Promise<Value>,
+): Promise<Each<Value>> {
+  const [first] = connections;
+  if (first && connections.length === 1) return { values: [await ask(first, signal)], missing: [] };
+  const values: Value[] = [];
+  const missing: string[] = [];
+  const part = async (connection: Connection): Promise<void> => {
+    const over = new AbortController();
+    try {
+      if (!isThere(connection)) throw connection.whyUnreached();
+      const asked = ask(connection, AbortSignal.any([signal, over.signal]));
+      values.push(await Promise.race([asked, connection.lost(config.timeoutMs, over.signal)]));
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.kind !== 'connection') throw error;
+      missing.push(`${failure.message}: its part is missing here`);
+    } finally {
+      over.abort();
+    }
+  };
+  await Promise.all(connections.map(part));
+  return { values, missing };
 }
 
 function isThere({ state }: Connection): boolean {

@@ -1,8 +1,12 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type Sighting, sightingOf } from '../../source/commands/queues/programs.ts';
+import { askEach } from '../../source/commands/unreachable.ts';
+import { readConfig } from '../../source/config.ts';
+import { serverMs } from '../../source/redis/clock.ts';
+import { openConnections } from '../../source/redis/connection/open-connections.ts';
 import { runHere } from '../helpers/batch.ts';
 import { payloads } from '../helpers/injections.ts';
-import { redisForThisFile } from '../helpers/redis-server.ts';
+import { redisForThisFile, startRedis } from '../helpers/redis-server.ts';
 
 /** Queues of other programs, with keys as those programs make them. */
 
@@ -181,6 +185,66 @@ test('a queue of which nobody can tell whether it is paused is not called stuck'
   const { queues } = await list();
   const why = 'whether somebody paused it is not known';
   expect(queues).toMatchObject([{ queue: 'mail', waiting: 2, stuck: null, why }]);
+});
+
+test('of several servers one that is down is left out, named, and makes it exit 3', async () => {
+  await redis.lpush('bull:mail:active', '1');
+  const urls = ['--url', server.url, '--url', 'redis://127.0.0.1:1'];
+  const { code, stdout, stderr } = await runHere(['queue', 'list', '--json', ...urls]);
+  expect(code).toBe(3);
+  expect(JSON.parse(stdout)).toMatchObject([{ queue: 'mail', server: server.url }]);
+  expect(stderr).toMatch(/redis:\/\/127\.0\.0\.1:1: .*ECONNREFUSED.*: its part is missing here\n$/);
+});
+
+test('of several servers one that goes silent is left out, and asked no further', async () => {
+  const other = await startRedis();
+  const config = readConfig(
+    { url: [server.url, other.url], timeout: '100ms' },
+    { HOME: '/nowhere', USER: 'ada' },
+  );
+  const connections = await openConnections(config);
+  try {
+    await Promise.all(connections.map((connection) => connection.ready(20_000)));
+    other.signal('SIGSTOP');
+    const ends: AbortSignal[] = [];
+    const answers = await askEach(
+      { connections, config, signal: new AbortController().signal },
+      async ({ ask }, signal) => {
+        ends.push(signal);
+        return await ask.ping();
+      },
+    );
+    expect(answers).toEqual({
+      values: ['PONG'],
+      missing: [expect.stringMatching(`${other.url}.*: its part is missing here$`)],
+    });
+    expect(ends.map(({ aborted }) => aborted)).toEqual([true, true]);
+  } finally {
+    for (const connection of connections) connection.close();
+    await other.close();
+  }
+});
+
+test('what is too large to be read whole is named: its queues and workers are not known', async () => {
+  const bindings = Array.from({ length: 101 }, (_, index) => `${kombu}${kombu}q${index}`);
+  await redis.sadd('_kombu.binding.tasks', ...bindings);
+  const { queues, stderr } = await list();
+  expect(queues).toEqual([]);
+  expect(stderr).toContain(
+    'Too large to be read, so that the queues or workers in it are not known: _kombu.binding.tasks',
+  );
+});
+
+test('which workers are alive is judged by the clock of the server', async () => {
+  vi.setSystemTime(Date.now() + 3_600_000);
+  try {
+    await redis.lpush('asynq:{crit}:pending', 't1');
+    await redis.zadd('asynq:servers', Math.floor((await serverMs(redis)) / 1000) + 30, 's');
+    await redis.lpush('asynq:{crit}:active', 't0');
+    expect((await list()).queues).toMatchObject([{ queue: 'crit', workers: 1, stuck: false }]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 const names = [

@@ -1,5 +1,6 @@
 import { messageOf } from '../../errors.ts';
 import type { Client } from '../../redis/client.ts';
+import { serverMs } from '../../redis/clock.ts';
 import { isReplyError } from '../../redis/refusals.ts';
 import { retryAborted } from '../../redis/retry-aborted.ts';
 
@@ -17,6 +18,8 @@ const longestTime = 64;
  */
 export class KeyReader {
   readonly passedOver = new Set<string>();
+  /** Sets of names that were not read, as they are too large. */
+  readonly tooLarge = new Set<string>();
   /** What the server refused, each once. */
   readonly refusals = new Set<string>();
   readonly #client: Client;
@@ -66,9 +69,11 @@ export class KeyReader {
   /** Names in a set; null as well where it is too large to be read whole. */
   async members(key: string): Promise<readonly string[] | null> {
     const count = await this.length(key, 'set');
-    if (count === null || count > mostMembers) return null;
+    if (count === null) return null;
     if (count === 0) return [];
-    const bytes = await this.#ask(() => this.#client.memory('USAGE', key, 'SAMPLES', 0));
+    const bytes =
+      count > mostMembers ? null : await this.#ask(() => this.#client.memory('USAGE', key, 'SAMPLES', 0));
+    if (count > mostMembers || (bytes !== null && bytes > mostBytes)) this.tooLarge.add(key);
     if (bytes === null || bytes > mostBytes) return null;
     return await this.#ask(() => this.#client.smembers(key));
   }
@@ -81,11 +86,13 @@ export class KeyReader {
     return found.reduce((sum, each) => (sum === null || each === null ? null : sum + each), 0);
   }
 
-  /** How many members of a sorted set have a higher score. */
-  async countAbove(key: string, score: number): Promise<number | null> {
+  /** How many members of a sorted set have a time as their score, in epoch seconds, that is still to come. */
+  async countToCome(key: string): Promise<number | null> {
     const isThere = await this.has(key, 'zset');
     if (!isThere) return isThere === false ? 0 : null;
-    return await this.#ask(() => this.#client.zcount(key, `(${score}`, '+inf'));
+    const nowMs = await this.#ask(() => serverMs(this.#client));
+    if (nowMs === null) return null;
+    return await this.#ask(() => this.#client.zcount(key, `(${Math.floor(nowMs / 1000)}`, '+inf'));
   }
 
   /** The id at one end of a list of ids; not read where what is in it is long, as far as Redis estimates that. */

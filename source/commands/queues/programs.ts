@@ -353,7 +353,7 @@ const asynq: Look = async (read, { base, queue }) => {
     again(),
     read.lengths('zset', `${base}:scheduled`, `${base}:retry`),
     read.length(`${base}:archived`, 'zset'),
-    read.countAbove('asynq:servers', Math.floor(Date.now() / 1000)),
+    read.countToCome('asynq:servers'),
     read.isMember('asynq:queues', queue),
     read.has(`${base}:paused`, 'string'),
     read.idAt(`${base}:pending`, -1),

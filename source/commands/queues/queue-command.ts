@@ -1,12 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as v from 'valibot';
-import { type CommandContext, defineCommand, type ReadContext, word } from '../../features/feature.ts';
+import { type CommandContext, defineCommand, word } from '../../features/feature.ts';
 import type { Printed } from '../../features/printed.ts';
 import { type Client, masters } from '../../redis/client.ts';
 import { passedOver, scan } from '../../redis/scan.ts';
 import { counted, formatAge, formatCount, formatDuration } from '../../ui/format.ts';
 import { textTable } from '../../ui/text-table.ts';
 import * as printed from '../printed.ts';
+import { askEach } from '../unreachable.ts';
 import { KeyReader } from './key-reader.ts';
 import { type Figures, families, type Sighting, sightingOf } from './programs.ts';
 
@@ -22,7 +23,7 @@ const atOnce = 20;
 const secondLookMs = 1000;
 
 export type Queue = Printed<typeof printed.queues>[number];
-export type Found = { readonly queues: readonly Queue[]; readonly warnings: readonly string[] };
+type Found = { readonly queues: readonly Queue[]; readonly warnings: readonly string[] };
 
 export const queueCommand = defineCommand({
   verb: 'queue',
@@ -31,17 +32,18 @@ export const queueCommand = defineCommand({
   words: { act: word('list', 'the one thing it does', v.picklist(['list'], 'Expected `queue list`')) },
   prints: printed.queues,
   writes: false,
+  partial: true,
   examples: ['quarterdeck queue list', 'quarterdeck queue list --json'],
   async run(context) {
-    const { queues, warnings } = await findQueues(context, context.signal);
+    const { queues, warnings, isWhole } = await findQueues(context);
     for (const text of warnings) context.warn(text);
-    return { json: queues, text: queueLines(queues) };
+    return { json: queues, text: queueLines(queues), exitCode: isWhole ? 0 : 3 };
   },
 });
 
 /** What the console prints of them behind what it can register. */
 export async function emitQueues(context: CommandContext): Promise<void> {
-  const { queues, warnings } = await findQueues(context, context.signal);
+  const { queues, warnings } = await findQueues(context);
   await context.emit(undefined, [
     '',
     queues.length === 0
@@ -52,19 +54,18 @@ export async function emitQueues(context: CommandContext): Promise<void> {
   ]);
 }
 
-/** Those that look stuck first, then the fullest. */
-export async function findQueues({ connections }: ReadContext, signal: AbortSignal): Promise<Found> {
-  const queues: Queue[] = [];
-  const warnings: string[] = [];
-  for (const { ask, url } of connections) {
+/** Those that look stuck first, then the fullest; not whole without what is on servers that do not answer. */
+async function findQueues(context: CommandContext): Promise<Found & { readonly isWhole: boolean }> {
+  const isOne = context.connections.length === 1;
+  const { values, missing } = await askEach(context, async ({ ask, url }, signal) => {
     const found = await findOn(ask, signal);
-    const where = connections.length > 1 ? { server: url } : {};
-    queues.push(...found.queues.map((queue) => ({ ...queue, ...where })));
-    warnings.push(...found.warnings);
-  }
+    return isOne ? found : { ...found, queues: found.queues.map((queue) => ({ ...queue, server: url })) };
+  });
+  const queues = values.flatMap((found) => found.queues);
   const rank = ({ stuck }: Queue): number => (stuck === true ? 0 : stuck === null ? 1 : 2);
   queues.sort((a, b) => rank(a) - rank(b) || (b.waiting ?? 0) - (a.waiting ?? 0) || (a.key < b.key ? -1 : 1));
-  return { queues, warnings };
+  const warnings = [...missing, ...values.flatMap((found) => found.warnings)];
+  return { queues, warnings, isWhole: missing.length === 0 };
 }
 
 async function findOn(client: Client, signal: AbortSignal): Promise<Found> {
@@ -89,6 +90,7 @@ async function findOn(client: Client, signal: AbortSignal): Promise<Found> {
   }
   const queues = await judged([...figures.values()].filter(isQueue), signal);
   const said = passedOver([...read.passedOver], 'queues of other programs');
+  const [large, ...others] = read.tooLarge;
   return {
     queues,
     warnings: [
@@ -96,6 +98,11 @@ async function findOn(client: Client, signal: AbortSignal): Promise<Found> {
         ? [`${counted(left, 'key')} of further queues not looked at: ${formatCount(mostQueues)} are the most`]
         : []),
       ...(said === undefined ? [] : [said]),
+      ...(large === undefined
+        ? []
+        : [
+            `Too large to be read, so that the queues or workers in it are not known: ${large}${others.length > 0 ? ` and ${counted(others.length, 'set')} more` : ''}`,
+          ]),
       ...[...read.refusals].map((text) => `Not known, as Redis refused it: ${text}`),
     ],
   };
@@ -182,7 +189,7 @@ function queueOf(figures: Figures, { stuck, why }: Verdict): Queue {
 const headings = ['looks like', 'queue', 'waiting', 'active', 'delayed', 'failed', 'workers', 'oldest'];
 
 /** A table, with a line below a row for what is to be said of it; what is not known is `?`. */
-export function queueLines(queues: readonly Queue[]): string[] {
+function queueLines(queues: readonly Queue[]): string[] {
   if (queues.length === 0) return ['No queue of another program was seen'];
   const nowMs = Date.now();
   const figure = (count: number | null): string => (count === null ? '?' : formatCount(count));

@@ -42,9 +42,10 @@ export type Connection = {
   /**
    * Rejects once the connection has been gone, or a command has had no answer, for `timeoutMs` on end, however often
    * it reconnected meanwhile; never resolves.
+   * @param signal ends the watch
    * @throws {LostError | RefusedError} with what the server, or the network, last said
    */
-  lost(timeoutMs: number): Promise<never>;
+  lost(timeoutMs: number, signal?: AbortSignal): Promise<never>;
   /** Does the next attempt to connect now; whether that was waited for. */
   retryNow(): boolean;
   /** Why it never answered, as far as anybody knows. */
@@ -172,7 +173,7 @@ function open(kind: Connection['kind'], url: string, build: (hooks: Hooks) => Cl
       return () => listeners.delete(listener);
     },
     ready: (timeoutMs) => ready(connection, timeoutMs, lastWords),
-    lost: (timeoutMs) => lost(connection, timeoutMs, unanswered, lastWords),
+    lost: (timeoutMs, signal) => lost(connection, { timeoutMs, signal, unanswered, lastWords }),
     retryNow() {
       const isWaiting = ask.status === 'reconnecting';
       if (isWaiting) ask.connect().catch(() => {});
@@ -292,9 +293,17 @@ function countRefusals(): Refusals {
 
 function lost(
   { url, state }: Connection,
-  timeoutMs: number,
-  unanswered: Unanswered,
-  lastWords: () => Error | undefined,
+  {
+    timeoutMs,
+    signal,
+    unanswered,
+    lastWords,
+  }: {
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal | undefined;
+    readonly unanswered: Unanswered;
+    readonly lastWords: () => Error | undefined;
+  },
 ): Promise<never> {
   return new Promise((_, reject) => {
     const judge = (): void => {
@@ -309,5 +318,6 @@ function lost(
       else reject(new LostError(url, silentMs, cause?.message, cause));
     };
     const timer = setInterval(judge, Math.max(20, Math.min(250, timeoutMs / 4))).unref();
+    signal?.addEventListener('abort', () => clearInterval(timer), { once: true });
   });
 }
