@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { hits, lock, type log, type QuarterdeckError } from '../../source/index.ts';
+import { hits, limit, lock, type log, type QuarterdeckError } from '../../source/index.ts';
 import { runHere } from '../helpers/batch.ts';
 import { oneOfEach } from '../helpers/one-of-each.ts';
 import { redisForThisFile } from '../helpers/redis-server.ts';
@@ -20,7 +20,7 @@ type Place = {
   /** The command that prints it. */
   readonly command: readonly string[];
   /** What the library has of it. */
-  readonly library?: { list: typeof lock.list | typeof hits.list | typeof log.list };
+  readonly library?: { list: typeof lock.list | typeof hits.list | typeof log.list | typeof limit.list };
   /** What names it where it is refused. */
   readonly named: RegExp;
   /** Scores are doubles: texts that are none cannot stand there. */
@@ -65,6 +65,18 @@ const places: readonly Place[] = [
       command: ['hits', 'list'],
       library: hits,
       named: /hits:bad/,
+    }),
+  ),
+  ...['max', 'denied'].map(
+    (what): Place => ({
+      what: `${what} of a limit`,
+      async put(value) {
+        await runHere(['limit', 'hit', 'bad', '--max', '7', '--per', '1h'], { url });
+        await redis.hset(`quarterdeck:limit:${what}`, 'fixed:3600000:bad', value);
+      },
+      command: ['limit', 'list'],
+      library: limit,
+      named: /\bbad\b/,
     }),
   ),
   {

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import limit from '../../source/features/limit/index.ts';
+import * as limits from '../../source/features/limit/library.ts';
 import { Limiter } from '../../source/features/limit/limit.ts';
 import { needsOf } from '../../source/features/limit/needs.ts';
 import { initial, type LimitSlice, learn } from '../../source/features/limit/state.ts';
@@ -62,6 +63,9 @@ test('a limit whose maximum is not known is no row and not full: it is said', as
   expect(slice.meters).toMatchObject([{ subject: 'known', used: 1, limit: 2 }]);
   const said = /^The maximum of 3 limits, first `(lost|odd|large)`, is not known/;
   expect(needsOf(slice)).toMatchObject([{ kind: 'unreadable', words: expect.stringMatching(said) }]);
+
+  await expect(limits.status(redis, 'odd')).rejects.toThrow('holds `two` where the maximum of odd');
+  expect(await limits.status(redis, 'nobody')).toBeUndefined();
 
   const listed = await run(['limit', 'list', '--json'], { url: server.url });
   expect(JSON.parse(listed.stdout)).toMatchObject([{ subject: 'known', condition: 'ok' }]);

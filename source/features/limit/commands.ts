@@ -233,7 +233,7 @@ export function limitJson(use: LimitUse) {
     used,
     remaining,
     resetMs,
-    denied,
+    denied: denied ?? null,
     condition: conditionOf(use),
     ...(layout !== undefined && { layout }),
   };
@@ -286,6 +286,6 @@ function line(use: LimitUse | FoundLimit): string {
     fitTo(rate, 20, 'right'),
     fitTo(algorithm, 7),
     fitTo(back, 18),
-    `denied ${'denied' in use ? use.denied : '?'}`,
+    `denied ${('denied' in use ? use.denied : undefined) ?? '?'}`,
   ].join('  ');
 }

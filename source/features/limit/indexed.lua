@@ -19,7 +19,7 @@ for first = 1, #members, 1000 do
   for i, member in ipairs(some) do
     if #member <= tonumber(ARGV[3]) then
       reply[#reply + 1] = member
-      reply[#reply + 1] = string.sub(most[i] or '0', 1, 20)
+      reply[#reply + 1] = string.sub(most[i] or '', 1, 20)
       reply[#reply + 1] = string.sub(denied[i] or '0', 1, 20)
     end
   end

@@ -68,8 +68,8 @@ export interface Status extends Required<Rule> {
   readonly used: number;
   readonly remaining: number;
   readonly resetMs: number;
-  /** Refusals since the subject was first seen. */
-  readonly denied: number;
+  /** Refusals since the subject was first seen; undefined where others wrote no exact number. */
+  readonly denied: number | undefined;
 }
 
 /** A limit known by its key alone, as other programs keep them: a key tells what was used, not of how much. */
@@ -138,7 +138,8 @@ export async function hitAll(
 /**
  * Of all limits of a subject the one with the least left, which decides the answer to its next hit; undefined if none is
  * in use.
- * @throws {WrongTypeError} when the key of one of its limits holds something else
+ * @throws {WrongTypeError} when the key of one of its limits holds something else; {UnreadableReplyError} when the maximum of
+ * one is not known
  */
 export async function status(redis: Redis, subject: string, options: Call = {}): Promise<Status | undefined> {
   const client = clientOf(redis);

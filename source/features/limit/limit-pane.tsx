@@ -72,7 +72,7 @@ function tableOf(nowMs: number): readonly Column<Meter>[] {
       field: 'denied',
       align: 'right',
       drop: 1,
-      cell: ({ denied }) => (denied > 0 ? formatCount(denied) : '–'),
+      cell: ({ denied }) => (denied === 0 ? '–' : deniedText(denied)),
     },
     { heading: 'lately', width: latelyCells, drop: 4, cell: (meter) => lately(meter, latelyCells) },
   ];
@@ -95,7 +95,7 @@ function narrowOf(meter: Meter, columns: number, nowMs: number): readonly Line[]
 /** `3,977 refused, free in 38s`. */
 function stateText(meter: Meter, nowMs: number): string {
   const left = resetIn(meter, nowMs);
-  const refused = meter.denied > 0 ? `${formatCount(meter.denied)} refused, ` : '';
+  const refused = meter.denied === 0 ? '' : `${deniedText(meter.denied)} refused, `;
   return `${refused}${left === undefined ? 'unused' : `free in ${left}`}`;
 }
 
@@ -110,9 +110,13 @@ function detailsOf(meter: Meter, nowMs: number): readonly Line[] {
     fact('limit', `${formatCount(limit)} in ${formatPeriod(perMs)}, ${algorithm}`),
     fact('used', `${formatCount(used)}, ${formatCount(remaining)} left`),
     fact('resets', resetIn(meter, nowMs) ?? 'nothing of it is used'),
-    fact('denied', formatCount(denied)),
+    fact('denied', deniedText(denied)),
     fact('lately', lately(meter, 40)),
   ];
+}
+
+function deniedText(denied: Meter['denied']): string {
+  return denied === undefined ? '?' : formatCount(denied);
 }
 
 function lately({ history, limit }: Meter, cells: number): string {

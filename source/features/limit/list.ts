@@ -2,6 +2,7 @@ import { WrongTypeError } from '../../errors.ts';
 import { Allowance, mostOfAll } from '../../redis/allowance.ts';
 import { type Client, isCluster } from '../../redis/client.ts';
 import { learnServerMs } from '../../redis/clock.ts';
+import { UnreadableReplyError } from '../../redis/errors.ts';
 import { literally } from '../../redis/registry.ts';
 import { asArray, asInteger, asNumber, asText } from '../../redis/reply.ts';
 import { defineScript } from '../../redis/script.ts';
@@ -24,8 +25,8 @@ export type LimitUse = {
   readonly remaining: number;
   /** Until nothing is spent any more; 0 when nothing is. */
   readonly resetMs: number;
-  /** Refusals since the subject was first seen; forgotten with it, seven quiet days later. */
-  readonly denied: number;
+  /** Refusals since the subject was first seen; forgotten with it, seven quiet days later. Undefined: not known. */
+  readonly denied: number | undefined;
   /** Counted in plain keys, shared with other programs. */
   readonly layout?: 'seed';
 };
@@ -36,7 +37,12 @@ const longestMember = 600;
 const commandsAtOnce = 500;
 
 /** `max` is undefined where it is missing or none that a limit can have: then what is used of it is not known either. */
-type Entry = { readonly member: string; readonly max: number | undefined; readonly denied: number };
+type Entry = Pick<LimitUse, 'denied'> & {
+  readonly member: string;
+  readonly max: number | undefined;
+  /** What stands there instead. */
+  readonly maxText: string;
+};
 
 /** Of a part of the index: the limits as they stand, and those of which nothing can be said. */
 type Uses = {
@@ -45,6 +51,8 @@ type Uses = {
   readonly foreign: readonly string[];
   /** Members of the index whose maximum is not known. */
   readonly unread: readonly string[];
+  /** Those of which only the refusals are not known. */
+  readonly uncounted: readonly string[];
 };
 
 const readPage = defineScript({
@@ -75,13 +83,18 @@ const scanIndex = defineScript({
 /** What others wrote into the index is no number, or none that counts: then nothing is known of it. */
 function entryOf(member: unknown, max: unknown, denied: unknown): Entry {
   const limit = countIn(max);
-  return { member: asText(member), max: isWhole(limit, 1) ? limit : undefined, denied: countIn(denied) };
+  return {
+    member: asText(member),
+    max: limit !== undefined && isWhole(limit, 1) ? limit : undefined,
+    maxText: asText(max),
+    denied: countIn(denied),
+  };
 }
 
-function countIn(word: unknown): number {
+function countIn(word: unknown): number | undefined {
   const text = asText(word);
-  const count = /^\d{1,16}$/.test(text) ? Number(text) : 0;
-  return Number.isSafeInteger(count) ? count : 0;
+  const count = /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+  return Number.isSafeInteger(count) ? count : undefined;
 }
 
 /**
@@ -107,8 +120,8 @@ export async function list(
     [count, skip, longestMember],
   );
   learnServerMs(client, serverMs);
-  const { uses, foreign, unread } = await usesOf(client, entries);
-  const unknown = [...unreadTexts(client, unread), ...leftOutTexts(client, met - entries.length)];
+  const { uses, foreign, ...others } = await usesOf(client, entries);
+  const unknown = [...unknownTexts(client, others), ...leftOutTexts(client, met - entries.length)];
   return { total, met, limits: uses, foreign, unknown };
 }
 
@@ -122,7 +135,7 @@ export async function listAll(
   let met = 0;
   const found = new Map<string, { readonly use: LimitUse; readonly notedMs: number }>();
   const allForeign: string[] = [];
-  const allUnread = new Set<string>();
+  const [allUnread, allUncounted] = [new Set<string>(), new Set<string>()];
   for await (const entries of indexPages(client, '*', onCut)) {
     if (allowance.isSpent) {
       const total = await client.zcard(index);
@@ -131,9 +144,10 @@ export async function listAll(
     }
     met += entries.length;
     allowance.takeBytes(entries.reduce((sum, { member }) => sum + member.length + 32, 0));
-    const { uses, foreign, unread } = await usesOf(client, entries);
+    const { uses, foreign, unread, uncounted } = await usesOf(client, entries);
     allForeign.push(...foreign);
     for (const member of unread) allUnread.add(member);
+    for (const member of uncounted) allUncounted.add(member);
     const notedMs = new Map(entries.map((entry) => [entry.member, entry.notedMs]));
     for (const use of uses) {
       const member = memberOf(use.subject, {
@@ -144,21 +158,34 @@ export async function listAll(
       found.set(member, { use, notedMs: notedMs.get(member) ?? 0 });
     }
   }
-  for (const text of unreadTexts(client, [...allUnread])) onCut(text);
+  const others = { unread: [...allUnread], uncounted: [...allUncounted] };
+  for (const text of unknownTexts(client, others)) onCut(text);
   const limits = [...found.values()].sort((a, b) => b.notedMs - a.notedMs).map(({ use }) => use);
   return { limits, foreign: [...new Set(allForeign)] };
 }
 
-/** At most one sentence of all limits whose maximum is not known, however many they are. */
-function unreadTexts(client: Client, members: readonly string[]): readonly string[] {
-  const [first] = members;
-  if (first === undefined) return [];
-  const subject = limitOfMember(first, 0)?.subject ?? first;
-  const which =
-    members.length === 1 ? `\`${subject}\`` : `${counted(members.length, 'limit')}, first \`${subject}\`,`;
+/** A sentence of all limits whose maximum is not known, and one of those whose refusals are not, however many they are. */
+function unknownTexts(
+  client: Client,
+  { unread, uncounted }: Pick<Uses, 'unread' | 'uncounted'>,
+): readonly string[] {
+  const { most, denied } = indexKeys(client);
   return [
-    `The maximum of ${which} is not known: \`${indexKeys(client).most}\` has none; the next hit notes it`,
+    ...(unread.length === 0
+      ? []
+      : [`The maximum of ${named(unread)} is not known: \`${most}\` has none; the next hit notes it`]),
+    ...(uncounted.length === 0
+      ? []
+      : [`The refusals of ${named(uncounted)} are not known: \`${denied}\` has no exact count of them`]),
   ];
+}
+
+function named(members: readonly string[]): string {
+  const [first = ''] = members;
+  const subject = limitOfMember(first, 0)?.subject ?? first;
+  return members.length === 1
+    ? `\`${subject}\``
+    : `${counted(members.length, 'limit')}, first \`${subject}\`,`;
 }
 
 /** At most one sentence of entries of the index that name no limit of ours. */
@@ -169,15 +196,22 @@ function leftOutTexts(client: Client, count: number): readonly string[] {
 }
 
 /**
- * Every limit of one subject whose maximum is known, the one with the least left first.
- * @throws {WrongTypeError} when the key of one holds something else
+ * Every limit of one subject, the one with the least left first.
+ * @throws {WrongTypeError} when the key of one holds something else; {UnreadableReplyError} when the maximum of one is not known
  */
 export async function usesOfSubject(client: Client, subject: string): Promise<readonly LimitUse[]> {
   const entries = new Map<string, Entry>();
   for await (const page of indexPages(client, membersOf(subject)))
     for (const entry of page)
       if (limitOfMember(entry.member, 0)?.subject === subject) entries.set(entry.member, entry);
-  const { uses, foreign } = await usesOf(client, [...entries.values()]);
+  const { uses, foreign, unread } = await usesOf(client, [...entries.values()]);
+  const found = unread[0] === undefined ? undefined : entries.get(unread[0]);
+  if (found)
+    throw new UnreadableReplyError(
+      `the maximum of ${subject}`,
+      found.maxText === '' ? undefined : found.maxText,
+      indexKeys(client).most,
+    );
   if (foreign[0] !== undefined) throw new WrongTypeError(foreign[0], 'rate limit');
   return uses.toSorted((one, other) => one.remaining - other.remaining);
 }
@@ -207,10 +241,11 @@ async function* indexPages(client: Client, match = '*', onCut: (text: string) =>
 }
 
 async function usesOf(client: Client, entries: readonly Entry[]): Promise<Uses> {
-  const unread: string[] = [];
+  const [unread, uncounted]: [string[], string[]] = [[], []];
   const known = entries.flatMap(({ member, max, denied }) => {
     const limit = limitOfMember(member, max ?? 0);
     if (limit && max === undefined) unread.push(member);
+    else if (limit && denied === undefined) uncounted.push(member);
     return limit && max !== undefined ? [{ ...limit, denied }] : [];
   });
   const looks: Awaited<ReturnType<typeof lookAt>> = [];
@@ -234,7 +269,7 @@ async function usesOf(client: Client, entries: readonly Entry[]): Promise<Uses> 
     const use = { subject, limit, perMs, used: limit - remaining, remaining, resetMs, denied };
     uses.push(algorithm === 'seed' ? { ...use, algorithm: 'fixed', layout: 'seed' } : { ...use, algorithm });
   }
-  return { uses, foreign, unread };
+  return { uses, foreign, unread, uncounted };
 }
 
 /**

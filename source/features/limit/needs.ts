@@ -31,6 +31,6 @@ function needsOfMeter(meter: Meter): readonly Need[] {
   const severity = severities[condition];
   if (severity === undefined) return [];
   const name = `${subject} in ${formatPeriod(perMs)}`;
-  const words = `${condition.toUpperCase()} ${formatCount(used)}/${formatCount(limit)}, ${formatCount(denied)} refused`;
+  const words = `${condition.toUpperCase()} ${formatCount(used)}/${formatCount(limit)}, ${denied === undefined ? '?' : formatCount(denied)} refused`;
   return [{ kind: condition, name, row: idOf(meter), severity, words, figure: denied }];
 }

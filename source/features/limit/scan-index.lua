@@ -28,7 +28,7 @@ for first = 1, #members, 1000 do
   for i, member in ipairs(some) do
     reply[#reply + 1] = member
     reply[#reply + 1] = noted[first + i - 1]
-    reply[#reply + 1] = string.sub(most[i] or '0', 1, 20)
+    reply[#reply + 1] = string.sub(most[i] or '', 1, 20)
     reply[#reply + 1] = string.sub(denied[i] or '0', 1, 20)
   end
 end

@@ -136,6 +136,11 @@ export async function restoreOver(context: Context, subject: string, id: string)
   });
 }
 
+/** Not known where a part of it is not. */
+function sumOf(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : one + other;
+}
+
 /** A subject of the seed layout is known to every server that held one of its minutes. */
 function merged(limits: readonly LimitUse[]): readonly LimitUse[] {
   const found = new Map<string, LimitUse>();
@@ -143,7 +148,7 @@ function merged(limits: readonly LimitUse[]): readonly LimitUse[] {
     const id = JSON.stringify([use.subject, use.algorithm, use.perMs, use.layout]);
     const other = found.get(id);
     const fuller = other && other.used > use.used ? other : use;
-    found.set(id, { ...fuller, denied: use.denied + (other?.denied ?? 0) });
+    found.set(id, { ...fuller, denied: other ? sumOf(use.denied, other.denied) : use.denied });
   }
   return [...found.values()];
 }

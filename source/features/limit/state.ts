@@ -13,7 +13,8 @@ export type Meter = {
   readonly remaining: number;
   /** Epoch ms of this console's clock; undefined: nothing of it is used. */
   readonly resetAtMs: number | undefined;
-  readonly denied: number;
+  /** Undefined: not known. */
+  readonly denied: number | undefined;
   /** What was used at the last readings, oldest first. */
   readonly history: readonly number[];
   /** The sweep through the index that saw it last. */
@@ -180,7 +181,7 @@ type Use = Pick<Meter, 'subject' | 'perMs' | 'limit' | 'used' | 'denied'>;
 export function byNearness(a: Use, b: Use): number {
   return (
     b.used / b.limit - a.used / a.limit ||
-    b.denied - a.denied ||
+    (b.denied ?? 0) - (a.denied ?? 0) ||
     compareNames(a.subject, b.subject) ||
     a.perMs - b.perMs
   );
